@@ -1,0 +1,50 @@
+"""Refusals, worded once: what was expected and what was given, said at once and by the layer's name.
+
+The kinds follow PyTorch: a shape or a dtype that does not fit is a ``RuntimeError``, an option outside its domain a
+``ValueError``, a thing that is no array a ``TypeError``.
+"""
+
+import numpy as np
+
+FLOAT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def name_of(owner: object) -> str:
+    """Return the name that error messages use for a layer, loss or optimizer."""
+    return owner if isinstance(owner, str) else type(owner).__name__
+
+
+def check_float_dtype(owner: object, dtype: object) -> np.dtype:
+    """Return ``dtype`` as a NumPy dtype, or raise ``TypeError`` if it is neither float32 nor float64."""
+    dtype = np.dtype(dtype)
+    if dtype not in FLOAT_DTYPES:
+        raise TypeError(f"{name_of(owner)}: expected dtype float32 or float64, got {dtype}")
+    return dtype
+
+
+def check_array(owner: object, array: object, name: str = "input") -> None:
+    """Raise ``TypeError`` unless ``array`` is an ndarray of float32 or float64."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}")
+    if array.dtype not in FLOAT_DTYPES:
+        raise TypeError(f"{name_of(owner)}: expected {name} of dtype float32 or float64, got {array.dtype}")
+
+
+def check_dtype(owner: object, array: object, dtype: np.dtype, name: str = "input") -> None:
+    """Raise unless ``array`` is an ndarray of exactly ``dtype``, the dtype of the layer's own numbers."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}")
+    if array.dtype != dtype:
+        raise RuntimeError(
+            f"{name_of(owner)}: expected {name} of dtype {dtype}, got {array.dtype}; "
+            f"convert it with .astype(np.{dtype}) or build the layer with dtype=np.{array.dtype}"
+        )
+
+
+def check_grad_output(owner: object, grad_output: object, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Raise unless ``grad_output`` has the shape and dtype of the output that it is the gradient of."""
+    check_dtype(owner, grad_output, dtype, "grad_output")
+    if grad_output.shape != shape:
+        raise RuntimeError(
+            f"{name_of(owner)}: expected grad_output of shape {shape} (the output's), got {grad_output.shape}"
+        )

@@ -1,0 +1,72 @@
+"""Sequential: layers applied one after another, and the chain rule at its plainest.
+
+    F1  x_0 = x;   x_k = f_k(x_(k-1)),   k = 1..K
+    B1  grad_(k-1) = J_k^T grad_k,       k = K..1
+
+Forward goes through the layers in order, backward in the reverse order, each layer turning the gradient of its output
+into the gradient of its input, which is the output of the layer before.
+
+PyTorch's counterpart: ``torch.nn.Sequential``. Left out: changing the list after construction.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+
+import numpy as np
+
+from scratch.nn.module import Module
+
+
+class Sequential(Module):
+    """Layers in a row, named "0", "1", ... in the state dict.
+
+    Parameters
+    ----------
+    *layers : Module, or one OrderedDict of str to Module
+        The layers, first to last; an OrderedDict names them.
+
+    Raises
+    ------
+    TypeError
+        If one of them is not a Module.
+
+    Examples
+    --------
+    >>> import scratch.nn as nn
+    >>> model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    >>> [name for name, _ in model.named_parameters()]
+    ['0.weight', '0.bias']
+    """
+
+    def __init__(self, *layers: Module | OrderedDict) -> None:
+        super().__init__()
+        if len(layers) == 1 and isinstance(layers[0], OrderedDict):
+            named = layers[0].items()
+        else:
+            named = [(str(index), layer) for index, layer in enumerate(layers)]
+        for name, layer in named:
+            if not isinstance(layer, Module):
+                raise TypeError(f"Sequential: expected layer {name!r} to be a Module, got {type(layer).__name__}")
+            setattr(self, name, layer)
+        self._layers = tuple(layer for _, layer in named)
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Apply the layers in order."""
+        for layer in self._layers:
+            x = layer(x)  # F1
+        return x
+
+    def backward(self, grad_output: np.ndarray) -> np.ndarray:
+        """Apply the layers' backward in reverse order."""
+        for layer in reversed(self._layers):
+            grad_output = layer.backward(grad_output)  # B1
+        return grad_output
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._layers)
+
+    def __getitem__(self, index: int) -> Module:
+        return self._layers[index]
