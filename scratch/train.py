@@ -1,0 +1,172 @@
+"""The training loop: forward, loss, backward, step, over shuffled batches, epoch after epoch.
+
+Put this file beside ``torch_ref/train.py``: where this one says ``model.backward(criterion.backward())``, that one says
+``loss.backward()``, and the rest is the same.
+"""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from scratch import random
+from scratch.nn.module import Module
+
+Batch = tuple[np.ndarray, np.ndarray]
+
+
+class History:
+    """What a training run saw: lists that grow by one entry a step, or one an epoch.
+
+    Attributes
+    ----------
+    step_loss, step_correct : list
+        Per optimizer step: the batch's mean loss, and how many of its rows were classified correctly.
+    train_loss, train_accuracy : list of float
+        Per epoch: the means over the epoch's rows, in training mode, while the weights were changing.
+    test_loss, test_accuracy : list of float
+        Per epoch: on the test set, in evaluation mode, after the epoch.
+    seconds : list of float
+        Per epoch: wall-clock time, evaluation included.
+    """
+
+    FIELDS = ("step_loss", "step_correct", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds")
+
+    def __init__(self, **lists: list) -> None:
+        if not set(lists) <= set(self.FIELDS):
+            raise TypeError(f"History: expected lists named {', '.join(self.FIELDS)}, got {', '.join(lists)}")
+        for field in self.FIELDS:
+            setattr(self, field, list(lists.get(field, [])))
+
+    def to_dict(self) -> dict[str, list]:
+        """Return the lists by name, as plain numbers."""
+        return {field: [float(value) for value in getattr(self, field)] for field in self.FIELDS}
+
+
+class Progress:
+    """Where a training run stands: with the model, the optimizer and the generator, all that is needed to go on.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs finished.
+    step : int
+        Steps taken in the epoch that is under way.
+    order : numpy.ndarray or None
+        The order of the rows in the epoch that is under way; None between epochs.
+    seconds : float
+        Time spent so far in the epoch that is under way.
+    history : History
+    """
+
+    def __init__(self) -> None:
+        self.epoch, self.step, self.seconds = 0, 0, 0.0
+        self.order: np.ndarray | None = None
+        self.history = History()
+
+
+class Evaluation(NamedTuple):
+    """Mean loss and share of correct predictions over a data set."""
+
+    loss: float
+    accuracy: float
+
+
+def fit(
+    model: Module,
+    criterion: Module,
+    optimizer: object,
+    train_set: Batch,
+    test_set: Batch,
+    *,
+    epochs: int,
+    batch_size: int,
+    progress: Progress | None = None,
+    on_step: Callable[[Progress], None] | None = None,
+    on_epoch: Callable[[Progress], None] | None = None,
+) -> History:
+    """Train a classifier.
+
+    Parameters
+    ----------
+    model, criterion, optimizer
+        The network, its loss, and what changes its parameters.
+    train_set, test_set : pair of numpy.ndarray
+        Inputs, of any shape (rows, ...), and class indices of shape (rows,).
+    epochs : int
+        Passes over the training set, those that ``progress`` has behind it included.
+    batch_size : int
+        Rows a step; the last step of an epoch takes what is left.
+    progress : Progress, optional
+        Where to start from; the beginning by default.
+    on_step, on_epoch : callable, optional
+        Called with the progress after every step and every epoch.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ValueError
+        If ``batch_size`` is not between 1 and the number of rows.
+    """
+    x, y = train_set
+    rows = len(x)
+    if not 1 <= batch_size <= rows:
+        raise ValueError(f"fit: expected a batch size between 1 and the {rows} training rows, got {batch_size}")
+    progress = progress or Progress()
+    history = progress.history
+    while progress.epoch < epochs:
+        started = time.perf_counter() - progress.seconds
+        model.train()
+        if progress.order is None:
+            progress.order = random.randperm(rows)
+        for start in range(progress.step * batch_size, rows, batch_size):
+            batch = progress.order[start : start + batch_size]
+            logits = model(x[batch])
+            loss = criterion(logits, y[batch])
+            optimizer.zero_grad()
+            model.backward(criterion.backward())
+            optimizer.step()
+
+            history.step_loss.append(float(loss))
+            history.step_correct.append(int((logits.argmax(axis=1) == y[batch]).sum()))
+            progress.step += 1
+            progress.seconds = time.perf_counter() - started
+            if on_step is not None:
+                on_step(progress)
+        close_epoch(progress, evaluate(model, criterion, test_set), rows, batch_size)
+        history.seconds.append(time.perf_counter() - started)
+        if on_epoch is not None:
+            on_epoch(progress)
+    return history
+
+
+def close_epoch(progress: Progress, test: Evaluation, rows: int, batch_size: int) -> None:
+    """Turn the epoch's steps into one entry of the history, and set the progress to the start of the next."""
+    history, steps = progress.history, progress.step
+    sizes = np.full(steps, batch_size)
+    sizes[-1] = rows - (steps - 1) * batch_size
+    history.train_loss.append(float(np.dot(history.step_loss[-steps:], sizes)) / rows)
+    history.train_accuracy.append(sum(history.step_correct[-steps:]) / rows)
+    history.test_loss.append(test.loss)
+    history.test_accuracy.append(test.accuracy)
+    progress.epoch, progress.step, progress.seconds, progress.order = progress.epoch + 1, 0, 0.0, None
+
+
+def predict(model: Module, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+    """Return the model's outputs in evaluation mode, computed ``batch_size`` rows at a time; the mode is restored."""
+    training = model.training
+    model.eval()
+    outputs = [model(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
+    model.train(training)
+    return np.concatenate(outputs)
+
+
+def evaluate(model: Module, criterion: Module, test_set: Batch, batch_size: int = 1000) -> Evaluation:
+    """Return the mean loss and the accuracy of a classifier on a data set, in evaluation mode."""
+    x, y = test_set
+    logits = predict(model, x, batch_size)
+    return Evaluation(float(criterion(logits, y)), float((logits.argmax(axis=1) == y).mean()))

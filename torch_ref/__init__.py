@@ -1,0 +1,6 @@
+"""The same networks on ``torch.nn`` and autograd: what `scratch` is held against, and what one would train with."""
+
+from torch_ref import models, nn, optim, random, train
+from torch_ref.random import manual_seed
+
+__all__ = ["manual_seed", "models", "nn", "optim", "random", "train"]
