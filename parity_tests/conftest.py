@@ -1,0 +1,19 @@
+"""How many examples Hypothesis tries: a default run for every day, ``--hypothesis-profile=thorough`` for a sceptic.
+
+Both print the failing case as a call and a blob that repeats it. The default draws the same examples every time, so
+that a run that passed yesterday and fails today has a change to blame; the thorough one draws new ones each time.
+Neither has a deadline: a machine that is busy is no bug.
+"""
+
+from hypothesis import HealthCheck, settings
+
+EXAMPLES = 25
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+settings.register_profile(
+    "default", max_examples=EXAMPLES, deadline=None, derandomize=True, print_blob=True, suppress_health_check=SLOW
+)
+settings.register_profile(
+    "thorough", max_examples=20 * EXAMPLES, deadline=None, print_blob=True, suppress_health_check=SLOW
+)
+settings.load_profile("default")
