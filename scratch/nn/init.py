@@ -1,28 +1,202 @@
-"""Placeholder: written by the author of the generator."""
+r"""Initial values: random enough that no two units stay twins, and of a size that neither fades nor explodes.
+
+If every weight started equal, every unit of a layer would get the same gradient for ever; so weights are drawn. Their
+size follows from one line. For y_o = sum_i W_oi x_i with independent terms of mean 0, where i runs over the fan_in
+numbers that reach one output,
+
+    Var(y) = fan_in Var(W) E[x^2]            going forward
+    Var(grad_x) = fan_out Var(W) Var(grad_y) going backward: B4 of Linear sums over the fan_out outputs of one input
+
+and a stack of layers keeps its scale only if the factor is about 1, with gain^2 making up for what the activation
+takes (ReLU sends half of the numbers to 0, which halves E[x^2]: gain = sqrt(2)).
+
+    F1  Xavier    std = gain sqrt(2 / (fan_in + fan_out))    the middle between the two directions
+    F2  Kaiming   std = gain / sqrt(fan)                     one direction exactly, fan = fan_in or fan_out
+    F3  uniform   U[-c, c) has the variance c^2 / 3, so c = sqrt(3) std
+
+For a convolution's weight (out, in, kh, kw), fan_in = in kh kw and fan_out = out kh kw.
+
+Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, equation 12 (F1);
+He et al., "Delving Deep into Rectifiers", 2015, equations 10 and 14 (F2). The bounds are computed by the float64 steps
+that PyTorch takes, in its order, so that the same seed gives the same bits.
+
+PyTorch's counterpart: ``torch.nn.init``. Left out: ``trunc_normal_``, ``eye_``, ``dirac_``, ``sparse_``. Every function
+takes a `Parameter` or an array, writes into it, and returns it.
+"""
 
 import math
+from typing import TypeVar
+
+import numpy as np
 
 from scratch import random
 from scratch.nn.module import Parameter
 
+Target = TypeVar("Target", Parameter, np.ndarray)
 
-def uniform_(parameter: Parameter, a: float = 0.0, b: float = 1.0) -> Parameter:
-    random.uniform_(parameter.data, a, b)
-    return parameter
-
-
-def kaiming_uniform_(parameter: Parameter, a: float = 0.0) -> Parameter:
-    shape = parameter.shape
-    fan_in = math.prod(shape[1:])
-    bound = math.sqrt(3.0) * math.sqrt(2.0 / (1 + a * a)) / math.sqrt(fan_in) if fan_in else 0.0
-    return uniform_(parameter, -bound, bound)
+GAINS = {
+    **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "sigmoid"), 1.0),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1.0),
+    "tanh": 5.0 / 3,
+    "relu": math.sqrt(2.0),
+    "selu": 3.0 / 4,
+}
 
 
-def ones_(parameter: Parameter) -> Parameter:
-    parameter.data[...] = 1
-    return parameter
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """Return the factor that makes up for what an activation does to the size of its input.
+
+    Parameters
+    ----------
+    nonlinearity : str
+        An activation's or a layer's name in lower case; ``param`` is the slope of "leaky_relu" (0.01 if None), whose
+        gain is sqrt(2 / (1 + slope^2)).
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the slope is no number.
+    """
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        if isinstance(slope, bool) or not isinstance(slope, (int, float)):
+            raise ValueError(f"calculate_gain: expected the slope of leaky_relu to be a number, got {slope!r}")
+        return math.sqrt(2.0 / (1 + slope**2))
+    if nonlinearity not in GAINS:
+        known = ", ".join(sorted((*GAINS, "leaky_relu")))
+        raise ValueError(f"calculate_gain: expected one of {known}; got {nonlinearity!r}")
+    return GAINS[nonlinearity]
 
 
-def zeros_(parameter: Parameter) -> Parameter:
-    parameter.data[...] = 0
-    return parameter
+def uniform_(target: Target, a: float = 0.0, b: float = 1.0, generator: random.Generator | None = None) -> Target:
+    """Fill with numbers from [a, b)."""
+    random.uniform_(_array(target), a, b, generator)
+    return target
+
+
+def normal_(target: Target, mean: float = 0.0, std: float = 1.0, generator: random.Generator | None = None) -> Target:
+    """Fill with normally distributed numbers."""
+    random.normal_(_array(target), mean, std, generator)
+    return target
+
+
+def constant_(target: Target, val: float) -> Target:
+    """Fill with ``val``."""
+    _array(target)[...] = val
+    return target
+
+
+def ones_(target: Target) -> Target:
+    """Fill with ones."""
+    return constant_(target, 1.0)
+
+
+def zeros_(target: Target) -> Target:
+    """Fill with zeros."""
+    return constant_(target, 0.0)
+
+
+def xavier_uniform_(target: Target, gain: float = 1.0, generator: random.Generator | None = None) -> Target:
+    """Fill uniformly with the variance of F1; ``ValueError`` below two axes."""
+    bound = math.sqrt(3.0) * _xavier_std(target, gain)  # F3
+    return uniform_(target, -bound, bound, generator)
+
+
+def xavier_normal_(target: Target, gain: float = 1.0, generator: random.Generator | None = None) -> Target:
+    """Fill normally with the variance of F1; ``ValueError`` below two axes."""
+    return normal_(target, 0.0, _xavier_std(target, gain), generator)
+
+
+def kaiming_uniform_(
+    target: Target,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: random.Generator | None = None,
+) -> Target:
+    """Fill uniformly with the variance of F2.
+
+    Parameters
+    ----------
+    target : Parameter or numpy.ndarray
+        With two axes or more. An empty one is left as it is.
+    a : float
+        The negative slope of the "leaky_relu" that follows.
+    mode : str
+        "fan_in" keeps the variance of the forward pass, "fan_out" that of the backward pass.
+    nonlinearity : str
+        As `calculate_gain` takes it.
+
+    Raises
+    ------
+    ValueError
+        If an option is unknown or ``target`` has fewer than two axes.
+    """
+    if _array(target).size == 0:
+        return target
+    bound = math.sqrt(3.0) * _kaiming_std(target, a, mode, nonlinearity)  # F3
+    return uniform_(target, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    target: Target,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: random.Generator | None = None,
+) -> Target:
+    """Fill normally with the variance of F2; parameters and errors as for `kaiming_uniform_`."""
+    if _array(target).size == 0:
+        return target
+    return normal_(target, 0.0, _kaiming_std(target, a, mode, nonlinearity), generator)
+
+
+def orthogonal_(target: Target, gain: float = 1.0, generator: random.Generator | None = None) -> Target:
+    """Fill with ``gain`` times a matrix whose rows, or columns if they are fewer, are orthonormal.
+
+    The axes after the first count as one. A normal matrix has no preferred direction, so the Q of its QR factorisation
+    is a uniformly distributed orthogonal matrix, once the signs that the factorisation leaves open are fixed by R's
+    diagonal (Mezzadri, "How to generate random matrices from the classical compact groups", 2007; for the use: Saxe et
+    al., 2014). The draws are PyTorch's; the factorisation rounds in an order of its own, so the result agrees with
+    PyTorch's to rounding, not bit for bit.
+
+    Raises
+    ------
+    ValueError
+        If ``target`` has fewer than two axes.
+    """
+    array = _array(target)
+    if array.ndim < 2:
+        raise ValueError(f"orthogonal_: expected two axes or more, got shape {array.shape}")
+    if array.size == 0:
+        return target
+    normal = random.normal_(np.empty((array.shape[0], array.size // array.shape[0]), array.dtype), generator=generator)
+    wide = normal.shape[0] < normal.shape[1]
+    q, r = np.linalg.qr(normal.T if wide else normal)
+    q = q * np.sign(np.diag(r))
+    array[...] = (q.T if wide else q).reshape(array.shape)
+    array *= gain
+    return target
+
+
+def _array(target: Target) -> np.ndarray:
+    return target.data if isinstance(target, Parameter) else target
+
+
+def _fans(target: Target) -> tuple[int, int]:
+    shape = target.shape
+    if len(shape) < 2:
+        raise ValueError(f"fan in and fan out need two axes or more, got shape {shape}")
+    return shape[1] * math.prod(shape[2:]), shape[0] * math.prod(shape[2:])
+
+
+def _xavier_std(target: Target, gain: float) -> float:
+    fan_in, fan_out = _fans(target)
+    return gain * math.sqrt(2.0 / (fan_in + fan_out))  # F1
+
+
+def _kaiming_std(target: Target, a: float, mode: str, nonlinearity: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"kaiming: expected mode 'fan_in' or 'fan_out', got {mode!r}")
+    fan_in, fan_out = _fans(target)
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan_in if mode == "fan_in" else fan_out)  # F2
