@@ -100,3 +100,151 @@ class SmallCNN(nn.Module):
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Undo ``forward``: the head first, then the features."""
         return self.feat.backward(self.head.backward(grad_output))
+
+
+class NatureEncoder(nn.Module):
+    """Four stacked grey frames of a game to 512 features: three convolutions and a linear layer, each followed by ReLU.
+
+    The network of Mnih et al., "Human-level control through deep reinforcement learning", Nature 2015, without its
+    last layer. The sides shrink from 84 to 20, 9 and 7: the strides do what pooling does elsewhere, and no position is
+    given up for good, because where the ball is matters here.
+
+    Parameters
+    ----------
+    frames : int
+        Number of stacked frames, the input's channels.
+    features : int
+        Size of the output.
+    dtype : numpy dtype
+        float32 or float64.
+
+    Attributes
+    ----------
+    conv : Sequential
+        The convolutions, (N, frames, 84, 84) to (N, 64, 7, 7).
+    linear : Sequential
+        The linear layer on them, (N, 64, 7, 7) to (N, features).
+    """
+
+    def __init__(self, frames: int = 4, features: int = 512, dtype: type = np.float32) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(
+            nn.Conv2d(frames, 32, 8, stride=4, dtype=dtype),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 4, stride=2, dtype=dtype),
+            nn.ReLU(),
+            nn.Conv2d(64, 64, 3, dtype=dtype),
+            nn.ReLU(),
+        )
+        self.linear = nn.Sequential(nn.Flatten(), nn.Linear(64 * 7 * 7, features, dtype=dtype), nn.ReLU())
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Return the features."""
+        return self.linear(self.conv(x))
+
+    def backward(self, grad_output: np.ndarray) -> np.ndarray:
+        """Undo ``forward``: the linear layer first, then the convolutions."""
+        return self.conv.backward(self.linear.backward(grad_output))
+
+
+class PolicyHead(nn.Module):
+    """A policy: from features to one logit per action; their softmax is the probability of choosing that action.
+
+    Parameters
+    ----------
+    features, actions : int
+        Sizes of the input and of the output.
+    dtype : numpy dtype
+        float32 or float64.
+
+    Shapes
+    ------
+    (N, features) to (N, actions).
+    """
+
+    def __init__(self, features: int, actions: int, dtype: type = np.float32) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features, actions, dtype=dtype)
+
+    def forward(self, features: np.ndarray) -> np.ndarray:
+        """Return the logits, which is what the losses take."""
+        return self.linear(features)
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Return the probabilities of the actions, which is what one draws an action from."""
+        return nn.Softmax(dim=-1)(self(features))
+
+    def backward(self, grad_output: np.ndarray) -> np.ndarray:
+        """Undo ``forward``, from the gradient of the logits."""
+        return self.linear.backward(grad_output)
+
+
+class ValueHead(nn.Module):
+    """A critic: from features to one number, the return that the policy is expected to collect from here on.
+
+    Parameters
+    ----------
+    features : int
+        Size of the input.
+    dtype : numpy dtype
+        float32 or float64.
+
+    Shapes
+    ------
+    (N, features) to (N,).
+    """
+
+    def __init__(self, features: int, dtype: type = np.float32) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features, 1, dtype=dtype)
+
+    def forward(self, features: np.ndarray) -> np.ndarray:
+        """Return the values."""
+        return self.linear(features)[..., 0]
+
+    def backward(self, grad_output: np.ndarray) -> np.ndarray:
+        """Undo ``forward``, from the gradient of the values."""
+        return self.linear.backward(grad_output[..., None])
+
+
+class ActorCritic(nn.Module):
+    """A policy and a critic that read the same features: two heads on a shared backbone.
+
+    Parameters
+    ----------
+    backbone : Module
+        From states to features, (N, ...) to (N, features).
+    features, actions : int
+        Sizes of the backbone's output and of the policy's.
+    dtype : numpy dtype
+        float32 or float64, the backbone's.
+
+    Shapes
+    ------
+    (N, ...) to the pair of the logits, (N, actions), and the values, (N,).
+    """
+
+    def __init__(self, backbone: nn.Module, features: int, actions: int, dtype: type = np.float32) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.policy = PolicyHead(features, actions, dtype=dtype)
+        self.value = ValueHead(features, dtype=dtype)
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the logits of the actions and the value of each state."""
+        features = self.backbone(x)
+        return self.policy(features), self.value(features)
+
+    def backward(self, grad_output: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """Undo ``forward``, from the pair of gradients of the logits and of the values.
+
+        Both heads read the features, so the loss depends on them along two paths, and the gradients add.
+        """
+        if not isinstance(grad_output, tuple) or len(grad_output) != 2:
+            raise TypeError(
+                "ActorCritic: expected grad_output to be a pair, the gradients of the logits and of the values, "
+                f"got {type(grad_output).__name__}"
+            )
+        grad_logits, grad_values = grad_output
+        grad_features = self.policy.backward(grad_logits) + self.value.backward(grad_values)
+        return self.backbone.backward(grad_features)

@@ -92,3 +92,125 @@ class SmallCNN(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits."""
         return self.head(self.feat(x))
+
+
+class NatureEncoder(nn.Module):
+    """Four stacked grey frames of a game to 512 features: three convolutions and a linear layer, each followed by ReLU.
+
+    The network of Mnih et al., "Human-level control through deep reinforcement learning", Nature 2015, without its
+    last layer. The sides shrink from 84 to 20, 9 and 7: the strides do what pooling does elsewhere, and no position is
+    given up for good, because where the ball is matters here.
+
+    Parameters
+    ----------
+    frames : int
+        Number of stacked frames, the input's channels.
+    features : int
+        Size of the output.
+    dtype : torch.dtype
+        float32 or float64.
+
+    Attributes
+    ----------
+    conv : Sequential
+        The convolutions, (N, frames, 84, 84) to (N, 64, 7, 7).
+    linear : Sequential
+        The linear layer on them, (N, 64, 7, 7) to (N, features).
+    """
+
+    def __init__(self, frames: int = 4, features: int = 512, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(
+            nn.Conv2d(frames, 32, 8, stride=4, dtype=dtype),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 4, stride=2, dtype=dtype),
+            nn.ReLU(),
+            nn.Conv2d(64, 64, 3, dtype=dtype),
+            nn.ReLU(),
+        )
+        self.linear = nn.Sequential(nn.Flatten(), nn.Linear(64 * 7 * 7, features, dtype=dtype), nn.ReLU())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the features."""
+        return self.linear(self.conv(x))
+
+
+class PolicyHead(nn.Module):
+    """A policy: from features to one logit per action; their softmax is the probability of choosing that action.
+
+    Parameters
+    ----------
+    features, actions : int
+        Sizes of the input and of the output.
+    dtype : torch.dtype
+        float32 or float64.
+
+    Shapes
+    ------
+    (N, features) to (N, actions).
+    """
+
+    def __init__(self, features: int, actions: int, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features, actions, dtype=dtype)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the logits, which is what the losses take."""
+        return self.linear(features)
+
+    def probabilities(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the probabilities of the actions, which is what one draws an action from."""
+        return nn.Softmax(dim=-1)(self(features))
+
+
+class ValueHead(nn.Module):
+    """A critic: from features to one number, the return that the policy is expected to collect from here on.
+
+    Parameters
+    ----------
+    features : int
+        Size of the input.
+    dtype : torch.dtype
+        float32 or float64.
+
+    Shapes
+    ------
+    (N, features) to (N,).
+    """
+
+    def __init__(self, features: int, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features, 1, dtype=dtype)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the values."""
+        return self.linear(features)[..., 0]
+
+
+class ActorCritic(nn.Module):
+    """A policy and a critic that read the same features: two heads on a shared backbone.
+
+    Parameters
+    ----------
+    backbone : Module
+        From states to features, (N, ...) to (N, features).
+    features, actions : int
+        Sizes of the backbone's output and of the policy's.
+    dtype : torch.dtype
+        float32 or float64, the backbone's.
+
+    Shapes
+    ------
+    (N, ...) to the pair of the logits, (N, actions), and the values, (N,).
+    """
+
+    def __init__(self, backbone: nn.Module, features: int, actions: int, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.policy = PolicyHead(features, actions, dtype=dtype)
+        self.value = ValueHead(features, dtype=dtype)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the logits of the actions and the value of each state."""
+        features = self.backbone(x)
+        return self.policy(features), self.value(features)

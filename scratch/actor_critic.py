@@ -1,0 +1,127 @@
+"""Advantage actor-critic: one loss for a policy and its critic, and the update that goes down on it.
+
+    F1  policy  = mean of w_n (-log pi(a_n | s_n))   `PolicyGradientLoss`: do more of what went better than expected
+    F2  value   = mean of error(v_n, R_n)            the critic's regression on the returns R, squared or Huber
+    F3  entropy = mean of H(pi( | s_n))              `Entropy`: keep trying
+    F4  L = policy + c_v value - c_e entropy
+
+    B1  grad_policy = g;  grad_value = c_v g;  grad_entropy = -c_e g          F4: a sum, and its constant factors
+    B2  grad_values = value.backward(grad_value)                       (N,)   F2
+    B3  grad_logits = policy.backward(grad_policy)                     (N, A) F1
+                      + entropy.backward(grad_entropy)                 (N, A) F3: the logits are used twice
+
+The model turns the pair (grad_logits, grad_values) into one gradient of its shared features: see
+``ActorCritic.backward`` in ``scratch/models.py``.
+
+Put this file beside ``torch_ref/actor_critic.py``: where this one says ``model.backward(criterion.backward())``, that
+one says ``loss.backward()``. Source: Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016; the
+version without the asynchrony is known as A2C.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from scratch import nn
+from scratch.policy_gradient import Entropy, PolicyGradientLoss
+
+
+class Terms(NamedTuple):
+    """What an update saw: the loss, its three terms before they were weighted, and the gradient's norm unclipped."""
+
+    loss: float
+    policy: float
+    value: float
+    entropy: float
+    grad_norm: float
+
+
+class ActorCriticLoss(nn.Module):
+    """Policy gradient, plus the critic's regression, minus an entropy bonus.
+
+    Parameters
+    ----------
+    value_criterion : Module
+        The regression's loss: ``nn.MSELoss()`` or ``nn.HuberLoss()``.
+    value_weight, entropy_weight : float
+        The factors c_v and c_e.
+
+    Shapes
+    ------
+    (logits (N, A), values (N,)), actions (N,), advantages (N,), returns (N,) to a scalar. ``backward`` returns the
+    pair of gradients, (N, A) and (N,).
+    """
+
+    def __init__(self, value_criterion: nn.Module, value_weight: float = 0.5, entropy_weight: float = 0.01) -> None:
+        super().__init__()
+        self.policy, self.value, self.entropy = PolicyGradientLoss(), value_criterion, Entropy()
+        self.value_weight, self.entropy_weight = value_weight, entropy_weight
+
+    def forward(
+        self,
+        outputs: tuple[np.ndarray, np.ndarray],
+        actions: np.ndarray,
+        advantages: np.ndarray,
+        returns: np.ndarray,
+    ) -> np.floating:
+        """Return the loss; its terms are kept in ``terms``."""
+        logits, values = outputs
+        policy = self.policy(logits, actions, advantages)  # F1
+        value = self.value(values, returns)  # F2
+        entropy = self.entropy(logits)  # F3
+        self.terms = (policy, value, entropy)
+        return policy + self.value_weight * value - self.entropy_weight * entropy  # F4
+
+    def backward(self, grad_output: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradients with respect to the logits and to the values."""
+        grad_policy = grad_output  # B1
+        grad_value = self.value_weight * grad_output
+        grad_entropy = -self.entropy_weight * grad_output
+        grad_values = self.value.backward(grad_value)  # B2 (N,)
+        grad_logits = self.policy.backward(grad_policy) + self.entropy.backward(grad_entropy)  # B3 (N, A)
+        return grad_logits, grad_values
+
+
+def update(
+    model: nn.Module,
+    criterion: ActorCriticLoss,
+    optimizer: object,
+    states: np.ndarray,
+    actions: np.ndarray,
+    advantages: np.ndarray,
+    returns: np.ndarray,
+    *,
+    max_norm: float = 0.5,
+) -> Terms:
+    """Take one step on a batch of transitions.
+
+    Parameters
+    ----------
+    model, criterion, optimizer
+        An `ActorCritic`, its loss, and what changes its parameters.
+    states : numpy.ndarray
+        Shape (N, ...).
+    actions : numpy.ndarray of integers
+        Shape (N,): what was done in these states.
+    advantages, returns : numpy.ndarray
+        Shape (N,): how much better it went than the critic expected, and how it went.
+    max_norm : float
+        The gradient of all parameters together is scaled down to this norm where it is longer.
+
+    Returns
+    -------
+    Terms
+    """
+    outputs = model(states)
+    loss = criterion(outputs, actions, advantages, returns)
+    optimizer.zero_grad()
+    model.backward(criterion.backward())
+    grad_norm = nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    optimizer.step()
+    return Terms(*[float(number) for number in (loss, *criterion.terms, grad_norm)])
+
+
+def predict(model: nn.Module, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probabilities of the actions, (N, A), and the values, (N,), of states of shape (N, ...)."""
+    features = model.backbone(states)
+    return model.policy.probabilities(features), model.value(features)
