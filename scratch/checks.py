@@ -48,3 +48,9 @@ def check_grad_output(owner: object, grad_output: object, shape: tuple[int, ...]
         raise RuntimeError(
             f"{name_of(owner)}: expected grad_output of shape {shape} (the output's), got {grad_output.shape}"
         )
+
+
+def check_not_inplace(owner: object, inplace: bool) -> None:
+    """Raise ``ValueError`` if PyTorch's option ``inplace`` is asked for: an input is never written to here."""
+    if inplace:
+        raise ValueError(f"{name_of(owner)}: expected inplace=False (inputs are never written to), got {inplace!r}")
