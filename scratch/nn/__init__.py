@@ -1,12 +1,16 @@
 """Layers and losses, mirroring ``torch.nn``: one topic a file, each file a derivation and the code that follows it."""
 
-from scratch.nn import init
+from scratch.nn import init, utils
+from scratch.nn.binary_cross_entropy import BCELoss, BCEWithLogitsLoss
 from scratch.nn.container import Sequential
+from scratch.nn.cross_entropy import CrossEntropyLoss
 from scratch.nn.dropout import Dropout
 from scratch.nn.flatten import Flatten
 from scratch.nn.gelu import GELU
 from scratch.nn.linear import Identity, Linear
+from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from scratch.nn.module import Module, Parameter
+from scratch.nn.nll import NLLLoss
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
@@ -14,20 +18,29 @@ from scratch.nn.softmax import LogSoftmax, Softmax
 __all__ = [
     "ELU",
     "GELU",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "HuberLoss",
     "Identity",
+    "L1Loss",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
+    "MSELoss",
     "Module",
+    "NLLLoss",
     "Parameter",
     "ReLU",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmoothL1Loss",
     "Softmax",
     "Softplus",
     "Tanh",
     "init",
+    "utils",
 ]
