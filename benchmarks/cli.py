@@ -1,0 +1,95 @@
+"""The ``backprop`` command: a table of subcommands, and what is common to all of them.
+
+A subcommand is a module with two functions and no heavy import outside them:
+
+    add_arguments(parser)    declare the options; set ``parser.epilog`` to a few examples
+    run(args) -> int         do it; return the exit status
+
+Only the module of the command that was asked for is imported, so that ``backprop --help`` answers at once.
+
+Exit status: 0 done, 1 failure, 2 usage error, 130 interrupted. Failures and usage errors are one line on standard
+error; set the environment variable BACKPROP_TRACEBACK to any value to see where an error was raised.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+from benchmarks.errors import Failure, UsageError
+
+COMMANDS = {
+    "demo": ("benchmarks.commands.demo", "train a small CNN in both engines on bundled digits, and compare"),
+    "train": ("benchmarks.commands.train", "train a task's network in one engine, or in both"),
+    "evaluate": ("benchmarks.commands.evaluate", "load a finished run's weights into either engine, and test them"),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and leave with status 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def build_parser(chosen: str | None) -> Parser:
+    """Return the parser, with the options of the ``chosen`` command only."""
+    parser = Parser(
+        prog="backprop",
+        description="Deep learning by hand in NumPy, beside the same networks in PyTorch.",
+        epilog="backprop COMMAND --help shows a command's options and examples.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, (module, summary) in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        if name == chosen:
+            importlib.import_module(module).add_arguments(command)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    chosen = argv[0] if argv and argv[0] in COMMANDS else None
+    try:
+        args = build_parser(chosen).parse_args(argv)
+    except SystemExit as leaving:  # argparse leaves by itself, after --help and after an error
+        return leaving.code
+    if args.version:
+        from importlib.metadata import version
+
+        print(f"backprop {version('backprop-reference')}")
+        return 0
+    if chosen is None:
+        print("backprop: choose a command: " + ", ".join(COMMANDS) + " (see backprop --help)", file=sys.stderr)
+        return 2
+    return run(chosen, args)
+
+
+def run(command: str, args: argparse.Namespace) -> int:
+    """Run one command, and turn what it raises into an exit status."""
+    try:
+        return importlib.import_module(COMMANDS[command][0]).run(args)
+    except KeyboardInterrupt:
+        status, message = 130, "interrupted"
+    except BrokenPipeError:  # the reader of our output has left: there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if "BACKPROP_TRACEBACK" in os.environ:
+            raise
+        status = 2 if isinstance(error, UsageError) else 1
+        expected = isinstance(error, (UsageError, Failure, OSError))
+        message = str(error) if expected else f"{type(error).__name__}: {error}"
+    print(f"backprop {command}: {' '.join(message.split())}", file=sys.stderr)
+    return status

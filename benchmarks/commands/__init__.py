@@ -1,0 +1,1 @@
+"""The subcommands of ``backprop``, one a file."""

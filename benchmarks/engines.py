@@ -1,0 +1,198 @@
+"""The two engines behind one face: NumPy arrays go in and come out, and the names in between are the same.
+
+A task is written once and handed an engine. Each engine keeps its arrays in its own kind (ndarrays here, tensors
+there), of one dtype and on one device, and both are decided here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+import numpy as np
+
+from benchmarks.errors import Failure, UsageError
+
+NAMES = ("scratch", "torch")
+DTYPES = ("float32", "float64")
+
+
+class Engine:
+    """One engine, with the dtype and the device that it computes in.
+
+    Attributes
+    ----------
+    name : str
+        "scratch" or "torch".
+    nn, optim, models, train : module
+        The engine's layers, optimizers, networks and training loop.
+    manual_seed : callable
+        Seeds the engine's default generator.
+    dtype
+        What the engine's constructors take as ``dtype=``.
+    device : str
+        Where it computes.
+    """
+
+    def __init__(self, name: str, package: ModuleType, dtype: object, device: str) -> None:
+        self.name, self.dtype, self.device = name, dtype, device
+        self.nn, self.optim, self.models, self.train = (
+            importlib.import_module(f"{package.__name__}.{part}") for part in ("nn", "optim", "models", "train")
+        )
+        self.manual_seed = package.manual_seed
+
+    def asarray(self, array: np.ndarray) -> object:
+        """Return a NumPy array in the engine's own kind; floating point takes the engine's dtype. May share memory."""
+        raise NotImplementedError
+
+    def numpy(self, array: object) -> np.ndarray:
+        """Return an array of the engine's own kind as a NumPy array. May share memory."""
+        raise NotImplementedError
+
+    def place(self, module: object) -> object:
+        """Move a module to the engine's device, and return it."""
+        raise NotImplementedError
+
+    def state(self, model: object) -> dict[str, np.ndarray]:
+        """Return copies of a model's parameters and buffers, by name."""
+        return {key: np.array(self.numpy(value), order="C") for key, value in model.state_dict().items()}
+
+    def load_state(self, model: object, state: dict[str, np.ndarray]) -> None:
+        """Copy what `state` returned, in this engine or the other, into a model.
+
+        Raises
+        ------
+        RuntimeError
+            If the names or shapes are not the model's.
+        """
+        raise NotImplementedError
+
+    def predict(self, module: object, x: np.ndarray) -> np.ndarray:
+        """Return a module's outputs in evaluation mode, NumPy to NumPy."""
+        return self.numpy(self.train.predict(module, self.asarray(x)))
+
+    def forward_backward(self, module: object, x: np.ndarray, grad_output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Run a module forward and backward in the mode it is in; return its output and the gradient of ``x``."""
+        raise NotImplementedError
+
+    def loss_backward(self, model: object, criterion: object, x: np.ndarray, target: np.ndarray) -> float:
+        """Return the loss of a model on a batch, and leave the gradients in the model's parameters."""
+        raise NotImplementedError
+
+    def grads(self, model: object) -> dict[str, np.ndarray]:
+        """Return copies of the gradients that the last backward left in a model's parameters, by name."""
+        return {name: self.numpy(parameter.grad).copy() for name, parameter in model.named_parameters()}
+
+
+class ScratchEngine(Engine):
+    """The engine by hand: ndarrays, on the CPU."""
+
+    def __init__(self, dtype: str, device: str) -> None:
+        if device != "cpu":
+            raise UsageError(f"the scratch engine computes on the CPU; --device {device} is for --engine torch")
+        super().__init__("scratch", importlib.import_module("scratch"), np.dtype(dtype).type, device)
+
+    def asarray(self, array: np.ndarray) -> np.ndarray:
+        """Return the array, floating point in the engine's dtype."""
+        return array.astype(self.dtype, copy=False) if array.dtype.kind == "f" else array
+
+    def numpy(self, array: np.ndarray) -> np.ndarray:
+        """Return the array."""
+        return array
+
+    def place(self, module: object) -> object:
+        """Return the module."""
+        return module
+
+    def load_state(self, model: object, state: dict[str, np.ndarray]) -> None:
+        """Copy the arrays into the model."""
+        model.load_state_dict(state)
+
+    def forward_backward(self, module: object, x: np.ndarray, grad_output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Call the module, then its ``backward``."""
+        output = module(self.asarray(x))
+        return output, module.backward(self.asarray(grad_output))
+
+    def loss_backward(self, model: object, criterion: object, x: np.ndarray, target: np.ndarray) -> float:
+        """Call the loss's ``backward``, then the model's."""
+        loss = criterion(model(self.asarray(x)), self.asarray(target))
+        model.zero_grad()
+        model.backward(criterion.backward())
+        return float(loss)
+
+
+class TorchEngine(Engine):
+    """PyTorch: tensors, on the device that was asked for."""
+
+    def __init__(self, dtype: str, device: str) -> None:
+        import torch
+
+        check_device(torch, device, dtype)
+        self._torch = torch
+        super().__init__("torch", importlib.import_module("torch_ref"), getattr(torch, dtype), device)
+
+    def asarray(self, array: np.ndarray) -> object:
+        """Return the array as a tensor on the device."""
+        tensor = self._torch.from_numpy(array)
+        return tensor.to(self.device, self.dtype if array.dtype.kind == "f" else None)
+
+    def numpy(self, array: object) -> np.ndarray:
+        """Return a tensor's values."""
+        return array.detach().cpu().numpy()
+
+    def place(self, module: object) -> object:
+        """Move the module to the device."""
+        return module.to(self.device)
+
+    def load_state(self, model: object, state: dict[str, np.ndarray]) -> None:
+        """Copy the arrays into the model."""
+        model.load_state_dict({key: self._torch.from_numpy(array) for key, array in state.items()})
+
+    def forward_backward(self, module: object, x: np.ndarray, grad_output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Leave the backward pass to autograd."""
+        x = self.asarray(x).detach().requires_grad_()
+        output = module(x)
+        output.backward(self.asarray(grad_output))
+        return self.numpy(output), self.numpy(x.grad)
+
+    def loss_backward(self, model: object, criterion: object, x: np.ndarray, target: np.ndarray) -> float:
+        """Leave the backward pass to autograd."""
+        loss = criterion(model(self.asarray(x)), self.asarray(target))
+        model.zero_grad()
+        loss.backward()
+        return loss.item()
+
+
+def get(name: str, dtype: str = "float32", device: str = "cpu") -> Engine:
+    """Return an engine by name; the package behind it is imported now.
+
+    Raises
+    ------
+    UsageError
+        If there is no engine of this name, or it cannot compute in this dtype or on this kind of device.
+    Failure
+        If this machine has no such device.
+    """
+    if name not in NAMES:
+        raise UsageError(f"unknown engine {name!r}; choose from {', '.join(NAMES)}")
+    if dtype not in DTYPES:
+        raise UsageError(f"unknown dtype {dtype!r}; choose from {', '.join(DTYPES)}")
+    return ScratchEngine(dtype, device) if name == "scratch" else TorchEngine(dtype, device)
+
+
+def check_device(torch: ModuleType, device: str, dtype: str) -> None:
+    """Raise unless PyTorch can use ``device`` here, in ``dtype``."""
+    kind, _, index = device.partition(":")
+    if kind == "cuda":
+        found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(index or 0) >= found:
+            raise Failure(
+                f"--device {device}: PyTorch finds {found or 'no'} CUDA device(s) on this machine; use --device cpu"
+            )
+    elif kind == "mps":
+        if dtype == "float64":
+            raise UsageError("--device mps computes in float32; float64 needs --device cpu")
+        if not torch.backends.mps.is_available():
+            raise Failure("--device mps: PyTorch finds no Apple GPU on this machine; use --device cpu")
+    elif kind != "cpu":
+        raise UsageError(f"unknown device {device!r}; choose from cpu, cuda, cuda:N, mps")

@@ -1,0 +1,28 @@
+"""The figures of a run, a file for each kind; every one shows all the engines that ran on one picture."""
+
+from pathlib import Path
+
+import matplotlib
+
+from benchmarks.figures import style
+from benchmarks.figures.boundary import boundary
+from benchmarks.figures.confusion import confusion
+from benchmarks.figures.curves import curves
+from benchmarks.figures.images import feature_maps, filters
+from benchmarks.tasks import Data, Task
+from benchmarks.training import Trained
+
+__all__ = ["boundary", "confusion", "curves", "draw", "feature_maps", "filters"]
+
+
+def draw(folder: Path, task: Task, data: Data, trained: list[Trained]) -> list[Path]:
+    """Draw every figure that belongs to a task's run, and return the files."""
+    with matplotlib.rc_context(style.RC):
+        figures = {"curves": curves(task, trained)}
+        if task.images:
+            figures["feature_maps"] = feature_maps(task, data, trained)
+            figures["filters"] = filters(task, trained)
+            figures["confusion"] = confusion(task, data, trained)
+        else:
+            figures["boundary"] = boundary(task, data, trained)
+        return [style.save(figure, folder / f"{name}.png") for name, figure in figures.items()]

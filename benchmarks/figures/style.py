@@ -1,0 +1,55 @@
+"""What all figures have in common. Figures are made as objects, without pyplot, which keeps them all alive."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks import runs
+
+COLOURS = {"scratch": "#1765ad", "torch": "#e8622c"}
+LABELS = {"scratch": "scratch (NumPy)", "torch": "torch (autograd)"}
+INK = "#222222"
+
+RC = {
+    "figure.facecolor": "white",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#777777",
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": "#555555",
+    "ytick.color": "#555555",
+    "legend.frameon": False,
+    "savefig.dpi": 150,
+}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, sizes in inches."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def bare(axes: Axes) -> None:
+    """Take away ticks and frame, leaving room for titles and labels."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG, whole or not at all."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    runs.write_bytes(path, content.getvalue())
+    return path
+
+
+def names(engines: Sequence[str]) -> str:
+    """Return the engines' names for a title."""
+    return " and ".join(LABELS[engine] for engine in engines)

@@ -1,0 +1,103 @@
+"""What a command shows while it runs and when it is done. Tables go to standard output, progress to standard error."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+def console() -> Console:
+    """Return standard output; where it is no terminal, wide enough for the tables."""
+    screen = Console(highlight=False)
+    if not screen.is_terminal:
+        screen.width = 120
+    return screen
+
+
+@contextmanager
+def progress_bars(epochs: int, steps: int) -> Iterator[Callable]:
+    """Show a bar for each engine; gives the function that adds one, and that returns what `fit` calls every step."""
+    columns = (
+        TextColumn("{task.description:>8}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("steps  epoch {task.fields[epoch]}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+
+        def add(engine: str) -> Callable:
+            bar = bars.add_task(engine, total=epochs * steps, epoch=f"1/{epochs}", note="")
+
+            def on_step(progress: object) -> None:
+                done = progress.epoch * steps + progress.step
+                epoch = min(progress.epoch + 1, epochs)
+                accuracies = progress.history.test_accuracy
+                note = f"test accuracy {accuracies[-1]:.4f}" if accuracies else ""
+                bars.update(bar, completed=done, epoch=f"{epoch}/{epochs}", note=note)
+
+            return on_step
+
+        yield add
+
+
+def epochs_table(histories: dict[str, dict[str, list[float]]]) -> Table:
+    """Return a row for each epoch: loss and accuracy, train and test, for each engine, and the largest difference."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table.add_column("\n\nepoch", justify="right")
+    for engine in histories:
+        for curve in CURVES:
+            table.add_column(
+                f"{engine}\n" + curve.replace("_", "\n"), justify="right", style="cyan" * (engine == "scratch")
+            )
+    if len(histories) > 1:
+        table.add_column("\nlargest\ndifference", justify="right")
+    for epoch in range(max(len(history["test_loss"]) for history in histories.values())):
+        cells = [f"{history[curve][epoch]:.4f}" for history in histories.values() for curve in CURVES]
+        if len(histories) > 1:
+            cells.append(f"{difference(histories, epoch):.1e}")
+        table.add_row(str(epoch + 1), *cells)
+    return table
+
+
+def difference(histories: dict[str, dict[str, list[float]]], epoch: int) -> float:
+    """Return the largest absolute difference between two engines, over the losses and accuracies of an epoch."""
+    one, other = histories.values()
+    return max(abs(one[curve][epoch] - other[curve][epoch]) for curve in CURVES)
+
+
+def summary_table(histories: dict[str, dict[str, list[float]]], required: float) -> Table:
+    """Return a row for each engine: where it ended, what the task's recipe asks for, and how long it took."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for name in ("engine", "test loss", "test accuracy", "the recipe must reach", "seconds", "seconds an epoch"):
+        table.add_column(name, justify="left" if name == "engine" else "right")
+    for engine, history in histories.items():
+        seconds = history["seconds"]
+        table.add_row(
+            engine,
+            f"{history['test_loss'][-1]:.4f}",
+            f"{history['test_accuracy'][-1]:.4f}",
+            f"{required:.4f}",
+            f"{sum(seconds):.1f}",
+            f"{sum(seconds) / len(seconds):.2f}",
+        )
+    return table
+
+
+def evaluation_table(rows: list[tuple[str, str, float, float, float, float]]) -> Table:
+    """Return a row for each set of weights: who trained it, who tested it, what it gave, and what was recorded."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for name in ("trained by", "tested by", "test loss", "test accuracy", "recorded loss", "recorded accuracy"):
+        table.add_column(name, justify="left" if name.endswith("by") else "right")
+    table.add_column("largest difference", justify="right")
+    for trainer, tester, loss, accuracy, old_loss, old_accuracy in rows:
+        largest = max(abs(loss - old_loss), abs(accuracy - old_accuracy))
+        numbers = [f"{value:.4f}" for value in (loss, accuracy, old_loss, old_accuracy)]
+        table.add_row(trainer, tester, *numbers, f"{largest:.1e}")
+    return table
