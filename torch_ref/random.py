@@ -1,16 +1,55 @@
-"""The random generator: PyTorch's own, under the names of ``scratch.random``."""
+"""The random generator: PyTorch's own, under the names of ``scratch/random.py`` and ``scratch/twister.py``.
+
+A state is read as the same plain values that ``scratch`` gives, so that a run saved by one engine goes on in the other.
+"""
+
+import struct
+from collections.abc import Mapping
 
 import torch
 from torch import Generator, initial_seed, manual_seed, randperm
 
 __all__ = ["Generator", "get_state", "initial_seed", "manual_seed", "randperm", "set_state"]
 
+# The bytes of torch.get_rng_state(): seed, words left before the next stirring, whether seeded, place of the next word,
+# the 624 words, three floats of which the second is a normal number left over, whether it is, and the same in float32.
+LAYOUT = struct.Struct("<QiiQ624Q3di4xf4x")
+STATE_WORDS = 624
 
-def get_state() -> torch.Tensor:
-    """Return the state of the CPU generator."""
-    return torch.get_rng_state()
+
+def get_state() -> dict[str, object]:
+    """Return the state of the CPU generator as plain values: seed, words, position, next_normal."""
+    seed, left, _, _, *rest = LAYOUT.unpack(bytes(torch.get_rng_state().tolist()))
+    words, (_, normal, _, has_normal, _) = rest[:STATE_WORDS], rest[STATE_WORDS:]
+    return {
+        "seed": seed,
+        "words": words,
+        "position": STATE_WORDS + 1 - left,
+        "next_normal": normal if has_normal else None,
+    }
 
 
-def set_state(state: torch.Tensor) -> None:
-    """Restore the state of the CPU generator."""
-    torch.set_rng_state(state)
+def set_state(state: Mapping[str, object]) -> None:
+    """Restore the state of the CPU generator.
+
+    Raises
+    ------
+    TypeError
+        If ``state`` is not a mapping.
+    RuntimeError
+        If it is not a generator's state. The generator is unchanged then.
+    """
+    if not isinstance(state, Mapping):
+        raise TypeError(f"set_state: expected what get_state returns, got {type(state).__name__}")
+    try:
+        words, position, normal = list(state["words"]), state["position"], state["next_normal"]
+        if len(words) != STATE_WORDS or not all(0 <= word < 2**32 for word in words):
+            raise ValueError(f"expected {STATE_WORDS} words of 32 bits")
+        if not 0 <= position <= STATE_WORDS:
+            raise ValueError(f"position {position} is out of range")
+        has_normal = normal is not None
+        numbers = (0.0, normal if has_normal else 0.0, 0.0, has_normal, 0.0)
+        packed = LAYOUT.pack(state["seed"], STATE_WORDS + 1 - position, 1, position, *words, *numbers)
+    except (KeyError, TypeError, ValueError, struct.error) as error:
+        raise RuntimeError(f"set_state: this is not a generator's state: {error!r}") from None
+    torch.set_rng_state(torch.frombuffer(bytearray(packed), dtype=torch.uint8))
