@@ -18,8 +18,8 @@ Algorithms", 2nd ed., 2002; u is the unit roundoff, 2^-24 in float32 and 2^-53 i
     At a kink or a tie the result jumps, and jump / delta would be a huge S for a small delta. So S is taken at
     delta = 2^-10 and at 2^-20 and the smaller counts: a near tie that only the larger delta breaks does no harm, and an
     exact tie allows float64 less than 1e-9 of the jump.
-3.  A result is at best rounded to its own format: u M, M the largest magnitude in the quantity; and below the smallest
-    normal number the spacing no longer shrinks.
+3.  A result is at best rounded to its own format: u M, M the largest magnitude in the quantity. Below the smallest
+    normal number the spacing no longer shrinks, so each of the n terms may lose a subnormal unit besides.
 
 So with scale = max(M, S):
 
@@ -56,13 +56,13 @@ def magnitude(values: np.ndarray) -> float:
     return float(finite.max()) if finite.size else 0.0
 
 
-def sensitivity(truth: np.ndarray, moved: dict[float, list[np.ndarray]]) -> float:
-    """Return S, from the results ``moved`` by each delta."""
-    per_delta = []
+def scale(truth: np.ndarray, moved: dict[float, list[np.ndarray]]) -> float:
+    """Return max(M, S) from the exact result and the results ``moved`` by each delta."""
+    movements = []
     with np.errstate(invalid="ignore", over="ignore"):
         for delta, results in moved.items():
-            per_delta.append(np.max([np.abs(result - truth) for result in results], axis=0) / delta)
-    return magnitude(np.min(per_delta, axis=0))
+            movements.append(np.max([np.abs(result - truth) for result in results], axis=0) / delta)
+    return max(magnitude(truth), magnitude(np.min(movements, axis=0)))
 
 
 def terms(size: int, products: int, largest: int) -> int:
@@ -70,9 +70,9 @@ def terms(size: int, products: int, largest: int) -> int:
     return max(1, min(math.ceil(products / max(size, 1)), largest))
 
 
-def allowance(dtype: np.dtype, scale: float, n: int, torch_error: float) -> float:
+def allowance(dtype: np.dtype, scale: float, n: int, torch_error: float | None = None) -> float:
     """Return the largest error that rounding explains: see the module's docstring."""
-    floor = float(np.finfo(dtype).smallest_subnormal)
+    underflow = FACTOR * math.sqrt(n) * float(np.finfo(dtype).smallest_subnormal)
     if dtype == np.float64:
-        return FLOAT64_RELATIVE * scale + floor
-    return FACTOR * (torch_error + math.sqrt(n) * unit_roundoff(dtype) * scale + floor)
+        return FLOAT64_RELATIVE * scale + underflow
+    return FACTOR * (torch_error + math.sqrt(n) * unit_roundoff(dtype) * scale) + underflow

@@ -1,7 +1,5 @@
 """Linear, Identity, Flatten and Sequential against PyTorch, their options crossed with shapes, layouts and dtypes."""
 
-import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
