@@ -1,8 +1,10 @@
 """Layers and losses, mirroring ``torch.nn``: one topic a file, each file a derivation and the code that follows it."""
 
 from scratch.nn import init, utils
+from scratch.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from scratch.nn.binary_cross_entropy import BCELoss, BCEWithLogitsLoss
 from scratch.nn.container import Sequential
+from scratch.nn.conv import Conv2d
 from scratch.nn.cross_entropy import CrossEntropyLoss
 from scratch.nn.dropout import Dropout
 from scratch.nn.flatten import Flatten
@@ -11,6 +13,8 @@ from scratch.nn.linear import Identity, Linear
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from scratch.nn.module import Module, Parameter
 from scratch.nn.nll import NLLLoss
+from scratch.nn.normalization import GroupNorm, LayerNorm
+from scratch.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
@@ -18,18 +22,26 @@ from scratch.nn.softmax import LogSoftmax, Softmax
 __all__ = [
     "ELU",
     "GELU",
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "GroupNorm",
     "HuberLoss",
     "Identity",
     "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
     "MSELoss",
+    "MaxPool2d",
     "Module",
     "NLLLoss",
     "Parameter",
