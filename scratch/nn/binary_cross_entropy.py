@@ -43,6 +43,9 @@ import numpy as np
 from scratch.checks import check_array, check_dtype, name_of
 from scratch.nn.loss import Loss, check_pair, quiet
 
+# PyTorch's 1e-12 is a float32 for both dtypes, and a float64 gradient at p = 0 shows the difference.
+FLOOR = float(np.float32(1e-12))
+
 
 def check_weight(owner: object, name: str, weight: np.ndarray | None, x: np.ndarray) -> None:
     """Raise ``RuntimeError`` unless ``weight`` is absent, or has ``x``'s dtype and broadcasts to its shape."""
@@ -108,7 +111,7 @@ class BCELoss(Loss):
         """Return the gradient with respect to the probabilities."""
         p, target, w = self.saved("p", "target", "w")
         grad_losses = self.undo_reduce(grad_output, p.shape, p.dtype, p.size)  # B4 ()
-        return (p - target) / np.maximum((1 - p) * p, 1e-12) * w * grad_losses  # B3, B2, B1 (...)
+        return (p - target) / np.maximum((1 - p) * p, FLOOR) * w * grad_losses  # B3, B2, B1 (...)
 
 
 class BCEWithLogitsLoss(Loss):

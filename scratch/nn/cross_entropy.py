@@ -28,12 +28,8 @@ Backward, from grad_y = dL/dy
                                                        sum: d log sum exp z / dz_c = exp z_c / sum exp z = exp p_c
     B1  grad_x = grad_z                       (M, C)   F1: a row of grad_z sums to 0, so the path through max adds 0
 
-The simplification that the code uses: B3 put into B2 is
-
-    grad_x = grad_l (exp(p) sum_c q - q)
-
-and for class indices without smoothing q has one entry in each row, k_n = w_(t_n): F3 reads one log-probability, as
-`NLLLoss` does, and no q is needed for
+The simplification that the code uses: for class indices without smoothing q has one entry in each row, k_n = w_(t_n).
+F3 then reads one log-probability, as `NLLLoss` does, and B3 put into B2 needs no q:
 
     grad_x = grad_l k_n (softmax(x) - onehot(t))       the prediction minus the truth
 
@@ -135,9 +131,9 @@ class CrossEntropyLoss(ClassLoss):
             grad_x *= k[:, None]
             grad_x[rows.n, rows.t] -= k  # B3, B2, B1 (M, C)
         else:
-            grad_x *= q.sum(axis=1, keepdims=True)
-            grad_x -= q
-            grad_x *= grad_losses[:, None]  # B3, B2, B1 (M, C)
+            grad_p = -q * grad_losses[:, None]  # B3 (M, C)
+            grad_x *= -grad_p.sum(axis=1, keepdims=True)
+            grad_x += grad_p  # B2, B1 (M, C)
         return shape_rows(grad_x, input_shape)
 
     def shares(self, target: np.ndarray) -> np.ndarray:

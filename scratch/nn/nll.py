@@ -54,7 +54,7 @@ class Rows(NamedTuple):
     t: np.ndarray  # (M,) the right classes; 0 for an ignored row
     ignored: np.ndarray | None  # (M,) whether the row is ignored; None if none is
     k: np.ndarray | float  # (M,) the row's weight, 0 for an ignored row; or 1.0, the weight of all
-    total: float  # the sum of k
+    total: float  # the sum of k; NaN for 0, so that a mean over no weight is NaN, and not infinite
 
     def keep(self, values: np.ndarray) -> np.ndarray:
         """Return ``values`` with 0 for the ignored rows, even where they are NaN."""
@@ -121,7 +121,7 @@ class ClassLoss(Loss):
         k = np.ones(t.size, rows.dtype) if self.weight is None else self.weight[t]  # F1 (M,)
         if ignored is not None:
             k[ignored] = 0
-        return Rows(np.arange(t.size), t, ignored, k, k.sum())
+        return Rows(np.arange(t.size), t, ignored, k, k.sum() or np.nan)
 
 
 class NLLLoss(ClassLoss):
