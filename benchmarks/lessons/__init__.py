@@ -1,0 +1,41 @@
+"""The course: a lesson a file, whose docstring is the lesson and whose ``run`` shows it in either engine, or in both.
+
+A lesson is a module with one function:
+
+    run(board)    compute in ``board.engines()``, and leave text, tables and figures on the board (see `Blackboard`)
+"""
+
+import importlib
+from types import ModuleType
+
+from benchmarks.errors import UsageError
+from benchmarks.lessons.blackboard import Blackboard
+
+__all__ = ["NAMES", "Blackboard", "get", "teach"]
+
+NAMES = ("neuron", "activations", "regularization", "normalization", "convolution", "policy", "atari")
+
+
+def get(name: str) -> ModuleType:
+    """Return a lesson by its name on the command line.
+
+    Raises
+    ------
+    UsageError
+        If there is no lesson of this name.
+    """
+    if name not in NAMES:
+        raise UsageError(f"unknown lesson {name!r}; choose from {', '.join(NAMES)}, all")
+    return importlib.import_module(f"benchmarks.lessons.{name}")
+
+
+def teach(name: str, board: Blackboard) -> None:
+    """Put a lesson on the board: its text, then what it computes."""
+    import matplotlib
+
+    from benchmarks.figures import style
+
+    lesson = get(name)
+    board.write(f"== {name} ==\n\n{lesson.__doc__.strip()}")
+    with matplotlib.rc_context(style.RC):
+        lesson.run(board)

@@ -1,0 +1,267 @@
+r"""Activations: what a neuron does with its sum, and what that does to the gradient on its way back.
+
+Without a nonlinearity in between, a stack of linear layers is one linear layer. The activation y = f(x) acts on every
+number by itself, so its backward pass is one product,
+
+    B1  grad_x = grad_y f'(x)
+
+and the slope f' is all that it has to say about learning. Handed a gradient of ones, a layer's backward returns the
+slope itself: the derivatives here are the layers' own answers, not formulas typed in a second time.
+
+Three things follow from the slope.
+
+Saturation. Where f' is almost 0, a neuron hardly learns, however wrong it is. The table says where each activation's
+slope stays below 1%.
+
+Vanishing gradients. The gradient of an early layer is a product with a factor for each later one,
+
+    grad_x_k = W_(k+1)^T (f'(x_(k+1)) grad_x_(k+1))
+
+and a product of twenty factors below 1 is nothing. A sigmoid's slope is never above 1/4, and 1/4 to the 20th power is
+1e-12. ReLU's slope of 1 lets the gradient through, but only if the weights are scaled for it: PyTorch's default draws
+them with the variance 1/(3 fan_in), which shrinks a ReLU network's gradient by sqrt(1/6) a layer. Drawn with the
+variance gain^2/fan_in (Xavier and Kaiming), ReLU and tanh keep its size, and the sigmoid still loses it. (With the
+default initialisation, the curves of ReLU and tanh are flat in the first layers, and small: a weight's gradient is the
+product of the gradient from above with what differs between the points below, and each layer takes the same factor
+from both, the one on its way back, the other on its way forward.)
+
+Dying units. A ReLU that is on its flat side for every training point has the gradient 0, exactly. The weights before
+it do not move, so it never comes back. A step that is too large throws units there, and a network that starts
+with all of them there never learns; activations whose slope is small on the left, but not 0, find their way out.
+
+Read: scratch/nn/sigmoid.py, scratch/nn/relu.py, scratch/nn/gelu.py; scratch/nn/init.py for the gains.
+Run:  backprop lesson activations
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks import tasks
+from benchmarks.engines import Engine
+from benchmarks.lessons.blackboard import Blackboard
+from benchmarks.lessons.drawing import BLUE, GREEN, GREY, ORANGE, RED, engine_key, line, sheet
+from benchmarks.tasks import Data
+
+NAMES = ("Sigmoid", "Tanh", "ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Softplus")
+X = np.arange(-1000, 1001) / 100
+DEPTH, WIDTH = 20, 64
+DEEP = {"Sigmoid": ORANGE, "Tanh": BLUE, "ReLU": GREEN}
+STARTS = ("PyTorch's default initialisation", "Xavier initialisation, with the activation's gain")
+RATES = {0.3: BLUE, 2.0: ORANGE, 4.0: RED}
+SEEDS = 5
+SHIFT = 3.0
+REVIVING = {"ReLU": RED, "LeakyReLU": ORANGE, "GELU": BLUE, "SiLU": GREEN}
+EPOCHS_KILL, EPOCHS_REVIVE, BATCH = 5, 25, 64
+
+
+class Revival(NamedTuple):
+    """A network whose first layer is silent at the start: what reached that layer, and how training went."""
+
+    silent: float
+    largest_gradient: float
+    test_loss: list[float]
+    test_accuracy: list[float]
+
+
+def curve(engine: Engine, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return an activation's values at X and, from a gradient of ones, its slopes."""
+    return engine.forward_backward(getattr(engine.nn, name)(), X, np.ones_like(X))
+
+
+def deep_gradients(engine: Engine, data: Data, name: str, scaled: bool, seed: int) -> list[float]:
+    """Return the norm of the loss's gradient with respect to each layer's weights, in a deep MLP that is untrained."""
+    nn = engine.nn
+    engine.manual_seed(seed)
+    layers = []
+    for layer in range(DEPTH):
+        fan_in, fan_out = 2 if layer == 0 else WIDTH, 2 if layer == DEPTH - 1 else WIDTH
+        linear = nn.Linear(fan_in, fan_out, dtype=engine.dtype)
+        if scaled:
+            nn.init.xavier_uniform_(linear.weight, gain=nn.init.calculate_gain(name.lower()))
+            nn.init.zeros_(linear.bias)
+        layers += [linear, getattr(nn, name)()]
+    model = nn.Sequential(*layers[:-1])
+    engine.loss_backward(model, nn.CrossEntropyLoss(), data.x_train, data.y_train)
+    return [float(np.linalg.norm(grad)) for key, grad in engine.grads(model).items() if key.endswith("weight")]
+
+
+def small_mlp(engine: Engine, name: str) -> object:
+    """Build a network of two hidden layers with one activation."""
+    nn, dtype = engine.nn, engine.dtype
+    hidden = [nn.Linear(2, WIDTH, dtype=dtype), getattr(nn, name)(), nn.Linear(WIDTH, WIDTH, dtype=dtype)]
+    return nn.Sequential(*hidden, getattr(nn, name)(), nn.Linear(WIDTH, 2, dtype=dtype))
+
+
+def silent_share(engine: Engine, model: object, x: np.ndarray) -> float:
+    """Return the share of the first layer's units whose sum is negative or 0 for every row of ``x``."""
+    return float((engine.numpy(model[0](engine.asarray(x))) <= 0).all(axis=0).mean())
+
+
+def train(engine: Engine, model: object, data: Data, lr: float, epochs: int, on_step: object = None) -> object:
+    """Train with plain gradient descent, and return the history."""
+    return engine.train.fit(
+        model,
+        engine.nn.CrossEntropyLoss(),
+        engine.optim.SGD(model.parameters(), lr=lr),
+        (engine.asarray(data.x_train), engine.asarray(data.y_train)),
+        (engine.asarray(data.x_test), engine.asarray(data.y_test)),
+        epochs=epochs,
+        batch_size=BATCH,
+        on_step=on_step,
+    )
+
+
+def killing(engine: Engine, data: Data, lr: float, seed: int) -> list[float]:
+    """Train a ReLU network, and return the share of silent units before the first step and after each."""
+    engine.manual_seed(seed)
+    model = small_mlp(engine, "ReLU")
+    shares = [silent_share(engine, model, data.x_train)]
+    train(engine, model, data, lr, EPOCHS_KILL, lambda _: shares.append(silent_share(engine, model, data.x_train)))
+    return shares
+
+
+def reviving(engine: Engine, data: Data, name: str, seed: int) -> Revival:
+    """Push every unit of the first layer to its flat side, then train."""
+    engine.manual_seed(seed)
+    model = small_mlp(engine, name)
+    state = engine.state(model)
+    engine.load_state(model, {**state, "0.bias": state["0.bias"] - SHIFT})
+    silent = silent_share(engine, model, data.x_train)
+    engine.loss_backward(model, engine.nn.CrossEntropyLoss(), data.x_train, data.y_train)
+    largest = float(np.abs(engine.grads(model)["0.weight"]).max())
+    history = train(engine, model, data, 1.0, EPOCHS_REVIVE)
+    return Revival(silent, largest, history.test_loss, history.test_accuracy)
+
+
+def flat(slopes: np.ndarray) -> tuple[str, str]:
+    """Say from where on, to the left and to the right, a slope stays within 1% of nothing."""
+    steep = np.flatnonzero(np.abs(slopes) >= 0.01)
+    left = f"x <= {X[steep[0] - 1]:.2f}" if steep[0] > 0 else "nowhere"
+    right = f"x >= {X[steep[-1] + 1]:.2f}" if steep[-1] < len(X) - 1 else "nowhere"
+    return left, right
+
+
+def describe(name: str, slopes: np.ndarray) -> tuple[str, ...]:
+    """Return an activation's row of the table."""
+    top = int(slopes.argmax())
+    dead = X[slopes == 0]
+    exactly = f"x <= {dead.max():.2f}" if len(dead) else "nowhere"
+    return (name, f"{slopes[X == 0].item():.4g}", f"{slopes[top]:.4g}", f"{X[top]:.2f}", *flat(slopes), exactly)
+
+
+def draw_curves(curves: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]) -> Figure:
+    """Draw every activation and its slope; the shade is where the slope is below 1%."""
+    title = "Activations and their slopes, from the layers' own forward and backward"
+    figure, every = sheet(2, 4, 4.9, title, sharex=True)
+    first = next(iter(curves))
+    for axes, name in zip(every.flat, NAMES, strict=True):
+        line(axes, X, {engine: curves[engine][name][0] for engine in curves}, BLUE, "f(x)")
+        line(axes, X, {engine: curves[engine][name][1] for engine in curves}, ORANGE, "f'(x)")
+        steep = np.flatnonzero(np.abs(curves[first][name][1]) >= 0.01)
+        for left, right in ((X[0], X[steep[0]]), (X[steep[-1]], X[-1])):
+            axes.axvspan(left, right, color="#000000", alpha=0.08, lw=0)
+        axes.set(title=name, xlim=(-6, 6), ylim=(-1.3, 2.3), xticks=(-5, 0, 5))
+    every[0, 0].legend(loc="upper left")
+    every[0, 3].text(0, -0.9, "grey: slope below 1%", ha="center", fontsize=8, color=GREY)
+    for axes in every[-1]:
+        axes.set_xlabel("x")
+    engine_key(figure, list(curves))
+    return figure
+
+
+def draw_vanishing(norms: dict[str, dict[tuple[str, bool], list[float]]]) -> Figure:
+    """Draw the gradient's norm against the layer."""
+    title = f"The gradient on its way back through {DEPTH} layers of {WIDTH} units"
+    figure, (every,) = sheet(1, 2, 3.9, title, sharey=True)
+    layers = np.arange(1, DEPTH + 1)
+    for scaled, axes in enumerate(every):
+        for name, colour in DEEP.items():
+            line(axes, layers, {engine: norms[engine][name, bool(scaled)] for engine in norms}, colour, name)
+        axes.set(title=STARTS[scaled], xlabel="layer (1 is next to the input)", yscale="log", xticks=(1, 5, 10, 15, 20))
+    every[0].set_ylabel("norm of the weights' gradient")
+    every[1].legend(loc="lower right")
+    engine_key(figure, list(norms))
+    return figure
+
+
+def draw_dying(killed: dict[str, dict[float, np.ndarray]], revived: dict[str, dict[str, Revival]]) -> Figure:
+    """Draw how units die, and which activations bring them back."""
+    figure, ((left, right),) = sheet(1, 2, 3.9, "Dying units: a ReLU that is silent on all data has no gradient left")
+    first = next(iter(killed))
+    for lr, colour in RATES.items():
+        steps = np.arange(killed[first][lr].shape[1])
+        line(left, steps, {name: 100 * killed[name][lr].mean(axis=0) for name in killed}, colour, f"lr {lr:g}")
+        band(left, steps, 100 * killed[first][lr], colour)
+    left.set(title="Large steps kill ReLU units for good", xlabel="step", ylim=(0, 100))
+    left.set_ylabel("silent units of the first layer (%)")
+    left.legend(loc="upper right", title=f"mean and range of {SEEDS} seeds", title_fontsize=9, ncols=3)
+    for name, colour in REVIVING.items():
+        losses = {engine: revived[engine][name].test_loss for engine in revived}
+        line(right, np.arange(1, EPOCHS_REVIVE + 1), losses, colour, name)
+    right.set(title="All silent at the start: who comes back?", xlabel="epoch", ylabel="test loss", ylim=(0, 0.8))
+    right.legend(loc="lower left")
+    engine_key(figure, list(killed))
+    return figure
+
+
+def band(axes: Axes, x: np.ndarray, runs: np.ndarray, colour: str) -> None:
+    """Shade from the smallest to the largest of several runs."""
+    axes.fill_between(x, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, lw=0)
+
+
+def run(board: Blackboard) -> None:
+    """Compute all three parts in every engine, and show them."""
+    engines = board.engines("float64")
+    data = tasks.get("moons").load(board.data_dir)
+    curves = {engine.name: {name: curve(engine, name) for name in NAMES} for engine in engines}
+    first = engines[0].name
+    board.table(
+        "Slopes on [-10, 10]",
+        ("activation", "slope at 0", "largest slope", "at x =", "below 1% left", "below 1% right", "exactly 0"),
+        [describe(name, curves[first][name][1]) for name in NAMES],
+    )
+    board.figure("activations-slopes", draw_curves(curves))
+
+    starts = [(name, scaled) for name in DEEP for scaled in (False, True)]
+    norms = {
+        engine.name: {start: deep_gradients(engine, data, *start, board.seed) for start in starts} for engine in engines
+    }
+    board.table(
+        f"Norm of the gradient of the weights, {DEPTH} layers",
+        ("activation", "initialisation", "layer 1", "layer 10", f"layer {DEPTH}", f"layer 1 / layer {DEPTH}"),
+        [
+            (name, ("default", "Xavier")[scaled], *(f"{norm[k]:.1e}" for k in (0, 9, -1)), f"{norm[0] / norm[-1]:.1e}")
+            for (name, scaled), norm in norms[first].items()
+        ],
+    )
+    board.figure("activations-vanishing", draw_vanishing(norms))
+
+    seeds = range(board.seed, board.seed + SEEDS)
+    killed = {
+        engine.name: {lr: np.array([killing(engine, data, lr, seed) for seed in seeds]) for lr in RATES}
+        for engine in engines
+    }
+    revived = {engine.name: {name: reviving(engine, data, name, board.seed) for name in REVIVING} for engine in engines}
+    board.table(
+        f"First layer silent at the start (its biases lowered by {SHIFT:g}), {EPOCHS_REVIVE} epochs at lr 1",
+        ("activation", "silent units", "largest gradient of the first layer", "test loss", "test accuracy"),
+        [
+            (name, f"{r.silent:.0%}", f"{r.largest_gradient:.1e}", *(f"{end[-1]:.3f}" for end in r[2:]))
+            for name, r in revived[first].items()
+        ],
+    )
+    board.figure("activations-dying", draw_dying(killed, revived))
+    board.differences(
+        {
+            "values": [[curves[engine][name][0] for name in NAMES] for engine in curves],
+            "slopes": [[curves[engine][name][1] for name in NAMES] for engine in curves],
+            "gradient norms": [list(norms[engine].values()) for engine in norms],
+            "shares of silent units": [list(killed[engine].values()) for engine in killed],
+            "test losses": [[r.test_loss for r in revived[engine].values()] for engine in revived],
+        }
+    )
