@@ -10,12 +10,14 @@
     B3  grad_logits = policy.backward(grad_policy)                     (N, A) F1
                       + entropy.backward(grad_entropy)                 (N, A) F3: the logits are used twice
 
-The model turns the pair (grad_logits, grad_values) into one gradient of its shared features: see
-``ActorCritic.backward`` in ``scratch/models.py``.
+The model turns grad_logits and grad_values into one gradient of its shared features: see ``ActorCritic.backward`` in
+``scratch/models.py``.
 
-Put this file beside ``torch_ref/actor_critic.py``: where this one says ``model.backward(criterion.backward())``, that
-one says ``loss.backward()``. Source: Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016; the
-version without the asynchrony is known as A2C.
+Put this file beside ``torch_ref/actor_critic.py``: where this one calls the backwards of the loss and of the model,
+that one says ``loss.backward()``.
+
+Source: Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016, section 4; the version without the
+asynchrony is known as A2C.
 """
 
 from typing import NamedTuple
@@ -48,8 +50,8 @@ class ActorCriticLoss(nn.Module):
 
     Shapes
     ------
-    (logits (N, A), values (N,)), actions (N,), advantages (N,), returns (N,) to a scalar. ``backward`` returns the
-    pair of gradients, (N, A) and (N,).
+    logits (N, A), values (N,), actions (N,), advantages (N,), returns (N,) to a scalar. ``backward`` returns the
+    gradients of the logits, (N, A), and of the values, (N,).
     """
 
     def __init__(self, value_criterion: nn.Module, value_weight: float = 0.5, entropy_weight: float = 0.01) -> None:
@@ -59,13 +61,13 @@ class ActorCriticLoss(nn.Module):
 
     def forward(
         self,
-        outputs: tuple[np.ndarray, np.ndarray],
+        logits: np.ndarray,
+        values: np.ndarray,
         actions: np.ndarray,
         advantages: np.ndarray,
         returns: np.ndarray,
     ) -> np.floating:
         """Return the loss; its terms are kept in ``terms``."""
-        logits, values = outputs
         policy = self.policy(logits, actions, advantages)  # F1
         value = self.value(values, returns)  # F2
         entropy = self.entropy(logits)  # F3
@@ -112,10 +114,11 @@ def update(
     -------
     Terms
     """
-    outputs = model(states)
-    loss = criterion(outputs, actions, advantages, returns)
+    logits, values = model(states)
+    loss = criterion(logits, values, actions, advantages, returns)
     optimizer.zero_grad()
-    model.backward(criterion.backward())
+    grad_logits, grad_values = criterion.backward()
+    model.backward(grad_logits, grad_values)
     grad_norm = nn.utils.clip_grad_norm_(model.parameters(), max_norm)
     optimizer.step()
     return Terms(*[float(number) for number in (loss, *criterion.terms, grad_norm)])

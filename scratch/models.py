@@ -235,16 +235,10 @@ class ActorCritic(nn.Module):
         features = self.backbone(x)
         return self.policy(features), self.value(features)
 
-    def backward(self, grad_output: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        """Undo ``forward``, from the pair of gradients of the logits and of the values.
+    def backward(self, grad_logits: np.ndarray, grad_values: np.ndarray) -> np.ndarray:
+        """Undo ``forward``, from the gradients of the logits and of the values.
 
         Both heads read the features, so the loss depends on them along two paths, and the gradients add.
         """
-        if not isinstance(grad_output, tuple) or len(grad_output) != 2:
-            raise TypeError(
-                "ActorCritic: expected grad_output to be a pair, the gradients of the logits and of the values, "
-                f"got {type(grad_output).__name__}"
-            )
-        grad_logits, grad_values = grad_output
         grad_features = self.policy.backward(grad_logits) + self.value.backward(grad_values)
         return self.backbone.backward(grad_features)

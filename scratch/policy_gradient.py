@@ -64,7 +64,7 @@ class PolicyGradientLoss(nn.Module):
     Raises
     ------
     RuntimeError
-        If the advantages are not one per row, of the logits' dtype.
+        If there is no row (PyTorch's mean would be NaN), or the advantages are not one a row, of the logits' dtype.
 
     Examples
     --------
@@ -88,10 +88,10 @@ class PolicyGradientLoss(nn.Module):
         """Return the loss."""
         check_array(self, logits, "logits")
         check_dtype(self, advantages, logits.dtype, "advantages")
-        if logits.ndim != 2 or advantages.shape != logits.shape[:1]:
+        if logits.ndim != 2 or len(logits) == 0 or advantages.shape != logits.shape[:1]:
             raise RuntimeError(
-                "PolicyGradientLoss: expected logits of shape (N, A) and an advantage for each row, "
-                f"got shapes {logits.shape} and {advantages.shape}"
+                "PolicyGradientLoss: expected logits of shape (N, A), N of 1 or more, and advantages of shape (N,), "
+                f"got {logits.shape} and {advantages.shape}"
             )
         losses = self.cross_entropy(logits, actions)  # F1 (N,)
         weighted = advantages * losses  # F2 (N,)
@@ -113,6 +113,11 @@ class Entropy(nn.Module):
     ------
     logits (N, A) to a scalar. ``backward`` returns (N, A).
 
+    Raises
+    ------
+    RuntimeError
+        If the logits are not of shape (N, A), or there is no row.
+
     Examples
     --------
     >>> entropy = Entropy()
@@ -125,8 +130,8 @@ class Entropy(nn.Module):
     def forward(self, logits: np.ndarray) -> np.floating:
         """Return the mean entropy."""
         check_array(self, logits, "logits")
-        if logits.ndim != 2:
-            raise RuntimeError(f"Entropy: expected logits of shape (N, A), got {logits.shape}")
+        if logits.ndim != 2 or len(logits) == 0:
+            raise RuntimeError(f"Entropy: expected logits of shape (N, A), N of 1 or more, got {logits.shape}")
         shifted = logits - logits.max(axis=1, keepdims=True)  # the softmax does not see it, and exp cannot overflow
         logp = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # F1 (N, A)
         p = np.exp(logp)  # F2 (N, A)

@@ -1,6 +1,6 @@
 """Advantage actor-critic: one loss for a policy and its critic, and the update that goes down on it.
 
-Put this file beside ``scratch/actor_critic.py``: where that one says ``model.backward(criterion.backward())``, this
+Put this file beside ``scratch/actor_critic.py``: where that one calls the backwards of the loss and of the model, this
 one says ``loss.backward()``.
 """
 
@@ -34,7 +34,7 @@ class ActorCriticLoss(nn.Module):
 
     Shapes
     ------
-    (logits (N, A), values (N,)), actions (N,), advantages (N,), returns (N,) to a scalar.
+    logits (N, A), values (N,), actions (N,), advantages (N,), returns (N,) to a scalar.
     """
 
     def __init__(self, value_criterion: nn.Module, value_weight: float = 0.5, entropy_weight: float = 0.01) -> None:
@@ -44,13 +44,13 @@ class ActorCriticLoss(nn.Module):
 
     def forward(
         self,
-        outputs: tuple[torch.Tensor, torch.Tensor],
+        logits: torch.Tensor,
+        values: torch.Tensor,
         actions: torch.Tensor,
         advantages: torch.Tensor,
         returns: torch.Tensor,
     ) -> torch.Tensor:
         """Return the loss; its terms are kept in ``terms``."""
-        logits, values = outputs
         policy = self.policy(logits, actions, advantages)
         value = self.value(values, returns)
         entropy = self.entropy(logits)
@@ -88,8 +88,8 @@ def update(
     -------
     Terms
     """
-    outputs = model(states)
-    loss = criterion(outputs, actions, advantages, returns)
+    logits, values = model(states)
+    loss = criterion(logits, values, actions, advantages, returns)
     optimizer.zero_grad()
     loss.backward()
     grad_norm = nn.utils.clip_grad_norm_(model.parameters(), max_norm)
