@@ -20,9 +20,14 @@ from typing import NoReturn
 from benchmarks.errors import Failure, UsageError
 
 COMMANDS = {
+    "check": (
+        "benchmarks.commands.check",
+        "hold a layer that you wrote against PyTorch, or against finite differences",
+    ),
     "demo": ("benchmarks.commands.demo", "train a small CNN in both engines on bundled digits, and compare"),
     "train": ("benchmarks.commands.train", "train a task's network in one engine, or in both"),
     "evaluate": ("benchmarks.commands.evaluate", "load a finished run's weights into either engine, and test them"),
+    "lesson": ("benchmarks.commands.lesson", "run a lesson of the course, or all of them, with figures and tables"),
 }
 
 
@@ -60,26 +65,19 @@ def build_parser(chosen: str | None) -> Parser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
-    chosen = argv[0] if argv and argv[0] in COMMANDS else None
+    command = argv[0] if argv and argv[0] in COMMANDS else None
     try:
-        args = build_parser(chosen).parse_args(argv)
+        args = build_parser(command).parse_args(argv)
+        if args.version:
+            from importlib.metadata import version
+
+            print(f"backprop {version('backprop-reference')}")
+            return 0
+        if command is None:
+            raise UsageError(f"choose a command: {', '.join(COMMANDS)} (see backprop --help)")
+        return importlib.import_module(COMMANDS[command][0]).run(args)
     except SystemExit as leaving:  # argparse leaves by itself, after --help and after an error
         return leaving.code
-    if args.version:
-        from importlib.metadata import version
-
-        print(f"backprop {version('backprop-reference')}")
-        return 0
-    if chosen is None:
-        print("backprop: choose a command: " + ", ".join(COMMANDS) + " (see backprop --help)", file=sys.stderr)
-        return 2
-    return run(chosen, args)
-
-
-def run(command: str, args: argparse.Namespace) -> int:
-    """Run one command, and turn what it raises into an exit status."""
-    try:
-        return importlib.import_module(COMMANDS[command][0]).run(args)
     except KeyboardInterrupt:
         status, message = 130, "interrupted"
     except BrokenPipeError:  # the reader of our output has left: there is nobody to tell
@@ -91,5 +89,6 @@ def run(command: str, args: argparse.Namespace) -> int:
         status = 2 if isinstance(error, UsageError) else 1
         expected = isinstance(error, (UsageError, Failure, OSError))
         message = str(error) if expected else f"{type(error).__name__}: {error}"
-    print(f"backprop {command}: {' '.join(message.split())}", file=sys.stderr)
+    program = f"backprop {command}" if command else "backprop"
+    print(f"{program}: {' '.join(message.split())}", file=sys.stderr)
     return status

@@ -55,7 +55,7 @@ class Engine:
 
     def state(self, model: object) -> dict[str, np.ndarray]:
         """Return copies of a model's parameters and buffers, by name."""
-        return {key: np.array(self.numpy(value), order="C") for key, value in model.state_dict().items()}
+        return {key: np.array(self.numpy(value)) for key, value in model.state_dict().items()}
 
     def load_state(self, model: object, state: dict[str, np.ndarray]) -> None:
         """Copy what `state` returned, in this engine or the other, into a model.
@@ -186,9 +186,7 @@ def check_device(torch: ModuleType, device: str, dtype: str) -> None:
     if kind == "cuda":
         found = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if int(index or 0) >= found:
-            raise Failure(
-                f"--device {device}: PyTorch finds {found or 'no'} CUDA device(s) on this machine; use --device cpu"
-            )
+            raise Failure(f"--device {device}: PyTorch finds {found or 'no'} CUDA devices here; use --device cpu")
     elif kind == "mps":
         if dtype == "float64":
             raise UsageError("--device mps computes in float32; float64 needs --device cpu")

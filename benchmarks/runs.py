@@ -84,10 +84,10 @@ def read_json(path: Path) -> dict:
 
 
 def write_tensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
-    """Write named arrays in the safetensors format."""
+    """Write named arrays in the safetensors format, which takes each array's memory to be in C order."""
     from safetensors.numpy import save
 
-    write_bytes(path, save(tensors))
+    write_bytes(path, save({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}))
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
@@ -214,18 +214,23 @@ def load_config(run: Path) -> dict:
     return config
 
 
-def load_history(folder: Path) -> dict[str, list[float]]:
-    """Read a history.json; null becomes NaN.
+def load(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
+    """Read one engine's weights and history; null becomes NaN.
 
     Raises
     ------
     Failure
-        If it is missing or damaged.
+        If a file is missing or damaged.
     """
-    content = read_json(folder / "history.json")
+    state, path = read_tensors(folder / "model.safetensors"), folder / "history.json"
     try:
-        return {
-            key: [math.nan if value is None else float(value) for value in values] for key, values in content.items()
+        history = {
+            name: [math.nan if value is None else float(value) for value in values]
+            for name, values in read_json(path).items()
         }
     except (TypeError, ValueError) as error:
-        raise Failure(f"{folder / 'history.json'} is damaged: {error}") from None
+        raise Failure(f"{path} is damaged: {error}") from None
+    for name in ("test_loss", "test_accuracy"):
+        if not history.get(name):
+            raise Failure(f"{path} is damaged: expected the list {name} with an entry for each epoch")
+    return state, history

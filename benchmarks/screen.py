@@ -50,14 +50,13 @@ def progress_bars(epochs: int, steps: int) -> Iterator[Callable]:
 def epochs_table(histories: dict[str, dict[str, list[float]]]) -> Table:
     """Return a row for each epoch: loss and accuracy, train and test, for each engine, and the largest difference."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    table.add_column("\n\nepoch", justify="right")
+    table.add_column("epoch", justify="right")
     for engine in histories:
         for curve in CURVES:
-            table.add_column(
-                f"{engine}\n" + curve.replace("_", "\n"), justify="right", style="cyan" * (engine == "scratch")
-            )
+            header = f"{engine}\n" + curve.replace("_", "\n")
+            table.add_column(header, justify="right", style="cyan" if engine == "scratch" else "")
     if len(histories) > 1:
-        table.add_column("\nlargest\ndifference", justify="right")
+        table.add_column("largest\ndifference", justify="right")
     for epoch in range(max(len(history["test_loss"]) for history in histories.values())):
         cells = [f"{history[curve][epoch]:.4f}" for history in histories.values() for curve in CURVES]
         if len(histories) > 1:

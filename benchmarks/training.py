@@ -68,9 +68,8 @@ class Trained:
 
 def get_engines(settings: Settings) -> list[Engine]:
     """Return the engines that run; where both do, the device is PyTorch's."""
-    devices = {
-        name: "cpu" if settings.engine == "both" and name == "scratch" else settings.device for name in engines.NAMES
-    }
+    scratch = "cpu" if settings.engine == "both" else settings.device
+    devices = {"scratch": scratch, "torch": settings.device}
     return [engines.get(name, settings.dtype, devices[name]) for name in settings.engines()]
 
 

@@ -24,13 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
     parser.add_argument("folder", metavar="RUN", type=Path, help="folder of a finished run")
-    parser.add_argument(
-        "--engine",
-        choices=engines.NAMES,
-        required=True,
-        help="the engine that tests: scratch or torch",
-        metavar="ENGINE",
-    )
+    parser.add_argument("--engine", choices=engines.NAMES, required=True, help="the engine that tests")
     parser.add_argument("--device", type=options.device, default="cpu", help="cpu, cuda, cuda:N or mps (cpu)")
     parser.add_argument("--data-dir", metavar="DIR", help="folder of the data sets (BACKPROP_DATA, or ./data)")
 
@@ -39,9 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Test every set of weights in the run."""
     settings = Settings.of_config(runs.load_config(args.folder))
     parts = {name: runs.part(args.folder, name, settings.engine) for name in settings.engines()}
-    found = {
-        name: (runs.read_tensors(part / "model.safetensors"), runs.load_history(part)) for name, part in parts.items()
-    }
+    found = {name: runs.load(part) for name, part in parts.items()}
     engine = engines.get(args.engine, settings.dtype, args.device)
     data = tasks.get(settings.task).load(options.data_dir(args.data_dir))
 

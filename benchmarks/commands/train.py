@@ -23,13 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
     parser.add_argument("task", metavar="TASK", choices=tasks.NAMES, help=", ".join(tasks.NAMES))
-    parser.add_argument(
-        "--engine",
-        choices=(*engines.NAMES, "both"),
-        default="both",
-        help="which engine trains (both)",
-        metavar="ENGINE",
-    )
+    parser.add_argument("--engine", choices=(*engines.NAMES, "both"), default="both", help="which engine trains (both)")
     number = {"type": options.count, "metavar": "N"}
     parser.add_argument("--epochs", **number, help="passes over the training set (recipe)")
     parser.add_argument("--batch-size", **number, help="rows in each step (recipe)")

@@ -9,12 +9,12 @@ from benchmarks.tasks import Data, Task
 from benchmarks.training import Trained
 
 POINTS = ("#3d348b", "#c0392b")
-SHADES = LinearSegmentedColormap.from_list("shades", ("#8d85d8", "#ffffff", "#f2a097"))
+SHADES = LinearSegmentedColormap.from_list("shades", ("#b9b3ec", "#ffffff", "#f7c3bb"))
 
 
 def boundary(task: Task, data: Data, trained: list[Trained]) -> Figure:
     """Draw the probability of the second class as shade, one half as line, and the test points; mistakes are ringed."""
-    figure = new_figure(1.2 + 5 * len(trained), 4.6)
+    figure = new_figure(2 + 5.2 * len(trained), 4.4)
     every = figure.subplots(1, len(trained), squeeze=False, sharex=True, sharey=True)[0]
     x, y = data.x_test, data.y_test
     (left, bottom), (right, top) = x.min(axis=0) - 0.3, x.max(axis=0) + 0.3
@@ -35,5 +35,5 @@ def boundary(task: Task, data: Data, trained: list[Trained]) -> Figure:
     every[0].set_ylabel("$x_2$")
     bar = figure.colorbar(shade, ax=list(every), ticks=[0, 0.5, 1], shrink=0.8)
     bar.set_label(f"probability of the {data.classes[1]}")
-    figure.suptitle(f"{task.title}: the decision boundary (line), test points, and the misclassified ones (rings)")
+    figure.suptitle(f"{task.title}: decision boundary and test points, mistakes ringed")
     return figure

@@ -24,18 +24,8 @@ def confusion(task: Task, data: Data, trained: list[Trained]) -> Figure:
         shown = axes.imshow(np.where(off_diagonal, matrix, 0), cmap=SHADES, vmin=0, vmax=worst)
         for true, predicted in np.argwhere(matrix > 0):
             mistakes = matrix[true, predicted] if true != predicted else 0
-            colour = "white" if mistakes > 0.55 * worst else INK
-            weight = "bold" if true == predicted else "normal"
-            axes.text(
-                predicted,
-                true,
-                matrix[true, predicted],
-                ha="center",
-                va="center",
-                fontsize=8,
-                color=colour,
-                weight=weight,
-            )
+            look = {"color": "white" if mistakes > 0.55 * worst else INK, "weight": "normal" if mistakes else "bold"}
+            axes.text(predicted, true, matrix[true, predicted], ha="center", va="center", fontsize=8, **look)
         long = max(map(len, data.classes)) > 2
         axes.set_xticks(range(count), data.classes, rotation=45 if long else 0, ha="right" if long else "center")
         axes.set_yticks(range(count), data.classes)

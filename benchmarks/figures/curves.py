@@ -4,7 +4,7 @@ import math
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from benchmarks.figures.style import COLOURS, LABELS, new_figure
 from benchmarks.tasks import Task
@@ -17,7 +17,7 @@ OPACITY = (0.45, 1.0)
 
 def curves(task: Task, trained: list[Trained]) -> Figure:
     """Draw loss (left) and accuracy (right), training dashed and test solid, a colour for each engine."""
-    figure = new_figure(10, 4)
+    figure = new_figure(10, 4.4)
     loss, accuracy = figure.subplots(1, 2)
     for index, one in enumerate(trained):
         place = index if len(trained) > 1 else -1
@@ -26,28 +26,36 @@ def curves(task: Task, trained: list[Trained]) -> Figure:
             _curve(axes, one.history[f"train_{quantity}"], f"{LABELS[one.engine.name]}, training", "--", **look)
             _curve(axes, one.history[f"test_{quantity}"], f"{LABELS[one.engine.name]}, test", "-", **look)
 
-    values = [value for one in trained for split in ("train", "test") for value in one.history[f"{split}_loss"]]
-    if all(math.isfinite(value) and value > 0 for value in values):
-        loss.set_yscale("log")
+    _scale(loss, trained)
     loss.set_ylabel("mean cross-entropy")
     loss.set_title("Loss")
     _limit(accuracy, trained)
     accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
     accuracy.set_ylabel("share classified correctly")
     accuracy.set_title("Accuracy")
-    accuracy.legend(loc="lower right")
     for axes in (loss, accuracy):
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.grid(True, which="both", color="#e4e4e4", linewidth=0.6)
+        axes.grid(True, color="#e4e4e4", linewidth=0.6)
         axes.set_axisbelow(True)
-    figure.suptitle(f"{task.title}: training while the weights change, test after each epoch")
+    figure.legend(*loss.get_legend_handles_labels(), loc="outside lower center", ncols=2 * len(trained))
+    figure.suptitle(f"{task.title}: training (mean over the epoch, dropout on) and test (after the epoch)")
     return figure
 
 
 def _curve(axes: Axes, values: list[float], label: str, style: str, **look: object) -> None:
     epochs = range(1, len(values) + 1)
     axes.plot(epochs, values, style, label=label, marker="o" if len(values) <= 10 else "", markersize=5, **look)
+
+
+def _scale(axes: Axes, trained: list[Trained]) -> None:
+    """Make the axis logarithmic, unless a value cannot be shown on one."""
+    values = [value for one in trained for split in ("train", "test") for value in one.history[f"{split}_loss"]]
+    if all(math.isfinite(value) and value > 0 for value in values):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _limit(axes: Axes, trained: list[Trained]) -> None:

@@ -1,7 +1,6 @@
 """What all figures have in common. Figures are made as objects, without pyplot, which keeps them all alive."""
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -48,8 +47,3 @@ def save(figure: Figure, path: Path) -> Path:
     figure.savefig(content, format="png")
     runs.write_bytes(path, content.getvalue())
     return path
-
-
-def names(engines: Sequence[str]) -> str:
-    """Return the engines' names for a title."""
-    return " and ".join(LABELS[engine] for engine in engines)

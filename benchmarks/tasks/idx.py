@@ -1,7 +1,8 @@
 """MNIST's file format, IDX, and how its files come here.
 
 Folders, mirrors and checksums are torchvision's: the files lie in ``DATA_DIR/MNIST/raw`` (or ``FashionMNIST/raw``),
-where torchvision puts and finds them. It is imported only if they have to be downloaded. Reading needs no more than this:
+where torchvision puts and finds them. It is imported only for a
+download. Reading needs no more than this:
 
     bytes 0-3     0, 0, type (8: unsigned byte), number of axes
     then          the size of each axis, a big-endian 32-bit integer each

@@ -50,10 +50,9 @@ class Data:
         for name, x, y in (("training", self.x_train, self.y_train), ("test", self.x_test, self.y_test)):
             if len(x) == 0 or y.shape != (len(x),):
                 raise Failure(f"{name} set: expected as many targets as inputs, got {len(y)} for {len(x)}")
-            if y.min() < 0 or y.max() >= len(self.classes):
-                raise Failure(
-                    f"{name} set: expected targets from 0 to {len(self.classes) - 1}, got {y.min()}..{y.max()}"
-                )
+            last = len(self.classes) - 1
+            if y.min() < 0 or y.max() > last:
+                raise Failure(f"{name} set: expected targets from 0 to {last}, got {y.min()} to {y.max()}")
 
 
 @dataclass(frozen=True)
