@@ -23,7 +23,7 @@ import scratch
 from parity_tests.diagnose import Suspects
 from parity_tests.reference import SECOND, FiniteDifferences, Torch, grad_name, numbered
 from parity_tests.report import AGAIN, Quantity, Report
-from scratch.nn import Module
+from scratch.nn import Module, Parameter
 
 
 def check(
@@ -93,7 +93,7 @@ def upstream(outputs: list[np.ndarray], seed: int) -> tuple[np.ndarray, ...]:
     grads = []
     for output in outputs:
         values = np.where(rng.random(output.shape) < 0.6, rng.uniform(0.5, 2, output.shape), -1.0)
-        grads.append((values * rng.uniform(0.25, 1, output.shape)).astype(output.dtype))
+        grads.append(np.asarray(values * rng.uniform(0.25, 1, output.shape), output.dtype))
     return tuple(grads)
 
 
@@ -102,16 +102,20 @@ class _Watch:
 
     def __init__(self, faults: list[str]) -> None:
         self.faults = faults
-        self.seen: dict[str, tuple[np.ndarray, bytes]] = {}
+        self.seen: dict[str, tuple[Callable[[], np.ndarray], bytes]] = {}
 
     def add(self, name: str, values: np.ndarray) -> None:
         """Remember an array."""
-        self.seen[name] = values, np.asarray(values).tobytes()
+        self.seen[name] = lambda: values, np.asarray(values).tobytes()
+
+    def add_parameter(self, name: str, parameter: Parameter) -> None:
+        """Remember a parameter's values, wherever they may be kept later."""
+        self.seen[name] = lambda: parameter.data, parameter.data.tobytes()
 
     def look(self, during: str) -> None:
         """Report each array that has changed, once."""
         for name, (values, before) in list(self.seen.items()):
-            if np.asarray(values).tobytes() != before:
+            if np.asarray(values()).tobytes() != before:
                 self.faults.append(f"{name} was written to by {during}")
                 del self.seen[name]
 
@@ -126,12 +130,15 @@ def _run(
         watch.add(numbered("input", i, len(inputs)), values)
     for name, parameter in parameters.items():
         parameter.grad = None
-        watch.add(name, parameter.data)
+        watch.add_parameter(name, parameter)
 
     scratch.manual_seed(seed)
     returned = layer.forward(*inputs)
     watch.look("forward")
     outputs = returned if isinstance(returned, tuple) else (returned,)
+    if all(np.asarray(values).dtype.kind != "f" for values in outputs):
+        faults.append(f"forward returned no floating-point array but {type(returned).__name__}")
+        return {}, (), 1
     results = {numbered("output", i, len(outputs)): np.array(values) for i, values in enumerate(outputs)}
     buffers = {name: values for name, values in layer.state_dict().items() if name not in parameters}
     results |= {f"buffer {name}": np.array(values) for name, values in buffers.items()}
@@ -151,6 +158,10 @@ def _run(
         backward = layer.backward(*([float(grad) for grad in passed] if loss else passed))
         watch.look("backward")
         grad_inputs = backward if isinstance(backward, tuple) else (backward,)
+        if len(grad_inputs) > len(inputs):
+            extra = f"backward returned {len(grad_inputs)} values for {len(inputs)} input{'s' * (len(inputs) > 1)}"
+            faults += [extra] * (suffix == "")
+            grad_inputs = grad_inputs[: len(inputs)]
         for i, values in enumerate(grad_inputs):
             name = numbered("grad_input", i, len(grad_inputs)) + suffix
             results[name] = None if values is None else np.array(values)

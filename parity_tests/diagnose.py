@@ -1,8 +1,8 @@
 """Naming the mistake: a wrong result is compared with what likely mistakes would have given.
 
-A guess (`parity_tests.guesses`) is a function of a `parity_tests.case.Case` that yields pairs of a sentence and the array that the
-mistake would have produced. Where that array is what came, the sentence is printed. Where no guess fits, the pattern of
-the differences is described: which rows, which ratio, which inputs.
+A guess (`parity_tests.guesses`) is a function of a `parity_tests.case.Case` that yields pairs of a sentence and the
+array that the mistake would have produced. Where that array is what came, the sentence is printed. Where no guess fits,
+the pattern of the differences is described: which rows, which ratio, which inputs.
 """
 
 from collections.abc import Iterator

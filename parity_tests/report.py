@@ -63,8 +63,10 @@ class Quantity:
 
         dtype = self.expected.dtype if self.expected.dtype.kind == "f" else np.dtype(np.float64)
         spacing = np.spacing(np.maximum(size, np.finfo(dtype).smallest_normal).astype(dtype)).astype(np.float64)
-        relative = np.divide(error, size, out=np.where(error > 0, np.inf, 0.0), where=size > 0)
-        self.max_abs, self.max_rel, self.max_ulps = error.max(), relative.max(), (error / spacing).max()
+        with np.errstate(over="ignore"):
+            relative = np.divide(error, size, out=np.where(error > 0, np.inf, 0.0), where=size > 0)
+            ulps = error / spacing
+        self.max_abs, self.max_rel, self.max_ulps = error.max(), relative.max(), ulps.max()
         worst = np.where(self.different, np.where(finite, error, np.inf), -1.0) if self.different.any() else error
         self.where = tuple(int(i) for i in np.unravel_index(worst.argmax(), worst.shape))
 

@@ -144,7 +144,8 @@ class _Problem:
         self.grad_output = np.asarray(drawn if grad_output is None else grad_output)
         loss = len(inputs) > 1 and self.output.ndim == 0
         returned = self.layer.backward(float(self.grad_output) if loss else self.grad_output.copy())
-        self.grad_inputs = [np.array(grad) for grad in (returned if isinstance(returned, tuple) else (returned,))]
+        grads = returned if isinstance(returned, tuple) else (returned,)
+        self.grad_inputs = [np.array(grad) for grad in grads[: len(inputs)]]
 
     def forward(self) -> np.ndarray:
         """Run the layer on the inputs as they stand; of several outputs, the first."""
