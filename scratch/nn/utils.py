@@ -15,11 +15,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from scratch.nn.loss import quiet
 from scratch.nn.module import Parameter
 
 
-@quiet
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")
 def clip_grad_norm_(
     parameters: Parameter | Iterable[Parameter],
     max_norm: float,

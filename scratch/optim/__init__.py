@@ -1,0 +1,8 @@
+"""Optimizers, mirroring ``torch.optim``: one a file, each the algorithm of its paper."""
+
+from scratch.optim.adam import Adam
+from scratch.optim.adamw import AdamW
+from scratch.optim.optimizer import Optimizer
+from scratch.optim.sgd import SGD
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
