@@ -4,6 +4,7 @@ BLAS adds faster than ``np.add.reduce``, above all where the channels lie side b
 channels-last image batch.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -28,7 +29,7 @@ def channel_sum(x: np.ndarray) -> np.ndarray:
     """
     if x.ndim == 2:
         return _ones(x.shape[0], x.dtype) @ x
-    images = x.reshape(*x.shape[:2], -1)  # a view for images in either memory order
+    images = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))  # a view for images in either memory order
     return np.add.reduce(images @ _ones(images.shape[2], x.dtype), axis=0)
 
 

@@ -135,7 +135,7 @@ class LogSoftmax(_AlongDim):
     array([-3.,  3.])
     """
 
-    @np.errstate(invalid="ignore")
+    @np.errstate(divide="ignore", invalid="ignore")
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array of any shape to one of the same shape."""
         check_array(self, x)
