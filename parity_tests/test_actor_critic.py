@@ -152,7 +152,7 @@ def test_the_policy_gradient_is_the_gradient_of_the_expected_advantage(n, seed):
     np.testing.assert_allclose(average, leaf.grad, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("scale", [1e-4, 1.0, 30.0, 1e4])
+@pytest.mark.parametrize("scale", [0.1, 1.0, 30.0, 1e4])
 def test_the_entropys_one_line_backward_is_the_stepwise_one_and_stays_finite(scale):
     logits = scale * array((5, ACTIONS))
     entropy = policy_gradient.Entropy()

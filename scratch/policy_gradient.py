@@ -39,8 +39,12 @@ Entropy, to keep the policy from settling before it has tried everything
                     + grad_p p           (N, A)   F2: and through p: d exp = exp; used twice becomes an addition
     B4  grad_z = grad_logp - p sum_k grad_logp_k  F1: the log-softmax; every logit is in the row's sum of exponentials
 
-    B1 to B4 in one line: grad_z = -grad_H_n p (logp + H_n). With sum_k p_k = 1, B3's row sum is grad_H_n (H_n - 1).
-    At the uniform policy logp = -H, so the gradient is 0: the entropy is greatest there.
+    In one line: the p_k sum to 1, so B3's row sum is grad_H_n (H_n - 1), and B4 becomes -grad_H_n p (logp + H_n). In
+    logp + H_n the logarithm of F1 drops out, and with it two large numbers that nearly cancel:
+
+    B2 to B4  grad_z = -grad_H_n p (z - sum_k p_k z_k)
+
+    Each logit is drawn towards the policy's mean logit. Where all are equal the gradient is 0: no entropy is greater.
 
 The entropy is a bonus: a loss SUBTRACTS it (Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016,
 section 4, after Williams and Peng, 1991).
@@ -132,18 +136,18 @@ class Entropy(nn.Module):
         check_array(self, logits, "logits")
         if logits.ndim != 2 or len(logits) == 0:
             raise RuntimeError(f"Entropy: expected logits of shape (N, A), N of 1 or more, got {logits.shape}")
-        shifted = logits - logits.max(axis=1, keepdims=True)  # the softmax does not see it, and exp cannot overflow
-        logp = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # F1 (N, A)
+        z = logits - logits.max(axis=1, keepdims=True)  # the softmax does not see it, and exp cannot overflow
+        logp = z - np.log(np.exp(z).sum(axis=1, keepdims=True))  # F1 (N, A)
         p = np.exp(logp)  # F2 (N, A)
-        entropies = -(p * logp).sum(axis=1, keepdims=True)  # F3 (N, 1)
-        self.save_for_backward(p=p, logp=logp, entropies=entropies)
+        entropies = -(p * logp).sum(axis=1)  # F3 (N,)
+        self.save_for_backward(p=p, z=z)
         return entropies.mean()  # F4 ()
 
     def backward(self, grad_output: float = 1.0) -> np.ndarray:
         """Return the gradient with respect to the logits."""
-        p, logp, entropies = self.saved("p", "logp", "entropies")
-        grad_entropies = np.full_like(entropies, grad_output / len(entropies))  # B1 (N, 1)
-        return -grad_entropies * p * (logp + entropies)  # B2 to B4 (N, A)
+        p, z = self.saved("p", "z")
+        grad_entropies = np.full_like(p[:, :1], grad_output / len(p))  # B1 (N, 1)
+        return -grad_entropies * p * (z - (p * z).sum(axis=1, keepdims=True))  # B2 to B4 (N, A)
 
 
 def entropy_backward_stepwise(logits: np.ndarray, grad_output: float = 1.0) -> np.ndarray:
