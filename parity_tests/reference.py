@@ -4,7 +4,7 @@ Both say, for an upstream gradient, what every quantity should be and how much o
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -64,12 +64,15 @@ class Torch:
     def __init__(self, layer: Callable, state: dict[str, np.ndarray], training: bool, seed: int, strict: bool) -> None:
         self.is_module = isinstance(layer, torch.nn.Module)
         self.layer = copy.deepcopy(layer).double().train(training) if self.is_module else layer
-        self.state, self.seed, self.strict = state, seed, strict
-        self.mismatch = ""
-        if self.is_module:
-            self.mismatch = self._mismatch()
-            if not self.mismatch:
-                self._load(self.layer, state)
+        self.seed = seed
+        self.mismatch = self._mismatch(state, strict) if self.is_module else ""
+        # What every run starts from, in float64 and the buffers' own integer types.
+        self.start: dict[str, torch.Tensor] = {}
+        if self.is_module and not self.mismatch:
+            self.start = {name: tensor.detach().clone() for name, tensor in self._own(self.layer)}
+            self.start |= {name: torch.from_numpy(np.array(values)) for name, values in state.items()}
+        self.compared_buffers = [name for name in state if name in self.start]
+        self._chosen: dict[tuple, torch.Tensor] = {}
 
     def expectations(self, inputs: tuple, grads: tuple, count: int) -> list[Expectation]:
         """Return every quantity with its rounding budget (`parity_tests.budget`)."""
@@ -88,8 +91,10 @@ class Torch:
             if values is None or values.dtype.kind != "f":
                 found.append(Expectation(name, values))
                 continue
-            exact = truth[name]
-            scale = budget.scale(exact, {delta: [run[name] for run in runs] for delta, runs in moved.items()})
+            exact, once = truth[name], name.removesuffix(AGAIN)
+            scale = budget.scale(truth[once], {delta: [run[once] for run in runs] for delta, runs in moved.items()})
+            if name.endswith(AGAIN):
+                scale *= abs(SECOND)  # as large for gradients that were added: 1 + SECOND is 1/2, too
             with np.errstate(invalid="ignore"):
                 own = None if dtype == np.float64 else budget.magnitude(values - exact)
             n = budget.terms(values.size, products, largest)
@@ -110,22 +115,25 @@ class Torch:
         """Run forward and both backwards; return every quantity by name.
 
         ``count`` inputs get a gradient. ``state``, ``training`` and ``options`` (attributes) replace the layer's;
-        ``move`` = (delta, draw) moves a random half of all numbers that go in towards zero by the relative delta.
+        ``move`` = (delta, draw) moves a random half of all numbers that go in towards zero by the relative delta, and
+        spares the second backward.
         """
-        layer, tensors = self._prepare(inputs, count, state, training, dtype, move)
-        for name, value in (options or {}).items():
-            setattr(layer, name, value)
-        upstream = [self._tensor(grad, dtype, move, 100 + i) for i, grad in enumerate(grads)]
+        layer = self.layer
+        if self.is_module and (options or training is not None):
+            layer = copy.deepcopy(layer).train(layer.training if training is None else training)
+            for name, value in (options or {}).items():
+                setattr(layer, name, value)
+        tensors = self._prepare(layer, inputs, count, state, dtype, move)
+        upstream = [self._tensor(grad, dtype, move, f"grad_output {i}") for i, grad in enumerate(grads)]
         outputs = self._forward(layer, tensors)
         results = {numbered("output", i, len(outputs)): _numpy(values) for i, values in enumerate(outputs)}
         parameters = dict(layer.named_parameters()) if self.is_module else {}
-        if self.is_module:
-            buffers = {name: values for name, values in layer.state_dict().items() if name not in parameters}
-            results |= {f"buffer {name}": _numpy(buffers[name]) for name in buffers if name in self.state}
+        own = dict(self._own(layer))
+        results |= {f"buffer {name}": _numpy(own[name]) for name in self.compared_buffers if name not in parameters}
         floating = [values for values in outputs if values.is_floating_point()]
         if [tuple(values.shape) for values in floating] != [np.shape(grad) for grad in grads]:
             return results  # the other side's output has another shape: there is no common upstream gradient
-        for suffix, factor in (("", 1.0), (AGAIN, SECOND)):
+        for suffix, factor in (("", 1.0), (AGAIN, SECOND))[: 1 if move else 2]:
             for tensor in tensors:
                 tensor.grad = None
             torch.autograd.backward(floating, [grad * factor for grad in upstream], retain_graph=True)
@@ -135,68 +143,76 @@ class Torch:
                 results[grad_name(name) + suffix] = _numpy(parameter.grad)
         return results
 
-    def _mismatch(self) -> str:
+    def _mismatch(self, state: dict[str, np.ndarray], strict: bool) -> str:
         own = self.layer.state_dict()
         learned = {name for name, _ in self.layer.named_parameters()}
-        missing = [name for name in own if name not in self.state and (self.strict or name in learned)]
-        extra = [name for name in self.state if name not in own]
+        missing = [name for name in own if name not in state and (strict or name in learned)]
+        extra = [name for name in state if name not in own]
         if missing or extra:
             return f"the states have different keys: missing {missing}, not expected {extra}"
-        for name, values in self.state.items():
+        for name, values in state.items():
             if tuple(own[name].shape) != values.shape:
                 return f"{name} has shape {values.shape}, expected {tuple(own[name].shape)}"
         return ""
 
-    def _load(self, layer: torch.nn.Module, state: dict[str, np.ndarray]) -> None:
-        layer.load_state_dict({name: torch.from_numpy(np.array(state[name])) for name in state}, strict=self.strict)
+    def _own(self, layer: Callable) -> Iterator[tuple[str, torch.Tensor]]:
+        if self.is_module:
+            yield from layer.named_parameters()
+            yield from layer.named_buffers()
 
     def _fan(self, inputs: tuple, count: int) -> int:
         # How many numbers an element in the middle of the output depends on.
-        layer, tensors = self._prepare(inputs, count)
-        output = self._forward(layer, tensors)[0]
-        leaves = [*tensors, *(layer.parameters() if self.is_module else ())]
+        tensors = self._prepare(self.layer, inputs, count)
+        output = self._forward(self.layer, tensors)[0]
+        leaves = [*tensors, *(self.layer.parameters() if self.is_module else ())]
         if output.numel() and output.requires_grad:
             output.flatten()[output.numel() // 2].backward()
         return max([1, *(int(leaf.grad.count_nonzero()) for leaf in leaves if leaf.grad is not None)])
 
     def _prepare(
         self,
+        layer: Callable,
         inputs: tuple,
         count: int,
         state: dict | None = None,
-        training: bool | None = None,
         dtype: type = np.float64,
         move: tuple[float, int] | None = None,
-    ) -> tuple[Callable, list[torch.Tensor]]:
-        layer = self.layer
-        if self.is_module:
-            layer = copy.deepcopy(layer)
-            if state is not None:
-                self._load(layer, {**self.state, **state})
-            layer.to(_torch_dtype(dtype)).train(layer.training if training is None else training)
-            for i, parameter in enumerate(layer.parameters()):
-                parameter.data = self._move(parameter.data, move, 200 + i)
-        tensors = [self._tensor(values, dtype, move, i) for i, values in enumerate(inputs)]
+    ) -> list[torch.Tensor]:
+        # Put the layer back to its start, and return the inputs as leaves.
+        for name, tensor in self._own(layer):
+            values = self.start[name] if name not in (state or {}) else torch.from_numpy(np.array(state[name]))
+            if values.is_floating_point():
+                values = values.to(_torch_dtype(dtype))
+            tensor.data = self._move(values, move, name) if tensor.requires_grad else values.clone()
+            tensor.grad = None
+        tensors = [self._tensor(values, dtype, move, f"input {i}") for i, values in enumerate(inputs)]
         for tensor in tensors[:count]:
             tensor.requires_grad_(tensor.is_floating_point())
-        return layer, tensors
+        return tensors
 
     def _forward(self, layer: Callable, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+        # torch.manual_seed would record a traceback on each call, which takes longer than a layer.
+        generator = torch.default_generator
+        before = generator.get_state()
+        generator.manual_seed(self.seed)
+        try:
             returned = layer(*tensors)
+        finally:
+            generator.set_state(before)
         return list(returned) if isinstance(returned, tuple) else [returned]
 
-    def _tensor(self, values: np.ndarray, dtype: type, move: tuple | None, stream: int) -> torch.Tensor:
+    def _tensor(self, values: np.ndarray, dtype: type, move: tuple | None, name: str) -> torch.Tensor:
         tensor = torch.from_numpy(np.array(values, order="C"))
-        return self._move(tensor.to(_torch_dtype(dtype)), move, stream) if tensor.is_floating_point() else tensor
+        return self._move(tensor.to(_torch_dtype(dtype)), move, name) if tensor.is_floating_point() else tensor
 
-    def _move(self, tensor: torch.Tensor, move: tuple[float, int] | None, stream: int) -> torch.Tensor:
+    def _move(self, tensor: torch.Tensor, move: tuple[float, int] | None, name: str) -> torch.Tensor:
         if move is None:
-            return tensor
+            return tensor.clone()
         delta, draw = move
-        chosen = np.random.default_rng([self.seed, draw, stream]).integers(0, 2, tuple(tensor.shape))
-        return tensor * (1 - delta * torch.from_numpy(np.asarray(chosen, np.float64)))
+        if (name, draw) not in self._chosen:
+            rng = np.random.default_rng([self.seed, draw, len(self._chosen)])
+            self._chosen[name, draw] = torch.from_numpy(rng.integers(0, 2, tuple(tensor.shape)).astype(np.float64))
+        return tensor * (1 - delta * self._chosen[name, draw])
 
 
 def numbered(name: str, index: int, count: int) -> str:
@@ -211,7 +227,7 @@ def grad_name(parameter: str) -> str:
 
 
 def _torch_dtype(dtype: type) -> torch.dtype:
-    return getattr(torch, np.dtype(dtype).name)
+    return torch.float64 if dtype == np.float64 else torch.float32
 
 
 def _numpy(tensor: torch.Tensor | None) -> np.ndarray | None:
