@@ -11,7 +11,7 @@ from benchmarks.errors import Failure
 if TYPE_CHECKING:
     import gymnasium
 
-EXTRA = "pip install 'backprop-reference[rl]'"
+EXTRA = "pip install '.[rl]' in the project's folder"
 
 
 def cartpole(count: int, seed: int) -> tuple[gymnasium.vector.VectorEnv, np.ndarray]:
@@ -73,7 +73,7 @@ def require() -> object:
 
 
 def draw(rng: np.random.Generator, probabilities: np.ndarray) -> np.ndarray:
-    """Draw an action from each row of probabilities: the first whose cumulative probability exceeds a uniform number."""
+    """Draw an action from each row: the first one whose cumulative probability exceeds a uniform random number."""
     cumulative = probabilities.cumsum(axis=1)
     return (rng.random((len(probabilities), 1)) * cumulative[:, -1:] >= cumulative).sum(axis=1)
 
