@@ -24,8 +24,8 @@ class Engine:
     ----------
     name : str
         "scratch" or "torch".
-    nn, optim, models, train : module
-        The engine's layers, optimizers, networks and training loop.
+    nn, optim, models, train, actor_critic : module
+        The engine's layers, optimizers, networks, training loop and reinforcement learning.
     manual_seed : callable
         Seeds the engine's default generator.
     dtype
@@ -36,8 +36,9 @@ class Engine:
 
     def __init__(self, name: str, package: ModuleType, dtype: object, device: str) -> None:
         self.name, self.dtype, self.device = name, dtype, device
-        self.nn, self.optim, self.models, self.train = (
-            importlib.import_module(f"{package.__name__}.{part}") for part in ("nn", "optim", "models", "train")
+        self.nn, self.optim, self.models, self.train, self.actor_critic = (
+            importlib.import_module(f"{package.__name__}.{part}")
+            for part in ("nn", "optim", "models", "train", "actor_critic")
         )
         self.manual_seed = package.manual_seed
 
@@ -67,6 +68,7 @@ class Engine:
         """
         raise NotImplementedError
 
+    @np.errstate(all="ignore")  # as in training
     def predict(self, module: object, x: np.ndarray) -> np.ndarray:
         """Return a module's outputs in evaluation mode, NumPy to NumPy."""
         return self.numpy(self.train.predict(module, self.asarray(x)))
