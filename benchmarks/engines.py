@@ -73,11 +73,14 @@ class Engine:
         """Return a module's outputs in evaluation mode, NumPy to NumPy."""
         return self.numpy(self.train.predict(module, self.asarray(x)))
 
-    def forward_backward(self, module: object, x: np.ndarray, grad_output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Run a module forward and backward in the mode it is in; return its output and the gradient of ``x``."""
+    def forward_backward(self, module: object, x: np.ndarray, *grad_outputs: np.ndarray) -> tuple:
+        """Run a module forward and backward in the mode it is in; return its output and the gradient of ``x``.
+
+        A module of several outputs takes a gradient for each of them, and its output is a tuple.
+        """
         raise NotImplementedError
 
-    def loss_backward(self, model: object, criterion: object, x: np.ndarray, target: np.ndarray) -> float:
+    def loss_backward(self, model: object, criterion: object, x: np.ndarray, *targets: np.ndarray) -> float:
         """Return the loss of a model on a batch, and leave the gradients in the model's parameters."""
         raise NotImplementedError
 
@@ -110,14 +113,14 @@ class ScratchEngine(Engine):
         """Copy the arrays into the model."""
         model.load_state_dict(state)
 
-    def forward_backward(self, module: object, x: np.ndarray, grad_output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def forward_backward(self, module: object, x: np.ndarray, *grad_outputs: np.ndarray) -> tuple:
         """Call the module, then its ``backward``."""
         output = module(self.asarray(x))
-        return output, module.backward(self.asarray(grad_output))
+        return output, module.backward(*map(self.asarray, grad_outputs))
 
-    def loss_backward(self, model: object, criterion: object, x: np.ndarray, target: np.ndarray) -> float:
+    def loss_backward(self, model: object, criterion: object, x: np.ndarray, *targets: np.ndarray) -> float:
         """Call the loss's ``backward``, then the model's."""
-        loss = criterion(model(self.asarray(x)), self.asarray(target))
+        loss = criterion(model(self.asarray(x)), *map(self.asarray, targets))
         model.zero_grad()
         model.backward(criterion.backward())
         return float(loss)
@@ -150,16 +153,18 @@ class TorchEngine(Engine):
         """Copy the arrays into the model."""
         model.load_state_dict({key: self._torch.from_numpy(array) for key, array in state.items()})
 
-    def forward_backward(self, module: object, x: np.ndarray, grad_output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def forward_backward(self, module: object, x: np.ndarray, *grad_outputs: np.ndarray) -> tuple:
         """Leave the backward pass to autograd."""
         x = self.asarray(x).detach().requires_grad_()
         output = module(x)
-        output.backward(self.asarray(grad_output))
-        return self.numpy(output), self.numpy(x.grad)
+        outputs = output if isinstance(output, tuple) else (output,)
+        self._torch.autograd.backward(outputs, [self.asarray(grad_output) for grad_output in grad_outputs])
+        arrays = tuple(self.numpy(array) for array in outputs)
+        return arrays if isinstance(output, tuple) else arrays[0], self.numpy(x.grad)
 
-    def loss_backward(self, model: object, criterion: object, x: np.ndarray, target: np.ndarray) -> float:
+    def loss_backward(self, model: object, criterion: object, x: np.ndarray, *targets: np.ndarray) -> float:
         """Leave the backward pass to autograd."""
-        loss = criterion(model(self.asarray(x)), self.asarray(target))
+        loss = criterion(model(self.asarray(x)), *map(self.asarray, targets))
         model.zero_grad()
         loss.backward()
         return loss.item()
