@@ -1,0 +1,123 @@
+"""Finite differences: right where backward is right, sharp where it is wrong, and silent about what they cannot see."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import scratch.nn as nn
+from parity_tests.strategies import array, layouts, random_state, seeds
+from scratch.gradcheck import compare_direction, compare_elements, gradcheck
+
+
+class Sine(nn.Module):
+    """sin(x), with its derivative off by a relative ``error``."""
+
+    def __init__(self, error=0.0):
+        super().__init__()
+        self.error = error
+
+    def forward(self, x):
+        """Return sin(x)."""
+        self.save_for_backward(x=x)
+        return np.sin(x)
+
+    def backward(self, grad_output):
+        """Return cos(x) grad_output, wrongly."""
+        return grad_output * np.cos(self.saved("x")) * (1 + self.error)
+
+
+class Averaged(nn.Linear):
+    """Linear that averages the gradient of its bias over the batch."""
+
+    def backward(self, grad_output):
+        """Return the right gradient of the input."""
+        grad_input = super().backward(grad_output)
+        self.bias.grad = self.bias.grad / len(grad_output)
+        return grad_input
+
+
+@given(shape=st.lists(st.integers(1, 3), max_size=3), layout=layouts, seed=seeds, directional=st.booleans())
+def test_a_right_backward_passes(shape, layout, seed, directional):
+    x = array((*shape, 3), seed=seed, layout=layout)
+    layer = random_state(nn.Linear(3, 2, dtype=np.float64), seed)
+    gradcheck(layer, x, seed=seed, directional=directional)
+    gradcheck(Sine(), x, seed=seed, directional=directional)
+
+
+@given(seed=seeds, directional=st.booleans())
+def test_an_error_of_a_millionth_is_found(seed, directional):
+    x = array((4, 3), seed=seed)
+    with pytest.raises(AssertionError, match="differ"):
+        gradcheck(Sine(error=1e-6), x, seed=seed, directional=directional)
+
+
+def test_the_message_says_which_gradient_and_where():
+    layer = random_state(Averaged(3, 2, dtype=np.float64))
+    with pytest.raises(AssertionError) as caught:
+        gradcheck(layer, array((5, 3)))
+    message = str(caught.value)
+    assert "Averaged: backward is not the derivative of forward" in message
+    assert "grad_bias: 2 of 2 elements differ, the largest at (" in message
+    assert "grad_input" not in message
+    assert "grad_weight" not in message
+
+
+def test_a_backward_that_ignores_its_argument_is_found():
+    class Ignoring(Sine):
+        def backward(self, grad_output):
+            return super().backward(np.ones_like(grad_output))
+
+    with pytest.raises(AssertionError, match="grad_input"):
+        gradcheck(Ignoring(), array((4, 3)))
+
+
+def test_a_kink_is_left_undecided_and_the_rest_is_not():
+    x = array((2, 3))
+    x[1, 1] = 0.0
+    (comparison,) = compare_elements(nn.ReLU(), x)
+    assert np.argwhere(np.isnan(comparison.allowed)).tolist() == [[1, 1]]
+    assert not comparison.different.any()
+    with pytest.raises(AssertionError, match="every element is at a kink"):
+        gradcheck(nn.ReLU(), np.zeros((2, 3)))
+
+
+def test_neither_the_layer_nor_the_inputs_are_changed():
+    layer, x = random_state(nn.Linear(3, 2, dtype=np.float64)), array((4, 3))
+    before = {name: values.copy() for name, values in layer.state_dict().items()}
+    x.flags.writeable = False
+    compare_elements(layer, x)
+    compare_direction(layer, x)
+    assert all(np.array_equal(before[name], values) for name, values in layer.state_dict().items())
+    assert layer.weight.grad is None
+    with pytest.raises(RuntimeError, match="before forward"):
+        layer.backward(np.ones((4, 2)))
+
+
+def test_a_loss_gets_no_gradient_for_its_target():
+    logits, target = array((4, 3)), np.array([0, 2, 1, 1])
+    names = [comparison.name for comparison in compare_elements(nn.CrossEntropyLoss(), logits, target)]
+    assert names == ["grad_input"]
+    gradcheck(nn.CrossEntropyLoss(), logits, target)
+    gradcheck(nn.MSELoss(), logits, array((4, 3), seed=1), directional=True)
+
+
+def test_dropout_drops_the_same_units_in_every_pass():
+    gradcheck(nn.Dropout(0.5), array((4, 5)), seed=3)
+
+
+def test_batch_norm_in_training_has_its_paths_through_the_statistics():
+    layer = random_state(nn.BatchNorm1d(3, dtype=np.float64))
+    gradcheck(layer, array((6, 3)))
+    gradcheck(layer.eval(), array((6, 3)))
+
+
+def test_float32_is_refused():
+    with pytest.raises(TypeError, match="weight of dtype float64, got float32"):
+        gradcheck(nn.Linear(3, 2), array((4, 3)))
+    with pytest.raises(TypeError, match="input of dtype float64, got float32"):
+        gradcheck(nn.ReLU(), array((4, 3), "float32"))
+
+
+def test_an_empty_batch_has_nothing_to_differ_in():
+    gradcheck(nn.ReLU(), np.zeros((0, 3)))
