@@ -1,0 +1,131 @@
+"""Reused memory: arrays whose pages the machine has touched before.
+
+A fresh array of some megabytes is cheap to ask for and dear to write: the system hands out its pages one by one, each
+zeroed at the first touch, and that can take longer than the arithmetic which fills it. A training step asks for the
+same shapes again and again, so their memory is kept here and handed out again.
+
+When may memory be handed out again? When nobody can see it any more. Every array that `empty` returns is a view of a
+block, every view of that view holds the block too (NumPy's ``.base``), and Python counts the holders: a block that
+only the pool holds is free. So an output that somebody kept, or any slice of it, is never overwritten, and nothing has
+to be given back by hand.
+
+    y = memory.empty((128, 32, 28, 28), np.float32, channels_last=True)     # as numpy.empty: contents are arbitrary
+
+Arrays below `SMALLEST` bytes come from NumPy, whose own allocator is quick there.
+"""
+
+import sys
+import threading
+from math import prod
+
+import numpy as np
+
+SMALLEST = 1 << 15  # bytes
+LIMIT = 1 << 30  # bytes: what the pool keeps at most, in use or not; beyond it, arrays come and go as NumPy's do
+_ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+
+_blocks: dict[int, list[np.ndarray]] = {}
+_lock = threading.Lock()
+
+
+def _holders(blocks: list[np.ndarray], index: int) -> int:
+    return sys.getrefcount(blocks[index])
+
+
+# What `_holders` says of a block that only its list holds: the count includes the call's own references, and how many
+# these are differs between versions of Python.
+_UNHELD = _holders([np.empty(1)], 0)
+
+
+def empty(shape: tuple[int, ...], dtype: type = np.float32, channels_last: bool = False) -> np.ndarray:
+    """Return an array of arbitrary contents, in memory that was used before where there is some that nobody holds.
+
+    May be called from any thread.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The array's shape.
+    dtype : numpy dtype
+        Its dtype.
+    channels_last : bool
+        For four axes (N, C, H, W): lay them out in memory as (N, H, W, C). The shape stays (N, C, H, W).
+
+    Returns
+    -------
+    numpy.ndarray
+        C-contiguous, or channels-last if asked for.
+    """
+    if channels_last:
+        n, c, h, w = shape
+        return empty((n, h, w, c), dtype).transpose(0, 3, 1, 2)
+    dtype = np.dtype(dtype)
+    size = prod(shape) * dtype.itemsize
+    if size < SMALLEST:
+        return np.empty(shape, dtype)
+    with _lock:
+        block = _block(_rounded(size + _ALIGNMENT))
+        # The view is made under the lock: it is what marks the block as held.
+        return np.ndarray(shape, dtype, buffer=block, offset=-block.ctypes.data % _ALIGNMENT)
+
+
+def empty_like(array: np.ndarray, shape: tuple[int, ...] | None = None, dtype: type | None = None) -> np.ndarray:
+    """Return an array of arbitrary contents with ``array``'s order in memory.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        The example.
+    shape : tuple of int, optional
+        Another shape of as many axes; by default ``array``'s.
+    dtype : numpy dtype, optional
+        Another dtype; by default ``array``'s.
+    """
+    return empty(
+        array.shape if shape is None else shape, array.dtype if dtype is None else dtype, is_channels_last(array)
+    )
+
+
+def is_channels_last(array: np.ndarray) -> bool:
+    """Return whether ``array`` is of shape (N, C, H, W) with the channels next to each other in memory."""
+    return array.ndim == 4 and array.shape[1] > 1 and array.strides[1] == array.itemsize
+
+
+def clear() -> None:
+    """Forget every block. Arrays that are in use stay valid."""
+    with _lock:
+        _blocks.clear()
+
+
+def held() -> int:
+    """Return how many bytes the pool keeps, in use or not."""
+    with _lock:
+        return _total()
+
+
+def _rounded(size: int) -> int:
+    # Up to the next of eight steps an octave: a last batch that is a little smaller finds the others' blocks.
+    step = max(1 << (size.bit_length() - 4), 1)
+    return -(-size // step) * step
+
+
+def _total() -> int:
+    return sum(size * len(blocks) for size, blocks in _blocks.items())
+
+
+def _block(size: int) -> np.ndarray:
+    blocks = _blocks.setdefault(size, [])
+    for index in range(len(blocks)):
+        if _holders(blocks, index) == _UNHELD:
+            return blocks[index]
+    block = np.empty(size, np.uint8)
+    if _total() + size > LIMIT:
+        _drop_unheld()
+    if _total() + size <= LIMIT:
+        _blocks.setdefault(size, []).append(block)
+    return block
+
+
+def _drop_unheld() -> None:
+    for size, blocks in list(_blocks.items()):
+        _blocks[size] = [blocks[index] for index in range(len(blocks)) if _holders(blocks, index) != _UNHELD]

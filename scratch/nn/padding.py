@@ -1,0 +1,68 @@
+"""Padding an image's sides, and the way back: machinery of convolution and pooling.
+
+`pad` is linear in the image when it pads with zeros or with copies of its pixels, and `unpad` is its adjoint: a pixel
+that was copied to several places sums what comes back from each, and what comes back to a zero is dropped.
+"""
+
+import numpy as np
+
+from scratch import memory
+
+# PyTorch's names for what numpy.pad calls "reflect", "edge" and "wrap".
+COPYING_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
+
+
+def pad(image: np.ndarray, sides: Sides, mode: str = "zeros", value: float = 0.0, *, channels_last: bool) -> np.ndarray:
+    """Return ``image`` (N, C, H, W) with its sides padded, in the asked order of memory.
+
+    Parameters
+    ----------
+    image : numpy.ndarray, shape (N, C, H, W)
+        The images; returned themselves where there is nothing to pad and their memory is in that order already.
+    sides : ((top, bottom), (left, right))
+        How many rows and columns to add.
+    mode : str
+        "zeros" (with ``value``, in fact), "reflect", "replicate" or "circular", as in ``torch.nn.Conv2d``.
+    value : float
+        What "zeros" pads with.
+    channels_last : bool
+        Whether the result's channels lie next to each other in memory, or its columns do.
+    """
+    (top, bottom), (left, right) = sides
+    n, c, h, w = image.shape
+    if sides == ((0, 0), (0, 0)):
+        ordered = image.transpose(0, 2, 3, 1) if channels_last else image
+        if ordered.flags.c_contiguous:
+            return image
+    padded = memory.empty((n, c, top + h + bottom, left + w + right), image.dtype, channels_last)
+    if mode == "zeros":
+        padded[:, :, :top], padded[:, :, top + h :] = value, value
+        padded[:, :, :, :left], padded[:, :, :, left + w :] = value, value
+        padded[:, :, top : top + h, left : left + w] = image
+    else:
+        rows, columns = (_sources(size, *side, mode) for size, side in zip((h, w), sides, strict=True))
+        padded[...] = image[:, :, rows[:, None], columns]
+    return padded
+
+
+def unpad(grad_padded: np.ndarray, sides: Sides, mode: str = "zeros") -> np.ndarray:
+    """Return the gradient of the image from that of ``pad(image, sides, mode)``; shape (N, C, H, W)."""
+    grad = grad_padded
+    for axis, (before, after) in zip((2, 3), sides, strict=True):
+        size = grad.shape[axis] - before - after
+        grad_outside = np.moveaxis(grad, axis, 0)
+        grad_inside = grad_outside[before : before + size]
+        if mode != "zeros" and before + after > 0:
+            grad_inside = grad_inside.copy(order="K")
+            sources = _sources(size, before, after, mode)
+            for place in (*range(before), *range(before + size, len(sources))):
+                grad_inside[sources[place]] += grad_outside[place]
+        grad = np.moveaxis(grad_inside, 0, axis)
+    return grad
+
+
+def _sources(size: int, before: int, after: int, mode: str) -> np.ndarray:
+    # Which of an axis's places each padded place is a copy of.
+    return np.pad(np.arange(size), (before, after), mode=COPYING_MODES[mode])

@@ -1,0 +1,165 @@
+"""A batch in chunks on several threads, beside a BLAS that has threads of its own.
+
+A matrix product uses every core by itself; copying patches or taking a maximum does not. So a layer that does both
+cuts its batch into chunks and hands them to `run`, which works on as many at once as there are threads: NumPy lets go
+of the interpreter lock inside its large operations. Meanwhile each chunk's matrix product must stay on its own thread,
+or the two pools of threads would fight for the cores: `run` tells the BLAS to use one thread, and afterwards as many
+as before.
+
+NumPy's own packages carry an OpenBLAS that can be told so. With a BLAS that cannot (Accelerate, say), `run` goes
+through the chunks in turn and leaves the cores to the BLAS.
+
+Which thread takes which chunk is left to chance, so a chunk writes only to what is its own. What is summed over chunks
+(a weight's gradient) is kept for each chunk and summed afterwards, in their order: results depend neither on timing
+nor on the number of threads.
+"""
+
+import contextvars
+import ctypes
+import os
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+# What a chunk's work may touch: about a core's second-level cache.
+CACHE_BYTES = 3 << 19
+
+
+def _find_blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """Return the functions that get and set the BLAS's number of threads, or None if it has none that we know."""
+    extension = Path(np._core._multiarray_umath.__file__)
+    # On Linux and macOS the extension's own handle finds what it is linked to; on Windows the library itself does.
+    for path in (extension, *Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*")):
+        try:
+            library = ctypes.CDLL(str(path))
+        except OSError:
+            continue
+        for prefix in ("scipy_openblas", "openblas"):
+            for suffix in ("64_", ""):
+                getter = getattr(library, f"{prefix}_get_num_threads{suffix}", None)
+                setter = getattr(library, f"{prefix}_set_num_threads{suffix}", None)
+                if getter is not None and setter is not None:
+                    return getter, setter
+    return None
+
+
+_blas = _find_blas()
+# The BLAS has read OMP_NUM_THREADS and which cores this process may use.
+_num_threads = _blas[0]() if _blas else 1
+_running = threading.Lock()
+_pool = None
+
+
+def get_num_threads() -> int:
+    """Return on how many threads a batch is worked on; at first, as many as the BLAS started with."""
+    return _num_threads
+
+
+def set_num_threads(n: int) -> None:
+    """Work on ``n`` threads, the BLAS's matrix products included.
+
+    Raises
+    ------
+    TypeError, RuntimeError
+        If ``n`` is not an integer, or is less than 1.
+    """
+    global _num_threads, _pool
+    if not isinstance(n, (int, np.integer)):
+        raise TypeError(f"set_num_threads: expected an integer, got {n!r}")
+    if n < 1:
+        raise RuntimeError(f"set_num_threads: expected 1 or more, got {n}")
+    with _running:
+        if _blas:
+            _num_threads = int(n)
+            _blas[1](_num_threads)
+        if _pool is not None:
+            _pool.shutdown()
+            _pool = None
+
+
+def chunks(count: int, image_bytes: int) -> list[slice]:
+    """Return slices that divide ``count`` images into chunks whose working set fits a core's cache.
+
+    The division depends on nothing but its arguments, so that the sums taken over it come out the same anywhere.
+
+    Parameters
+    ----------
+    count : int
+        The number of images.
+    image_bytes : int
+        How much memory the work on one image touches.
+    """
+    size = max(CACHE_BYTES // max(image_bytes, 1), 1)
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def run(task: Callable[[object], None], items: Iterable) -> None:
+    """Call ``task(item)`` for each item, several at once, and return when all are done.
+
+    Parameters
+    ----------
+    task : callable
+        Takes an item. Tasks must not write to the same place; their order is not defined.
+    items : iterable
+        What to call it with.
+
+    Raises
+    ------
+    Exception
+        What a task raised, once all threads have come to rest.
+    """
+    items = list(items)
+    helpers = min(_num_threads, len(items)) - 1
+    # A run inside a run, or beside one on a thread of the user's own, takes its tasks in turn.
+    if helpers < 1 or not _running.acquire(blocking=False):
+        for item in items:
+            task(item)
+        return
+    # Popping a list is indivisible, so no item is taken twice.
+    waiting = items[::-1]
+
+    def work() -> None:
+        while waiting:
+            try:
+                item = waiting.pop()
+            except IndexError:  # another thread was quicker
+                return
+            task(item)
+
+    get_blas_threads, set_blas_threads = _blas
+    before = get_blas_threads()
+    set_blas_threads(1)
+    try:
+        # A copy of the context hands numpy.errstate on to the helpers.
+        helping = [_helpers().submit(contextvars.copy_context().run, work) for _ in range(helpers)]
+        try:
+            work()
+        finally:
+            errors = [helper.exception() for helper in helping]  # waits for each
+        for error in errors:
+            if error is not None:
+                raise error
+    finally:
+        set_blas_threads(before)
+        _running.release()
+
+
+def _helpers():
+    global _pool
+    if _pool is None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        _pool = ThreadPoolExecutor(_num_threads - 1, thread_name_prefix="scratch")
+    return _pool
+
+
+def _after_fork() -> None:
+    # A forked child has none of its parent's threads, and perhaps a lock that one of them held.
+    global _running, _pool
+    _running, _pool = threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
