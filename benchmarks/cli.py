@@ -69,9 +69,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         args = build_parser(command).parse_args(argv)
         if args.version:
-            from importlib.metadata import version
+            from benchmarks.runs import version
 
-            print(f"backprop {version('backprop-reference')}")
+            print(f"backprop {version('backprop-reference') or '(not installed)'}")
             return 0
         if command is None:
             raise UsageError(f"choose a command: {', '.join(COMMANDS)} (see backprop --help)")

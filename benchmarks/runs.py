@@ -162,7 +162,7 @@ def describe(settings: dict, command: str) -> dict:
         "format": FORMAT,
         "command": command,
         "settings": settings,
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "machine": {
             "system": platform.platform(),
             "processor": processor(),
@@ -172,7 +172,8 @@ def describe(settings: dict, command: str) -> dict:
     }
 
 
-def _version(package: str) -> str | None:
+def version(package: str) -> str | None:
+    """Return the version of an installed package, None if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

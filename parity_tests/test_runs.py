@@ -107,10 +107,15 @@ def test_a_run_that_does_not_end_is_taken_away(tmp_path, error, existed):
     run = tmp_path / "deep" / "run"
     if existed:
         run.mkdir(parents=True)
-    with pytest.raises(error), runs.new_folder(run):
-        (run / "scratch").mkdir()
-        runs.write_json(run / "scratch" / "history.json", {})
-        raise error
+
+    def interrupted_run():
+        with runs.new_folder(run):
+            (run / "scratch").mkdir()
+            runs.write_json(run / "scratch" / "history.json", {})
+            raise error
+
+    with pytest.raises(error):
+        interrupted_run()
     assert run.exists() == existed
     assert not existed or not os.listdir(run)
 

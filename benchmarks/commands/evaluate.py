@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks import engines, options, runs, tasks
 from benchmarks.engines import Engine
 from benchmarks.errors import Failure
@@ -48,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+@np.errstate(all="ignore")  # as in training
 def test(engine: Engine, settings: Settings, state: dict, data: Data, part: Path) -> tuple[float, float]:
     """Load weights into the task's network, and return its loss and accuracy on the test set."""
     model = engine.place(tasks.get(settings.task).build(engine, settings.dropout))

@@ -3,7 +3,6 @@
 import io
 from pathlib import Path
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks import runs
@@ -24,6 +23,8 @@ RC = {
     "xtick.color": "#555555",
     "ytick.color": "#555555",
     "legend.frameon": False,
+    "lines.scale_dashes": False,
+    "lines.dashed_pattern": (6, 3),
     "savefig.dpi": 150,
 }
 
@@ -31,14 +32,6 @@ RC = {
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure, sizes in inches."""
     return Figure(figsize=(width, height), layout="constrained")
-
-
-def bare(axes: Axes) -> None:
-    """Take away ticks and frame, leaving room for titles and labels."""
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -218,3 +218,14 @@ def evaluate(actor: Actor, episodes: int, seed: int) -> np.ndarray:
         returns += rewards * playing
         playing &= ~(fell | cut)
     return returns
+
+
+def visited(actor: Actor, seed: int) -> np.ndarray:
+    """Return the states of one episode, (steps, 4), in which the actor always takes its likelier action."""
+    envs, states = environments.cartpole(1, seed)
+    seen, over = [], np.zeros(1, bool)
+    while not over.any():
+        seen.append(states[0])
+        states, _, fell, cut, _ = envs.step(actor(states)[0].argmax(axis=1))
+        over = fell | cut
+    return np.array(seen)
