@@ -48,7 +48,9 @@ def lay_out(values: np.ndarray, layout: str) -> np.ndarray:
     if layout == "strided":
         if values.ndim == 0:
             return values
-        wider = np.full((*values.shape[:-1], 2 * values.shape[-1] + 1), np.nan, values.dtype)
+        wider = np.full(
+            (*values.shape[:-1], 2 * values.shape[-1] + 1), np.nan if values.dtype.kind == "f" else 77, values.dtype
+        )
         wider[..., 1::2] = values
         return wider[..., 1::2]
     if layout == "read-only":
