@@ -145,6 +145,13 @@ def test_blocks_of_float32_normals():
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("span", [2**28 - 1, 2**28, 2**32 - 1, 2**32, 2**63 - 1])
+def test_integers_of_a_wide_range_take_two_words(span):
+    seed_both(6)
+    assert_same(random.randint(0, span, (50,)), torch.randint(0, span, (50,)))
+    assert random.get_state() == torch_random.get_state()
+
+
 def test_torch_draws_bernoulli_from_its_own_words():
     """No processor is special: PyTorch before 2.5 drew these from an Intel library on Intel processors.
 
@@ -322,9 +329,9 @@ def test_what_is_no_state_is_refused(engine, kind, change):
     ids=["SmallCNN's weights", "MNIST's order"],
 )
 def test_drawing_is_fast_enough_to_be_forgotten(limit, draw):
-    times = []
+    times = []  # of this thread alone: other programs on the machine are no reason to fail
     while len(times) < 20 and min(times, default=math.inf) > limit:
-        start = time.perf_counter()
+        start = time.thread_time()
         draw()
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     assert min(times) <= limit
