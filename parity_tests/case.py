@@ -58,7 +58,8 @@ class Case:
         return getattr(self.layer, name, None)
 
 
-Guess = Callable[[Case], Iterator[tuple[str, np.ndarray]]]
+Pairs = Iterator[tuple[str, np.ndarray]]
+Guess = Callable[[Case], Pairs]
 GUESSES: list[tuple[tuple[str, ...], Guess]] = []
 
 

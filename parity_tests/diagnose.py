@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity_tests.case import Case
-from parity_tests.guesses import GUESSES
+from parity_tests import guesses, guesses_of_layers  # noqa: F401 - they register themselves
+from parity_tests.case import GUESSES, Case
 from parity_tests.reference import FiniteDifferences, Torch
 from parity_tests.report import AGAIN, Quantity, Report
 
@@ -88,6 +88,9 @@ def _named(case: Case) -> Iterator[str]:
 def patterns(case: Case) -> Iterator[str]:
     """Describe where and how the numbers differ, for a mistake that has no name yet."""
     if case.got.shape != case.expected.shape or not case.expected.size:
+        return
+    if not case.got.any():
+        yield "is all zeros"
         return
     got, expected = case.got.astype(np.float64), case.expected.astype(np.float64)
     tolerance = (1e-4 if case.inputs[0].dtype == np.float32 else 1e-8) * max(1e-300, np.nanmax(np.abs(expected)))

@@ -1,20 +1,17 @@
-"""The likely mistakes, each as the array that it would have produced; `parity_tests.diagnose` tries them all.
+"""The likely mistakes of any layer, each as the array that it would have produced.
 
+`parity_tests.diagnose` tries them all, those of single layers in `parity_tests.guesses_of_layers` too.
 To add one: yield a sentence and an array. A sentence says what was done and what to do, to somebody who sees only it.
 """
 
 import itertools
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
-from parity_tests.case import GUESSES, Case, guess
+from parity_tests.case import Case, Pairs, guess
 from parity_tests.reference import SECOND
 
-__all__ = ["GUESSES"]
-
-Pairs = Iterator[tuple[str, np.ndarray]]
 GRADIENTS = ("grad_input", "grad_parameter")
 EVERYTHING = ("output", *GRADIENTS, "buffer")
 
@@ -135,11 +132,9 @@ def axes(case: Case) -> Pairs:
         if order != tuple(range(expected.ndim)) and expected.ndim <= 4:
             yield f"transposed: its axes are in the order {order}", expected.transpose(order)
     if expected.ndim >= 2 and expected.size == math.prod(shape):
-        yield "filled in the wrong order: reshaped where it should be transposed", expected.T.reshape(shape)
-        yield (
-            "filled in the wrong order: reshaped where it should be transposed",
-            expected.swapaxes(0, 1).reshape(shape),
-        )
+        for turned in (expected.T, expected.swapaxes(0, 1)):
+            if turned.shape != shape:
+                yield "filled in the wrong order: reshaped where it should be transposed", turned.reshape(shape)
     for count in range(1, expected.ndim + 1):
         for some in itertools.combinations(range(expected.ndim), count):
             yield f"reversed along axes {some}", np.flip(expected, some)
@@ -196,21 +191,9 @@ def weights(case: Case) -> Pairs:
             yield f"{name} is left out", case.rerun(state={name: np.ones_like(weight)})
 
 
-@guess("grad_parameter")
-def unnormalized(case: Case) -> Pairs:
-    """Multiply grad_output by the input where the normalized input belongs."""
-    x, g = case.inputs[0], case.grads[0]
-    if x.shape != g.shape or case.option("eps") is None:
-        return
-    for axis in range(x.ndim):
-        others = tuple(i for i in range(x.ndim) if i != axis)
-        yield "made with the input x; the normalized input belongs here", (g * x).sum(axis=others)
-
-
 # Options.
 
 OPTIONS = {
-    "eps": [0.0],
     "negative_slope": [0.0, 1.0],
     "alpha": [0.0, 1.0],
     "beta": [1.0],
@@ -251,94 +234,3 @@ def other_mode(case: Case) -> Pairs:
     for training, words in ((True, "training mode in evaluation"), (False, "evaluation mode in training")):
         if training != case.option("training"):
             yield f"this is what {words} gives: look at self.training", case.rerun(training=training)
-
-
-# Normalization.
-
-
-def _normalized(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, ...], float] | None:
-    # x and grad_output * weight in a shape in which the statistics run over the given axes, weight alike, and eps.
-    kind, x, g = type(case.layer).__name__, case.inputs[0].astype(np.float64), case.grads[0].astype(np.float64)
-    weight = case.state.get("weight", np.ones(()))
-    if kind.startswith("BatchNorm"):
-        weight = np.broadcast_to(weight.reshape(-1, *[1] * (x.ndim - 2)), x.shape)
-        view, over = x.shape, (0, *range(2, x.ndim))
-    elif kind == "LayerNorm":
-        weight = np.broadcast_to(weight, x.shape)
-        view, over = x.shape, tuple(range(x.ndim - len(case.layer.normalized_shape), x.ndim))
-    elif kind == "GroupNorm":
-        weight = np.broadcast_to(weight.reshape(-1, *[1] * (x.ndim - 2)), x.shape)
-        view, over = (x.shape[0], case.layer.num_groups, -1), (2,)
-    else:
-        return None
-    return x.reshape(view), (g * weight).reshape(view), weight.reshape(view), over, case.layer.eps
-
-
-@guess("grad_input")
-def statistics_taken_for_constants(case: Case) -> Pairs:
-    """Forget that the mean or the variance depends on the input."""
-    if (parts := _normalized(case)) is None:
-        return
-    x, g, _, over, eps = parts
-    mean = lambda values: values.mean(axis=over, keepdims=True)  # noqa: E731
-    std = np.sqrt(x.var(axis=over, keepdims=True) + eps)
-    x_hat = (x - mean(x)) / std
-    for words, gradient in (
-        ("the path through the variance is forgotten", (g - mean(g)) / std),
-        ("the path through the mean is forgotten", (g - x_hat * mean(g * x_hat)) / std),
-        ("the paths through the mean and the variance are forgotten: both depend on x", g / std),
-    ):
-        yield words, gradient.reshape(case.expected.shape)
-
-
-@guess("output")
-def other_variance(case: Case) -> Pairs:
-    """Normalize by the unbiased variance, or with eps in another place."""
-    if (parts := _normalized(case)) is None:
-        return
-    x, _, weight, over, eps = parts
-    bias = case.rerun(inputs=(np.zeros_like(case.inputs[0]),))
-    centred = x - x.mean(axis=over, keepdims=True)
-    biased, unbiased = (x.var(axis=over, keepdims=True, ddof=ddof) for ddof in (0, 1))
-    for words, std in (
-        ("normalized by the unbiased variance; the output takes the biased one, 1/n", np.sqrt(unbiased + eps)),
-        ("eps is added to the standard deviation; it belongs under the root", np.sqrt(biased) + eps),
-        ("divided by the variance instead of its root", biased + eps),
-    ):
-        yield words, (weight * centred / std).reshape(case.expected.shape) + bias
-
-
-@guess("buffer")
-def running(case: Case) -> Pairs:
-    """Update the running statistics in another way."""
-    old, momentum = case.state[case.name.removeprefix("buffer ")], case.option("momentum")
-    yield "not updated in training", old
-    if not momentum or old.dtype.kind != "f":
-        return
-    new = (case.expected - (1 - momentum) * old) / momentum
-    yield "replaced by the batch's statistics; momentum is not applied", new
-    yield "momentum on the wrong side: PyTorch's is the new value's share", momentum * old + (1 - momentum) * new
-    n = case.inputs[0].size // old.size
-    words = "made with the biased variance; the running one takes the unbiased, n/(n-1)"
-    yield words, (1 - momentum) * old + momentum * new * (n - 1) / n
-
-
-# Softmax.
-
-
-@guess("grad_input")
-def softmax(case: Case) -> Pairs:
-    """Take the Jacobian of softmax for diagonal; forget to subtract the target from the probabilities."""
-    x, g = case.inputs[0].astype(np.float64), case.grads[0]
-    for axis in range(x.ndim):
-        exponentials = np.exp(x - x.max(axis=axis, keepdims=True))
-        y = exponentials / exponentials.sum(axis=axis, keepdims=True)
-        if g.shape == x.shape:
-            yield "only the diagonal of softmax's Jacobian, y (1 - y) g; it is y (g - sum(y g))", y * (1 - y) * g
-            yield "y g without the sum: softmax's gradient is y (g - sum(y g))", y * g
-            words = "g - y without the sum: log-softmax's gradient is g - softmax(x) sum(g)"
-            yield words, g - y
-            yield "g (1 - y): log-softmax's gradient is g - softmax(x) sum(g)", g * (1 - y)
-        elif g.ndim == 0:
-            for rows in (1, x.shape[0]):
-                yield "the target is not subtracted from the probabilities: p - onehot(target)", y * g / rows

@@ -76,7 +76,9 @@ class Learner:
         for handle in handles:
             handle.data = np.array(handle.data, dtype)
         self.handles = _match(handles, parameters, self.notes)
-        self.buffers = [name for name in buffers if np.shape(getattr(layer, name, None)) == buffers[name]]
+        self.buffers = [
+            name for name in buffers if np.shape(getattr(layer, name, "")) == buffers[name] and hasattr(layer, name)
+        ]
         for name in self.buffers:
             setattr(layer, name, np.array(getattr(layer, name), dtype if "running" in name else None))
 

@@ -246,7 +246,7 @@ def _load(path: Path, names: str, args: tuple[list, dict]) -> object:
 
 @contextmanager
 def _blaming(path: Path) -> Iterator[None]:
-    # An exception that passed through the layer's file, or was raised by calling into it, is the layer's.
+    # An exception that passed through the layer's file, or was raised by calling its methods, is the layer's.
     try:
         yield
     except SyntaxError as error:
@@ -254,10 +254,12 @@ def _blaming(path: Path) -> Iterator[None]:
     except UsageError:
         raise
     except Exception as error:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == path.resolve()]
-        said = f"{type(error).__name__}: {_first_line(error)}"
-        if frames:
-            said = f"{path}:{frames[-1].lineno}: in {frames[-1].name}: {frames[-1].line}\n{said}"
-        elif Path(traceback.extract_tb(error.__traceback__)[-1].filename).name != "learner.py":
+        frames = traceback.extract_tb(error.__traceback__)
+        theirs = [frame for frame in frames if Path(frame.filename).resolve() == path.resolve()]
+        called = frames[-1].name in ("forward", "backward") and Path(frames[-1].filename).name == "learner.py"
+        if not theirs and not called:
             raise
+        said = f"{type(error).__name__}: {_first_line(error)}"
+        if theirs:
+            said = f"{path}:{theirs[-1].lineno}: in {theirs[-1].name}: {theirs[-1].line}\n{said}"
         raise LayerRaisedError(said) from error

@@ -1,0 +1,86 @@
+"""The guesses at batch norm's mistakes: paths forgotten, other variances, other running statistics."""
+
+import numpy as np
+import pytest
+import torch
+
+import scratch.nn as nn
+from parity_tests.arrays import random_state
+from parity_tests.compare import check
+from parity_tests.test_diagnose import X, report, wrong
+
+
+def mean_forgotten(self, g):
+    """Return batch norm's gradient with only the path through the variance."""
+    x, gamma = X, self.weight.data
+    std = np.sqrt(x.var(axis=0) + self.eps)
+    x_hat, g = (x - x.mean(axis=0)) / std, g * gamma
+    return (g - x_hat * (g * x_hat).mean(axis=0)) / std
+
+
+def variance_forgotten(self, g):
+    """Return batch norm's gradient with only the path through the mean."""
+    g = g * self.weight.data
+    return (g - g.mean(axis=0)) / np.sqrt(X.var(axis=0) + self.eps)
+
+
+def both_forgotten(self, g):
+    """Return batch norm's gradient with its statistics taken for constants."""
+    return g * self.weight.data / np.sqrt(X.var(axis=0) + self.eps)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "words"),
+    [
+        (variance_forgotten, "the path through the variance is forgotten"),
+        (mean_forgotten, "the path through the mean is forgotten"),
+        (both_forgotten, "the paths through the mean and the variance are forgotten"),
+    ],
+)
+def test_a_path_through_the_statistics_is_missed(gradient, words):
+    cls = wrong(nn.BatchNorm1d, backward=lambda self, g: (self.right(g), gradient(self, g))[1])
+    assert words in str(report(cls, (3,), X))
+
+
+@pytest.mark.parametrize(
+    ("std", "words"),
+    [
+        (lambda x: np.sqrt(x.var(axis=0, ddof=1) + 0.1), "normalized by the unbiased variance"),
+        (lambda x: np.sqrt(x.var(axis=0)) + 0.1, "eps is added to the standard deviation"),
+        (lambda x: x.var(axis=0) + 0.1, "divided by the variance"),
+        (lambda x: np.sqrt(x.var(axis=0)), "eps is left out"),
+    ],
+)
+def test_another_standard_deviation_is_recognized(std, words):
+    def forward(self, x):
+        nn.BatchNorm1d.forward(self, x)
+        return (x - x.mean(axis=0)) / std(x) * self.weight.data + self.bias.data
+
+    assert words in str(report(wrong(nn.BatchNorm1d, forward=forward), (3,), X, eps=0.1))
+
+
+@pytest.mark.parametrize(
+    ("update", "words"),
+    [
+        (lambda old, x: old, "not updated in training"),
+        (lambda old, x: x.var(axis=0, ddof=1), "momentum is not applied"),
+        (lambda old, x: 0.1 * old + 0.9 * x.var(axis=0, ddof=1), "momentum on the wrong side"),
+        (lambda old, x: 0.9 * old + 0.1 * x.var(axis=0), "made with the biased variance"),
+    ],
+)
+def test_another_running_variance_is_recognized(update, words):
+    def forward(self, x):
+        old = self.running_var.copy()
+        y = nn.BatchNorm1d.forward(self, x)
+        self.running_var[...] = update(old, x)
+        return y
+
+    assert words in str(report(wrong(nn.BatchNorm1d, forward=forward), (3,), X))
+
+
+def test_training_and_evaluation_confused():
+    def forward(self, x):
+        return nn.BatchNorm1d.forward(self.train(), x)
+
+    layer = random_state(wrong(nn.BatchNorm1d, forward=forward)(3, dtype=np.float64)).eval()
+    assert "what training mode in evaluation gives" in str(check(layer, torch.nn.BatchNorm1d(3), X))
