@@ -68,7 +68,7 @@ def log(x: np.ndarray) -> np.ndarray:
     cubic = _polynomial(LOG_P, t) * t
     small, large = (np.float32(part) for part in LN_2_PARTS)
     rest = multiply_add(cubic, square, exponent * small) - square * np.float32(0.5)
-    return multiply_add(exponent, large, t + rest)
+    return exponent * large + (t + rest)
 
 
 def sin_cos(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
