@@ -6,18 +6,19 @@ Exact (``approximate="none"``)
     F1  y = x Phi(x)
     B1  grad_x = grad_y (Phi(x) + x phi(x)),    phi(x) = exp(-x^2 / 2) / sqrt(2 pi)       the product rule
 
-With a tanh (``approximate="tanh"``)
-    F1  u = sqrt(2 / pi) (x + 0.044715 x^3)
-    F2  h = tanh(u)
-    F3  y = x (1 + h) / 2
-    B3  grad_h = grad_y x / 2;   through the factor x directly: grad_y (1 + h) / 2
-    B2  grad_u = grad_h (1 - h^2)
-    B1  grad_x = grad_y (1 + h) / 2 + grad_u sqrt(2 / pi) (1 + 3 * 0.044715 x^2)        x is used twice: a sum
+With a tanh (``approximate="tanh"``), where s is the sigmoid and (1 + tanh(u)) / 2 = s(2 u)
+    F1  v = 2 sqrt(2 / pi) (x + 0.044715 x^3)
+    F2  g = s(v)                                                    close to Phi(x)
+    F3  y = x g
+    B3  grad_g = grad_y x;   through the factor x directly: grad_y g
+    B2  grad_v = grad_g g (1 - g)
+    B1  grad_x = grad_y g + grad_v 2 sqrt(2 / pi) (1 + 3 * 0.044715 x^2)        x is used twice: a sum
 
 As in PyTorch, minus infinity times zero is NaN: y is NaN at -inf, and so is the gradient at both infinities.
 
-PyTorch computes Phi as (1 + erf(x / sqrt(2))) / 2, which has no correct digit left below x = -8, where y is smaller
-than 1e-14; here its digits stay correct (`scratch.nn.special`).
+Differs from PyTorch in the left tail: (1 + erf(x / sqrt(2))) / 2 and (1 + tanh(u)) / 2, as PyTorch has them, are
+differences of nearly equal numbers; below x = -8, where y is smaller than 1e-14, none of their digits is right. Phi as
+`scratch.nn.special` computes it, and the sigmoid, keep theirs.
 
 Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016, section 2. PyTorch's counterpart: ``torch.nn.GELU``.
 """
@@ -28,10 +29,11 @@ import numpy as np
 
 from scratch.checks import check_array, check_grad_output
 from scratch.nn.module import Module
+from scratch.nn.sigmoid import sigmoid
 from scratch.nn.special import normal_cdf
 
 CUBIC = 0.044715
-SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
+SLOPE = 2 * math.sqrt(2 / math.pi)
 LOG_SQRT_2_PI = math.log(2 * math.pi) / 2
 
 
@@ -91,23 +93,17 @@ def _normal_density(x: np.ndarray) -> np.ndarray:
 
 
 def _tanh_gate(x: np.ndarray) -> np.ndarray:
-    # (1 + h) / 2, in one array
-    gate = np.multiply(x, x, out=np.empty_like(x))
-    gate *= SQRT_2_OVER_PI * CUBIC
-    gate += SQRT_2_OVER_PI
-    gate *= x  # F1
-    np.tanh(gate, out=gate)  # F2
-    gate += 1.0
-    gate *= 0.5
-    return gate
+    v = np.multiply(x, x, out=np.empty_like(x))
+    v *= SLOPE * CUBIC
+    v += SLOPE
+    v *= x  # F1
+    return sigmoid(v)  # F2
 
 
 def _tanh_gate_slope(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
-    # The derivative of (1 + h) / 2. With g = (1 + h) / 2, (1 - h^2) / 2 = 2 g (1 - g).
     slope = np.multiply(x, x, out=np.empty_like(x))
-    slope *= 3 * CUBIC
-    slope += 1.0
-    slope *= 2 * SQRT_2_OVER_PI
+    slope *= 3 * SLOPE * CUBIC
+    slope += SLOPE
     slope *= gate
-    slope *= 1.0 - gate
+    slope *= 1.0 - gate  # B2 and the inner derivative of B1
     return slope
