@@ -53,8 +53,8 @@ from scratch.checks import check_dtype, check_float_dtype, check_grad_output
 from scratch.nn import init
 from scratch.nn.images import as_batch, pair
 from scratch.nn.module import Module, Parameter
-from scratch.nn.padding import COPYING_MODES, pad, unpad
-from scratch.nn.patches import by_planes, cut, fold, output_size
+from scratch.nn.padding import COPYING_MODES
+from scratch.nn.patch_plan import PatchPlan, as_rows
 
 
 class Conv2d(Module):
@@ -155,69 +155,71 @@ class Conv2d(Module):
         """Map (N, C, H, W) to (N, O, P, Q), or (C, H, W) to (O, P, Q)."""
         check_dtype(self, x, self.weight.dtype)
         images = as_batch(self, x)
-        size = self._output_size(images)
-        y = memory.empty((len(images), self.out_channels, *size), x.dtype, channels_last=True)
-        planes = by_planes(self.in_channels // self.groups, size[1], self.kernel_size)
-        weight = _as_matrix(self.weight.data, self.groups)  # (G, K, O/G)
+        plan = self._plan(images)
+        y = memory.empty((len(images), self.out_channels, *plan.size), x.dtype, channels_last=True)
+        weight = plan.as_matrix(self.weight.data)  # w' (G, K, O/G)
         # Written out for a whole row of the output, so that the addition runs through memory.
-        bias = None if self.bias is None else np.tile(self.bias.data, (size[1], 1))
+        bias = None if self.bias is None else np.tile(self.bias.data, (plan.size[1], 1))
 
         def convolve(chunk: slice) -> None:
-            padded = self._pad(images[chunk], planes)  # F1 (n, C, H1, W1)
-            patches = self._cut(padded, planes)  # F2 (G, n P Q, K)
-            np.matmul(patches, weight, out=_as_rows(y[chunk], self.groups))  # F3 (G, n P Q, O/G)
+            patches = plan.cut(images[chunk])  # F1, F2 (G, n P Q, K)
+            np.matmul(patches, weight, out=as_rows(y[chunk], self.groups))  # F3 (G, n P Q, O/G)
             if bias is not None:
                 place_by_place = y[chunk].transpose(0, 2, 3, 1)
                 place_by_place += bias  # F4 (n, P, Q, O)
 
-        threads.run(convolve, threads.chunks(len(images), self._image_bytes(size)))
-        self.save_for_backward(images=images, planes=planes, output_shape=y.shape, unbatched=x.ndim == 3)
+        chunks = threads.chunks(len(images), plan.image_bytes(x.dtype))
+        threads.run(convolve, chunks)
+        self.save_for_backward(images=images, plan=plan, chunks=chunks, output_shape=y.shape, unbatched=x.ndim == 3)
         return y[0] if x.ndim == 3 else y
 
     @np.errstate(over="ignore", invalid="ignore")
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Map the gradient of (N, O, P, Q) to that of (N, C, H, W); add to weight's and bias's."""
-        images, planes, output_shape, unbatched = self.saved("images", "planes", "output_shape", "unbatched")
+        images, plan, chunks = self.saved("images", "plan", "chunks")
+        output_shape, unbatched = self.saved("output_shape", "unbatched")
         check_grad_output(self, grad_output, output_shape[1:] if unbatched else output_shape, images.dtype)
         grad_y = grad_output[None] if unbatched else grad_output
-        weight = _as_matrix(self.weight.data, self.groups)  # (G, K, O/G)
+        weight = plan.as_matrix(self.weight.data)  # w' (G, K, O/G)
+        turned = plan.as_turned_matrix(self.weight.data) if plan.turned else None
         grad_x = memory.empty(images.shape, images.dtype, channels_last=True)
-        chunks = threads.chunks(len(images), self._image_bytes(output_shape[2:]))
-        grad_weight = np.zeros((len(chunks), *weight.shape), weight.dtype)
-        grad_bias = np.zeros((len(chunks), self.out_channels), weight.dtype)
+        # For each chunk its own sum, so that the sum over chunks is taken in their order.
+        grad_weights = memory.empty((len(chunks), *weight.shape), weight.dtype)
+        grad_biases = np.empty((len(chunks), self.groups, 1, weight.shape[2]), weight.dtype)
 
         def undo(part: tuple[int, slice]) -> None:
             index, chunk = part
-            grad_rows = _as_rows(grad_y[chunk], self.groups)  # B1 (G, n P Q, O/G)
+            grad_rows = as_rows(grad_y[chunk], self.groups)  # B1 (G, n P Q, O/G)
+            # The sum over rows, as a product: the BLAS is quicker at it.
             ones = np.ones((1, grad_rows.shape[1]), grad_rows.dtype)
-            np.matmul(ones, grad_rows, out=grad_bias[index].reshape(self.groups, 1, -1))  # B2 (G, 1, O/G)
-            padded = self._pad(images[chunk], planes)
-            patches = self._cut(padded, planes)
-            np.matmul(patches.transpose(0, 2, 1), grad_rows, out=grad_weight[index])  # B3 (G, K, O/G)
-            if planes:
-                grad_patches = (weight @ grad_rows.transpose(0, 2, 1)).transpose(0, 2, 1)  # B4 (G, n P Q, K)
+            np.matmul(ones, grad_rows, out=grad_biases[index])  # B2 (G, 1, O/G)
+            patches = plan.cut(images[chunk])
+            np.matmul(patches.transpose(0, 2, 1), grad_rows, out=grad_weights[index])  # B3 (G, K, O/G)
+            if plan.turned:
+                plan.convolve_back(grad_y[chunk], turned, grad_x[chunk])  # B4 to B6, as one convolution
             else:
-                grad_patches = grad_rows @ weight.transpose(0, 2, 1)
-            grad_padded = fold(grad_patches, padded.shape, self.kernel_size, self.stride, self.dilation, planes)
-            grad_x[chunk] = unpad(grad_padded, self._sides, self.padding_mode)  # B6 (n, C, H, W)
+                grad_patches = plan.empty_patches(len(grad_x[chunk]), grad_x.dtype)
+                np.matmul(grad_rows, weight.transpose(0, 2, 1), out=grad_patches)  # B4 (G, n P Q, K)
+                plan.fold(grad_patches, grad_x[chunk])  # B5, B6 (n, C, H, W)
 
         threads.run(undo, enumerate(chunks))
         if self.bias is not None:
-            self.bias.add_grad(grad_bias.sum(axis=0))
-        self.weight.add_grad(_as_kernels(grad_weight.sum(axis=0), self.weight.shape))
+            self.bias.add_grad(grad_biases.sum(axis=0).reshape(-1))
+        self.weight.add_grad(plan.as_kernels(grad_weights.sum(axis=0)))
         return grad_x[0] if unbatched else grad_x
 
-    def _output_size(self, images: np.ndarray) -> tuple[int, int]:
+    def _plan(self, images: np.ndarray) -> PatchPlan:
         if images.shape[1] != self.in_channels:
             raise RuntimeError(f"Conv2d: expected input with {self.in_channels} channels, got shape {images.shape}")
         if self.out_channels == 0:
             raise RuntimeError("Conv2d: expected out_channels of 1 or more, got 0")
-        padded = [size + sum(sides) for size, sides in zip(images.shape[2:], self._sides, strict=True)]
-        size = output_size(padded, self.kernel_size, self.stride, self.dilation)
-        if min(size) < 1:
+        plan = PatchPlan(
+            images.shape[2:], self.weight.shape, self.stride, self.dilation, self._sides, self.padding_mode, self.groups
+        )
+        if min(plan.size) < 1:
             raise RuntimeError(
                 f"Conv2d: expected input of at least the kernel's size {self.kernel_size} with dilation "
-                f"{self.dilation}, got {tuple(padded)} after padding"
+                f"{self.dilation}, got {plan.padded} after padding"
             )
         longest = {"reflect": -1, "circular": 0}.get(self.padding_mode)
         if longest is not None and any(
@@ -227,18 +229,7 @@ class Conv2d(Module):
                 f"Conv2d: expected padding_mode {self.padding_mode!r} to find its pixels in the image, "
                 f"got padding {self._sides} of an image of size {images.shape[2:]}"
             )
-        return size
-
-    def _image_bytes(self, size: tuple[int, int]) -> int:
-        # An image's patches and its output.
-        numbers = self.in_channels * math.prod(self.kernel_size) + self.out_channels
-        return numbers * math.prod(size) * self.weight.dtype.itemsize
-
-    def _pad(self, images: np.ndarray, planes: bool) -> np.ndarray:
-        return pad(images, self._sides, self.padding_mode, channels_last=not planes)
-
-    def _cut(self, padded: np.ndarray, planes: bool) -> np.ndarray:
-        return cut(padded, self.kernel_size, self.stride, self.dilation, self.groups, planes)
+        return plan
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
@@ -250,27 +241,6 @@ class Conv2d(Module):
         if self.bias is None:
             parts.append("bias=False")
         return ", ".join(parts)
-
-
-def _as_matrix(kernels: np.ndarray, groups: int) -> np.ndarray:
-    """Return w (O, C/G, kh, kw) as w' (G, K, O/G)."""
-    out_channels, channels, kh, kw = kernels.shape
-    split = kernels.reshape(groups, out_channels // groups, channels, kh, kw)
-    return split.transpose(0, 3, 4, 2, 1).reshape(groups, kh * kw * channels, out_channels // groups)
-
-
-def _as_kernels(matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return w' (G, K, O/G) as w (O, C/G, kh, kw)."""
-    channels, kh, kw = shape[1:]
-    split = matrix.reshape(len(matrix), kh, kw, channels, -1)
-    return split.transpose(0, 4, 3, 1, 2).reshape(shape)
-
-
-def _as_rows(y: np.ndarray, groups: int) -> np.ndarray:
-    """Return y (n, O, P, Q) as (G, n P Q, O/G): a view, if y is channels-last."""
-    out_channels = y.shape[1]
-    places = y.size // out_channels
-    return y.transpose(0, 2, 3, 1).reshape(places, groups, out_channels // groups).transpose(1, 0, 2)
 
 
 def _check_channels(in_channels: int, out_channels: int, groups: int) -> None:

@@ -14,7 +14,9 @@ COPYING_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
 
 
-def pad(image: np.ndarray, sides: Sides, mode: str = "zeros", value: float = 0.0, *, channels_last: bool) -> np.ndarray:
+def pad(
+    image: np.ndarray, sides: Sides, mode: str = "zeros", value: float = 0.0, channels_last: bool | None = None
+) -> np.ndarray:
     """Return ``image`` (N, C, H, W) with its sides padded, in the asked order of memory.
 
     Parameters
@@ -27,15 +29,17 @@ def pad(image: np.ndarray, sides: Sides, mode: str = "zeros", value: float = 0.0
         "zeros" (with ``value``, in fact), "reflect", "replicate" or "circular", as in ``torch.nn.Conv2d``.
     value : float
         What "zeros" pads with.
-    channels_last : bool
-        Whether the result's channels lie next to each other in memory, or its columns do.
+    channels_last : bool, optional
+        Whether the result's channels must lie next to each other in memory, or its columns; by default either will do.
     """
     (top, bottom), (left, right) = sides
     n, c, h, w = image.shape
-    if sides == ((0, 0), (0, 0)):
-        ordered = image.transpose(0, 2, 3, 1) if channels_last else image
-        if ordered.flags.c_contiguous:
-            return image
+    if channels_last is None:
+        channels_last, in_order = memory.is_channels_last(image), True
+    else:
+        in_order = (image.transpose(0, 2, 3, 1) if channels_last else image).flags.c_contiguous
+    if in_order and sides == ((0, 0), (0, 0)):
+        return image
     padded = memory.empty((n, c, top + h + bottom, left + w + right), image.dtype, channels_last)
     if mode == "zeros":
         padded[:, :, :top], padded[:, :, top + h :] = value, value

@@ -15,6 +15,8 @@ plain matrix to the BLAS. `by_planes` chooses, and the images should be padded i
 See Chellapilla et al., "High performance convolutional neural networks for document processing", 2006, section 3.
 """
 
+from itertools import product
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
@@ -29,12 +31,12 @@ def output_size(size: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> Pair:
 
 
 def windows(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair) -> np.ndarray:
-    """Return a view of ``x`` (N, C, H, W) of shape (N, C, P, Q, kh, kw), to be read only: its elements overlap."""
+    """Return a view of ``x`` (N, C, H, W) of shape (N, C, P, Q, kh, kw); where windows overlap, only to be read."""
     n, c, h, w = x.shape
     strides = (*x.strides, x.strides[2], x.strides[3])
     steps = (1, 1, *stride, *dilation)
     shape = (n, c, *output_size((h, w), kernel, stride, dilation), *kernel)
-    return as_strided(x, shape, [a * b for a, b in zip(strides, steps, strict=True)], writeable=False)
+    return as_strided(x, shape, [a * b for a, b in zip(strides, steps, strict=True)])
 
 
 def under(place: Pair, size: Pair, stride: Pair, dilation: Pair) -> tuple[slice, slice]:
@@ -75,32 +77,65 @@ def cut(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair, groups: int, 
 
 
 def fold(
-    grad_patches: np.ndarray, shape: tuple[int, ...], kernel: Pair, stride: Pair, dilation: Pair, planes: bool
-) -> np.ndarray:
-    """Return the gradient of ``x`` from that of ``cut(x, ...)``: the adjoint of `cut`.
+    grad_patches: np.ndarray, grad_x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair, planes: bool
+) -> None:
+    """Write the gradient of ``x`` from that of ``cut(x, ...)`` into ``grad_x``: the adjoint of `cut`.
 
     Parameters
     ----------
     grad_patches : numpy.ndarray, shape (G, N P Q, K)
         In the order of memory that ``planes`` says.
-    shape : (N, C, H, W)
-        The shape of ``x``.
+    grad_x : numpy.ndarray, shape (N, C, H, W)
+        Where to write.
     kernel, stride, dilation, planes
         As for `cut`.
     """
-    n, c, h, w = shape
+    n, c, h, w = grad_x.shape
     groups = len(grad_patches)
     p, q = output_size((h, w), kernel, stride, dilation)
-    grad_x = memory.empty(shape, grad_patches.dtype, channels_last=not planes)
-    grad_x[...] = 0
-    grad_x_grouped = grad_x.reshape(n, groups, c // groups, h, w)
     if planes:
         pieces = grad_patches.transpose(0, 2, 1).reshape(groups, *kernel, c // groups, n, p, q)
-        pieces = pieces.transpose(1, 2, 4, 0, 3, 5, 6)  # (kh, kw, N, G, C/G, P, Q)
+        pieces = pieces.transpose(4, 0, 3, 5, 6, 1, 2)  # (N, G, C/G, P, Q, kh, kw)
     else:
         pieces = grad_patches.reshape(groups, n, p, q, *kernel, c // groups)
-        pieces = pieces.transpose(4, 5, 1, 0, 6, 2, 3)
-    for i in range(kernel[0]):
-        for j in range(kernel[1]):
-            grad_x_grouped[(..., *under((i, j), (p, q), stride, dilation))] += pieces[i, j]
-    return grad_x
+        pieces = pieces.transpose(1, 0, 6, 2, 3, 4, 5)
+    grad_x[...] = 0
+    grouped = grad_x.reshape(n, groups, c // groups, h, w)
+    for i, j in product(range(kernel[0]), range(kernel[1])):
+        grouped[(..., *under((i, j), (p, q), stride, dilation))] += pieces[..., i, j]
+
+
+def into_blocks(x: np.ndarray, block: Pair, size: Pair) -> np.ndarray:
+    """Return ``x`` (N, C, H, W) as an image of blocks, (N, bh bw C, ..., ...), channels-last.
+
+    A convolution whose kernel is a whole number of strides long and wide is one of stride 1 on blocks of the stride's
+    size: runs of adjacent numbers get longer, and its input gradient needs no fold.
+
+    Parameters
+    ----------
+    x : numpy.ndarray
+        The padded images.
+    block : (bh, bw)
+        A block's rows and columns.
+    size : pair of int
+        How many blocks, down and across; what is left of the image at the bottom and on the right is in no patch.
+    """
+    n, c = x.shape[:2]
+    blocks = memory.empty((n, *size, *block, c), x.dtype)
+    blocks[...] = _split(x, block, size).transpose(0, 2, 4, 3, 5, 1)
+    return blocks.reshape(n, *size, -1).transpose(0, 3, 1, 2)
+
+
+def out_of_blocks(grad_blocks: np.ndarray, grad_x: np.ndarray, block: Pair) -> None:
+    """Write the gradient of ``x`` from that of ``into_blocks(x, ...)`` into ``grad_x``: the adjoint."""
+    n, _, *size = grad_blocks.shape
+    rows, columns = size[0] * block[0], size[1] * block[1]
+    grad_x[:, :, rows:], grad_x[:, :, :rows, columns:] = 0, 0
+    blocks = grad_blocks.transpose(0, 2, 3, 1).reshape(n, *size, *block, -1)
+    _split(grad_x, block, size)[...] = blocks.transpose(0, 5, 1, 3, 2, 4)
+
+
+def _split(x: np.ndarray, block: Pair, size: Pair) -> np.ndarray:
+    # (N, C, blocks down, bh, blocks across, bw), a view.
+    whole = x[:, :, : size[0] * block[0], : size[1] * block[1]]
+    return whole.reshape(*x.shape[:2], size[0], block[0], size[1], block[1])
