@@ -62,6 +62,7 @@ def clip_grad_norm_(
     """
     if isinstance(parameters, Parameter):
         parameters = [parameters]
+    norm_type = float(norm_type)
     grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if not grads:
         return np.float32(0)
