@@ -32,10 +32,12 @@ def get(name: str) -> ModuleType:
 def teach(name: str, board: Blackboard) -> None:
     """Put a lesson on the board: its text, then what it computes."""
     import matplotlib
+    import numpy as np
 
     from benchmarks.figures import style
 
     lesson = get(name)
     board.write(f"== {name} ==\n\n{lesson.__doc__.strip()}")
-    with matplotlib.rc_context(style.RC):
+    # A lesson that lets training diverge sees infinities and NaN in both engines, and NumPy as silent as PyTorch.
+    with matplotlib.rc_context(style.RC), np.errstate(all="ignore"):
         lesson.run(board)

@@ -38,13 +38,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks import tasks
 from benchmarks.engines import Engine
 from benchmarks.lessons.blackboard import Blackboard
-from benchmarks.lessons.drawing import BLUE, GREEN, GREY, ORANGE, RED, engine_key, line, sheet
+from benchmarks.lessons.drawing import BLUE, GREEN, GREY, ORANGE, RED, band, engine_key, line, sheet
 from benchmarks.tasks import Data
 
 NAMES = ("Sigmoid", "Tanh", "ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Softplus")
@@ -207,11 +206,6 @@ def draw_dying(killed: dict[str, dict[float, np.ndarray]], revived: dict[str, di
     right.legend(loc="lower left")
     engine_key(figure, list(killed))
     return figure
-
-
-def band(axes: Axes, x: np.ndarray, runs: np.ndarray, colour: str) -> None:
-    """Shade from the smallest to the largest of several runs."""
-    axes.fill_between(x, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, lw=0)
 
 
 def run(board: Blackboard) -> None:

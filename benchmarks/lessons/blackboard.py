@@ -45,7 +45,7 @@ class Blackboard:
         """Print a paragraph, after an empty line."""
         self._console.print(f"\n{text}", markup=False, soft_wrap=True)
 
-    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    def table(self, title: str, columns: Sequence[object], rows: Iterable[Sequence[object]]) -> None:
         """Print a table: the first column names the row, the others hold values, printed as ``str`` gives them."""
         from rich import box
         from rich.table import Table
@@ -53,7 +53,7 @@ class Blackboard:
         look = {"title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD, "padding": (0, 1)}
         table = Table(title=f"\n{title}", pad_edge=False, **look)
         for index, column in enumerate(columns):
-            table.add_column(column, justify="right" if index else "left")
+            table.add_column(str(column), justify="right" if index else "left")
         for row in rows:
             table.add_row(*(str(value) for value in row))
         self._console.print(table)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.figures.style import INK, LABELS, bare, new_figure
+from benchmarks.figures.style import INK, LABELS, new_figure
 
 BLUE, ORANGE, GREEN, RED, PURPLE, BROWN = "#1765ad", "#e07b00", "#2e8b57", "#c0392b", "#7d55b5", "#8c6248"
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, "#cf5fa5", "#1ba3a8")
@@ -49,6 +49,11 @@ def line(axes: Axes, x: np.ndarray, ys: Mapping[str, np.ndarray], colour: str, l
     axes.plot(x, second, color=colour, **SECOND)
 
 
+def band(axes: Axes, x: np.ndarray, runs: np.ndarray, colour: str) -> None:
+    """Shade from the smallest to the largest of several runs."""
+    axes.fill_between(x, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, lw=0)
+
+
 def engine_key(figure: Figure, engines: Sequence[str]) -> None:
     """Say in the lower margin how each engine is drawn."""
     looks = (FIRST, SECOND) if len(engines) > 1 else ({"linewidth": 2},)
@@ -62,5 +67,6 @@ def picture(axes: Axes, image: np.ndarray, title: str = "", **options: object) -
     """Show an image without ticks, grid or frame."""
     axes.imshow(image, **options)
     axes.grid(False)
-    bare(axes)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
     axes.set_title(title, fontsize=9, pad=3)

@@ -1,0 +1,276 @@
+r"""Convolution: the same small question asked at every place of an image.
+
+    F1  y[k, p, q] = b[k] + sum_c sum_ij w[k, c, i, j] x[c, p + i - 1, q + j - 1]      3 x 3, padding 1
+    F2  pooled[k, p, q] = max of y[k, 2p : 2p + 2, 2q : 2q + 2]
+
+The SmallCNN does this twice, with a ReLU in between: 28 x 28 pixels become 32 maps of 14 x 14 and 64 maps of 7 x 7, on
+which two linear layers decide. This lesson trains it for some seconds and looks inside.
+
+Feature maps. The first convolution answers to edges and strokes of one direction each; the second, which sees the
+first one's answers over a wider field, to their arrangements.
+
+Translation. If the input moves by a pixel, a convolution's maps move by a pixel, and are otherwise the same (exactly,
+away from the border: F1 has no place in it). A max pooling's maps move only if the input moves by a multiple of its
+stride; for smaller moves the maximum often stays in its window, and the maps change less than what went in. So the
+network's answer changes less with each pooling, and yet is not invariant: move the digit by some pixels and the
+accuracy, learned on centred digits, falls. The lesson measures all three.
+
+The receptive field of a unit is the set of pixels that it can see. Send back a gradient that is 1 at this unit and 0 at
+all others: the input gradient is dy/dx, and where it is not 0 for some image, the unit sees. The size can be computed:
+
+    field <- field + (kernel - 1) jump,   jump <- jump stride        from field = jump = 1, layer by layer
+
+conv1 3, pool1 4, conv2 8, pool2 10 pixels. A single image shows less: through a ReLU only what is above 0 passes the
+gradient on, through a max pooling only the maximum. And the middle weighs more than the rim: more paths lead there.
+
+Read: scratch/nn/conv.py, scratch/nn/pooling.py, scratch/models.py (SmallCNN).
+Run:  backprop lesson convolution [--data-dir DIR]       MNIST if its files are there, else the bundled digits
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import PercentFormatter
+
+from benchmarks import tasks
+from benchmarks.engines import Engine
+from benchmarks.figures.images import mosaic, most_different
+from benchmarks.figures.style import LABELS, new_figure
+from benchmarks.lessons.blackboard import Blackboard
+from benchmarks.lessons.drawing import COLOURS, RED, WIDTH, engine_key, line, picture, sheet
+from benchmarks.lessons.stages import FEATURES, STAGES, Field, computed_field, outputs, receptive_field, strides
+from benchmarks.tasks import Data
+from benchmarks.tasks.idx import FILES
+
+SHIFTS = (1, 2, 3, 4)
+FAR = tuple(range(9))
+MARGIN = 8
+LOOK, FIELD_IMAGES = 200, 300
+MAPS = {1: 10, 2: 6}
+LOOKED_AT = ("conv1", "pool1", "conv2", "pool2")
+TRAIN_ROWS, BATCH, STEPS = 6400, 64, 100
+
+
+class Inside(NamedTuple):
+    """What the lesson finds in a trained network."""
+
+    maps: dict[str, np.ndarray]
+    change: np.ndarray
+    residue: np.ndarray
+    accuracy: np.ndarray
+    fields: dict[str, Field]
+
+
+def load(board: Blackboard) -> tuple[str, Data]:
+    """Read MNIST where its files are, else the bundled digits."""
+    there = all((board.data_dir / "MNIST" / "raw" / name).is_file() for name in FILES)
+    name = "mnist" if there else "digits"
+    return tasks.get(name).title, tasks.get(name).load(board.data_dir)
+
+
+def train(engine: Engine, data: Data, seed: int) -> object:
+    """Train the SmallCNN, without dropout, for about STEPS steps."""
+    engine.manual_seed(seed)
+    model = engine.models.SmallCNN(pdrop=0.0, dtype=engine.dtype)
+    rows = min(TRAIN_ROWS, len(data.x_train))
+    engine.train.fit(
+        model,
+        engine.nn.CrossEntropyLoss(),
+        engine.optim.Adam(model.parameters(), lr=1e-3),
+        (engine.asarray(data.x_train[:rows]), engine.asarray(data.y_train[:rows])),
+        (engine.asarray(data.x_test[:LOOK]), engine.asarray(data.y_test[:LOOK])),
+        epochs=max(1, round(STEPS * BATCH / rows)),
+        batch_size=BATCH,
+    )
+    return model.eval()
+
+
+def moved(images: np.ndarray, pixels: int) -> np.ndarray:
+    """Move images to the right; zeros come in, and what passes the edge is lost."""
+    width = images.shape[-1]
+    return np.pad(images, [(0, 0)] * (images.ndim - 1) + [(pixels, 0)])[..., :width]
+
+
+def relative(change: np.ndarray, of: np.ndarray) -> float:
+    """Return the size of a change relative to what changed: the mean over the images of the ratio of the norms."""
+    change, of = (array.reshape(len(array), -1) for array in (change, of))
+    return float((np.linalg.norm(change, axis=1) / np.linalg.norm(of, axis=1)).mean())
+
+
+def translate(engine: Engine, model: object, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Measure what a move of the input does to each stage (shift, stage): as it is, and with its maps moved along.
+
+    The second is the least over the moves of the maps by a whole number of places, away from the border; it is NaN for
+    the stages that have no maps.
+    """
+    still = outputs(engine, model, x)
+    change, residue = np.empty((len(SHIFTS), len(STAGES))), np.full((len(SHIFTS), len(STAGES)), np.nan)
+    for row, shift in enumerate(SHIFTS):
+        shifted = outputs(engine, model, moved(x, shift))
+        for column, stage in enumerate(STAGES):
+            change[row, column] = relative(shifted[stage] - still[stage], still[stage])
+        for column, (stage, jump) in enumerate(strides().items()):
+            inside = slice(MARGIN // jump, -(MARGIN // jump))
+            inner = (..., inside, inside)
+            after, before = shifted[stage][inner], still[stage]
+            along = [moved(before, places)[inner] for places in {shift // jump, -(-shift // jump)}]
+            residue[row, column] = min(relative(after - one, before[inner]) for one in along)
+    return change, residue
+
+
+def accuracy(engine: Engine, model: object, data: Data) -> np.ndarray:
+    """Return the accuracy on test images that were moved by FAR pixels."""
+    x, y = data.x_test[:1000], data.y_test[:1000]
+    return np.array([(engine.predict(model, moved(x, shift)).argmax(axis=1) == y).mean() for shift in FAR])
+
+
+def look_inside(engine: Engine, model: object, data: Data) -> Inside:
+    """Take all the measurements of a trained network."""
+    x = data.x_test
+    fields = {stage: receptive_field(engine, model, x[:FIELD_IMAGES], stage) for stage in LOOKED_AT}
+    measured = translate(engine, model, x[:LOOK]), accuracy(engine, model, data)
+    return Inside(outputs(engine, model, x[:LOOK]), *measured[0], measured[1], fields)
+
+
+def draw_maps(title: str, image: np.ndarray, inside: dict[str, Inside]) -> Figure:
+    """Draw one image on its way through the layers."""
+    figure = new_figure(WIDTH, 5.0)
+    figure.suptitle(
+        f"{title}: one image on its way through the SmallCNN", x=0.01, ha="left", fontsize=12.5, weight="bold"
+    )
+    count = MAPS[len(inside)]
+    grid = figure.add_gridspec(len(FEATURES), 1 + len(inside), width_ratios=[1.4] + [count] * len(inside))
+    picture(figure.add_subplot(grid[:2, 0]), image[0], "input, 28 x 28", cmap="gray_r")
+    first = next(iter(inside.values())).maps
+    chosen = {1: most_different(first["relu1"], count), 2: most_different(first["relu2"], count)}
+    for column, (engine, one) in enumerate(inside.items(), start=1):
+        for row, (stage, *_) in enumerate(FEATURES):
+            axes = figure.add_subplot(grid[row, column])
+            maps = one.maps[stage][:1, chosen[int(stage[-1])]]
+            top = np.abs(first[stage][:1, chosen[int(stage[-1])]]).max()
+            if stage.startswith("conv"):
+                mosaic(axes, maps, cmap="RdBu_r", vmin=-top, vmax=top)
+            else:
+                mosaic(axes, maps, cmap="magma", vmin=0, vmax=top)
+            if column == 1:
+                side = maps.shape[-1]
+                axes.set_ylabel(f"{stage}\n{side} x {side}", rotation=0, ha="right", va="center", fontsize=9)
+            if row == 0:
+                axes.set_title(LABELS[engine])
+    return figure
+
+
+def draw_translation(inside: dict[str, Inside]) -> Figure:
+    """Draw what a move of the input does to the stages and to the accuracy."""
+    figure, ((change, residue, right),) = sheet(1, 3, 4.0, "The digit moves to the right: what each stage notices")
+    stages, maps = np.arange(len(STAGES)), len(FEATURES)
+    for row, (shift, colour) in enumerate(zip(SHIFTS, COLOURS, strict=False)):
+        label = f"{shift} pixel" + "s" * (shift > 1)
+        line(change, stages, {name: 100 * one.change[row] for name, one in inside.items()}, colour, label)
+        line(residue, stages[:maps], {name: 100 * one.residue[row, :maps] for name, one in inside.items()}, colour)
+    change.set(title="How much it changes", ylabel="change, of the size of the output (%)")
+    change.legend(title="moved by", title_fontsize=9)
+    residue.set(title="... once its maps are moved along", ylabel="change that is left (%)")
+    for axes, count in ((change, len(STAGES)), (residue, maps)):
+        axes.set_xticks(stages[:count], STAGES[:count], rotation=45, ha="right")
+        axes.set_ylim(bottom=-4)
+    line(right, np.array(FAR), {name: one.accuracy for name, one in inside.items()}, RED)
+    right.set(title="What it does to the answer", xlabel="pixels moved", ylabel="test accuracy", ylim=(0, 1.03))
+    right.yaxis.set_major_formatter(PercentFormatter(1.0))
+    engine_key(figure, list(inside))
+    return figure
+
+
+def draw_fields(inside: dict[str, Inside]) -> Figure:
+    """Draw what one unit of each stage sees, and the field that its layers' kernels and strides give it."""
+    rows = 1 + len(inside)
+    title = "The receptive field of one unit: its gradient with respect to the input"
+    figure, every = sheet(rows, len(LOOKED_AT), 0.8 + 2.1 * rows, title)
+    first = next(iter(inside.values()))
+    for column, stage in enumerate(LOOKED_AT):
+        start, size = computed_field(stage, first.maps[stage].shape[-1] // 2)
+        one = first.fields[stage].one
+        top = np.abs(one).max()
+        picture(every[0, column], one, f"{stage}: {size} x {size}", cmap="RdBu_r", vmin=-top, vmax=top)
+        for row, (name, found) in enumerate(inside.items(), start=1):
+            picture(every[row, column], found.fields[stage].mean, cmap="Blues")
+            every[row, 0].set_ylabel(f"mean size over\n{FIELD_IMAGES} images,\n{LABELS[name]}", fontsize=9)
+        for axes in every[:, column]:
+            axes.add_patch(Rectangle((start - 0.5, start - 0.5), size, size, fill=False, edgecolor=RED, lw=1.4))
+            axes.set(xlim=(4.5, 23.5), ylim=(23.5, 4.5))
+    every[0, 0].set_ylabel("one image\n(red +, blue -)", fontsize=9)
+    every[-1, 0].set_xlabel("box: the computed field", fontsize=9, loc="left")
+    return figure
+
+
+def run(board: Blackboard) -> None:
+    """Train the network in every engine, and look inside."""
+    title, data = load(board)
+    models = {engine: train(engine, data, board.seed) for engine in board.engines()}
+    inside = {engine.name: look_inside(engine, model, data) for engine, model in models.items()}
+    first = next(iter(inside))
+    found = inside[first]
+    board.write(f"{title}: test accuracy after {STEPS} steps, {first}: {found.accuracy[0]:.4f}")
+    board.figure("convolution-maps", draw_maps(title, data.x_test[0], inside))
+
+    board.table(
+        "Change of each stage when the input moves, in % of its size (in brackets: once its maps move along)",
+        ("moved by", *STAGES),
+        [
+            (
+                shift,
+                *(
+                    f"{100 * change:.0f}" + ("" if np.isnan(left) else f" ({100 * left:.0f})")
+                    for change, left in zip(found.change[row], found.residue[row], strict=True)
+                ),
+            )
+            for row, shift in enumerate(SHIFTS)
+        ],
+    )
+    board.table(
+        "Accuracy on moved digits",
+        ("pixels", *FAR),
+        [(name, *(f"{value:.3f}" for value in one.accuracy)) for name, one in inside.items()],
+    )
+    board.figure("convolution-translation", draw_translation(inside))
+
+    middles = {stage: found.maps[stage].shape[-1] // 2 for stage in LOOKED_AT}
+    computed = {stage: computed_field(stage, middles[stage]) for stage in LOOKED_AT}
+    board.table(
+        "Receptive field of the unit in the middle",
+        (
+            "stage",
+            "unit",
+            "computed, first pixel",
+            "and size",
+            "measured, first pixel",
+            "and size",
+            "pixels in one image",
+        ),
+        [
+            (
+                stage,
+                f"({middles[stage]}, {middles[stage]})",
+                *computed[stage],
+                *(f"{field.rows[k]} x {field.columns[k]}" for k in (0, 1)),
+                int((field.one != 0).sum()),
+            )
+            for stage, field in found.fields.items()
+        ],
+    )
+    board.figure("convolution-receptive-field", draw_fields(inside))
+    board.differences(
+        {
+            **{f"maps after {stage}": [one.maps[stage] for one in inside.values()] for stage in STAGES},
+            "changes": [one.change for one in inside.values()],
+            "accuracies": [one.accuracy for one in inside.values()],
+            **{
+                f"mean gradient of a unit of {stage}": [one.fields[stage].mean for one in inside.values()]
+                for stage in LOOKED_AT
+            },
+        }
+    )

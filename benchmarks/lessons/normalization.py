@@ -1,0 +1,336 @@
+r"""Normalisation: batch norm and layer norm, and over what they take the mean.
+
+Both compute the same thing, over different sets of numbers:
+
+    F   y = (x - mean) / sqrt(var + eps) * weight + bias
+
+    BatchNorm2d   mean and var of each channel, over the batch and all positions      (N, H, W)
+    LayerNorm     mean and var of each sample, over its channels and positions        (C, H, W)
+    GroupNorm     mean and var of each sample and group of channels                   (C/G, H, W)
+
+Which numbers share a mean can be asked of the layer itself: send back a gradient that is 1 at one output and 0 at all
+others. The input gradient is then not zero exactly where that output depends on the input, and that is the set which
+shares its statistics. The picture of the three layers is made this way.
+
+Training and evaluation. A batch norm in training uses the batch at hand, so what it returns for a row depends on the
+other rows, and its gradient sums to zero over the batch (shifting the whole batch changes no output). In evaluation it
+uses running statistics, gathered in training, r <- 0.9 r + 0.1 (the batch's): a constant scale and shift, row by row. A
+layer norm has no such two faces: it looks at one row at a time, in both modes.
+
+Small batches. The mean of N numbers is off by std/sqrt(N), their variance by about var sqrt(2/(N - 1)). Batch norm
+feeds this noise to the network: mild at 64 rows, where it acts as a regulariser, and ruinous at 2, where every sum
+becomes +1 or -1 whatever it was. Layer norm does not care how large the batch is. One row alone is refused: it has no
+variance.
+
+Read: scratch/nn/batchnorm.py (with the derivation), scratch/nn/normalization.py (LayerNorm, GroupNorm).
+Run:  backprop lesson normalization
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks import tasks
+from benchmarks.engines import Engine
+from benchmarks.figures.style import INK, new_figure
+from benchmarks.lessons.blackboard import Blackboard
+from benchmarks.lessons.drawing import BLUE, GREEN, GREY, ORANGE, RED, WIDTH, band, engine_key, line, sheet
+from benchmarks.tasks import Data
+
+SHAPE = (4, 6, 2, 3)
+MARKED = (0, 5, 0, 2)
+CUBES = {
+    "BatchNorm2d": ("over the batch and positions", lambda nn, dtype: nn.BatchNorm2d(6, dtype=dtype)),
+    "LayerNorm": ("over channels and positions", lambda nn, dtype: nn.LayerNorm(SHAPE[1:], dtype=dtype)),
+    "GroupNorm, 3 groups": ("over a group and positions", lambda nn, dtype: nn.GroupNorm(3, 6, dtype=dtype)),
+}
+MEAN, STD, BATCHES, ROWS, FEW = 3.0, 2.0, 60, 32, 8
+SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
+DRAWS = 400
+NORMS = {"batch norm": RED, "layer norm": BLUE, "no norm": GREY}
+STEPS, LR, SEEDS = 300, 3e-3, 3
+
+
+class Modes(NamedTuple):
+    """A batch norm that sees one batch after another: its running statistics, and what it returns in evaluation."""
+
+    running_mean: np.ndarray
+    running_var: np.ndarray
+    output_mean: np.ndarray
+    output_std: np.ndarray
+    grad_training: np.ndarray
+    grad_evaluation: np.ndarray
+
+
+class Sizes(NamedTuple):
+    """What depends on the batch size; a value for each size in SIZES."""
+
+    mean_noise: np.ndarray
+    var_noise: np.ndarray
+    loss_training_mode: np.ndarray
+    loss_evaluation_mode: float
+    test_loss: dict[str, np.ndarray]
+
+
+def shared(engine: Engine, build: object, seed: int) -> np.ndarray:
+    """Return the size of a layer's input gradient where one output alone is asked for, of shape SHAPE."""
+    layer = build(engine.nn, engine.dtype)
+    x = np.random.default_rng(seed).normal(size=SHAPE)
+    one_hot = np.zeros(SHAPE)
+    one_hot[MARKED] = 1
+    return np.abs(engine.forward_backward(layer, x, one_hot)[1])
+
+
+def modes(engine: Engine, seed: int) -> Modes:
+    """Show a batch norm one batch after another, and look at it in evaluation mode after each."""
+    draws = np.random.default_rng(seed).normal(MEAN, STD, size=(BATCHES, ROWS, 1))
+    layer = engine.nn.BatchNorm1d(1, dtype=engine.dtype)
+    rows = []
+    for batch in draws:
+        layer.train()
+        layer(engine.asarray(batch))
+        state = engine.state(layer)
+        layer.eval()
+        output = engine.numpy(layer(engine.asarray(draws[-1])))
+        rows.append((state["running_mean"].item(), state["running_var"].item(), output.mean(), output.std()))
+    few, one_hot = draws[-1, :FEW], np.eye(FEW)[:, :1]
+    grads = [engine.forward_backward(layer.train(mode), few, one_hot)[1][:, 0] for mode in (True, False)]
+    return Modes(*np.array(rows).T, *grads)
+
+
+def mlp(engine: Engine, norm: str) -> object:
+    """Build a network of two hidden layers, normalised or not."""
+    nn, dtype = engine.nn, engine.dtype
+    kinds = {"batch norm": nn.BatchNorm1d, "layer norm": nn.LayerNorm}
+    layers = []
+    for fan_in in (2, 64):
+        layers.append(nn.Linear(fan_in, 64, dtype=dtype))
+        if norm in kinds:
+            layers.append(kinds[norm](64, dtype=dtype))
+        layers.append(nn.ReLU())
+    return nn.Sequential(*layers, nn.Linear(64, 2, dtype=dtype))
+
+
+def train(engine: Engine, data: Data, norm: str, size: int, seed: int) -> object:
+    """Train a network for STEPS batches of ``size`` rows."""
+    engine.manual_seed(seed)
+    model, criterion = mlp(engine, norm), engine.nn.CrossEntropyLoss()
+    optimizer = engine.optim.Adam(model.parameters(), lr=LR)
+    for batch in np.random.default_rng(seed).integers(0, len(data.x_train), size=(STEPS, size)):
+        engine.loss_backward(model, criterion, data.x_train[batch], data.y_train[batch])
+        optimizer.step()
+    return model
+
+
+def test_loss(engine: Engine, model: object, data: Data) -> float:
+    """Return the loss on the test set, in evaluation mode."""
+    test_set = (engine.asarray(data.x_test), engine.asarray(data.y_test))
+    return engine.train.evaluate(model, engine.nn.CrossEntropyLoss(), test_set).loss
+
+
+def noise(engine: Engine, size: int, seed: int) -> tuple[float, float]:
+    """Return the spread of a batch's mean and variance, as the layer takes them: its running statistics, momentum 1."""
+    layer = engine.nn.BatchNorm1d(DRAWS, momentum=1.0, dtype=engine.dtype)
+    layer(engine.asarray(np.random.default_rng(seed).normal(size=(size, DRAWS))))
+    state = engine.state(layer)
+    return float(state["running_mean"].std()), float(state["running_var"].std())
+
+
+def loss_in_training_mode(engine: Engine, model: object, data: Data, size: int, seed: int) -> float:
+    """Return the test loss where every batch of ``size`` test rows is normalised by its own statistics."""
+    order = np.random.default_rng(seed).integers(0, len(data.x_test), size=(1024 // size, size))
+    state, criterion = engine.state(model), engine.nn.CrossEntropyLoss()
+    model.train()
+    losses = [engine.loss_backward(model, criterion, data.x_test[rows], data.y_test[rows]) for rows in order]
+    engine.load_state(model, state)
+    return float(np.mean(losses))
+
+
+def sizes(engine: Engine, data: Data, seed: int) -> Sizes:
+    """Measure what the batch size does: to the statistics, to a trained network, and to training."""
+    spreads = np.array([noise(engine, size, seed) for size in SIZES])
+    model = train(engine, data, "batch norm", 64, seed)
+    training_mode = np.array([loss_in_training_mode(engine, model, data, size, seed) for size in SIZES])
+    seeds = range(seed, seed + SEEDS)
+    test = {
+        norm: np.array([[test_loss(engine, train(engine, data, norm, size, s), data) for size in SIZES] for s in seeds])
+        for norm in NORMS
+    }
+    return Sizes(*spreads.T, training_mode, test_loss(engine, model, data), test)
+
+
+def draw_cubes(gradients: dict[str, np.ndarray]) -> Figure:
+    """Draw, for each layer, the numbers that share a mean with a marked one, as its input gradient shows them."""
+    figure = new_figure(WIDTH, 4.0)
+    title = "Which numbers share a mean (blue) with one of them (red), as the layers' backward tells it\n"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12.5, fontweight="bold")
+    for index, (name, gradient) in enumerate(gradients.items()):
+        axes = figure.add_subplot(1, len(gradients), index + 1, projection="3d")
+        cube = (gradient > 0).reshape(*SHAPE[:2], -1)
+        marked = np.zeros_like(cube)
+        marked[MARKED[0], MARKED[1], MARKED[2] * SHAPE[3] + MARKED[3]] = True
+        colours = np.where(marked, RED, np.where(cube, BLUE, "#e9e9e9"))
+        axes.voxels(
+            np.ones_like(cube).swapaxes(0, 1),
+            facecolors=colours.swapaxes(0, 1),
+            edgecolor="#555555",
+            lw=0.5,
+            shade=False,
+        )
+        axes.set_title(f"{name}\n{CUBES[name][0]}")
+        axes.set(xlabel="channel C", ylabel="sample N", zlabel="position H, W", xticks=[], yticks=[], zticks=[])
+        axes.view_init(elev=22, azim=-48)
+        axes.set_box_aspect((SHAPE[1], SHAPE[0], SHAPE[2] * SHAPE[3]), zoom=1.1)
+        for side in (axes.xaxis, axes.yaxis, axes.zaxis):
+            side.labelpad = -12
+            side.pane.set_visible(False)
+            side.line.set_visible(False)
+    return figure
+
+
+def draw_modes(seen: dict[str, Modes]) -> Figure:
+    """Draw what a batch norm learns of its data, and how its two modes differ."""
+    figure, ((left, middle, right),) = sheet(1, 3, 3.7, "BatchNorm1d in training and in evaluation")
+    batches = np.arange(1, BATCHES + 1)
+    line(left, batches, {name: one.running_mean for name, one in seen.items()}, BLUE, "running mean")
+    line(left, batches, {name: one.running_var for name, one in seen.items()}, ORANGE, "running variance")
+    target(left, MEAN, f"the data's mean, {MEAN:g}", 0.02)
+    target(left, STD**2, f"the data's variance, {STD**2:g}", 0.02)
+    left.set(title="Training gathers statistics", xlabel="batches seen", ylim=(0, 5.4))
+    left.legend(loc="upper right", ncols=2, fontsize=8, handlelength=1.4, columnspacing=1)
+    line(middle, batches, {name: one.output_mean for name, one in seen.items()}, BLUE, "mean of the output")
+    line(middle, batches, {name: one.output_std for name, one in seen.items()}, ORANGE, "its standard deviation")
+    target(middle, 1, "in training always 1", 0.5, -18)
+    target(middle, 0, "in training always 0", 0.5)
+    middle.set(title="Evaluation relies on them", xlabel="batches seen")
+    middle.legend(loc="upper right", fontsize=8)
+    for name, colour, shift in (("training", RED, -0.2), ("evaluation", GREEN, 0.2)):
+        grads = [getattr(one, f"grad_{name}") for one in seen.values()]
+        right.bar(np.arange(FEW) + shift, grads[0], width=0.4, color=colour, alpha=0.4, label=name)
+        for other in grads[1:]:
+            right.plot(np.arange(FEW) + shift, other, "_", color=colour, ms=7, mew=1.5)
+    right.set(title="Gradient of row 0's output", xlabel=f"row of a batch of {FEW}", ylabel="dy[0] / dx[row]")
+    right.legend(loc="upper right")
+    engine_key(figure, list(seen))
+    return figure
+
+
+def target(axes: Axes, height: float, text: str, place: float, offset: float = 3) -> None:
+    """Mark a height that a curve should reach."""
+    axes.axhline(height, color=INK, lw=0.8, ls=":")
+    where = {"xytext": (0, offset), "textcoords": "offset points", "xycoords": ("axes fraction", "data")}
+    axes.annotate(text, (place, height), fontsize=8, **where)
+
+
+def draw_sizes(measured: dict[str, Sizes]) -> Figure:
+    """Draw the statistics' noise, and the loss, against the batch size."""
+    figure, ((left, middle, right),) = sheet(1, 3, 3.8, "Small batches make batch norm's statistics noisy")
+    first = next(iter(measured))
+    x = np.array(SIZES)
+    line(left, x, {name: one.mean_noise for name, one in measured.items()}, BLUE, "mean")
+    line(left, x, {name: one.var_noise for name, one in measured.items()}, ORANGE, "variance")
+    left.plot(x, 1 / np.sqrt(x), ":", color=INK, lw=1, label="1/sqrt(N), sqrt(2/(N-1))")
+    left.plot(x, np.sqrt(2 / (x - 1)), ":", color=INK, lw=1)
+    left.set(title="Spread of the statistics", ylabel="standard deviation over batches", yscale="log")
+    left.legend(loc="lower left", fontsize=8)
+    line(
+        middle, x, {name: one.loss_training_mode for name, one in measured.items()}, RED, "each batch's own statistics"
+    )
+    for one in measured.values():
+        middle.axhline(
+            one.loss_evaluation_mode, color=GREEN, lw=1.5, label="running statistics" * (one is measured[first])
+        )
+    middle.set(title="One trained network", ylabel="test loss", yscale="log", ylim=(0.14, 1.3))
+    middle.set_yticks([0.15, 0.2, 0.3, 0.5, 1.0], ["0.15", "0.2", "0.3", "0.5", "1"])
+    middle.legend(loc="upper right", fontsize=8)
+    for norm, colour in NORMS.items():
+        line(right, x, {name: one.test_loss[norm].mean(axis=0) for name, one in measured.items()}, colour, norm)
+        band(right, x, measured[first].test_loss[norm], colour)
+    right.set(title=f"Trained for {STEPS} steps ({SEEDS} seeds)", ylabel="test loss")
+    right.legend(loc="upper right", fontsize=8)
+    for axes in (left, middle, right):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(x, [str(size) for size in x])
+        axes.minorticks_off()
+        axes.set_xlabel("batch size N")
+    engine_key(figure, list(measured))
+    return figure
+
+
+def alone(engine: Engine) -> str:
+    """Say what a batch norm does with one row, in training."""
+    try:
+        engine.nn.BatchNorm1d(2, dtype=engine.dtype)(engine.asarray(np.ones((1, 2))))
+    except ValueError as error:
+        return f"ValueError: {error}"
+    return "accepted"
+
+
+def run(board: Blackboard) -> None:
+    """Ask the layers what they average over, compare the modes, and vary the batch size."""
+    engines = board.engines("float64")
+    first = engines[0].name
+    cubes = {
+        engine.name: {name: shared(engine, build, board.seed) for name, (_, build) in CUBES.items()}
+        for engine in engines
+    }
+    board.table(
+        f"An input of shape {SHAPE}: how many numbers share a mean with one of them",
+        ("layer", "the mean is taken", "numbers, measured", "numbers, by the definition"),
+        [
+            (name, CUBES[name][0], int((cubes[first][name] > 0).sum()), count)
+            for name, count in zip(CUBES, ("N H W = 24", "C H W = 36", "C/3 H W = 12"), strict=True)
+        ],
+    )
+    board.figure("normalization-axes", draw_cubes(cubes[first]))
+
+    seen = {engine.name: modes(engine, board.seed) for engine in engines}
+    one = seen[first]
+    board.table(
+        f"BatchNorm1d on batches of {ROWS} rows from a normal distribution of mean {MEAN:g} and variance {STD**2:g}",
+        ("batches seen", "running mean", "running variance", "output's mean in evaluation", "and standard deviation"),
+        [(k, *(f"{column[k - 1]:.3f}" for column in one[:4])) for k in (1, 5, 20, BATCHES)],
+    )
+    board.table(
+        "The gradient that the output of row 0 sends to the rows of its batch",
+        ("mode", "to row 0", "largest to another row", "sum over the batch"),
+        [
+            (mode, f"{grad[0]:.4f}", f"{np.abs(grad[1:]).max():.4f}", f"{grad.sum() + 0:.4f}")
+            for mode, grad in (("training", one.grad_training), ("evaluation", one.grad_evaluation))
+        ],
+    )
+    board.figure("normalization-modes", draw_modes(seen))
+
+    data = tasks.get("moons").load(board.data_dir)
+    measured = {engine.name: sizes(engine, data, board.seed) for engine in engines}
+    mine = measured[first]
+    board.table(
+        f"Batch size: the statistics' spread, the loss of one trained network, and training for {STEPS} steps",
+        ("batch size", "spread of mean", "spread of var", "loss in training mode", *NORMS),
+        [
+            (
+                size,
+                *(f"{column[k]:.3f}" for column in mine[:3]),
+                *(f"{mine.test_loss[norm][:, k].mean():.3f}" for norm in NORMS),
+            )
+            for k, size in enumerate(SIZES)
+        ],
+    )
+    board.write(f"The trained network's loss in evaluation mode: {mine.loss_evaluation_mode:.3f}")
+    for engine in engines:
+        board.write(f"One row alone, in training, {engine.name}: {alone(engine)}")
+    board.figure("normalization-batch-size", draw_sizes(measured))
+    board.differences(
+        {
+            "gradients of one output": [list(cubes[name].values()) for name in cubes],
+            "running statistics and outputs": [seen[name][:4] for name in seen],
+            "gradients in both modes": [seen[name][4:] for name in seen],
+            "spreads": [measured[name][:2] for name in measured],
+            "losses in training mode": [measured[name].loss_training_mode for name in measured],
+            "test losses after training": [list(measured[name].test_loss.values()) for name in measured],
+        }
+    )
