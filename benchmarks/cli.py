@@ -27,6 +27,7 @@ COMMANDS = {
     "demo": ("benchmarks.commands.demo", "train a small CNN in both engines on bundled digits, and compare"),
     "train": ("benchmarks.commands.train", "train a task's network in one engine, or in both"),
     "evaluate": ("benchmarks.commands.evaluate", "load a finished run's weights into either engine, and test them"),
+    "drift": ("benchmarks.commands.drift", "show how long the two engines of a run stayed identical, step by step"),
     "lesson": ("benchmarks.commands.lesson", "run a lesson of the course, or all of them, with figures and tables"),
 }
 

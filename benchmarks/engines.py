@@ -28,14 +28,18 @@ class Engine:
         The engine's layers, optimizers, networks, training loop and reinforcement learning.
     manual_seed : callable
         Seeds the engine's default generator.
+    dtype_name : str
+        "float32" or "float64".
     dtype
-        What the engine's constructors take as ``dtype=``.
+        The same as the engine's constructors take it as ``dtype=``.
     device : str
         Where it computes.
     """
 
-    def __init__(self, name: str, package: ModuleType, dtype: object, device: str) -> None:
-        self.name, self.dtype, self.device = name, dtype, device
+    name: str
+
+    def __init__(self, package: ModuleType, dtype_name: str, dtype: object, device: str) -> None:
+        self.dtype_name, self.dtype, self.device = dtype_name, dtype, device
         self.nn, self.optim, self.models, self.train, self.actor_critic = (
             importlib.import_module(f"{package.__name__}.{part}")
             for part in ("nn", "optim", "models", "train", "actor_critic")
@@ -92,10 +96,12 @@ class Engine:
 class ScratchEngine(Engine):
     """The engine by hand: ndarrays, on the CPU."""
 
+    name = "scratch"
+
     def __init__(self, dtype: str, device: str) -> None:
         if device != "cpu":
             raise UsageError(f"the scratch engine computes on the CPU; --device {device} is for --engine torch")
-        super().__init__("scratch", importlib.import_module("scratch"), np.dtype(dtype).type, device)
+        super().__init__(importlib.import_module("scratch"), dtype, np.dtype(dtype).type, device)
 
     def asarray(self, array: np.ndarray) -> np.ndarray:
         """Return the array, floating point in the engine's dtype."""
@@ -129,12 +135,14 @@ class ScratchEngine(Engine):
 class TorchEngine(Engine):
     """PyTorch: tensors, on the device that was asked for."""
 
+    name = "torch"
+
     def __init__(self, dtype: str, device: str) -> None:
         import torch
 
         check_device(torch, device, dtype)
         self._torch = torch
-        super().__init__("torch", importlib.import_module("torch_ref"), getattr(torch, dtype), device)
+        super().__init__(importlib.import_module("torch_ref"), dtype, getattr(torch, dtype), device)
 
     def asarray(self, array: np.ndarray) -> object:
         """Return the array as a tensor on the device."""

@@ -8,6 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from benchmarks.drift import Drift
+from benchmarks.training import Settings
+
 CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
@@ -86,6 +89,21 @@ def summary_table(histories: dict[str, dict[str, list[float]]], required: float)
             f"{sum(seconds):.1f}",
             f"{sum(seconds) / len(seconds):.2f}",
         )
+    return table
+
+
+def drift_table(rows: list[tuple[Settings, Drift]]) -> Table:
+    """Return a row for each run of both engines: how long their losses were the same to the last bit, and the rest."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for name in ("task", "dtype", "seed", "steps", "first difference", "there", "largest difference", "at step"):
+        table.add_column(name, justify="left" if name in ("task", "dtype") else "right")
+    for settings, drift in rows:
+        first = (
+            ("none", "0") if drift.first is None else (f"step {drift.first}", f"{drift.relative[drift.first - 1]:.1e}")
+        )
+        steps = str(len(drift.relative))
+        largest = (f"{drift.largest:.1e}", str(drift.largest_step))
+        table.add_row(settings.task, settings.dtype, str(settings.seed), steps, *first, *largest)
     return table
 
 

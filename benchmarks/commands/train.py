@@ -55,7 +55,7 @@ def train_and_report(settings: Settings, data_dir: Path, out: Path | None) -> Pa
         data = task.load(data_dir)
         check_batches(settings, task, data)
 
-        from benchmarks import figures, screen
+        from benchmarks import drift, figures, screen
 
         trained = []
         with screen.progress_bars(settings.epochs, math.ceil(len(data.x_train) / settings.batch_size)) as add_bar:
@@ -67,5 +67,8 @@ def train_and_report(settings: Settings, data_dir: Path, out: Path | None) -> Pa
     console = screen.console()
     console.print(screen.epochs_table(histories))
     console.print(screen.summary_table(histories, task.accuracy))
+    if len(histories) > 1:
+        losses = [history["step_loss"] for history in histories.values()]
+        console.print(screen.drift_table([(settings, drift.between(*losses))]))
     console.print(f"Written to {out}: " + ", ".join(sorted(path.name for path in out.iterdir())), soft_wrap=True)
     return out

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import matplotlib
 
+from benchmarks.drift import between
 from benchmarks.figures import style
 from benchmarks.figures.boundary import boundary
 from benchmarks.figures.confusion import confusion
 from benchmarks.figures.curves import curves
+from benchmarks.figures.drift import drift
 from benchmarks.figures.images import feature_maps, filters
 from benchmarks.tasks import Data, Task
 from benchmarks.training import Trained
 
-__all__ = ["boundary", "confusion", "curves", "draw", "feature_maps", "filters"]
+__all__ = ["boundary", "confusion", "curves", "draw", "drift", "feature_maps", "filters"]
 
 
 def draw(folder: Path, task: Task, data: Data, trained: list[Trained]) -> list[Path]:
@@ -25,4 +27,8 @@ def draw(folder: Path, task: Task, data: Data, trained: list[Trained]) -> list[P
             figures["confusion"] = confusion(task, data, trained)
         else:
             figures["boundary"] = boundary(task, data, trained)
+        if len(trained) > 1:
+            losses = [one.history["step_loss"] for one in trained]
+            title = f"{task.title}: two engines, one seed, nothing copied"
+            figures["drift"] = drift(title, {trained[0].engine.dtype_name: [between(*losses)]})
         return [style.save(figure, folder / f"{name}.png") for name, figure in figures.items()]
