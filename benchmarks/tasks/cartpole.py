@@ -51,14 +51,14 @@ class Recipe:
         The first learning rate, the weights of the loss's terms, and the gradient's largest norm.
     """
 
-    environments: int = 16
+    environments: int = 32
     horizon: int = 8
     updates: int = 3000
     hidden: int = 64
     gamma: float = 0.99
     trace: float = 0.95
     lr: float = 2e-3
-    entropy_weight: float = 1e-3
+    entropy_weight: float = 3e-3
     value_weight: float = 0.5
     max_norm: float = 0.5
 
