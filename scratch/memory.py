@@ -86,6 +86,18 @@ def empty_like(array: np.ndarray, shape: tuple[int, ...] | None = None, dtype: t
     )
 
 
+def in_order_of(array: np.ndarray, example: np.ndarray) -> np.ndarray:
+    """Return ``array``, or a copy of it where it lies in memory in another order than ``example`` does.
+
+    Operations on arrays of one order run through memory; on arrays of two orders they jump in one of them.
+    """
+    if is_channels_last(array) == is_channels_last(example):
+        return array
+    copy = empty(array.shape, array.dtype, is_channels_last(example))
+    copy[...] = array
+    return copy
+
+
 def is_channels_last(array: np.ndarray) -> bool:
     """Return whether ``array`` is of shape (N, C, H, W) with the channels next to each other in memory."""
     return array.ndim == 4 and array.shape[1] > 1 and array.strides[1] == array.itemsize

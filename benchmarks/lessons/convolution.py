@@ -23,7 +23,7 @@ all others: the input gradient is dy/dx, and where it is not 0 for some image, t
 conv1 3, pool1 4, conv2 8, pool2 10 pixels. A single image shows less: through a ReLU only what is above 0 passes the
 gradient on, through a max pooling only the maximum. And the middle weighs more than the rim: more paths lead there.
 
-Read: scratch/nn/conv.py, scratch/nn/pooling.py, scratch/models.py (SmallCNN).
+Read: scratch/nn/conv.py, scratch/nn/max_pooling.py, scratch/models.py (SmallCNN).
 Run:  backprop lesson convolution [--data-dir DIR]       MNIST if its files are there, else the bundled digits
 """
 
@@ -150,17 +150,17 @@ def draw_maps(title: str, image: np.ndarray, inside: dict[str, Inside]) -> Figur
     for column, (engine, one) in enumerate(inside.items(), start=1):
         for row, (stage, *_) in enumerate(FEATURES):
             axes = figure.add_subplot(grid[row, column])
-            maps = one.maps[stage][:1, chosen[int(stage[-1])]]
-            top = np.abs(first[stage][:1, chosen[int(stage[-1])]]).max()
-            if stage.startswith("conv"):
-                mosaic(axes, maps, cmap="RdBu_r", vmin=-top, vmax=top)
-            else:
-                mosaic(axes, maps, cmap="magma", vmin=0, vmax=top)
+            channels = chosen[int(stage[-1])]
+            maps = one.maps[stage][:1, channels]
+            maps = maps / np.maximum(np.abs(first[stage][:1, channels]).max(axis=(2, 3), keepdims=True), 1e-12)
+            signed = stage.startswith("conv")
+            mosaic(axes, maps, cmap="RdBu_r" if signed else "magma", vmin=-1 if signed else 0, vmax=1)
             if column == 1:
                 side = maps.shape[-1]
                 axes.set_ylabel(f"{stage}\n{side} x {side}", rotation=0, ha="right", va="center", fontsize=9)
             if row == 0:
                 axes.set_title(LABELS[engine])
+    figure.get_layout_engine().set(wspace=0.05)
     return figure
 
 

@@ -1,6 +1,7 @@
 """Layers and losses, mirroring ``torch.nn``: one topic a file, each file a derivation and the code that follows it."""
 
 from scratch.nn import init, utils
+from scratch.nn.avg_pooling import AdaptiveAvgPool2d, AvgPool2d
 from scratch.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from scratch.nn.binary_cross_entropy import BCELoss, BCEWithLogitsLoss
 from scratch.nn.container import Sequential
@@ -11,10 +12,10 @@ from scratch.nn.flatten import Flatten
 from scratch.nn.gelu import GELU
 from scratch.nn.linear import Identity, Linear
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
+from scratch.nn.max_pooling import MaxPool2d
 from scratch.nn.module import Module, Parameter
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
-from scratch.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
