@@ -131,8 +131,8 @@ class Flat:
             grads[index] = grad.reshape(-1)
         if (first, stop) not in self._blocks:
             start, end = self.starts[first], self.starts[stop]
-            cuts = range(start, end, BLOCK)
-            self._blocks[first, stop] = [Block(self, cut, min(cut + BLOCK, end)) for cut in cuts]
+            size = self.room.shape[1]
+            self._blocks[first, stop] = [Block(self, at, min(at + size, end)) for at in range(start, end, size or 1)]
         for block in self._blocks[first, stop]:
             block.gather(grads)
             yield block
