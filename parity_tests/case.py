@@ -32,7 +32,7 @@ class Case:
         What the output should be; None with finite differences.
     rerun : callable
         ``rerun(inputs=..., grads=..., state=..., training=..., options=...)`` returns what this quantity would be if
-        those were replaced.
+        those were replaced; with ``name=...``, another quantity.
     """
 
     name: str

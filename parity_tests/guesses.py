@@ -67,17 +67,35 @@ def _counts(case: Case) -> dict[str, int]:
     if y.ndim == 0:
         y = x
     positions = math.prod(y.shape[2:])
-    counts["the number of positions in a channel"] = positions
-    counts["the batch size times the positions"] = y.shape[0] * positions if y.ndim else 1
+    if positions > 1:
+        counts["the number of positions in a channel"] = positions
+        counts["the batch size times the positions"] = y.shape[0] * positions
     counts["the number of classes or channels"] = y.shape[1] if y.ndim > 1 else 1
     counts["the number of all elements"] = y.size
     counts["the number of input features"] = x.shape[-1] if x.ndim else 1
     kernel = case.option("kernel_size")
     if kernel is not None:
-        counts["the area of the kernel"] = kernel**2 if isinstance(kernel, int) else math.prod(kernel)
-    # The first name of equal numbers; 1 is no mistake, and 2 has its own sentence.
-    named = {count: words for words, count in reversed(counts.items()) if count > 2}
-    return {words: count for count, words in reversed(named.items())}
+        sides = (kernel, kernel) if isinstance(kernel, int) else kernel
+        counts["the side of the kernel"], counts["the area of the kernel"] = sides[0], math.prod(sides)
+    # 1 is no mistake, and 2 has its own sentence.
+    names = {count: [words for words in counts if counts[words] == count] for count in counts.values() if count > 2}
+    return {" or ".join(names[count]): count for count in names}
+
+
+@guess("grad_input")
+def windows(case: Case) -> Pairs:
+    """Assign where windows overlap, so that one of them wins."""
+    y = case.grads[0]
+    positions = list(np.ndindex(y.shape[2:]))
+    if y.ndim < 3 or len(positions) > 256:
+        return
+    last = np.zeros_like(case.expected)
+    for position in positions:
+        kept = np.zeros_like(y)
+        kept[(..., *position)] = y[(..., *position)]
+        part = case.rerun(grads=(kept, *case.grads[1:]))
+        last = np.where(part != 0, part, last)
+    yield "where windows overlap, the last one overwrites the others; add: +=", last
 
 
 # What backward does with its argument.
@@ -121,6 +139,27 @@ def derivative_elsewhere(case: Case) -> Pairs:
     )
 
 
+@guess("grad_input")
+def derivative_of_another(case: Case) -> Pairs:
+    """Take the derivative of a part of the function, or of another one."""
+    x, g = case.inputs[0], case.grads[0]
+    if x.shape != g.shape:
+        return
+    s, t = 1 / (1 + np.exp(-x)), np.tanh(x)
+    derivatives = {
+        "sigmoid": s * (1 - s),
+        "tanh": 1 - t * t,
+        "softplus": s,
+        "exp": np.exp(x),
+        "x^2": 2 * x,
+        "ReLU": x > 0,
+    }
+    for name, derivative in derivatives.items():
+        yield f"this is grad_output times the derivative of {name}; the layer is another function", derivative * g
+    if case.output is not None:
+        yield "this is grad_output times the output; multiply by the derivative", case.output * g
+
+
 # Axes.
 
 
@@ -139,6 +178,8 @@ def axes(case: Case) -> Pairs:
         for some in itertools.combinations(range(expected.ndim), count):
             yield f"reversed along axes {some}", np.flip(expected, some)
     for axis, step in itertools.product(range(max(0, expected.ndim - 2), expected.ndim), (-1, 1)):
+        if expected.shape[axis] < 3:
+            continue
         shifted = np.roll(expected, step, axis)
         edge = [slice(None)] * expected.ndim
         edge[axis] = 0 if step == 1 else -1

@@ -1,5 +1,7 @@
 """The likely mistakes in normalization, its running statistics, and softmax, as in `parity_tests.guesses`."""
 
+import itertools
+
 import numpy as np
 
 from parity_tests.case import Case, Pairs, guess
@@ -45,12 +47,20 @@ def statistics_taken_for_constants(case: Case) -> Pairs:
     mean = lambda values: values.mean(axis=over, keepdims=True)  # noqa: E731
     std = np.sqrt(x.var(axis=over, keepdims=True) + eps)
     x_hat = (x - mean(x)) / std
+    full = g - mean(g) - x_hat * mean(g * x_hat)
     for words, gradient in (
         ("the path through the variance is forgotten", (g - mean(g)) / std),
         ("the path through the mean is forgotten", (g - x_hat * mean(g * x_hat)) / std),
         ("the paths through the mean and the variance are forgotten: both depend on x", g / std),
+        ("the division by the standard deviation is missing", full),
+        ("divided by the variance instead of its root", full / (std * std)),
     ):
         yield words, gradient.reshape(case.expected.shape)
+    if "running_var" in case.state:
+        running = case.rerun(name="buffer running_var")
+        for var in (case.state["running_var"], running):
+            root = np.sqrt(var + eps).reshape(-1, *[1] * (x.ndim - 2))
+            yield "divided by the running standard deviation; in training it is the batch's", full / root
 
 
 @guess("output")
@@ -69,6 +79,11 @@ def other_variance(case: Case) -> Pairs:
         ("eps is left out", np.sqrt(biased)),
     ):
         yield words, (weight * centred / std).reshape(case.expected.shape) + bias
+    for count in range(1, x.ndim + 1):
+        for axes in itertools.combinations(range(x.ndim), count):
+            other = (x - x.mean(axis=axes, keepdims=True)) / np.sqrt(x.var(axis=axes, keepdims=True) + eps)
+            if axes != over:
+                yield f"normalized over axes {axes}, not {over}", (weight * other).reshape(case.expected.shape) + bias
 
 
 @guess("buffer")
@@ -101,6 +116,11 @@ def softmax(case: Case) -> Pairs:
             yield "y g without the sum: softmax's gradient is y (g - sum(y g))", y * g
             words = "g - y without the sum: log-softmax's gradient is g - softmax(x) sum(g)"
             yield words, g - y
+            for other in range(x.ndim):
+                words = f"summed over axis {other}; the probabilities sum to one over axis {axis}"
+                if other != axis:
+                    yield words, y * (g - (y * g).sum(axis=other, keepdims=True))
+                    yield words, g - y * g.sum(axis=other, keepdims=True)
             yield "g (1 - y): log-softmax's gradient is g - softmax(x) sum(g)", g * (1 - y)
         elif g.ndim == 0:
             for rows in (1, x.shape[0]):

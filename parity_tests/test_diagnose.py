@@ -171,6 +171,30 @@ MISTAKES = {
     "slope ignored": (edited(nn.LeakyReLU, lambda d, g: g * (X > 0)), (0.2,), X, "as if negative_slope were 0.0"),
     "kink": (edited(nn.ReLU, lambda d, g: g * (tied((4, 3)) >= 0)), (), tied((4, 3)), "the input is exactly 0"),
     "dropout unscaled": (edited(nn.Dropout, lambda d, g: d * 0.7), (0.3,), X, "dropout's factor 1/(1-p) is missing"),
+    "part of the derivative": (
+        edited(nn.SiLU, lambda d, g: (lambda s: s * (1 - s) * g)(1 / (1 + np.exp(-X)))),
+        (),
+        X,
+        "this is grad_output times the derivative of sigmoid",
+    ),
+    "softmax summed over the batch": (
+        edited(nn.Softmax, lambda d, g: (lambda y: y * (g - (y * g).sum(axis=0)))(softmax(X))),
+        (1,),
+        X,
+        "summed over axis 0; the probabilities sum to one over axis 1",
+    ),
+    "order": (
+        wrong(nn.Flatten, forward=lambda self, x: nn.Flatten.forward(self, x.transpose(0, 2, 3, 1))),
+        (),
+        IMAGE,
+        "output: the right numbers in another order",
+    ),
+    "the side for the area": (
+        edited(nn.AvgPool2d, lambda d, g: d * 3),
+        (3,),
+        IMAGE,
+        "the side of the kernel: a missing 1/3",
+    ),
     "a constant ratio": (edited(nn.Linear, lambda d, g: d * 1.7), LINEAR, X, "is the expected times 1.7 everywhere"),
     "a constant difference": (
         edited(nn.Linear, lambda d, g: d + 0.5),
@@ -216,6 +240,18 @@ def test_overwritten_and_kept():
     assert "kept from the first backward and added to" in str(report(wrong(nn.Linear, backward=keep), LINEAR, X))
 
 
+def test_overlapping_windows_overwrite_each_other():
+    def backward(self, g):
+        kernel, grad_input = self.weight.data, np.zeros_like(IMAGE)
+        self.right(g)
+        for i, j in np.ndindex(g.shape[2:]):
+            grad_input[:, :, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3] = np.tensordot(g[:, :, i, j], kernel, (1, 0))
+        return grad_input
+
+    said = str(report(wrong(nn.Conv2d, backward=backward), CONV, IMAGE, stride=2))
+    assert "where windows overlap, the last one overwrites the others" in said
+
+
 def test_a_kernel_turned_round_in_backward():
     def backward(self, g):
         kernel = self.weight.data
@@ -226,35 +262,6 @@ def test_a_kernel_turned_round_in_backward():
 
     said = str(report(wrong(nn.Conv2d, backward=backward), CONV, IMAGE, padding=1))
     assert "grad_input: weight is turned round" in said
-
-
-TARGET = np.array([0, 2, 1, 1])
-
-
-@pytest.mark.parametrize(
-    ("cls", "target", "edit", "options", "words"),
-    [
-        (nn.CrossEntropyLoss, TARGET, lambda d, g: softmax(X) * g / 4, {}, "the target is not subtracted"),
-        (nn.CrossEntropyLoss, TARGET, lambda d, g: d / g, {}, "grad_output is ignored"),
-        (nn.CrossEntropyLoss, TARGET, lambda d, g: d * 4, {}, "times 4, the batch size: a missing 1/4"),
-        (nn.MSELoss, array((4, 3), seed=9), lambda d, g: d / 2, {}, "a factor 2 is lost"),
-        (nn.MSELoss, array((4, 3), seed=9), lambda d, g: d * 12, {}, "the number of all elements: a missing 1/12"),
-        (nn.MSELoss, array((4, 3), seed=9), lambda d, g: d * 3, {}, "the number of classes or channels"),
-    ],
-)
-def test_a_loss_is_named(cls, target, edit, options, words):
-    assert words in str(report(edited(cls, edit), (), X, target, **options))
-
-
-def test_label_smoothing_ignored():
-    cls = wrong(nn.CrossEntropyLoss, backward=lambda self, g: nn.CrossEntropyLoss.backward(plain(self), g))
-
-    def plain(loss):
-        other = nn.CrossEntropyLoss()
-        other(X, TARGET)
-        return other
-
-    assert "as if label_smoothing were 0.0" in str(report(cls, (), X, TARGET, label_smoothing=0.2))
 
 
 def test_all_tied_maxima_are_paid():

@@ -84,3 +84,19 @@ def test_training_and_evaluation_confused():
 
     layer = random_state(wrong(nn.BatchNorm1d, forward=forward)(3, dtype=np.float64)).eval()
     assert "what training mode in evaluation gives" in str(check(layer, torch.nn.BatchNorm1d(3), X))
+
+
+def test_the_running_deviation_in_training():
+    def backward(self, g):
+        return self.right(g) * np.sqrt(X.var(axis=0) + self.eps) / np.sqrt(self.running_var + self.eps)
+
+    assert "divided by the running standard deviation" in str(report(wrong(nn.BatchNorm1d, backward=backward), (3,), X))
+
+
+def test_other_axes():
+    def forward(self, x):
+        nn.LayerNorm.forward(self, x)
+        return (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + self.eps) * self.weight.data + self.bias.data
+
+    said = str(report(wrong(nn.LayerNorm, forward=forward), (3,), X))
+    assert "normalized over axes (0,), not (1,)" in said

@@ -108,6 +108,10 @@ def _compare(args: argparse.Namespace, layer: object, theirs: Callable | None, d
     for note in learner.notes:
         print(f"note: {note}")
     for kind, inputs in draws.items():
+        if _is_random(learner, inputs):
+            print(f"{learner.title}: forward is random: two passes on the same numbers differ. Compare it with the")
+            print("randomness off (--eval), or let it draw from a generator that it seeds itself in each pass.")
+            return 1
         report = check(learner, theirs, *inputs, seed=args.seed, strict=False)
         report.title += f", {kind}"
         if not report.ok:
@@ -118,6 +122,20 @@ def _compare(args: argparse.Namespace, layer: object, theirs: Callable | None, d
     if len(draws) > 1:
         print("Nor do they differ on numbers with ties and zeros.")
     return 0
+
+
+def _is_random(layer: object, inputs: tuple) -> bool:
+    import copy
+
+    import numpy as np
+
+    import scratch
+
+    outputs = []
+    for _ in range(2):
+        scratch.manual_seed(0)
+        outputs.append(np.asarray(copy.deepcopy(layer).forward(*inputs)).tobytes())
+    return outputs[0] != outputs[1]
 
 
 # The command line's words.
@@ -144,7 +162,8 @@ def _torch(name: str, args: tuple[list, dict]) -> Callable:
         found = getattr(found, part, None)
     if not name.startswith("torch.") or not callable(found):
         raise UsageError(f"--against: expected a layer or function such as torch.nn.Conv2d, got {name!r}")
-    positional, named = args
+    positional = [_tensor(value) for value in args[0]]
+    named = {key: _tensor(value) for key, value in args[1].items()}
     if not isinstance(found, type):
         function = functools.partial(lambda *tensors: found(*tensors, *positional, **named))
         function.title = name
@@ -153,6 +172,13 @@ def _torch(name: str, args: tuple[list, dict]) -> Callable:
         return found(*positional, **named)
     except Exception as error:
         raise UsageError(f"{name} refuses the arguments: {_first_line(error)}") from error
+
+
+def _tensor(value: object) -> object:
+    # Class weights: PyTorch wants a tensor where a command line can only say a list.
+    import torch
+
+    return torch.tensor(value, dtype=torch.float64) if isinstance(value, list) else value
 
 
 def _refusal(theirs: Callable, inputs: tuple) -> str:
