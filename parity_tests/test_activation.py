@@ -63,7 +63,7 @@ def test_activation_is_torchs(activation, shape, factor, dtype, layout, seed):
 def gelu_with_tail(approximate):
     """Return GELU in PyTorch's functions that, unlike its own GELU, do not cancel for large negative inputs."""
     if approximate == "none":
-        return lambda x: x * torch.special.ndtr(x)
+        return lambda x: x * torch.erfc(-x / np.sqrt(2)) / 2
     return lambda x: x * torch.sigmoid(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
 
 
@@ -140,7 +140,7 @@ def test_backward_is_linear(activation, layout, seed):
     np.testing.assert_allclose(combined, 2 * layer.backward(g) - 3 * layer.backward(h), rtol=1e-13, atol=1e-13)
 
 
-@given(activation=activations, layout=st.sampled_from(["Fortran", "channels-last"]))
+@given(activation=activations, layout=st.sampled_from(["C", "channels-last"]))
 def test_results_lie_in_memory_as_the_input_does(activation, layout):
     layer, _ = both(*activation)
     x = array((2, 3, 4, 5), layout=layout)

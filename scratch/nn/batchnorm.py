@@ -52,6 +52,7 @@ import math
 
 import numpy as np
 
+from scratch import memory
 from scratch.checks import check_array, check_dtype, check_float_dtype, check_grad_output, name_of
 from scratch.nn.channels import as_channels, channel_sum
 from scratch.nn.module import Module, Parameter
@@ -105,20 +106,20 @@ class _BatchNorm(Module):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array to one of the same shape; in training, update the running statistics."""
         self._check(x)
+        centred, y = memory.empty_like(x), memory.empty_like(x)
         if self.training and self.track_running_stats:
             self.num_batches_tracked += 1
         if self.training or not self.track_running_stats:
             count = self._count(x)
             mean = channel_sum(x) / count  # F1 (C,)
-            centred = x - as_channels(mean, x.ndim)  # F2 (M, C)
-            y = np.multiply(centred, centred)  # F3 (M, C), in the array that F7 overwrites
+            np.subtract(x, as_channels(mean, x.ndim), out=centred)  # F2 (M, C)
+            np.multiply(centred, centred, out=y)  # F3 (M, C), in the array that F7 overwrites
             var = channel_sum(y) / count  # F4 (C,)
             if self.track_running_stats and x.size:
                 self._update_running_stats(mean, var, count)
         else:
             count = None
-            centred = x - as_channels(self.running_mean, x.ndim)
-            y = np.empty_like(centred)
+            np.subtract(x, as_channels(self.running_mean, x.ndim), out=centred)
             var = self.running_var
         inv_std = 1.0 / np.sqrt(var + self.eps)  # F5 (C,)
         scale = inv_std if self.weight is None else inv_std * self.weight.data
@@ -135,7 +136,7 @@ class _BatchNorm(Module):
         check_grad_output(self, grad_output, centred.shape, centred.dtype)
         ndim = centred.ndim
         grad_b = channel_sum(grad_output)  # B8 (C,)
-        grad_x = np.multiply(grad_output, centred)
+        grad_x = np.multiply(grad_output, centred, out=memory.empty_like(centred))
         grad_w = channel_sum(grad_x) * inv_std  # B7 (C,)
         if count is None:
             np.multiply(grad_output, as_channels(scale, ndim), out=grad_x)  # B6 (M, C)

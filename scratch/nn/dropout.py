@@ -19,7 +19,7 @@ PyTorch's counterpart: ``torch.nn.Dropout``. Left out: ``inplace=True``, since a
 
 import numpy as np
 
-from scratch import random
+from scratch import memory, random
 from scratch.checks import check_array, check_grad_output, check_not_inplace
 from scratch.nn.module import Module
 
@@ -77,7 +77,7 @@ class Dropout(Module):
             return x
         noise = self.draw_noise(x)  # F1
         self.save_for_backward(noise=noise, shape=x.shape, dtype=x.dtype)
-        return np.multiply(x, noise, out=np.empty_like(x))  # F2
+        return np.multiply(x, noise, out=memory.empty_like(x))  # F2
 
     @np.errstate(invalid="ignore")
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
@@ -86,7 +86,7 @@ class Dropout(Module):
         check_grad_output(self, grad_output, shape, dtype)
         if noise is None:
             return grad_output
-        return np.multiply(grad_output, noise, out=np.empty_like(noise))  # B1
+        return np.multiply(grad_output, noise, out=memory.empty_like(noise))  # B1
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""

@@ -27,6 +27,7 @@ import math
 
 import numpy as np
 
+from scratch import memory
 from scratch.checks import check_array, check_grad_output
 from scratch.nn.module import Module
 from scratch.nn.sigmoid import sigmoid
@@ -71,7 +72,7 @@ class GELU(Module):
         check_array(self, x)
         gate = normal_cdf(x) if self.approximate == "none" else _tanh_gate(x)
         self.save_for_backward(x=x, gate=gate)
-        return np.multiply(x, gate, out=np.empty_like(x))  # F1 or F3
+        return np.multiply(x, gate, out=memory.empty_like(x))  # F1 or F3
 
     @np.errstate(over="ignore", invalid="ignore")
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
@@ -86,14 +87,14 @@ class GELU(Module):
 
 
 def _normal_density(x: np.ndarray) -> np.ndarray:
-    density = np.multiply(x, x, out=np.empty_like(x))
+    density = np.multiply(x, x, out=memory.empty_like(x))
     density *= -0.5
     density -= LOG_SQRT_2_PI
     return np.exp(density, out=density)
 
 
 def _tanh_gate(x: np.ndarray) -> np.ndarray:
-    v = np.multiply(x, x, out=np.empty_like(x))
+    v = np.multiply(x, x, out=memory.empty_like(x))
     v *= SLOPE * CUBIC
     v += SLOPE
     v *= x  # F1
@@ -101,7 +102,7 @@ def _tanh_gate(x: np.ndarray) -> np.ndarray:
 
 
 def _tanh_gate_slope(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
-    slope = np.multiply(x, x, out=np.empty_like(x))
+    slope = np.multiply(x, x, out=memory.empty_like(x))
     slope *= 3 * SLOPE * CUBIC
     slope += SLOPE
     slope *= gate

@@ -32,6 +32,7 @@ written to.
 
 import numpy as np
 
+from scratch import memory
 from scratch.checks import check_array, check_grad_output, check_not_inplace
 from scratch.nn.module import Module
 from scratch.nn.select import keep_where
@@ -62,7 +63,7 @@ class ReLU(Module):
         """Map an array of any shape to one of the same shape."""
         check_array(self, x)
         # Of two equal zeros np.maximum returns the second: in this order -0.0 stays -0.0, as in PyTorch.
-        y = np.maximum(0.0, x, out=np.empty_like(x))  # F1
+        y = np.maximum(0.0, x, out=memory.empty_like(x))  # F1
         self.save_for_backward(y=y)
         return y
 
@@ -101,7 +102,7 @@ class LeakyReLU(Module):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array of any shape to one of the same shape."""
         check_array(self, x)
-        y = np.minimum(0.0, x, out=np.empty_like(x))
+        y = np.minimum(0.0, x, out=memory.empty_like(x))
         y *= self.negative_slope
         y += np.maximum(0.0, x)  # F1
         self.save_for_backward(positive=np.greater(x, 0.0), dtype=x.dtype)
@@ -149,7 +150,7 @@ class ELU(Module):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array of any shape to one of the same shape."""
         check_array(self, x)
-        y = np.minimum(0.0, x, out=np.empty_like(x))
+        y = np.minimum(0.0, x, out=memory.empty_like(x))
         np.expm1(y, out=y)  # exp(x) - 1 without the cancellation for small x
         y *= self.alpha
         y += np.maximum(0.0, x)  # F1
@@ -162,7 +163,7 @@ class ELU(Module):
         x = self.saved("x")
         check_grad_output(self, grad_output, x.shape, x.dtype)
         positive = np.greater(x, 0.0)
-        slope = np.minimum(0.0, x, out=np.empty_like(x))
+        slope = np.minimum(0.0, x, out=memory.empty_like(x))
         np.exp(slope, out=slope)
         slope *= self.alpha
         grad_x = keep_where(np.logical_not(positive), grad_output)

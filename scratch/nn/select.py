@@ -8,6 +8,8 @@ of the numbers, all ones or all zeros, and laid over them with AND: no decision,
 
 import numpy as np
 
+from scratch import memory
+
 _INTEGER_OF_SIZE = {4: np.int32, 8: np.int64}
 
 
@@ -27,7 +29,7 @@ def keep_where(keep: np.ndarray, array: np.ndarray) -> np.ndarray:
     array([1., 0., 0.])
     """
     integer = _INTEGER_OF_SIZE[array.itemsize]
-    kept = np.empty_like(array)
+    kept = memory.empty_like(array)
     bits = kept.view(integer)
     np.copyto(bits, np.negative(keep.view(np.int8)))  # -1 is all ones, and stays so when it is made wider
     np.bitwise_and(bits, array.view(integer), out=bits)

@@ -38,6 +38,7 @@ input is never written to.
 
 import numpy as np
 
+from scratch import memory
 from scratch.checks import check_array, check_grad_output, check_not_inplace
 from scratch.nn.module import Module
 
@@ -45,7 +46,7 @@ from scratch.nn.module import Module
 @np.errstate(over="ignore")
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + exp(-x)) element by element, for any float32 or float64 array."""
-    y = np.negative(x, out=np.empty_like(x))
+    y = np.negative(x, out=memory.empty_like(x))
     np.exp(y, out=y)
     y += 1.0
     return np.reciprocal(y, out=y)
@@ -78,7 +79,7 @@ class Sigmoid(Module):
         """Multiply the gradient by the slope, at most 1/4."""
         y = self.saved("y")
         check_grad_output(self, grad_output, y.shape, y.dtype)
-        grad_x = np.subtract(1.0, y, out=np.empty_like(y))
+        grad_x = np.subtract(1.0, y, out=memory.empty_like(y))
         grad_x *= y
         grad_x *= grad_output  # B1
         return grad_x
@@ -102,7 +103,7 @@ class Tanh(Module):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array of any shape to one of the same shape."""
         check_array(self, x)
-        y = np.tanh(x, out=np.empty_like(x))  # F1
+        y = np.tanh(x, out=memory.empty_like(x))  # F1
         self.save_for_backward(y=y)
         return y
 
@@ -111,7 +112,7 @@ class Tanh(Module):
         """Multiply the gradient by the slope, at most 1."""
         y = self.saved("y")
         check_grad_output(self, grad_output, y.shape, y.dtype)
-        grad_x = np.multiply(y, y, out=np.empty_like(y))
+        grad_x = np.multiply(y, y, out=memory.empty_like(y))
         np.subtract(1.0, grad_x, out=grad_x)
         grad_x *= grad_output  # B1
         return grad_x
@@ -144,14 +145,14 @@ class SiLU(Module):
         check_array(self, x)
         s = sigmoid(x)
         self.save_for_backward(x=x, s=s)
-        return np.multiply(x, s, out=np.empty_like(x))  # F1
+        return np.multiply(x, s, out=memory.empty_like(x))  # F1
 
     @np.errstate(invalid="ignore")
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Multiply the gradient by the slope, which is negative left of -1.28."""
         x, s = self.saved("x", "s")
         check_grad_output(self, grad_output, x.shape, x.dtype)
-        grad_x = np.subtract(1.0, s, out=np.empty_like(s))
+        grad_x = np.subtract(1.0, s, out=memory.empty_like(s))
         grad_x *= x
         grad_x += 1.0
         grad_x *= s
@@ -186,8 +187,8 @@ class Softplus(Module):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array of any shape to one of the same shape."""
         check_array(self, x)
-        z = np.multiply(x, self.beta, out=np.empty_like(x))
-        y = np.abs(z, out=np.empty_like(z))
+        z = np.multiply(x, self.beta, out=memory.empty_like(x))
+        y = np.abs(z, out=memory.empty_like(z))
         np.negative(y, out=y)
         np.exp(y, out=y)
         np.log1p(y, out=y)

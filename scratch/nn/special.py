@@ -105,5 +105,4 @@ def _normal_cdf_of_block(x: np.ndarray, cdf: np.ndarray) -> None:
         tail += coefficient
     tail /= a + 1.0
     tail *= np.exp(-0.5 * (a * a))  # F2
-    np.copyto(cdf, tail)
-    np.subtract(1.0, tail, out=cdf, where=x > 0)
+    np.abs(np.subtract(x > 0, tail), out=cdf)  # 1 - tail on the right; on the left |0 - tail|
