@@ -106,7 +106,8 @@ def test_both_engines_and_evaluate(capsys, tmp_path):
     out = tmp_path / "run"
     assert cli.main(["train", "moons", "--engine", "both", "--out", str(out), *QUICK]) == 0
     assert "difference" in capsys.readouterr().out
-    assert {path.name for path in out.iterdir()} == {"config.json", "scratch", "torch", "curves.png", "boundary.png"}
+    pictures = {"curves.png", "boundary.png", "drift.png"}
+    assert {path.name for path in out.iterdir()} == {"config.json", "scratch", "torch", *pictures}
     for engine in ("scratch", "torch"):
         assert cli.main(["evaluate", str(out), "--engine", engine]) == 0
         rows = [line.split() for line in capsys.readouterr().out.splitlines() if f" {engine} " in line]
@@ -121,7 +122,7 @@ def test_images_have_their_figures(capsys, tmp_path):
     command = ["train", "mnist", "--epochs", "2", "--batch-size", "16", "--data-dir", tmp_path, "--out", out]
     assert cli.main([str(word) for word in command]) == 0
     pictures = {path.stem for path in out.glob("*.png")}
-    assert pictures == {"curves", "feature_maps", "filters", "confusion"}
+    assert pictures == {"curves", "feature_maps", "filters", "confusion", "drift"}
     assert cli.main(["evaluate", str(out), "--engine", "scratch", "--data-dir", str(tmp_path)]) == 0
 
 
@@ -271,6 +272,16 @@ def test_evaluate_refuses_settings_of_another_kind(capsys, run, change):
     settings = {key: value for key, value in {**config["settings"], **change}.items() if value is not None}
     runs.write_json(run / "config.json", {**config, "settings": settings})
     assert "expected the settings task, engine" in refused(capsys, 1, ["evaluate", run, "--engine", "torch"])
+
+
+def test_figures_that_fail_do_not_lose_the_run(capsys, tmp_path, monkeypatch):
+    def fail(*args):
+        raise MemoryError("no room for a picture")
+
+    monkeypatch.setattr("benchmarks.figures.draw", fail)
+    words = ["train", "moons", "--engine", "scratch", "--out", tmp_path / "run", *QUICK]
+    assert cli.main([str(word) for word in words]) == 1
+    assert cli.main(["evaluate", str(tmp_path / "run"), "--engine", "scratch"]) == 0
 
 
 def test_an_unforeseen_error_is_one_line_too(capsys, tmp_path, monkeypatch):

@@ -62,7 +62,7 @@ def train_and_report(settings: Settings, data_dir: Path, out: Path | None) -> Pa
             for engine in every_engine:
                 trained.append(train(settings, engine, data, add_bar(engine.name)))
         save(out, settings, trained)
-        figures.draw(out, task, data, trained)
+    figures.draw(out, task, data, trained)
     histories = {one.engine.name: one.history for one in trained}
     console = screen.console()
     console.print(screen.epochs_table(histories))
