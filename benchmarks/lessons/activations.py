@@ -219,7 +219,7 @@ def run(board: Blackboard) -> None:
         ("activation", "slope at 0", "largest slope", "at x =", "below 1% left", "below 1% right", "exactly 0"),
         [describe(name, curves[first][name][1]) for name in NAMES],
     )
-    board.figure("activations-slopes", draw_curves(curves))
+    board.figure("activations_slopes", draw_curves(curves))
 
     starts = [(name, scaled) for name in DEEP for scaled in (False, True)]
     norms = {
@@ -233,7 +233,7 @@ def run(board: Blackboard) -> None:
             for (name, scaled), norm in norms[first].items()
         ],
     )
-    board.figure("activations-vanishing", draw_vanishing(norms))
+    board.figure("activations_vanishing", draw_vanishing(norms))
 
     seeds = range(board.seed, board.seed + SEEDS)
     killed = {
@@ -249,7 +249,7 @@ def run(board: Blackboard) -> None:
             for name, r in revived[first].items()
         ],
     )
-    board.figure("activations-dying", draw_dying(killed, revived))
+    board.figure("activations_dying", draw_dying(killed, revived))
     board.differences(
         {
             "values": [[curves[engine][name][0] for name in NAMES] for engine in curves],

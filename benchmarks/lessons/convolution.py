@@ -39,7 +39,7 @@ from matplotlib.ticker import PercentFormatter
 from benchmarks import tasks
 from benchmarks.engines import Engine
 from benchmarks.figures.images import mosaic, most_different
-from benchmarks.figures.style import LABELS, new_figure
+from benchmarks.figures.style import INK, LABELS, new_figure
 from benchmarks.lessons.blackboard import Blackboard
 from benchmarks.lessons.drawing import COLOURS, RED, WIDTH, engine_key, line, picture, sheet
 from benchmarks.lessons.stages import FEATURES, STAGES, Field, computed_field, outputs, receptive_field, strides
@@ -80,7 +80,7 @@ def train(engine: Engine, data: Data, seed: int) -> object:
     engine.train.fit(
         model,
         engine.nn.CrossEntropyLoss(),
-        engine.optim.Adam(model.parameters(), lr=1e-3),
+        engine.optim.Adam(model.parameters(), lr=2e-3),
         (engine.asarray(data.x_train[:rows]), engine.asarray(data.y_train[:rows])),
         (engine.asarray(data.x_test[:LOOK]), engine.asarray(data.y_test[:LOOK])),
         epochs=max(1, round(STEPS * BATCH / rows)),
@@ -170,15 +170,16 @@ def draw_translation(inside: dict[str, Inside]) -> Figure:
     stages, maps = np.arange(len(STAGES)), len(FEATURES)
     for row, (shift, colour) in enumerate(zip(SHIFTS, COLOURS, strict=False)):
         label = f"{shift} pixel" + "s" * (shift > 1)
-        line(change, stages, {name: 100 * one.change[row] for name, one in inside.items()}, colour, label)
-        line(residue, stages[:maps], {name: 100 * one.residue[row, :maps] for name, one in inside.items()}, colour)
+        line(change, stages, {name: 100 * one.change[row] for name, one in inside.items()}, colour)
+        left = {name: 100 * one.residue[row, :maps] for name, one in inside.items()}
+        line(residue, stages[:maps], left, colour, label)
     change.set(title="How much it changes", ylabel="change, of the size of the output (%)")
-    change.legend(title="moved by", title_fontsize=9)
+    residue.legend(title="moved by", title_fontsize=9, loc="upper left")
     residue.set(title="... once its maps are moved along", ylabel="change that is left (%)")
     for axes, count in ((change, len(STAGES)), (residue, maps)):
         axes.set_xticks(stages[:count], STAGES[:count], rotation=45, ha="right")
         axes.set_ylim(bottom=-4)
-    line(right, np.array(FAR), {name: one.accuracy for name, one in inside.items()}, RED)
+    line(right, np.array(FAR), {name: one.accuracy for name, one in inside.items()}, INK)
     right.set(title="What it does to the answer", xlabel="pixels moved", ylabel="test accuracy", ylim=(0, 1.03))
     right.yaxis.set_major_formatter(PercentFormatter(1.0))
     engine_key(figure, list(inside))
@@ -189,7 +190,7 @@ def draw_fields(inside: dict[str, Inside]) -> Figure:
     """Draw what one unit of each stage sees, and the field that its layers' kernels and strides give it."""
     rows = 1 + len(inside)
     title = "The receptive field of one unit: its gradient with respect to the input"
-    figure, every = sheet(rows, len(LOOKED_AT), 0.8 + 2.1 * rows, title)
+    figure, every = sheet(rows, len(LOOKED_AT), 0.8 + 1.75 * rows, title)
     first = next(iter(inside.values()))
     for column, stage in enumerate(LOOKED_AT):
         start, size = computed_field(stage, first.maps[stage].shape[-1] // 2)
@@ -201,7 +202,7 @@ def draw_fields(inside: dict[str, Inside]) -> Figure:
             every[row, 0].set_ylabel(f"mean size over\n{FIELD_IMAGES} images,\n{LABELS[name]}", fontsize=9)
         for axes in every[:, column]:
             axes.add_patch(Rectangle((start - 0.5, start - 0.5), size, size, fill=False, edgecolor=RED, lw=1.4))
-            axes.set(xlim=(4.5, 23.5), ylim=(23.5, 4.5))
+            axes.set(xlim=(7.5, 20.5), ylim=(20.5, 7.5))
     every[0, 0].set_ylabel("one image\n(red +, blue -)", fontsize=9)
     every[-1, 0].set_xlabel("box: the computed field", fontsize=9, loc="left")
     return figure
@@ -215,7 +216,7 @@ def run(board: Blackboard) -> None:
     first = next(iter(inside))
     found = inside[first]
     board.write(f"{title}: test accuracy after {STEPS} steps, {first}: {found.accuracy[0]:.4f}")
-    board.figure("convolution-maps", draw_maps(title, data.x_test[0], inside))
+    board.figure("convolution_maps", draw_maps(title, data.x_test[0], inside))
 
     board.table(
         "Change of each stage when the input moves, in % of its size (in brackets: once its maps move along)",
@@ -236,7 +237,7 @@ def run(board: Blackboard) -> None:
         ("pixels", *FAR),
         [(name, *(f"{value:.3f}" for value in one.accuracy)) for name, one in inside.items()],
     )
-    board.figure("convolution-translation", draw_translation(inside))
+    board.figure("convolution_translation", draw_translation(inside))
 
     middles = {stage: found.maps[stage].shape[-1] // 2 for stage in LOOKED_AT}
     computed = {stage: computed_field(stage, middles[stage]) for stage in LOOKED_AT}
@@ -256,13 +257,14 @@ def run(board: Blackboard) -> None:
                 stage,
                 f"({middles[stage]}, {middles[stage]})",
                 *computed[stage],
-                *(f"{field.rows[k]} x {field.columns[k]}" for k in (0, 1)),
+                f"{field.rows[0]}, {field.columns[0]}",
+                f"{field.rows[1]} x {field.columns[1]}",
                 int((field.one != 0).sum()),
             )
             for stage, field in found.fields.items()
         ],
     )
-    board.figure("convolution-receptive-field", draw_fields(inside))
+    board.figure("convolution_receptive_field", draw_fields(inside))
     board.differences(
         {
             **{f"maps after {stage}": [one.maps[stage] for one in inside.values()] for stage in STAGES},

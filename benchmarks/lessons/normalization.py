@@ -19,8 +19,9 @@ layer norm has no such two faces: it looks at one row at a time, in both modes.
 
 Small batches. The mean of N numbers is off by std/sqrt(N), their variance by about var sqrt(2/(N - 1)). Batch norm
 feeds this noise to the network: mild at 64 rows, where it acts as a regulariser, and ruinous at 2, where every sum
-becomes +1 or -1 whatever it was. Layer norm does not care how large the batch is. One row alone is refused: it has no
-variance.
+becomes +1 or -1 whatever it was: no gradient passes to the layer before, but for eps and rounding, and Adam scales
+even those up to whole steps. (Here, and only here, the two engines part ways: rounding is where they differ.) Layer
+norm does not care how large the batch is. One row alone is refused: it has no variance.
 
 Read: scratch/nn/batchnorm.py (with the derivation), scratch/nn/normalization.py (LayerNorm, GroupNorm).
 Run:  backprop lesson normalization
@@ -166,25 +167,25 @@ def sizes(engine: Engine, data: Data, seed: int) -> Sizes:
 def draw_cubes(gradients: dict[str, np.ndarray]) -> Figure:
     """Draw, for each layer, the numbers that share a mean with a marked one, as its input gradient shows them."""
     figure = new_figure(WIDTH, 4.0)
-    title = "Which numbers share a mean (blue) with one of them (red), as the layers' backward tells it\n"
+    title = "Which numbers share a mean (blue) with the red one, by the layers' own backward\n"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12.5, fontweight="bold")
     for index, (name, gradient) in enumerate(gradients.items()):
         axes = figure.add_subplot(1, len(gradients), index + 1, projection="3d")
         cube = (gradient > 0).reshape(*SHAPE[:2], -1)
         marked = np.zeros_like(cube)
         marked[MARKED[0], MARKED[1], MARKED[2] * SHAPE[3] + MARKED[3]] = True
-        colours = np.where(marked, RED, np.where(cube, BLUE, "#e9e9e9"))
+        colours = np.where(marked, RED, np.where(cube, BLUE, "#cfcfcf"))
         axes.voxels(
             np.ones_like(cube).swapaxes(0, 1),
             facecolors=colours.swapaxes(0, 1),
-            edgecolor="#555555",
-            lw=0.5,
+            edgecolor="white",
+            lw=0.8,
             shade=False,
         )
         axes.set_title(f"{name}\n{CUBES[name][0]}")
         axes.set(xlabel="channel C", ylabel="sample N", zlabel="position H, W", xticks=[], yticks=[], zticks=[])
         axes.view_init(elev=22, azim=-48)
-        axes.set_box_aspect((SHAPE[1], SHAPE[0], SHAPE[2] * SHAPE[3]), zoom=1.1)
+        axes.set_box_aspect((SHAPE[1], SHAPE[0], SHAPE[2] * SHAPE[3]), zoom=1.0)
         for side in (axes.xaxis, axes.yaxis, axes.zaxis):
             side.labelpad = -12
             side.pane.set_visible(False)
@@ -286,7 +287,7 @@ def run(board: Blackboard) -> None:
             for name, count in zip(CUBES, ("N H W = 24", "C H W = 36", "C/3 H W = 12"), strict=True)
         ],
     )
-    board.figure("normalization-axes", draw_cubes(cubes[first]))
+    board.figure("normalization_axes", draw_cubes(cubes[first]))
 
     seen = {engine.name: modes(engine, board.seed) for engine in engines}
     one = seen[first]
@@ -303,7 +304,7 @@ def run(board: Blackboard) -> None:
             for mode, grad in (("training", one.grad_training), ("evaluation", one.grad_evaluation))
         ],
     )
-    board.figure("normalization-modes", draw_modes(seen))
+    board.figure("normalization_modes", draw_modes(seen))
 
     data = tasks.get("moons").load(board.data_dir)
     measured = {engine.name: sizes(engine, data, board.seed) for engine in engines}
@@ -323,7 +324,7 @@ def run(board: Blackboard) -> None:
     board.write(f"The trained network's loss in evaluation mode: {mine.loss_evaluation_mode:.3f}")
     for engine in engines:
         board.write(f"One row alone, in training, {engine.name}: {alone(engine)}")
-    board.figure("normalization-batch-size", draw_sizes(measured))
+    board.figure("normalization_batch_size", draw_sizes(measured))
     board.differences(
         {
             "gradients of one output": [list(cubes[name].values()) for name in cubes],
@@ -331,6 +332,9 @@ def run(board: Blackboard) -> None:
             "gradients in both modes": [seen[name][4:] for name in seen],
             "spreads": [measured[name][:2] for name in measured],
             "losses in training mode": [measured[name].loss_training_mode for name in measured],
-            "test losses after training": [list(measured[name].test_loss.values()) for name in measured],
+            "test losses, batch norm on 2 rows": [one.test_loss["batch norm"][:, 0] for one in measured.values()],
+            "test losses, batch norm on more": [one.test_loss["batch norm"][:, 1:] for one in measured.values()],
+            "test losses, layer norm": [one.test_loss["layer norm"] for one in measured.values()],
+            "test losses, no norm": [one.test_loss["no norm"] for one in measured.values()],
         }
     )

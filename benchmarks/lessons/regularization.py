@@ -11,12 +11,12 @@ Each curve is a network of its own: built from a seed, trained, and tested by on
 what their names say and in nothing else. (The notebook that this course follows compares differently: the loop of its
 comparison updates a global model, not the one that it was handed, so its two curves compare nothing.)
 
-What to look for. On 1,500 points a network of 4,482 numbers hardly overfits, and the five lie within each other's
-bands; a decay of 1e-3 shrinks a weight by 600 steps x 3e-3 x 1e-3 = 0.2% and cannot be seen. On 64 points the plain
-network's test loss falls, turns, and climbs, while its accuracy barely moves: it stays right about most points, and
-grows ever surer of its mistakes. Dropout of 0.2 does not stop that here; batch norm slows it, and so does a decay
-strong enough to matter (1 instead of 1e-3). A regulariser is a hypothesis about the data, and a test set says whether
-it holds.
+What to look for. On 1,500 points a network of 4,482 numbers hardly overfits, and the first five curves stay within each
+other's bands; a decay of 1e-3 shrinks a weight by 600 steps x 3e-3 x 1e-3 = 0.2%, and its curve lies on the plain one.
+On 64 points the plain network's test loss falls, turns, and climbs, while its accuracy barely moves: it stays right
+about most points, and grows ever surer of its mistakes. Dropout of 0.2 does not stop that here; batch norm slows it,
+and so does a decay strong enough to matter (1 instead of 1e-3), which costs a little where there are data enough. A
+regulariser is a hypothesis about the data, and a test set says whether it holds.
 
 L2 in the loss is not weight decay, once the optimizer is Adam. Adding decay w to the gradient (Adam's weight_decay)
 hands it to the normalisation: the step is lr m/sqrt(v), so a weight with large gradients (large v) is hardly decayed,
@@ -94,7 +94,7 @@ VARIANTS = {
 COLOUR = dict(zip(VARIANTS, (RED, ORANGE, BROWN, PURPLE, GREEN, BLUE), strict=True))
 SETTINGS = {"large": Setting(1500, 25), "small": Setting(64, 600)}
 LR, BATCH, SEEDS = 3e-3, 64, 4
-CONTOURS = ({"linewidths": 4.5, "alpha": 0.4}, {"linewidths": 1.3})
+CONTOURS = ({"linewidths": 4.5, "alpha": 0.4}, {"linewidths": 1.3, "linestyles": "dashed"})
 ACROSS, UP = np.linspace(-1.9, 2.9, 120), np.linspace(-1.5, 2.0, 90)
 
 SCALES = np.logspace(-4, 1, 51)
@@ -165,7 +165,7 @@ def draw_curves(outcomes: dict[str, dict[str, dict[str, Outcome]]]) -> Figure:
 
 def draw_boundaries(outcomes: dict[str, dict[str, dict[str, Outcome]]], data: Data) -> Figure:
     """Draw what each variant's first network makes of the plane, over the points that it was trained on."""
-    figure, every = sheet(2, len(VARIANTS), 3.9, "Decision boundaries (line) and what lies between (shade), first seed")
+    figure, every = sheet(2, len(VARIANTS), 4.1, "Decision boundaries (line), probability (shade) and training points")
     first = next(iter(outcomes))
     for setting, row in zip(SETTINGS, every, strict=True):
         points = SETTINGS[setting].points
@@ -173,7 +173,7 @@ def draw_boundaries(outcomes: dict[str, dict[str, dict[str, Outcome]]], data: Da
             shown = outcomes[first][setting][name]
             extent = (ACROSS[0], ACROSS[-1], UP[0], UP[-1])
             look = {"origin": "lower", "extent": extent, "cmap": SHADES, "vmin": 0, "vmax": 1}
-            picture(axes, shown.plane, name if row is every[0] else "", **look)
+            picture(axes, shown.plane, name if setting == "large" else "", aspect="auto", **look)
             for engine, look in zip(outcomes, CONTOURS[-len(outcomes) :], strict=True):
                 axes.contour(ACROSS, UP, outcomes[engine][setting][name].plane, levels=[0.5], colors=INK, **look)
             size, edge = (14, 0.5) if points < 200 else (2, 0)
@@ -247,8 +247,8 @@ def run(board: Blackboard) -> None:
             ("network", "test accuracy", "test loss", "its lowest", "at epoch", "train loss"),
             [summary(variant, outcome) for variant, outcome in outcomes[first][name].items()],
         )
-    board.figure("regularization-curves", draw_curves(outcomes))
-    board.figure("regularization-boundaries", draw_boundaries(outcomes, data))
+    board.figure("regularization_curves", draw_curves(outcomes))
+    board.figure("regularization_boundaries", draw_boundaries(outcomes, data))
 
     pulled = {engine.name: {name: pull(engine, name) for name in ("Adam", "AdamW")} for engine in engines}
     board.table(
@@ -268,7 +268,7 @@ def run(board: Blackboard) -> None:
             ("lambda |W|^2", "2 lambda W", "1 - 0.1 x 1.0 = 0.90", "1.0 = 2 lambda", f"{steps[0][1]:.2f}"),
         ],
     )
-    board.figure("regularization-adamw", draw_decay(pulled))
+    board.figure("regularization_adamw", draw_decay(pulled))
     board.differences(
         {
             **{
