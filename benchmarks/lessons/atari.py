@@ -18,9 +18,9 @@ each alone, then both.
 Learning to play from scratch takes millions of frames. Learning from a teacher takes a few thousand: behaviour cloning
 is classification, the state the image and the teacher's action the label. It is also the actor-critic's own update with
 an advantage of 1 for everything the teacher did, and that is how it is done here; the critic meanwhile learns who will
-make the next point, and when. The teacher follows the ball, which it reads from the console's memory; the network sees
-pixels only. The loss falls, and the actions of states it has never seen are guessed far better than by chance; no more
-is claimed.
+make the next point, and how soon. The teacher follows the ball, which it reads from the console's memory; the network
+sees pixels only. Both losses fall, and the actions of states it has never seen are guessed far better than by chance;
+no more is claimed. The critic has seen some twenty points made, far too few: on unseen states it hardly beats the mean.
 
 Where the network looks is told by its backward pass: the gradient of "up rather than down" with respect to the pixels,
 from the same code that computes the gradients for learning.
@@ -193,20 +193,22 @@ def saliency(run: Cloned, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.abs(gradient[0]).max(axis=0) for gradient in (of_policy, of_value))
 
 
-def draw_frames(recipe: Recipe, games: Games, run: Cloned) -> Figure:
+def draw_frames(games: Games, run: Cloned) -> Figure:
     """Draw the screen, a state, where the network looks, and some feature maps of each convolution."""
-    row = recipe.states + int(np.flatnonzero(games.actions[held_back(recipe)] == pong.UP)[-1])
-    state, x = games.states[row], games.inputs(slice(row, row + 1))
-    figure = new_figure(WIDTH, 7.4)
+    state, x = games.states[games.shown], games.inputs(slice(games.shown, games.shown + 1))
+    figure = new_figure(WIDTH, 6.5)
     title = f"From Pong's screen to features, in {LABELS[run.engine.name]}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12.5, fontweight="bold")
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.75])
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 2.4])
     axes = top.subplots(1, 7)
     picture(axes[0], games.screen, "the screen")
     for age, (channel, frame) in enumerate(zip(axes[1:5], state, strict=True)):
         picture(channel, frame, f"{4 * (3 - age)} frames ago" if age < 3 else "now", cmap="gray")
-    for panel, gradient, name in zip(axes[5:], saliency(run, x), ("up, not down", "the value"), strict=True):
-        picture(panel, gradient, f"looks for\n{name}", cmap="magma")
+        channel.spines[:].set_visible(True)
+    for panel, gradient, name in zip(
+        axes[5:], saliency(run, x), ('what moves\n"up, not down"', "what moves\nthe value"), strict=True
+    ):
+        picture(panel, gradient, name, cmap="magma")
     grid = bottom.subplots(3, MAPS)
     for number, (maps, panels) in enumerate(zip(feature_maps(run.engine, run.model, x), grid, strict=True), start=1):
         liveliest = np.sort(np.argsort(-maps[0].std(axis=(1, 2)))[:MAPS])
@@ -263,6 +265,6 @@ def run(board: Blackboard, recipe: Recipe | None = None) -> None:
     show_sum(board, games)
     runs = [clone(engine, recipe, games, board.seed) for engine in board.engines()]
     show_results(board, recipe, games, runs)
-    board.figure("atari_frames", draw_frames(recipe, games, runs[0]))
+    board.figure("atari_frames", draw_frames(games, runs[0]))
     board.figure("atari_learning", draw_learning(recipe, games, runs))
     show_speed(board, recipe, games, runs)

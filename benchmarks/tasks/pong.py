@@ -47,7 +47,7 @@ class Recipe:
     batch_size: int = 32
     lr: float = 1e-3
     max_norm: float = 1.0
-    gamma: float = 0.97
+    gamma: float = 0.9
     astray: float = 0.2
 
 
@@ -65,8 +65,10 @@ class Games:
         Shape (rows,): the next point, 1 if it was made and -1 if it was lost, discounted by how far off it was.
     background : numpy.ndarray
         Shape (84, 84): each pixel's median over time, which is the empty table.
+    shown : int
+        A row to look at: the last one where the teacher moved up.
     screen : numpy.ndarray
-        Shape (210, 160, 3): what a player sees after the last of them.
+        Shape (210, 160, 3): what a player saw then.
     frames_per_second : float
         How fast the console was emulated, preprocessing included.
     """
@@ -75,6 +77,7 @@ class Games:
     actions: np.ndarray
     returns: np.ndarray
     background: np.ndarray
+    shown: int
     screen: np.ndarray
     frames_per_second: float
 
@@ -96,6 +99,8 @@ def watch(recipe: Recipe, seed: int) -> Games:
     started = time.perf_counter()
     for row in range(rows):
         states[row], actions[row] = state, teacher(console.getRAM())
+        if row == 0 or actions[row] == UP:
+            shown, screen = row, console.getScreenRGB()
         played = rng.choice((STAY, UP, DOWN)) if rng.random() < recipe.astray else actions[row]
         state, rewards[row], ended, cut, _ = env.step(int(played))
         if ended or cut:
@@ -103,7 +108,7 @@ def watch(recipe: Recipe, seed: int) -> Games:
     speed = FRAMES_A_STEP * rows / (time.perf_counter() - started)
     background = np.median(states[: recipe.states, 0], axis=0).astype(np.float32)
     returns = next_points(rewards, recipe.gamma)
-    return Games(states, actions, returns, background, console.getScreenRGB(), speed)
+    return Games(states, actions, returns, background, shown, screen, speed)
 
 
 def teacher(memory: np.ndarray) -> int:
