@@ -34,7 +34,7 @@ Groups: the channels fall into G groups, and each is convolved by itself; every 
 How the code goes about it: a few images at a time, so that their patches stay in the cache between F2 and F3; the
 patches are cut again in B3, which is cheaper than to keep kh kw copies of the input. Outputs and input gradients have
 the shape (N, C, H, W) over memory in the order N, H, W, C, in which patches are runs of adjacent numbers; inputs may
-come in any order. `convolve_literally` and its backward say the same in loops.
+come in any order. `scratch.nn.conv_literal` says the same in loops, one output number at a time.
 
 The default initialisation is `Linear`'s, with fan_in = K.
 
@@ -233,14 +233,13 @@ class Conv2d(Module):
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
-        parts = [f"{self.in_channels}, {self.out_channels}", f"kernel_size={self.kernel_size}, stride={self.stride}"]
-        defaults = {"padding": (0, 0), "dilation": (1, 1), "groups": 1, "padding_mode": "zeros"}
-        parts += [
-            f"{name}={getattr(self, name)}" for name, default in defaults.items() if getattr(self, name) != default
-        ]
-        if self.bias is None:
-            parts.append("bias=False")
-        return ", ".join(parts)
+        options = {"padding": (0, 0), "dilation": (1, 1), "groups": 1, "bias": True, "padding_mode": "zeros"}
+        values = {name: getattr(self, name) for name in options} | {"bias": self.bias is not None}
+        changed = [f", {name}={values[name]}" for name, default in options.items() if values[name] != default]
+        return (
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+            + "".join(changed)
+        )
 
 
 def _check_channels(in_channels: int, out_channels: int, groups: int) -> None:

@@ -1,0 +1,111 @@
+"""Cutting and folding patches, padding and its undoing: against loops, and as adjoints of one another."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from parity_tests.strategies import array, layouts, seeds
+from scratch import memory
+from scratch.nn.padding import COPYING_MODES, pad, unpad
+from scratch.nn.patch_plan import PatchPlan
+from scratch.nn.patches import cut, fold, into_blocks, out_of_blocks, output_size, windows
+
+pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
+images = st.tuples(st.integers(1, 11), st.integers(1, 11))
+sides = st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2)
+
+
+def dot(a, b):
+    """Return <a, b>, a sum over all elements."""
+    assert a.shape == b.shape
+    return (a * b).sum()
+
+
+@given(kernel=pairs, stride=pairs, dilation=pairs, image=images, layout=layouts)
+def test_windows_are_what_a_loop_finds(kernel, stride, dilation, image, layout):
+    p, q = output_size(image, kernel, stride, dilation)
+    assume(p > 0 and q > 0)
+    x = array((2, 3, *image), layout=layout)
+    view = windows(x, kernel, stride, dilation)
+    assert view.shape == (2, 3, p, q, *kernel)
+    for place in np.ndindex(p, q, *kernel):
+        row, column = (stride[a] * place[a] + dilation[a] * place[2 + a] for a in (0, 1))
+        np.testing.assert_array_equal(view[(..., *place)], x[:, :, row, column])
+
+
+@given(
+    kernel=pairs,
+    stride=pairs,
+    dilation=pairs,
+    image=images,
+    groups=st.sampled_from([1, 2, 3]),
+    planes=st.booleans(),
+    layout=layouts,
+    seed=seeds,
+)
+def test_cut_and_fold_are_adjoint(kernel, stride, dilation, image, groups, planes, layout, seed):
+    """<cut(x), g> = <x, fold(g)>: what is read once per patch is what is written once per patch."""
+    assume(min(output_size(image, kernel, stride, dilation)) > 0)
+    x = array((2, 2 * groups, *image), layout=layout, seed=seed)
+    patches = cut(x, kernel, stride, dilation, groups, planes)
+    rows = np.moveaxis(windows(x, kernel, stride, dilation), 1, -1).reshape(len(patches[0]), *kernel, groups, 2)
+    np.testing.assert_array_equal(patches, np.moveaxis(rows, 3, 0).reshape(patches.shape))
+    g = array(patches.shape, seed=seed + 1)
+    folded = np.full(x.shape, np.nan)
+    fold(g, folded, kernel, stride, dilation, planes)
+    np.testing.assert_allclose(dot(patches, g), dot(x, folded), rtol=0, atol=1e-13 * patches.size)
+
+
+@given(image=images, sides=sides, mode=st.sampled_from(["zeros", *COPYING_MODES]), layout=layouts, seed=seeds)
+def test_pad_is_numpys_and_unpad_its_adjoint(image, sides, mode, layout, seed):
+    longest = {"reflect": -1, "circular": 0}.get(mode, 99)
+    assume(all(max(side) <= length + longest for side, length in zip(sides, image, strict=True)))
+    x = array((2, 3, *image), layout=layout, seed=seed)
+    for channels_last in (True, False, None):
+        padded = pad(x, sides, mode, channels_last=channels_last)
+        np.testing.assert_array_equal(padded, np.pad(x, ((0, 0), (0, 0), *sides), COPYING_MODES.get(mode, "constant")))
+        if channels_last is not None:
+            assert (padded.transpose(0, 2, 3, 1) if channels_last else padded).flags.c_contiguous
+        g = array(padded.shape, seed=seed + 1)
+        before = g.copy()
+        np.testing.assert_allclose(dot(padded, g), dot(x, unpad(g, sides, mode)), rtol=0, atol=1e-13 * g.size)
+        np.testing.assert_array_equal(g, before)
+
+
+def test_pad_takes_any_value():
+    np.testing.assert_array_equal(pad(np.ones((1, 1, 1, 1)), ((1, 0), (0, 2)), value=-np.inf)[0, 0, 0], [-np.inf] * 3)
+
+
+@given(block=pairs, image=images, spare=st.tuples(st.integers(0, 2), st.integers(0, 2)), layout=layouts, seed=seeds)
+def test_blocks_and_back_are_adjoint(block, image, spare, layout, seed):
+    size = tuple(length // b for length, b in zip(image, block, strict=True))
+    assume(min(size) > 0)
+    x = array((2, 3, *image), layout=layout, seed=seed)
+    blocks = into_blocks(x, block, size)
+    g = array(blocks.shape, seed=seed + 1)
+    back = np.full(x.shape, np.nan)
+    out_of_blocks(g, back, block)
+    np.testing.assert_allclose(dot(blocks, g), dot(x, back), rtol=0, atol=1e-13 * g.size)
+
+
+@pytest.mark.parametrize(
+    ("image", "kernels", "stride", "way"),
+    [
+        ((28, 28), (32, 1, 3, 3), (1, 1), "planes, folded"),
+        ((14, 14), (64, 32, 3, 3), (1, 1), "rows, turned"),
+        ((84, 84), (32, 4, 8, 8), (4, 4), "blocks, turned"),
+        ((20, 20), (64, 32, 4, 4), (2, 2), "blocks, turned"),
+        ((9, 9), (64, 64, 3, 3), (2, 2), "rows, folded"),
+    ],
+)
+def test_the_way_that_is_chosen(image, kernels, stride, way):
+    sides = ((1, 1), (1, 1)) if stride == (1, 1) else ((0, 0), (0, 0))
+    plan = PatchPlan(image, kernels, stride, (1, 1), sides, "zeros", 1)
+    cutting = "blocks" if plan.block != (1, 1) else "planes" if plan.planes else "rows"
+    assert f"{cutting}, {'turned' if plan.turned else 'folded'}" == way
+
+
+def test_patches_of_a_channels_last_image_are_cut_in_its_order():
+    x = memory.empty((2, 4, 5, 6), np.float32, channels_last=True)
+    assert pad(x, ((0, 0), (0, 0)), channels_last=True) is x

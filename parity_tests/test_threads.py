@@ -1,0 +1,125 @@
+"""Chunks on threads: all are done, once; errors come back; the BLAS has its threads again afterwards."""
+
+import os
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+from scratch import threads
+
+
+@pytest.fixture(params=[1, 2, 5])
+def count(request):
+    """Set a number of threads, and afterwards the one before."""
+    before = threads.get_num_threads()
+    threads.set_num_threads(request.param)
+    yield request.param
+    threads.set_num_threads(before)
+
+
+def blas_threads():
+    """Return how many threads the BLAS uses, or None if it cannot be asked."""
+    return threads._blas[0]() if threads._blas else None
+
+
+@pytest.mark.parametrize("items", [0, 1, 2, 37])
+def test_every_task_runs_once(count, items):
+    done = []
+    threads.run(done.append, range(items))
+    assert sorted(done) == list(range(items))
+
+
+def test_several_threads_work_at_once():
+    before = threads.get_num_threads()
+    threads.set_num_threads(2)
+    try:
+        if threads.get_num_threads() == 1:
+            pytest.skip("a BLAS that cannot be told its number of threads")
+        # Neither gets past the barrier alone.
+        barrier = threading.Barrier(2, timeout=10)
+        threads.run(lambda _: barrier.wait(), range(2))
+    finally:
+        threads.set_num_threads(before)
+
+
+def test_an_error_comes_back_and_leaves_things_in_order(count):
+    before = blas_threads()
+
+    def fail(index):
+        if index == 3:
+            raise ValueError("three")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="three"):
+            threads.run(fail, range(8))
+        assert blas_threads() == before
+    test_every_task_runs_once(count, 5)
+
+
+def test_the_blas_stays_on_the_chunks_thread(count):
+    before = blas_threads()
+    if before is None:
+        pytest.skip("a BLAS that cannot be told its number of threads")
+    seen = []
+    threads.run(lambda _: seen.append(blas_threads()), range(6))
+    assert seen == [1] * 6
+    assert blas_threads() == before == count
+
+
+def test_a_run_inside_a_run_takes_its_tasks_in_turn(count):
+    done = []
+    threads.run(lambda outer: threads.run(lambda inner: done.append((outer, inner)), range(3)), range(4))
+    assert sorted(done) == [(outer, inner) for outer in range(4) for inner in range(3)]
+
+
+def test_errstate_reaches_the_helpers(count):
+    zeros = np.zeros(1000)
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        threads.run(lambda _: zeros / 0, range(16))
+
+
+@pytest.mark.parametrize(
+    ("images", "image_bytes", "expected"),
+    [(0, 8, []), (3, 1, [slice(0, 3)]), (2, 1 << 40, [slice(0, 1), slice(1, 2)]), (1, 0, [slice(0, 1)])],
+)
+def test_chunks_divide_the_batch(images, image_bytes, expected):
+    assert threads.chunks(images, image_bytes) == expected
+
+
+def test_chunks_hold_what_fits_the_cache():
+    parts = threads.chunks(128, threads.CACHE_BYTES // 5)
+    assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
+    assert (parts[0].start, parts[-1].stop) == (0, 128)
+    assert max(part.stop - part.start for part in parts) == 5
+
+
+@pytest.mark.parametrize(("n", "error"), [(0, RuntimeError), (-1, RuntimeError), (1.5, TypeError)])
+def test_refuses_what_is_no_number_of_threads(n, error):
+    with pytest.raises(error, match="set_num_threads"):
+        threads.set_num_threads(n)
+
+
+def test_the_environment_is_heeded():
+    command = "from scratch import threads; print(threads.get_num_threads())"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    answer = subprocess.run(
+        [sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.split() == ["1"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_can_run_too():
+    threads.run(lambda _: None, range(4))
+    child = os.fork()
+    if child == 0:
+        done = []
+        threads.run(done.append, range(4))
+        os._exit(0 if sorted(done) == [0, 1, 2, 3] else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
