@@ -39,7 +39,7 @@ class FiniteDifferences:
         """Return the gradient of each input and parameter, and what they are after a second backward."""
         found = []
         for name, analytic, numeric, allowed in compare_elements(
-            self.layer, *inputs, grad_output=grads[0], seed=self.seed
+            self.layer, *inputs, grad_output=grads, seed=self.seed
         ):
             undecided = np.isnan(allowed)
             if analytic.shape == numeric.shape:

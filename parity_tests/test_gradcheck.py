@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scratch.nn as nn
-from parity_tests.strategies import array, layouts, random_state, seeds
+from parity_tests.compare import check
+from parity_tests.strategies import array, distinct, layouts, random_state, seeds
 from scratch.gradcheck import compare_direction, compare_elements, gradcheck
 
 
@@ -117,6 +118,35 @@ def test_float32_is_refused():
         gradcheck(nn.Linear(3, 2), array((4, 3)))
     with pytest.raises(TypeError, match="input of dtype float64, got float32"):
         gradcheck(nn.ReLU(), array((4, 3), "float32"))
+
+
+class TwoHeads(nn.Module):
+    """Two layers on one input: their gradients add."""
+
+    def __init__(self, lost=False):
+        super().__init__()
+        self.one, self.two = nn.Linear(3, 2, dtype=np.float64), nn.Linear(3, 4, dtype=np.float64)
+        self.lost = lost
+
+    def forward(self, x):
+        """Return both heads' outputs."""
+        return self.one(x), self.two(x)
+
+    def backward(self, grad_one, grad_two):
+        """Return the sum of both heads' gradients, or lose one."""
+        return self.one.backward(grad_one) + (0 if self.lost else self.two.backward(grad_two))
+
+
+@pytest.mark.parametrize("directional", [False, True])
+def test_every_output_has_an_upstream_gradient_of_its_own(directional):
+    gradcheck(random_state(TwoHeads()), array((4, 3)), directional=directional)
+    assert check(random_state(TwoHeads()), None, array((4, 3))).ok
+    with pytest.raises(AssertionError, match="grad_input"):
+        gradcheck(random_state(TwoHeads(lost=True)), array((4, 3)), directional=directional)
+
+
+def test_indices_among_the_outputs_are_passed_over():
+    gradcheck(nn.MaxPool2d(2, return_indices=True), distinct((1, 2, 4, 4)))
 
 
 def test_an_empty_batch_has_nothing_to_differ_in():

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 OURS = {"scratch", "torch_ref", "parity_tests", "benchmarks"}
@@ -62,3 +63,13 @@ def test_no_two_tests_of_a_file_share_a_name():
     for path in files("parity_tests"):
         names = [node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
         assert len(names) == len(set(names)), path.name
+
+
+def test_the_thorough_profile_tries_twenty_times_as_many_examples_everywhere():
+    default, thorough = settings.get_profile("default"), settings.get_profile("thorough")
+    assert thorough.max_examples >= 20 * default.max_examples
+    assert default.deadline is thorough.deadline is None
+    assert default.print_blob
+    assert thorough.print_blob
+    own = [path.name for path in files("parity_tests") if "max_examples" in path.read_text()]
+    assert own == ["conftest.py", Path(__file__).name]

@@ -89,9 +89,12 @@ def gradcheck(layer: Module, *inputs: np.ndarray, seed: int = 0, directional: bo
 
 
 def compare_elements(
-    layer: Module, *inputs: np.ndarray, grad_output: np.ndarray | None = None, seed: int = 0
+    layer: Module, *inputs: np.ndarray, grad_output: tuple[np.ndarray, ...] | None = None, seed: int = 0
 ) -> list[Comparison]:
-    """Return backward and finite differences for each element of the inputs and parameters."""
+    """Return backward and finite differences for each element of the inputs and parameters.
+
+    ``grad_output`` holds an upstream gradient for each floating output; random by default.
+    """
     problem = _Problem(layer, inputs, seed, grad_output)
     comparisons = []
     for name, values, analytic in problem.gradients():
@@ -139,19 +142,26 @@ class _Problem:
         for values in self.inputs:
             if values.dtype.kind == "f":
                 _check_float64("input", values)
+        outputs = self._outputs()
         self.output = self.forward()
-        drawn = np.random.default_rng(seed).normal(size=self.output.shape)
-        self.grad_output = np.asarray(drawn if grad_output is None else grad_output)
-        loss = len(inputs) > 1 and self.output.ndim == 0
-        returned = self.layer.backward(float(self.grad_output) if loss else self.grad_output.copy())
+        rng = np.random.default_rng(seed)
+        drawn = tuple(rng.normal(size=output.shape) for output in outputs)
+        passed = tuple(np.array(grad) for grad in (drawn if grad_output is None else grad_output))
+        self.grad_output = np.concatenate([grad.ravel() for grad in passed])
+        loss = len(inputs) > 1 and all(grad.ndim == 0 for grad in passed)
+        returned = self.layer.backward(*([float(grad) for grad in passed] if loss else passed))
         grads = returned if isinstance(returned, tuple) else (returned,)
         self.grad_inputs = [np.array(grad) for grad in grads[: len(inputs)]]
 
     def forward(self) -> np.ndarray:
-        """Run the layer on the inputs as they stand; of several outputs, the first."""
+        """Run the layer on the inputs as they stand; return its floating outputs laid end to end."""
+        return np.concatenate([output.ravel() for output in self._outputs()])
+
+    def _outputs(self) -> list[np.ndarray]:
         random.manual_seed(self.seed)
-        output = self.layer.forward(*self.inputs)
-        return np.array(output[0] if isinstance(output, tuple) else output)
+        returned = self.layer.forward(*self.inputs)
+        arrays = [np.asarray(output) for output in (returned if isinstance(returned, tuple) else (returned,))]
+        return [array for array in arrays if array.dtype.kind == "f"]
 
     def gradients(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
         """Return name, values and backward's gradient for each array that L is differentiated by."""
