@@ -46,7 +46,9 @@ class FiniteDifferences:
                 numeric = np.where(undecided, analytic, numeric)
             found.append(Expectation(name, numeric, np.where(undecided, 0.0, allowed)))
         return found + [
-            e._replace(name=e.name + AGAIN, expected=e.expected * (SECOND if e.name.startswith("grad_input") else 0.5))
+            e._replace(
+                name=e.name + AGAIN, expected=e.expected * (SECOND if e.name.startswith("grad_input") else 1 + SECOND)
+            )
             for e in found
         ]
 
