@@ -10,6 +10,7 @@ from benchmarks.tasks import Data, Task
 from benchmarks.training import Trained
 
 SHADES = LinearSegmentedColormap.from_list("mistakes", ("#ffffff", "#f6c9a8", "#d6492a", "#7d1414"))
+SHADES = SHADES.with_extremes(bad="#e6ecf2")
 
 
 def confusion(task: Task, data: Data, trained: list[Trained]) -> Figure:
@@ -21,7 +22,7 @@ def confusion(task: Task, data: Data, trained: list[Trained]) -> Figure:
     figure = new_figure(1.4 + 5.2 * len(trained), 5.6)
     every = figure.subplots(1, len(trained), squeeze=False, sharey=True)[0]
     for axes, one, matrix in zip(every, trained, matrices, strict=True):
-        shown = axes.imshow(np.where(off_diagonal, matrix, 0), cmap=SHADES, vmin=0, vmax=worst)
+        shown = axes.imshow(np.where(off_diagonal, matrix, np.nan), cmap=SHADES, vmin=0, vmax=worst)
         for true, predicted in np.argwhere(matrix > 0):
             mistakes = matrix[true, predicted] if true != predicted else 0
             look = {"color": "white" if mistakes > 0.55 * worst else INK, "weight": "normal" if mistakes else "bold"}
