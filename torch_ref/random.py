@@ -9,7 +9,16 @@ from collections.abc import Mapping
 import torch
 from torch import Generator, initial_seed, manual_seed, randperm
 
-__all__ = ["Generator", "get_state", "initial_seed", "manual_seed", "randperm", "set_state"]
+__all__ = [
+    "Generator",
+    "get_device_state",
+    "get_state",
+    "initial_seed",
+    "manual_seed",
+    "randperm",
+    "set_device_state",
+    "set_state",
+]
 
 # The bytes of torch.get_rng_state(): seed, words left before the next stirring, whether seeded, place of the next word,
 # the 624 words, three floats of which the second is a normal number left over, whether it is, and the same in float32.
@@ -53,3 +62,28 @@ def set_state(state: Mapping[str, object]) -> None:
     except (KeyError, TypeError, ValueError, struct.error) as error:
         raise RuntimeError(f"set_state: this is not a generator's state: {error!r}") from None
     torch.set_rng_state(torch.frombuffer(bytearray(packed), dtype=torch.uint8))
+
+
+def get_device_state(device: str) -> torch.Tensor | None:
+    """Return the bytes of the state of an accelerator's own generator; None for the CPU, whose state is `get_state`'s.
+
+    On an accelerator the CPU generator draws the orders and the initial weights, and this one the dropout masks.
+    """
+    kind = torch.device(device).type
+    if kind == "cpu":
+        return None
+    return torch.mps.get_rng_state() if kind == "mps" else torch.get_device_module(device).get_rng_state(device)
+
+
+def set_device_state(device: str, state: torch.Tensor) -> None:
+    """Restore what `get_device_state` returned.
+
+    Raises
+    ------
+    RuntimeError
+        If it is not a state of this kind of generator.
+    """
+    if torch.device(device).type == "mps":
+        torch.mps.set_rng_state(state)
+    else:
+        torch.get_device_module(device).set_rng_state(state, device)

@@ -150,7 +150,10 @@ def close_epoch(progress: Progress, test: Evaluation, rows: int, batch_size: int
     """Turn the epoch's steps into one entry of the history, and set the progress to the start of the next."""
     history, steps = progress.history, progress.step
     for values in (history.step_loss, history.step_correct):
-        values[-steps:] = torch.stack([torch.as_tensor(value) for value in values[-steps:]]).tolist()
+        # Where a run was resumed in this epoch, the steps before that are numbers already.
+        tensors = [value for value in values[-steps:] if isinstance(value, torch.Tensor)]
+        if tensors:
+            values[-len(tensors) :] = torch.stack(tensors).tolist()
     sizes = [batch_size] * (steps - 1) + [rows - (steps - 1) * batch_size]
     weighted = sum(loss * size for loss, size in zip(history.step_loss[-steps:], sizes, strict=True))
     history.train_loss.append(weighted / rows)
