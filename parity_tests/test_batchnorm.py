@@ -45,9 +45,22 @@ def values_per_channel(shape):
 def test_batchnorm_is_torchs(shape, kwargs, training, dtype, layout, seed):
     layer, reference = pair(shape, dtype, **kwargs)
     random_state(layer, seed).train(training)
-    assume(values_per_channel(shape) > 1 or not (training or not layer.track_running_stats))
+    # For two values see test_two_values_per_channel; for one, the refusals.
+    assume(values_per_channel(shape) > 2 or not (training or not layer.track_running_stats))
     x = array(shape, dtype, seed=seed, layout=layout)
     check(layer, reference, x, seed=seed).raise_if_different()
+
+
+@given(shape=st.sampled_from([(2, 3), (1, 3, 2), (1, 3, 2, 1)]), seed=seeds)
+def test_two_values_per_channel(shape, seed):
+    """Two numbers always become -1 and 1, but for eps: grad_input is what cancellation leaves of terms like w r g."""
+    layer, reference = pair(shape)
+    x, grad_output = array(shape, seed=seed), array(shape, seed=seed + 1)
+    report = check(random_state(layer, seed), reference, x, grad_output=grad_output)
+    layer(x)
+    terms = np.abs(layer.saved("scale")).max() * np.abs(grad_output).max()
+    assert report["grad_input"].max_abs < 1e-14 * terms
+    assert all(quantity.ok for quantity in report.quantities if not quantity.name.startswith("grad_input"))
 
 
 @given(

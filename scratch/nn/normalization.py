@@ -47,6 +47,8 @@ def normalize_rows(x: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray]:
     K = max(x.shape[1], 1)
     mean = np.add.reduce(x, axis=1, keepdims=True) / K  # F1 (R, 1)
     centred = x - mean  # F2 (R, K)
+    # The mean was rounded, which shows where a row is nearly constant: r makes it large. What is left of it goes, too.
+    centred -= np.add.reduce(centred, axis=1, keepdims=True) / K
     var = np.vecdot(centred, centred)[:, np.newaxis] / K  # F3 (R, 1)
     r = 1.0 / np.sqrt(var + eps)  # F4 (R, 1)
     normalized = np.multiply(centred, r, out=centred)  # F5 (R, K)
