@@ -20,10 +20,12 @@ is classification, the state the image and the teacher's action the label. It is
 an advantage of 1 for everything the teacher did, and that is how it is done here; the critic meanwhile learns who will
 make the next point, and how soon. The teacher follows the ball, which it reads from the console's memory; the network
 sees pixels only. Both losses fall, and the actions of states it has never seen are guessed far better than by chance;
-no more is claimed. The critic has seen some twenty points made, far too few: on unseen states it hardly beats the mean.
+no more is claimed.
 
 Where the network looks is told by its backward pass: the gradient of "up rather than down" with respect to the pixels,
-from the same code that computes the gradients for learning.
+and that of the value, from the same code that computes the gradients for learning. The policy looks at the ball's way
+and the paddles. The critic has seen some twenty points made, far too few: it learns them by heart, and on unseen states
+it is worse than the mean. Its picture says how: with seed 0 the score is brightest, by which it knows the games again.
 
 Read: scratch/models.py (NatureEncoder, ActorCritic), scratch/nn/conv.py; benchmarks/tasks/pong.py
 Run:  backprop lesson atari

@@ -47,7 +47,7 @@ class Recipe:
     batch_size: int = 32
     lr: float = 1e-3
     max_norm: float = 1.0
-    gamma: float = 0.9
+    gamma: float = 0.97
     astray: float = 0.2
 
 
