@@ -23,8 +23,9 @@ Policy gradient
 
     B1  grad_l = g / N                   (N,)     F3: a mean hands each of its N terms an equal share
     B2  grad_c = w grad_l                (N,)     F2: a product; w is a constant here, even where w was computed from
-                                                  the critic's values: advantages are DETACHED. Without that, the
-                                                  critic would learn to make bad actions look good.
+                                                  the critic's values: advantages are DETACHED. Otherwise the
+                                                  critic, w = R - V, would be paid for expecting more wherever
+                                                  an unlikely action was drawn.
     B3  grad_z = grad_c (p - onehot(a))  (N, A)   F1: cross-entropy's own backward, derived where it is written
 
 Entropy, to keep the policy from settling before it has tried everything
