@@ -156,7 +156,7 @@ def close_epoch(progress: Progress, test: Evaluation, rows: int, batch_size: int
     progress.epoch, progress.step, progress.seconds, progress.order = progress.epoch + 1, 0, 0.0, None
 
 
-def predict(model: Module, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+def predict(model: Module, x: np.ndarray, batch_size: int = 250) -> np.ndarray:
     """Return the model's outputs in evaluation mode, computed ``batch_size`` rows at a time; the mode is restored."""
     training = model.training
     model.eval()
@@ -165,7 +165,7 @@ def predict(model: Module, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
     return np.concatenate(outputs)
 
 
-def evaluate(model: Module, criterion: Module, test_set: Batch, batch_size: int = 1000) -> Evaluation:
+def evaluate(model: Module, criterion: Module, test_set: Batch, batch_size: int = 250) -> Evaluation:
     """Return the mean loss and the accuracy of a classifier on a data set, in evaluation mode."""
     x, y = test_set
     logits = predict(model, x, batch_size)

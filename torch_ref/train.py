@@ -164,7 +164,7 @@ def close_epoch(progress: Progress, test: Evaluation, rows: int, batch_size: int
 
 
 @torch.no_grad()
-def predict(model: nn.Module, x: torch.Tensor, batch_size: int = 1000) -> torch.Tensor:
+def predict(model: nn.Module, x: torch.Tensor, batch_size: int = 250) -> torch.Tensor:
     """Return the model's outputs in evaluation mode, computed ``batch_size`` rows at a time; the mode is restored."""
     training = model.training
     model.eval()
@@ -174,7 +174,7 @@ def predict(model: nn.Module, x: torch.Tensor, batch_size: int = 1000) -> torch.
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, criterion: nn.Module, test_set: Batch, batch_size: int = 1000) -> Evaluation:
+def evaluate(model: nn.Module, criterion: nn.Module, test_set: Batch, batch_size: int = 250) -> Evaluation:
     """Return the mean loss and the accuracy of a classifier on a data set, in evaluation mode."""
     x, y = test_set
     logits = predict(model, x, batch_size)
