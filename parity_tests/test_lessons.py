@@ -10,6 +10,7 @@ from benchmarks import cli, engines, tasks
 from benchmarks.lessons import (
     Blackboard,
     activations,
+    batch_size,
     convolution,
     neuron,
     normalization,
@@ -25,7 +26,7 @@ SHORT = {
         "SEEDS": 2,
         "SETTINGS": {"large": regularization.Setting(1500, 1), "small": regularization.Setting(64, 2)},
     },
-    normalization: {"SEEDS": 1, "STEPS": 5, "DRAWS": 50},
+    batch_size: {"SEEDS": 1, "STEPS": 5, "DRAWS": 50},
     convolution: {"TRAIN_ROWS": 128, "STEPS": 2, "LOOK": 30, "FIELD_IMAGES": 60, "FAR": (0, 4)},
 }
 FIGURES = {
@@ -149,6 +150,15 @@ def test_batch_norms_gradient_sums_to_zero_over_the_batch_in_training_only(engin
     assert abs(modes.grad_training.sum()) < 1e-12
     assert (modes.grad_evaluation[1:] == 0).all()
     assert modes.grad_evaluation[0] > 0
+
+
+@pytest.mark.parametrize("size", [4, 16, 64])
+def test_batch_norm_takes_two_components_out_of_the_gradient(engine, size):
+    assert batch_size.noise(engine, size, seed=0)[2] == pytest.approx(np.sqrt((size - 2) / size), abs=0.03)
+
+
+def test_two_rows_get_no_gradient_through_batch_norm(engine):
+    assert batch_size.noise(engine, 2, seed=0)[2] < 1e-3
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ first one's answers over a wider field, to their arrangements.
 
 Translation. If the input moves by a pixel, a convolution's maps move by a pixel, and are otherwise the same (exactly,
 away from the border: F1 has no place in it). A max pooling's maps move only if the input moves by a multiple of its
-stride; for smaller moves the maximum often stays in its window, and the maps change less than what went in. So the
-network's answer changes less with each pooling, and yet is not invariant: move the digit by some pixels and the
+stride; for smaller moves the maximum often stays in its window, and the maps change less than what went in. Each
+pooling so takes some of the change away, and yet the network is not invariant: move the digit by some pixels and the
 accuracy, learned on centred digits, falls. The lesson measures all three.
 
 The receptive field of a unit is the set of pixels that it can see. Send back a gradient that is 1 at this unit and 0 at
@@ -49,7 +49,7 @@ from benchmarks.tasks.idx import FILES
 SHIFTS = (1, 2, 3, 4)
 FAR = tuple(range(9))
 MARGIN = 8
-LOOK, FIELD_IMAGES = 200, 300
+LOOK, FIELD_IMAGES, TESTED = 200, 300, 500
 MAPS = {1: 10, 2: 6}
 LOOKED_AT = ("conv1", "pool1", "conv2", "pool2")
 TRAIN_ROWS, BATCH, STEPS = 6400, 64, 100
@@ -124,7 +124,7 @@ def translate(engine: Engine, model: object, x: np.ndarray) -> tuple[np.ndarray,
 
 def accuracy(engine: Engine, model: object, data: Data) -> np.ndarray:
     """Return the accuracy on test images that were moved by FAR pixels."""
-    x, y = data.x_test[:1000], data.y_test[:1000]
+    x, y = data.x_test[:TESTED], data.y_test[:TESTED]
     return np.array([(engine.predict(model, moved(x, shift)).argmax(axis=1) == y).mean() for shift in FAR])
 
 
@@ -169,12 +169,11 @@ def draw_translation(inside: dict[str, Inside]) -> Figure:
     figure, ((change, residue, right),) = sheet(1, 3, 4.0, "The digit moves to the right: what each stage notices")
     stages, maps = np.arange(len(STAGES)), len(FEATURES)
     for row, (shift, colour) in enumerate(zip(SHIFTS, COLOURS, strict=False)):
-        label = f"{shift} pixel" + "s" * (shift > 1)
         line(change, stages, {name: 100 * one.change[row] for name, one in inside.items()}, colour)
         left = {name: 100 * one.residue[row, :maps] for name, one in inside.items()}
-        line(residue, stages[:maps], left, colour, label)
+        line(residue, stages[:maps], left, colour, f"{shift}")
     change.set(title="How much it changes", ylabel="change, of the size of the output (%)")
-    residue.legend(title="moved by", title_fontsize=9, loc="upper left")
+    residue.legend(title="pixels", title_fontsize=9, loc="upper left", handlelength=1.5)
     residue.set(title="... once its maps are moved along", ylabel="change that is left (%)")
     for axes, count in ((change, len(STAGES)), (residue, maps)):
         axes.set_xticks(stages[:count], STAGES[:count], rotation=45, ha="right")

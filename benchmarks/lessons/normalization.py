@@ -19,9 +19,10 @@ layer norm has no such two faces: it looks at one row at a time, in both modes.
 
 Small batches. The mean of N numbers is off by std/sqrt(N), their variance by about var sqrt(2/(N - 1)). Batch norm
 feeds this noise to the network: mild at 64 rows, where it acts as a regulariser, and ruinous at 2, where every sum
-becomes +1 or -1 whatever it was: no gradient passes to the layer before, but for eps and rounding, and Adam scales
-even those up to whole steps. (Here, and only here, the two engines part ways: rounding is where they differ.) Layer
-norm does not care how large the batch is. One row alone is refused: it has no variance.
+becomes +1 or -1 whatever it was. Then the layers before get no gradient, but for eps and rounding (the layer lets
+sqrt((N - 2)/N) of it through, having taken out the mean and the component along its output), and Adam scales even that
+up to whole steps. Here, and only here, the two engines part ways: rounding is where they differ. Layer norm does not
+care how large the batch is. One row alone is refused: it has no variance.
 
 Read: scratch/nn/batchnorm.py (with the derivation), scratch/nn/normalization.py (LayerNorm, GroupNorm).
 Run:  backprop lesson normalization
@@ -38,9 +39,9 @@ from matplotlib.figure import Figure
 from benchmarks import tasks
 from benchmarks.engines import Engine
 from benchmarks.figures.style import INK, new_figure
+from benchmarks.lessons import batch_size
 from benchmarks.lessons.blackboard import Blackboard
-from benchmarks.lessons.drawing import BLUE, GREEN, GREY, ORANGE, RED, WIDTH, band, engine_key, line, sheet
-from benchmarks.tasks import Data
+from benchmarks.lessons.drawing import BLUE, GREEN, ORANGE, RED, WIDTH, engine_key, line, sheet
 
 SHAPE = (4, 6, 2, 3)
 MARKED = (0, 5, 0, 2)
@@ -50,10 +51,6 @@ CUBES = {
     "GroupNorm, 3 groups": ("over a group and positions", lambda nn, dtype: nn.GroupNorm(3, 6, dtype=dtype)),
 }
 MEAN, STD, BATCHES, ROWS, FEW = 3.0, 2.0, 60, 32, 8
-SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
-DRAWS = 400
-NORMS = {"batch norm": RED, "layer norm": BLUE, "no norm": GREY}
-STEPS, LR, SEEDS = 300, 3e-3, 3
 
 
 class Modes(NamedTuple):
@@ -65,16 +62,6 @@ class Modes(NamedTuple):
     output_std: np.ndarray
     grad_training: np.ndarray
     grad_evaluation: np.ndarray
-
-
-class Sizes(NamedTuple):
-    """What depends on the batch size; a value for each size in SIZES."""
-
-    mean_noise: np.ndarray
-    var_noise: np.ndarray
-    loss_training_mode: np.ndarray
-    loss_evaluation_mode: float
-    test_loss: dict[str, np.ndarray]
 
 
 def shared(engine: Engine, build: object, seed: int) -> np.ndarray:
@@ -101,67 +88,6 @@ def modes(engine: Engine, seed: int) -> Modes:
     few, one_hot = draws[-1, :FEW], np.eye(FEW)[:, :1]
     grads = [engine.forward_backward(layer.train(mode), few, one_hot)[1][:, 0] for mode in (True, False)]
     return Modes(*np.array(rows).T, *grads)
-
-
-def mlp(engine: Engine, norm: str) -> object:
-    """Build a network of two hidden layers, normalised or not."""
-    nn, dtype = engine.nn, engine.dtype
-    kinds = {"batch norm": nn.BatchNorm1d, "layer norm": nn.LayerNorm}
-    layers = []
-    for fan_in in (2, 64):
-        layers.append(nn.Linear(fan_in, 64, dtype=dtype))
-        if norm in kinds:
-            layers.append(kinds[norm](64, dtype=dtype))
-        layers.append(nn.ReLU())
-    return nn.Sequential(*layers, nn.Linear(64, 2, dtype=dtype))
-
-
-def train(engine: Engine, data: Data, norm: str, size: int, seed: int) -> object:
-    """Train a network for STEPS batches of ``size`` rows."""
-    engine.manual_seed(seed)
-    model, criterion = mlp(engine, norm), engine.nn.CrossEntropyLoss()
-    optimizer = engine.optim.Adam(model.parameters(), lr=LR)
-    for batch in np.random.default_rng(seed).integers(0, len(data.x_train), size=(STEPS, size)):
-        engine.loss_backward(model, criterion, data.x_train[batch], data.y_train[batch])
-        optimizer.step()
-    return model
-
-
-def test_loss(engine: Engine, model: object, data: Data) -> float:
-    """Return the loss on the test set, in evaluation mode."""
-    test_set = (engine.asarray(data.x_test), engine.asarray(data.y_test))
-    return engine.train.evaluate(model, engine.nn.CrossEntropyLoss(), test_set).loss
-
-
-def noise(engine: Engine, size: int, seed: int) -> tuple[float, float]:
-    """Return the spread of a batch's mean and variance, as the layer takes them: its running statistics, momentum 1."""
-    layer = engine.nn.BatchNorm1d(DRAWS, momentum=1.0, dtype=engine.dtype)
-    layer(engine.asarray(np.random.default_rng(seed).normal(size=(size, DRAWS))))
-    state = engine.state(layer)
-    return float(state["running_mean"].std()), float(state["running_var"].std())
-
-
-def loss_in_training_mode(engine: Engine, model: object, data: Data, size: int, seed: int) -> float:
-    """Return the test loss where every batch of ``size`` test rows is normalised by its own statistics."""
-    order = np.random.default_rng(seed).integers(0, len(data.x_test), size=(1024 // size, size))
-    state, criterion = engine.state(model), engine.nn.CrossEntropyLoss()
-    model.train()
-    losses = [engine.loss_backward(model, criterion, data.x_test[rows], data.y_test[rows]) for rows in order]
-    engine.load_state(model, state)
-    return float(np.mean(losses))
-
-
-def sizes(engine: Engine, data: Data, seed: int) -> Sizes:
-    """Measure what the batch size does: to the statistics, to a trained network, and to training."""
-    spreads = np.array([noise(engine, size, seed) for size in SIZES])
-    model = train(engine, data, "batch norm", 64, seed)
-    training_mode = np.array([loss_in_training_mode(engine, model, data, size, seed) for size in SIZES])
-    seeds = range(seed, seed + SEEDS)
-    test = {
-        norm: np.array([[test_loss(engine, train(engine, data, norm, size, s), data) for size in SIZES] for s in seeds])
-        for norm in NORMS
-    }
-    return Sizes(*spreads.T, training_mode, test_loss(engine, model, data), test)
 
 
 def draw_cubes(gradients: dict[str, np.ndarray]) -> Figure:
@@ -227,41 +153,6 @@ def target(axes: Axes, height: float, text: str, place: float, offset: float = 3
     axes.annotate(text, (place, height), fontsize=8, **where)
 
 
-def draw_sizes(measured: dict[str, Sizes]) -> Figure:
-    """Draw the statistics' noise, and the loss, against the batch size."""
-    figure, ((left, middle, right),) = sheet(1, 3, 3.8, "Small batches make batch norm's statistics noisy")
-    first = next(iter(measured))
-    x = np.array(SIZES)
-    line(left, x, {name: one.mean_noise for name, one in measured.items()}, BLUE, "mean")
-    line(left, x, {name: one.var_noise for name, one in measured.items()}, ORANGE, "variance")
-    left.plot(x, 1 / np.sqrt(x), ":", color=INK, lw=1, label="1/sqrt(N), sqrt(2/(N-1))")
-    left.plot(x, np.sqrt(2 / (x - 1)), ":", color=INK, lw=1)
-    left.set(title="Spread of the statistics", ylabel="standard deviation over batches", yscale="log")
-    left.legend(loc="lower left", fontsize=8)
-    line(
-        middle, x, {name: one.loss_training_mode for name, one in measured.items()}, RED, "each batch's own statistics"
-    )
-    for one in measured.values():
-        middle.axhline(
-            one.loss_evaluation_mode, color=GREEN, lw=1.5, label="running statistics" * (one is measured[first])
-        )
-    middle.set(title="One trained network", ylabel="test loss", yscale="log", ylim=(0.14, 1.3))
-    middle.set_yticks([0.15, 0.2, 0.3, 0.5, 1.0], ["0.15", "0.2", "0.3", "0.5", "1"])
-    middle.legend(loc="upper right", fontsize=8)
-    for norm, colour in NORMS.items():
-        line(right, x, {name: one.test_loss[norm].mean(axis=0) for name, one in measured.items()}, colour, norm)
-        band(right, x, measured[first].test_loss[norm], colour)
-    right.set(title=f"Trained for {STEPS} steps ({SEEDS} seeds)", ylabel="test loss")
-    right.legend(loc="upper right", fontsize=8)
-    for axes in (left, middle, right):
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(x, [str(size) for size in x])
-        axes.minorticks_off()
-        axes.set_xlabel("batch size N")
-    engine_key(figure, list(measured))
-    return figure
-
-
 def alone(engine: Engine) -> str:
     """Say what a batch norm does with one row, in training."""
     try:
@@ -307,30 +198,38 @@ def run(board: Blackboard) -> None:
     board.figure("normalization_modes", draw_modes(seen))
 
     data = tasks.get("moons").load(board.data_dir)
-    measured = {engine.name: sizes(engine, data, board.seed) for engine in engines}
+    measured = {engine.name: batch_size.sizes(engine, data, board.seed) for engine in engines}
     mine = measured[first]
     board.table(
-        f"Batch size: the statistics' spread, the loss of one trained network, and training for {STEPS} steps",
-        ("batch size", "spread of mean", "spread of var", "loss in training mode", *NORMS),
+        f"Batch size: statistics, one trained network, and test losses after training for {batch_size.STEPS} steps",
+        (
+            "batch size",
+            "spread of mean",
+            "of variance",
+            "gradient let through",
+            "loss in training mode",
+            *batch_size.NORMS,
+        ),
         [
             (
                 size,
-                *(f"{column[k]:.3f}" for column in mine[:3]),
-                *(f"{mine.test_loss[norm][:, k].mean():.3f}" for norm in NORMS),
+                *(f"{column[k]:.3g}" for column in mine[:3]),
+                f"{mine.loss_training_mode[k]:.3f}",
+                *(f"{mine.test_loss[norm][:, k].mean():.3f}" for norm in batch_size.NORMS),
             )
-            for k, size in enumerate(SIZES)
+            for k, size in enumerate(batch_size.SIZES)
         ],
     )
     board.write(f"The trained network's loss in evaluation mode: {mine.loss_evaluation_mode:.3f}")
     for engine in engines:
         board.write(f"One row alone, in training, {engine.name}: {alone(engine)}")
-    board.figure("normalization_batch_size", draw_sizes(measured))
+    board.figure("normalization_batch_size", batch_size.draw_sizes(measured))
     board.differences(
         {
             "gradients of one output": [list(cubes[name].values()) for name in cubes],
             "running statistics and outputs": [seen[name][:4] for name in seen],
             "gradients in both modes": [seen[name][4:] for name in seen],
-            "spreads": [measured[name][:2] for name in measured],
+            "spreads, and gradients let through": [measured[name][:3] for name in measured],
             "losses in training mode": [measured[name].loss_training_mode for name in measured],
             "test losses, batch norm on 2 rows": [one.test_loss["batch norm"][:, 0] for one in measured.values()],
             "test losses, batch norm on more": [one.test_loss["batch norm"][:, 1:] for one in measured.values()],
