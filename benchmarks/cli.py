@@ -7,8 +7,9 @@ A subcommand is a module with two functions and no heavy import outside them:
 
 Only the module of the command that was asked for is imported, so that ``backprop --help`` answers at once.
 
-Exit status: 0 done, 1 failure, 2 usage error, 130 interrupted. Failures and usage errors are one line on standard
-error; set the environment variable BACKPROP_TRACEBACK to any value to see where an error was raised.
+Exit status: 0 done, 1 failure, 2 usage error, 130 interrupted by Ctrl-C, 143 by SIGTERM. Failures and usage errors are
+one line on standard error; set the environment variable BACKPROP_TRACEBACK to any value to see where an error was
+raised.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import os
 import sys
 from typing import NoReturn
 
-from benchmarks.errors import Failure, UsageError
+from benchmarks.errors import Failure, Interrupted, UsageError
 
 COMMANDS = {
     "check": (
@@ -27,6 +28,7 @@ COMMANDS = {
     "demo": ("benchmarks.commands.demo", "train a small CNN in both engines on bundled digits, and compare"),
     "train": ("benchmarks.commands.train", "train a task's network in one engine, or in both"),
     "evaluate": ("benchmarks.commands.evaluate", "load a finished run's weights into either engine, and test them"),
+    "export": ("benchmarks.commands.export", "write a finished run's model as ONNX, and hold it against both engines"),
     "drift": ("benchmarks.commands.drift", "show how long the two engines of a run stayed identical, step by step"),
     "lesson": ("benchmarks.commands.lesson", "run a lesson of the course, or all of them, with figures and tables"),
 }
@@ -81,6 +83,8 @@ def main(argv: list[str] | None = None) -> int:
         return leaving.code
     except KeyboardInterrupt:
         status, message = 130, "interrupted"
+    except Interrupted as stop:
+        status, message = 128 + stop.number, str(stop)
     except BrokenPipeError:  # the reader of our output has left: there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -26,6 +26,8 @@ class Engine:
         "scratch" or "torch".
     nn, optim, models, train, actor_critic : module
         The engine's layers, optimizers, networks, training loop and reinforcement learning.
+    random : module
+        The engine's generator, with ``get_state`` and ``set_state``.
     manual_seed : callable
         Seeds the engine's default generator.
     dtype_name : str
@@ -44,6 +46,7 @@ class Engine:
             importlib.import_module(f"{package.__name__}.{part}")
             for part in ("nn", "optim", "models", "train", "actor_critic")
         )
+        self.random = importlib.import_module(f"{package.__name__}.random")
         self.manual_seed = package.manual_seed
 
     def asarray(self, array: np.ndarray) -> object:
@@ -54,8 +57,20 @@ class Engine:
         """Return an array of the engine's own kind as a NumPy array. May share memory."""
         raise NotImplementedError
 
+    def from_numpy(self, array: np.ndarray) -> object:
+        """Return a copy of a NumPy array in the engine's own kind, in the dtype that it has, on the CPU."""
+        raise NotImplementedError
+
     def place(self, module: object) -> object:
         """Move a module to the engine's device, and return it."""
+        raise NotImplementedError
+
+    def device_generator_state(self) -> np.ndarray | None:
+        """Return the state of the device's own generator, as bytes; None if it has none."""
+        return None
+
+    def set_device_generator_state(self, state: np.ndarray) -> None:
+        """Restore what `device_generator_state` returned."""
         raise NotImplementedError
 
     def state(self, model: object) -> dict[str, np.ndarray]:
@@ -111,6 +126,10 @@ class ScratchEngine(Engine):
         """Return the array."""
         return array
 
+    def from_numpy(self, array: np.ndarray) -> np.ndarray:
+        """Return a copy of the array."""
+        return array.copy()
+
     def place(self, module: object) -> object:
         """Return the module."""
         return module
@@ -153,9 +172,22 @@ class TorchEngine(Engine):
         """Return a tensor's values."""
         return array.detach().cpu().numpy()
 
+    def from_numpy(self, array: np.ndarray) -> object:
+        """Return a copy of the array as a tensor."""
+        return self._torch.tensor(array)
+
     def place(self, module: object) -> object:
         """Move the module to the device."""
         return module.to(self.device)
+
+    def device_generator_state(self) -> np.ndarray | None:
+        """Return the state of the accelerator's generator; None on the CPU."""
+        state = self.random.get_device_state(self.device)
+        return None if state is None else state.numpy()
+
+    def set_device_generator_state(self, state: np.ndarray) -> None:
+        """Restore the state of the accelerator's generator."""
+        self.random.set_device_state(self.device, self.from_numpy(state))
 
     def load_state(self, model: object, state: dict[str, np.ndarray]) -> None:
         """Copy the arrays into the model."""

@@ -14,6 +14,18 @@ A run of both engines holds one such folder for each, and the figures that compa
 
 A file comes into being whole or not at all: it is written under a temporary name, flushed to the disk, and renamed.
 Nothing in a file is executed when it is read. A number that is not finite is null in history.json.
+
+A run's life:
+
+1. Under way. config.json is written before the first step, with an entry "unfinished" that says where the data are and
+   how often to save. From time to time, if that was asked for, RUN/checkpoint.safetensors is replaced by a newer one
+   (RUN/scratch/checkpoint.safetensors in a run of both; see ``benchmarks/checkpoint.py``). An engine that is done
+   leaves its model.safetensors and its history.json.
+2. Ended early. A run that nothing can be resumed from takes its folder away, if it still can; one with a checkpoint, or
+   with an engine that is done, stays as it is. A run that was killed stays too.
+   ``backprop train --resume RUN`` goes on in the same folder.
+3. Finished. config.json is replaced by one without "unfinished", and the checkpoints are removed. The figures come
+   after that: they can be drawn again, by ``backprop train --resume RUN``.
 """
 
 import contextlib
@@ -22,6 +34,7 @@ import json
 import math
 import os
 import platform
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +45,7 @@ from benchmarks.engines import NAMES
 from benchmarks.errors import Failure
 
 FORMAT = 1
+CHECKPOINT = "checkpoint.safetensors"
 PACKAGES = ("backprop-reference", "numpy", "torch", "torchvision", "scikit-learn", "matplotlib", "safetensors")
 
 
@@ -39,7 +53,7 @@ PACKAGES = ("backprop-reference", "numpy", "torch", "torchvision", "scikit-learn
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name in the same folder, flush it to the disk, and rename it."""
+    """Write a file under a temporary name in the same folder, flush it to the disk, rename it, and flush the folder."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -49,6 +63,17 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+    flush_names(path.parent)
+
+
+def flush_names(folder: Path) -> None:
+    """Bring to the disk which files a folder holds, where the system can (Windows opens no folders)."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_json(path: Path, content: object) -> None:
@@ -123,7 +148,7 @@ def free_folder(path: Path) -> Path:
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Make a run's folder; if the run does not come to its end, take away what it wrote.
+    """Make a run's folder; if the run does not come to its end, take it away, unless there is something to resume from.
 
     Raises
     ------
@@ -133,19 +158,55 @@ def new_folder(path: Path) -> Iterator[Path]:
     existed = path.is_dir()
     try:
         path.mkdir(parents=True, exist_ok=True)
+        if is_unfinished(path):
+            raise Failure(f"{path} holds an unfinished run; {how_to_resume(path)}, or choose another --out")
         if any(path.iterdir()):
             raise Failure(f"{path} is not empty, and a run is never overwritten; choose another --out")
         write_bytes(path / "probe", b"")
         (path / "probe").unlink()
+        flush_names(path.parent)
     except OSError as error:
         raise Failure(f"cannot write to {path}: {error.strerror}; choose another --out") from None
     try:
         yield path
     except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
-        if existed:
-            path.mkdir(exist_ok=True)
+        if not is_resumable(path):
+            shutil.rmtree(path, ignore_errors=True)
+            if existed:
+                path.mkdir(exist_ok=True)
         raise
+
+
+def is_finished(run: Path) -> bool:
+    """Whether a folder holds a run, or an engine's part of one, that has come to its end."""
+    path = run / "config.json"
+    return path.exists() and "unfinished" not in read_json(path)
+
+
+def is_unfinished(run: Path) -> bool:
+    """Whether a folder holds a run that began and has not come to its end."""
+    path = run / "config.json"
+    with contextlib.suppress(Failure):  # a damaged file is somebody else's
+        return path.exists() and "unfinished" in read_json(path)
+    return False
+
+
+def is_resumable(run: Path) -> bool:
+    """Whether a run holds anything that would have to be computed again without it."""
+    folders = (run, *(run / name for name in NAMES))
+    return any((folder / CHECKPOINT).exists() or is_finished(folder) for folder in folders)
+
+
+def how_to_resume(run: Path) -> str:
+    """Return the words that a message about an unfinished run ends with."""
+    return f"go on with: {shlex.join(['backprop', 'train', '--resume', str(run)])}"
+
+
+def clean(run: Path) -> None:
+    """Remove from a finished run what only an unfinished one needs, and what a kill in the middle of a write left."""
+    for folder in (run, *(run / name for name in NAMES)):
+        for path in (*folder.glob(CHECKPOINT), *folder.glob(".*.tmp")):
+            path.unlink()
 
 
 # Runs.
@@ -192,18 +253,19 @@ def processor() -> str:
 def save(folder: Path, config: dict, history: dict[str, list], state: dict[str, np.ndarray]) -> None:
     """Write one engine's finished run; config.json comes last and makes it one."""
     folder.mkdir(exist_ok=True)
+    flush_names(folder.parent)
     write_tensors(folder / "model.safetensors", state)
     write_json(folder / "history.json", history)
     write_json(folder / "config.json", config)
 
 
-def load_config(run: Path) -> dict:
-    """Read the config.json of a run.
+def load_config(run: Path, unfinished: bool = False) -> dict:
+    """Read the config.json of a run, of an unfinished one only where that is asked for.
 
     Raises
     ------
     Failure
-        If it is missing, damaged, or of another format than this version writes.
+        If it is missing, damaged, or of another format than this version writes, or if the run is not finished.
     """
     path = run / "config.json"
     config = read_json(path)
@@ -212,6 +274,8 @@ def load_config(run: Path) -> dict:
     settings = config.get("settings")
     if not isinstance(settings, dict) or settings.get("engine") not in (*NAMES, "both"):
         raise Failure(f"{path} is damaged: expected settings with an engine, got {settings!r}")
+    if "unfinished" in config and not unfinished:
+        raise Failure(f"{run} is not a finished run; {how_to_resume(run)}")
     return config
 
 

@@ -118,3 +118,13 @@ def evaluation_table(rows: list[tuple[str, str, float, float, float, float]]) ->
         numbers = [f"{value:.4f}" for value in (loss, accuracy, old_loss, old_accuracy)]
         table.add_row(trainer, tester, *numbers, f"{largest:.1e}")
     return table
+
+
+def export_table(rows: list[tuple[str, str, float, float, float]]) -> Table:
+    """Return a row for each set of weights and engine: how far the exported model's outputs are from the engine's."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for name in ("trained by", "compared with", "largest difference", "its accuracy", "accuracy in onnxruntime"):
+        table.add_column(name, justify="left" if name in ("trained by", "compared with") else "right")
+    for trainer, engine, difference, accuracy, exported in rows:
+        table.add_row(trainer, engine, f"{difference:.1e}", f"{accuracy:.4f}", f"{exported:.4f}")
+    return table

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import engines, runs, tasks
+from benchmarks.checkpoint import Keeper
 from benchmarks.engines import Engine
 from benchmarks.errors import Failure, UsageError
+from benchmarks.interrupts import Interrupts
 from benchmarks.tasks import Data, Task
 
 
@@ -89,11 +91,27 @@ def check_batches(settings: Settings, task: Task, data: Data) -> None:
 
 
 @np.errstate(all="ignore")  # a run that diverges says so by its numbers, in both engines
-def train(settings: Settings, engine: Engine, data: Data, on_step: Callable | None = None) -> Trained:
-    """Build the task's network from the seed, and train it by its recipe."""
+def train(
+    settings: Settings,
+    engine: Engine,
+    data: Data,
+    on_step: Callable | None = None,
+    keeper: Keeper | None = None,
+) -> Trained:
+    """Build the task's network from the seed, and train it by its recipe; from the keeper's checkpoint on, if any."""
     engine.manual_seed(settings.seed)
     model = engine.place(tasks.get(settings.task).build(engine, settings.dropout))
     optimizer = engine.optim.Adam(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    progress, after_step, after_epoch = None, on_step, None
+    if keeper is not None:
+        progress = keeper.begin(engine, model, optimizer, len(data.x_train), settings.batch_size)
+        after_epoch = keeper.after_epoch
+
+        def after_step(progress: object) -> None:
+            if on_step is not None:
+                on_step(progress)
+            keeper.after_step(progress)
+
     history = engine.train.fit(
         model,
         engine.nn.CrossEntropyLoss(),
@@ -102,17 +120,59 @@ def train(settings: Settings, engine: Engine, data: Data, on_step: Callable | No
         (engine.asarray(data.x_test), engine.asarray(data.y_test)),
         epochs=settings.epochs,
         batch_size=settings.batch_size,
-        on_step=on_step,
+        progress=progress,
+        on_step=after_step,
+        on_epoch=after_epoch,
     )
     return Trained(engine, model, history.to_dict())
 
 
-def save(folder: Path, settings: Settings, trained: list[Trained]) -> None:
-    """Write the run: each engine's part, which is a run of that engine alone, then what makes them one run."""
-    for one in trained:
-        name = one.engine.name
-        own = replace(settings, engine=name, device=one.engine.device)
-        config = runs.describe(asdict(own), own.command())
-        runs.save(runs.part(folder, name, settings.engine), config, one.history, one.engine.state(one.model))
-    if settings.engine == "both":
+def own_settings(settings: Settings, engine: Engine) -> Settings:
+    """Return the settings of one engine's part of a run, which is a run of that engine alone."""
+    return replace(settings, engine=engine.name, device=engine.device)
+
+
+def train_or_load(
+    folder: Path,
+    settings: Settings,
+    engine: Engine,
+    data: Data,
+    on_step: Callable,
+    every: int | None,
+    interrupts: Interrupts,
+) -> Trained:
+    """Return one engine's part of the run in ``folder``: what it holds already, or what training gives, saved there."""
+    part, own = runs.part(folder, engine.name, settings.engine), own_settings(settings, engine)
+    if runs.is_finished(part):
+        return load(part, own, engine)
+    keeper = Keeper(part / runs.CHECKPOINT, asdict(own), every, interrupts)
+    with interrupts.deferred():
+        one = train(settings, engine, data, on_step, keeper)
+        runs.save(part, runs.describe(asdict(own), own.command()), one.history, engine.state(one.model))
+    return one
+
+
+def load(part: Path, settings: Settings, engine: Engine) -> Trained:
+    """Return what an engine trained, from its folder."""
+    found = Settings.of_config(runs.load_config(part))
+    if found != settings:
+        raise Failure(f"{part} is a run of other settings: {found.command()}")
+    state, history = runs.load(part)
+    return Trained(engine, load_model(engine, settings, state, part), history)
+
+
+def load_model(engine: Engine, settings: Settings, state: dict[str, np.ndarray], part: Path) -> object:
+    """Return the task's network in ``engine``, with the weights that the folder ``part`` holds."""
+    model = engine.place(tasks.get(settings.task).build(engine, settings.dropout))
+    try:
+        engine.load_state(model, state)
+    except RuntimeError as error:
+        raise Failure(f"{part / 'model.safetensors'} does not fit the network of {settings.task}: {error}") from None
+    return model
+
+
+def finish(folder: Path, settings: Settings) -> None:
+    """Make the parts one finished run, if they are not yet, and remove its checkpoints."""
+    if not runs.is_finished(folder):
         runs.write_json(folder / "config.json", runs.describe(asdict(settings), settings.command()))
+    runs.clean(folder)

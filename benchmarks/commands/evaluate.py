@@ -7,9 +7,8 @@ import numpy as np
 
 from benchmarks import engines, options, runs, tasks
 from benchmarks.engines import Engine
-from benchmarks.errors import Failure
 from benchmarks.tasks import Data
-from benchmarks.training import Settings
+from benchmarks.training import Settings, load_model
 
 EXAMPLES = """\
 Weights are weights: what one engine learned gives the same accuracy in the other. A run of both engines holds two
@@ -53,10 +52,6 @@ def run(args: argparse.Namespace) -> int:
 @np.errstate(all="ignore")  # as in training
 def test(engine: Engine, settings: Settings, state: dict, data: Data, part: Path) -> tuple[float, float]:
     """Load weights into the task's network, and return its loss and accuracy on the test set."""
-    model = engine.place(tasks.get(settings.task).build(engine, settings.dropout))
-    try:
-        engine.load_state(model, state)
-    except RuntimeError as error:
-        raise Failure(f"{part / 'model.safetensors'} does not fit the network of {settings.task}: {error}") from None
+    model = load_model(engine, settings, state, part)
     test_set = (engine.asarray(data.x_test), engine.asarray(data.y_test))
     return engine.train.evaluate(model, engine.nn.CrossEntropyLoss(), test_set)
