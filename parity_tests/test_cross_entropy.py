@@ -174,6 +174,16 @@ def test_nothing_left_is_a_nan_and_no_gradient(name, weight):
     np.testing.assert_array_equal(criterion.backward(), np.zeros((4, 3)))
 
 
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_targets_that_weigh_nothing_have_no_mean(label_smoothing):
+    """The other classes' weights are not 0, so smoothing leaves a loss, but nothing to divide it by."""
+    weight = np.array([0.0, 2.0, 3.0])
+    criterion, torchs = both("CrossEntropyLoss", weight, label_smoothing=label_smoothing)
+    x, target = array((4, 3)), np.array([0, -100, 0, 0])
+    check(criterion, torchs, x, target).raise_if_different()
+    assert np.isnan(criterion(x, target))
+
+
 @each_loss
 def test_an_ignored_row_weighs_nothing(name):
     """Its numbers do not reach the loss, its gradient is 0, and the mean is that of the other rows."""

@@ -50,6 +50,13 @@ def test_kinks_are_torchs(loss, reduction, shape, dtype, seed):
     check(*both(name, reduction, **options), x, np.asarray(x + apart, dtype), seed=seed).raise_if_different()
 
 
+def test_smooth_l1_without_a_parabola_is_l1():
+    x, target = np.array([0.0, 0.0, -0.0, 1.0, -1.0, np.nan, np.inf] * 8), np.zeros(56)
+    report = check(*both("SmoothL1Loss", "none", beta=0.0), x, target, grad_output=np.ones(56))
+    report.raise_if_different()
+    np.testing.assert_array_equal(report["grad_input"].got[:7], [0, 0, 0, 1, -1, 0, 1])
+
+
 # Tiles of a whole vector register: PyTorch's scalar code treats some of these otherwise than its vector code.
 SPECIAL = [np.inf, -np.inf, np.nan, 1e4, -1e4, -0.0, 0.5, 200.0, -200.0, 1e30, 1e-30]
 
