@@ -155,7 +155,7 @@ def draw_curves(outcomes: dict[str, dict[str, dict[str, Outcome]]]) -> Figure:
         every[0, column].set_title(f"{SETTINGS[setting].points:,} training points")
         every[1, column].set_xlabel("epoch")
     every[0, 0].set(ylabel="test loss", ylim=(0.13, 0.3))
-    every[0, 1].set(ylim=(0.1, 0.8))
+    every[0, 1].set(ylim=(0.1, 1.0))
     every[1, 0].set(ylabel="test accuracy (%)", ylim=(90, 95))
     every[1, 1].set(ylim=(85, 95))
     every[1, 1].legend(ncols=2, loc="lower right")
