@@ -198,6 +198,11 @@ def test_an_unknown_lesson_is_a_usage_error_of_one_line(capsys):
     )
 
 
+def test_a_seed_without_room_to_count_on_from_is_a_usage_error(capsys):
+    assert cli.main(["lesson", "neuron", "--seed", str(2**64 - 1)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_a_folder_that_cannot_be_made_is_a_failure_of_one_line(tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
     out = str(tmp_path / "file" / "figures")

@@ -6,6 +6,8 @@ from pathlib import Path
 from benchmarks import engines, lessons, options
 from benchmarks.errors import UsageError
 
+LAST_SEED = 2**63
+
 EXAMPLES = """\
 examples:
   backprop lesson neuron
@@ -31,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
     """Teach one lesson, or the course."""
     if args.name not in (*lessons.NAMES, "all"):
         raise UsageError(f"unknown lesson {args.name!r}; choose from {', '.join(lessons.NAMES)}, all")
+    if args.seed >= LAST_SEED:
+        raise UsageError(f"--seed: a lesson that trains several times counts on from it; choose one below {LAST_SEED}")
     engine_names = engines.NAMES if args.engine == "both" else (args.engine,)
     board = lessons.Blackboard(engine_names, args.seed, args.out, options.data_dir(args.data_dir))
     for name in lessons.NAMES if args.name == "all" else (args.name,):

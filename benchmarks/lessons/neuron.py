@@ -24,7 +24,7 @@ eigenvalues, (5 +- sqrt(5))/2 = 3.62 and 1.38: beyond lr = 2/3.62 = 0.553 the fi
 overshoot further each time. The best lr makes both factors equally small: 2/(3.62 + 1.38) = 0.4, where they are
 -0.447 and 0.447.
 
-Read: scratch/nn/linear.py, scratch/nn/loss.py (MSELoss), scratch/optim (SGD).
+Read: scratch/nn/linear.py, scratch/nn/loss.py (MSELoss), scratch/optim/sgd.py.
 Run:  backprop lesson neuron
 """
 
