@@ -82,6 +82,8 @@ def test_is_torchs(channels, options, batch, image, dtype, layout, seed):
         ((8, 12, (4, 3)), {"stride": (2, 3), "padding": (1, 2)}, (30, 8, 37, 29)),
         ((8, 12, (4, 2)), {"stride": 2, "padding": (1, 2), "padding_mode": "reflect"}, (30, 8, 37, 29)),
         ((16, 16, 3), {"padding": "same", "padding_mode": "circular", "dilation": 2}, (30, 16, 31, 15)),
+        ((16, 12, (4, 2)), {"padding": "same"}, (20, 16, 13, 9)),
+        ((8, 12, (4, 2)), {"stride": 2, "groups": 2}, (20, 8, 17, 13)),
         ((24, 48, 3), {"groups": 24, "padding": 1}, (30, 24, 14, 14)),
         ((16, 16, 5), {"padding": 6, "dilation": (1, 3)}, (30, 16, 7, 15)),
     ],
