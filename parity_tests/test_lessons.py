@@ -1,5 +1,6 @@
 """The course: what each lesson says is true in both engines, and its figures are whole or not there."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ from matplotlib.figure import Figure
 
 from benchmarks import cli, engines, tasks
 from benchmarks.lessons import (
+    NAMES,
     Blackboard,
     activations,
     batch_size,
     convolution,
+    get,
     neuron,
     normalization,
     regularization,
@@ -225,3 +228,11 @@ def test_an_interrupted_lesson_leaves_the_figure_of_before_and_no_half_of_a_new_
     assert [path.name for path in tmp_path.iterdir()] == ["neuron.png"]
     assert (tmp_path / "neuron.png").read_bytes() == b"of before"
     assert capsys.readouterr().err == "backprop lesson: interrupted\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_files_that_a_lesson_sends_its_reader_to_are_there(name):
+    root = Path(__file__).parent.parent
+    named = re.findall(r"(?:scratch|benchmarks)/[a-z_/]+\.py", get(name).__doc__)
+    assert named
+    assert [path for path in named if not (root / path).is_file()] == []
