@@ -288,7 +288,7 @@ def test_an_unforeseen_error_is_one_line_too(capsys, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr("benchmarks.commands.train.train", fail)
+    monkeypatch.setattr("benchmarks.commands.train.train_or_load", fail)
     words = ["train", "moons", "--out", tmp_path / "run"]
     assert cli.main([str(word) for word in words]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == "backprop train: ZeroDivisionError: by zero"
