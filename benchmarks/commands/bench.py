@@ -1,0 +1,93 @@
+"""``backprop bench``: how fast scratch is, as a ratio to other engines on the same cores."""
+
+import argparse
+from pathlib import Path
+
+from benchmarks import options
+from benchmarks.errors import UsageError
+
+NAMES = ("layers", "steps", "scaling", "train", "memory")
+RIVALS = ("torch", "torch-channels-last", "torch-compile", "jax")
+DEFAULT_RIVALS = {
+    "layers": ("torch",),
+    "steps": ("torch", "torch-channels-last"),
+    "scaling": ("torch",),
+}
+EXAMPLES = """\
+benchmarks:
+  layers    forward and backward of each layer, with the share of the machine's measured matrix-product rate
+  steps     whole training steps of SmallCNN and of the MLP, in float32 and float64
+  scaling   SmallCNN's step per image, batch 32 to 1024
+  train     five epochs of MNIST with evaluation, each contender in a process of its own: seconds and peak memory
+  memory    the same for one epoch, and the ratio of the peaks
+
+Every number is a ratio or a time measured in turns in one run: medians over the rounds. Results are written to
+OUT/NAME.json with the machine and the versions, and drawn beside them.
+
+examples:
+  backprop bench
+  backprop bench steps --engine-b torch --engine-b torch-compile
+  backprop bench layers --compare benchmarks/results/layers.json --out /tmp/new
+  backprop bench train --data-dir ~/data --epochs 5 --repeats 3
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("names", metavar="BENCHMARK", nargs="*", help=f"{', '.join(NAMES)} (all)")
+    parser.add_argument("--engine-b", action="append", choices=RIVALS, help="what scratch is held against (torch)")
+    parser.add_argument("--rounds", type=options.count, default=15, metavar="N", help="turns for each contender (15)")
+    parser.add_argument("--threads", type=options.count, metavar="N", help="threads for each contender (the cores)")
+    parser.add_argument("--epochs", type=options.count, default=5, metavar="N", help="train: epochs (5)")
+    parser.add_argument("--repeats", type=options.count, default=1, metavar="N", help="train: runs of each (1)")
+    parser.add_argument("--data-dir", metavar="DIR", help="train: folder of the data sets (BACKPROP_DATA, or ./data)")
+    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="show what changed since an earlier result")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks", "results"), help="folder (benchmarks/results)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, show, write and draw."""
+    names = args.names or list(NAMES)
+    for name in names:
+        if name not in NAMES:
+            raise UsageError(f"unknown benchmark {name!r}; choose from {', '.join(NAMES)}")
+    if args.compare is not None and len(names) != 1:
+        raise UsageError("--compare needs the one benchmark that the earlier result is of")
+
+    from benchmarks.speed import machine, report, results
+
+    threads = args.threads or machine.cores()
+
+    old = None if args.compare is None else results.read(args.compare)
+    console = report.console()
+    if {"train", "memory"} & set(names):
+        from benchmarks import tasks
+
+        tasks.get("mnist").load(options.data_dir(args.data_dir))  # fails now, not after an hour
+    for name in names:
+        rows = measure(name, args, threads)
+        described = machine.describe(threads)
+        for line in machine.lines(described):
+            console.print(line)
+        rates = {dtype: machine.rates(dtype) for dtype in ("float32", "float64")} if name == "layers" else {}
+        described["rates"] = rates
+        report.show(console, name, rows, rates)
+        if old is not None:
+            report.show_changes(console, results.changes(old, rows))
+        path = results.write(args.out, name, described, rows)
+        pictures = report.draw(args.out, name, rows, rates)
+        console.print("Written to " + ", ".join(str(file) for file in (path, *pictures)), soft_wrap=True)
+    return 0
+
+
+def measure(name: str, args: argparse.Namespace, threads: int) -> list[dict]:
+    """Run one benchmark."""
+    from benchmarks.speed import benches
+
+    if name == "train":
+        return benches.train(options.data_dir(args.data_dir), args.epochs, args.repeats, threads)
+    if name == "memory":
+        return benches.memory(options.data_dir(args.data_dir), args.repeats, threads)
+    rivals = list(args.engine_b or DEFAULT_RIVALS[name])
+    return getattr(benches, name)(rivals, args.rounds, threads)

@@ -1,0 +1,122 @@
+"""The benchmarks: each returns rows, a dict for each piece of work and contender, ready for JSON and for the tables.
+
+Every row has ``work``, ``contender``, ``dtype``, ``seconds`` (of the contender), ``scratch_seconds`` and ``ratio``:
+scratch's time over the contender's, the median over the rounds.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+from benchmarks.errors import Failure
+from benchmarks.speed import work
+from benchmarks.speed.contenders import CONTENDERS, Scratch
+from benchmarks.speed.mnist_run import NAMES
+from benchmarks.speed.timing import Times, interleave
+
+DTYPES = ("float32", "float64")
+BATCHES = (32, 64, 128, 256, 512, 1024)
+
+
+def _row(name: str, contender: str, dtype: str, ours: Times, theirs: Times, **more: object) -> dict:
+    low, high = ours.quartiles()
+    return {
+        "work": name,
+        "contender": contender,
+        "dtype": dtype,
+        "scratch_seconds": ours.median,
+        "scratch_quartiles": [low, high],
+        "seconds": theirs.median,
+        "quartiles": list(theirs.quartiles()),
+        "ratio": ours.ratio(theirs),
+        **more,
+    }
+
+
+def layers(rivals: list[str], rounds: int, threads: int) -> list[dict]:
+    """Time forward and backward of each layer, at the shapes of the course's networks."""
+    ours = Scratch(threads)
+    found = []
+    for dtype in DTYPES:
+        for name in [rival for rival in rivals if hasattr(CONTENDERS[rival], "layer")]:
+            theirs = CONTENDERS[name](threads)
+            for layer in work.layers():
+                functions = {"scratch": ours.layer(layer, dtype), name: theirs.layer(layer, dtype)}
+                times = interleave(functions, rounds, threads)
+                more = {"network": layer.network, "operations": layer.operations, "shape": list(layer.shape)}
+                found.append(_row(layer.name, name, dtype, times["scratch"], times[name], **more))
+    return found
+
+
+def steps(rivals: list[str], rounds: int, threads: int) -> list[dict]:
+    """Time whole training steps, all contenders in turn."""
+    found = []
+    for dtype in DTYPES:
+        for step in (work.cnn_step(), work.mlp_step()):
+            functions = {"scratch": Scratch(threads).step(step, dtype)}
+            for name in rivals:
+                # JAX's float64 is a setting of the process.
+                if not (name == "jax" and dtype == "float64"):
+                    functions[name] = CONTENDERS[name](threads).step(step, dtype)
+            times = interleave(functions, rounds, threads)
+            rows = [_row(step.name, name, dtype, times["scratch"], times[name]) for name in times if name != "scratch"]
+            found += rows
+    return found
+
+
+def scaling(rivals: list[str], rounds: int, threads: int) -> list[dict]:
+    """Time SmallCNN's step per image, from small batches to large ones."""
+    found = []
+    for batch in BATCHES:
+        step = work.cnn_step(batch)
+        functions = {"scratch": Scratch(threads).step(step, "float32")}
+        functions |= {name: CONTENDERS[name](threads).step(step, "float32") for name in rivals}
+        times = interleave(functions, rounds, threads)
+        per_image = {name: Times(value.seconds / batch) for name, value in times.items()}
+        ours = per_image.pop("scratch")
+        found += [_row(step.name, name, "float32", ours, theirs, batch=batch) for name, theirs in per_image.items()]
+    return found
+
+
+def train(data_dir: Path, epochs: int, repeats: int, threads: int) -> list[dict]:
+    """Time training on MNIST, evaluation included, each run in a process of its own; the ratio is of the seconds."""
+    return _mnist_rows("seconds", data_dir, epochs, repeats, threads)
+
+
+def memory(data_dir: Path, repeats: int, threads: int) -> list[dict]:
+    """Measure the peak memory of an epoch of MNIST in a process of its own; the ratio is of the bytes."""
+    return _mnist_rows("peak_bytes", data_dir, 1, repeats, threads)
+
+
+def _mnist_rows(quantity: str, data_dir: Path, epochs: int, repeats: int, threads: int) -> list[dict]:
+    results: dict[str, list[dict]] = {name: [] for name in NAMES}
+    for _ in range(repeats):
+        for name in NAMES:
+            results[name].append(_mnist_run(name, data_dir, epochs, threads))
+    medians = {
+        name: {key: median(run[key] for run in results[name]) for key in ("seconds", "accuracy", "peak_bytes")}
+        for name in NAMES
+    }
+    return [
+        {
+            "work": f"MNIST, {epochs} epoch" + "s" * (epochs > 1),
+            "contender": name,
+            "dtype": "float32",
+            "scratch_seconds": medians["scratch"]["seconds"],
+            "ratio": median(a[quantity] / b[quantity] for a, b in zip(results["scratch"], results[name], strict=True)),
+            **medians[name],
+        }
+        for name in NAMES
+    ]
+
+
+def _mnist_run(name: str, data_dir: Path, epochs: int, threads: int) -> dict:
+    command = [sys.executable, "-m", "benchmarks.speed.mnist_run", name, "--data-dir", str(data_dir)]
+    command += ["--epochs", str(epochs), "--threads", str(threads)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        reason = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise Failure(f"the MNIST run of {name} failed: {reason[0]}")
+    return json.loads(done.stdout)

@@ -1,0 +1,155 @@
+"""What a benchmark shows: tables on the screen, and the bar chart, roofline and curve that go with them."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import screen
+from benchmarks.figures import style
+
+TITLES = {
+    "layers": "Each layer, forward and backward",
+    "steps": "A training step: forward, loss, backward, Adam",
+    "train": "Training on MNIST, end to end",
+    "memory": "Peak memory of training on MNIST",
+}
+
+console = screen.console
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index < 2 else "right")
+    return table
+
+
+def show(console: Console, name: str, rows: list[dict], rates: dict[str, dict[str, float]]) -> None:
+    """Print a benchmark's table."""
+    if name in ("train", "memory"):
+        table = _table("work", "contender", "seconds", "scratch's of it", "test accuracy", "peak memory, MB")
+        for row in rows:
+            memory = f"{row['peak_bytes'] / 1e6:.0f}"
+            numbers = (f"{row['seconds']:.1f}", f"{row['ratio']:.2f}", f"{row['accuracy']:.4f}", memory)
+            table.add_row(row["work"], row["contender"], *numbers)
+        console.print(table)
+        return
+    per = "µs an image" if name == "scaling" else "ms"
+    unit = 1e3 if name == "scaling" else 1
+    columns = ["work", "dtype", f"scratch, {per}", "quartiles", "against", per, "scratch's of it"]
+    if name == "layers":
+        columns.append("of the matrix-product rate")
+    table = _table(*columns)
+    for row in rows:
+        low, high = (_milliseconds(unit * value) for value in row["scratch_quartiles"])
+        cells = [row["work"], row["dtype"], _milliseconds(unit * row["scratch_seconds"]), f"{low} to {high}"]
+        cells += [row["contender"], _milliseconds(unit * row["seconds"]), f"{row['ratio']:.2f}"]
+        if name == "layers":
+            share = row["operations"] / row["scratch_seconds"] / rates[row["dtype"]]["operations"]
+            cells.append(f"{share:.0%}" if row["operations"] else "-")
+        table.add_row(*cells)
+    console.print(table)
+    if name == "layers":
+        for dtype, rate in rates.items():
+            sums = [sum(row[key] for row in rows if row["dtype"] == dtype) for key in ("scratch_seconds", "seconds")]
+            console.print(
+                f"{dtype}: all layers together {sums[0] / sums[1]:.2f} of the others' time; matrix product "
+                f"{rate['operations'] / 1e9:.0f} GFLOP/s, copying {rate['bytes'] / 1e9:.1f} GB/s"
+            )
+
+
+def show_changes(console: Console, changes: list[tuple[str, str, float, float]]) -> None:
+    """Print what an earlier result had."""
+    table = _table("work", "against", "ratio before", "ratio now", "change")
+    for work, contender, before, now in changes:
+        table.add_row(work, contender, f"{before:.2f}", f"{now:.2f}", f"{now / before - 1:+.0%}")
+    console.print(table)
+
+
+def draw(folder: Path, name: str, rows: list[dict], rates: dict[str, dict[str, float]]) -> list[Path]:
+    """Draw a benchmark's figures, and return the files."""
+    with matplotlib.rc_context(style.RC):
+        if name == "scaling":
+            return [style.save(_curve(rows), folder / "scaling.png")]
+        files = [style.save(_bars(name, rows), folder / f"{name}.png")]
+        if name == "layers":
+            files.append(style.save(_roofline(rows, rates["float32"]), folder / "roofline.png"))
+        return files
+
+
+def _bars(name: str, rows: list[dict]) -> object:
+    shown = [row for row in rows if row["contender"] != "scratch"]
+    figure = style.new_figure(9.5, 1.2 + 0.27 * len(shown))
+    axes = figure.subplots()
+    labels = [f"{row['work']}  ({row['dtype']}, {row['contender']})" for row in shown]
+    ratios = [row["ratio"] for row in shown]
+    places = np.arange(len(shown))[::-1]
+    colours = [style.COLOURS["scratch"] if ratio <= 1 else style.COLOURS["torch"] for ratio in ratios]
+    axes.barh(places, ratios, color=colours, height=0.7)
+    for place, ratio in zip(places, ratios, strict=True):
+        axes.annotate(
+            f"{ratio:.2f}", (ratio, place), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8
+        )
+    axes.axvline(1, color=style.INK, linewidth=0.9)
+    axes.set_yticks(places, labels, fontsize=8)
+    axes.set_xlim(0, 1.12 * max(*ratios, 1.0))
+    axes.set_ylim(-0.7, len(shown) - 0.3)
+    what = "memory" if name == "memory" else "time"
+    axes.set_xlabel(f"scratch's {what}, of the other's (left of the line: scratch needs less)")
+    axes.set_title(TITLES[name])
+    return figure
+
+
+def _roofline(rows: list[dict], rate: dict[str, float]) -> object:
+    figure = style.new_figure(9.5, 5)
+    axes = figure.subplots()
+    products = [row for row in rows if row["dtype"] == "float32" and row["operations"] and row["contender"] == "torch"]
+    labels = [f"{row['work']}, {row['network']}" for row in products]
+    places = np.arange(len(products))
+    for offset, key, engine in ((-0.2, "scratch_seconds", "scratch"), (0.2, "seconds", "torch")):
+        reached = [row["operations"] / row[key] / 1e9 for row in products]
+        axes.bar(places + offset, reached, 0.38, color=style.COLOURS[engine], label=style.LABELS[engine])
+    limit = rate["operations"] / 1e9
+    axes.axhline(limit, color=style.INK, linewidth=1)
+    axes.annotate(
+        f"NumPy's matrix product on this machine: {limit:.0f} GFLOP/s",
+        (0.01, limit),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 4),
+        textcoords="offset points",
+        fontsize=9,
+    )
+    axes.set_xticks(places, labels, rotation=25, ha="right", fontsize=8)
+    axes.set_ylabel("GFLOP/s of the layer's three matrix products")
+    axes.set_ylim(0, 1.15 * limit)
+    axes.set_title("How near each layer comes to the machine's limit, forward and backward, float32")
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 0.92))
+    return figure
+
+
+def _curve(rows: list[dict]) -> object:
+    figure = style.new_figure(8, 4.4)
+    axes = figure.subplots()
+    batches = sorted({row["batch"] for row in rows})
+    for contender in sorted({row["contender"] for row in rows}):
+        theirs = [row["seconds"] * 1e6 for row in rows if row["contender"] == contender]
+        axes.plot(batches, theirs, "o-", label=contender, color=style.COLOURS.get(contender))
+    ours = {row["batch"]: row["scratch_seconds"] * 1e6 for row in rows}
+    axes.plot(batches, [ours[batch] for batch in batches], "o-", label="scratch", color=style.COLOURS["scratch"])
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(batches, [str(batch) for batch in batches])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("batch size")
+    axes.set_ylabel("µs an image")
+    axes.set_title("SmallCNN's training step, per image")
+    axes.grid(True, color="#e4e4e4", linewidth=0.6)
+    axes.legend()
+    return figure

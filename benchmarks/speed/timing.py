@@ -1,0 +1,62 @@
+"""Timing several functions in turn, so that what disturbs the machine disturbs them all.
+
+A shared machine changes its speed from one second to the next. Two functions timed one after the other are timed on
+two machines; timed in turns of a few milliseconds, they see the same one, and the ratio within a turn means something
+even where neither time does. Each turn is one call of ``torch.utils.benchmark.Timer``, which fixes PyTorch's threads
+and keeps the garbage collector out.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+TURN = 0.02  # seconds: long against the clock and the switch, short against the machine's moods
+
+
+@dataclass(frozen=True)
+class Times:
+    """The seconds per call of one function, a value for each round."""
+
+    seconds: np.ndarray
+
+    @property
+    def median(self) -> float:
+        """The median."""
+        return float(np.median(self.seconds))
+
+    def quartiles(self) -> tuple[float, float]:
+        """Return the values that a quarter and three quarters of the rounds stay below."""
+        low, high = np.quantile(self.seconds, (0.25, 0.75))
+        return float(low), float(high)
+
+    def ratio(self, other: "Times") -> float:
+        """Return the median over the rounds of this time over the other's of the same round."""
+        return float(np.median(self.seconds / other.seconds))
+
+
+def interleave(functions: dict[str, Callable[[], object]], rounds: int, threads: int) -> dict[str, Times]:
+    """Time the functions in turn, each after a warm-up.
+
+    Parameters
+    ----------
+    functions : dict
+        What to call, by name.
+    rounds : int
+        How many turns each gets.
+    threads : int
+        PyTorch's threads during its turns.
+    """
+    from torch.utils.benchmark import Timer
+
+    timers = {name: Timer("f()", globals={"f": function}, num_threads=threads) for name, function in functions.items()}
+    calls = {}
+    for name, timer in timers.items():
+        timer.timeit(2)
+        once = min(timer.timeit(1).mean for _ in range(3))
+        calls[name] = max(1, round(TURN / once))
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(rounds):
+        for name, timer in timers.items():
+            seconds[name].append(timer.timeit(calls[name]).mean)
+    return {name: Times(np.array(values)) for name, values in seconds.items()}
