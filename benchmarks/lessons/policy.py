@@ -25,6 +25,10 @@ Both engines draw their actions with the same random numbers. As long as their p
 they choose the same actions and play the same game; one number that falls between the two probabilities parts them, and
 from then on each plays a game of its own, equally well.
 
+The map shows both heads over the pole's angle and angular velocity. The black line is where the policy is undecided;
+along it the pole is about to come upright by itself. Far from the dots, where the trained policy never is, the map is a
+guess, and there the two engines differ.
+
 Read: scratch/policy_gradient.py, scratch/actor_critic.py, scratch/models.py (ActorCritic); benchmarks/tasks/cartpole.py
 Run:  backprop lesson policy
 """
@@ -101,10 +105,13 @@ def show_results(board: Blackboard, runs: dict[str, dict[int, Trained]], updates
     for name, seeds in runs.items():
         for seed, run in seeds.items():
             best = next((update for update, mean in run.curve.evaluations if mean >= cartpole.SOLVED), None)
-            returns = f"{run.returns.mean():.1f}", f"{run.returns.min():.0f}"
+            drawn = np.mean([steps for _, steps in run.curve.episodes[-EPISODES:]])
+            returns = f"{run.returns.mean():.1f}", f"{run.returns.min():.0f}", f"{drawn:.1f}"
             rows.append((f"{name}, seed {seed}", *returns, best or "never", f"{run.curve.seconds:.1f}"))
-    columns = ("", "mean return", "smallest", f"{cartpole.SOLVED:g} first reached after update", "seconds of training")
-    board.table(f"After {updates} updates: {EPISODES} episodes of at most {cartpole.LONGEST} steps", columns, rows)
+    solved = f"{cartpole.SOLVED:g} first reached"
+    columns = ("", "mean return", "smallest", "while learning", f"{solved} after update", "seconds of training")
+    title = f"{EPISODES} episodes of the likelier action, after {updates} updates; the last {EPISODES} while learning"
+    board.table(title, columns, rows)
     if len(runs) == 2:
         one, other = runs.values()
         for seed in one:
@@ -127,7 +134,7 @@ def draw_curves(runs: dict[str, dict[int, Trained]], steps_an_update: int) -> Fi
         window = min(SMOOTH, len(first.terms))
         middles = (np.arange(len(first.terms) - window + 1) + window / 2) * steps_an_update / 1000
         for axes, column in ((error, 2), (entropy, 3)):
-            smooth = {name: moving_mean([term[column] for term in curve.terms]) for name, curve in curves.items()}
+            smooth = {name: moving_median([term[column] for term in curve.terms]) for name, curve in curves.items()}
             line(axes, middles, smooth, colour)
     score.axhline(cartpole.SOLVED, color=GREY, linewidth=1, linestyle=":")
     score.annotate(
@@ -142,7 +149,8 @@ def draw_curves(runs: dict[str, dict[int, Trained]], steps_an_update: int) -> Fi
     entropy.set(title="Entropy of the policy", ylabel="nats", ylim=(0, 0.72))
     error.set(title="The critic's squared error", ylabel="mean of (V - R)²", yscale="log")
     for axes in (score, entropy, error):
-        axes.set_xlabel("steps played, thousands")
+        axes.set(xlabel="steps played, thousands", xscale="log")
+        axes.xaxis.set_major_formatter("{x:g}")
     engine_key(figure, list(runs))
     return figure
 
@@ -155,10 +163,10 @@ def mark(axes: Axes, height: float, words: str) -> None:
     )
 
 
-def moving_mean(values: list[float]) -> np.ndarray:
-    """Return the means of `SMOOTH` values in a row, or of all where there are fewer."""
+def moving_median(values: list[float]) -> np.ndarray:
+    """Return the medians of `SMOOTH` values in a row, or of all where there are fewer."""
     window = min(SMOOTH, len(values))
-    return np.convolve(values, np.full(window, 1 / window), mode="valid")
+    return np.median(np.lib.stride_tricks.sliding_window_view(values, window), axis=1)
 
 
 def on_the_map(actor: Actor) -> tuple[np.ndarray, np.ndarray]:
@@ -205,9 +213,7 @@ def run(board: Blackboard, recipe: Recipe | None = None, seeds: int = SEEDS) -> 
             actor, curve = cartpole.train(engine, seed, recipe)
             returns = cartpole.evaluate(actor, EPISODES, seed + 20_000)
             runs[engine.name][seed] = Trained(actor, curve, returns)
-            board.write(
-                f"{engine.name}, seed {seed}: trained in {curve.seconds:.1f} s, mean return {returns.mean():.1f}"
-            )
+            board.write(f"{engine.name}, seed {seed}: {curve.seconds:.1f} s, mean return {returns.mean():.1f}")
     show_results(board, runs, recipe.updates)
     actors = {name: of_seed[board.seed].actor for name, of_seed in runs.items()}
     maps = {name: on_the_map(actor) for name, actor in actors.items()}

@@ -182,7 +182,7 @@ def generalized_advantages(
 def train(
     engine: Engine, seed: int, recipe: Recipe | None = None, on_update: Callable[[int], None] | None = None
 ) -> tuple[Actor, Curve]:
-    """Train an actor by the recipe, evaluating it 20 times; ``on_update`` is told how many updates were made.
+    """Train an actor by the recipe, evaluating it 60 times; ``on_update`` is told how many updates were made.
 
     Initial weights, first states and the numbers that actions are drawn with come from the seed and are the same in
     both engines, so both play the same game until rounding parts them.
@@ -202,7 +202,7 @@ def train(
         curve.seconds += time.perf_counter() - started
         curve.actions.append(batch.actions.astype(np.int8))
         curve.terms.append(tuple(terms))
-        if (update + 1) % max(recipe.updates // 20, 1) == 0:
+        if (update + 1) % max(recipe.updates // 60, 1) == 0:
             curve.evaluations.append((update + 1, float(evaluate(actor, 20, seed + 10_000).mean())))
         if on_update is not None:
             on_update(update + 1)
