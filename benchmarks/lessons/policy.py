@@ -40,6 +40,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.engines import Engine
 from benchmarks.figures.style import LABELS
@@ -124,6 +125,10 @@ def draw_curves(runs: dict[str, dict[int, Trained]], steps_an_update: int) -> Fi
     """Draw how well the policy does, how sure it is, and how far off the critic is, while they learn."""
     title = "CartPole learned by advantage actor-critic"
     figure, ((score, entropy, error),) = sheet(1, 3, 3.6, title)
+    for axes in (score, entropy, error):
+        axes.set(xlabel="steps played, thousands", xscale="log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     seeds = list(next(iter(runs.values())))
     for seed, colour in zip(seeds, COLOURS, strict=False):
         curves = {name: of_seed[seed].curve for name, of_seed in runs.items()}
@@ -136,21 +141,12 @@ def draw_curves(runs: dict[str, dict[int, Trained]], steps_an_update: int) -> Fi
         for axes, column in ((error, 2), (entropy, 3)):
             smooth = {name: moving_median([term[column] for term in curve.terms]) for name, curve in curves.items()}
             line(axes, middles, smooth, colour)
-    score.axhline(cartpole.SOLVED, color=GREY, linewidth=1, linestyle=":")
-    score.annotate(
-        "solved", (0, cartpole.SOLVED), (2, -3), textcoords="offset points", color=GREY, fontsize=8, va="top"
-    )
-    score.set(title="Mean return of 20 episodes", ylabel="steps that the pole stands", ylim=(0, 515))
+    mark(score, cartpole.SOLVED, "solved: 475")
+    score.set(title="Mean return of 20 episodes", ylabel="steps that the pole stands", ylim=(0, 530))
     score.legend(loc="lower right", fontsize=8)
-    entropy.axhline(np.log(2), color=GREY, linewidth=1, linestyle=":")
-    entropy.annotate(
-        "log 2: a coin", (0, np.log(2)), (2, -3), textcoords="offset points", color=GREY, fontsize=8, va="top"
-    )
-    entropy.set(title="Entropy of the policy", ylabel="nats", ylim=(0, 0.72))
+    mark(entropy, np.log(2), "log 2: a coin")
+    entropy.set(title="Entropy of the policy", ylabel="nats", ylim=(0, 0.75))
     error.set(title="The critic's squared error", ylabel="mean of (V - R)²", yscale="log")
-    for axes in (score, entropy, error):
-        axes.set(xlabel="steps played, thousands", xscale="log")
-        axes.xaxis.set_major_formatter("{x:g}")
     engine_key(figure, list(runs))
     return figure
 
@@ -158,9 +154,8 @@ def draw_curves(runs: dict[str, dict[int, Trained]], steps_an_update: int) -> Fi
 def mark(axes: Axes, height: float, words: str) -> None:
     """Draw a dotted line at a height that means something, and say what."""
     axes.axhline(height, color=GREY, linewidth=1, linestyle=":")
-    axes.annotate(
-        words, (0.02, height), (0, -3), axes.get_yaxis_transform(), "offset points", color=GREY, fontsize=8, va="top"
-    )
+    place = axes.get_yaxis_transform()
+    axes.text(0.02, height, words, transform=place, color=GREY, fontsize=8, va="bottom")
 
 
 def moving_median(values: list[float]) -> np.ndarray:
