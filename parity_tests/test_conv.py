@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import scratch.nn as nn
 from parity_tests.compare import check
+from parity_tests.dirty_memory import dirty_memory  # noqa: F401 - used by every test
 from parity_tests.strategies import array, dtypes, layouts, random_state, seeds
 from scratch import threads
 from scratch.nn.conv_literal import convolve_literally, convolve_literally_backward

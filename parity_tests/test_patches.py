@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from parity_tests.dirty_memory import dirty_memory  # noqa: F401 - used by every test
 from parity_tests.strategies import array, layouts, seeds
 from scratch import memory
 from scratch.nn.padding import COPYING_MODES, pad, unpad

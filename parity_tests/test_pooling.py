@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import scratch.nn as nn
 from parity_tests.compare import check
+from parity_tests.dirty_memory import dirty_memory  # noqa: F401 - used by every test
 from parity_tests.strategies import array, distinct, dtypes, lay_out, layouts, seeds, tied
 
 sizes = st.one_of(st.integers(1, 4), st.tuples(st.integers(1, 4), st.integers(1, 4)))
@@ -114,6 +115,12 @@ def test_adaptive_avg_pool_is_torchs(output_size, batch, image, dtype, layout, s
 def test_max_pool_is_torchs_at_the_shapes_of_networks(dtype, layout):
     x = np.maximum(array((40, 32, 28, 28), dtype, layout=layout), 0)  # ties, as behind a ReLU
     check(nn.MaxPool2d(2), torch.nn.MaxPool2d(2), x).raise_if_different()
+
+
+@pytest.mark.parametrize("image", [(5, 4), (4, 5), (5, 7), (4, 6)])
+@pytest.mark.parametrize("name", ["MaxPool2d", "AvgPool2d"])
+def test_windows_side_by_side_leave_a_rest(name, image):
+    check(getattr(nn, name)((2, 3)), getattr(torch.nn, name)((2, 3)), array((2, 3, *image))).raise_if_different()
 
 
 @pytest.mark.parametrize(
