@@ -1,0 +1,86 @@
+"""The benchmarks: that they time what they say, pair the turns, and refuse what they cannot read."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import cli
+from benchmarks.errors import Failure
+from benchmarks.speed import benches, results, work
+from benchmarks.speed.contenders import CONTENDERS, Scratch, TorchEager
+from benchmarks.speed.timing import Times, interleave
+
+
+def test_a_ratio_is_of_the_turns_of_one_round():
+    ours, theirs = Times(np.array([1.0, 2.0, 30.0])), Times(np.array([2.0, 4.0, 60.0]))
+    assert ours.ratio(theirs) == 0.5
+    assert theirs.median == 4.0
+
+
+def test_turns_alternate():
+    seen = []
+    interleave({"a": lambda: seen.append("a"), "b": lambda: seen.append("b")}, rounds=3, threads=1)
+    switches = sum(one != other for one, other in itertools.pairwise(seen))
+    assert switches >= 2 * 3
+
+
+@pytest.mark.parametrize("layer", work.layers(batch=2, frames=1), ids=lambda layer: f"{layer.name}, {layer.network}")
+def test_a_timed_layer_runs_and_its_products_are_counted(layer):
+    assert (layer.products > 0) == (layer.name.startswith(("Conv", "Linear")))
+    module = layer.build(Scratch(1).engine.nn, "float64")
+    if layer.products:
+        # Every output is a sum over one filter, or one row of the weight.
+        outputs = module(work.upstream(layer.shape, "float64")).size
+        assert layer.products == outputs * module.weight.data[0].size
+    Scratch(1).layer(layer, "float64")()
+    TorchEager(1).layer(layer, "float64")()
+
+
+@pytest.mark.parametrize("name", ["scratch", "torch", "torch-channels-last"])
+def test_a_timed_step_moves_the_parameters(name):
+    contender = CONTENDERS[name](1)
+    models = []
+    step = work.mlp_step()
+    build = step.build
+
+    def keep(package, dtype):
+        models.append(build(package, dtype))
+        return models[-1]
+
+    run = contender.step(work.Step(step.name, keep, step.adam, step.shape, step.classes), "float64")
+    before = {key: np.asarray(value).copy() for key, value in models[0].state_dict().items()}
+    run()
+    assert all((np.asarray(value) != before[key]).any() for key, value in models[0].state_dict().items())
+
+
+def test_steps_writes_draws_and_compares(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(work, "cnn_step", lambda batch=4: work.mlp_step())
+    arguments = ["bench", "steps", "--rounds", "2", "--threads", "1", "--out", str(tmp_path)]
+    assert cli.main(arguments) == 0
+    content = json.loads((tmp_path / "steps.json").read_text())
+    assert content["machine"]["threads"] == 1
+    assert content["machine"]["numpy_blas"]
+    assert {row["dtype"] for row in content["rows"]} == set(benches.DTYPES)
+    assert (tmp_path / "steps.png").exists()
+    assert cli.main([*arguments, "--compare", str(tmp_path / "steps.json")]) == 0
+    assert "ratio before" in capsys.readouterr().out
+
+
+def test_what_is_no_result_is_refused(tmp_path):
+    path = tmp_path / "old.json"
+    path.write_text('{"format": 99, "rows": []}')
+    with pytest.raises(Failure, match="format"):
+        results.read(path)
+
+
+@pytest.mark.parametrize("arguments", [["bench", "engines"], ["bench", "steps", "layers", "--compare", "x.json"]])
+def test_usage_errors_are_one_line(arguments, capsys):
+    assert cli.main(arguments) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_training_without_data_fails_before_anything_is_timed(tmp_path, capsys):
+    assert cli.main(["bench", "train", "--data-dir", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    assert not (tmp_path / "out").exists()
