@@ -14,7 +14,6 @@ PyTorch's counterpart: ``torch.optim.Optimizer``. Left out: hooks, ``step``'s cl
 is refused, where PyTorch warns and steps twice.
 """
 
-import copy
 from collections.abc import Iterable
 
 import numpy as np
@@ -195,4 +194,4 @@ class Optimizer:
                 flat.state(name)
                 flat.states_of(index)[name][...] = array
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
-            group.update(copy.deepcopy({name: value for name, value in saved.items() if name != "params"}))
+            group.update({name: value for name, value in saved.items() if name != "params"})
