@@ -53,7 +53,12 @@ def build(engine: Engine, model: object, x: np.ndarray) -> bytes:
             dynamic_shapes=({0: torch.export.Dim("rows")},),
             verbose=False,
         )
-        return program.model_proto.SerializeToString()
+        proto = program.model_proto
+    # Where each node came from, down to the paths of the files on this machine: nobody else's business.
+    graph = proto.graph
+    for item in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        item.ClearField("metadata_props")
+    return proto.SerializeToString()
 
 
 @contextlib.contextmanager
@@ -79,8 +84,10 @@ def predict(content: bytes, x: np.ndarray, batch_size: int = 1000) -> np.ndarray
     """
     import onnxruntime
 
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only
     try:
-        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         starts = range(0, len(x), batch_size)
         return np.concatenate([session.run(None, {"input": x[start : start + batch_size]})[0] for start in starts])
     except Exception as error:  # its exceptions have no class in common

@@ -46,6 +46,7 @@ from benchmarks.errors import Failure
 
 FORMAT = 1
 CHECKPOINT = "checkpoint.safetensors"
+LEFTOVER = ".*.tmp"  # what a kill in the middle of a write leaves
 PACKAGES = ("backprop-reference", "numpy", "torch", "torchvision", "scikit-learn", "matplotlib", "safetensors")
 
 
@@ -160,10 +161,11 @@ def new_folder(path: Path) -> Iterator[Path]:
         path.mkdir(parents=True, exist_ok=True)
         if is_unfinished(path):
             raise Failure(f"{path} holds an unfinished run; {how_to_resume(path)}, or choose another --out")
-        if any(path.iterdir()):
+        if any(not held.match(LEFTOVER) for held in path.iterdir()):
             raise Failure(f"{path} is not empty, and a run is never overwritten; choose another --out")
-        write_bytes(path / "probe", b"")
-        (path / "probe").unlink()
+        probe = path / f".probe.{os.getpid()}.tmp"
+        probe.touch()
+        probe.unlink()
         flush_names(path.parent)
     except OSError as error:
         raise Failure(f"cannot write to {path}: {error.strerror}; choose another --out") from None
@@ -205,7 +207,7 @@ def how_to_resume(run: Path) -> str:
 def clean(run: Path) -> None:
     """Remove from a finished run what only an unfinished one needs, and what a kill in the middle of a write left."""
     for folder in (run, *(run / name for name in NAMES)):
-        for path in (*folder.glob(CHECKPOINT), *folder.glob(".*.tmp")):
+        for path in (*folder.glob(CHECKPOINT), *folder.glob(LEFTOVER)):
             path.unlink()
 
 

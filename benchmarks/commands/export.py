@@ -42,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
     for path in files.values():
         if path.exists():
             raise Failure(f"{path} exists already, and is not overwritten")
+        if not path.parent.is_dir():
+            raise Failure(f"cannot write {path}: there is no folder {path.parent}")
     states = {name: runs.load(part)[0] for name, part in parts.items()}
     onnx_model.require()
     data = tasks.get(settings.task).load(options.data_dir(args.data_dir))

@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks import engines, options, runs, tasks
@@ -92,6 +92,7 @@ def train_and_report(
     out = out or runs.free_folder(Path("runs", f"{settings.task}-{settings.engine}"))
     with interruptible(out) as interrupts, contextlib.nullcontext() if resuming else runs.new_folder(out):
         every_engine = get_engines(settings)
+        settings = replace(settings, device=every_engine[-1].device)  # "auto" means the same when the run goes on
         data = task.load(data_dir)
         check_batches(settings, task, data)
 
