@@ -40,6 +40,12 @@ def test_normal_cdf_of_any_array(shape, dtype, layout, seed):
     np.testing.assert_allclose(cdf, expected, rtol=8 * np.finfo(dtype).eps)
 
 
+def test_normal_cdf_of_a_broadcast_array():
+    # Its memory is no run of numbers, and the axis without a stride has no place in memory's order.
+    x = np.broadcast_to(array((1, 3, 4)), (2, 3, 4))
+    np.testing.assert_array_equal(normal_cdf(x), normal_cdf(x.copy()))
+
+
 def test_normal_cdf_is_increasing_and_symmetric():
     x = np.linspace(-38, 8, 100_001)
     cdf = normal_cdf(x)

@@ -86,16 +86,17 @@ def normal_cdf(x: np.ndarray) -> np.ndarray:
     >>> normal_cdf(np.array([-np.inf, -1.0, 0.0, 1.0, np.inf])).round(6)
     array([0.      , 0.158655, 0.5     , 0.841345, 1.      ])
     """
-    cdf = np.empty_like(x)
-    x_line, cdf_line = x.ravel(order="K"), cdf.reshape(-1) if cdf.flags.c_contiguous else cdf.ravel(order="K")
-    for start in range(0, x.size, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        _normal_cdf_of_block(x_line[block], cdf_line[block])
+    # A copy is dense whatever x is (a broadcast array, say, is not), so that in memory order it is one line.
+    cdf = np.array(x, order="K")
+    line = cdf.ravel(order="K")
+    for start in range(0, line.size, _BLOCK):
+        _to_cdf(line[start : start + _BLOCK])
     return cdf
 
 
 @np.errstate(over="ignore")
-def _normal_cdf_of_block(x: np.ndarray, cdf: np.ndarray) -> None:
+def _to_cdf(x: np.ndarray) -> None:
+    """Replace the numbers of a block by their Phi."""
     a = np.abs(x)
     t = 1.0 - 8.0 / (a + 4.0)  # F1, in the form that has a limit at infinity
     coefficients = _COEFFICIENTS[x.dtype]
@@ -105,4 +106,4 @@ def _normal_cdf_of_block(x: np.ndarray, cdf: np.ndarray) -> None:
         tail += coefficient
     tail /= a + 1.0
     tail *= np.exp(-0.5 * (a * a))  # F2
-    np.abs(np.subtract(x > 0, tail), out=cdf)  # 1 - tail on the right; on the left |0 - tail|
+    np.abs(np.subtract(x > 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|
