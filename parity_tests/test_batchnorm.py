@@ -197,6 +197,14 @@ def test_constant_channel_is_torchs(training):
     check(random_state(layer).train(training), reference, x).raise_if_different()
 
 
+def test_evaluation_without_variance_and_eps_is_torchs():
+    x = np.array([[-1.0], [0.0], [2.0]], np.float32)
+    layer, reference = nn.BatchNorm1d(1, eps=0.0).eval(), torch.nn.BatchNorm1d(1, eps=0.0).eval()
+    layer.running_var[:] = 0
+    reference.running_var.zero_()
+    np.testing.assert_array_equal(layer(x), reference(torch.from_numpy(x)).detach().numpy())
+
+
 REFUSED = [
     # constructor's arguments, shape, training
     ((3,), (1, 3), True),

@@ -95,6 +95,19 @@ def test_sequential_is_a_sequence():
         nn.Sequential(nn.Identity(), lambda x: x)
 
 
+def test_linear_overflows_as_torch_does_without_a_warning():
+    layer, reference = nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    x = np.array([[3e38, 3e38], [np.inf, -np.inf], [np.nan, 1.0]], np.float32)
+    for parameter, tensor in zip(layer.parameters(), reference.parameters(), strict=True):
+        parameter.data[...] = 2.0
+        tensor.data.fill_(2.0)
+    tensor = torch.from_numpy(x).requires_grad_()
+    output = reference(tensor)
+    output.backward(torch.from_numpy(x))
+    np.testing.assert_array_equal(layer(x), output.detach().numpy())
+    np.testing.assert_array_equal(layer.backward(x), tensor.grad.numpy())
+
+
 def test_linear_starts_where_torchs_starts():
     for bias in (True, False):
         layer = nn.Linear(9, 1000, bias=bias)
@@ -123,7 +136,9 @@ def test_linear_refuses_what_torch_refuses(build, x):
 
 def test_linear_refuses_sizes_and_dtypes_that_make_no_layer():
     for sizes in ((-1, 3), (3, -1), (2.5, 3), (3, "4")):
-        with pytest.raises(ValueError, match="Linear: expected"):
+        with pytest.raises((RuntimeError, TypeError)) as theirs:
+            torch.nn.Linear(*sizes)
+        with pytest.raises(theirs.type, match="Linear: expected"):
             nn.Linear(*sizes)
     with pytest.raises(TypeError, match="Linear: expected dtype float32 or float64, got int32"):
         nn.Linear(3, 5, dtype=np.int32)

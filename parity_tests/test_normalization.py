@@ -150,6 +150,15 @@ def test_constant_rows_are_torchs():
     check(random_state(nn.GroupNorm(2, 6, dtype=np.float64)), torch.nn.GroupNorm(2, 6), x).raise_if_different()
 
 
+def test_constant_rows_without_eps_are_nan_without_a_warning():
+    x = np.full((4, 6), 0.5, np.float32)
+    for ours, torchs in (
+        (nn.LayerNorm(6, eps=0.0), torch.nn.LayerNorm(6, eps=0.0)),
+        (nn.GroupNorm(2, 6, eps=0.0), torch.nn.GroupNorm(2, 6, eps=0.0)),
+    ):
+        np.testing.assert_array_equal(ours(x), torchs(torch.from_numpy(x)).detach().numpy())
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0, 3), (2, 0)], ids=str)
 def test_empty_inputs_are_torchs(shape):
     layer, reference = nn.LayerNorm(shape[-1], dtype=np.float64), torch.nn.LayerNorm(shape[-1])
@@ -163,6 +172,7 @@ REFUSED = [
     ("LayerNorm", (-1,), (2, 3)),
     ("LayerNorm", ("3",), (2, 3)),
     ("GroupNorm", (2, 5), (2, 5)),
+    ("GroupNorm", (2, -4), (2, 4)),
     ("GroupNorm", (4, 4), (1, 4)),
     ("GroupNorm", (4, 4), (1, 4, 1, 1)),
     ("GroupNorm", (2, 4), (4,)),

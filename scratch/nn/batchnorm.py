@@ -102,7 +102,7 @@ class _BatchNorm(Module):
             self.running_var.fill(1)
             self.num_batches_tracked.fill(0)
 
-    @np.errstate(over="ignore", invalid="ignore")
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array to one of the same shape; in training, update the running statistics."""
         self._check(x)

@@ -55,8 +55,10 @@ class Linear(Module):
 
     Raises
     ------
+    TypeError
+        If a size is not an integer.
     RuntimeError
-        If the input's last axis is not ``in_features`` long, or its dtype is not the layer's.
+        If a size is negative, the input's last axis is not ``in_features`` long, or its dtype is not the layer's.
 
     Examples
     --------
@@ -73,8 +75,10 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: type = np.float32) -> None:
         super().__init__()
         for name, value in (("in_features", in_features), ("out_features", out_features)):
-            if not isinstance(value, (int, np.integer)) or value < 0:
-                raise ValueError(f"Linear: expected {name} to be an integer of 0 or more, got {value!r}")
+            if not isinstance(value, (int, np.integer)):
+                raise TypeError(f"Linear: expected {name} to be an integer, got {value!r}")
+            if value < 0:
+                raise RuntimeError(f"Linear: expected {name} of 0 or more, got {value}")
         dtype = check_float_dtype(self, dtype)
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(np.empty((out_features, in_features), dtype))
@@ -88,6 +92,7 @@ class Linear(Module):
             bound = 1 / math.sqrt(self.in_features) if self.in_features > 0 else 0.0
             init.uniform_(self.bias, -bound, bound)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map (..., in_features) to (..., out_features)."""
         weight = self.weight.data
@@ -101,6 +106,7 @@ class Linear(Module):
         self.save_for_backward(x=rows, input_shape=x.shape)
         return y.reshape(*x.shape[:-1], self.out_features)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Map the gradient of (..., out_features) to that of (..., in_features); add to weight's and bias's."""
         x, input_shape = self.saved("x", "input_shape")
@@ -113,6 +119,7 @@ class Linear(Module):
         return grad_x.reshape(input_shape)
 
     def extra_repr(self) -> str:
+        """Return the constructor's arguments."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 

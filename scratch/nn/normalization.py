@@ -193,7 +193,8 @@ class GroupNorm(Module):
     ValueError
         If ``num_channels`` is not a multiple of ``num_groups``, or the input has one value in all for each group.
     RuntimeError
-        If the input is not (N, num_channels, ...) with places in it, or its dtype is not the layer's.
+        If ``num_channels`` is negative, the input is not (N, num_channels, ...) with places in it, or its dtype is not
+        the layer's.
 
     Examples
     --------
@@ -214,6 +215,8 @@ class GroupNorm(Module):
         dtype: type = np.float32,
     ) -> None:
         super().__init__()
+        if num_channels < 0:
+            raise RuntimeError(f"GroupNorm: expected num_channels of 0 or more, got {num_channels}")
         if num_groups < 1 or num_channels % num_groups:
             raise ValueError(
                 f"GroupNorm: expected num_channels to be a multiple of num_groups, got {num_channels} and {num_groups}"
@@ -228,7 +231,7 @@ class GroupNorm(Module):
         """Set weight to 1 and bias to 0."""
         _reset(self.weight, self.bias)
 
-    @np.errstate(over="ignore", invalid="ignore")
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map (N, C, ...) to the same shape."""
         _check_dtype(self, x, self.weight)
