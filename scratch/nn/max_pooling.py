@@ -31,6 +31,7 @@ from scratch.checks import check_array, check_grad_output
 from scratch.nn.images import as_batch
 from scratch.nn.padding import Sides, pad, unpad
 from scratch.nn.pool_windows import PoolWindows
+from scratch.nn.select import keep_where
 
 
 class MaxPool2d(PoolWindows):
@@ -107,7 +108,7 @@ class MaxPool2d(PoolWindows):
             grad_x1 = self._begin_grad_x1(grad_x[chunk], y.shape[2:], sides)
             grad = memory.in_order_of(grad_y[chunk], y)
             for index, place in enumerate(self._places):
-                paid = keep(grad, winner == index)  # B1 (n, C, P, Q)
+                paid = keep_where(winner == index, grad)  # B1 (n, C, P, Q)
                 self._add(grad_x1, place, paid)  # B2 (n, C, H1, W1)
             if sides != ((0, 0), (0, 0)):
                 grad_x[chunk] = unpad(grad_x1, sides)  # B3 (n, C, H, W)
@@ -146,10 +147,3 @@ class MaxPool2d(PoolWindows):
             f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
             f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
         )
-
-
-def keep(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return ``values`` where ``mask`` and 0 elsewhere, as a product with 0 and 1 would were it not for infinities."""
-    bits = np.dtype(f"i{values.itemsize}")
-    ones = np.negative(mask.view(np.int8)).astype(bits)  # -1 has all its bits set
-    return np.bitwise_and(values.view(bits), ones).view(values.dtype)
