@@ -3,7 +3,7 @@ r"""AvgPool2d and AdaptiveAvgPool2d: of each window of an image, the mean.
     N, C  batch, channels                    x  (N, C, H, W)   input
     H, W  the image's rows and columns       y  (N, C, P, Q)   output
     P, Q  the output's rows and columns
-    k, s, d  kernel, stride, dilation        a  padding, on each side
+    k, s  kernel, stride                     a  padding, on each side
 
 A window (p, q) covers the pixels x1_(ij) = x1[.., s p + i, s q + j], i, j = 0..k-1, of the padded image x1.
 
@@ -80,7 +80,7 @@ class AvgPool2d(PoolWindows):
         if divisor_override is not None and not isinstance(divisor_override, (int, np.integer)):
             raise TypeError(f"AvgPool2d: expected divisor_override to be an integer, got {divisor_override!r}")
         if divisor_override == 0:
-            raise RuntimeError("AvgPool2d: expected divisor_override other than 0")
+            raise RuntimeError("AvgPool2d: expected divisor_override other than 0, got 0")
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -191,7 +191,7 @@ class AdaptiveAvgPool2d(Module):
         ]
         y = memory.empty_like(images, (*images.shape[:2], *size))
         for (p, rows), (q, columns) in self._windows(images.shape[2:], size):
-            y[:, :, p, q] = images[:, :, rows, columns].mean(axis=(2, 3))
+            y[:, :, p, q] = images[:, :, rows, columns].mean(axis=(2, 3))  # F2, F3 (N, C)
         self.save_for_backward(images=images, output_shape=y.shape, unbatched=x.ndim == 3)
         return y[0] if x.ndim == 3 else y
 
@@ -205,7 +205,8 @@ class AdaptiveAvgPool2d(Module):
         grad_x[...] = 0
         for (p, rows), (q, columns) in self._windows(images.shape[2:], output_shape[2:]):
             window = grad_x[:, :, rows, columns]
-            window += (grad_y[:, :, p, q] / math.prod(window.shape[2:]))[:, :, None, None]
+            grad_total = grad_y[:, :, p, q] / math.prod(window.shape[2:])  # B1 (N, C)
+            window += grad_total[:, :, None, None]  # B2
         return grad_x[0] if unbatched else grad_x
 
     @staticmethod
