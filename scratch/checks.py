@@ -35,10 +35,10 @@ def check_dtype(owner: object, array: object, dtype: np.dtype, name: str = "inpu
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}")
     if array.dtype != dtype:
-        raise RuntimeError(
-            f"{name_of(owner)}: expected {name} of dtype {dtype}, got {array.dtype}; "
-            f"convert it with .astype(np.{dtype}) or build the layer with dtype=np.{array.dtype}"
-        )
+        way_out = f"convert it with .astype(np.{dtype})"
+        if name == "input" and array.dtype in FLOAT_DTYPES:
+            way_out += f" or build the layer with dtype=np.{array.dtype}"
+        raise RuntimeError(f"{name_of(owner)}: expected {name} of dtype {dtype}, got {array.dtype}; {way_out}")
 
 
 def check_grad_output(owner: object, grad_output: object, shape: tuple[int, ...], dtype: np.dtype) -> None:
