@@ -17,6 +17,7 @@ the sum is not of the type's precision. On other processors PyTorch's float32 fu
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -99,5 +100,5 @@ def _polynomial(coefficients: tuple[float, ...], x: np.ndarray) -> np.ndarray:
     return value
 
 
-def _by_math(function: object, x: np.ndarray) -> np.ndarray:
+def _by_math(function: Callable[[float], float], x: np.ndarray) -> np.ndarray:
     return np.array([function(value) for value in x.ravel().tolist()]).reshape(x.shape)

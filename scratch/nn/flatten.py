@@ -65,4 +65,5 @@ class Flatten(Module):
         return dim % ndim
 
     def extra_repr(self) -> str:
+        """Return the constructor's arguments."""
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

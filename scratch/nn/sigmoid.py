@@ -18,7 +18,7 @@ Backward
     B1  SiLU        grad_x = grad_y s (1 + x (1 - s))       the product rule: s + x s (1 - s)
     B1  Softplus    grad_x = grad_y s(b x),  or grad_y where b x > threshold      b exp(b x) / (1 + exp(b x)) / b
 
-Both derivatives of the first row are functions of the output alone, so the output is all that forward keeps.
+The derivatives of Sigmoid and Tanh are functions of the output alone, so the output is all that they keep.
 
 For large inputs exp(-x) goes to 0 or to infinity, and the quotient 1 / (1 + exp(-x)) to 1 or to 0: exp may overflow,
 the result does not. The logarithm of Softplus would, so it is computed as
