@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 import pytest
@@ -38,18 +39,18 @@ def interrupted(path, settings, data, stop):
 
     keeper = Keeper(path, asdict(settings), None, interrupts)
     with pytest.raises(Interrupted):
-        train(settings, engines.get(settings.engine, settings.dtype), data, on_step, keeper)
+        train(settings, engines.get(settings.engine, settings.dtype, settings.device), data, on_step, keeper)
 
 
 def uninterrupted(settings, data):
     if settings not in WHOLE:
-        WHOLE[settings] = train(settings, engines.get(settings.engine, settings.dtype), data)
+        WHOLE[settings] = train(settings, engines.get(settings.engine, settings.dtype, settings.device), data)
     return WHOLE[settings]
 
 
 def resumed(path, settings, data):
     keeper = Keeper(path, asdict(settings), None, Interrupts())
-    return train(settings, engines.get(settings.engine, settings.dtype), data, None, keeper)
+    return train(settings, engines.get(settings.engine, settings.dtype, settings.device), data, None, keeper)
 
 
 def assert_same(one, other):
@@ -120,20 +121,38 @@ def test_checkpoints_come_every_so_many_steps_across_epochs(tmp_path, digits, mo
     assert steps == saved
 
 
-def test_an_accelerators_generator_is_part_of_the_state(digits):
+@pytest.fixture
+def accelerator():
+    """Return the name of this machine's accelerator."""
     import torch
 
-    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else None
-    if device is None:
-        pytest.skip("needs a CUDA or MPS device: the masks are drawn there")
-    engine = engines.get("torch", "float32", device)
+    for name, found in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())):
+        if found:
+            return name
+    pytest.skip("needs a CUDA or MPS device: dropout's masks are drawn there")
+
+
+def test_an_accelerators_generator_is_part_of_the_state(accelerator):
+    import torch
+
+    engine = engines.get("torch", "float32", accelerator)
     engine.manual_seed(0)
     model = engine.place(engine.models.MLP())
     optimizer = engine.optim.Adam(model.parameters())
     captured = checkpoint.capture(engine, model, optimizer, engine.train.Progress(), {})
-    first = torch.rand(9, device=device).cpu()
+    first = torch.rand(9, device=accelerator).cpu()
     checkpoint.restore(engine, model, optimizer, *captured)
-    assert torch.equal(torch.rand(9, device=device).cpu(), first)
+    assert torch.equal(torch.rand(9, device=accelerator).cpu(), first)
+
+
+@pytest.mark.parametrize("stop", [3, STEPS, 2 * STEPS])
+def test_a_run_on_an_accelerator_goes_on(tmp_path, digits, accelerator, stop):
+    """To rounding only: an accelerator may add in another order each time."""
+    settings = settings_of("torch", device=accelerator)
+    path = tmp_path / "checkpoint.safetensors"
+    interrupted(path, settings, digits, stop)
+    losses = [run(settings, digits).history["step_loss"] for run in (partial(resumed, path), uninterrupted)]
+    np.testing.assert_allclose(*losses, rtol=1e-3)
 
 
 # Files that are refused.
