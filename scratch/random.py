@@ -153,7 +153,7 @@ def randint(low: int, high: int, size: Sequence[int], generator: Generator | Non
     if not -(2**63) <= low < high < 2**63:
         raise RuntimeError(f"randint: expected 64-bit integers with low < high, got low={low}, high={high}")
     array = _empty("randint", size, np.int64)
-    # The remainder of one word would favour small values visibly in a wide range; two words keep the bias below 2^-36.
+    # The remainder of one word favours small values by up to (high - low) 2^-32 of their probability, of two by 2^-64.
     wide = high - low >= 2**28
     words = (_double_words if wide else Generator.words)(generator or default_generator, array.size)
     return _fill(array, (words % np.uint64(high - low)).astype(np.int64) + low)
