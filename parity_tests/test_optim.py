@@ -1,7 +1,4 @@
-"""The optimizers against PyTorch's over hundreds of steps, options crossed; their state moved between the engines."""
-
-import copy
-import pickle
+"""The optimizers against PyTorch's over hundreds of steps, options crossed, and what must hold without it."""
 
 import numpy as np
 import pytest
@@ -9,106 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import scratch.nn as nn
-from parity_tests.refusals import refuses_as_torch
+from parity_tests.optimizer_pair import Pair, cases, decays, each_optimizer
 from parity_tests.strategies import array, dtypes, layouts, seeds
 from scratch import optim
 from scratch.nn import Parameter
 from scratch.optim import flat
-
-SHAPES = [(3, 4), (5,), (), (2, 3, 1, 2), (0, 3)]
-BOUND = {"float64": 1e-11, "float32": 2e-4}
-
-booleans = st.booleans()
-decays = st.sampled_from([0.0, 0.05])
-sgd = st.fixed_dictionaries(
-    {
-        "lr": st.sampled_from([0.0, 0.01]),
-        "momentum": st.sampled_from([0.0, 0.5, 0.9]),
-        "dampening": st.sampled_from([0.0, 0.3]),
-        "nesterov": booleans,
-        "weight_decay": decays,
-        "maximize": booleans,
-    }
-).map(lambda options: options | {"dampening": 0.0, "momentum": 0.9} if options["nesterov"] else options)
-adam = st.fixed_dictionaries(
-    {
-        "lr": st.sampled_from([0.0, 0.01]),
-        "betas": st.sampled_from([(0.9, 0.999), (0.3, 0.6), (0.0, 0.9), (0.9, 0.0)]),
-        "eps": st.sampled_from([1e-8, 1e-2]),
-        "weight_decay": decays,
-        "amsgrad": booleans,
-        "maximize": booleans,
-    }
-)
-cases = st.one_of(st.tuples(st.just("SGD"), sgd), st.tuples(st.sampled_from(["Adam", "AdamW"]), adam))
-EACH = [
-    ("SGD", {"lr": 0.1}),
-    ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.2, "weight_decay": 0.1}),
-    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
-    ("Adam", {"lr": 0.1, "weight_decay": 0.1}),
-    ("Adam", {"lr": 0.1, "amsgrad": True}),
-    ("AdamW", {"lr": 0.1}),
-]
-each_optimizer = pytest.mark.parametrize(("name", "options"), EACH, ids=str)
-
-
-class Pair:
-    """The same parameters and the same optimizer in both engines."""
-
-    def __init__(self, name, options, dtype="float64", seed=0, shapes=SHAPES, layout="C", groups=None):
-        self.dtype, self.rng = dtype, np.random.default_rng(seed)
-        values = [array(shape, dtype, seed=seed + i, layout=layout) for i, shape in enumerate(shapes)]
-        self.ours = [Parameter(np.copy(value, order="K")) for value in values]
-        self.torchs = [torch.nn.Parameter(torch.tensor(np.array(value))) for value in values]
-        self.optimizer = getattr(optim, name)(split(self.ours, groups), **options)
-        self.torch_optimizer = getattr(torch.optim, name)(split(self.torchs, groups), **options)
-
-    def give_gradients(self, absent=0.0):
-        """Hand both the gradient of a bowl plus noise; None for about a share ``absent`` of the parameters."""
-        for ours, torchs in zip(self.ours, self.torchs, strict=True):
-            ours.grad = torchs.grad = None
-            if self.rng.random() >= absent:
-                noise = np.asarray(self.rng.normal(size=ours.shape)).astype(self.dtype)
-                ours.grad = np.asarray(0.3 * torchs.detach().numpy() + noise)
-                torchs.grad = torch.tensor(ours.grad)
-
-    def step(self, count=1, absent=0.0):
-        for _ in range(count):
-            self.give_gradients(absent)
-            before = [None if parameter.grad is None else parameter.grad.copy() for parameter in self.ours]
-            self.optimizer.step()
-            self.torch_optimizer.step()
-            for parameter, grad in zip(self.ours, before, strict=True):
-                np.testing.assert_array_equal(parameter.grad, grad)
-
-    def compare(self):
-        for ours, torchs in zip(self.ours, self.torchs, strict=True):
-            assert ours.data.shape == torchs.shape
-            assert ours.data.dtype == self.dtype
-            close(ours.data, torchs.detach().numpy(), self.dtype)
-        ours, torchs = self.optimizer.state_dict(), self.torch_optimizer.state_dict()
-        assert ours["state"].keys() == torchs["state"].keys()
-        for number, state in ours["state"].items():
-            assert state.keys() == torchs["state"][number].keys()
-            for key, value in state.items():
-                expected = torchs["state"][number][key].numpy()
-                assert value.dtype == expected.dtype
-                close(value, expected, self.dtype)
-        for group, expected in zip(ours["param_groups"], torchs["param_groups"], strict=True):
-            for key in ("params", *self.optimizer.defaults):
-                assert group[key] == expected[key]
-
-
-def close(found, expected, dtype):
-    bound = BOUND[dtype] * max(1, np.abs(expected).max(initial=0))
-    np.testing.assert_allclose(found, expected, rtol=0, atol=bound)
-
-
-def split(params, groups):
-    if groups is None:
-        return params
-    return [{"params": params[:2]}, {"params": params[2:], **groups}]
 
 
 @given(
@@ -131,39 +33,6 @@ def test_hundreds_of_steps_are_torchs(case, groups, absent, block, layout, dtype
             torchs["lr"] *= 0.5
         pair.step(80, absent)
         pair.compare()
-
-
-@given(case=cases, absent=st.sampled_from([0.0, 0.3]), dtype=dtypes, seed=seeds)
-def test_state_moves_between_the_engines(case, absent, dtype, seed):
-    """Ours goes on from PyTorch's state, and PyTorch's from ours."""
-    name, options = case
-    pair = Pair(name, options, dtype, seed)
-    pair.step(5, absent)
-    ours, torchs = pair.optimizer.state_dict(), pair.torch_optimizer.state_dict()
-    tensors = {n: {key: torch.tensor(v) for key, v in state.items()} for n, state in ours["state"].items()}
-    torchs = copy.deepcopy(torchs)
-    pair.torch_optimizer = getattr(torch.optim, name)(pair.torchs, lr=0.7)
-    pair.torch_optimizer.load_state_dict({"state": tensors, "param_groups": ours["param_groups"]})
-    pair.optimizer = getattr(optim, name)(pair.ours, lr=0.7)
-    pair.optimizer.load_state_dict(torchs)
-    pair.step(10, absent)
-    pair.compare()
-
-
-@given(case=cases, absent=st.sampled_from([0.0, 0.3]), dtype=dtypes, seed=seeds)
-def test_resumed_is_bit_for_bit_uninterrupted(case, absent, dtype, seed):
-    name, options = case
-    whole, cut = Pair(name, options, dtype, seed), Pair(name, options, dtype, seed)
-    whole.step(9, absent)
-    cut.step(4, absent)
-    saved = pickle.loads(pickle.dumps((cut.optimizer.state_dict(), [parameter.data for parameter in cut.ours])))
-    state, values = saved
-    cut.ours = [Parameter(np.array(value)) for value in values]
-    cut.optimizer = getattr(optim, name)(cut.ours, lr=0.7)
-    cut.optimizer.load_state_dict(state)
-    cut.step(5, absent)
-    for one, other in zip(whole.ours, cut.ours, strict=True):
-        np.testing.assert_array_equal(one.data, other.data, strict=True)
 
 
 @each_optimizer
@@ -310,31 +179,6 @@ def test_options_may_change_between_steps(name, options):
     pair.compare()
 
 
-@each_optimizer
-@pytest.mark.parametrize(
-    "copied", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))], ids=["copy", "pickle"]
-)
-def test_a_copy_goes_its_own_way(name, options, copied):
-    """A model and its optimizer copied together train on, apart and alike."""
-
-    def train(model, optimizer):
-        optimizer.zero_grad()
-        model(array((4, 3)))
-        model.backward(array((4, 2), seed=1))
-        optimizer.step()
-
-    model = nn.Linear(3, 2, dtype=np.float64)
-    optimizer = getattr(optim, name)(model.parameters(), **options)
-    train(model, optimizer)
-    twin, twin_optimizer = copied((model, optimizer))
-    before = model.weight.data.copy()
-    train(twin, twin_optimizer)
-    np.testing.assert_array_equal(model.weight.data, before)
-    assert np.abs(twin.weight.data - before).max() > 1e-3
-    train(model, optimizer)
-    np.testing.assert_array_equal(model.weight.data, twin.weight.data)
-
-
 def test_zero_grad():
     pair = Pair("SGD", {"momentum": 0.9})
     pair.give_gradients()
@@ -391,91 +235,3 @@ def test_adams_first_step_is_lr_times_the_sign(scale):
     parameter.grad = g
     optim.Adam([parameter], lr=0.25).step()
     np.testing.assert_allclose(parameter.data, -0.25 * np.sign(g), rtol=1e-4)
-
-
-def parameters():
-    return [Parameter(np.zeros(2)), Parameter(np.zeros(3))]
-
-
-def tensors():
-    return [torch.nn.Parameter(torch.zeros(2)), torch.nn.Parameter(torch.zeros(3))]
-
-
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        *[(name, {option: -0.1}) for name in ("SGD", "Adam", "AdamW") for option in ("lr", "weight_decay")],
-        ("SGD", {"momentum": -0.1}),
-        ("SGD", {"nesterov": True}),
-        ("SGD", {"nesterov": True, "momentum": 0.9, "dampening": 0.1}),
-        ("Adam", {"eps": -1e-8}),
-        ("Adam", {"betas": (1.0, 0.9)}),
-        ("Adam", {"betas": (0.9, -0.1)}),
-        ("Adam", {"betas": (0, 0.9)}),
-        ("AdamW", {"betas": (0.9, 1.5)}),
-        ("AdamW", {"decoupled_weight_decay": True}),
-    ],
-)
-def test_options_that_torch_refuses_are_refused(name, options):
-    refuses_as_torch(
-        lambda: getattr(optim, name)(parameters(), **options), lambda: getattr(torch.optim, name)(tensors(), **options)
-    )
-
-
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
-def test_what_torch_will_not_optimize_is_refused(name):
-    ours, torchs = getattr(optim, name), getattr(torch.optim, name)
-    p, t = parameters(), tensors()
-    refuses_as_torch(lambda: ours([]), lambda: torchs([]))
-    refuses_as_torch(lambda: ours(p[0]), lambda: torchs(t[0]))
-    refuses_as_torch(lambda: ours([p[0], 3]), lambda: torchs([t[0], 3]))
-    refuses_as_torch(lambda: ours([p[0].data]), lambda: torchs([3]))
-    refuses_as_torch(lambda: ours([{"lr": 1.0}]), lambda: torchs([{"lr": 1.0}]))
-    refuses_as_torch(lambda: ours([{"params": {p[0]}}]), lambda: torchs([{"params": {t[0]}}]))
-    refuses_as_torch(
-        lambda: ours([{"params": p}, {"params": p[1:]}]), lambda: torchs([{"params": t}, {"params": t[1:]}])
-    )
-    refuses_as_torch(lambda: ours(p).add_param_group(p), lambda: torchs(t).add_param_group(t))
-    refuses_as_torch(
-        lambda: ours(p).add_param_group({"params": p[0]}), lambda: torchs(t).add_param_group({"params": t[0]})
-    )
-    with pytest.raises(ValueError, match=f"{name}: a Parameter.* stands in more than one place"):
-        ours([p[0], p[0]])
-    with pytest.raises(TypeError, match=f"{name}: expected params in an ordered iterable, got a set"):
-        ours(set(p))
-    for option in ("foreach", "fused", "capturable", "differentiable"):
-        with pytest.raises(TypeError):
-            ours(p, **{option: True})
-
-
-@each_optimizer
-def test_a_refused_state_changes_nothing(name, options):
-    pair = Pair(name, {**options, "momentum": 0.9} if name == "SGD" else options)
-    pair.step(2)
-    before = copy.deepcopy(pair.optimizer.state_dict())
-    small = Pair(name, options, shapes=[(3, 4)])
-    refuses_as_torch(
-        lambda: pair.optimizer.load_state_dict(small.optimizer.state_dict()),
-        lambda: pair.torch_optimizer.load_state_dict(small.torch_optimizer.state_dict()),
-    )
-    grouped = Pair(name, options, groups={"lr": 0.5})
-    refuses_as_torch(
-        lambda: pair.optimizer.load_state_dict(grouped.optimizer.state_dict()),
-        lambda: pair.torch_optimizer.load_state_dict(grouped.torch_optimizer.state_dict()),
-    )
-    transposed = copy.deepcopy(before)
-    key = "momentum_buffer" if name == "SGD" else "exp_avg"
-    transposed["state"][0][key] = transposed["state"][0][key].T
-    with pytest.raises(
-        ValueError, match=rf"{name}: expected {key} of parameter 0 to have shape \(3, 4\), got \(4, 3\)"
-    ):
-        pair.optimizer.load_state_dict(transposed)
-    stray = copy.deepcopy(before)
-    stray["state"]["0"] = stray["state"].pop(0)
-    with pytest.raises(ValueError, match=f"{name}: the state is that of parameter '0', which is in no group"):
-        pair.optimizer.load_state_dict(stray)
-    after = pair.optimizer.state_dict()
-    assert after["param_groups"] == before["param_groups"]
-    for number, state in before["state"].items():
-        for key, value in state.items():
-            np.testing.assert_array_equal(after["state"][number][key], value)
