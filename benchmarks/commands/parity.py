@@ -1,0 +1,101 @@
+"""``backprop parity``: every layer, loss, optimizer and model held against PyTorch's, and how close they come."""
+
+import argparse
+from pathlib import Path
+
+from benchmarks import options
+
+EXAMPLES = """\
+Each case has random options, shapes, numbers, memory layout and upstream gradient; the same ones each time. Errors are
+given as shares of the rounding budget, which is what rounding can explain (parity_tests/budget.py): up to 1 the engines
+agree. In float64 the budget is 1e-12 of the numbers that go into the result; in float32 the error is the distance from
+PyTorch's float64 run. "relative" is the largest error of all arrays, divided by the largest number of its array.
+Slow networks get a part of the cases. Of optimizers the parameters and the state are compared, after 60 steps.
+
+exit status: 0 all agree, 1 something differs
+
+examples:
+  backprop parity
+  backprop parity --cases 500 --figure parity.png
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    parser.add_argument(
+        "--cases", type=options.count, default=50, metavar="N", help="cases of each, in each dtype (50)"
+    )
+    parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the table as a heat map (none)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, print the table, and return 0 if all agree or 1."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from benchmarks import screen
+    from parity_tests.catalogue import CATALOGUE, KINDS
+    from parity_tests.sweep import DTYPES, sweep
+
+    entries = sorted(CATALOGUE, key=lambda entry: KINDS.index(entry.kind))
+    jobs = [(entry, dtype) for entry in entries for dtype in DTYPES]
+    rows = [
+        sweep(entry, dtype, args.cases)
+        for entry, dtype in track(jobs, "comparing", console=Console(stderr=True), transient=True)
+    ]
+    screen.console().print(table(rows))
+    different = [row for row in rows if row.different]
+    for row in different:
+        print(f"{row.name}, {row.dtype}: {row.different} of {row.cases} cases differ. The first of them:")
+        print(f"{row.failure}\n")
+    tried = sum(row.cases for row in rows)
+    print(f"{tried} cases: " + (f"{sum(row.different for row in different)} differ." if different else "all agree."))
+    if args.figure is not None:
+        import matplotlib
+
+        from benchmarks.figures import style
+        from benchmarks.figures.parity import parity
+
+        with matplotlib.rc_context(style.RC):
+            style.save(parity(rows), args.figure)
+        print(f"Written to {args.figure}")
+    return 1 if different else 0
+
+
+def table(rows: list) -> object:
+    """Return a row for each name, with both dtypes side by side."""
+    from rich import box
+    from rich.table import Table
+
+    from parity_tests.sweep import DTYPES, QUANTITIES
+
+    found = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, title="worst error / rounding budget")
+    found.add_column("", justify="left", no_wrap=True)
+    found.add_column("cases", justify="right")
+    for dtype in DTYPES:
+        for quantity in (*QUANTITIES, "relative"):
+            found.add_column(f"{dtype}\n" + quantity.replace(" ", "\n"), justify="right")
+    by_name: dict[str, dict] = {}
+    for row in rows:
+        by_name.setdefault(row.name, {})[row.dtype] = row
+    previous = ""
+    for name, both in by_name.items():
+        kind = both[DTYPES[0]].kind
+        if previous and kind != previous:
+            found.add_section()
+        previous = kind
+        cells = [name, str(sum(row.cases for row in both.values()))]
+        for dtype in DTYPES:
+            worst = both[dtype].worst
+            cells += [_share(worst[quantity].share) if quantity in worst else "-" for quantity in QUANTITIES]
+            cells.append(f"{max((one.relative for one in worst.values()), default=float('nan')):.0e}")
+        found.add_row(*cells, style="bold red" if any(row.different for row in both.values()) else None)
+    return found
+
+
+def _share(share: float) -> str:
+    # Two digits, without an exponent down to a ten-thousandth.
+    if share == 0:
+        return "0"
+    return f"{share:.2g}" if share >= 1e-4 else f"{share:.0e}"

@@ -1,0 +1,128 @@
+"""The optimizers' cases: parameters, a row of gradients for each, and what many steps make of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from parity_tests import arrays, budget
+from parity_tests.catalogue.entry import Draw, entry
+from parity_tests.compare import Report
+from parity_tests.report import Quantity
+from scratch import optim
+from scratch.nn import Parameter
+
+STEPS = 60
+
+
+@dataclass(frozen=True)
+class OptimizerCase:
+    """An optimizer's name and options, the parameters to start from, and the gradients of each step.
+
+    The gradients do not depend on the parameters: what is compared is the optimizer alone.
+    """
+
+    name: str
+    options: dict
+    values: list[np.ndarray]
+    grads: list[list[np.ndarray | None]]
+
+    def check(self, seed: int) -> Report:
+        """Compare the parameters, and what the optimizer keeps of the past, after all steps.
+
+        The rounding budget is `parity_tests.budget`'s, for sums of as many terms as there are steps.
+        """
+        report = Report(f"{self.name}({self.options}), {len(self.grads)} steps: {self.values[0].dtype}")
+        dtype = self.values[0].dtype
+        found, expected, truth = self._scratch(), self._torch(dtype), self._torch(np.dtype(np.float64))
+        moved = {
+            delta: [self._torch(np.dtype(np.float64), (delta, seed, draw)) for draw in range(2)]
+            for delta in budget.DELTAS
+        }
+        for name in expected:
+            if name not in found:
+                report.faults.append(f"{name} is missing")
+                continue
+            scale = budget.scale(truth[name], {delta: [run[name] for run in runs] for delta, runs in moved.items()})
+            own = None if dtype == np.float64 else budget.magnitude(expected[name] - truth[name])
+            allowed = budget.allowance(dtype, scale, len(self.grads), own)
+            report.quantities.append(Quantity(name, expected[name], found[name], allowed, truth[name], own))
+        report.faults += [f"{name} was not expected" for name in found if name not in expected]
+        return report
+
+    def _scratch(self) -> dict[str, np.ndarray]:
+        parameters = [Parameter(values.copy()) for values in self.values]
+        optimizer = getattr(optim, self.name)(parameters, **self.options)
+        for grads in self.grads:
+            for parameter, grad in zip(parameters, grads, strict=True):
+                parameter.grad = None if grad is None else grad.copy()
+            optimizer.step()
+        return _results([parameter.data for parameter in parameters], optimizer, np.asarray)
+
+    def _torch(self, dtype: np.dtype, move: tuple[float, int, int] | None = None) -> dict[str, np.ndarray]:
+        # With move = (delta, seed, draw), a random half of all numbers moved towards zero by the relative delta.
+        rng = np.random.default_rng(move[1:] if move else 0)
+
+        def tensor(values: np.ndarray) -> torch.Tensor:
+            moved = values if move is None else values * (1 - move[0] * rng.integers(0, 2, values.shape))
+            return torch.tensor(np.asarray(moved, dtype))
+
+        parameters = [torch.nn.Parameter(tensor(values)) for values in self.values]
+        optimizer = getattr(torch.optim, self.name)(parameters, **self.options)
+        for grads in self.grads:
+            for parameter, grad in zip(parameters, grads, strict=True):
+                parameter.grad = None if grad is None else tensor(grad)
+            optimizer.step()
+        return _results([parameter.detach().numpy() for parameter in parameters], optimizer, torch.Tensor.numpy)
+
+
+def _results(values: list[np.ndarray], optimizer: object, convert: Callable) -> dict[str, np.ndarray]:
+    results = {f"output[{i}]": array for i, array in enumerate(values)}
+    for number, state in optimizer.state_dict()["state"].items():
+        results |= {f"buffer {key} of {number}": convert(value) for key, value in state.items() if value is not None}
+    return results
+
+
+def case(d: Draw, name: str, options: dict[str, object]) -> OptimizerCase:
+    """Return a case with three parameters, one of them often without a gradient."""
+    shapes = [d.integers(1, 4, 2), (d.integer(1, 6),), ()]
+    absent = d.one_of(0.0, 0.3)
+    values = [arrays.array(shape, d.dtype, d.seed) for shape in shapes]
+    grads = [
+        [
+            None if d.rng.random() < absent else np.asarray(d.rng.normal(0.2, 1, shape).astype(d.dtype))
+            for shape in shapes
+        ]
+        for _ in range(STEPS)
+    ]
+    return OptimizerCase(name, options, values, grads)
+
+
+@entry("SGD", "optimizer", share=4)
+def sgd(d: Draw) -> OptimizerCase:
+    """Momentum, dampening, Nesterov, weight decay, maximize."""
+    options = d.some_of(momentum=(0.5, 0.9), weight_decay=(0.0, 0.05), maximize=(True, False))
+    if "momentum" in options:
+        options |= d.one_of({}, {"nesterov": True}, {"dampening": 0.3})
+    return case(d, "SGD", {"lr": d.one_of(0.01, 0.1), **options})
+
+
+def adam(name: str) -> None:
+    """Register Adam or AdamW."""
+
+    def draw(d: Draw) -> OptimizerCase:
+        options = d.some_of(
+            betas=((0.3, 0.6), (0.0, 0.9), (0.9, 0.99)),
+            eps=(1e-8, 1e-2),
+            weight_decay=(0.0, 0.05),
+            amsgrad=(True, False),
+            maximize=(True, False),
+        )
+        return case(d, name, {"lr": d.one_of(0.001, 0.01), **options})
+
+    entry(name, "optimizer", share=4)(draw)
+
+
+adam("Adam")
+adam("AdamW")
