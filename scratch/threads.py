@@ -95,6 +95,24 @@ def chunks(count: int, image_bytes: int) -> list[slice]:
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
+def each_part(task: Callable[..., None], *arrays: np.ndarray) -> None:
+    """Call ``task(*arrays)``; where they are big, on slices of them along the first axis, several at once.
+
+    Parameters
+    ----------
+    task : callable
+        What it writes to one place depends on what the arrays have in the same place only.
+    *arrays : numpy.ndarray
+        Of one length.
+    """
+    size = sum([array.nbytes for array in arrays])
+    if size <= 2 * CACHE_BYTES:
+        task(*arrays)
+        return
+    parts = chunks(len(arrays[0]), size // len(arrays[0]))
+    run(lambda part: task(*[array[part] for array in arrays]), parts)
+
+
 def run(task: Callable[[object], None], items: Iterable) -> None:
     """Call ``task(item)`` for each item, several at once, and return when all are done.
 

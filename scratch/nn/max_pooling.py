@@ -88,7 +88,7 @@ class MaxPool2d(PoolWindows):
             for place in self._places[1:]:
                 np.maximum(self._under(x1, size, place), largest, out=largest)  # F2 (n, C, P, Q)
 
-        chunks = threads.chunks(len(images), images[:1].nbytes)
+        chunks = threads.chunks(len(images), len(self._places) * y[:1].nbytes)
         threads.run(pool, chunks)
         self.save_for_backward(images=images, y=y, sides=sides, chunks=chunks, unbatched=x.ndim == 3)
         if not self.return_indices:
@@ -104,38 +104,46 @@ class MaxPool2d(PoolWindows):
         grad_x = memory.empty_like(images)
 
         def undo(chunk: slice) -> None:
-            winner = self._winner(images[chunk], y[chunk], sides)
-            grad_x1 = self._begin_grad_x1(grad_x[chunk], y.shape[2:], sides)
+            pays, room = self._pays(images[chunk], y[chunk], sides)
             grad = memory.in_order_of(grad_y[chunk], y)
-            for index, place in enumerate(self._places):
-                paid = keep_where(winner == index, grad)  # B1 (n, C, P, Q)
-                self._add(grad_x1, place, paid)  # B2 (n, C, H1, W1)
+            paid = keep_where(pays, np.broadcast_to(grad, pays.shape), out=room)  # B1 (k k, n, C, P, Q)
+            grad_x1 = self._begin_grad_x1(grad_x[chunk], y.shape[2:], sides)
+            for place, grad_place in zip(self._places, paid, strict=True):
+                self._add(grad_x1, place, grad_place)  # B2 (n, C, H1, W1)
             if sides != ((0, 0), (0, 0)):
                 grad_x[chunk] = unpad(grad_x1, sides)  # B3 (n, C, H, W)
 
         threads.run(undo, chunks)
         return grad_x[0] if unbatched else grad_x
 
-    def _winner(self, images: np.ndarray, y: np.ndarray, sides: Sides) -> np.ndarray:
-        """Return which of the window's places pays for y, (n, C, P, Q); len(places) where none does."""
+    def _pays(self, images: np.ndarray, y: np.ndarray, sides: Sides) -> tuple[np.ndarray, np.ndarray]:
+        """Return which of a window's places pays for y, bool (k k, n, C, P, Q), and room for numbers of that shape."""
+        # The windows' places one after the other, each in one piece: what follows runs through memory.
+        n, *rest = y.shape
+        pixels = memory.empty_like(y, (len(self._places) * n, *rest)).reshape(len(self._places), n, *rest)
         # NaN is unequal to all, so that a padded place is not mistaken for a pixel of -inf.
-        x1 = pad(images, sides, value=np.nan)
-        size = y.shape[2:]
-        winner = memory.empty_like(y, dtype=np.min_scalar_type(len(self._places)))
-        winner[...] = 0
-        not_yet = np.ones_like(y, dtype=bool)
-        for place in self._places:
-            not_yet &= self._under(x1, size, place) != y
-            winner += not_yet
+        self._gather(pad(images, sides, value=np.nan), pixels)
+        pays = np.equal(pixels, y, out=np.empty_like(pixels, dtype=bool))
+        not_yet = np.logical_not(pays[0])
+        for equal in pays[1:]:
+            equal &= not_yet
+            not_yet ^= equal
         if not_yet.any():
-            x1 = pad(images, sides, value=-np.inf)
-            for index, place in enumerate(self._places):
-                np.copyto(winner, index, where=np.isnan(self._under(x1, size, place)))
-        return winner
+            # What is left has a NaN, and its last one pays; or a window of nothing but padding, where nobody does.
+            self._gather(pad(images, sides, value=-np.inf), pixels)
+            for place_pays, pixel in zip(pays[::-1], pixels[::-1], strict=True):
+                np.copyto(place_pays, not_yet & np.isnan(pixel), where=not_yet)
+                not_yet &= ~place_pays
+        return pays, pixels
+
+    def _gather(self, x1: np.ndarray, pixels: np.ndarray) -> None:
+        for place, pixel in zip(self._places, pixels, strict=True):
+            pixel[...] = self._under(x1, pixel.shape[2:], place)
 
     def _indices(self, images: np.ndarray, y: np.ndarray, sides: Sides) -> np.ndarray:
         """Return where in its plane each maximum is, (N, C, P, Q)."""
-        winner = self._winner(images, y, sides).astype(np.int64)
+        pays, _ = self._pays(images, y, sides)
+        winner = np.where(pays.any(axis=0), pays.argmax(axis=0), len(self._places))
         (_, columns), (p, q) = self._kernel, y.shape[2:]
         row = winner // columns * self._dilation[0] + np.arange(p)[:, None] * self._stride[0] - self._padding[0]
         column = winner % columns * self._dilation[1] + np.arange(q) * self._stride[1] - self._padding[1]

@@ -32,7 +32,7 @@ written to.
 
 import numpy as np
 
-from scratch import memory
+from scratch import memory, threads
 from scratch.checks import check_array, check_grad_output, check_not_inplace
 from scratch.nn.module import Module
 from scratch.nn.select import keep_where
@@ -63,7 +63,8 @@ class ReLU(Module):
         """Map an array of any shape to one of the same shape."""
         check_array(self, x)
         # Of two equal zeros np.maximum returns the second: in this order -0.0 stays -0.0, as in PyTorch.
-        y = np.maximum(0.0, x, out=memory.empty_like(x))  # F1
+        y = memory.empty_like(x)
+        threads.each_part(lambda x, y: np.maximum(0.0, x, out=y), x, y)  # F1
         self.save_for_backward(y=y)
         return y
 
@@ -71,7 +72,13 @@ class ReLU(Module):
         """Let the gradient through where the input was positive."""
         y = self.saved("y")
         check_grad_output(self, grad_output, y.shape, y.dtype)
-        return keep_where(np.not_equal(y, 0.0), grad_output)  # B1
+        grad_x = memory.empty_like(grad_output)
+        threads.each_part(_keep_where_not_zero, y, grad_output, grad_x)  # B1
+        return grad_x
+
+
+def _keep_where_not_zero(y: np.ndarray, grad_output: np.ndarray, grad_x: np.ndarray) -> None:
+    keep_where(np.not_equal(y, 0.0), grad_output, out=grad_x)
 
 
 class LeakyReLU(Module):

@@ -13,8 +13,8 @@ from scratch import memory
 _INTEGER_OF_SIZE = {4: np.int32, 8: np.int64}
 
 
-def keep_where(keep: np.ndarray, array: np.ndarray) -> np.ndarray:
-    """Return ``array`` where ``keep`` is True, and +0 elsewhere, as a new array.
+def keep_where(keep: np.ndarray, array: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Return ``array`` where ``keep`` is True, and +0 elsewhere.
 
     Parameters
     ----------
@@ -22,6 +22,8 @@ def keep_where(keep: np.ndarray, array: np.ndarray) -> np.ndarray:
         Of the shape of ``array``.
     array : numpy.ndarray
         float32 or float64, any shape and memory layout.
+    out : numpy.ndarray, optional
+        Where to write; a new array by default.
 
     Examples
     --------
@@ -29,7 +31,7 @@ def keep_where(keep: np.ndarray, array: np.ndarray) -> np.ndarray:
     array([1., 0., 0.])
     """
     integer = _INTEGER_OF_SIZE[array.itemsize]
-    kept = memory.empty_like(array)
+    kept = memory.empty_like(array) if out is None else out
     bits = kept.view(integer)
     np.copyto(bits, np.negative(keep.view(np.int8)))  # -1 is all ones, and stays so when it is made wider
     np.bitwise_and(bits, array.view(integer), out=bits)
