@@ -31,6 +31,7 @@ import math
 
 import numpy as np
 
+from scratch import threads
 from scratch.checks import check_dtype, check_float_dtype, check_grad_output
 from scratch.nn import init
 from scratch.nn.module import Module, Parameter
@@ -100,7 +101,7 @@ class Linear(Module):
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise RuntimeError(f"Linear: expected input of shape (..., {self.in_features}), got {x.shape}")
         rows = x.reshape(-1, self.in_features) if x.ndim != 2 else x
-        y = rows @ weight.T  # F1 (N, O)
+        y = threads.matmul(rows, weight.T)  # F1 (N, O)
         if self.bias is not None:
             y += self.bias.data  # F2 (N, O)
         self.save_for_backward(x=rows, input_shape=x.shape)
@@ -114,8 +115,8 @@ class Linear(Module):
         grad_z = grad_output.reshape(-1, self.out_features)  # B1 (N, O)
         if self.bias is not None:
             self.bias.add_grad(grad_z.sum(axis=0))  # B2 (O,)
-        self.weight.add_grad(grad_z.T @ x)  # B3 (O, I)
-        grad_x = grad_z @ self.weight.data  # B4 (N, I)
+        self.weight.add_grad(threads.matmul(grad_z.T, x))  # B3 (O, I)
+        grad_x = threads.matmul(grad_z, self.weight.data)  # B4 (N, I)
         return grad_x.reshape(input_shape)
 
     def extra_repr(self) -> str:
