@@ -50,10 +50,17 @@ def progress_bars(epochs: int, steps: int) -> Iterator[Callable]:
         yield add
 
 
+def new_table(*columns: str, words: int = 0) -> Table:
+    """Return an empty table; the first ``words`` columns hold words, the others numbers."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index < words else "right")
+    return table
+
+
 def epochs_table(histories: dict[str, dict[str, list[float]]]) -> Table:
     """Return a row for each epoch: loss and accuracy, train and test, for each engine, and the largest difference."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    table.add_column("epoch", justify="right")
+    table = new_table("epoch")
     for engine in histories:
         for curve in CURVES:
             header = f"{engine}\n" + curve.replace("_", "\n")
@@ -76,9 +83,8 @@ def difference(histories: dict[str, dict[str, list[float]]], epoch: int) -> floa
 
 def summary_table(histories: dict[str, dict[str, list[float]]], required: float) -> Table:
     """Return a row for each engine: where it ended, what the task's recipe asks for, and how long it took."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for name in ("engine", "test loss", "test accuracy", "the recipe must reach", "seconds", "seconds an epoch"):
-        table.add_column(name, justify="left" if name == "engine" else "right")
+    columns = ("engine", "test loss", "test accuracy", "the recipe must reach", "seconds", "seconds an epoch")
+    table = new_table(*columns, words=1)
     for engine, history in histories.items():
         seconds = history["seconds"]
         table.add_row(
@@ -94,9 +100,8 @@ def summary_table(histories: dict[str, dict[str, list[float]]], required: float)
 
 def drift_table(rows: list[tuple[Settings, Drift]]) -> Table:
     """Return a row for each run of both engines: how long their losses were the same to the last bit, and the rest."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for name in ("task", "dtype", "seed", "steps", "first difference", "there", "largest difference", "at step"):
-        table.add_column(name, justify="left" if name in ("task", "dtype") else "right")
+    columns = ("task", "dtype", "seed", "steps", "first difference", "there", "largest difference", "at step")
+    table = new_table(*columns, words=2)
     for settings, drift in rows:
         first = (
             ("none", "0") if drift.first is None else (f"step {drift.first}", f"{drift.relative[drift.first - 1]:.1e}")
@@ -109,10 +114,8 @@ def drift_table(rows: list[tuple[Settings, Drift]]) -> Table:
 
 def evaluation_table(rows: list[tuple[str, str, float, float, float, float]]) -> Table:
     """Return a row for each set of weights: who trained it, who tested it, what it gave, and what was recorded."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for name in ("trained by", "tested by", "test loss", "test accuracy", "recorded loss", "recorded accuracy"):
-        table.add_column(name, justify="left" if name.endswith("by") else "right")
-    table.add_column("largest difference", justify="right")
+    columns = ("trained by", "tested by", "test loss", "test accuracy", "recorded loss", "recorded accuracy")
+    table = new_table(*columns, "largest difference", words=2)
     for trainer, tester, loss, accuracy, old_loss, old_accuracy in rows:
         largest = max(abs(loss - old_loss), abs(accuracy - old_accuracy))
         numbers = [f"{value:.4f}" for value in (loss, accuracy, old_loss, old_accuracy)]
@@ -122,9 +125,8 @@ def evaluation_table(rows: list[tuple[str, str, float, float, float, float]]) ->
 
 def export_table(rows: list[tuple[str, str, float, float, float]]) -> Table:
     """Return a row for each set of weights and engine: how far the exported model's outputs are from the engine's."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for name in ("trained by", "compared with", "largest difference", "its accuracy", "accuracy in onnxruntime"):
-        table.add_column(name, justify="left" if name in ("trained by", "compared with") else "right")
+    columns = ("trained by", "compared with", "largest difference", "its accuracy", "accuracy in onnxruntime")
+    table = new_table(*columns, words=2)
     for trainer, engine, difference, accuracy, exported in rows:
         table.add_row(trainer, engine, f"{difference:.1e}", f"{accuracy:.4f}", f"{exported:.4f}")
     return table

@@ -75,7 +75,14 @@ def test_what_is_no_result_is_refused(tmp_path):
         results.read(path)
 
 
-@pytest.mark.parametrize("arguments", [["bench", "engines"], ["bench", "steps", "layers", "--compare", "x.json"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["bench", "engines"],
+        ["bench", "steps", "layers", "--compare", "x.json"],
+        ["bench", "layers", "--engine-b", "jax"],
+    ],
+)
 def test_usage_errors_are_one_line(arguments, capsys):
     assert cli.main(arguments) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

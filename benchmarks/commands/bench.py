@@ -54,13 +54,15 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"unknown benchmark {name!r}; choose from {', '.join(NAMES)}")
     if args.compare is not None and len(names) != 1:
         raise UsageError("--compare needs the one benchmark that the earlier result is of")
+    if "layers" in names and args.engine_b == ["jax"]:
+        raise UsageError("--engine-b jax: its networks are timed as whole steps; choose steps or scaling")
 
+    from benchmarks import screen
     from benchmarks.speed import machine, report, results
 
     threads = args.threads or machine.cores()
-
     old = None if args.compare is None else results.read(args.compare)
-    console = report.console()
+    console = screen.console()
     if {"train", "memory"} & set(names):
         from benchmarks import tasks
 

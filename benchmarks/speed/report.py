@@ -4,12 +4,10 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import screen
 from benchmarks.figures import style
+from benchmarks.screen import new_table
 
 TITLES = {
     "layers": "Each layer, forward and backward",
@@ -18,40 +16,26 @@ TITLES = {
     "memory": "Peak memory of training on MNIST",
 }
 
-console = screen.console
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1e3:.3g}"
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index < 2 else "right")
-    return table
-
-
 def show(console: Console, name: str, rows: list[dict], rates: dict[str, dict[str, float]]) -> None:
     """Print a benchmark's table."""
     if name in ("train", "memory"):
-        table = _table("work", "contender", "seconds", "scratch's of it", "test accuracy", "peak memory, MB")
+        columns = ("work", "contender", "seconds", "scratch's of it", "test accuracy", "peak memory, MB")
+        table = new_table(*columns, words=2)
         for row in rows:
             memory = f"{row['peak_bytes'] / 1e6:.0f}"
             numbers = (f"{row['seconds']:.1f}", f"{row['ratio']:.2f}", f"{row['accuracy']:.4f}", memory)
             table.add_row(row["work"], row["contender"], *numbers)
         console.print(table)
         return
-    per = "µs an image" if name == "scaling" else "ms"
-    unit = 1e3 if name == "scaling" else 1
+    per, factor = ("µs an image", 1e6) if name == "scaling" else ("ms", 1e3)
     columns = ["work", "dtype", f"scratch, {per}", "quartiles", "against", per, "scratch's of it"]
     if name == "layers":
         columns.append("of the matrix-product rate")
-    table = _table(*columns)
+    table = new_table(*columns, words=2)
     for row in rows:
-        low, high = (_milliseconds(unit * value) for value in row["scratch_quartiles"])
-        cells = [row["work"], row["dtype"], _milliseconds(unit * row["scratch_seconds"]), f"{low} to {high}"]
-        cells += [row["contender"], _milliseconds(unit * row["seconds"]), f"{row['ratio']:.2f}"]
+        low, high = (f"{factor * value:.3g}" for value in row["scratch_quartiles"])
+        cells = [row["work"], row["dtype"], f"{factor * row['scratch_seconds']:.3g}", f"{low} to {high}"]
+        cells += [row["contender"], f"{factor * row['seconds']:.3g}", f"{row['ratio']:.2f}"]
         if name == "layers":
             share = row["operations"] / row["scratch_seconds"] / rates[row["dtype"]]["operations"]
             cells.append(f"{share:.0%}" if row["operations"] else "-")
@@ -68,7 +52,7 @@ def show(console: Console, name: str, rows: list[dict], rates: dict[str, dict[st
 
 def show_changes(console: Console, changes: list[tuple[str, str, float, float]]) -> None:
     """Print what an earlier result had."""
-    table = _table("work", "against", "ratio before", "ratio now", "change")
+    table = new_table("work", "against", "ratio before", "ratio now", "change", words=2)
     for work, contender, before, now in changes:
         table.add_row(work, contender, f"{before:.2f}", f"{now:.2f}", f"{now / before - 1:+.0%}")
     console.print(table)
