@@ -16,6 +16,7 @@ TITLES = {
     "memory": "Peak memory of training on MNIST",
 }
 
+
 def show(console: Console, name: str, rows: list[dict], rates: dict[str, dict[str, float]]) -> None:
     """Print a benchmark's table."""
     if name in ("train", "memory"):
