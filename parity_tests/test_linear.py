@@ -88,6 +88,12 @@ def test_sequential_is_a_sequence():
     assert tuple(model) == layers
     assert model[0] is layers[0]
     assert model[-1] is layers[2]
+    tail = model[1:]
+    assert isinstance(tail, nn.Sequential)
+    assert tuple(tail) == layers[1:]
+    assert list(tail.state_dict()) == list(
+        torch.nn.Sequential(*map(torch.nn.Linear, (3, 4, 4), (4, 4, 2)))[2:].state_dict()
+    )
     assert len(nn.Sequential()) == 0
     x = array((2, 3))
     assert nn.Sequential()(x) is x

@@ -68,5 +68,8 @@ class Sequential(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self._layers)
 
-    def __getitem__(self, index: int) -> Module:
+    def __getitem__(self, index: int | slice) -> Module:
+        """Return a layer, or for a slice a Sequential of the same layers under the same names."""
+        if isinstance(index, slice):
+            return Sequential(OrderedDict(list(self.named_children())[index]))
         return self._layers[index]
