@@ -123,3 +123,20 @@ def test_a_forked_child_can_run_too():
         threads.run(done.append, range(4))
         os._exit(0 if sorted(done) == [0, 1, 2, 3] else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(("rows", "inner", "columns"), [(1, 700, 700), (5, 7, 3), (129, 64, 64), (257, 99, 130)])
+def test_a_shared_product_is_the_product(count, rows, inner, columns):
+    rng = np.random.default_rng(rows)
+    a, b = rng.normal(size=(rows, inner)), rng.normal(size=(inner, columns))
+    product = threads.matmul(a, b)
+    transposed = threads.matmul(a.T, product)
+    np.testing.assert_allclose(product, np.matmul(a, b), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(transposed, np.matmul(a.T, np.matmul(a, b)), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 40])
+def test_every_part_of_a_big_array_is_visited_once(count, rows):
+    counts = np.zeros((rows, 200_000), np.int8)
+    threads.each_part(lambda part: np.add(part, 1, out=part), counts)
+    assert (counts == 1).all()
