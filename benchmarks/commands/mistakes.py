@@ -1,0 +1,59 @@
+"""``backprop mistakes``: the museum of wrong layers, losses and optimizers, and who catches each of them."""
+
+import argparse
+
+from benchmarks.errors import Failure
+
+EXAMPLES = """\
+Each line is the right class with one mistake put in. Three witnesses look at it: PyTorch, finite differences, and laws
+that need no reference. "alone" marks those that only one of them catches. The last column is the check that many
+projects make do with: an upstream gradient of ones, one shape, default options, gradients within a hundredth.
+
+examples:
+  backprop mistakes
+"""
+
+WORDS = {True: "caught", False: "-", None: ""}
+ONES = {True: "caught", False: "passes!", None: ""}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+
+
+def run(args: argparse.Namespace) -> int:
+    """Put every exhibit before every witness, and print what they say."""
+    from rich import box
+    from rich.table import Table
+
+    from benchmarks import screen
+    from parity_tests.museum import EXHIBITS, WITNESSES
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for name in ("exhibit", "what was forgotten", "PyTorch", "finite\ndifferences", "laws", "", "check\nwith ones"):
+        table.add_column(name, no_wrap=name != "what was forgotten")
+    found, ones = [], []
+    for exhibit in EXHIBITS:
+        verdicts, objects = exhibit.witnesses(exhibit.wrong), exhibit.ones_object(exhibit.wrong)
+        alone = "alone" if sum(map(bool, verdicts.values())) == 1 else ""
+        cells = [WORDS[verdicts[name]] for name in WITNESSES]
+        table.add_row(f"{exhibit.of[0]}: {exhibit.name}", exhibit.forgotten, *cells, alone, ONES[objects])
+        found.append(verdicts)
+        ones.append(objects)
+    console = screen.console()
+    if not console.is_terminal:
+        console.width = 180
+    console.print(table)
+
+    caught = sum(any(verdicts.values()) for verdicts in found)
+    print(f"{len(found)} mistakes, {caught} caught. ", end="")
+    for name, words in zip(WITNESSES, ("PyTorch", "finite differences", "laws"), strict=True):
+        asked = [verdicts[name] for verdicts in found if verdicts[name] is not None]
+        print(f"{words}: {sum(asked)} of {len(asked)}. ", end="")
+    asked = [objects for objects in ones if objects is not None]
+    print(f"The check with ones: {sum(asked)} of {len(asked)}.")
+    if caught < len(found):
+        missed = [exhibit.name for exhibit, verdicts in zip(EXHIBITS, found, strict=True) if not any(verdicts.values())]
+        raise Failure(f"nobody catches {', '.join(missed)}")
+    return 0

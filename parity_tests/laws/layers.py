@@ -1,0 +1,311 @@
+"""Laws of single layers: what they keep, and what they do not see."""
+
+import math
+
+import numpy as np
+
+import scratch
+from parity_tests.laws.law import backward, forward, gradients, law, random_grads, same, variant
+from parity_tests.laws.passes import NORMS
+from scratch import nn
+from scratch.actor_critic import ActorCriticLoss
+from scratch.models import ActorCritic
+from scratch.nn.batchnorm import _BatchNorm
+from scratch.policy_gradient import Entropy, PolicyGradientLoss
+
+# Softmax.
+
+
+@law(nn.Softmax)
+def the_rows_are_probabilities(layer: nn.Softmax, x: np.ndarray) -> None:
+    """Softmax's outputs are positive and sum to one along its axis."""
+    (y,) = forward(layer, x)
+    assert (y >= 0).all()
+    same(y.sum(axis=layer.dim), np.ones_like(y.sum(axis=layer.dim)))
+
+
+@law(nn.LogSoftmax)
+def the_rows_are_logarithms_of_probabilities(layer: nn.LogSoftmax, x: np.ndarray) -> None:
+    """The exponentials of log-softmax's outputs sum to one along its axis."""
+    (y,) = forward(layer, x)
+    same(np.exp(y).sum(axis=layer.dim), np.ones_like(y.sum(axis=layer.dim)))
+
+
+@law(nn.Softmax, nn.LogSoftmax)
+def raising_all_scores_alike_changes_nothing(layer: nn.Softmax, x: np.ndarray) -> None:
+    """exp(x + c) / sum exp(x + c) = exp(x) / sum exp(x), so the gradient along a row sums to zero; c = 1e4 as well."""
+    (y,) = forward(layer, x)
+    for c in (1.5, 1e4, -1e4):
+        same(forward(layer, x + c)[0], y)
+    grad_x = gradients(layer, x)[0]
+    same(grad_x.sum(axis=layer.dim), np.zeros_like(y.sum(axis=layer.dim)))
+
+
+@law(nn.Softmax, nn.LogSoftmax)
+def a_score_raises_its_own_and_lowers_the_others(layer: nn.Softmax, x: np.ndarray) -> None:
+    """A larger score takes probability from all others of its row: the gradient of one output has just those signs."""
+    (y,) = forward(layer, x)
+    first = np.zeros_like(y)
+    np.moveaxis(first, layer.dim, 0)[0] = 1.0
+    grad_x = np.moveaxis(layer.backward(first), layer.dim, 0)
+    assert (grad_x[0] >= 0).all()
+    assert (grad_x[1:] <= 0).all()
+    assert grad_x.any()
+
+
+# Normalization.
+
+
+def rows(layer: nn.Module, x: np.ndarray) -> np.ndarray:
+    """Return ``x`` with what is normalized together along axis 1."""
+    if isinstance(layer, _BatchNorm):
+        return np.moveaxis(x, 1, 0).reshape(x.shape[1], -1)
+    if isinstance(layer, nn.LayerNorm):
+        return x.reshape(-1, math.prod(layer.normalized_shape))
+    return x.reshape(len(x) * layer.num_groups, -1)
+
+
+def without_eps(layer: nn.Module) -> nn.Module:
+    """Return a copy of a normalization that adds (next to) nothing to the variance."""
+    return variant(layer, eps=1e-30)
+
+
+def constants_in(layer: nn.Module) -> bool:
+    """Return whether a normalization divides by running statistics: constants, as far as its input goes."""
+    return isinstance(layer, _BatchNorm) and not layer.training and layer.track_running_stats
+
+
+@law(*NORMS)
+def moving_and_stretching_changes_nothing(layer: nn.Module, x: np.ndarray) -> None:
+    """f(3 x + 5) = f(x), but for eps: so the input gradient sums to zero, and is orthogonal to the input."""
+    if constants_in(layer):
+        return
+    layer = without_eps(layer)
+    grad_x = gradients(layer, x)[0]
+    zero = np.zeros(len(rows(layer, x)))
+    same(rows(layer, grad_x).sum(axis=1), zero)
+    same(rows(layer, grad_x * x).sum(axis=1), zero)
+    same(forward(layer, 3 * x + 5)[0], forward(layer, x)[0])
+
+
+@law(*NORMS)
+def what_is_normalized_has_mean_zero_and_variance_one(layer: nn.Module, x: np.ndarray) -> None:
+    """With weight 1 and bias 0 the outputs of each row have mean 0 and (biased) variance 1."""
+    if constants_in(layer):
+        return
+    layer = without_eps(layer)
+    for name, parameter in layer.named_parameters():
+        parameter.data[...] = name == "weight"
+    y = rows(layer, forward(layer, x)[0])
+    same(y.mean(axis=1), np.zeros(len(y)))
+    same(y.var(axis=1), np.ones(len(y)))
+
+
+@law(_BatchNorm)
+def running_statistics_take_the_share_momentum_of_the_new(layer: nn.Module, x: np.ndarray) -> None:
+    """In training they move by ``momentum`` towards the batch's mean and its variance without bias."""
+    if not layer.track_running_stats or layer.momentum is None:
+        return
+    layer.train()
+    mean, var = layer.running_mean.copy(), layer.running_var.copy()
+    forward(layer, x)
+    batch = rows(layer, x)
+    same(layer.running_mean, mean + layer.momentum * (batch.mean(axis=1) - mean))
+    same(layer.running_var, var + layer.momentum * (batch.var(axis=1, ddof=1) - var))
+
+
+@law(nn.GroupNorm, nn.Conv2d)
+def groups_do_not_see_one_another(layer: nn.Module, x: np.ndarray) -> None:
+    """The first group of output channels depends on the first group of input channels only."""
+    groups = layer.num_groups if isinstance(layer, nn.GroupNorm) else layer.groups
+    (y,) = forward(layer, x)
+    other = x.copy()
+    other[:, x.shape[1] // groups :] = 7.5 - 2 * x[:, x.shape[1] // groups :]
+    first = y.shape[1] // groups
+    same(forward(layer, other)[0][:, :first], y[:, :first])
+
+
+# Dropout.
+
+
+@law(nn.Dropout)
+def dropout_keeps_the_mean(layer: nn.Dropout, x: np.ndarray) -> None:
+    """A share p is zeroed and the rest multiplied by 1 / (1 - p): over many numbers, the mean stays."""
+    if not layer.training or layer.p == 1:
+        return
+    scratch.manual_seed(2)
+    y = layer(np.ones(40_000))
+    spread = 5 * math.sqrt(layer.p / (1 - layer.p) / y.size)
+    assert abs(y.mean() - 1) <= spread
+    assert abs((y == 0).mean() - layer.p) <= 5 * math.sqrt(layer.p * (1 - layer.p) / y.size)
+
+
+@law(nn.Dropout)
+def dropout_is_the_same_factor_both_ways(layer: nn.Dropout, x: np.ndarray) -> None:
+    """y = x k and grad_x = grad_y k with one k for each element, so y grad_y = x grad_x."""
+    (y,) = forward(layer, x)
+    (g,) = random_grads((y,))
+    same(x * backward(layer, g)[0], y * g)
+
+
+@law(nn.Dropout)
+def dropout_in_evaluation_is_the_identity(layer: nn.Dropout, x: np.ndarray) -> None:
+    """What training has made right on average, evaluation leaves alone."""
+    same(forward(layer.eval(), x)[0], x)
+
+
+# Activations.
+
+
+def _both_sides(layer: nn.Module, x: np.ndarray) -> tuple[np.ndarray, ...]:
+    # x away from 0 with its ends, f and f' there, and f and f' at -x.
+    x = np.append(x[x != 0], [1e4, -1e4])
+    (y,), slope = forward(layer, x), layer.backward(np.ones_like(x))
+    (y_mirrored,), slope_mirrored = forward(layer, -x), layer.backward(np.ones_like(x))
+    return x, y, slope, y_mirrored, slope_mirrored
+
+
+@law(nn.ReLU, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Softplus)
+def a_gate_and_its_mirror_image_let_all_through(layer: nn.Module, x: np.ndarray) -> None:
+    """f(x) - f(-x) = x, since what the gate at x holds back is what the gate at -x lets through; so f'(x) + f'(-x) = 1.
+
+    For a leaky ReLU both are 1 + slope instead.
+    """
+    both = 1 + getattr(layer, "negative_slope", 0.0)
+    x, y, slope, y_mirrored, slope_mirrored = _both_sides(layer, x)
+    same(y - y_mirrored, both * x)
+    same(slope + slope_mirrored, np.full_like(x, both))
+
+
+@law(nn.Sigmoid, nn.Tanh)
+def an_s_is_its_own_image_turned_round(layer: nn.Module, x: np.ndarray) -> None:
+    """f(x) + f(-x) = 2 f(0) and f'(x) = f'(-x); and f has limits, so that its slope dies out."""
+    x, y, slope, y_mirrored, slope_mirrored = _both_sides(layer, x)
+    middle = 0.5 if isinstance(layer, nn.Sigmoid) else 0.0
+    same(y + y_mirrored, np.full_like(x, 2 * middle))
+    same(slope, slope_mirrored)
+    same(slope[-2:], np.zeros(2))
+
+
+@law(nn.ELU)
+def an_exponentials_slope_is_its_height(layer: nn.ELU, x: np.ndarray) -> None:
+    """ELU's left half is alpha exp(x) - alpha: its slope is its height above -alpha. The right half has the slope 1."""
+    x, y, slope, *_ = _both_sides(layer, x)
+    same(slope, np.where(x > 0, 1.0, y + layer.alpha))
+
+
+# Rearranging, pooling, convolution.
+
+
+@law(nn.Flatten, nn.Identity)
+def a_rearrangement_is_undone_by_its_backward(layer: nn.Module, x: np.ndarray) -> None:
+    """Moving numbers about is orthogonal: the transpose brings each back to where it was."""
+    (y,) = forward(layer, x)
+    same(backward(layer, y)[0], x)
+
+
+@law(nn.MaxPool2d)
+def max_pooling_pays_each_gradient_once(layer: nn.MaxPool2d, x: np.ndarray) -> None:
+    """A window's gradient goes to one pixel, so the sums over an image before and after are the same; ties or not."""
+    y = forward(layer, x)[0]
+    (g,) = random_grads((y,))
+    same(layer.backward(g).sum(axis=(2, 3)), g.sum(axis=(2, 3)))
+
+
+@law(nn.MaxPool2d)
+def max_pooling_moves_with_its_image(layer: nn.MaxPool2d, x: np.ndarray) -> None:
+    """A maximum is one of the pixels: made darker by 100 all over, the image has maxima darker by 100."""
+    same(forward(layer, x - 100)[0], forward(layer, x)[0] - 100)
+
+
+@law(nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+def a_flat_image_stays_flat(layer: nn.Module, x: np.ndarray) -> None:
+    """The mean of equal numbers is that number, unless zeros of the padding count, or the divisor is given."""
+    padded = getattr(layer, "padding", 0) not in (0, (0, 0)) and layer.count_include_pad
+    if padded or getattr(layer, "divisor_override", None) is not None:
+        return
+    (y,) = forward(layer, np.full_like(x, 3.0))
+    same(y, np.full_like(y, 3.0))
+
+
+@law(nn.AdaptiveAvgPool2d)
+def an_image_in_the_mirror_is_pooled_in_the_mirror(layer: nn.AdaptiveAvgPool2d, x: np.ndarray) -> None:
+    """Windows divide the image alike from either end."""
+    same(forward(layer, x[..., ::-1, ::-1])[0], forward(layer, x)[0][..., ::-1, ::-1])
+
+
+@law(nn.Conv2d)
+def a_shifted_image_gives_a_shifted_output(layer: nn.Conv2d, x: np.ndarray) -> None:
+    """One kernel for all places: an image on a wide black ground, moved by the stride, moves the output by one."""
+    reach = [d * k + s for d, k, s in zip(layer.dilation, layer.kernel_size, layer.stride, strict=True)]
+    margin = [(2 * r, 2 * r) for r in reach]
+    canvas = np.pad(x, ((0, 0), (0, 0), *margin))
+    (y,) = forward(layer, canvas)
+    (moved,) = forward(layer, np.roll(canvas, layer.stride, axis=(2, 3)))
+    same(moved[:, :, 2:-2, 2:-2], np.roll(y, (1, 1), axis=(2, 3))[:, :, 2:-2, 2:-2])
+
+
+# Reinforcement learning.
+
+
+@law(ActorCritic)
+def two_heads_pay_one_backbone(layer: ActorCritic, x: np.ndarray) -> None:
+    """<g, f(x + v) - f(x)> = <backward(g), v> over both outputs together, where the backbone is affine."""
+    if not isinstance(layer.backbone, nn.Linear):
+        return
+    outputs = forward(layer, x)
+    grads = random_grads(outputs)
+    v = np.random.default_rng(3).normal(size=x.shape)
+    moved = forward(layer, x + v)
+    change = sum((g * (y1 - y)).sum() for g, y1, y in zip(grads, moved, outputs, strict=True))
+    forward(layer, x)
+    same((backward(layer, *grads)[0] * v).sum(), change)
+
+
+@law(Entropy)
+def entropy_is_greatest_where_all_is_equal(layer: Entropy, logits: np.ndarray) -> None:
+    """Equal logits have no gradient; elsewhere its rows sum to zero, and stretching the logits lowers the entropy."""
+    forward(layer, logits)
+    grad = layer.backward(1.0)
+    same(grad.sum(axis=1), np.zeros(len(logits)))
+    assert (grad * logits).sum() <= 0
+    (value,) = forward(layer, np.zeros_like(logits))
+    same(value, np.log(logits.shape[1]))
+    same(layer.backward(1.0), np.zeros_like(logits))
+
+
+@law(PolicyGradientLoss)
+def twice_the_advantage_is_twice_the_lesson(
+    layer: PolicyGradientLoss, logits: np.ndarray, actions: np.ndarray, advantages: np.ndarray
+) -> None:
+    """Loss and gradient are proportional to the advantages, and the gradient of a row of logits sums to zero."""
+    (loss,), grad = forward(layer, logits, actions, advantages), layer.backward(1.0)
+    (other,), other_grad = forward(layer, logits, actions, -2 * advantages), layer.backward(1.0)
+    same(other, -2 * loss)
+    same(other_grad, -2 * grad)
+    same(grad.sum(axis=1), np.zeros(len(logits)))
+
+
+@law(ActorCriticLoss)
+def the_critic_hears_of_the_returns_only(layer: ActorCriticLoss, logits, values, actions, advantages, returns) -> None:
+    """The gradient of the values is the regression's: the advantages are constants, whatever they were made of."""
+    forward(layer, logits, values, actions, advantages, returns)
+    grad_values = layer.backward(1.0)[1]
+    forward(layer, logits, values, actions[::-1], 3 * advantages, returns)
+    same(layer.backward(1.0)[1], grad_values)
+
+
+@law(ActorCriticLoss)
+def without_advantages_the_policy_grows_more_even(
+    layer: ActorCriticLoss,
+    logits,
+    values,
+    actions,
+    advantages,
+    returns,
+) -> None:
+    """If no action is better than expected, a step against the gradient raises the entropy: it is a bonus."""
+    forward(layer, logits, values, actions, 0 * advantages, returns)
+    grad_logits = layer.backward(1.0)[0]
+    entropy = Entropy()
+    assert entropy(logits - 1e-3 * grad_logits / np.abs(grad_logits).max()) > entropy(logits)

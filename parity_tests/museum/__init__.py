@@ -1,0 +1,43 @@
+"""A museum of wrong forwards and backwards: classic mistakes, kept on purpose, and who catches each of them.
+
+Each exhibit is the right class with one method overridden, a few lines long; its docstring says what was forgotten, and
+then what the learner would see. Three witnesses look at it:
+
+- torch: `parity_tests.compare.check` against PyTorch, in float64 with a random upstream gradient;
+- differences: the same against finite differences of the exhibit's own forward, which cannot see a wrong forward whose
+  backward fits it;
+- laws: `parity_tests.laws`, which need no reference.
+
+Beside them stands the check that many projects make do with: an upstream gradient of ones, one shape, default options,
+ordinary numbers, float32, gradients within a hundredth of PyTorch's. ``backprop mistakes`` prints what each finds.
+"""
+
+from parity_tests.museum import (
+    activations,
+    actor_critic,
+    convolution,
+    dropout,
+    functions,
+    linear,
+    losses,
+    normalization,
+    optimizers,
+    pooling,
+)
+from parity_tests.museum.exhibit import EXHIBITS, WITNESSES, Exhibit
+
+__all__ = [
+    "EXHIBITS",
+    "WITNESSES",
+    "Exhibit",
+    "activations",
+    "actor_critic",
+    "convolution",
+    "dropout",
+    "functions",
+    "linear",
+    "losses",
+    "normalization",
+    "optimizers",
+    "pooling",
+]

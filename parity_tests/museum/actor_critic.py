@@ -1,0 +1,124 @@
+"""Reinforcement learning: two heads on a backbone, and the losses of a policy."""
+
+import numpy as np
+import torch
+
+import torch_ref.actor_critic
+import torch_ref.models
+import torch_ref.policy_gradient
+from parity_tests.arrays import array
+from parity_tests.museum.exhibit import layer
+from scratch import nn
+from scratch.actor_critic import ActorCriticLoss
+from scratch.models import ActorCritic
+from scratch.policy_gradient import Entropy, PolicyGradientLoss
+
+STATES, LOGITS, VALUES = array((5, 4)), array((5, 3)), array((5,), seed=1)
+ACTIONS = np.array([2, 0, 0, 1, 2])
+ADVANTAGES, RETURNS = array((5,), seed=2), array((5,), seed=3)
+
+
+class Agent(ActorCritic):
+    """The right one, on a linear backbone."""
+
+    def __init__(self, dtype=np.float32):
+        super().__init__(nn.Linear(4, 6, dtype=dtype), 6, 3, dtype=dtype)
+
+
+def torch_agent():
+    """Return PyTorch's agent."""
+    return torch_ref.models.ActorCritic(torch.nn.Linear(4, 6), 6, 3)
+
+
+@layer(STATES, torch=torch_agent, of="ActorCritic", caught="torch differences laws", passes_ones=False)
+class OneHeadsGradientLost(Agent):
+    """The backbone has two paths to the loss, and is paid for the policy's only.
+
+    The critic learns on features that nobody makes for it: its loss stays high, and so does the policy's variance.
+    """
+
+    def backward(self, grad_logits, grad_values):
+        self.value.backward(grad_values)
+        return self.backbone.backward(self.policy.backward(grad_logits))
+
+
+class Loss(ActorCriticLoss):
+    """The right one, with weights that show."""
+
+    def __init__(self):
+        super().__init__(nn.MSELoss(), 0.5, 0.3)
+
+
+def torch_loss():
+    """Return PyTorch's loss."""
+    return torch_ref.actor_critic.ActorCriticLoss(torch.nn.MSELoss(), 0.5, 0.3)
+
+
+TRANSITIONS = (LOGITS, VALUES, ACTIONS, ADVANTAGES, RETURNS)
+rl_loss = {"torch": torch_loss, "of": "ActorCriticLoss", "plain": TRANSITIONS}
+
+
+@layer(*TRANSITIONS, **rl_loss, caught="torch differences laws", passes_ones=False)
+class AdvantageNotDetached(Loss):
+    """The advantage R - v is a constant to the policy's loss; here its gradient goes into the critic as well.
+
+    The critic learns to make what the policy did look good, not to predict: its values drift off.
+    """
+
+    def forward(self, logits, values, actions, advantages, returns):
+        self.costs = nn.CrossEntropyLoss(reduction="none")(logits, actions)
+        return super().forward(logits, values, actions, advantages, returns)
+
+    def backward(self, grad_output=1.0):
+        grad_logits, grad_values = super().backward(grad_output)
+        return grad_logits, grad_values - grad_output * self.costs / len(self.costs)
+
+
+@layer(*TRANSITIONS, **rl_loss, caught="torch differences laws", passes_ones=False)
+class EntropyPunished(Loss):
+    """The entropy is a bonus, subtracted from the loss: its gradient's sign is lost in backward.
+
+    The policy settles on the first action that worked, and never tries another.
+    """
+
+    def backward(self, grad_output=1.0):
+        grad_values = self.value.backward(self.value_weight * grad_output)
+        return (
+            self.policy.backward(grad_output) + self.entropy.backward(self.entropy_weight * grad_output),
+            grad_values,
+        )
+
+
+@layer(
+    LOGITS,
+    ACTIONS,
+    ADVANTAGES,
+    torch=torch_ref.policy_gradient.PolicyGradientLoss,
+    plain=(LOGITS, ACTIONS, ADVANTAGES),
+    caught="torch differences laws",
+    passes_ones=False,
+)
+class AdvantageForgotten(PolicyGradientLoss):
+    """The weight of each row, in backward: every action is imitated, the bad ones too.
+
+    The policy grows certain of whatever it did first.
+    """
+
+    def backward(self, grad_output=1.0):
+        advantages = self.saved("advantages")
+        return self.cross_entropy.backward(np.full_like(advantages, grad_output / len(advantages)))
+
+
+@layer(
+    LOGITS, torch=torch_ref.policy_gradient.Entropy, plain=(LOGITS,), caught="torch differences laws", passes_ones=False
+)
+class LogSoftmaxForgotten(Entropy):
+    """The probabilities come out of a softmax, which every logit of the row is in: its backward is left out.
+
+    All logits are pushed the same way, on top of a gradient that is half right.
+    """
+
+    def backward(self, grad_output=1.0):
+        p, z = self.saved("p", "z")
+        logp = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+        return -grad_output / len(p) * p * (logp + 1)

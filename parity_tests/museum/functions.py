@@ -1,0 +1,136 @@
+"""Functions without a backward: initial values, and the clipping of gradients."""
+
+import math
+
+import numpy as np
+import torch
+
+import scratch
+from parity_tests.museum.exhibit import function
+from scratch import nn
+from scratch.nn import Parameter, init
+
+SHAPE = (200, 50, 1, 3)
+
+
+def drawn_as_torchs(fill):
+    """Return whether the same seed gives PyTorch's numbers."""
+    scratch.manual_seed(0)
+    torch.manual_seed(0)
+    expected = getattr(torch.nn.init, RIGHT[fill])(torch.empty(SHAPE, dtype=torch.float64))
+    return np.array_equal(fill(np.empty(SHAPE)), expected.numpy())
+
+
+def keeps_the_variance(fill):
+    """Return whether the numbers have mean 0 and the variance 2 / fan_in, or that of Xavier's formula."""
+    scratch.manual_seed(0)
+    weight = fill(np.empty(SHAPE))
+    fan_in, fan_out = 50 * 3, 200 * 3
+    variance = 2 / fan_in if "kaiming" in RIGHT[fill] else 2 / (fan_in + fan_out)
+    return abs(weight.mean()) < 5 * math.sqrt(variance / weight.size) and 0.95 < weight.var() / variance < 1.05
+
+
+RIGHT = {fill: fill.__name__ for fill in (init.kaiming_uniform_, init.xavier_uniform_)}
+
+
+def initializer(right):
+    """Exhibit the function below as a wrong version of an initializer."""
+
+    def hang(wrong):
+        RIGHT[wrong] = right.__name__
+        return function(right, "torch laws", drawn_as_torchs, keeps_the_variance)(wrong)
+
+    return hang
+
+
+@initializer(init.kaiming_uniform_)
+def fan_out_for_fan_in(target):
+    """A weight is (out, in): fan_in comes second, and the first axis is taken.
+
+    Activations fade or explode wherever a layer has not as many outputs as inputs.
+    """
+    return init.kaiming_uniform_(target, mode="fan_out")
+
+
+@initializer(init.kaiming_uniform_)
+def kernel_area_forgotten(target):
+    """fan_in of a convolution counts the kernel's places, too.
+
+    Each convolution makes its activations larger: NaN after a few, or a first loss in the hundreds.
+    """
+    bound = math.sqrt(6 / target.shape[1])
+    return init.uniform_(target, -bound, bound)
+
+
+@initializer(init.xavier_uniform_)
+def deviation_for_bound(target):
+    """A uniform distribution on [-c, c) has the deviation c / sqrt(3): the root of 3 is forgotten.
+
+    A third of the variance: a deep network's signal fades.
+    """
+    bound = math.sqrt(2 / (3 * (target.shape[0] + target.shape[1])))
+    return init.uniform_(target, -bound, bound)
+
+
+@initializer(init.xavier_uniform_)
+def all_units_twins(target):
+    """Weights have to differ: units that start equal get equal gradients for ever.
+
+    The network behaves as if each layer had one unit.
+    """
+    return init.constant_(target, 0.1)
+
+
+def parameters():
+    """Return two parameters with gradients of norms 5 and 12, so 13 together."""
+    pair = [Parameter(np.zeros(2)), Parameter(np.zeros((1, 1)))]
+    pair[0].grad, pair[1].grad = np.array([3.0, -4.0]), np.array([[12.0]])
+    return pair
+
+
+def clips_as_torch(clip):
+    """Return whether gradients and returned norm are PyTorch's, for a norm that is too long and one that is not."""
+    for max_norm in (6.5, 100.0):
+        ours = parameters()
+        torchs = [torch.nn.Parameter(torch.tensor(parameter.data)) for parameter in ours]
+        for one, other in zip(ours, torchs, strict=True):
+            other.grad = torch.tensor(one.grad)
+        pairs = [(clip(ours, max_norm), torch.nn.utils.clip_grad_norm_(torchs, max_norm).item())]
+        pairs += [(one.grad, other.grad.numpy()) for one, other in zip(ours, torchs, strict=True)]
+        if not all(np.allclose(found, expected) for found, expected in pairs):
+            return False
+    return True
+
+
+def keeps_the_direction(clip):
+    """Return whether the gradient is shortened to the norm as a whole, and a short one is left alone."""
+
+    def vector(pair):
+        return np.concatenate([parameter.grad.ravel() for parameter in pair])
+
+    long, short = parameters(), parameters()
+    before = vector(long)
+    clip(long, 6.5)
+    clip(short, 100.0)
+    return np.allclose(vector(long), before * 0.5, rtol=1e-6) and np.array_equal(vector(short), before)
+
+
+@function(nn.utils.clip_grad_norm_, "torch laws", clips_as_torch, keeps_the_direction)
+def each_parameter_on_its_own(params, max_norm):
+    """The norm is that of all gradients together; here each parameter is clipped by its own.
+
+    The step turns towards the parameters with small gradients, and the whole is still too long.
+    """
+    return max(nn.utils.clip_grad_norm_([parameter], max_norm) for parameter in params)
+
+
+@function(nn.utils.clip_grad_norm_, "torch laws", clips_as_torch, keeps_the_direction)
+def short_ones_lengthened(params, max_norm):
+    """The factor is at most 1; here every gradient is scaled to the largest norm.
+
+    Training never settles: near the minimum, where gradients are small, the steps stay as long as ever.
+    """
+    norm = nn.utils.clip_grad_norm_(params, math.inf)
+    for parameter in params:
+        parameter.grad *= max_norm / norm
+    return norm

@@ -1,0 +1,195 @@
+"""Linear layers, and what layers are put together with."""
+
+import numpy as np
+import torch
+
+from parity_tests.arrays import array
+from parity_tests.museum.exhibit import layer
+from scratch import nn
+
+X = array((4, 3))
+SQUARE = array((4, 5), seed=1)
+
+
+@layer(X, args=(3, 5), caught="torch differences laws", passes_ones=False)
+class BiasAveraged(nn.Linear):
+    """The bias's gradient is averaged over the batch; a broadcast becomes a sum.
+
+    The bias learns N times too slowly, the slower the larger the batch.
+    """
+
+    def backward(self, g):
+        x = self.saved("x")
+        self.bias.add_grad(g.mean(axis=0))
+        self.weight.add_grad(g.T @ x)
+        return g @ self.weight.data
+
+
+@layer(X, args=(3, 5), caught="torch differences laws", passes_ones=False)
+class BiasWithoutGradient(nn.Linear):
+    """The bias's gradient is left out.
+
+    Training works, a little worse than it should: the bias keeps its random start for ever.
+    """
+
+    def backward(self, g):
+        self.weight.add_grad(g.T @ self.saved("x"))
+        return g @ self.weight.data
+
+
+@layer(SQUARE, args=(5, 5), caught="torch differences laws", passes_ones=False)
+class WeightNotTransposed(nn.Linear):
+    """The input's gradient goes through the weight the way the input did; it has to go back through the transpose.
+
+    With as many outputs as inputs no shape complains. The last layer learns, those before it do not.
+    """
+
+    def backward(self, g):
+        super().backward(g)
+        return g @ self.weight.data.T
+
+
+@layer(SQUARE, args=(5, 5), caught="torch differences laws", passes_ones=False)
+class WeightGradientTransposed(nn.Linear):
+    """The weight's gradient is x^T g, of shape (in, out), where the weight is (out, in).
+
+    With as many outputs as inputs no shape complains, and the loss goes anywhere.
+    """
+
+    def backward(self, g):
+        self.bias.add_grad(g.sum(axis=0))
+        self.weight.add_grad(self.saved("x").T @ g)
+        return g @ self.weight.data
+
+
+@layer(X, args=(3, 5), caught="torch differences laws", passes_ones=True)
+class UpstreamIgnored(nn.Linear):
+    """The chain rule: the layer returns its own derivative, and grad_output is not multiplied in.
+
+    Right for a sum of the outputs as the loss, which is what the test with ones asks for; nothing else trains.
+    """
+
+    def backward(self, g):
+        return super().backward(np.ones_like(g))
+
+
+@layer(X, args=(3, 5), caught="torch differences laws", passes_ones=True)
+class UpstreamWrittenTo(nn.Linear):
+    """grad_output belongs to somebody else: it is used as scratch space.
+
+    Nothing, until the same gradient also goes into a skip connection, which then receives garbage.
+    """
+
+    def backward(self, g):
+        grad_x = super().backward(g)
+        g *= 0
+        return grad_x
+
+
+class Overwriting(nn.Parameter):
+    """A parameter that keeps the latest gradient."""
+
+    def add_grad(self, grad):
+        """Assign."""
+        self.grad = grad
+
+
+@layer(X, args=(3, 5), of="Parameter Linear", caught="torch differences laws", passes_ones=True)
+class GradientOverwritten(nn.Linear):
+    """Gradients add: ``grad = `` where ``grad += `` belongs.
+
+    Nothing, until a layer is used twice, or two batches are to make one step: then only the last one counts.
+    """
+
+    def reset_parameters(self):
+        super().reset_parameters()
+        self.weight = Overwriting(self.weight.data)
+
+
+@layer(X, caught="torch differences laws", passes_ones=True)
+class IdentityOfOnes(nn.Identity):
+    """The derivative of x is 1, and 1 is returned: the chain rule.
+
+    Everything before the layer is trained to raise the sum of its outputs.
+    """
+
+    def backward(self, g):
+        return np.ones_like(g)
+
+
+@layer(array((2, 3, 2, 4)), caught="torch differences laws", passes_ones=True)
+class FlattenBackInColumnOrder(nn.Flatten):
+    """The order in which the axes were joined: they are taken apart in column order.
+
+    The convolutions before it get the right numbers at the wrong pixels, and learn next to nothing.
+    """
+
+    def backward(self, g):
+        return g.reshape(self.saved("input_shape"), order="F")
+
+
+@layer(array((2, 3, 2, 4)), caught="torch", passes_ones=True)
+class FlattenChannelsLast(nn.Flatten):
+    """The order of the axes: the pixels are joined with the channels innermost.
+
+    It trains just as well; but weights from PyTorch give nonsense, for they expect the features in another order.
+    """
+
+    def forward(self, x):
+        super().forward(x)
+        return x.transpose(0, 2, 3, 1).reshape(len(x), -1)
+
+    def backward(self, g):
+        n, c, h, w = self.saved("input_shape")
+        return g.reshape(n, h, w, c).transpose(0, 3, 1, 2)
+
+
+class Pair(nn.Sequential):
+    """The right one: a sigmoid, then a linear layer."""
+
+    def __init__(self, dtype=np.float32):
+        super().__init__(nn.Sigmoid(), nn.Linear(5, 5, dtype=dtype))
+
+
+def torch_pair():
+    """Return PyTorch's pair."""
+    return torch.nn.Sequential(torch.nn.Sigmoid(), torch.nn.Linear(5, 5))
+
+
+@layer(SQUARE, torch=torch_pair, of="Sequential", caught="torch differences", passes_ones=False)
+class BackwardInForwardOrder(Pair):
+    """What was done last is undone first: backward visits the layers first to last.
+
+    With layers of one size no shape complains; the deeper the network, the less it learns.
+    """
+
+    def backward(self, g):
+        for one in self:
+            g = one.backward(g)
+        return g
+
+
+class Dropping(nn.Sequential):
+    """The right one: dropout inside a container."""
+
+    def __init__(self):
+        super().__init__(nn.Dropout(0.5))
+
+
+@layer(
+    SQUARE,
+    training=False,
+    torch=lambda: torch.nn.Sequential(torch.nn.Dropout(0.5)),
+    of="Module Sequential",
+    caught="torch laws",
+    passes_ones=True,
+)
+class EvalStaysOnTop(Dropping):
+    """eval() has to reach the modules below: only the outermost changes its mode.
+
+    The test accuracy changes from call to call, and is worse than it should be: dropout goes on dropping.
+    """
+
+    def train(self, mode=True):
+        self.training = mode
+        return self
