@@ -34,14 +34,14 @@ class Engine:
         "float32" or "float64".
     dtype
         The same as the engine's constructors take it as ``dtype=``.
-    device : str
-        Where it computes.
+    device, reason : str
+        Where it computes, and why there.
     """
 
     name: str
 
-    def __init__(self, package: ModuleType, dtype_name: str, dtype: object, device: str) -> None:
-        self.dtype_name, self.dtype, self.device = dtype_name, dtype, device
+    def __init__(self, package: ModuleType, dtype_name: str, dtype: object, device: str, reason: str) -> None:
+        self.dtype_name, self.dtype, self.device, self.reason = dtype_name, dtype, device, reason
         self.nn, self.optim, self.models, self.train, self.actor_critic = (
             importlib.import_module(f"{package.__name__}.{part}")
             for part in ("nn", "optim", "models", "train", "actor_critic")
@@ -114,9 +114,10 @@ class ScratchEngine(Engine):
     name = "scratch"
 
     def __init__(self, dtype: str, device: str) -> None:
-        if device != "cpu":
+        if device not in ("cpu", "auto"):
             raise UsageError(f"the scratch engine computes on the CPU; --device {device} is for --engine torch")
-        super().__init__(importlib.import_module("scratch"), dtype, np.dtype(dtype).type, device)
+        reason = "NumPy computes nowhere else"
+        super().__init__(importlib.import_module("scratch"), dtype, np.dtype(dtype).type, "cpu", reason)
 
     def asarray(self, array: np.ndarray) -> np.ndarray:
         """Return the array, floating point in the engine's dtype."""
@@ -152,16 +153,23 @@ class ScratchEngine(Engine):
 
 
 class TorchEngine(Engine):
-    """PyTorch: tensors, on the device that was asked for."""
+    """PyTorch: tensors, on the device that was asked for, or the best there is."""
 
     name = "torch"
 
     def __init__(self, dtype: str, device: str) -> None:
         import torch
 
-        check_device(torch, device, dtype)
+        from torch_ref import devices
+
         self._torch = torch
-        super().__init__(importlib.import_module("torch_ref"), dtype, getattr(torch, dtype), device)
+        try:
+            device, reason = devices.choose(device, dtype)
+        except ValueError as error:
+            raise UsageError(f"--device {error}") from None
+        except RuntimeError as error:
+            raise Failure(f"--device {error}") from None
+        super().__init__(importlib.import_module("torch_ref"), dtype, getattr(torch, dtype), device, reason)
 
     def asarray(self, array: np.ndarray) -> object:
         """Return the array as a tensor on the device."""
@@ -211,7 +219,7 @@ class TorchEngine(Engine):
 
 
 def get(name: str, dtype: str = "float32", device: str = "cpu") -> Engine:
-    """Return an engine by name; the package behind it is imported now.
+    """Return an engine by name; the package behind it is imported now. The device "auto" is the best that it can use.
 
     Raises
     ------
@@ -225,19 +233,3 @@ def get(name: str, dtype: str = "float32", device: str = "cpu") -> Engine:
     if dtype not in DTYPES:
         raise UsageError(f"unknown dtype {dtype!r}; choose from {', '.join(DTYPES)}")
     return ScratchEngine(dtype, device) if name == "scratch" else TorchEngine(dtype, device)
-
-
-def check_device(torch: ModuleType, device: str, dtype: str) -> None:
-    """Raise unless PyTorch can use ``device`` here, in ``dtype``."""
-    kind, _, index = device.partition(":")
-    if kind == "cuda":
-        found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if int(index or 0) >= found:
-            raise Failure(f"--device {device}: PyTorch finds {found or 'no'} CUDA devices here; use --device cpu")
-    elif kind == "mps":
-        if dtype == "float64":
-            raise UsageError("--device mps computes in float32; float64 needs --device cpu")
-        if not torch.backends.mps.is_available():
-            raise Failure("--device mps: PyTorch finds no Apple GPU on this machine; use --device cpu")
-    elif kind != "cpu":
-        raise UsageError(f"unknown device {device!r}; choose from cpu, cuda, cuda:N, mps")

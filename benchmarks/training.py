@@ -29,6 +29,7 @@ class Settings:
     seed: int
     dtype: str
     device: str
+    processes: int = 1
 
     @classmethod
     def of_recipe(cls, task: Task, engine: str, **changes: object) -> "Settings":
@@ -71,10 +72,22 @@ class Trained:
 
 
 def get_engines(settings: Settings) -> list[Engine]:
-    """Return the engines that run; where both do, the device is PyTorch's."""
+    """Return the engines that run; where both do, the device and the number of processes are PyTorch's."""
+    if settings.engine == "scratch" and settings.processes > 1:
+        raise UsageError(f"the scratch engine is one process; --processes {settings.processes} is for --engine torch")
     scratch = "cpu" if settings.engine == "both" else settings.device
     devices = {"scratch": scratch, "torch": settings.device}
-    return [engines.get(name, settings.dtype, devices[name]) for name in settings.engines()]
+    found = [engines.get(name, settings.dtype, devices[name]) for name in settings.engines()]
+    if settings.processes > 1:
+        from torch_ref import distributed
+
+        try:
+            distributed.check(found[-1].device, settings.processes)
+        except ValueError as error:
+            raise UsageError(f"--processes: {error}") from None
+        except RuntimeError as error:
+            raise Failure(f"--processes: {error}") from None
+    return found
 
 
 def check_batches(settings: Settings, task: Task, data: Data) -> None:
@@ -83,11 +96,23 @@ def check_batches(settings: Settings, task: Task, data: Data) -> None:
     if size > rows:
         raise UsageError(f"--batch-size: expected at most the {rows} training rows, got {size}")
     smallest = min(size, rows % size or size)
+    if settings.processes > 1 and smallest < settings.processes * task.smallest_batch:
+        raise UsageError(
+            f"--processes {settings.processes}: --batch-size {size} leaves a batch of {smallest} of the {rows} "
+            f"training rows; every process needs {task.smallest_batch} of its own"
+        )
     if smallest < task.smallest_batch:
         raise UsageError(
             f"--batch-size {size} leaves a batch of {smallest} of the {rows} training rows; "
             f"batch norm needs {task.smallest_batch}"
         )
+
+
+def prepare(settings: Settings, engine: Engine) -> tuple[object, object]:
+    """Return the task's network with the weights that the seed gives, and what changes them."""
+    engine.manual_seed(settings.seed)
+    model = engine.place(tasks.get(settings.task).build(engine, settings.dropout))
+    return model, engine.optim.Adam(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
 
 
 @np.errstate(all="ignore")  # a run that diverges says so by its numbers, in both engines
@@ -99,9 +124,7 @@ def train(
     keeper: Keeper | None = None,
 ) -> Trained:
     """Build the task's network from the seed, and train it by its recipe; from the keeper's checkpoint on, if any."""
-    engine.manual_seed(settings.seed)
-    model = engine.place(tasks.get(settings.task).build(engine, settings.dropout))
-    optimizer = engine.optim.Adam(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    model, optimizer = prepare(settings, engine)
     progress, after_step, after_epoch = None, on_step, None
     if keeper is not None:
         progress = keeper.begin(engine, model, optimizer, len(data.x_train), settings.batch_size)
@@ -127,9 +150,54 @@ def train(
     return Trained(engine, model, history.to_dict())
 
 
+def train_together(settings: Settings, engine: Engine, data_dir: Path, on_step: Callable) -> Trained:
+    """Train as `train` does, in several processes, each of which loads the data; they write nothing.
+
+    Raises
+    ------
+    Failure
+        If one of them fails or dies.
+    """
+    from torch_ref import distributed
+
+    def on_message(message: tuple[int, int, list[float]]) -> None:
+        progress = engine.train.Progress()
+        progress.epoch, progress.step, progress.history.test_accuracy = message
+        on_step(progress)
+
+    try:
+        history, state = distributed.launch(
+            _train_share, settings.processes, settings, data_dir, device=settings.device, on_message=on_message
+        )
+    except RuntimeError as error:
+        raise Failure(str(error)) from None
+    model, _ = prepare(settings, engine)
+    engine.load_state(model, state)
+    return Trained(engine, model, history)
+
+
+def _train_share(device: str, send: Callable, settings: Settings, data_dir: Path) -> tuple[dict, dict]:
+    from torch_ref import distributed
+
+    engine, data = engines.get("torch", settings.dtype, device), tasks.get(settings.task).load(data_dir)
+    model, optimizer = prepare(settings, engine)
+    history = distributed.fit(
+        model,
+        engine.nn.CrossEntropyLoss(),
+        optimizer,
+        (engine.asarray(data.x_train), engine.asarray(data.y_train)),
+        (engine.asarray(data.x_test), engine.asarray(data.y_test)),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        on_step=lambda progress: send((progress.epoch, progress.step, progress.history.test_accuracy[-1:])),
+    )
+    return history.to_dict(), engine.state(model)
+
+
 def own_settings(settings: Settings, engine: Engine) -> Settings:
     """Return the settings of one engine's part of a run, which is a run of that engine alone."""
-    return replace(settings, engine=engine.name, device=engine.device)
+    processes = settings.processes if engine.name == "torch" else 1
+    return replace(settings, engine=engine.name, device=engine.device, processes=processes)
 
 
 def train_or_load(
@@ -137,6 +205,7 @@ def train_or_load(
     settings: Settings,
     engine: Engine,
     data: Data,
+    data_dir: Path,
     on_step: Callable,
     every: int | None,
     interrupts: Interrupts,
@@ -145,6 +214,10 @@ def train_or_load(
     part, own = runs.part(folder, engine.name, settings.engine), own_settings(settings, engine)
     if runs.is_finished(part):
         return load(part, own, engine)
+    if own.processes > 1:
+        one = train_together(own, engine, data_dir, on_step)
+        runs.save(part, runs.describe(asdict(own), own.command()), one.history, engine.state(one.model))
+        return one
     keeper = Keeper(part / runs.CHECKPOINT, asdict(own), every, interrupts)
     with interrupts.deferred():
         one = train(settings, engine, data, on_step, keeper)

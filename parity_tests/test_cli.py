@@ -61,7 +61,10 @@ def test_version(capsys):
 @pytest.mark.parametrize("engine", ["scratch", "torch"])
 def test_train_writes_a_run(capsys, tmp_path, engine):
     out = tmp_path / "run"
-    assert cli.main(["train", "moons", "--engine", engine, "--out", str(out), "--seed", "3", *QUICK]) == 0
+    assert (
+        cli.main(["train", "moons", "--engine", engine, "--device", "cpu", "--out", str(out), "--seed", "3", *QUICK])
+        == 0
+    )
     assert {path.name for path in out.iterdir()} == {
         "config.json",
         "history.json",
@@ -81,6 +84,7 @@ def test_train_writes_a_run(capsys, tmp_path, engine):
         "seed": 3,
         "dtype": "float32",
         "device": "cpu",
+        "processes": 1,
     }
     state, history = runs.load(out)
     assert state["net.0.weight"].shape == (64, 2)

@@ -165,11 +165,12 @@ def close_epoch(progress: Progress, test: Evaluation, rows: int, batch_size: int
 
 @torch.no_grad()
 def predict(model: nn.Module, x: torch.Tensor, batch_size: int = 250) -> torch.Tensor:
-    """Return the model's outputs in evaluation mode, computed ``batch_size`` rows at a time; the mode is restored."""
-    training = model.training
+    """Return the model's outputs in evaluation mode, ``batch_size`` rows at a time; every layer's mode is restored."""
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     outputs = [model(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
-    model.train(training)
+    for module, training in modes:
+        module.training = training
     return torch.cat(outputs)
 
 
@@ -178,4 +179,4 @@ def evaluate(model: nn.Module, criterion: nn.Module, test_set: Batch, batch_size
     """Return the mean loss and the accuracy of a classifier on a data set, in evaluation mode."""
     x, y = test_set
     logits = predict(model, x, batch_size)
-    return Evaluation(float(criterion(logits, y)), float((logits.argmax(dim=1) == y).double().mean()))
+    return Evaluation(float(criterion(logits, y)), int((logits.argmax(dim=1) == y).sum()) / len(y))

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument("folder", metavar="RUN", type=Path, help="folder of a finished run")
     parser.add_argument("--engine", choices=engines.NAMES, required=True, help="the engine that tests")
-    parser.add_argument("--device", type=options.device, default="cpu", help="cpu, cuda, cuda:N or mps (cpu)")
+    parser.add_argument("--device", type=options.device, default="cpu", help="auto, cpu, cuda, cuda:N or mps (cpu)")
     parser.add_argument("--data-dir", metavar="DIR", help="folder of the data sets (BACKPROP_DATA, or ./data)")
 
 

@@ -19,11 +19,16 @@ examples:
   backprop train digits --engine scratch --epochs 10 --seed 3
   backprop train mnist --engine both --out runs/mnist
   backprop train fashion-mnist --engine torch --device cuda --data-dir ~/data
+  backprop train mnist --engine torch --processes 2
   backprop train mnist --checkpoint-every 100 --out runs/long
   backprop train --resume runs/long
 
 A default in parentheses is what the task's recipe says. Where both engines run, each runs its own loop, one after the
-other, and --device is the torch engine's.
+other, and --device is the torch engine's: by default CUDA if there is a device, else an Apple GPU, else the CPU.
+
+--processes divides every batch of the torch engine among so many processes, on the CPU or on as many CUDA devices. The
+result is that of one process but for rounding, dropout's masks, and, on the CPU, batch norm, which sees a process's
+share of the batch alone. A run of several processes saves no checkpoints.
 
 Ctrl-C and SIGTERM end a run after the step under way, with a checkpoint; --checkpoint-every saves one every so many
 steps too, for a run that may be killed. A resumed run takes everything from its folder, and on a CPU gives what it
@@ -44,14 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dropout", type=options.probability, metavar="P", help="dropout's probability (recipe)")
     parser.add_argument("--seed", type=options.seed, metavar="N", help="seed of weights, order and dropout (0)")
     parser.add_argument("--dtype", choices=engines.DTYPES, help="floating-point type (float32)")
-    parser.add_argument("--device", type=options.device, help="cpu, cuda, cuda:N or mps (cpu)")
+    parser.add_argument("--device", type=options.device, help="auto, cpu, cuda, cuda:N or mps (auto)")
+    parser.add_argument("--processes", **number, help="processes that share each batch of the torch engine (1)")
     parser.add_argument("--data-dir", metavar="DIR", help="folder of the data sets (BACKPROP_DATA, or ./data)")
     parser.add_argument("--out", type=Path, metavar="RUN", help="folder to write (a new one under ./runs)")
     parser.add_argument("--checkpoint-every", **number, help="steps between two checkpoints (none)")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with an interrupted run, in its folder")
 
 
-RECIPE = ("epochs", "batch_size", "lr", "weight_decay", "dropout", "seed", "dtype", "device")
+RECIPE = ("epochs", "batch_size", "lr", "weight_decay", "dropout", "seed", "dtype", "device", "processes")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.task is None:
         raise UsageError(f"expected a TASK ({', '.join(tasks.NAMES)}), or --resume RUN")
-    changes = {name: getattr(args, name) for name in RECIPE}
+    changes = {name: getattr(args, name) for name in RECIPE} | {"device": args.device or "auto"}
     settings = Settings.of_recipe(tasks.get(args.task), args.engine or "both", **changes)
     train_and_report(settings, options.data_dir(args.data_dir), args.out, args.checkpoint_every)
     return 0
@@ -89,6 +95,8 @@ def train_and_report(
 ) -> Path:
     """Train in each engine, write the run's folder, show the tables; return the folder."""
     task = tasks.get(settings.task)
+    if settings.processes > 1 and every is not None:
+        raise UsageError("--checkpoint-every saves runs of one process; leave it out, or --processes")
     out = out or runs.free_folder(Path("runs", f"{settings.task}-{settings.engine}"))
     with interruptible(out) as interrupts, contextlib.nullcontext() if resuming else runs.new_folder(out):
         every_engine = get_engines(settings)
@@ -106,7 +114,7 @@ def train_and_report(
         with screen.progress_bars(settings.epochs, math.ceil(len(data.x_train) / settings.batch_size)) as add_bar:
             for engine in every_engine:
                 on_step = add_bar(engine.name)
-                trained.append(train_or_load(out, settings, engine, data, on_step, every, interrupts))
+                trained.append(train_or_load(out, settings, engine, data, data_dir, on_step, every, interrupts))
         finish(out, settings)
         figures.draw(out, task, data, trained)
     report(out, task, settings, trained)
@@ -131,6 +139,8 @@ def report(out: Path, task: Task, settings: Settings, trained: list[Trained]) ->
 
     histories = {one.engine.name: one.history for one in trained}
     console = screen.console()
+    for one in trained:
+        console.print(f"{one.engine.name} computed on {one.engine.device}: {one.engine.reason}")
     console.print(screen.epochs_table(histories))
     console.print(screen.summary_table(histories, task.accuracy))
     if len(histories) > 1:
