@@ -10,8 +10,9 @@ NumPy's own packages carry an OpenBLAS that can be told so. With a BLAS that can
 through the chunks in turn and leaves the cores to the BLAS.
 
 Which thread takes which chunk is left to chance, so a chunk writes only to what is its own. What is summed over chunks
-(a weight's gradient) is kept for each chunk and summed afterwards, in their order: results depend neither on timing
-nor on the number of threads.
+(a weight's gradient) is kept for each chunk and summed afterwards, in their order: results do not depend on timing.
+Those of `run` over `chunks` do not depend on the number of threads either; those of `matmul`, whose rows are shared out
+evenly, may in their last bits, as a BLAS's own do.
 """
 
 import contextvars

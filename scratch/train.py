@@ -157,11 +157,12 @@ def close_epoch(progress: Progress, test: Evaluation, rows: int, batch_size: int
 
 
 def predict(model: Module, x: np.ndarray, batch_size: int = 250) -> np.ndarray:
-    """Return the model's outputs in evaluation mode, computed ``batch_size`` rows at a time; the mode is restored."""
-    training = model.training
+    """Return the model's outputs in evaluation mode, ``batch_size`` rows at a time; every layer's mode is restored."""
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     outputs = [model(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
-    model.train(training)
+    for module, training in modes:
+        module.training = training
     return np.concatenate(outputs)
 
 

@@ -29,6 +29,8 @@ class Sequential(Module):
     ------
     TypeError
         If one of them is not a Module.
+    KeyError
+        If a name holds a dot or is an attribute's already.
 
     Examples
     --------
@@ -45,6 +47,8 @@ class Sequential(Module):
         else:
             named = [(str(index), layer) for index, layer in enumerate(layers)]
         for name, layer in named:
+            if hasattr(self, name) or "." in name:
+                raise KeyError(f"Sequential: expected a name without dots that is not taken, got {name!r}")
             if not isinstance(layer, Module):
                 raise TypeError(f"Sequential: expected layer {name!r} to be a Module, got {type(layer).__name__}")
             setattr(self, name, layer)
