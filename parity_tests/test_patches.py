@@ -54,7 +54,7 @@ def test_cut_and_fold_are_adjoint(kernel, stride, dilation, image, groups, plane
     np.testing.assert_array_equal(patches, np.moveaxis(rows, 3, 0).reshape(patches.shape))
     g = array(patches.shape, seed=seed + 1)
     folded = np.full(x.shape, np.nan)
-    fold(g, folded, kernel, stride, dilation, planes)
+    fold(g, folded, kernel, stride, dilation)
     np.testing.assert_allclose(dot(patches, g), dot(x, folded), rtol=0, atol=1e-13 * patches.size)
 
 

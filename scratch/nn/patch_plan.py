@@ -92,17 +92,13 @@ class PatchPlan:
         return math.prod(self.size) * (self.groups * math.prod(self.kernels[1:]) + self.kernels[0]) * dtype.itemsize
 
     def empty_patches(self, count: int, dtype: np.dtype) -> np.ndarray:
-        """Return an array of arbitrary contents for the patches of ``count`` images, in the order that `fold` takes."""
-        rows = count * math.prod(self.size)
-        row = math.prod(self.kernels[1:])
-        if self.planes:
-            return memory.empty((self.groups, row, rows), dtype).transpose(0, 2, 1)
-        return memory.empty((self.groups, rows, row), dtype)
+        """Return an array of arbitrary contents for the patches of ``count`` images, as `fold` takes them."""
+        return memory.empty((self.groups, count * math.prod(self.size), math.prod(self.kernels[1:])), dtype)
 
     def fold(self, grad_patches: np.ndarray, grad_x: np.ndarray) -> None:
         """Write the gradient of the images from that of ``cut(images)`` into ``grad_x``."""
         target = self._target(grad_x)
-        fold(grad_patches, target, self.kernel, self.stride, self.dilation, self.planes)
+        fold(grad_patches, target, self.kernel, self.stride, self.dilation)
         self._undo_padding(target, grad_x)
 
     def convolve_back(self, grad_y: np.ndarray, turned_matrix: np.ndarray, grad_x: np.ndarray) -> None:

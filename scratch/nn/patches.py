@@ -76,29 +76,23 @@ def cut(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair, groups: int, 
     return patches.reshape(groups, row, rows).transpose(0, 2, 1) if planes else patches.reshape(groups, rows, row)
 
 
-def fold(
-    grad_patches: np.ndarray, grad_x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair, planes: bool
-) -> None:
+def fold(grad_patches: np.ndarray, grad_x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair) -> None:
     """Write the gradient of ``x`` from that of ``cut(x, ...)`` into ``grad_x``: the adjoint of `cut`.
 
     Parameters
     ----------
     grad_patches : numpy.ndarray, shape (G, N P Q, K)
-        In the order of memory that ``planes`` says.
+        Patch after patch: this order suits the matrix product that they come from, even where `cut` has the other.
     grad_x : numpy.ndarray, shape (N, C, H, W)
         Where to write.
-    kernel, stride, dilation, planes
+    kernel, stride, dilation
         As for `cut`.
     """
     n, c, h, w = grad_x.shape
     groups = len(grad_patches)
     p, q = output_size((h, w), kernel, stride, dilation)
-    if planes:
-        pieces = grad_patches.transpose(0, 2, 1).reshape(groups, *kernel, c // groups, n, p, q)
-        pieces = pieces.transpose(4, 0, 3, 5, 6, 1, 2)  # (N, G, C/G, P, Q, kh, kw)
-    else:
-        pieces = grad_patches.reshape(groups, n, p, q, *kernel, c // groups)
-        pieces = pieces.transpose(1, 0, 6, 2, 3, 4, 5)
+    pieces = grad_patches.reshape(groups, n, p, q, *kernel, c // groups)
+    pieces = pieces.transpose(1, 0, 6, 2, 3, 4, 5)  # (N, G, C/G, P, Q, kh, kw)
     grad_x[...] = 0
     grouped = grad_x.reshape(n, groups, c // groups, h, w)
     for i, j in product(range(kernel[0]), range(kernel[1])):
