@@ -59,6 +59,7 @@ class ActorCriticLoss(nn.Module):
         self.policy, self.value, self.entropy = PolicyGradientLoss(), value_criterion, Entropy()
         self.value_weight, self.entropy_weight = value_weight, entropy_weight
 
+    @np.errstate(invalid="ignore")
     def forward(
         self,
         logits: np.ndarray,
@@ -74,6 +75,7 @@ class ActorCriticLoss(nn.Module):
         self.terms = (policy, value, entropy)
         return policy + self.value_weight * value - self.entropy_weight * entropy  # F4
 
+    @np.errstate(invalid="ignore")
     def backward(self, grad_output: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradients with respect to the logits and to the values."""
         grad_policy = grad_output  # B1

@@ -54,3 +54,9 @@ def check_not_inplace(owner: object, inplace: bool) -> None:
     """Raise ``ValueError`` if PyTorch's option ``inplace`` is asked for: an input is never written to here."""
     if inplace:
         raise ValueError(f"{name_of(owner)}: expected inplace=False (inputs are never written to), got {inplace!r}")
+
+
+def check_scalar_grad_output(owner: object, grad_output: object) -> None:
+    """Raise ``RuntimeError`` unless ``grad_output``, of an output that is a scalar, is one, too."""
+    if np.shape(grad_output) != ():
+        raise RuntimeError(f"{name_of(owner)}: expected grad_output to be a scalar, got shape {np.shape(grad_output)}")

@@ -56,7 +56,7 @@ PyTorch's counterpart: none in ``torch.nn``; ``torch_ref/policy_gradient.py`` wr
 import numpy as np
 
 from scratch import nn
-from scratch.checks import check_array, check_dtype
+from scratch.checks import check_array, check_dtype, check_scalar_grad_output
 
 
 class PolicyGradientLoss(nn.Module):
@@ -106,6 +106,7 @@ class PolicyGradientLoss(nn.Module):
     def backward(self, grad_output: float = 1.0) -> np.ndarray:
         """Return the gradient with respect to the logits; the advantages get none."""
         advantages = self.saved("advantages")
+        check_scalar_grad_output(self, grad_output)
         grad_weighted = np.full_like(advantages, grad_output / len(advantages))  # B1 (N,)
         grad_losses = advantages * grad_weighted  # B2 (N,)
         return self.cross_entropy.backward(grad_losses)  # B3 (N, A)
@@ -132,6 +133,7 @@ class Entropy(nn.Module):
     True
     """
 
+    @np.errstate(invalid="ignore")
     def forward(self, logits: np.ndarray) -> np.floating:
         """Return the mean entropy."""
         check_array(self, logits, "logits")
@@ -144,9 +146,11 @@ class Entropy(nn.Module):
         self.save_for_backward(p=p, z=z)
         return entropies.mean()  # F4 ()
 
+    @np.errstate(invalid="ignore")
     def backward(self, grad_output: float = 1.0) -> np.ndarray:
         """Return the gradient with respect to the logits."""
         p, z = self.saved("p", "z")
+        check_scalar_grad_output(self, grad_output)
         grad_entropies = np.full_like(p[:, :1], grad_output / len(p))  # B1 (N, 1)
         return -grad_entropies * p * (z - (p * z).sum(axis=1, keepdims=True))  # B2 to B4 (N, A)
 

@@ -41,7 +41,7 @@ warns and broadcasts (a target of shape (N,) against an input of (N, 1) would gi
 
 import numpy as np
 
-from scratch.checks import check_array, check_dtype, check_grad_output, name_of
+from scratch.checks import check_array, check_dtype, check_grad_output, check_scalar_grad_output, name_of
 from scratch.nn.module import Module
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -96,10 +96,7 @@ class Loss(Module):
                 )
             check_grad_output(self, grad_output, shape, dtype)
             return grad_output
-        if np.shape(grad_output) != ():
-            raise RuntimeError(
-                f"{name_of(self)}: expected grad_output to be a scalar, got shape {np.shape(grad_output)}"
-            )
+        check_scalar_grad_output(self, grad_output)
         grad_output = dtype.type(grad_output)
         return grad_output / total if self.reduction == "mean" else grad_output
 
