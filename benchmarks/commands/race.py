@@ -1,0 +1,84 @@
+"""``backprop race``: the seconds to 99% of MNIST's test images."""
+
+import argparse
+
+from benchmarks import engines, options
+from benchmarks.errors import UsageError
+
+PRECISIONS = ("fp32", "tf32", "bf16")
+EXAMPLES = """\
+Each contender trains a small network for one epoch of MNIST, by a recipe made for speed, once with each seed. The data
+are in memory. What is timed is the training; set-up (the data's way to the device, compiling, recording the step, a
+step to warm up) is told apart, and the test comes after.
+
+scratch runs on the CPU; torch on the CPU and, where there is one, on a GPU. On a GPU, or with a precision or --compile,
+torch takes the loop made for it: the data on the device as bytes, channels-last, on CUDA the whole step as one graph.
+tf32 and bf16 are for devices that have them.
+
+examples:
+  backprop race
+  backprop race --engine scratch --seeds 5
+  backprop race --engine torch --device cuda --precision bf16 --compile --seeds 20
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("--engine", choices=(*engines.NAMES, "both"), default="both", help="who races (both)")
+    parser.add_argument(
+        "--device", type=options.device, default="auto", help="torch's; auto: the CPU, and a GPU (auto)"
+    )
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="torch's products (fp32)")
+    parser.add_argument("--compile", action="store_true", help="hand torch's network to torch.compile")
+    parser.add_argument(
+        "--seeds", type=options.count, default=3, metavar="N", help="runs of each, seeds 0 to N - 1 (3)"
+    )
+    parser.add_argument("--data-dir", metavar="DIR", help="folder of the data sets (BACKPROP_DATA, or ./data)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Race, and show the table."""
+    racers = contenders(args)
+
+    from benchmarks import race, screen, tasks
+    from benchmarks.speed import machine
+
+    data = tasks.get("mnist").load(options.data_dir(args.data_dir))
+    console = screen.console()
+    for line in machine.lines(machine.describe(machine.cores())):
+        console.print(line)
+    laps = {racer: [] for racer in racers}
+    for seed in range(args.seeds):  # in turns, so that what disturbs the machine disturbs them all
+        for racer in racers:
+            laps[racer].append(race.run(racer, data, seed))
+    console.print(race.table(laps))
+    for racer in racers:
+        console.print(f"{racer.name}: {racer.engine.reason}")
+    return 0
+
+
+def contenders(args: argparse.Namespace) -> list:
+    """Return who races, each checked for what it is asked."""
+    from benchmarks.race import Racer
+
+    asked = args.precision != "fp32" or args.compile
+    if args.engine == "scratch":
+        if asked or args.device not in ("auto", "cpu"):
+            raise UsageError(
+                "the scratch engine computes on the CPU in fp32; leave out --device, --precision, --compile"
+            )
+        return [Racer(engines.get("scratch"))]
+
+    from torch_ref import fast
+
+    found = [engines.get("torch", device=args.device)]
+    if args.device == "auto" and found[0].device != "cpu" and not asked:
+        found.insert(0, engines.get("torch"))
+    for engine in found:
+        try:
+            fast.check(engine.device, args.precision, args.compile)
+        except ValueError as error:
+            raise UsageError(f"--device {engine.device}: {error}") from None
+    racers = [Racer(engine, args.precision, args.compile) for engine in found]
+    return [Racer(engines.get("scratch")), *racers] if args.engine == "both" else racers
