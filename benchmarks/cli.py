@@ -31,6 +31,10 @@ COMMANDS = {
     "evaluate": ("benchmarks.commands.evaluate", "load a finished run's weights into either engine, and test them"),
     "export": ("benchmarks.commands.export", "write a finished run's model as ONNX, and hold it against both engines"),
     "bench": ("benchmarks.commands.bench", "time scratch against PyTorch on the same cores: layers, steps, training"),
+    "parity": (
+        "benchmarks.commands.parity",
+        "hold every layer, loss, optimizer and model against PyTorch's, in a table",
+    ),
     "race": ("benchmarks.commands.race", "time the two engines to 99% of MNIST's test images"),
     "drift": ("benchmarks.commands.drift", "show how long the two engines of a run stayed identical, step by step"),
     "lesson": ("benchmarks.commands.lesson", "run a lesson of the course, or all of them, with figures and tables"),

@@ -21,7 +21,7 @@ class Worst:
     error : float
         The largest absolute error.
     relative : float
-        The largest error divided by the largest number of the array that it is in.
+        The largest error divided by the largest number of its kind in the same case.
     share : float
         The largest error as a share of its rounding budget; above 1 it is no rounding. Infinity for a fault.
     """
@@ -30,10 +30,9 @@ class Worst:
     relative: float = 0.0
     share: float = 0.0
 
-    def add(self, quantity: Quantity) -> None:
-        """Take another array into account."""
+    def add(self, quantity: Quantity, size: float) -> None:
+        """Take another array into account; ``size`` is the largest number of its kind in the same case."""
         error, allowed = quantity.max_abs, float(np.max(quantity.allowed, initial=0))
-        size = budget.magnitude(quantity.expected if quantity.truth is None else quantity.truth)
         share = error / allowed if allowed else np.inf if error else 0.0
         if not quantity.ok:  # a fault, or a NaN in the wrong place, is not in the error
             share = max(share, np.inf if quantity.fault or share <= 1 else share)
@@ -84,8 +83,13 @@ def sweep(entry: Entry, dtype: str, cases: int) -> Row:
             report = entry.case(dtype, number).check(number)
         except Exception as error:
             report = Report(f"{entry.name}: {dtype}", faults=[f"{type(error).__name__}: {error}"])
+        sizes = dict.fromkeys(QUANTITIES, 0.0)
         for quantity in report.quantities:
-            row.worst.setdefault(kind_of(quantity.name), Worst()).add(quantity)
+            kind = kind_of(quantity.name)
+            sizes[kind] = max(sizes[kind], budget.magnitude(quantity.expected))
+        for quantity in report.quantities:
+            kind = kind_of(quantity.name)
+            row.worst.setdefault(kind, Worst()).add(quantity, sizes[kind])
         if report.faults:
             row.worst.setdefault("output", Worst()).share = np.inf
         if not report.ok:

@@ -34,7 +34,10 @@ def test_is_its_finite_differences(entry):
     """No PyTorch. Where a kink is nearer than the step of the differences, they cannot tell, and do not."""
     for seed in range(3):
         case = entry.case("float64", seed, batch=3)
-        check(case.layer, None, *case.inputs, seed=seed).raise_if_different()
+        x, *others = case.inputs
+        if entry.name == "BCELoss":
+            x = np.clip(x, 0.1, 0.9)  # a step from 0 or 1 would lead out of the probabilities
+        check(case.layer, None, x, *others, seed=seed).raise_if_different()
 
 
 def test_a_case_is_the_same_each_time():

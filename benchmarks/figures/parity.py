@@ -28,9 +28,7 @@ def parity(rows: list[Row]) -> Figure:
 
     figure = new_figure(7.6, 0.235 * len(kinds) + 1.9)
     axes = figure.subplots()
-    colours = COLOURS.copy()
-    colours.set_over("#c62828")
-    colours.set_bad("white")
+    colours = COLOURS.with_extremes(over="#c62828", bad="white")
     with np.errstate(divide="ignore"):
         shown = np.clip(np.log10(shares), LOWEST, 1)
     scale = Normalize(LOWEST, 0)
