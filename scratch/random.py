@@ -108,7 +108,8 @@ def bernoulli_(array: np.ndarray, p: float = 0.5, generator: Generator | None = 
     _check_target("bernoulli_", array, floating=False)
     if not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_: expected p within [0, 1], got {p}")
-    return _fill(array, _uniform(array.size, np.float64, generator) < p)
+    # The u of `_uniform` is less than p where its bits, u 2^53, are less than p 2^53: no need to make floats of them.
+    return _fill(array, _bits_of_uniform(array.size, generator) < math.ceil(p * 2.0**53))
 
 
 def normal_(array: np.ndarray, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> np.ndarray:
@@ -155,7 +156,7 @@ def randint(low: int, high: int, size: Sequence[int], generator: Generator | Non
     array = _empty("randint", size, np.int64)
     # The remainder of one word favours small values by up to (high - low) 2^-32 of their probability, of two by 2^-64.
     wide = high - low >= 2**28
-    words = (_double_words if wide else Generator.words)(generator or default_generator, array.size)
+    words = (Generator.double_words if wide else Generator.words)(generator or default_generator, array.size)
     return _fill(array, (words % np.uint64(high - low)).astype(np.int64) + low)
 
 
@@ -181,16 +182,15 @@ def randperm(n: int, generator: Generator | None = None) -> np.ndarray:
 # From words to numbers.
 
 
-def _double_words(generator: Generator, count: int) -> np.ndarray:
-    pairs = generator.words(2 * count).reshape(count, 2)
-    return pairs[:, 0] << np.uint64(32) | pairs[:, 1]
+def _bits_of_uniform(count: int, generator: Generator | None) -> np.ndarray:
+    return (generator or default_generator).double_words(count) & np.uint64(2**53 - 1)
 
 
 def _uniform(count: int, dtype: type, generator: Generator | None) -> np.ndarray:
-    generator = generator or default_generator
     if dtype == np.float32:
-        return ((generator.words(count) & np.uint64(2**24 - 1)) * 2.0**-24).astype(np.float32)
-    return (_double_words(generator, count) & np.uint64(2**53 - 1)) * 2.0**-53
+        words = (generator or default_generator).words(count)
+        return ((words & np.uint64(2**24 - 1)) * 2.0**-24).astype(np.float32)
+    return _bits_of_uniform(count, generator) * 2.0**-53
 
 
 def _normal_singly(count: int, dtype: type, generator: Generator | None) -> np.ndarray:

@@ -74,6 +74,11 @@ class Generator:
         """Return the next ``count`` 32-bit words, as uint64."""
         return self._started().random_raw(count)
 
+    def double_words(self, count: int) -> np.ndarray:
+        """Return the next ``count`` pairs of words as uint64, the first of each pair in the upper half."""
+        # RandomState, which NumPy has promised never to change, reads just this for the full range of 64 bits.
+        return np.random.RandomState(self._started()).randint(0, 1 << 64, count, dtype=np.uint64)
+
     def _started(self) -> "np.random.MT19937":
         if self._twister is None:
             words = [self._seed & WORD]
