@@ -2,10 +2,11 @@
 
 Both print the failing case as a call and a blob that repeats it. The default draws the same examples every time, so
 that a run that passed yesterday and fails today has a change to blame; the thorough one draws new ones each time.
-Neither has a deadline: a machine that is busy is no bug.
+"mutation" is for `parity_tests.mutation`: few examples, and none shrunk. None has a deadline: a machine that is busy is
+no bug.
 """
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 EXAMPLES = 25
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -15,5 +16,13 @@ settings.register_profile(
 )
 settings.register_profile(
     "thorough", max_examples=20 * EXAMPLES, deadline=None, print_blob=True, suppress_health_check=SLOW
+)
+settings.register_profile(
+    "mutation",
+    max_examples=EXAMPLES // 2,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=SLOW,
+    phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile("default")
