@@ -9,6 +9,7 @@ no bug.
 from hypothesis import HealthCheck, Phase, settings
 
 EXAMPLES = 25
+collect_ignore = ["mutation.py"]  # no doctests in it, and it needs the extra "mutation"
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile(
