@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import scratch.nn as nn
 from parity_tests.compare import check
+from parity_tests.refusals import refuses_as_torch
 from parity_tests.strategies import array, dtypes, layouts, random_state, seeds
 from scratch.gradcheck import gradcheck
 
@@ -99,6 +100,15 @@ def test_sequential_is_a_sequence():
     assert nn.Sequential()(x) is x
     with pytest.raises(TypeError, match="expected layer '1' to be a Module, got function"):
         nn.Sequential(nn.Identity(), lambda x: x)
+
+
+@pytest.mark.parametrize("name", ["a.b", "forward", "training"])
+def test_sequential_refuses_names_that_cannot_be_attributes(name):
+    message = refuses_as_torch(
+        lambda: nn.Sequential(OrderedDict([("first", nn.ReLU()), (name, nn.ReLU())])),
+        lambda: torch.nn.Sequential(OrderedDict([("first", torch.nn.ReLU()), (name, torch.nn.ReLU())])),
+    )
+    assert "expected a name without dots that is not taken" in message
 
 
 def test_linear_overflows_as_torch_does_without_a_warning():
