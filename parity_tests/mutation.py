@@ -252,9 +252,25 @@ def _swap(path: str, text: str) -> bool:
     return True
 
 
+class _ShortestFirst:
+    """Measure how long each test takes, and from the second session on begin with the shortest."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: self.seconds.get(item.nodeid, 0.0))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+
+
+_SHORTEST_FIRST = _ShortestFirst()
+
+
 def _test(path: str, tests: list[str]) -> int:
     options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=mutation", "--tb=no", "--no-header"]
-    return int(pytest.main([*options, *tests, path]))
+    return int(pytest.main([*options, *tests, path], plugins=[_SHORTEST_FIRST]))
 
 
 def _child(path: str, text: str, tests: list[str], fresh: bool) -> int:
