@@ -170,6 +170,9 @@ class TorchEngine(Engine):
         except RuntimeError as error:
             raise Failure(f"--device {error}") from None
         super().__init__(importlib.import_module("torch_ref"), dtype, getattr(torch, dtype), device, reason)
+        # Where both engines run, dropout's masks shall be the same.
+        source = importlib.import_module("torch_ref.random").bernoulli_source()
+        importlib.import_module("scratch.random").set_bernoulli_source(source)
 
     def asarray(self, array: np.ndarray) -> object:
         """Return the array as a tensor on the device."""

@@ -8,6 +8,11 @@ no bug.
 
 from hypothesis import HealthCheck, Phase, settings
 
+import scratch.random
+import torch_ref.random
+
+scratch.random.set_bernoulli_source(torch_ref.random.bernoulli_source())
+
 EXAMPLES = 25
 collect_ignore = ["mutation.py"]  # no doctests in it, and it needs the extra "mutation"
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]

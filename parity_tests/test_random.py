@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parity_tests.strategies import array, dtypes, lay_out, layouts
-from scratch import nn, random
+from scratch import mcg31, nn, random
 from torch_ref import random as torch_random
 
 SPECIAL_SEEDS = [0, 1, 2**32 - 1, 2**32, 2**32 + 5, 2**63, 2**64 - 1, -1, -(2**63)]
@@ -152,15 +152,40 @@ def test_integers_of_a_wide_range_take_two_words(span):
     assert random.get_state() == torch_random.get_state()
 
 
-def test_torch_draws_bernoulli_from_its_own_words():
-    """No processor is special: PyTorch before 2.5 drew these from an Intel library on Intel processors.
+def test_bernoulli_numbers_come_from_where_torch_takes_them():
+    """Both ways are known; if this fails, this build of PyTorch has a third."""
+    torch.manual_seed(0)
+    found = torch.empty(5000).bernoulli_(0.3)
+    generator = random.Generator(0)
+    if torch_random.bernoulli_source() == "words":
+        expected = random.rand(5000, dtype=np.float64, generator=generator) < 0.3
+    else:
+        expected = mcg31.uniform(int(generator.words(1)[0]), 5000) < 0.3
+    np.testing.assert_array_equal(found.numpy(), expected)
 
-    If this fails, this build of PyTorch does so still, and its dropout masks are not those of any other machine.
-    """
-    torch.manual_seed(0)
-    uniforms = torch.rand(5000, dtype=torch.float64)
-    torch.manual_seed(0)
-    assert torch.equal(torch.empty(5000).bernoulli_(0.3), (uniforms < 0.3).float())
+
+def test_the_stream_of_intels_library_is_what_torch_2_6_draws(monkeypatch):
+    monkeypatch.setattr(random, "_bernoulli_source", "mcg31")
+    generator = random.Generator(0)
+    noise = random.bernoulli_(np.empty(20), 0.8, generator)
+    # torch.manual_seed(0); torch.empty(20).bernoulli_(0.8), then torch.rand(1), in PyTorch 2.6.0.
+    assert noise.astype(int).tolist() == [1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0]
+    assert random.rand(1, generator=generator)[0] == np.float32(0.7682217955589294)
+
+
+def test_the_stream_of_intels_library_follows_its_recurrence():
+    x, values = 12345, []
+    for _ in range(1000):
+        values.append(x / (2**31 - 1))
+        x = 1132489760 * x % (2**31 - 1)
+    np.testing.assert_array_equal(mcg31.uniform(12345, 1000), values)
+    assert mcg31.uniform(0, 1)[0] == 1 / (2**31 - 1)  # a seed of 0 would stay 0 for ever
+    assert len(mcg31.uniform(1, 0)) == 0
+
+
+def test_an_unknown_source_is_refused():
+    with pytest.raises(ValueError, match="'words' or 'mcg31'"):
+        random.set_bernoulli_source("dice")
 
 
 @given(

@@ -14,7 +14,8 @@ has 53 significant bits: two words make 64 bits (the first is the high half), of
 at i among them) and swap it in. Each of the n! orders comes from exactly one list of picks. A pick is word mod (n - i);
 the remainder favours small values, by at most (n - i) 2^-32 of their probability.
 
-**A Bernoulli draw** of probability p is 1 where a float64 uniform is below p.
+**A Bernoulli draw** of probability p is 1 where a float64 uniform is below p. (Some builds of PyTorch take that uniform
+from another stream: see `scratch.mcg31` and `set_bernoulli_source`.)
 
 **A normal number** comes from a point in the plane (Box and Muller, 1958). If its two coordinates are independent and
 standard normal, its direction is uniform, and half its squared distance from the origin is exponentially distributed,
@@ -42,12 +43,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from scratch import mcg31
 from scratch.rounding import log, multiply_add, sin_cos
 from scratch.twister import Generator
 
 CHUNK = 16384  # numbers at a time: what a chunk passes through stays in the processor's cache
 
 default_generator = Generator()
+_bernoulli_source = "words"
 
 
 def manual_seed(seed: int) -> Generator:
@@ -97,6 +100,27 @@ def uniform_(array: np.ndarray, a: float = 0.0, b: float = 1.0, generator: Gener
     return _fill(array, numbers)
 
 
+def set_bernoulli_source(source: str) -> None:
+    """Choose where `bernoulli_` takes its numbers from.
+
+    Parameters
+    ----------
+    source : str
+        "words", the default: a float64 uniform for each, as in recent builds of PyTorch; "mcg31": the stream of
+        `scratch.mcg31`, as builds with Intel's library do. ``torch_ref.random.bernoulli_source()`` tells which the
+        PyTorch that is installed does.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    global _bernoulli_source
+    if source not in ("words", "mcg31"):
+        raise ValueError(f"set_bernoulli_source: expected 'words' or 'mcg31', got {source!r}")
+    _bernoulli_source = source
+
+
 def bernoulli_(array: np.ndarray, p: float = 0.5, generator: Generator | None = None) -> np.ndarray:
     """Fill ``array`` with 1 (with probability ``p``) and 0, in place, and return it.
 
@@ -108,6 +132,10 @@ def bernoulli_(array: np.ndarray, p: float = 0.5, generator: Generator | None = 
     _check_target("bernoulli_", array, floating=False)
     if not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_: expected p within [0, 1], got {p}")
+    if _bernoulli_source == "mcg31" and array.size:
+        (seed,) = (generator or default_generator).words(1).tolist()
+        array[...] = (mcg31.uniform(seed, array.size) < p).reshape(array.shape)  # in C order, whatever the memory's
+        return array
     # The u of `_uniform` is less than p where its bits, u 2^53, are less than p 2^53: no need to make floats of them.
     return _fill(array, _bits_of_uniform(array.size, generator) < math.ceil(p * 2.0**53))
 

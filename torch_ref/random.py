@@ -11,6 +11,7 @@ from torch import Generator, initial_seed, manual_seed, randperm
 
 __all__ = [
     "Generator",
+    "bernoulli_source",
     "get_device_state",
     "get_state",
     "initial_seed",
@@ -24,6 +25,22 @@ __all__ = [
 # the 624 words, three floats of which the second is a normal number left over, whether it is, and the same in float32.
 LAYOUT = struct.Struct("<QiiQ624Q3di4xf4x")
 STATE_WORDS = 624
+
+
+def bernoulli_source() -> str:
+    """Return where this build of PyTorch takes Bernoulli numbers from.
+
+    Returns
+    -------
+    str
+        "words", if a draw compares the generator's own words with p, two for each number; "mcg31", if it takes one word
+        as the seed of a stream in Intel's library, as ``scratch/mcg31.py`` explains.
+    """
+    drawn, reference = Generator().manual_seed(0), Generator().manual_seed(0)
+    torch.empty(8).bernoulli_(0.5, generator=drawn)
+    torch.rand(1, generator=reference)
+    spent_one_word = torch.equal(drawn.get_state(), reference.get_state())
+    return "mcg31" if spent_one_word else "words"
 
 
 def get_state() -> dict[str, object]:
