@@ -62,7 +62,7 @@ def build_parser(chosen: str | None) -> Parser:
     for name, (module, summary) in COMMANDS.items():
         command = commands.add_parser(
             name,
-            help=summary,
+            help=summary.replace("%", "%%"),
             description=f"{summary[0].upper()}{summary[1:]}.",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
