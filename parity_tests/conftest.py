@@ -2,8 +2,8 @@
 
 Both print the failing case as a call and a blob that repeats it. The default draws the same examples every time, so
 that a run that passed yesterday and fails today has a change to blame; the thorough one draws new ones each time.
-"mutation" is for `parity_tests.mutation`: few examples, and none shrunk. None has a deadline: a machine that is busy is
-no bug.
+"mutation" is for `parity_tests.mutation_testing`: few examples, and none shrunk. None has a deadline: a machine that is
+busy is no bug.
 """
 
 from hypothesis import HealthCheck, Phase, settings
@@ -14,7 +14,7 @@ import torch_ref.random
 scratch.random.set_bernoulli_source(torch_ref.random.bernoulli_source())
 
 EXAMPLES = 25
-collect_ignore = ["mutation.py"]  # no doctests in it, and it needs the extra "mutation"
+collect_ignore = ["mutation_testing"]  # no doctests in it, and it needs the extra "mutation"
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile(

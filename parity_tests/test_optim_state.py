@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -19,8 +20,16 @@ from scratch.nn import Parameter
 
 @given(case=cases, absent=st.sampled_from([0.0, 0.3]), dtype=dtypes, seed=seeds)
 def test_state_moves_between_the_engines(case, absent, dtype, seed):
+    move_state(*case, absent, dtype, seed)
+
+
+@each_optimizer
+def test_each_state_moves_between_the_engines(name, options):
+    move_state(name, options, 0.3, "float64", 0)
+
+
+def move_state(name, options, absent, dtype, seed):
     """Ours goes on from PyTorch's state, and PyTorch's from ours."""
-    name, options = case
     pair = Pair(name, options, dtype, seed)
     pair.step(5, absent)
     ours, torchs = pair.optimizer.state_dict(), pair.torch_optimizer.state_dict()
@@ -99,9 +108,19 @@ def tensors():
     ],
 )
 def test_options_that_torch_refuses_are_refused(name, options):
-    refuses_as_torch(
+    message = refuses_as_torch(
         lambda: getattr(optim, name)(parameters(), **options), lambda: getattr(torch.optim, name)(tensors(), **options)
     )
+    assert re.search(rf"\b{next(iter(options))}\b", message)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_defaults_are_torchs(name):
+    (group,) = getattr(optim, name)(parameters()).param_groups
+    (expected,) = getattr(torch.optim, name)(tensors()).param_groups
+    assert {key: value for key, value in group.items() if key != "params"} == {
+        key: expected[key] for key in group if key != "params"
+    }
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])

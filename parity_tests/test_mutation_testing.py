@@ -4,25 +4,26 @@ from pathlib import Path
 
 import pytest
 
-from parity_tests.mutation_equivalents import EQUIVALENT
+from parity_tests.mutation_testing.equivalents import EQUIVALENT
+from parity_tests.mutation_testing.files import TESTS
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def mutation():
+def mutants():
     pytest.importorskip("mutmut", reason="needs the extra 'mutation'")
-    from parity_tests import mutation
+    from parity_tests.mutation_testing import mutants
 
-    return mutation
+    return mutants
 
 
-def test_every_file_of_layers_and_optimizers_has_its_tests(mutation):
+def test_every_file_of_layers_and_optimizers_has_its_tests():
     files = {
         str(path.relative_to(ROOT)) for folder in ("nn", "optim") for path in (ROOT / "scratch" / folder).glob("*.py")
     }
-    assert {path for path in files if not path.endswith("__init__.py")} <= set(mutation.TESTS)
-    for paths in mutation.TESTS.values():
+    assert {path for path in files if not path.endswith("__init__.py")} <= set(TESTS)
+    for paths in TESTS.values():
         assert all((ROOT / path.split("::")[0]).exists() for path in paths)
 
 
@@ -38,10 +39,10 @@ class Layer:
 '''
 
 
-def test_mutants_are_those_that_numbers_depend_on(mutation, tmp_path):
+def test_mutants_are_those_that_numbers_depend_on(mutants, tmp_path):
     path = tmp_path / "layer.py"
     path.write_text(CODE)
-    made = {mutant.after for mutant in mutation.mutants(str(path))}
+    made = {mutant.after for mutant in mutants.mutants(str(path))}
     assert {"if x.ndim <= 2:", "if x.ndim < 3:"} <= made
     assert "return np.add(x, 2, out=memory.empty_like(x, 3))" in made
     assert "return np.add(None, 1, out=memory.empty_like(x, 3))" in made

@@ -1,0 +1,46 @@
+"""Which tests a file is held against, besides its own doctests."""
+
+LAWS = "parity_tests/test_laws.py"
+POOLING = ["parity_tests/test_pooling.py"]
+CONV = ["parity_tests/test_patches.py", "parity_tests/test_conv.py"]
+CLASSES = ["parity_tests/test_cross_entropy.py", "parity_tests/test_cross_entropy_refusals.py"]
+OPTIM = [f"{LAWS}::test_optimizers", "parity_tests/test_optim.py", "parity_tests/test_optim_state.py"]
+MODULE = "parity_tests/test_module.py"
+
+TESTS = {
+    "scratch/nn/avg_pooling.py": POOLING,
+    "scratch/nn/batchnorm.py": ["parity_tests/test_batchnorm.py"],
+    "scratch/nn/binary_cross_entropy.py": ["parity_tests/test_loss.py"],
+    "scratch/nn/channels.py": ["parity_tests/test_batchnorm.py"],
+    "scratch/nn/container.py": ["parity_tests/test_linear.py", MODULE],
+    "scratch/nn/conv.py": CONV,
+    "scratch/nn/conv_literal.py": CONV,
+    "scratch/nn/cross_entropy.py": CLASSES,
+    "scratch/nn/dropout.py": ["parity_tests/test_dropout.py", MODULE],
+    "scratch/nn/flatten.py": ["parity_tests/test_linear.py", MODULE],
+    "scratch/nn/gelu.py": ["parity_tests/test_activation.py"],
+    "scratch/nn/images.py": [*POOLING, "parity_tests/test_conv.py"],
+    "scratch/nn/init.py": ["parity_tests/test_init.py"],
+    "scratch/nn/linear.py": ["parity_tests/test_linear.py", "parity_tests/test_init.py", MODULE],
+    "scratch/nn/loss.py": ["parity_tests/test_loss.py"],
+    "scratch/nn/max_pooling.py": POOLING,
+    "scratch/nn/module.py": [MODULE],
+    "scratch/nn/nll.py": CLASSES,
+    "scratch/nn/normalization.py": ["parity_tests/test_normalization.py"],
+    "scratch/nn/padding.py": CONV,
+    "scratch/nn/patch_plan.py": CONV,
+    "scratch/nn/patches.py": CONV,
+    "scratch/nn/pool_windows.py": POOLING,
+    "scratch/nn/relu.py": ["parity_tests/test_activation.py"],
+    "scratch/nn/select.py": ["parity_tests/test_special.py", "parity_tests/test_activation.py"],
+    "scratch/nn/sigmoid.py": ["parity_tests/test_activation.py"],
+    "scratch/nn/softmax.py": ["parity_tests/test_softmax.py"],
+    "scratch/nn/special.py": ["parity_tests/test_special.py", "parity_tests/test_activation.py"],
+    "scratch/nn/utils.py": ["parity_tests/test_utils.py"],
+    "scratch/optim/adam.py": OPTIM,
+    "scratch/optim/adamw.py": OPTIM,
+    "scratch/optim/flat.py": OPTIM,
+    "scratch/optim/optimizer.py": OPTIM,
+    "scratch/optim/sgd.py": OPTIM,
+    "scratch/policy_gradient.py": ["parity_tests/test_actor_critic.py"],
+}
