@@ -18,6 +18,6 @@ Not mutated, besides docstrings and type hints, since no numbers depend on them:
   layer's name and argument's name, handed to the functions of `scratch.checks` and to ``pair`` to say it;
 - where a result is kept: ``out=`` arguments and calls of `scratch.memory`, which has tests of its own.
 
-Survivors that are no mistakes are in `parity_tests.mutation_testing.equivalents`, each with the reason why no test could
-tell.
+Survivors that are no mistakes are in `parity_tests.mutation_testing.equivalents`, each with the reason why no test
+could tell.
 """
