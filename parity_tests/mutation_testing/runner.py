@@ -3,6 +3,7 @@
 import gc
 import inspect
 import json
+import math
 import os
 import resource
 import signal
@@ -93,8 +94,9 @@ def _test(path: str, tests: list[str]) -> int:
     return int(pytest.main([*options, *tests, path], plugins=[_SHORTEST_FIRST]))
 
 
-def _child(path: str, text: str, tests: list[str], fresh: bool) -> int:
+def _child(path: str, text: str, tests: list[str], fresh: bool, seconds: int) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     if not fresh:
         return _test(path, tests) if _swap(path, text) else 0
     for name in [name for name in sys.modules if name.split(".")[0] in ("scratch", "parity_tests", "benchmarks")]:
@@ -103,12 +105,12 @@ def _child(path: str, text: str, tests: list[str], fresh: bool) -> int:
     return _test(path, tests)
 
 
-def start(path: str, text: str, tests: list[str], fresh: bool) -> int:
-    """Run the tests on a changed file in a process of its own; return the process's number."""
+def start(path: str, text: str, tests: list[str], fresh: bool, seconds: int) -> int:
+    """Run the tests on a changed file in a process of its own, for so long at most; return the process's number."""
     child = os.fork()
     if child == 0:
         try:
-            status = _child(path, text, tests, fresh)
+            status = _child(path, text, tests, fresh, seconds)
         except BaseException:  # the mutant broke the import
             status = 1
         os._exit(status)
@@ -121,7 +123,8 @@ def run(path: str, tests: list[str], jobs: int) -> dict:
     status = _test(path, tests)
     if status != 0:
         raise SystemExit(f"{path}: the tests fail before anything is changed (status {status})")
-    allowed = 20 + 8 * (time.monotonic() - begun)
+    # Of the processor's time, not the clock's: a machine that is busy kills no mutants.
+    seconds = math.ceil(10 + 4 * time.process_time())
     gc.collect()
     gc.disable()
     gc.freeze()
@@ -130,20 +133,14 @@ def run(path: str, tests: list[str], jobs: int) -> dict:
     while waiting or running:
         while waiting and len(running) < jobs:
             mutant, fresh = waiting.pop(0)
-            running[start(path, mutant.text, tests, fresh)] = mutant, fresh, time.monotonic()
-        child, status = os.waitpid(-1, os.WNOHANG)
-        if child:
-            mutant, fresh, _ = running.pop(child)
-            if status == 0 and fresh:
-                survivors.append(mutant)
-            elif status == 0:  # what the tests made when they were imported was made by the original: once more
-                waiting.append((mutant, True))
-            continue
-        for child, (_, _, since) in running.items():
-            if time.monotonic() - since > allowed:
-                os.kill(child, signal.SIGKILL)  # reaped, and counted as killed, in the next round
-                late += 1
-        time.sleep(0.005)
+            running[start(path, mutant.text, tests, fresh, seconds)] = mutant, fresh
+        child, status = os.wait()
+        mutant, fresh = running.pop(child)
+        late += os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
+        if status == 0 and fresh:
+            survivors.append(mutant)
+        elif status == 0:  # what the tests made when they were imported was made by the original: once more
+            waiting.append((mutant, True))
     listed = [mutant for mutant in survivors if (path, mutant.before, mutant.after) in EQUIVALENT]
     return {
         "file": path,
