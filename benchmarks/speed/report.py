@@ -114,9 +114,9 @@ def _roofline(rows: list[dict], rate: dict[str, float]) -> object:
     )
     axes.set_xticks(places, labels, rotation=25, ha="right", fontsize=8)
     axes.set_ylabel("GFLOP/s of the layer's three matrix products")
-    axes.set_ylim(0, 1.15 * limit)
+    axes.set_ylim(0, 1.3 * limit)
     axes.set_title("How near each layer comes to the machine's limit, forward and backward, float32")
-    axes.legend(loc="upper left", bbox_to_anchor=(0, 0.92))
+    axes.legend(loc="upper right", ncols=2)
     return figure
 
 
