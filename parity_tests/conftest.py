@@ -6,10 +6,19 @@ that a run that passed yesterday and fails today has a change to blame; the thor
 busy is no bug.
 """
 
+import os
+
+import torch
 from hypothesis import HealthCheck, Phase, settings
 
 import scratch.random
+import scratch.threads
 import torch_ref.random
+
+# The tests' arrays are small: threads would cost more than they save, and several workers' would fight for the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start
+torch.set_num_threads(1)
+scratch.threads.set_num_threads(1)
 
 scratch.random.set_bernoulli_source(torch_ref.random.bernoulli_source())
 
