@@ -41,8 +41,10 @@ EACH = [
     ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
     ("SGD", {"lr": 0.01, "momentum": 1.0}),
     ("Adam", {"lr": 0.1, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.1, "weight_decay": 1.0}),
     ("Adam", {"lr": 0.1, "amsgrad": True}),
     ("AdamW", {"lr": 0.1}),
+    ("AdamW", {"lr": 0.1, "weight_decay": 1.0}),
 ]
 each_optimizer = pytest.mark.parametrize(("name", "options"), EACH, ids=str)
 

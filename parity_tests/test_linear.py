@@ -154,10 +154,20 @@ def test_linear_refuses_sizes_and_dtypes_that_make_no_layer():
     for sizes in ((-1, 3), (3, -1), (2.5, 3), (3, "4")):
         with pytest.raises((RuntimeError, TypeError)) as theirs:
             torch.nn.Linear(*sizes)
-        with pytest.raises(theirs.type, match="Linear: expected"):
+        name = "in_features" if sizes[1] == 3 else "out_features"
+        with pytest.raises(theirs.type, match=f"Linear: expected {name} "):
             nn.Linear(*sizes)
     with pytest.raises(TypeError, match="Linear: expected dtype float32 or float64, got int32"):
         nn.Linear(3, 5, dtype=np.int32)
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@pytest.mark.parametrize("leading", [(), (4,), (2, 2)])
+@pytest.mark.parametrize("sizes", [(0, 3), (3, 0)])
+def test_linear_without_features_is_torchs(sizes, leading):
+    layer = nn.Linear(*sizes, dtype=np.float64)
+    assert not layer.bias.data.any() or sizes[0]
+    check(layer, torch.nn.Linear(*sizes), array((*leading, sizes[0]))).raise_if_different()
 
 
 @pytest.mark.parametrize("layer", [nn.Linear(3, 5, dtype="float64"), nn.Flatten(0), nn.ReLU()])

@@ -100,6 +100,8 @@ def test_bad_arguments(name):
             getattr(nn, name)(dim)
     with pytest.raises(IndexError, match=rf"{name}: expected dim within \[-2, 1\], got 2"):
         getattr(nn, name)(2)(np.ones((2, 3)))
+    with pytest.raises(IndexError, match=rf"{name}: expected dim within \[-1, 0\], got 1"):
+        getattr(nn, name)(1)(np.ones(()))
     with pytest.raises(TypeError, match=f"{name}: expected input of dtype"):
         getattr(nn, name)(0)(np.arange(3))
     layer = getattr(nn, name)(0)

@@ -91,6 +91,7 @@ _SHORTEST_FIRST = _ShortestFirst()
 
 def _test(path: str, tests: list[str]) -> int:
     options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=mutation", "--tb=no", "--no-header"]
+    options += ["-o", "addopts=--doctest-modules"]  # in this process, where the mutant is, and not in workers
     return int(pytest.main([*options, *tests, path], plugins=[_SHORTEST_FIRST]))
 
 

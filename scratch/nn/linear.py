@@ -100,7 +100,7 @@ class Linear(Module):
         check_dtype(self, x, weight.dtype)
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise RuntimeError(f"Linear: expected input of shape (..., {self.in_features}), got {x.shape}")
-        rows = x.reshape(-1, self.in_features) if x.ndim != 2 else x
+        rows = x.reshape(math.prod(x.shape[:-1]), self.in_features)
         y = threads.matmul(rows, weight.T)  # F1 (N, O)
         if self.bias is not None:
             y += self.bias.data  # F2 (N, O)
@@ -112,7 +112,7 @@ class Linear(Module):
         """Map the gradient of (..., out_features) to that of (..., in_features); add to weight's and bias's."""
         x, input_shape = self.saved("x", "input_shape")
         check_grad_output(self, grad_output, (*input_shape[:-1], self.out_features), x.dtype)
-        grad_z = grad_output.reshape(-1, self.out_features)  # B1 (N, O)
+        grad_z = grad_output.reshape(len(x), self.out_features)  # B1 (N, O)
         if self.bias is not None:
             self.bias.add_grad(grad_z.sum(axis=0))  # B2 (O,)
         self.weight.add_grad(threads.matmul(grad_z.T, x))  # B3 (O, I)
