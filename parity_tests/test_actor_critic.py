@@ -159,7 +159,18 @@ def test_the_entropys_one_line_backward_is_the_stepwise_one_and_stays_finite(sca
     assert 0 <= entropy(logits) <= np.log(ACTIONS) * (1 + 1e-15)
     stepwise = policy_gradient.entropy_backward_stepwise(logits, -0.3)
     np.testing.assert_allclose(entropy.backward(-0.3), stepwise, rtol=1e-9, atol=1e-15)
+    for default in (entropy.backward(), policy_gradient.entropy_backward_stepwise(logits)):
+        np.testing.assert_allclose(default, stepwise / -0.3, rtol=1e-9, atol=1e-15)
     check(entropy, torch_policy_gradient.Entropy(), logits).raise_if_different()
+
+
+def test_an_upstream_gradient_that_is_no_scalar_is_refused():
+    loss, entropy = policy_gradient.PolicyGradientLoss(), policy_gradient.Entropy()
+    loss(array((2, ACTIONS)), np.array([0, 1]), np.ones(2))
+    entropy(array((2, ACTIONS)))
+    for one in (loss, entropy):
+        with pytest.raises(RuntimeError, match="expected grad_output to be a scalar"):
+            one.backward(np.ones(2))
 
 
 def test_going_down_on_the_loss_raises_the_entropy():

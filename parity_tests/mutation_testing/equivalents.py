@@ -14,4 +14,19 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return np.where(size <= self.delta, 0.5 * d * d, self.delta * (size - 0.5 * self.delta))",
         "return np.where(size < self.delta, 0.5 * d * d, self.delta * (size - 0.5 * self.delta))",
     ): "where they meet, at abs(d) = delta, both halves of Huber's loss are delta^2 / 2",
+    (
+        "scratch/nn/utils.py",
+        "norms = np.stack([np.linalg.norm(grad.reshape(-1), norm_type) for grad in grads])",
+        "norms = np.stack([np.linalg.norm(grad.reshape(-2), norm_type) for grad in grads])",
+    ): "NumPy takes any negative number for the size to be found",
+    (
+        "scratch/policy_gradient.py",
+        "grad_entropies = np.full_like(p[:, :1], grad_output / len(p))  # B1 (N, 1)",
+        "grad_entropies = np.full_like(None, grad_output / len(p))  # B1 (N, 1)",
+    ): "a number broadcasts as the column of equal numbers does",
+    (
+        "scratch/policy_gradient.py",
+        "grad_logp = -grad_entropies * p + grad_p * p  # B3 (N, A)",
+        "grad_logp = +grad_entropies * p + grad_p * p  # B3 (N, A)",
+    ): "a multiple of p in grad_logp is what B4 takes out again, as the p of a row sum to 1",
 }

@@ -12,6 +12,7 @@ from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 
 SAYING = {
+    "check_scalar_grad_output",
     "check_array",
     "check_dtype",
     "check_float_dtype",
@@ -87,9 +88,14 @@ def _said_by(call: cst.Call) -> str:
 
 
 def _matters(call: cst.Call, mutated: cst.Call) -> bool:
-    # Not the first argument of a check made None, nor an `out=` made None or left out.
-    if _said_by(call) and len(mutated.args) == len(call.args) and m.matches(mutated.args[0].value, m.Name("None")):
-        return False
+    # Not the names that a check says (its first argument, and strings), nor an `out=` made None or left out.
+    if _said_by(call):
+        kept = {id(arg.value) for arg in mutated.args}
+        changed = [arg for arg in call.args if id(arg.value) not in kept]
+        if len(mutated.args) == len(call.args) and changed == [call.args[0]]:
+            return False
+        if all(isinstance(arg.value, cst.SimpleString) for arg in changed):
+            return False
     kept = {arg.keyword.value: arg.value for arg in mutated.args if arg.keyword}
     return all(
         kept.get(arg.keyword.value) is arg.value for arg in call.args if arg.keyword and arg.keyword.value == "out"
