@@ -58,6 +58,15 @@ def test_what_is_shared_is_yielded_once_and_saved_under_both_names():
     assert np.shares_memory(state["first.weight"], state["again.weight"])
 
 
+def test_a_parameter_of_two_modules_is_yielded_once():
+    names = []
+    for engine in (nn, torch.nn):
+        model = engine.Sequential(engine.Linear(3, 3), engine.Linear(3, 3))
+        model[1].weight = model[0].weight
+        names.append([name for name, _ in model.named_parameters()])
+    assert names[0] == names[1] == ["0.weight", "0.bias", "1.bias"]
+
+
 def test_children_are_named():
     assert [name for name, _ in Shared().named_children()] == ["first", "again", "inner"]
 

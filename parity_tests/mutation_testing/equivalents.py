@@ -29,4 +29,39 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "grad_logp = -grad_entropies * p + grad_p * p  # B3 (N, A)",
         "grad_logp = +grad_entropies * p + grad_p * p  # B3 (N, A)",
     ): "a multiple of p in grad_logp is what B4 takes out again, as the p of a row sum to 1",
+    (
+        "scratch/nn/special.py",
+        'cdf = np.array(x, order="K")',
+        "cdf = np.array(x, order=None)",
+    ): "K is NumPy's default here, and small letters will do",
+    (
+        "scratch/nn/special.py",
+        'cdf = np.array(x, order="K")',
+        "cdf = np.array(x, )",
+    ): "K is NumPy's default here, and small letters will do",
+    (
+        "scratch/nn/special.py",
+        'cdf = np.array(x, order="K")',
+        'cdf = np.array(x, order="k")',
+    ): "K is NumPy's default here, and small letters will do",
+    (
+        "scratch/nn/special.py",
+        'line = cdf.ravel(order="K")',
+        'line = cdf.ravel(order="k")',
+    ): "small letters will do",
+    (
+        "scratch/nn/special.py",
+        "np.abs(np.subtract(x > 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|",
+        "np.abs(np.subtract(x >= 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|",
+    ): "at 0 the tail is a half, and 1 - 1/2 is 1/2",
+    (
+        "scratch/nn/module.py",
+        'for prefix, module in self._walk(""):',
+        "for prefix, module in self._walk(None):",
+    ): "None is as false as an empty prefix",
+    (
+        "scratch/nn/module.py",
+        'faults += [f"missing key {key!r}" for key in missing]',
+        'faults = [f"missing key {key!r}" for key in missing]',
+    ): "the list is empty before",
 }
