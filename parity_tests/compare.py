@@ -42,7 +42,8 @@ def check(
         The layer under test, with the state and the mode (train or eval) that both are to have.
     torch_layer : torch.nn.Module, function of tensors, or None
         What it is held against; a copy of it gets the state and the mode. None: finite differences of
-        ``scratch_layer``'s own forward pass, which see wrong gradients but no wrong output.
+        ``scratch_layer``'s own forward pass, which see wrong gradients but no wrong output, and decide nothing at a
+        kink: where all of a gradient is at kinks, the report is not ``ok`` and says so.
     *inputs : numpy.ndarray
         What both are called with. The dtype of the first floating one is the dtype that is compared; integer arrays
         (class indices) get no gradient. Several inputs and a scalar output make a loss, whose backward is handed a

@@ -27,6 +27,7 @@ class Expectation(NamedTuple):
     allowed: float | np.ndarray = 0.0
     truth: np.ndarray | None = None
     reference_error: float | None = None
+    undecided: np.ndarray | None = None
 
 
 class FiniteDifferences:
@@ -44,7 +45,7 @@ class FiniteDifferences:
             undecided = np.isnan(allowed)
             if analytic.shape == numeric.shape:
                 numeric = np.where(undecided, analytic, numeric)
-            found.append(Expectation(name, numeric, np.where(undecided, 0.0, allowed)))
+            found.append(Expectation(name, numeric, np.where(undecided, 0.0, allowed), undecided=undecided))
         return found + [
             e._replace(
                 name=e.name + AGAIN, expected=e.expected * (SECOND if e.name.startswith("grad_input") else 1 + SECOND)

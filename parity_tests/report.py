@@ -25,6 +25,8 @@ class Quantity:
         The largest error that rounding explains.
     reference_error : float or None
         The reference's own largest error in float32.
+    undecided : numpy.ndarray of bool, or None
+        Where the reference has no answer: finite differences at a kink.
     different : numpy.ndarray of bool
         Where ``got`` is wrong.
     max_abs, max_rel, max_ulps : float
@@ -39,6 +41,7 @@ class Quantity:
     allowed: float | np.ndarray = 0.0
     truth: np.ndarray | None = None
     reference_error: float | None = None
+    undecided: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Measure the differences."""
@@ -81,10 +84,17 @@ class Quantity:
         zero = (self.got == 0) & (self.expected == 0)
         return bool((np.signbit(self.got) == np.signbit(self.expected))[zero].all())
 
+    @property
+    def nothing_decided(self) -> bool:
+        """Whether the reference has no answer for any of its elements, so that nothing was compared."""
+        return self.ok and self.undecided is not None and self.undecided.size > 0 and bool(self.undecided.all())
+
     def words(self) -> str:
-        """Return what is wrong."""
+        """Return what is wrong, or why nothing can be said."""
         if self.fault:
             return f"{self.name} {self.fault}"
+        if self.nothing_decided:
+            return f"{self.name}: nothing could be decided: every element is at a kink; move the inputs off it"
         count = int(self.different.sum())
         values = f"expected {self.expected[self.where]:.6g}, got {self.got[self.where]:.6g}"
         where = f"the largest at {self.where}: {values}" if self.where else values
@@ -114,14 +124,24 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether everything agrees."""
-        return not self.faults and all(quantity.ok for quantity in self.quantities)
+        """Whether everything was compared and agrees."""
+        return not self.differs and not self.unknown
+
+    @property
+    def differs(self) -> bool:
+        """Whether something is wrong."""
+        return bool(self.faults or self.wrong)
 
     @property
     def wrong(self) -> list[Quantity]:
         """What differs; after a second backward, only what was right after the first."""
         names = {quantity.name for quantity in self.quantities if not quantity.ok}
         return [q for q in self.quantities if not q.ok and q.name.removesuffix(AGAIN) not in names - {q.name}]
+
+    @property
+    def unknown(self) -> list[Quantity]:
+        """What could not be compared at all: neither right nor wrong."""
+        return [q for q in self.quantities if q.nothing_decided and not q.name.endswith(AGAIN)]
 
     def __getitem__(self, name: str) -> Quantity:
         """Return the quantity called ``name``."""
@@ -137,10 +157,12 @@ class Report:
 
     def words(self) -> str:
         """Say what differs, what first, what agrees, and what may be the mistake."""
+        once = [q for q in self.quantities if not q.name.endswith(AGAIN)]
         if self.ok:
-            return "All agree."
-        lines = [quantity.words() for quantity in self.wrong]
-        right = [quantity.name for quantity in self.quantities if quantity.ok and not quantity.name.endswith(AGAIN)]
+            kinks = [f"{q.undecided.sum()} of {q.undecided.size} in {q.name}" for q in once if np.any(q.undecided)]
+            return "All agree." + f" Elements at a kink were left out: {', '.join(kinks)}." * bool(kinks)
+        lines = [quantity.words() for quantity in [*self.wrong, *self.unknown]]
+        right = [quantity.name for quantity in once if quantity.ok and not quantity.nothing_decided]
         if lines and right:
             names = ", ".join(right[:-1]) + " and " * (len(right) > 1) + right[-1]
             lines[0] += f"; {names} agree{'s' * (len(right) == 1)}"
@@ -155,6 +177,7 @@ class Report:
             errors = [q.max_abs, q.max_rel, q.max_ulps, np.max(q.allowed, initial=0), *[q.reference_error or 0] * own]
             at = "" if q.where is None else str(q.where)
             verdict = "all" if q.fault else f"{q.different.sum()} of {q.different.size}" if not q.ok else "-"
+            verdict = "unknown" if q.nothing_decided else verdict
             rows.append([q.name, str(q.expected.shape), *(f"{error:.1e}" for error in errors), at, verdict])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         padded = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]

@@ -100,6 +100,13 @@ def test_wrong_layers_of_every_make_are_named(command, name, options, words):
     assert words in out
 
 
+def test_a_layer_of_which_nothing_could_be_decided_does_not_pass(command):
+    status, out, err = command(SMALL, "Novelty", "--input", "4,3")
+    assert (status, err) == (1, "")
+    assert "All agree" not in out
+    assert "grad_input: nothing could be decided: every element is at a kink" in out
+
+
 def test_a_transposed_weight_is_compared_as_it_is(command):
     _, out, _ = command(SMALL, "Linear", "--against", "torch.nn.Linear", "--args", "3, 5", "--input", "4,3")
     assert "note: kernel is taken for weight, transposed: PyTorch's is (5, 3)" in out

@@ -243,6 +243,26 @@ def test_a_given_upstream_gradient_is_used():
     assert np.array_equal(report["grad_input"].expected, grad_output)
 
 
+def test_what_finite_differences_cannot_decide_is_not_called_agreement():
+    report = check(nn.ReLU(), None, np.zeros((2, 3)))
+    assert not report.ok
+    assert not report.differs
+    assert report.words() == (
+        "grad_input: nothing could be decided: every element is at a kink; move the inputs off it"
+    )
+    assert "unknown" in report.table()
+    with pytest.raises(AssertionError, match="nothing could be decided"):
+        report.raise_if_different()
+
+
+def test_a_part_that_cannot_be_decided_is_named_beside_what_agrees():
+    x = array((2, 3))
+    x[1, 1] = 0.0
+    report = check(nn.ReLU(), None, x)
+    assert report.ok
+    assert report.words() == "All agree. Elements at a kink were left out: 1 of 6 in grad_input."
+
+
 def test_functions_of_tensors_do_for_a_reference():
     check(nn.ReLU(), torch.nn.functional.relu, array((4, 3))).raise_if_different()
 

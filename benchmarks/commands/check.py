@@ -22,7 +22,8 @@ Both layers get the same parameters, made of random numbers, and a random upstre
 ties and zeros. Without --against, the gradients are held against finite differences of forward. A mistake that is a
 classic one is named. The file is run to load it.
 
-exit status: 0 they agree, 1 they differ or your layer raised, 2 the command is not understood
+exit status: 0 they agree; 1 they differ, nothing could be decided (finite differences have no answer where forward has
+a kink), or your layer raised; 2 the command is not understood
 
 examples:
   backprop check my.py:Conv2d --against torch.nn.Conv2d --args "3, 8, kernel_size=3, padding=1" --input 2,3,9,11

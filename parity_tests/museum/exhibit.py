@@ -101,7 +101,7 @@ class LayerExhibit(Exhibit):
         with np.errstate(all="ignore"):
             return {
                 "torch": not check(layer, self.build_torch(**self.options), *self.inputs, strict=False).ok,
-                "differences": not check(layer, None, *self.inputs).ok,
+                "differences": check(layer, None, *self.inputs).differs,
                 "laws": bool(laws.broken(layer, *self.inputs)),
             }
 
