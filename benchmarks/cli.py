@@ -36,7 +36,7 @@ COMMANDS = {
         "hold every layer, loss, optimizer and model against PyTorch's, in a table",
     ),
     "race": ("benchmarks.commands.race", "time the two engines to 99% of MNIST's test images"),
-    "drift": ("benchmarks.commands.drift", "show how long the two engines of a run stayed identical, step by step"),
+    "drift": ("benchmarks.commands.drift", "show how far apart the losses of a run's two engines are, step by step"),
     "lesson": ("benchmarks.commands.lesson", "run a lesson of the course, or all of them, with figures and tables"),
 }
 

@@ -1,9 +1,11 @@
 """How long two engines that share nothing but a seed stay together, step by step.
 
 With the same weights, the same batches and the same masks, the two compute the same sums in different orders, and each
-order rounds differently. The first difference is a matter of units in the last place; every step feeds it back into
-the weights, where the curvature of the loss lets it grow, until it is as large as the noise between two seeds (or the
-run ends first). float64 starts from differences 2^29 times smaller and has that much further to go.
+order rounds differently. The first difference is a matter of units in the last place, often in the first step's loss
+already. Every step feeds it back into the weights, and what becomes of it there depends on the task: a small network
+on two moons leaves it at a few units in the last place for hundreds of steps; a convolutional network on images lets it
+grow by orders of magnitude, until it is as large as the noise between two seeds or the run ends. float64 starts from
+differences 2^29 times smaller and has that much further to go.
 """
 
 from dataclasses import dataclass
@@ -31,6 +33,12 @@ class Drift:
     first: int | None
     largest: float
     largest_step: int
+
+    def words(self) -> str:
+        """Say in which step the losses first differed; in a later one they may be the same again."""
+        return (
+            "the same to the last bit in every step" if self.first is None else f"first differing in step {self.first}"
+        )
 
 
 def between(one: list[float], other: list[float]) -> Drift:

@@ -31,6 +31,13 @@ def test_runs_of_different_lengths_are_refused():
         drift.between([1.0], [1.0, 2.0])
 
 
+def test_the_words_say_in_which_step_the_losses_first_differed():
+    one = [1.0, 2.0, 3.0]
+    assert drift.between(one, [1.1, 2.0, 3.0]).words() == "first differing in step 1"
+    assert drift.between(one, [1.0, 2.0, 3.1]).words() == "first differing in step 3"
+    assert drift.between(one, one).words() == "the same to the last bit in every step"
+
+
 def test_the_command_compares_runs_and_draws(tmp_path, capsys):
     runs = []
     for dtype in ("float32", "float64"):

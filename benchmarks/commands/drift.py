@@ -1,4 +1,4 @@
-"""``backprop drift``: how long the two engines of a run stayed identical, over one run or several."""
+"""``backprop drift``: how far apart the losses of a run's two engines are, over one run or several."""
 
 import argparse
 from pathlib import Path

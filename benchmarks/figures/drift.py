@@ -25,7 +25,6 @@ def drift(title: str, drifts: dict[str, list[Drift]]) -> Figure:
         for number, one in enumerate(runs):
             steps = np.arange(1, len(one.relative) + 1)
             shown = np.isfinite(one.relative) & (one.relative > 0)
-            label = f"{dtype}: identical up to step {len(steps) if one.first is None else one.first - 1}"
             axes.plot(
                 steps[shown],
                 one.relative[shown],
@@ -33,7 +32,7 @@ def drift(title: str, drifts: dict[str, list[Drift]]) -> Figure:
                 markersize=3,
                 color=COLOURS[dtype],
                 alpha=0.5,
-                label=label if number == 0 else None,
+                label=f"{dtype}: {one.words()}" if number == 0 else None,
             )
         epsilon = float(np.finfo(dtype).eps)
         axes.axhline(epsilon, color=COLOURS[dtype], linewidth=0.8, linestyle="--")
