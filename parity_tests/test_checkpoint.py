@@ -13,6 +13,7 @@ from benchmarks.errors import Failure, Interrupted
 from benchmarks.interrupts import Interrupts
 from benchmarks.tasks import Data
 from benchmarks.training import Settings, train
+from torch_ref import devices
 
 ROWS, BATCH, STEPS = 70, 16, 5  # the last batch of an epoch has 6 rows
 WHOLE = {}  # by settings: what training gives that nothing interrupts
@@ -124,12 +125,7 @@ def test_checkpoints_come_every_so_many_steps_across_epochs(tmp_path, digits, mo
 @pytest.fixture
 def accelerator():
     """Return the name of this machine's accelerator."""
-    import torch
-
-    for name, found in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())):
-        if found:
-            return name
-    pytest.skip("needs a CUDA or MPS device: dropout's masks are drawn there")
+    return devices.accelerator() or pytest.skip("PyTorch finds no CUDA device and no Apple GPU here")
 
 
 def test_an_accelerators_generator_is_part_of_the_state(accelerator):

@@ -14,7 +14,7 @@ from parity_tests.test_tasks import offline, write_small_mnist
 
 __all__ = ["offline"]
 
-QUICK = ["--epochs", "1", "--batch-size", "500"]
+QUICK = ["--epochs", "1", "--batch-size", "500", "--device", "cpu"]
 
 
 def refused(capsys, status, argv):
@@ -61,10 +61,7 @@ def test_version(capsys):
 @pytest.mark.parametrize("engine", ["scratch", "torch"])
 def test_train_writes_a_run(capsys, tmp_path, engine):
     out = tmp_path / "run"
-    assert (
-        cli.main(["train", "moons", "--engine", engine, "--device", "cpu", "--out", str(out), "--seed", "3", *QUICK])
-        == 0
-    )
+    assert cli.main(["train", "moons", "--engine", engine, "--out", str(out), "--seed", "3", *QUICK]) == 0
     assert {path.name for path in out.iterdir()} == {
         "config.json",
         "history.json",
@@ -121,7 +118,8 @@ def test_both_engines_and_evaluate(capsys, tmp_path):
 def test_images_have_their_figures(capsys, tmp_path):
     write_small_mnist(tmp_path)
     out = tmp_path / "run"
-    command = ["train", "mnist", "--epochs", "2", "--batch-size", "16", "--data-dir", tmp_path, "--out", out]
+    command = ["train", "mnist", "--device", "cpu", "--epochs", "2", "--batch-size", "16"]
+    command += ["--data-dir", tmp_path, "--out", out]
     assert cli.main([str(word) for word in command]) == 0
     pictures = {path.stem for path in out.glob("*.png")}
     assert pictures == {"curves", "feature_maps", "filters", "confusion", "drift"}
@@ -130,7 +128,7 @@ def test_images_have_their_figures(capsys, tmp_path):
 
 def test_a_run_that_diverges_is_told_as_it_was(capsys, tmp_path):
     out = tmp_path / "run"
-    assert cli.main(["train", "moons", "--lr", "1e30", "--epochs", "2", "--out", str(out)]) == 0
+    assert cli.main(["train", "moons", "--device", "cpu", "--lr", "1e30", "--epochs", "2", "--out", str(out)]) == 0
     assert "nan" in capsys.readouterr().out
     assert json.loads((out / "torch" / "history.json").read_text(), parse_constant=pytest.fail)["test_loss"][-1] is None
     assert cli.main(["evaluate", str(out), "--engine", "torch"]) == 0

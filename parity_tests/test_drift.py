@@ -42,7 +42,7 @@ def test_the_command_compares_runs_and_draws(tmp_path, capsys):
     runs = []
     for dtype in ("float32", "float64"):
         runs.append(str(tmp_path / dtype))
-        status = cli.main(["train", "moons", "--epochs", "2", "--dtype", dtype, "--out", runs[-1]])
+        status = cli.main(["train", "moons", "--device", "cpu", "--epochs", "2", "--dtype", dtype, "--out", runs[-1]])
         assert status == 0
     capsys.readouterr()
     figure = tmp_path / "drift.png"

@@ -22,7 +22,8 @@ needs_onnx = pytest.mark.skipif(
 def moons(tmp_path_factory):
     """Train both engines on the moons, and return the folder."""
     run = tmp_path_factory.mktemp("moons") / "run"
-    assert cli.main(["train", "moons", "--epochs", "1", "--batch-size", "500", "--out", str(run)]) == 0
+    command = ["train", "moons", "--device", "cpu", "--epochs", "1", "--batch-size", "500", "--out", str(run)]
+    assert cli.main(command) == 0
     return run
 
 
@@ -31,7 +32,8 @@ def images(tmp_path_factory):
     """Train both engines on a few images, and return the folders of the run and of the data."""
     folder = tmp_path_factory.mktemp("images")
     write_small_mnist(folder)
-    command = ["train", "mnist", "--epochs", "1", "--batch-size", "16", "--data-dir", folder, "--out", folder / "run"]
+    command = ["train", "mnist", "--device", "cpu", "--epochs", "1", "--batch-size", "16"]
+    command += ["--data-dir", folder, "--out", folder / "run"]
     assert cli.main([str(word) for word in command]) == 0
     return folder / "run", folder
 

@@ -123,7 +123,7 @@ def test_a_kill_in_the_middle_of_a_write_changes_nothing(start, whole, tmp_path,
 def test_a_signal_ends_a_run_with_a_checkpoint(start, tmp_path, number):
     """No checkpoint was asked for, and one is left all the same."""
     run = tmp_path / "run"
-    process = start("train", "moons", "--engine", "torch", "--epochs", 100000, "--out", run)
+    process = start("train", "moons", "--engine", "torch", "--device", "cpu", "--epochs", 100000, "--out", run)
     deadline = time.monotonic() + 60
     while not (run / "config.json").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
