@@ -118,29 +118,33 @@ def fit(
         raise ValueError(f"fit: expected a batch size between 1 and the {rows} training rows, got {batch_size}")
     progress = progress or Progress()
     history = progress.history
-    while progress.epoch < epochs:
-        started = time.perf_counter() - progress.seconds
-        model.train()
-        if progress.order is None:
-            progress.order = random.randperm(rows)
-        for start in range(progress.step * batch_size, rows, batch_size):
-            batch = progress.order[start : start + batch_size]
-            logits = model(x[batch])
-            loss = criterion(logits, y[batch])
-            optimizer.zero_grad()
-            model.backward(criterion.backward())
-            optimizer.step()
+    model.requires_input_grad_(False)
+    try:
+        while progress.epoch < epochs:
+            started = time.perf_counter() - progress.seconds
+            model.train()
+            if progress.order is None:
+                progress.order = random.randperm(rows)
+            for start in range(progress.step * batch_size, rows, batch_size):
+                batch = progress.order[start : start + batch_size]
+                logits = model(x[batch])
+                loss = criterion(logits, y[batch])
+                optimizer.zero_grad()
+                model.backward(criterion.backward())
+                optimizer.step()
 
-            history.step_loss.append(float(loss))
-            history.step_correct.append(int((logits.argmax(axis=1) == y[batch]).sum()))
-            progress.step += 1
-            progress.seconds = time.perf_counter() - started
-            if on_step is not None:
-                on_step(progress)
-        close_epoch(progress, evaluate(model, criterion, test_set), rows, batch_size)
-        history.seconds.append(time.perf_counter() - started)
-        if on_epoch is not None:
-            on_epoch(progress)
+                history.step_loss.append(float(loss))
+                history.step_correct.append(int((logits.argmax(axis=1) == y[batch]).sum()))
+                progress.step += 1
+                progress.seconds = time.perf_counter() - started
+                if on_step is not None:
+                    on_step(progress)
+            close_epoch(progress, evaluate(model, criterion, test_set), rows, batch_size)
+            history.seconds.append(time.perf_counter() - started)
+            if on_epoch is not None:
+                on_epoch(progress)
+    finally:
+        model.requires_input_grad_()
     return history
 
 

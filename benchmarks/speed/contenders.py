@@ -39,7 +39,7 @@ class Scratch:
     def step(self, step: Step, dtype: str) -> Callable[[], object]:
         """Return a training step."""
         self.engine.manual_seed(0)
-        model = step.build(self.engine.models, dtype)
+        model = step.build(self.engine.models, dtype).requires_input_grad_(False)  # PyTorch sees that nobody reads it
         criterion, optimizer = (
             self.engine.nn.CrossEntropyLoss(),
             self.engine.optim.Adam(model.parameters(), **step.adam),

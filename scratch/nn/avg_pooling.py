@@ -119,8 +119,8 @@ class AvgPool2d(PoolWindows):
         def undo(chunk: slice) -> None:
             grad_total = memory.in_order_of(grad_y[chunk], grad_x) / counts  # B1 (n, C, P, Q)
             grad_x1 = self._begin_grad_x1(grad_x[chunk], output_shape[2:], sides)
-            for place in self._places:
-                self._add(grad_x1, place, grad_total)  # B2 (n, C, H1, W1)
+            shares = np.broadcast_to(grad_total, (len(self._places), *grad_total.shape))
+            self._share_out(shares, grad_x1)  # B2 (n, C, H1, W1)
             if sides != ((0, 0), (0, 0)):
                 grad_x[chunk] = unpad(grad_x1, sides)  # B3 (n, C, H, W)
 

@@ -66,6 +66,12 @@ class Sequential(Module):
             grad_output = layer.backward(grad_output)  # B1
         return grad_output
 
+    def requires_input_grad_(self, mode: bool = True) -> Module:
+        """Hand the word on to the first layer, which reads the input."""
+        for layer in self._layers[:1]:
+            layer.requires_input_grad_(mode)
+        return self
+
     def __len__(self) -> int:
         return len(self._layers)
 

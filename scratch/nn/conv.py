@@ -174,7 +174,7 @@ class Conv2d(Module):
         return y[0] if x.ndim == 3 else y
 
     @np.errstate(over="ignore", invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
+    def backward(self, grad_output: np.ndarray) -> np.ndarray | None:
         """Map the gradient of (N, O, P, Q) to that of (N, C, H, W); add to weight's and bias's."""
         images, plan, chunks = self.saved("images", "plan", "chunks")
         output_shape, unbatched = self.saved("output_shape", "unbatched")
@@ -182,7 +182,7 @@ class Conv2d(Module):
         grad_y = grad_output[None] if unbatched else grad_output
         weight = plan.as_matrix(self.weight.data)  # w' (G, K, O/G)
         turned = plan.as_turned_matrix(self.weight.data) if plan.turned else None
-        grad_x = memory.empty(images.shape, images.dtype, channels_last=True)
+        grad_x = memory.empty(images.shape, images.dtype, channels_last=True) if self.needs_input_grad else None
         # For each chunk its own sum, so that the sum over chunks is taken in their order.
         grad_weights = memory.empty((len(chunks), *weight.shape), weight.dtype)
         grad_biases = np.empty((len(chunks), self.groups, 1, weight.shape[2]), weight.dtype)
@@ -195,6 +195,8 @@ class Conv2d(Module):
             np.matmul(ones, grad_rows, out=grad_biases[index])  # B2 (G, 1, O/G)
             patches = plan.cut(images[chunk])
             np.matmul(patches.transpose(0, 2, 1), grad_rows, out=grad_weights[index])  # B3 (G, K, O/G)
+            if grad_x is None:
+                return
             if plan.turned:
                 plan.convolve_back(grad_y[chunk], turned, grad_x[chunk])  # B4 to B6, as one convolution
             else:
@@ -206,7 +208,7 @@ class Conv2d(Module):
         if self.bias is not None:
             self.bias.add_grad(grad_biases.sum(axis=0).reshape(-1))
         self.weight.add_grad(plan.as_kernels(grad_weights.sum(axis=0)))
-        return grad_x[0] if unbatched else grad_x
+        return grad_x[0] if unbatched and grad_x is not None else grad_x
 
     def _plan(self, images: np.ndarray) -> PatchPlan:
         if images.shape[1] != self.in_channels:

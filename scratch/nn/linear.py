@@ -108,7 +108,7 @@ class Linear(Module):
         return y.reshape(*x.shape[:-1], self.out_features)
 
     @np.errstate(over="ignore", invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
+    def backward(self, grad_output: np.ndarray) -> np.ndarray | None:
         """Map the gradient of (..., out_features) to that of (..., in_features); add to weight's and bias's."""
         x, input_shape = self.saved("x", "input_shape")
         check_grad_output(self, grad_output, (*input_shape[:-1], self.out_features), x.dtype)
@@ -116,6 +116,8 @@ class Linear(Module):
         if self.bias is not None:
             self.bias.add_grad(grad_z.sum(axis=0))  # B2 (O,)
         self.weight.add_grad(threads.matmul(grad_z.T, x))  # B3 (O, I)
+        if not self.needs_input_grad:
+            return None
         grad_x = threads.matmul(grad_z, self.weight.data)  # B4 (N, I)
         return grad_x.reshape(input_shape)
 

@@ -108,8 +108,7 @@ class MaxPool2d(PoolWindows):
             grad = memory.in_order_of(grad_y[chunk], y)
             paid = keep_where(pays, np.broadcast_to(grad, pays.shape), out=room)  # B1 (k k, n, C, P, Q)
             grad_x1 = self._begin_grad_x1(grad_x[chunk], y.shape[2:], sides)
-            for place, grad_place in zip(self._places, paid, strict=True):
-                self._add(grad_x1, place, grad_place)  # B2 (n, C, H1, W1)
+            self._share_out(paid, grad_x1)  # B2 (n, C, H1, W1)
             if sides != ((0, 0), (0, 0)):
                 grad_x[chunk] = unpad(grad_x1, sides)  # B3 (n, C, H, W)
 
@@ -120,11 +119,12 @@ class MaxPool2d(PoolWindows):
         """Return which of a window's places pays for y, bool (k k, n, C, P, Q), and room for numbers of that shape."""
         # The windows' places one after the other, each in one piece: what follows runs through memory.
         n, *rest = y.shape
-        pixels = memory.empty_like(y, (len(self._places) * n, *rest)).reshape(len(self._places), n, *rest)
+        shape = (len(self._places) * n, *rest)
+        pixels = memory.empty_like(y, shape).reshape(len(self._places), n, *rest)
         # NaN is unequal to all, so that a padded place is not mistaken for a pixel of -inf.
         self._gather(pad(images, sides, value=np.nan), pixels)
-        pays = np.equal(pixels, y, out=np.empty_like(pixels, dtype=bool))
-        not_yet = np.logical_not(pays[0])
+        pays = np.equal(pixels, y, out=memory.empty_like(y, shape, dtype=bool).reshape(pixels.shape))
+        not_yet = np.logical_not(pays[0], out=memory.empty_like(y, dtype=bool))
         for equal in pays[1:]:
             equal &= not_yet
             not_yet ^= equal
@@ -137,8 +137,8 @@ class MaxPool2d(PoolWindows):
         return pays, pixels
 
     def _gather(self, x1: np.ndarray, pixels: np.ndarray) -> None:
-        for place, pixel in zip(self._places, pixels, strict=True):
-            pixel[...] = self._under(x1, pixel.shape[2:], place)
+        by_place = self._by_place(x1)
+        pixels.reshape(by_place.shape)[...] = by_place
 
     def _indices(self, images: np.ndarray, y: np.ndarray, sides: Sides) -> np.ndarray:
         """Return where in its plane each maximum is, (N, C, P, Q)."""

@@ -78,10 +78,18 @@ class Module:
     A subclass defines ``forward`` and ``backward``. Attributes that are a `Parameter` or a `Module` are found by their
     attribute names, in the order in which they were set; arrays that belong to the state but are not learned
     (running statistics) are announced with `register_buffer`.
+
+    Attributes
+    ----------
+    training : bool
+        Whether the module is in training mode.
+    needs_input_grad : bool
+        Whether ``backward`` has to return the gradient of the input; see `requires_input_grad_`.
     """
 
     def __init__(self) -> None:
         self.training = True
+        self.needs_input_grad = True
         self._buffer_names: tuple[str, ...] = ()
         self._saved: dict[str, object] | None = None
 
@@ -96,6 +104,16 @@ class Module:
     def __call__(self, *inputs: np.ndarray) -> np.ndarray:
         """Run ``forward``."""
         return self.forward(*inputs)
+
+    def requires_input_grad_(self, mode: bool = True) -> "Module":
+        """Say whether anybody will read the gradient of the input, and return the module.
+
+        While a network is trained, nobody reads how the loss would change with the images. A layer that can save work
+        then returns None from ``backward``; a container hands the word on to the layer that reads its input. PyTorch
+        needs no telling: it looks at the input's ``requires_grad``.
+        """
+        self.needs_input_grad = mode
+        return self
 
     # What forward leaves for backward.
 

@@ -13,7 +13,7 @@ from scratch.checks import name_of
 from scratch.nn.images import pair
 from scratch.nn.module import Module
 from scratch.nn.padding import Sides
-from scratch.nn.patches import Pair, under
+from scratch.nn.patches import Pair, under, windows
 
 
 class PoolWindows(Module):
@@ -62,23 +62,29 @@ class PoolWindows(Module):
         """Return the view x1_(ij) of shape (N, C, P, Q), for a ``place`` (i, j)."""
         return x1[(..., *under(place, size, self._stride, self._dilation))]
 
+    def _by_place(self, x1: np.ndarray) -> np.ndarray:
+        """Return a view (kh, kw, N, C, P, Q), of x1_(ij) at (i, j); where windows overlap, only to be read."""
+        return windows(x1, self._kernel, self._stride, self._dilation).transpose(4, 5, 0, 1, 2, 3)
+
     def _begin_grad_x1(self, grad_x: np.ndarray, size: Pair, sides: Sides) -> np.ndarray:
         """Return an array to sum x1's gradient in: ``grad_x`` itself, if nothing is padded."""
         n, c, h, w = grad_x.shape
         if sides != ((0, 0), (0, 0)):
             grad_x = memory.empty_like(grad_x, (n, c, h + sum(sides[0]), w + sum(sides[1])))
         if self._tiles:
-            # `_add` writes to all pixels but those that no window reaches.
+            # `_share_out` writes to all pixels but those that no window reaches.
             grad_x[:, :, size[0] * self._kernel[0] :] = 0
             grad_x[:, :, :, size[1] * self._kernel[1] :] = 0
         else:
             grad_x[...] = 0
         return grad_x
 
-    def _add(self, grad_x1: np.ndarray, place: Pair, grad: np.ndarray) -> None:
-        """Add ``grad`` (N, C, P, Q) to grad_x1_(ij)."""
-        under_place = self._under(grad_x1, grad.shape[2:], place)
+    def _share_out(self, shares: np.ndarray, grad_x1: np.ndarray) -> None:
+        """Add ``shares`` (kh kw, N, C, P, Q), one for each place (i, j), to grad_x1_(ij)."""
         if self._tiles:
-            under_place[...] = grad
+            covered = [slice(count * k) for count, k in zip(shares.shape[3:], self._kernel, strict=True)]
+            tiles = self._by_place(grad_x1[(..., *covered)])
+            tiles[...] = shares.reshape(tiles.shape)
         else:
-            under_place += grad
+            for place, share in zip(self._places, shares, strict=True):
+                self._under(grad_x1, share.shape[2:], place)[...] += share

@@ -2,8 +2,8 @@
 
 ``np.where(keep, array, 0)`` says the same and decides element by element; where the signs of activations are random,
 the processor guesses every second one of these decisions wrong, and pays for it. Multiplying by a mask decides
-nothing, but turns a gradient of infinity, or NaN, on the closed branch into NaN. Here the mask is spread over the bits
-of the numbers, all ones or all zeros, and laid over them with AND: no decision, and no arithmetic.
+nothing, but turns a gradient of infinity, or NaN, on the closed branch into NaN. Here the bits of a number are read as
+an integer, whatever number they stand for, and multiplied by the mask's 1 or 0: no decision, and no arithmetic on NaN.
 """
 
 import numpy as np
@@ -32,7 +32,5 @@ def keep_where(keep: np.ndarray, array: np.ndarray, out: np.ndarray | None = Non
     """
     integer = _INTEGER_OF_SIZE[array.itemsize]
     kept = memory.empty_like(array) if out is None else out
-    bits = kept.view(integer)
-    np.copyto(bits, np.negative(keep.view(np.int8)))  # -1 is all ones, and stays so when it is made wider
-    np.bitwise_and(bits, array.view(integer), out=bits)
+    np.multiply(keep.view(np.int8), array.view(integer), out=kept.view(integer))
     return kept
