@@ -84,7 +84,7 @@ def check(
             report.faults.append(f"{name} is missing: expected an array of shape {expected.shape}, got None")
         elif found is not None:
             report.faults.append(f"{name} was not expected: PyTorch has none")
-    report.suspects = Suspects(reference, inputs, grads, count, state)
+    report.suspects = Suspects(scratch_layer, got, reference, inputs, grads, count, state)
     return report
 
 

@@ -5,6 +5,7 @@ array that the mistake would have produced. Where that array is what came, the s
 the pattern of the differences is described: which rows, which ratio, which inputs.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from parity_tests import guesses, guesses_of_layers  # noqa: F401 - they registe
 from parity_tests.case import GUESSES, Case
 from parity_tests.reference import FiniteDifferences, Torch
 from parity_tests.report import AGAIN, Quantity, Report
+from scratch.gradcheck import compare_direction
+from scratch.nn import Module
 
 MOST = 3
 """Sentences for one quantity; further ones that fit the same numbers would not help."""
@@ -34,8 +37,13 @@ def explains(guessed: np.ndarray, case: Case) -> bool:
 
 @dataclass
 class Suspects:
-    """Called with a report: the sentences that explain what differs in it."""
+    """Called with a report: the sentences that explain what differs in it.
 
+    ``layer`` is the layer under test and ``got`` what it gave, by name; the rest is what it was compared with and on.
+    """
+
+    layer: Module
+    got: dict[str, np.ndarray | None]
     reference: Torch | FiniteDifferences
     inputs: tuple[np.ndarray, ...]
     grads: tuple[np.ndarray, ...]
@@ -44,12 +52,36 @@ class Suspects:
 
     def __call__(self, report: Report) -> list[str]:
         """Return a sentence or more for each wrong quantity, none twice."""
-        sentences = []
+        if isinstance(self.reference, FiniteDifferences) and self._forward_is_rounded():
+            return [
+                "forward gives float32's numbers, in which finite differences drown: compute in the input's dtype, "
+                "here float64 (or compare in float32, with PyTorch's layer)"
+            ]
+        sentences = list(self._about_backward_alone(report))
         for quantity in report.wrong:
             case = self._case(report, quantity)
             found = list(dict.fromkeys(_named(case)))[:MOST] or list(patterns(case))[:MOST]
             sentences += [f"{quantity.name}: {sentence}" for sentence in found]
         return sentences
+
+    def _forward_is_rounded(self) -> bool:
+        outputs = [values for name, values in self.got.items() if name.startswith("output")]
+        with np.errstate(over="ignore"):
+            short = [np.array_equal(x, x.astype(np.float32)) and (x % 1).any() for x in outputs if x.dtype.kind == "f"]
+            return all(short) and not all(np.array_equal(x, x.astype(np.float32)) for x in self.inputs)
+
+    def _about_backward_alone(self, report: Report) -> Iterator[str]:
+        # Where forward is wrong, its gradients are expected to differ; what counts is whether they are its own.
+        names = [quantity.name for quantity in report.wrong]
+        forward = any(name.startswith("output") for name in names)
+        if not forward or not any("grad_" in name for name in names) or report.faults:
+            return
+        with suppress(Exception):
+            (along,) = compare_direction(self.layer, *self.inputs)
+            if along.different:
+                yield "backward is not the derivative of this forward either, say finite differences"
+            elif not np.isnan(along.allowed):
+                yield "backward is the derivative of this forward, say finite differences: mend forward, and it follows"
 
     def _case(self, report: Report, quantity: Quantity) -> Case:
         name = quantity.name.removesuffix(AGAIN)
@@ -101,6 +133,9 @@ def patterns(case: Case) -> Iterator[str]:
     if not np.isfinite(got[different]).all():
         yield f"{np.isnan(got).sum()} NaN and {np.isinf(got).sum()} infinite where PyTorch is finite"
         return
+    if case.inputs[0].dtype == np.float64 and np.abs(got - expected).max() <= 1e-6 * np.abs(expected).max():
+        yield "right to six digits: something is float32 on the way, or a small constant such as eps differs"
+        return
     if np.abs(np.sort(got, axis=None) - np.sort(expected, axis=None)).max() <= tolerance:
         yield "the right numbers in another order"
     x = case.inputs[0]
@@ -117,11 +152,31 @@ def patterns(case: Case) -> Iterator[str]:
         ):
             yield "differs only where the input is tied with another: who is paid among equal maxima?"
     if not different.all():
+        yield from _beyond(case, different)
         yield from _confined(different)
+    if different.size == 1:
+        return
     used = np.abs(expected) > tolerance
     if used.all():
         yield from _along_axes(got / expected, "is the expected times", 1e-6 if tolerance else 0)
     yield from _along_axes(got - expected, "is the expected plus", tolerance)
+
+
+def _beyond(case: Case, different: np.ndarray) -> Iterator[str]:
+    # One branch of a function with several: all that differs lies on one side of a threshold. Not of few elements, of
+    # which chance would say the same.
+    x, *others = case.inputs
+    if x.shape != different.shape or math.comb(different.size, int(different.sum())) < 400:
+        return
+    places = {"the input": x, "|input|": np.abs(x)}
+    if others and others[0].shape == x.shape:
+        places |= {"input - target": x - others[0], "|input - target|": np.abs(x - others[0])}
+    for words, values in places.items():
+        right, wrong = values[~different], values[different]
+        for side, near, far in (("above", right.max(), wrong.min()), ("below", wrong.max(), right.min())):
+            if near < far:
+                yield f"differs only where {words} is {side} a number between {near:.3g} and {far:.3g}"
+                return
 
 
 def _confined(different: np.ndarray) -> Iterator[str]:
@@ -132,7 +187,7 @@ def _confined(different: np.ndarray) -> Iterator[str]:
             yield f"differs only at {_some(hit)} of axis {axis} (0 to {length - 1})"
     if different.ndim >= 2:
         inner = different[(..., slice(1, -1), slice(1, -1))]
-        if inner.size and not inner.any():
+        if not inner.any() and (1 - different.mean()) ** inner.size < 0.01:  # chance would have hit the inside, too
             yield "differs only at the border of the last two axes: padding?"
 
 

@@ -43,6 +43,14 @@ def some_of_the_batch(case: Case) -> Pairs:
         )
 
 
+@guess("grad_input")
+def path_round_the_layer(case: Case) -> Pairs:
+    """Forget the other branch of a sum, or add one."""
+    g = case.grads[0]
+    yield "grad_output itself is missing in it: the path round the layer, y = x + f(x), is forgotten", case.expected - g
+    yield "grad_output itself is added to it; forward has no such path", case.expected + g
+
+
 @guess(*EVERYTHING)
 def scaled(case: Case) -> Pairs:
     """Average where a sum belongs, and the reverse."""
@@ -52,6 +60,9 @@ def scaled(case: Case) -> Pairs:
             case.expected / count,
         )
         yield f"times {count}, {words}: a missing 1/{count}, summed instead of averaged", case.expected * count
+        root = math.sqrt(count)
+        yield f"times the root of {count}, {words}: a scale of 1/sqrt({count}) is missing", case.expected * root
+        yield f"divided by the root of {count}, {words}: a scale of 1/sqrt({count}) too many", case.expected / root
     yield "half of what it should be: a factor 2 is lost (the derivative of a square?)", case.expected / 2
     yield "twice what it should be: a factor 2 too many, or a path counted twice", case.expected * 2
     p = case.option("p")
@@ -137,27 +148,6 @@ def derivative_elsewhere(case: Case) -> Pairs:
         "the derivative is taken at the output; save and use the input",
         case.rerun(inputs=(case.output, *case.inputs[1:])),
     )
-
-
-@guess("grad_input")
-def derivative_of_another(case: Case) -> Pairs:
-    """Take the derivative of a part of the function, or of another one."""
-    x, g = case.inputs[0], case.grads[0]
-    if x.shape != g.shape:
-        return
-    s, t = 1 / (1 + np.exp(-x)), np.tanh(x)
-    derivatives = {
-        "sigmoid": s * (1 - s),
-        "tanh": 1 - t * t,
-        "softplus": s,
-        "exp": np.exp(x),
-        "x^2": 2 * x,
-        "ReLU": x > 0,
-    }
-    for name, derivative in derivatives.items():
-        yield f"this is grad_output times the derivative of {name}; the layer is another function", derivative * g
-    if case.output is not None:
-        yield "this is grad_output times the output; multiply by the derivative", case.output * g
 
 
 # Axes.
@@ -265,8 +255,8 @@ def option_ignored(case: Case) -> Pairs:
             if hasattr(case.layer, name) and getattr(case.layer, name) is not value:
                 try:
                     yield f"as if {name} were {value!r}", case.rerun(options={name: value})
-                except (RuntimeError, ValueError, TypeError):  # a combination that the layer does not take
-                    continue
+                except (RuntimeError, ValueError, TypeError, KeyError):
+                    continue  # a combination that the layer does not take, or that changes the output's shape
 
 
 @guess(*EVERYTHING)

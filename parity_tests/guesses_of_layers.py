@@ -1,4 +1,4 @@
-"""The likely mistakes in normalization, its running statistics, and softmax, as in `parity_tests.guesses`."""
+"""The likely mistakes in activations, convolution, normalization and softmax, as in `parity_tests.guesses`."""
 
 import itertools
 
@@ -6,18 +6,68 @@ import numpy as np
 
 from parity_tests.case import Case, Pairs, guess
 
-# Normalization.
+# Activations.
+
+
+@guess("grad_input")
+def derivative_of_another(case: Case) -> Pairs:
+    """Take the derivative of a part of the function, or of another one."""
+    x, g = case.inputs[0], case.grads[0]
+    if x.shape != g.shape:
+        return
+    s, t = 1 / (1 + np.exp(-x)), np.tanh(x)
+    derivatives = {
+        "sigmoid": s * (1 - s),
+        "tanh": 1 - t * t,
+        "softplus": s,
+        "exp": np.exp(x),
+        "x^2": 2 * x,
+        "ReLU": x > 0,
+    }
+    for name, derivative in derivatives.items():
+        words = f"this is grad_output times the derivative of {name}(x); forward computes something else"
+        yield words, derivative * g
+    if case.output is not None:
+        yield "this is grad_output times the output; multiply by the derivative", case.output * g
 
 
 @guess("grad_parameter")
-def unnormalized(case: Case) -> Pairs:
-    """Multiply grad_output by the input where the normalized input belongs."""
+def made_with_all_of_the_input(case: Case) -> Pairs:
+    """Multiply grad_output by the input where the normalized input or its negative part belongs."""
     x, g = case.inputs[0], case.grads[0]
-    if x.shape != g.shape or case.option("eps") is None:
+    if x.shape != g.shape:
         return
-    for axis in range(x.ndim):
-        others = tuple(i for i in range(x.ndim) if i != axis)
-        yield "made with the input x; the normalized input belongs here", (g * x).sum(axis=others)
+    rest = "its negative part belongs here" if case.option("eps") is None else "the normalized input belongs here"
+    if case.layer is None:
+        rest = "forward multiplies the parameter by something else"
+    for kept in ((), *((axis,) for axis in range(x.ndim))):
+        summed = (g * x).sum(axis=tuple(axis for axis in range(x.ndim) if axis not in kept))
+        if summed.size == case.expected.size:
+            yield f"made with the input x; {rest}", summed.reshape(case.expected.shape)
+
+
+# Convolution.
+
+
+@guess("grad_parameter")
+def taps_elsewhere(case: Case) -> Pairs:
+    """Cut the patches for the weight's gradient without the dilation or the stride that forward has."""
+    x, layer, positions = case.inputs[0], case.layer, case.grads[0].shape[2:]
+    padded = np.pad(x, ((0, 0), (0, 0), *((p, p) for p in layer.padding)))
+    for name in ("dilation", "stride"):
+        steps = {"dilation": layer.dilation, "stride": layer.stride, name: (1, 1)}
+        sides = [
+            (count - 1) * stride + dilation * (kernel - 1) + 1
+            for count, stride, dilation, kernel in zip(
+                positions, steps["stride"], steps["dilation"], layer.kernel_size, strict=True
+            )
+        ]
+        cut = padded[:, :, : sides[0], : sides[1]]
+        words = f"made from patches that are cut as if {name} were 1; the forward pass cuts them with {name}"
+        yield words, case.rerun(inputs=(cut,), options={name: (1, 1), "padding": (0, 0)})
+
+
+# Normalization.
 
 
 def _normalized(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, ...], float] | None:
@@ -79,11 +129,19 @@ def other_variance(case: Case) -> Pairs:
         ("eps is left out", np.sqrt(biased)),
     ):
         yield words, (weight * centred / std).reshape(case.expected.shape) + bias
-    for count in range(1, x.ndim + 1):
-        for axes in itertools.combinations(range(x.ndim), count):
-            other = (x - x.mean(axis=axes, keepdims=True)) / np.sqrt(x.var(axis=axes, keepdims=True) + eps)
-            if axes != over:
-                yield f"normalized over axes {axes}, not {over}", (weight * other).reshape(case.expected.shape) + bias
+    image = case.inputs[0].astype(np.float64)
+    weight = weight.reshape(image.shape)
+    for count in range(1, image.ndim + 1):
+        for axes in itertools.combinations(range(image.ndim), count):
+            other = (image - image.mean(axis=axes, keepdims=True)) / np.sqrt(image.var(axis=axes, keepdims=True) + eps)
+            words = f"normalized over axes {axes}"
+            yield words + (f", not {over}" if x.shape == image.shape else " of the input"), weight * other + bias
+    if x.shape != image.shape:
+        far = image.reshape(len(image), -1, x.shape[1], *image.shape[2:])
+        axes = (1, *range(3, far.ndim))
+        other = (far - far.mean(axis=axes, keepdims=True)) / np.sqrt(far.var(axis=axes, keepdims=True) + eps)
+        words = "the groups are interleaved; a group is channels that lie next to each other"
+        yield words, weight * other.reshape(image.shape) + bias
 
 
 @guess("buffer")
@@ -99,6 +157,16 @@ def running(case: Case) -> Pairs:
     n = case.inputs[0].size // old.size
     words = "made with the biased variance; the running one takes the unbiased, n/(n-1)"
     yield words, (1 - momentum) * old + momentum * new * (n - 1) / n
+
+
+@guess("grad_input")
+def root_mean_square_taken_for_constant(case: Case) -> Pairs:
+    """Forget that the root mean square depends on the input."""
+    x, g, weight = case.inputs[0], case.grads[0], case.state.get("weight", np.ones(()))
+    eps = case.option("eps") or np.finfo(x.dtype).eps
+    for axes in (tuple(range(x.ndim - count, x.ndim)) for count in range(1, x.ndim + 1)):
+        root = np.sqrt((x * x).mean(axis=axes, keepdims=True) + eps)
+        yield "the path through the root mean square is forgotten: it depends on x", g * weight / root
 
 
 # Softmax.

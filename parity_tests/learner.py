@@ -69,7 +69,7 @@ class Learner:
 
     def __init__(self, layer: object, parameters: dict[str, tuple], buffers: dict[str, tuple], dtype: str) -> None:
         self.layer = layer
-        self.title = type(layer).__name__
+        self.title = getattr(layer, "title", type(layer).__name__)
         self.training = bool(getattr(layer, "training", True))
         self.notes: list[str] = []
         handles = list(_parameters(layer, "", parameters))
@@ -105,6 +105,7 @@ class Functions:
 
     def __init__(self, forward: Callable, backward: Callable) -> None:
         self.forward_function, self.backward_function = forward, backward
+        self.title = forward.__name__
         self.inputs: tuple[np.ndarray, ...] = ()
 
     def forward(self, *inputs: np.ndarray) -> np.ndarray:

@@ -96,7 +96,9 @@ class Quantity:
         if self.nothing_decided:
             return f"{self.name}: nothing could be decided: every element is at a kink; move the inputs off it"
         count = int(self.different.sum())
-        values = f"expected {self.expected[self.where]:.6g}, got {self.got[self.where]:.6g}"
+        expected, got = self.expected[self.where], self.got[self.where]
+        digits = 6 if f"{expected:.6g}" != f"{got:.6g}" else 17  # as many as show a difference
+        values = f"expected {expected:.{digits}g}, got {got:.{digits}g}"
         where = f"the largest at {self.where}: {values}" if self.where else values
         return f"{self.name}: {count} of {self.different.size} elements differ{'s' * (count == 1)}, {where}"
 

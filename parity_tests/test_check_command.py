@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.cli import main
 from parity_tests.outsiders import CONV, SMALL
+from parity_tests.outsiders_wrong import WRONG
 
 AGAINST_CONV = ["--against", "torch.nn.Conv2d", "--args", "3, 8, kernel_size=3, padding=1", "--input", "2,3,5,7"]
 
@@ -98,6 +99,76 @@ def test_wrong_layers_of_every_make_are_named(command, name, options, words):
     status, out, err = command(SMALL, name, *options)
     assert (status, err) == (1, "")
     assert words in out
+
+
+IMAGE = ["--input", "2,3,5,7", "--args", "3, padding=1", "--against", "torch.nn.AvgPool2d"]
+HEADS = ["--input", "2,3,5", "--input", "2,4,5", "--input", "2,4,6"]
+ROOT = "grad_input[0]: times the root of 5, the number of input features: a scale of 1/sqrt(5) is missing"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("Softplus", ["--args", "2.0", "--input", "4,3", "--against", "torch.nn.Softplus"], "as if beta were 1.0"),
+        ("Softplus", ["--args", "2.0", "--input", "4,3"], "the derivative of softplus(x); forward computes something"),
+        (
+            "GroupNorm",
+            ["--args", "2, 6", "--input", "2,6,3,5", "--against", "torch.nn.GroupNorm"],
+            "mend forward, and it follows\n-> output: the groups are interleaved",
+        ),
+        (
+            "Dilated",
+            [
+                *["--args", "3, 4, 3, dilation=2", "--torch-args", "3, 4, 3, dilation=2, bias=False"],
+                *["--input", "2,3,7,9", "--against", "torch.nn.Conv2d"],
+            ],
+            "grad_weight: made from patches that are cut as if dilation were 1",
+        ),
+        (
+            "AvgPool2d",
+            [*IMAGE, "--torch-args", "3, padding=1, count_include_pad=False"],
+            "grad_input: as if count_include_pad were True",
+        ),
+        ("AvgPool2d", IMAGE, "output: as if count_include_pad were False"),
+        ("attention,attention_backward", HEADS, ROOT),
+        (
+            "attention,attention_backward",
+            [*HEADS, "--against", "torch.nn.functional.scaled_dot_product_attention"],
+            ROOT,
+        ),
+        (
+            "PReLU",
+            ["--input", "4,3", "--against", "torch.nn.PReLU"],
+            "grad_weight: made with the input x; its negative part belongs here",
+        ),
+        ("PReLU", ["--input", "4,3"], "made with the input x; forward multiplies the parameter by something else"),
+        (
+            "Huber",
+            ["--args", "delta=0.5", "--input", "4,3", "--target", "values", "--against", "torch.nn.HuberLoss"],
+            "grad_input: as if delta were 1.0",
+        ),
+        (
+            "Huber",
+            ["--args", "0.5", "--input", "4,3", "--target", "values"],
+            "differs only where |input - target| is above a number between 0.488 and 0.539",
+        ),
+        ("RMSNorm", ["--args", "5", "--input", "4,5"], "the path through the root mean square is forgotten"),
+        ("Residual", ["--args", "3", "--input", "4,3"], "the path round the layer, y = x + f(x), is forgotten"),
+        ("Rounded", ["--input", "4,3"], "forward gives float32's numbers, in which finite differences drown"),
+        ("Rounded", ["--input", "4,3", "--against", "torch.nn.Softplus"], "right to six digits: something is float32"),
+    ],
+)
+def test_mistakes_that_nobody_planned_for_are_named(command, name, options, words):
+    status, out, err = command(WRONG, name, *options)
+    assert (status, err) == (1, "")
+    assert words in out
+    for misleading in ("padding?", "times 1 everywhere", "got 0.393081;"):
+        assert misleading not in out
+
+
+def test_functions_are_called_by_the_name_of_the_first(command):
+    _, out, _ = command(SMALL, "linear,linear_backward", "--input", "4,3", "--input", "5,3", "--input", "5")
+    assert out.startswith("linear against finite differences: ")
 
 
 def test_a_layer_of_which_nothing_could_be_decided_does_not_pass(command):

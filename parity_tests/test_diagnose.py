@@ -298,6 +298,17 @@ def test_no_guess_is_made_where_nothing_differs():
         assert "->" not in str(report(getattr(nn, name), (), X))
 
 
+def test_a_forward_that_is_wrong_is_told_from_a_backward_that_is():
+    def doubled(self, x):
+        return 2 * nn.Sigmoid.forward(self, x)
+
+    own = wrong(nn.Sigmoid, forward=doubled, backward=lambda self, g: self.right(2 * g))
+    assert "backward is the derivative of this forward" in str(report(own, (), X))
+    other = wrong(nn.Sigmoid, forward=doubled, backward=lambda self, g: self.right(3 * g))
+    assert "backward is not the derivative of this forward either" in str(report(other, (), X))
+    assert "of this forward" not in str(report(wrong(nn.Sigmoid, forward=doubled), (), X))
+
+
 def test_finite_differences_name_mistakes_too():
     layer = random_state(wrong(nn.Linear, backward=lambda self, g: self.right(np.ones_like(g)))(3, 5, dtype=np.float64))
     assert "grad_output is ignored" in str(check(layer, None, X))
