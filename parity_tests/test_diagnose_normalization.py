@@ -1,4 +1,4 @@
-"""The guesses at batch norm's mistakes: paths forgotten, other variances, other running statistics."""
+"""The guesses at mistakes in normalization: paths forgotten, other variances, axes and running statistics."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,9 @@ import torch
 import scratch.nn as nn
 from parity_tests.arrays import random_state
 from parity_tests.compare import check
-from parity_tests.test_diagnose import X, report, wrong
+from parity_tests.test_diagnose import IMAGE, X, report, wrong
+
+NORMS = [(nn.BatchNorm2d, (4,), (0, 2, 3)), (nn.LayerNorm, ([7, 5],), (2, 3)), (nn.GroupNorm, (2, 4), (2,))]
 
 
 def mean_forgotten(self, g):
@@ -100,3 +102,34 @@ def test_other_axes():
 
     said = str(report(wrong(nn.LayerNorm, forward=forward), (3,), X))
     assert "normalized over axes (0,), not (1,)" in said
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (lambda std: std, "the division by the standard deviation is missing"),
+        (lambda std: 1 / std, "divided by the variance instead of its root"),
+    ],
+)
+@pytest.mark.parametrize(("base", "args", "axes"), NORMS)
+def test_another_power_of_the_deviation(base, args, axes, factor, words):
+    def backward(self, g):
+        grad_input = self.right(g).reshape(view(IMAGE))
+        std = np.sqrt(IMAGE.reshape(view(IMAGE)).var(axis=axes, keepdims=True) + self.eps)
+        return (grad_input * factor(std)).reshape(g.shape)
+
+    def view(x):
+        return (2, 2, -1) if base is nn.GroupNorm else x.shape
+
+    assert f"grad_input: {words}" in str(report(wrong(base, backward=backward), args, IMAGE))
+
+
+def test_a_group_norm_that_looks_at_every_channel():
+    def forward(self, x):
+        nn.GroupNorm.forward(self, x)
+        centred = x - x.mean(axis=(1, 2, 3), keepdims=True)
+        x_hat = centred / np.sqrt(x.var(axis=(1, 2, 3), keepdims=True) + self.eps)
+        return x_hat * self.weight.data[:, None, None] + self.bias.data[:, None, None]
+
+    said = str(report(wrong(nn.GroupNorm, forward=forward), (2, 4), IMAGE))
+    assert "normalized over axes (1, 2, 3) of the input" in said
