@@ -34,3 +34,8 @@ def test_label_smoothing_ignored():
         return other
 
     assert "as if label_smoothing were 0.0" in str(report(cls, (), X, TARGET, label_smoothing=0.2))
+
+
+def test_the_diagonal_of_log_softmax():
+    said = str(report(edited(nn.LogSoftmax, lambda d, g: g * (1 - softmax(X))), (1,), X))
+    assert "g (1 - y): log-softmax's gradient is g - softmax(x) sum(g)" in said
