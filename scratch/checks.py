@@ -41,6 +41,14 @@ def check_dtype(owner: object, array: object, dtype: np.dtype, name: str = "inpu
         raise RuntimeError(f"{name_of(owner)}: expected {name} of dtype {dtype}, got {array.dtype}; {way_out}")
 
 
+def check_input(owner: object, x: object, numbers: object) -> None:
+    """Raise unless ``x`` has the dtype of the layer's own ``numbers``, or is a float array if they are None."""
+    if numbers is None:
+        check_array(owner, x)
+    else:
+        check_dtype(owner, x, numbers.dtype)
+
+
 def check_grad_output(owner: object, grad_output: object, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Raise unless ``grad_output`` has the shape and dtype of the output that it is the gradient of."""
     check_dtype(owner, grad_output, dtype, "grad_output")

@@ -53,7 +53,7 @@ import math
 import numpy as np
 
 from scratch import memory
-from scratch.checks import check_array, check_dtype, check_float_dtype, check_grad_output, name_of
+from scratch.checks import check_float_dtype, check_grad_output, check_input, name_of
 from scratch.nn.channels import as_channels, channel_sum
 from scratch.nn.module import Module, Parameter
 
@@ -152,11 +152,7 @@ class _BatchNorm(Module):
         return grad_x
 
     def _check(self, x: np.ndarray) -> None:
-        numbers = self.running_mean if self.weight is None else self.weight
-        if numbers is None:
-            check_array(self, x)
-        else:
-            check_dtype(self, x, numbers.dtype)
+        check_input(self, x, self.running_mean if self.weight is None else self.weight)
         if x.ndim not in self._ndims:
             expected = " or ".join(f"{ndim}D" for ndim in self._ndims)
             raise ValueError(f"{name_of(self)}: expected {expected} input, got shape {x.shape}")

@@ -44,8 +44,6 @@ applied to document recognition", 1998; patches as a matrix: Chellapilla et al.,
 strides and paddings, which B4 to B6 follow: Dumoulin and Visin, arXiv:1603.07285.
 """
 
-import math
-
 import numpy as np
 
 from scratch import memory, threads
@@ -144,11 +142,7 @@ class Conv2d(Module):
 
     def reset_parameters(self) -> None:
         """Draw new initial values, weight first."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            fan_in = math.prod(self.weight.shape[1:])
-            bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0.0
-            init.uniform_(self.bias, -bound, bound)
+        init.fan_in_uniform_(self.weight, self.bias)
 
     @np.errstate(over="ignore", invalid="ignore")
     def forward(self, x: np.ndarray) -> np.ndarray:

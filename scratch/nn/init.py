@@ -20,8 +20,8 @@ Glorot and Bengio, "Understanding the difficulty of training deep feedforward ne
 He et al., "Delving Deep into Rectifiers", 2015, equations 10 and 14 (F2). The bounds are computed by the float64 steps
 that PyTorch takes, in its order, so that the same seed gives the same bits.
 
-PyTorch's counterpart: ``torch.nn.init``. Left out: ``trunc_normal_``, ``eye_``, ``dirac_``, ``sparse_``. Every function
-takes a `Parameter` or an array, writes into it, and returns it.
+PyTorch's counterpart: ``torch.nn.init``, where `fan_in_uniform_` has no name. Left out: ``trunc_normal_``, ``eye_``,
+``dirac_``, ``sparse_``. Every other function takes a `Parameter` or an array, writes into it, and returns it.
 """
 
 import math
@@ -149,6 +149,18 @@ def kaiming_normal_(
     if _array(target).size == 0:
         return target
     return normal_(target, 0.0, _kaiming_std(target, a, mode, nonlinearity), generator)
+
+
+def fan_in_uniform_(weight: Parameter, bias: Parameter | None) -> None:
+    """Fill a layer's weight, then its bias, from U[-c, c) with c = 1/sqrt(fan_in), as ``torch.nn``'s layers do.
+
+    PyTorch has it in each layer: a slope of sqrt(5) in F2 makes gain = 1/sqrt(3), which F3 takes back.
+    """
+    kaiming_uniform_(weight, a=math.sqrt(5))
+    if bias is not None:
+        fan_in, _ = _fans(weight)
+        bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0.0
+        uniform_(bias, -bound, bound)
 
 
 def orthogonal_(target: Target, gain: float = 1.0, generator: random.Generator | None = None) -> Target:

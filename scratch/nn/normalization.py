@@ -37,7 +37,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scratch.checks import check_array, check_dtype, check_float_dtype, check_grad_output
+from scratch.checks import check_float_dtype, check_grad_output, check_input
 from scratch.nn.channels import as_channels, channel_sum
 from scratch.nn.module import Module, Parameter
 
@@ -130,7 +130,7 @@ class LayerNorm(Module):
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map (..., *normalized_shape) to the same shape."""
-        _check_dtype(self, x, self.weight)
+        check_input(self, x, self.weight)
         if x.shape[-len(self.normalized_shape) :] != self.normalized_shape:
             raise RuntimeError(f"LayerNorm: expected input of shape (..., {self.normalized_shape}), got {x.shape}")
         K = math.prod(self.normalized_shape)
@@ -234,7 +234,7 @@ class GroupNorm(Module):
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map (N, C, ...) to the same shape."""
-        _check_dtype(self, x, self.weight)
+        check_input(self, x, self.weight)
         if x.ndim < 2 or x.shape[1] != self.num_channels or 0 in x.shape[2:]:
             raise RuntimeError(f"GroupNorm: expected input of shape (N, {self.num_channels}, ...), got {x.shape}")
         K = self.num_channels // self.num_groups * math.prod(x.shape[2:])
@@ -277,10 +277,3 @@ def _reset(weight: Parameter | None, bias: Parameter | None) -> None:
         weight.data.fill(1)
     if bias is not None:
         bias.data.fill(0)
-
-
-def _check_dtype(layer: Module, x: np.ndarray, weight: Parameter | None) -> None:
-    if weight is None:
-        check_array(layer, x)
-    else:
-        check_dtype(layer, x, weight.dtype)
