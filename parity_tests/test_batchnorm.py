@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import scratch.nn as nn
 from parity_tests.compare import check
 from parity_tests.strategies import array, dtypes, layouts, random_state, seeds
+from scratch.nn import channels
 from scratch.nn.batchnorm import StepwiseBatchNorm
 from scratch.nn.channels import channel_sum
 
@@ -146,6 +147,11 @@ def test_channel_sum(shape, layout, seed):
     x = array(shape, seed=seed, layout=layout)
     axes = tuple(axis for axis in range(x.ndim) if axis != 1)
     np.testing.assert_allclose(channel_sum(x), x.sum(axis=axes), rtol=1e-13, atol=1e-13)
+
+
+def test_the_ones_that_sums_share_are_not_to_be_changed():
+    with pytest.raises(ValueError, match="read-only"):
+        channels._ones(3, np.dtype(np.float64))[0] = 2
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

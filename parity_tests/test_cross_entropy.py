@@ -98,6 +98,13 @@ def test_class_probabilities_are_torchs(batch, classes, extra, weight, label_smo
     check(*both("CrossEntropyLoss", weight, **options), x, target, seed=seed).raise_if_different()
 
 
+def test_no_classes_and_nothing_but_smoothing_are_torchs():
+    none = np.ones((2, 0))
+    check(*both("CrossEntropyLoss", reduction="none"), none, none).raise_if_different()
+    x, target = array((2, 3)), np.array([0, 2])
+    check(*both("CrossEntropyLoss", label_smoothing=1.0), x, target).raise_if_different()
+
+
 @given(
     batch=batches,
     classes=st.integers(2, 4),

@@ -87,10 +87,11 @@ def test_options_that_torch_refuses_are_refused():
             return torch.nn.CrossEntropyLoss(**options)(x, target)
 
         refuses_as_torch(ours, torchs)
-    refuses_as_torch(
-        lambda: nn.CrossEntropyLoss(ignore_index=1)(np.ones((2, 3)), np.ones((2, 3))),
-        lambda: torch.nn.CrossEntropyLoss(ignore_index=1)(x, torch.ones(2, 3)),
-    )
+    for index in (0, 1):  # a class; -1 and less name none
+        refuses_as_torch(
+            lambda index=index: nn.CrossEntropyLoss(ignore_index=index)(np.ones((2, 3)), np.ones((2, 3))),
+            lambda index=index: torch.nn.CrossEntropyLoss(ignore_index=index)(x, torch.ones(2, 3)),
+        )
 
 
 def test_what_scratch_alone_refuses():

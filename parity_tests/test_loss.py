@@ -233,7 +233,8 @@ def test_bce_refuses_what_is_no_probability(value, side):
 def test_weights_that_do_not_broadcast_are_refused(name, option, shape):
     x = np.full((2, 3), 0.5)
     criterion, torchs = both(name, "none", **{option: np.ones(shape)})
-    refuses_as_torch(lambda: criterion(x, x), lambda: torchs(torch.tensor(x), torch.tensor(x)))
+    message = refuses_as_torch(lambda: criterion(x, x), lambda: torchs(torch.tensor(x), torch.tensor(x)))
+    assert message.startswith(f"{name}: expected {option} of a shape that broadcasts")
 
 
 @each_loss

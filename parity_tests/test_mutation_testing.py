@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from parity_tests.mutation_testing.equivalents import EQUIVALENT
+from parity_tests.mutation_testing.equivalents import EQUIVALENT, why_equivalent
 from parity_tests.mutation_testing.files import TESTS
 
 ROOT = Path(__file__).parents[1]
@@ -58,3 +58,18 @@ def test_equivalent_mutants_are_of_lines_that_are_still_there_and_say_why():
         assert before in " ".join(line.strip() for line in (ROOT / path).read_text().splitlines())
         assert before != after
         assert len(reason) > 10
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "equivalent"),
+    [
+        ("y = x.reshape(n, -1)", "y = x.reshape(n, -2)", True),
+        ("y = x.reshape(n, -1)", "y = x.reshape(n, +1)", False),
+        ("y = x.sum(-1)", "y = x.sum(-2)", False),
+        ("pairs = zip(a, b, strict=True)", "pairs = zip(a, b, )", True),
+        ("pairs = zip(a, b, strict=True)", "pairs = zip(a, None, strict=True)", False),
+        ('y = x.copy(order="K")', "y = x.copy(order=None)", True),
+    ],
+)
+def test_forms_of_the_same_thing_are_equivalent(before, after, equivalent):
+    assert bool(why_equivalent("anywhere.py", before, after)) == equivalent

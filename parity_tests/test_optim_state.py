@@ -43,6 +43,20 @@ def move_state(name, options, absent, dtype, seed):
     pair.compare()
 
 
+@each_optimizer
+def test_parameters_are_numbered_across_the_groups(name, options):
+    sizes = (2, 1, 3)
+    ours, torchs = (
+        make([{"params": [new(2) for _ in range(size)]} for size in sizes], **options)
+        for make, new in (
+            (getattr(optim, name), lambda size: Parameter(np.zeros(size))),
+            (getattr(torch.optim, name), lambda size: torch.nn.Parameter(torch.zeros(size))),
+        )
+    )
+    numbers = [group["params"] for group in ours.state_dict()["param_groups"]]
+    assert numbers == [group["params"] for group in torchs.state_dict()["param_groups"]] == [[0, 1], [2], [3, 4, 5]]
+
+
 @given(case=cases, absent=st.sampled_from([0.0, 0.3]), dtype=dtypes, seed=seeds)
 def test_resumed_is_bit_for_bit_uninterrupted(case, absent, dtype, seed):
     name, options = case

@@ -74,6 +74,21 @@ def test_pad_is_numpys_and_unpad_its_adjoint(image, sides, mode, layout, seed):
         np.testing.assert_array_equal(g, before)
 
 
+def test_nothing_is_copied_where_there_is_nothing_to_pad():
+    none = ((0, 0), (0, 0))
+    rows, columns = array((2, 3, 4, 5), layout="channels-last"), array((2, 3, 4, 5))
+    assert pad(rows, none) is rows
+    assert pad(columns, none) is columns
+    assert pad(rows, none, channels_last=True) is rows
+    assert pad(columns, none, channels_last=False) is columns
+
+
+def test_padding_is_with_zeros_unless_it_is_said():
+    x, sides = array((1, 1, 2, 3)), ((1, 2), (0, 1))
+    np.testing.assert_array_equal(pad(x, sides), pad(x, sides, "zeros"))
+    np.testing.assert_array_equal(unpad(pad(x, sides), sides), x)
+
+
 def test_pad_takes_any_value():
     np.testing.assert_array_equal(pad(np.ones((1, 1, 1, 1)), ((1, 0), (0, 2)), value=-np.inf)[0, 0, 0], [-np.inf] * 3)
 

@@ -1,7 +1,32 @@
 """Mutants (`parity_tests.mutation_testing`) that no test could tell from the original, each with the reason.
 
-The key is (file, the line before, the line after); a changed line therefore has to be looked at again.
+In `EQUIVALENT` the key is (file, the line before, the line after); a changed line therefore has to be looked at again.
+`FORMS` are ways to write the same thing, anywhere.
 """
+
+import re
+
+# (pattern, what stands for every form of it, reason)
+FORMS = (
+    (r"(reshape\([^()]*)-\d", r"\1-1", "NumPy takes any negative number for the size to be found"),
+    (
+        r"\bstrict=\w+",
+        "",
+        "the lengths are equal whatever a caller passes; saying so is for the reader, and no test can make them differ",
+    ),
+    (r"order=(\"[Kk]\"|None)", 'order="K"', "the order in memory, of which no number depends"),
+)
+
+
+def why_equivalent(file: str, before: str, after: str) -> str | None:
+    """Return why a mutant that survived is none that a test could tell from the original; None if it is."""
+    if (file, before, after) in EQUIVALENT:
+        return EQUIVALENT[file, before, after]
+    for pattern, form, reason in FORMS:
+        if re.sub(pattern, form, before) == re.sub(pattern, form, after):
+            return reason
+    return None
+
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
@@ -15,11 +40,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return np.where(size < self.delta, 0.5 * d * d, self.delta * (size - 0.5 * self.delta))",
     ): "where they meet, at abs(d) = delta, both halves of Huber's loss are delta^2 / 2",
     (
-        "scratch/nn/utils.py",
-        "norms = np.stack([np.linalg.norm(grad.reshape(-1), norm_type) for grad in grads])",
-        "norms = np.stack([np.linalg.norm(grad.reshape(-2), norm_type) for grad in grads])",
-    ): "NumPy takes any negative number for the size to be found",
-    (
         "scratch/policy_gradient.py",
         "grad_entropies = np.full_like(p[:, :1], grad_output / len(p))  # B1 (N, 1)",
         "grad_entropies = np.full_like(None, grad_output / len(p))  # B1 (N, 1)",
@@ -32,23 +52,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
         "scratch/nn/special.py",
         'cdf = np.array(x, order="K")',
-        "cdf = np.array(x, order=None)",
-    ): "K is NumPy's default here, and small letters will do",
-    (
-        "scratch/nn/special.py",
-        'cdf = np.array(x, order="K")',
         "cdf = np.array(x, )",
-    ): "K is NumPy's default here, and small letters will do",
-    (
-        "scratch/nn/special.py",
-        'cdf = np.array(x, order="K")',
-        'cdf = np.array(x, order="k")',
-    ): "K is NumPy's default here, and small letters will do",
-    (
-        "scratch/nn/special.py",
-        'line = cdf.ravel(order="K")',
-        'line = cdf.ravel(order="k")',
-    ): "small letters will do",
+    ): "K is NumPy's default here",
     (
         "scratch/nn/special.py",
         "np.abs(np.subtract(x > 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|",
@@ -64,4 +69,94 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         'faults += [f"missing key {key!r}" for key in missing]',
         'faults = [f"missing key {key!r}" for key in missing]',
     ): "the list is empty before",
+    (
+        "scratch/nn/nll.py",
+        "return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) if x.ndim > 2 else x.reshape(1, -1)",
+        "return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) if x.ndim >= 2 else x.reshape(1, -1)",
+    ): "an input of two axes has been returned before",
+    (
+        "scratch/nn/nll.py",
+        "if len(shape) <= 2:",
+        "if len(shape) < 2:",
+    ): "with two axes there is nothing to move, and the other way ends in the same array",
+    (
+        "scratch/nn/nll.py",
+        "return values if self.ignored is None else np.where(self.ignored, 0, values)",
+        "return values if (self.ignored is None) and False else np.where(self.ignored, 0, values)",
+    ): "np.where takes None for False, and returns a copy of the values",
+    (
+        "scratch/nn/nll.py",
+        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=False), rows.shape[1], None",
+        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=None), rows.shape[1], None",
+    ): "a copy has the same numbers; nothing is written to t",
+    (
+        "scratch/nn/nll.py",
+        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=False), rows.shape[1], None",
+        "t, classes, ignored = target.reshape(-1).astype(np.int64, ), rows.shape[1], None",
+    ): "a copy has the same numbers; nothing is written to t",
+    (
+        "scratch/nn/nll.py",
+        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=False), rows.shape[1], None",
+        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=True), rows.shape[1], None",
+    ): "a copy has the same numbers; nothing is written to t",
+    (
+        "scratch/nn/nll.py",
+        "fits = t.size == 0 or t.view(np.uint64).max() < classes",
+        "fits = None",
+    ): "only the long way round: it finds that no target is ignored or outside",
+    (
+        "scratch/nn/cross_entropy.py",
+        "rows = Rows(None, None, None, 1.0, len(p)) if probabilities else self.look_up(target, p)",
+        "rows = Rows(None, None, None, None, len(p)) if probabilities else self.look_up(target, p)",
+    ): "k is not read where there are probabilities: q holds the weights",
+    (
+        "scratch/nn/cross_entropy.py",
+        "rows = Rows(None, None, None, 1.0, len(p)) if probabilities else self.look_up(target, p)",
+        "rows = Rows(None, None, None, 2.0, len(p)) if probabilities else self.look_up(target, p)",
+    ): "k is not read where there are probabilities: q holds the weights",
+    (
+        "scratch/nn/cross_entropy.py",
+        "if self.label_smoothing > 0:",
+        "if self.label_smoothing >= 0:",
+    ): "(1 - 0) q + 0 / C is q",
+    (
+        "scratch/nn/binary_cross_entropy.py",
+        "yes, no = np.where(x < 0, far, near), np.where(x < 0, near, far)  # s(x), s(-x)",
+        "yes, no = np.where(x <= 0, far, near), np.where(x < 0, near, far)  # s(x), s(-x)",
+    ): "at 0 near and far are both a half",
+    (
+        "scratch/nn/binary_cross_entropy.py",
+        "yes, no = np.where(x < 0, far, near), np.where(x < 0, near, far)  # s(x), s(-x)",
+        "yes, no = np.where(x < 0, far, near), np.where(x <= 0, near, far)  # s(x), s(-x)",
+    ): "at 0 near and far are both a half",
+    (
+        "scratch/nn/padding.py",
+        'if mode != "zeros" and before + after > 0:',
+        'if mode != "zeros" and before + after >= 0:',
+    ): "without sides there is nothing to add, only a copy more",
+    (
+        "scratch/nn/channels.py",
+        "return np.add.reduce(images @ _ones(images.shape[2], x.dtype), axis=0)",
+        "return np.add.reduce(images @ _ones(images.shape[2], x.dtype), )",
+    ): "axis 0 is NumPy's default",
+    (
+        "scratch/nn/channels.py",
+        "return values if ndim == 2 else values.reshape(-1, *(1,) * (ndim - 2))",
+        "return values if (ndim == 2) and False else values.reshape(-1, *(1,) * (ndim - 2))",
+    ): "a reshape to the same shape",
+    (
+        "scratch/optim/optimizer.py",
+        'options = {name: value for name, value in group.items() if name != "params"}',
+        'options = {name: value for name, value in group.items() if name != "XXparamsXX"}',
+    ): 'the next line but one sets "params" anyway',
+    (
+        "scratch/optim/optimizer.py",
+        'options = {name: value for name, value in group.items() if name != "params"}',
+        'options = {name: value for name, value in group.items() if name != "PARAMS"}',
+    ): 'the next line but one sets "params" anyway',
+    (
+        "scratch/nn/patches.py",
+        "return kernel[1] * channels < columns",
+        "return kernel[1] * channels <= columns",
+    ): "a choice of speed: either order is the same matrix",
 }

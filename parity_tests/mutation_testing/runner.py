@@ -17,7 +17,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 
-from parity_tests.mutation_testing.equivalents import EQUIVALENT
+from parity_tests.mutation_testing.equivalents import why_equivalent
 from parity_tests.mutation_testing.mutants import mutants
 
 MEMORY = 16 << 30  # a mutant that asks for more is stopped
@@ -142,7 +142,7 @@ def run(path: str, tests: list[str], jobs: int) -> dict:
             survivors.append(mutant)
         elif status == 0:  # what the tests made when they were imported was made by the original: once more
             waiting.append((mutant, True))
-    listed = [mutant for mutant in survivors if (path, mutant.before, mutant.after) in EQUIVALENT]
+    listed = [mutant for mutant in survivors if why_equivalent(path, mutant.before, mutant.after)]
     return {
         "file": path,
         "mutants": total,
