@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+PRECISIONS = ("fp32", "tf32", "bf16")  # as in torch_ref/fast.py, which --help need not import
+
 
 def count(text: str) -> int:
     """Read an integer of 1 or more."""

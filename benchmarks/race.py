@@ -18,6 +18,7 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
+from benchmarks import training
 from benchmarks.engines import Engine
 from benchmarks.tasks import Data
 
@@ -91,10 +92,6 @@ def learning_rates(steps: int) -> list[float]:
 
 def run(racer: Racer, data: Data, seed: int) -> Lap:
     """Train once."""
-    return (_run_fast if racer.fast else _run_plain)(racer, data, seed)
-
-
-def _run_plain(racer: Racer, data: Data, seed: int) -> Lap:
     engine, began = racer.engine, time.perf_counter()
     engine.manual_seed(seed)
     model = engine.place(network(engine))
@@ -103,53 +100,21 @@ def _run_plain(racer: Racer, data: Data, seed: int) -> Lap:
     sets = [
         (engine.asarray(x), engine.asarray(y)) for x, y in ((data.x_train, data.y_train), (data.x_test, data.y_test))
     ]
-    seconds = 0.0
+    fit = training.fast_fit(racer.precision, racer.compiled) if racer.fast else engine.train.fit
+    ready = seconds = 0.0
 
     def on_step(progress: object) -> None:
-        nonlocal seconds
-        seconds = progress.seconds
+        nonlocal ready, seconds
+        if progress.step == 1:
+            ready = time.perf_counter() - progress.seconds
         if progress.step < len(rates):
             optimizer.param_groups[0]["lr"] = rates[progress.step]
+        else:
+            float(progress.history.step_loss[-1])  # waits until the device has done all that it was given
+            seconds = time.perf_counter() - ready
 
-    setup = time.perf_counter() - began
-    history = engine.train.fit(
-        model, engine.nn.CrossEntropyLoss(), optimizer, *sets, epochs=1, batch_size=BATCH, on_step=on_step
-    )
-    return Lap(seed, setup, seconds, history.test_accuracy[-1])
-
-
-def _run_fast(racer: Racer, data: Data, seed: int) -> Lap:
-    import torch
-
-    from torch_ref import devices, fast
-
-    began = time.perf_counter()
-    torch.manual_seed(seed)
-    model = racer.engine.place(network(racer.engine))
-    images, targets, test_images, test_targets = (
-        torch.from_numpy(array) for array in (as_bytes(data.x_train), data.y_train, as_bytes(data.x_test), data.y_test)
-    )
-    trainer = fast.Trainer(
-        model,
-        racer.engine.nn.CrossEntropyLoss(),
-        images,
-        targets,
-        batch_size=BATCH,
-        betas=BETAS,
-        precision=racer.precision,
-        compiled=racer.compiled,
-    )
-    rates = learning_rates(len(images) // BATCH)
-    ready = time.perf_counter()
-    trainer.train(rates)
-    devices.synchronize(racer.engine.device)
-    seconds = time.perf_counter() - ready
-    return Lap(seed, ready - began, seconds, trainer.accuracy(test_images, test_targets))
-
-
-def as_bytes(pixels: np.ndarray) -> np.ndarray:
-    """Turn pixels in [0, 1] back into the bytes that they were."""
-    return np.rint(pixels * 255).astype(np.uint8)
+    history = fit(model, engine.nn.CrossEntropyLoss(), optimizer, *sets, epochs=1, batch_size=BATCH, on_step=on_step)
+    return Lap(seed, ready - began, seconds, history.test_accuracy[-1])
 
 
 def table(laps: dict[Racer, list[Lap]]) -> Table:

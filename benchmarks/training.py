@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,10 @@ from benchmarks.tasks import Data, Task
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides a run: the task, the engine ("scratch", "torch" or "both"), and every number of the recipe."""
+    """What decides a run: the task, the engine ("scratch", "torch" or "both"), and every number of the recipe.
+
+    With a ``precision``, or ``compile``, the torch engine takes the loop of ``torch_ref/fast.py``.
+    """
 
     task: str
     engine: str
@@ -30,6 +34,8 @@ class Settings:
     dtype: str
     device: str
     processes: int = 1
+    precision: str | None = None
+    compile: bool = False
 
     @classmethod
     def of_recipe(cls, task: Task, engine: str, **changes: object) -> "Settings":
@@ -51,15 +57,22 @@ class Settings:
         """Return the names of the engines that run."""
         return engines.NAMES if self.engine == "both" else (self.engine,)
 
+    @property
+    def fast(self) -> bool:
+        """Whether the torch engine leaves the plain loop."""
+        return self.precision is not None or self.compile
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the settings as files hold them: without the options that nobody chose."""
+        return {name: value for name, value in asdict(self).items() if value is not None and value is not False}
+
     def command(self) -> str:
         """Return the command line that repeats the run."""
-        options = [
-            word
-            for name, value in asdict(self).items()
-            if name != "task"
-            for word in (f"--{name.replace('_', '-')}", str(value))
-        ]
-        return shlex.join(["backprop", "train", self.task, *options])
+        words = []
+        for name, value in self.to_dict().items():
+            if name != "task":
+                words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+        return shlex.join(["backprop", "train", self.task, *words])
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,8 @@ def get_engines(settings: Settings) -> list[Engine]:
     """Return the engines that run; where both do, the device and the number of processes are PyTorch's."""
     if settings.engine == "scratch" and settings.processes > 1:
         raise UsageError(f"the scratch engine is one process; --processes {settings.processes} is for --engine torch")
+    if settings.engine == "scratch" and settings.fast:
+        raise UsageError("the scratch engine has one way to compute; --precision and --compile are for --engine torch")
     scratch = "cpu" if settings.engine == "both" else settings.device
     devices = {"scratch": scratch, "torch": settings.device}
     found = [engines.get(name, settings.dtype, devices[name]) for name in settings.engines()]
@@ -87,7 +102,22 @@ def get_engines(settings: Settings) -> list[Engine]:
             raise UsageError(f"--processes: {error}") from None
         except RuntimeError as error:
             raise Failure(f"--processes: {error}") from None
+    if settings.fast:
+        _check_fast(settings, found[-1].device)
     return found
+
+
+def _check_fast(settings: Settings, device: str) -> None:
+    from torch_ref import fast
+
+    if settings.processes > 1:
+        raise UsageError("--precision and --compile are for one process; leave them out, or --processes")
+    if settings.precision in ("tf32", "bf16") and settings.dtype != "float32":
+        raise UsageError(f"--precision {settings.precision} rounds float32; leave it out, or --dtype {settings.dtype}")
+    try:
+        fast.check(device, settings.precision or "fp32", settings.compile)
+    except ValueError as error:
+        raise UsageError(f"--device {device}: {error}") from None
 
 
 def check_batches(settings: Settings, task: Task, data: Data) -> None:
@@ -115,6 +145,13 @@ def prepare(settings: Settings, engine: Engine) -> tuple[object, object]:
     return model, engine.optim.Adam(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
 
 
+def fast_fit(precision: str | None, compiled: bool) -> Callable:
+    """Return torch's ``fit`` in ``torch_ref/fast.py``, with its options."""
+    from torch_ref import fast
+
+    return partial(fast.fit, precision=precision or "fp32", compiled=compiled)
+
+
 @np.errstate(all="ignore")  # a run that diverges says so by its numbers, in both engines
 def train(
     settings: Settings,
@@ -135,7 +172,8 @@ def train(
                 on_step(progress)
             keeper.after_step(progress)
 
-    history = engine.train.fit(
+    fit = fast_fit(settings.precision, settings.compile) if settings.fast else engine.train.fit
+    history = fit(
         model,
         engine.nn.CrossEntropyLoss(),
         optimizer,
@@ -196,8 +234,8 @@ def _train_share(device: str, send: Callable, settings: Settings, data_dir: Path
 
 def own_settings(settings: Settings, engine: Engine) -> Settings:
     """Return the settings of one engine's part of a run, which is a run of that engine alone."""
-    processes = settings.processes if engine.name == "torch" else 1
-    return replace(settings, engine=engine.name, device=engine.device, processes=processes)
+    own = replace(settings, engine=engine.name, device=engine.device)
+    return own if engine.name == "torch" else replace(own, processes=1, precision=None, compile=False)
 
 
 def train_or_load(
@@ -216,12 +254,12 @@ def train_or_load(
         return load(part, own, engine)
     if own.processes > 1:
         one = train_together(own, engine, data_dir, on_step)
-        runs.save(part, runs.describe(asdict(own), own.command()), one.history, engine.state(one.model))
+        runs.save(part, runs.describe(own.to_dict(), own.command()), one.history, engine.state(one.model))
         return one
-    keeper = Keeper(part / runs.CHECKPOINT, asdict(own), every, interrupts)
+    keeper = Keeper(part / runs.CHECKPOINT, own.to_dict(), every, interrupts)
     with interrupts.deferred():
-        one = train(settings, engine, data, on_step, keeper)
-        runs.save(part, runs.describe(asdict(own), own.command()), one.history, engine.state(one.model))
+        one = train(own, engine, data, on_step, keeper)
+        runs.save(part, runs.describe(own.to_dict(), own.command()), one.history, engine.state(one.model))
     return one
 
 
@@ -247,5 +285,5 @@ def load_model(engine: Engine, settings: Settings, state: dict[str, np.ndarray],
 def finish(folder: Path, settings: Settings) -> None:
     """Make the parts one finished run, if they are not yet, and remove its checkpoints."""
     if not runs.is_finished(folder):
-        runs.write_json(folder / "config.json", runs.describe(asdict(settings), settings.command()))
+        runs.write_json(folder / "config.json", runs.describe(settings.to_dict(), settings.command()))
     runs.clean(folder)

@@ -74,6 +74,18 @@ class Evaluation(NamedTuple):
     accuracy: float
 
 
+def take_step(
+    model: nn.Module, criterion: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Train on a batch; return its mean loss, and how many of its rows were classified correctly, on the device."""
+    logits = model(x)
+    loss = criterion(logits, y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach(), (logits.argmax(dim=1) == y).sum()
+
+
 def fit(
     model: nn.Module,
     criterion: nn.Module,
@@ -83,6 +95,7 @@ def fit(
     *,
     epochs: int,
     batch_size: int,
+    step: Callable[..., tuple[torch.Tensor, torch.Tensor]] = take_step,
     progress: Progress | None = None,
     on_step: Callable[[Progress], None] | None = None,
     on_epoch: Callable[[Progress], None] | None = None,
@@ -99,6 +112,8 @@ def fit(
         Passes over the training set, those that ``progress`` has behind it included.
     batch_size : int
         Rows a step; the last step of an epoch takes what is left.
+    step : callable, optional
+        Does what `take_step` does, in a way of its own.
     progress : Progress, optional
         Where to start from; the beginning by default.
     on_step, on_epoch : callable, optional
@@ -127,14 +142,9 @@ def fit(
         order = progress.order.to(x.device)
         for start in range(progress.step * batch_size, rows, batch_size):
             batch = order[start : start + batch_size]
-            logits = model(x[batch])
-            loss = criterion(logits, y[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-
-            history.step_loss.append(loss.detach())
-            history.step_correct.append((logits.argmax(dim=1) == y[batch]).sum())
+            loss, correct = step(model, criterion, optimizer, x[batch], y[batch])
+            history.step_loss.append(loss)
+            history.step_correct.append(correct)
             progress.step += 1
             progress.seconds = time.perf_counter() - started
             if on_step is not None:

@@ -5,7 +5,6 @@ import argparse
 from benchmarks import engines, options
 from benchmarks.errors import UsageError
 
-PRECISIONS = ("fp32", "tf32", "bf16")
 EXAMPLES = """\
 Each contender trains a small network for one epoch of MNIST, by a recipe made for speed, once with each seed. The data
 are in memory. What is timed is the training; set-up (the data's way to the device, compiling, recording the step, a
@@ -29,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", type=options.device, default="auto", help="torch's; auto: the CPU, and a GPU (auto)"
     )
-    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="torch's products (fp32)")
+    parser.add_argument("--precision", choices=options.PRECISIONS, default="fp32", help="torch's products (fp32)")
     parser.add_argument("--compile", action="store_true", help="hand torch's network to torch.compile")
     parser.add_argument(
         "--seeds", type=options.count, default=3, metavar="N", help="runs of each, seeds 0 to N - 1 (3)"

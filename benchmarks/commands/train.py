@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import engines, options, runs, tasks
@@ -19,12 +19,17 @@ examples:
   backprop train digits --engine scratch --epochs 10 --seed 3
   backprop train mnist --engine both --out runs/mnist
   backprop train fashion-mnist --engine torch --device cuda --data-dir ~/data
+  backprop train mnist --engine torch --device cuda --precision bf16 --compile
   backprop train mnist --engine torch --processes 2
   backprop train mnist --checkpoint-every 100 --out runs/long
   backprop train --resume runs/long
 
 A default in parentheses is what the task's recipe says. Where both engines run, each runs its own loop, one after the
 other, and --device is the torch engine's: by default CUDA if there is a device, else an Apple GPU, else the CPU.
+
+--precision and --compile, either or both, let the torch engine take the loop made for accelerators: images on the
+device as bytes, channels-last, and on CUDA the whole step as one graph, which is set up before the first epoch. fp32
+rounds nothing that float32 would not; tf32 and bf16 are for devices that have them.
 
 --processes divides every batch of the torch engine among so many processes, on the CPU or on as many CUDA devices. The
 result is that of one process but for rounding, dropout's masks, and, on the CPU, batch norm, which sees a process's
@@ -51,13 +56,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=engines.DTYPES, help="floating-point type (float32)")
     parser.add_argument("--device", type=options.device, help="auto, cpu, cuda, cuda:N or mps (auto)")
     parser.add_argument("--processes", **number, help="processes that share each batch of the torch engine (1)")
+    parser.add_argument("--precision", choices=options.PRECISIONS, help="torch's products (float32's own)")
+    parser.add_argument("--compile", action="store_true", default=None, help="hand torch's network to torch.compile")
     parser.add_argument("--data-dir", metavar="DIR", help="folder of the data sets (BACKPROP_DATA, or ./data)")
     parser.add_argument("--out", type=Path, metavar="RUN", help="folder to write (a new one under ./runs)")
     parser.add_argument("--checkpoint-every", **number, help="steps between two checkpoints (none)")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with an interrupted run, in its folder")
 
 
-RECIPE = ("epochs", "batch_size", "lr", "weight_decay", "dropout", "seed", "dtype", "device", "processes")
+RECIPE = (
+    *("epochs", "batch_size", "lr", "weight_decay", "dropout", "seed", "dtype", "device", "processes"),
+    *("precision", "compile"),
+)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,7 +118,7 @@ def train_and_report(
 
         if not resuming:
             begun_with = {"data_dir": str(data_dir.absolute()), "checkpoint_every": every}
-            config = runs.describe(asdict(settings), settings.command()) | {"unfinished": begun_with}
+            config = runs.describe(settings.to_dict(), settings.command()) | {"unfinished": begun_with}
             runs.write_json(out / "config.json", config)
         trained = []
         with screen.progress_bars(settings.epochs, math.ceil(len(data.x_train) / settings.batch_size)) as add_bar:
