@@ -1,6 +1,8 @@
 """Reused memory: never an array that somebody can still see, and the same memory again once nobody can."""
 
 import gc
+import os
+import signal
 import threading
 
 import numpy as np
@@ -129,3 +131,15 @@ def test_threads_get_memory_of_their_own():
     for worker in workers:
         worker.join()
     assert wrong == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_forked_while_another_thread_asks_for_memory_gets_some():
+    with memory._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)  # ends a child that waits for the lock
+            memory.empty(SHAPE)[...] = 1
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -14,6 +14,7 @@ to be given back by hand.
 Arrays below `SMALLEST` bytes come from NumPy, whose own allocator is quick there.
 """
 
+import os
 import sys
 import threading
 from math import prod
@@ -141,3 +142,13 @@ def _block(size: int) -> np.ndarray:
 def _drop_unheld() -> None:
     for size, blocks in list(_blocks.items()):
         _blocks[size] = [blocks[index] for index in range(len(blocks)) if _holders(blocks, index) != _UNHELD]
+
+
+def _after_fork() -> None:
+    # The lock that another thread of the parent held at that moment would never be released in the child.
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
