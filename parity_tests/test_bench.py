@@ -1,14 +1,17 @@
 """The benchmarks: that they time what they say, pair the turns, and refuse what they cannot read."""
 
+import importlib
 import itertools
 import json
+import math
+import sys
 
 import numpy as np
 import pytest
 
 from benchmarks import cli
 from benchmarks.errors import Failure
-from benchmarks.speed import benches, results, work
+from benchmarks.speed import benches, mnist_run, results, work
 from benchmarks.speed.contenders import CONTENDERS, Scratch, TorchEager
 from benchmarks.speed.timing import Times, interleave
 
@@ -91,3 +94,11 @@ def test_usage_errors_are_one_line(arguments, capsys):
 def test_training_without_data_fails_before_anything_is_timed(tmp_path, capsys):
     assert cli.main(["bench", "train", "--data-dir", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_the_peak_of_memory_is_measured_on_unix_and_unknown_on_windows(monkeypatch):
+    if sys.platform != "win32":
+        assert mnist_run.peak_bytes() > 1e7
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "resource", None)  # importing it raises, as it does there
+    assert math.isnan(importlib.reload(mnist_run).peak_bytes())

@@ -24,15 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Put every exhibit before every witness, and print what they say."""
-    from rich import box
-    from rich.table import Table
-
     from benchmarks import screen
     from parity_tests.museum import EXHIBITS, WITNESSES
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for name in ("exhibit", "what was forgotten", "PyTorch", "finite\ndifferences", "laws", "", "check\nwith ones"):
-        table.add_column(name, no_wrap=name != "what was forgotten")
+    columns = ("exhibit", "what was forgotten", "PyTorch", "finite\ndifferences", "laws", "", "check\nwith ones")
+    table = screen.new_table(*columns, words=len(columns))
+    for column in table.columns:
+        column.no_wrap = column.header != "what was forgotten"
     found, ones = [], []
     for exhibit in EXHIBITS:
         verdicts, objects = exhibit.witnesses(exhibit.wrong), exhibit.ones_object(exhibit.wrong)

@@ -66,17 +66,14 @@ def run(args: argparse.Namespace) -> int:
 
 def table(rows: list) -> object:
     """Return a row for each name, with both dtypes side by side."""
-    from rich import box
-    from rich.table import Table
-
+    from benchmarks import screen
     from parity_tests.sweep import DTYPES, QUANTITIES
 
-    found = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, title="worst error / rounding budget")
-    found.add_column("", justify="left", no_wrap=True)
-    found.add_column("cases", justify="right")
-    for dtype in DTYPES:
-        for quantity in (*QUANTITIES, "relative"):
-            found.add_column(f"{dtype}\n" + quantity.replace(" ", "\n"), justify="right")
+    quantities = [quantity.replace(" ", "\n") for quantity in (*QUANTITIES, "relative")]
+    columns = [f"{dtype}\n{quantity}" for dtype in DTYPES for quantity in quantities]
+    found = screen.new_table("", "cases", *columns, words=1)
+    found.title = "worst error / rounding budget"
+    found.columns[0].no_wrap = True
     by_name: dict[str, dict] = {}
     for row in rows:
         by_name.setdefault(row.name, {})[row.dtype] = row

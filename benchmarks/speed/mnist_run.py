@@ -9,7 +9,7 @@ A process of its own, because that is what has a peak of memory, and because wha
 
 import argparse
 import json
-import resource
+import math
 import sys
 import time
 from pathlib import Path
@@ -17,8 +17,12 @@ from pathlib import Path
 NAMES = ("scratch", "torch", "plain")
 
 
-def peak_bytes() -> int:
-    """Return the most memory that this process has held so far."""
+def peak_bytes() -> float:
+    """Return the most memory that this process has held so far; NaN on Windows, which does not tell Python."""
+    if sys.platform == "win32":
+        return math.nan
+    import resource  # Unix alone has it
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
