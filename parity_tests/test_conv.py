@@ -97,9 +97,15 @@ def test_is_torchs_at_the_shapes_of_networks(arguments, options, shape, dtype):
     check(layer, torch.nn.Conv2d(*arguments, **options), x).raise_if_different()
 
 
-@given(channels=channels, options=options, image=images, seed=seeds)
-def test_is_its_literal_version(channels, options, image, seed):
-    layer, torch_layer = build(channels, options | {"padding_mode": "zeros", "padding": 1}, seed=seed)
+@given(
+    channels=channels,
+    options=options,
+    padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    image=images,
+    seed=seeds,
+)
+def test_is_its_literal_version(channels, options, padding, image, seed):
+    layer, torch_layer = build(channels, options | {"padding_mode": "zeros", "padding": padding}, seed=seed)
     shape = (2, layer.in_channels, *image)
     assume(accepts(torch_layer, shape))
     x = array(shape, seed=seed)
@@ -115,6 +121,16 @@ def test_is_its_literal_version(channels, options, image, seed):
     np.testing.assert_allclose(layer.weight.grad, grad_weight, rtol=1e-12, atol=1e-12)
     if layer.bias is not None:
         np.testing.assert_allclose(layer.bias.grad, grad_bias, rtol=1e-12, atol=1e-12)
+
+
+def test_the_literal_version_keeps_to_its_inputs_dtype():
+    x, weight, grad_y = (array(shape, "float32") for shape in ((1, 2, 3, 4), (1, 2, 2, 2), (1, 1, 4, 3)))
+    geometry = {"stride": (1, 1), "padding": (1, 0), "dilation": (1, 1), "groups": 1}
+    results = (
+        convolve_literally(x, weight, None, **geometry),
+        *convolve_literally_backward(x, weight, grad_y, **geometry),
+    )
+    assert [result.dtype for result in results] == [np.float32] * 4
 
 
 @pytest.mark.parametrize("options", [{"padding": 1}, {"stride": 2, "padding_mode": "reflect", "padding": (1, 0)}])

@@ -104,6 +104,31 @@ def test_groupnorm_examples_do_not_know_of_one_another(case, seed):
         np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-10)
 
 
+@pytest.mark.parametrize("build", [lambda: nn.LayerNorm(500), lambda: nn.GroupNorm(1, 500)])
+def test_rows_far_from_zero_lose_nothing_to_the_means_rounding(build):
+    x = (1e4 + np.random.default_rng(0).normal(size=(64, 500))).astype(np.float32)
+    exact = nn.LayerNorm(500, dtype=np.float64)(x.astype(np.float64))
+    np.testing.assert_allclose(build()(x), exact, rtol=0, atol=16 * np.finfo(np.float32).eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("name", "args"), [("LayerNorm", (3,)), ("GroupNorm", (1, 3))])
+def test_parameters_begin_as_torchs_and_the_layer_says_what_it_is(name, args, dtype):
+    layer, torchs = getattr(nn, name)(*args, dtype=dtype), getattr(torch.nn, name)(*args)
+    for parameter in layer.parameters():
+        parameter.data.fill(5)
+    layer.reset_parameters()
+    for ours, theirs in zip(layer.parameters(), torchs.parameters(), strict=True):
+        assert ours.dtype == dtype
+        np.testing.assert_array_equal(ours.data, theirs.detach().numpy())
+    assert repr(layer).endswith("bias=True)")
+    assert repr(getattr(nn, name)(*args, bias=False)).endswith("bias=False)")
+
+
+def test_a_groupnorm_may_have_no_channels_as_in_torch():
+    assert nn.GroupNorm(1, 0).weight.shape == tuple(torch.nn.GroupNorm(1, 0).weight.shape) == (0,)
+
+
 def test_groupnorm_of_one_group_is_layernorm():
     x, grad_output = array((3, 4, 5)), array((3, 4, 5), seed=1)
     group, layer = nn.GroupNorm(1, 4, dtype=np.float64), nn.LayerNorm((4, 5), dtype=np.float64)

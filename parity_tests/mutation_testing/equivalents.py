@@ -159,4 +159,24 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return kernel[1] * channels < columns",
         "return kernel[1] * channels <= columns",
     ): "a choice of speed: either order is the same matrix",
+    (
+        "scratch/nn/conv_literal.py",
+        "x1 = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))",
+        "x1 = np.pad(x, ((0, 1), (0, 0), (padding[0],) * 2, (padding[1],) * 2))",
+    ): "an image more that nobody reads",
+    (
+        "scratch/nn/conv_literal.py",
+        "x1 = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))",
+        "x1 = np.pad(x, ((0, 0), (0, 1), (padding[0],) * 2, (padding[1],) * 2))",
+    ): "a channel more that nobody reads",
+    (
+        "scratch/nn/normalization.py",
+        "self.bias.add_grad(np.add.reduce(grad_normalized, axis=0).reshape(self.normalized_shape))  # B6",
+        "self.bias.add_grad(np.add.reduce(grad_normalized, ).reshape(self.normalized_shape))  # B6",
+    ): "axis 0 is NumPy's default",
+    (
+        "scratch/nn/normalization.py",
+        "grad_w = np.add.reduce(grad_normalized * normalized, axis=0)",
+        "grad_w = np.add.reduce(grad_normalized * normalized, )",
+    ): "axis 0 is NumPy's default",
 }

@@ -134,7 +134,7 @@ class LayerNorm(Module):
         if x.shape[-len(self.normalized_shape) :] != self.normalized_shape:
             raise RuntimeError(f"LayerNorm: expected input of shape (..., {self.normalized_shape}), got {x.shape}")
         K = math.prod(self.normalized_shape)
-        rows = x.reshape(x.size // K if K else math.prod(x.shape[: -len(self.normalized_shape)]), K)
+        rows = x.reshape(math.prod(x.shape[: -len(self.normalized_shape)]), K)
         normalized, r = normalize_rows(rows, self.eps)  # F1 to F5
         self.save_for_backward(normalized=normalized, r=r, shape=x.shape)
         y = normalized
