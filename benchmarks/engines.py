@@ -171,8 +171,8 @@ class TorchEngine(Engine):
             raise Failure(f"--device {error}") from None
         super().__init__(importlib.import_module("torch_ref"), dtype, getattr(torch, dtype), device, reason)
         # Where both engines run, dropout's masks shall be the same.
-        source = importlib.import_module("torch_ref.random").bernoulli_source()
-        importlib.import_module("scratch.random").set_bernoulli_source(source)
+        conventions = importlib.import_module("torch_ref.random").conventions()
+        importlib.import_module("scratch.random").set_conventions(conventions)
 
     def asarray(self, array: np.ndarray) -> object:
         """Return the array as a tensor on the device."""

@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests st
 torch.set_num_threads(1)
 scratch.threads.set_num_threads(1)
 
-scratch.random.set_bernoulli_source(torch_ref.random.bernoulli_source())
+scratch.random.set_conventions(torch_ref.random.conventions())
 
 EXAMPLES = 25
 collect_ignore = ["mutation_testing"]  # no doctests in it, and it needs the extra "mutation"

@@ -106,11 +106,11 @@ def test_bounds_as_wide_as_the_dtype(dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_upper_bound_is_not_drawn(dtype):
-    """A uniform number just below 1, scaled to [1, 1 + eps), rounds to the bound, and counts as 1."""
+    """A uniform number just below 1, scaled to [1, 1 + eps), rounds to the bound; counts as 1 by now."""
     high = 1 + np.finfo(dtype).eps
     seed_both(0)
     ours = random.uniform_(np.empty(100, dtype), 1, high)
-    assert (ours == 1).all()
+    assert (ours == 1).all() != torch_random.conventions()["draws_upper_bound"]
     assert_same(ours, torch.empty(100, dtype=getattr(torch, dtype)).uniform_(1, float(high)))
 
 
@@ -157,20 +157,36 @@ def test_bernoulli_numbers_come_from_where_torch_takes_them():
     torch.manual_seed(0)
     found = torch.empty(5000).bernoulli_(0.3)
     generator = random.Generator(0)
-    if torch_random.bernoulli_source() == "words":
+    if torch_random.conventions()["bernoulli"] == "words":
         expected = random.rand(5000, dtype=np.float64, generator=generator) < 0.3
     else:
         expected = mcg31.uniform(int(generator.words(1)[0]), 5000) < 0.3
     np.testing.assert_array_equal(found.numpy(), expected)
 
 
-def test_the_stream_of_intels_library_is_what_torch_2_6_draws(monkeypatch):
-    monkeypatch.setattr(random, "_bernoulli_source", "mcg31")
+@pytest.fixture
+def _as_torch_2_6():
+    random.set_conventions({"bernoulli": "mcg31", "two_words_from": 2**32, "draws_upper_bound": True})
+    yield
+    random.set_conventions(torch_random.conventions())
+
+
+@pytest.mark.usefixtures("_as_torch_2_6")
+def test_the_stream_of_intels_library_is_what_torch_2_6_draws():
     generator = random.Generator(0)
     noise = random.bernoulli_(np.empty(20), 0.8, generator)
     # torch.manual_seed(0); torch.empty(20).bernoulli_(0.8), then torch.rand(1), in PyTorch 2.6.0.
     assert noise.astype(int).tolist() == [1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0]
     assert random.rand(1, generator=generator)[0] == np.float32(0.7682217955589294)
+
+
+@pytest.mark.usefixtures("_as_torch_2_6")
+def test_wide_integers_and_upper_bounds_are_what_torch_2_6_draws():
+    # torch.manual_seed(0); torch.randint(0, 2**31, (4,)), torch.empty(6).uniform_(1, 1 + 2**-23), in PyTorch 2.6.0.
+    generator = random.Generator(0)
+    assert random.randint(0, 2**31, (4,), generator).tolist() == [209652396, 398764591, 924231285, 1478610112]
+    numbers = random.uniform_(np.empty(6, np.float32), 1, 1 + 2.0**-23, generator)
+    assert ((numbers - 1) * 2.0**23).tolist() == [0, 1, 0, 1, 0, 1]
 
 
 def test_the_stream_of_intels_library_follows_its_recurrence():
@@ -183,9 +199,19 @@ def test_the_stream_of_intels_library_follows_its_recurrence():
     assert len(mcg31.uniform(1, 0)) == 0
 
 
-def test_an_unknown_source_is_refused():
-    with pytest.raises(ValueError, match="'words' or 'mcg31'"):
-        random.set_bernoulli_source("dice")
+@pytest.mark.parametrize(
+    ("convention", "words"),
+    [
+        ({"bernoulli": "dice"}, "expected bernoulli 'words' or 'mcg31', got 'dice'"),
+        ({"two_words_from": 7}, "expected two_words_from 268435456 or 4294967296, got 7"),
+        ({"draws_upper_bound": None}, "expected draws_upper_bound False or True, got None"),
+    ],
+)
+def test_a_convention_that_no_torch_has_is_refused(convention, words):
+    before = random._conventions
+    with pytest.raises(ValueError, match=words):
+        random.set_conventions(convention)
+    assert random._conventions == before
 
 
 @given(

@@ -14,8 +14,7 @@ has 53 significant bits: two words make 64 bits (the first is the high half), of
 at i among them) and swap it in. Each of the n! orders comes from exactly one list of picks. A pick is word mod (n - i);
 the remainder favours small values, by at most (n - i) 2^-32 of their probability.
 
-**A Bernoulli draw** of probability p is 1 where a float64 uniform is below p. (Some builds of PyTorch take that uniform
-from another stream: see `scratch.mcg31` and `set_bernoulli_source`.)
+**A Bernoulli draw** of probability p is 1 where a float64 uniform is below p.
 
 **A normal number** comes from a point in the plane (Box and Muller, 1958). If its two coordinates are independent and
 standard normal, its direction is uniform, and half its squared distance from the origin is exponentially distributed,
@@ -31,7 +30,8 @@ since u2 can be 0, whose logarithm is -inf, but never 1.) PyTorch does so in two
 
 Numbers go into an array in the order of its memory: a channels-last image batch gets all channels of its first pixel
 first. All agrees with PyTorch bit for bit, except that blocks of float32 normals do so on x86 processors, and elsewhere
-within a bound that ``parity_tests/test_random.py`` states.
+within a bound that ``parity_tests/test_random.py`` states. All this is true of PyTorch 2.15; 2.6 differs in three
+places, which `set_conventions` chooses.
 
 PyTorch's counterpart: the functions of ``torch`` and in-place methods of ``torch.Tensor`` of these names. Left out:
 devices, half precision, a tensor of probabilities.
@@ -40,6 +40,7 @@ devices, half precision, a tensor of probabilities.
 import math
 import operator
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,8 +50,28 @@ from scratch.twister import Generator
 
 CHUNK = 16384  # numbers at a time: what a chunk passes through stays in the processor's cache
 
+
+class Conventions(NamedTuple):
+    """Where versions of PyTorch differ: the defaults are 2.15's. ``torch_ref.random.conventions()`` finds them out.
+
+    Attributes
+    ----------
+    bernoulli : str
+        Where `bernoulli_` takes its numbers from. "words": a float64 uniform for each; "mcg31", in builds with Intel's
+        library, of which 2.6 is one: the stream of `scratch.mcg31`.
+    two_words_from : int
+        How wide a range has to be for `randint` to spend two words on a number; 2.6: 2**32.
+    draws_upper_bound : bool
+        Whether `uniform_` leaves b where rounding reaches it; 2.6: True. Otherwise it becomes a: b is excluded.
+    """
+
+    bernoulli: str = "words"
+    two_words_from: int = 2**28
+    draws_upper_bound: bool = False
+
+
 default_generator = Generator()
-_bernoulli_source = "words"
+_conventions = Conventions()
 
 
 def manual_seed(seed: int) -> Generator:
@@ -71,6 +92,28 @@ def get_state() -> dict[str, object]:
 def set_state(state: Mapping[str, object]) -> None:
     """Restore the default generator's state; see `Generator.set_state`."""
     default_generator.set_state(state)
+
+
+def set_conventions(conventions: Mapping[str, object]) -> None:
+    """Draw as another version of PyTorch does.
+
+    Parameters
+    ----------
+    conventions : mapping
+        The fields of `Conventions` that are not the default's.
+
+    Raises
+    ------
+    ValueError
+        If a value is none that a version of PyTorch has.
+    """
+    global _conventions
+    chosen = Conventions(**conventions)
+    known = (("words", "mcg31"), (2**28, 2**32), (False, True))
+    for name, value, values in zip(chosen._fields, chosen, known, strict=True):
+        if value not in values:
+            raise ValueError(f"set_conventions: expected {name} {values[0]!r} or {values[1]!r}, got {value!r}")
+    _conventions = chosen
 
 
 # The draws. Everything is checked before the first word is taken.
@@ -96,29 +139,9 @@ def uniform_(array: np.ndarray, a: float = 0.0, b: float = 1.0, generator: Gener
     for start in range(0, array.size, CHUNK):
         chunk = numbers[start : start + CHUNK]
         chunk[...] = multiply_add(_uniform(chunk.size, array.dtype, generator), span, low)
-    numbers[numbers == high] = low  # rounding can reach b, which the interval excludes
+    if not _conventions.draws_upper_bound:
+        numbers[numbers == high] = low  # rounding can reach b, which the interval excludes
     return _fill(array, numbers)
-
-
-def set_bernoulli_source(source: str) -> None:
-    """Choose where `bernoulli_` takes its numbers from.
-
-    Parameters
-    ----------
-    source : str
-        "words", the default: a float64 uniform for each, as in recent builds of PyTorch; "mcg31": the stream of
-        `scratch.mcg31`, as builds with Intel's library do. ``torch_ref.random.bernoulli_source()`` tells which the
-        PyTorch that is installed does.
-
-    Raises
-    ------
-    ValueError
-        If it is neither.
-    """
-    global _bernoulli_source
-    if source not in ("words", "mcg31"):
-        raise ValueError(f"set_bernoulli_source: expected 'words' or 'mcg31', got {source!r}")
-    _bernoulli_source = source
 
 
 def bernoulli_(array: np.ndarray, p: float = 0.5, generator: Generator | None = None) -> np.ndarray:
@@ -132,7 +155,7 @@ def bernoulli_(array: np.ndarray, p: float = 0.5, generator: Generator | None = 
     _check_target("bernoulli_", array, floating=False)
     if not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_: expected p within [0, 1], got {p}")
-    if _bernoulli_source == "mcg31" and array.size:
+    if _conventions.bernoulli == "mcg31" and array.size:
         (seed,) = (generator or default_generator).words(1).tolist()
         array[...] = (mcg31.uniform(seed, array.size) < p).reshape(array.shape)  # in C order, whatever the memory's
         return array
@@ -183,7 +206,7 @@ def randint(low: int, high: int, size: Sequence[int], generator: Generator | Non
         raise RuntimeError(f"randint: expected 64-bit integers with low < high, got low={low}, high={high}")
     array = _empty("randint", size, np.int64)
     # The remainder of one word favours small values by up to (high - low) 2^-32 of their probability, of two by 2^-64.
-    wide = high - low >= 2**28
+    wide = high - low >= _conventions.two_words_from
     words = (Generator.double_words if wide else Generator.words)(generator or default_generator, array.size)
     return _fill(array, (words % np.uint64(high - low)).astype(np.int64) + low)
 

@@ -4,14 +4,14 @@ A state is read as the same plain values that ``scratch`` gives, so that a run s
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Generator, initial_seed, manual_seed, randperm
 
 __all__ = [
     "Generator",
-    "bernoulli_source",
+    "conventions",
     "get_device_state",
     "get_state",
     "initial_seed",
@@ -27,20 +27,25 @@ LAYOUT = struct.Struct("<QiiQ624Q3di4xf4x")
 STATE_WORDS = 624
 
 
-def bernoulli_source() -> str:
-    """Return where this build of PyTorch takes Bernoulli numbers from.
+def conventions() -> dict[str, object]:
+    """Return what this build of PyTorch does where versions differ: the fields of ``scratch.random.Conventions``."""
+    return {
+        "bernoulli": "words" if _words_spent(torch.empty(8).bernoulli_) == 16 else "mcg31",
+        "two_words_from": 2**28 if _words_spent(torch.empty(1, dtype=torch.int64).random_, 0, 2**28) == 2 else 2**32,
+        # float32 has no number between these bounds: what is drawn above the middle rounds to the upper one.
+        "draws_upper_bound": bool((torch.empty(64).uniform_(1, 1 + 2**-23, generator=_seeded()) > 1).any()),
+    }
 
-    Returns
-    -------
-    str
-        "words", if a draw compares the generator's own words with p, two for each number; "mcg31", if it takes one word
-        as the seed of a stream in Intel's library, as ``scratch/mcg31.py`` explains.
-    """
-    drawn, reference = Generator().manual_seed(0), Generator().manual_seed(0)
-    torch.empty(8).bernoulli_(0.5, generator=drawn)
-    torch.rand(1, generator=reference)
-    spent_one_word = torch.equal(drawn.get_state(), reference.get_state())
-    return "mcg31" if spent_one_word else "words"
+
+def _seeded() -> Generator:
+    return Generator().manual_seed(0)
+
+
+def _words_spent(draw: Callable, *arguments: object) -> int:
+    generator = _seeded()
+    draw(*arguments, generator=generator)
+    _, left, *_ = LAYOUT.unpack(bytes(generator.get_state().tolist()))
+    return STATE_WORDS + 1 - left
 
 
 def get_state() -> dict[str, object]:
