@@ -7,10 +7,12 @@ It is one file in the safetensors format. The tensors:
     progress/order           the order of the rows in the epoch under way; absent between epochs
     history/NAME             the lists of History, as float64
     generator/device         the state of an accelerator's generator; absent on the CPU
+    generator/device/NUMBER  in a run of several processes, the state of each one's
 
 and, in the file's metadata, "format", "rest" (JSON: the run's settings, epoch, step, seconds, the optimizer's groups,
-the state of the CPU generator) and "sha256", a checksum of all of it. The file replaces the one before by a rename, so
-that a kill at any moment leaves a whole one. It is checked from end to end before anything is taken from it.
+the state of the CPU generator, and in a run of several processes the list of all of theirs) and "sha256", a checksum of
+all of it. The file replaces the one before by a rename, so that a kill at any moment leaves a whole one. It is checked
+from end to end before anything is taken from it.
 """
 
 import hashlib
@@ -54,27 +56,42 @@ class Keeper:
             generator may have been changed only if their sizes fit; no file has been.
         """
         self._parts = (engine, model, optimizer)
-        if not self.path.exists():
+        content = self.read()
+        if content is None:
             return engine.train.Progress()
-        rest, tensors = read(self.path)
-        _check_settings(self.path, rest, self.settings)
+        rest, tensors = content
         try:
             _check_progress(rest["progress"], tensors, rows, batch_size)
-            return restore(engine, model, optimizer, rest, tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            return restore(engine, model, optimizer, *self._own(rest, tensors))
+        except (KeyError, IndexError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise Failure(f"{self.path} does not fit the run: {error}") from None
+
+    def read(self) -> tuple[dict, dict[str, np.ndarray]] | None:
+        """Return the checkpoint's content, None if there is no checkpoint; one of another run is a ``Failure``."""
+        if not self.path.exists():
+            return None
+        rest, tensors = read(self.path)
+        _check_settings(self.path, rest, self.settings)
+        return rest, tensors
 
     def after_step(self, progress: object) -> None:
         """Save, if it is time to; end the command, if a signal asked for it."""
         steps = len(progress.history.step_loss)
         if self.interrupts.received is not None or (self.every and steps % self.every == 0):
-            write(self.path, *capture(*self._parts, progress, self.settings))
+            self._save(*capture(*self._parts, progress, self.settings))
         self.interrupts.stop_if_received()
 
     def after_epoch(self, progress: object) -> None:
         """Save and end the command, if a signal asked for it while the epoch was being evaluated."""
         if self.interrupts.received is not None:
             self.after_step(progress)
+
+    def _save(self, rest: dict, tensors: dict[str, np.ndarray]) -> None:
+        write(self.path, rest, tensors)
+
+    def _own(self, rest: dict, tensors: dict[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
+        """Return what of the content is this process's own: all of it."""
+        return rest, tensors
 
 
 # From a loop to plain values and arrays, and back.

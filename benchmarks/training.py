@@ -152,6 +152,17 @@ def fast_fit(precision: str | None, compiled: bool) -> Callable:
     return partial(fast.fit, precision=precision or "fp32", compiled=compiled)
 
 
+def get_fit(settings: Settings, engine: Engine) -> Callable:
+    """Return the training loop that the settings ask for."""
+    if settings.fast:
+        return fast_fit(settings.precision, settings.compile)
+    if settings.processes > 1:
+        from torch_ref import distributed
+
+        return distributed.fit
+    return engine.train.fit
+
+
 @np.errstate(all="ignore")  # a run that diverges says so by its numbers, in both engines
 def train(
     settings: Settings,
@@ -160,7 +171,10 @@ def train(
     on_step: Callable | None = None,
     keeper: Keeper | None = None,
 ) -> Trained:
-    """Build the task's network from the seed, and train it by its recipe; from the keeper's checkpoint on, if any."""
+    """Build the task's network from the seed, and train it by its recipe; from the keeper's checkpoint on, if any.
+
+    In a run of several processes, each of them calls this.
+    """
     model, optimizer = prepare(settings, engine)
     progress, after_step, after_epoch = None, on_step, None
     if keeper is not None:
@@ -172,8 +186,7 @@ def train(
                 on_step(progress)
             keeper.after_step(progress)
 
-    fit = fast_fit(settings.precision, settings.compile) if settings.fast else engine.train.fit
-    history = fit(
+    history = get_fit(settings, engine)(
         model,
         engine.nn.CrossEntropyLoss(),
         optimizer,
@@ -186,50 +199,6 @@ def train(
         on_epoch=after_epoch,
     )
     return Trained(engine, model, history.to_dict())
-
-
-def train_together(settings: Settings, engine: Engine, data_dir: Path, on_step: Callable) -> Trained:
-    """Train as `train` does, in several processes, each of which loads the data; they write nothing.
-
-    Raises
-    ------
-    Failure
-        If one of them fails or dies.
-    """
-    from torch_ref import distributed
-
-    def on_message(message: tuple[int, int, list[float]]) -> None:
-        progress = engine.train.Progress()
-        progress.epoch, progress.step, progress.history.test_accuracy = message
-        on_step(progress)
-
-    try:
-        history, state = distributed.launch(
-            _train_share, settings.processes, settings, data_dir, device=settings.device, on_message=on_message
-        )
-    except RuntimeError as error:
-        raise Failure(str(error)) from None
-    model, _ = prepare(settings, engine)
-    engine.load_state(model, state)
-    return Trained(engine, model, history)
-
-
-def _train_share(device: str, send: Callable, settings: Settings, data_dir: Path) -> tuple[dict, dict]:
-    from torch_ref import distributed
-
-    engine, data = engines.get("torch", settings.dtype, device), tasks.get(settings.task).load(data_dir)
-    model, optimizer = prepare(settings, engine)
-    history = distributed.fit(
-        model,
-        engine.nn.CrossEntropyLoss(),
-        optimizer,
-        (engine.asarray(data.x_train), engine.asarray(data.y_train)),
-        (engine.asarray(data.x_test), engine.asarray(data.y_test)),
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        on_step=lambda progress: send((progress.epoch, progress.step, progress.history.test_accuracy[-1:])),
-    )
-    return history.to_dict(), engine.state(model)
 
 
 def own_settings(settings: Settings, engine: Engine) -> Settings:
@@ -252,13 +221,14 @@ def train_or_load(
     part, own = runs.part(folder, engine.name, settings.engine), own_settings(settings, engine)
     if runs.is_finished(part):
         return load(part, own, engine)
-    if own.processes > 1:
-        one = train_together(own, engine, data_dir, on_step)
-        runs.save(part, runs.describe(own.to_dict(), own.command()), one.history, engine.state(one.model))
-        return one
     keeper = Keeper(part / runs.CHECKPOINT, own.to_dict(), every, interrupts)
     with interrupts.deferred():
-        one = train(own, engine, data, on_step, keeper)
+        if own.processes > 1:
+            from benchmarks.together import train_together
+
+            one = train_together(own, engine, data_dir, on_step, keeper, interrupts)
+        else:
+            one = train(own, engine, data, on_step, keeper)
         runs.save(part, runs.describe(own.to_dict(), own.command()), one.history, engine.state(one.model))
     return one
 

@@ -1,5 +1,6 @@
 """Several processes take the steps that one would take; and if one of them dies, the job ends and says so."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 import torch_ref
-from benchmarks import cli, runs
+from benchmarks import checkpoint, cli, runs
 from parity_tests.test_cli import refused
 from torch_ref import distributed
 
@@ -200,11 +201,20 @@ def test_devices_for_several_processes():
 # The command.
 
 
-def test_train_with_two_processes(capsys, tmp_path):
-    command = ["train", "moons", "--epochs", "2", "--batch-size", "500", "--engine", "torch", "--device", "cpu"]
-    out = tmp_path / "run"
-    assert cli.main([*command, "--processes", "2", "--out", str(out)]) == 0
-    config = runs.load_config(out)
+TRAIN = ["train", "moons", "--engine", "torch", "--device", "cpu", "--epochs", "2", "--batch-size", "500"]
+TRAIN += ["--processes", "2", "--checkpoint-every", "2"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Train with two processes, six steps, without interruption; return the folder."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert cli.main([*TRAIN, "--out", str(out)]) == 0
+    return out
+
+
+def test_train_with_two_processes(capsys, whole):
+    out, config = whole, runs.load_config(whole)
     assert config["settings"]["processes"] == 2
     assert "--processes 2" in config["command"]
     assert sorted(path.name for path in out.iterdir()) == [
@@ -220,6 +230,57 @@ def test_train_with_two_processes(capsys, tmp_path):
     assert f"{recorded:.4f}" in capsys.readouterr().out
 
 
+def signals_at(monkeypatch, step, signals):
+    """Let signals arrive in the command's own process when it hears of a step."""
+
+    @contextlib.contextmanager
+    def bars(epochs, steps):
+        def on_step(progress):
+            if progress.epoch * steps + progress.step == step:
+                for number in signals:
+                    os.kill(os.getpid(), number)
+
+        yield lambda engine: on_step
+
+    monkeypatch.setattr("benchmarks.screen.progress_bars", bars)
+
+
+@posix
+def test_a_run_of_two_processes_goes_on_as_if_it_had_not_stopped(capsys, tmp_path, whole, monkeypatch):
+    """Killed after step 3, resumed from the checkpoint of step 2, stopped in the middle of an epoch, and resumed."""
+    run = tmp_path / "run"
+    path = run / runs.CHECKPOINT
+    with monkeypatch.context() as context:
+        signals_at(context, 3, 2 * [signal.SIGTERM])  # the second does not wait for the step
+        assert cli.main([*TRAIN, "--out", str(run)]) == 143
+        assert checkpoint.read(path)[0]["progress"]["step"] == 2
+        signals_at(context, 5, [signal.SIGINT])
+        assert cli.main(["train", "--resume", str(run)]) == 130
+    assert f"go on with: backprop train --resume {run}" in capsys.readouterr().err
+    rest, _ = checkpoint.read(path)
+    assert (rest["progress"]["epoch"], rest["progress"]["step"]) == (1, 2)
+    assert rest["generators"][0] == rest["generator"] != rest["generators"][1]
+    assert cli.main(["train", "--resume", str(run)]) == 0
+    assert not path.exists()
+    (state, history), (expected, expected_history) = runs.load(run), runs.load(whole)
+    assert {**history, "seconds": None} == {**expected_history, "seconds": None}
+    for name, array in expected.items():
+        np.testing.assert_array_equal(state[name], array, err_msg=name)
+
+
+def test_a_checkpoint_of_fewer_processes_is_refused(capsys, tmp_path, whole):
+    """Before any process is started, as its speed shows."""
+    run = tmp_path / "run"
+    run.mkdir()
+    config = runs.load_config(whole)
+    runs.write_json(run / "config.json", {**config, "unfinished": {"data_dir": str(tmp_path)}})
+    checkpoint.write(run / runs.CHECKPOINT, {"settings": {**config["settings"], "processes": 1}}, {})
+    began = time.monotonic()
+    assert cli.main(["train", "--resume", str(run)]) == 1
+    assert time.monotonic() - began < 2
+    assert "is a checkpoint of another run: processes 1, not 2" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -228,7 +289,6 @@ def test_train_with_two_processes(capsys, tmp_path):
         (["--processes", "two"], "--processes: expected an integer"),
         (["--processes", "65", "--batch-size", "64"], "leaves a batch of 28"),
         (["--processes", "2", "--batch-size", "3"], "every process needs 2 of its own"),
-        (["--processes", "2", "--checkpoint-every", "5"], "--checkpoint-every saves runs of one process"),
         (["--processes", "2", "--device", "cuda:7"], "--device cuda:7"),
     ],
 )

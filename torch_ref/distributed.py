@@ -32,7 +32,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from torch_ref import nn, random, train, workers
 
-BACKENDS = {"cuda": "nccl", "cpu": "gloo"}
+BACKENDS = {"cuda": "cpu:gloo,cuda:nccl", "cpu": "gloo"}  # on the CPU goes what must not wait for a device
 
 
 class Gather(torch.autograd.Function):
@@ -105,7 +105,9 @@ def fit(
     *,
     epochs: int,
     batch_size: int,
+    progress: train.Progress | None = None,
     on_step: Callable[[train.Progress], None] | None = None,
+    on_epoch: Callable[[train.Progress], None] | None = None,
 ) -> train.History:
     """Train as `train.fit` does, together with the other processes.
 
@@ -113,8 +115,8 @@ def fit(
     ----------
     model
         The same in every process, as one seed before building it makes it.
-    criterion, optimizer, train_set, test_set, epochs, batch_size, on_step
-        As in `train.fit`; every process holds the whole data set.
+    criterion, optimizer, train_set, test_set, epochs, batch_size, progress, on_step, on_epoch
+        As in `train.fit`; every process holds the whole data set, and stands where the others do.
 
     Returns
     -------
@@ -137,13 +139,16 @@ def fit(
         progress.order = order
 
     def after_epoch(progress: train.Progress) -> None:
+        if on_epoch is not None:
+            on_epoch(progress)
         if progress.epoch < epochs:
             share_order(progress)
 
-    if dist.get_rank():
+    progress = progress or train.Progress()
+    if dist.get_rank() and not progress.history.step_loss:
         random.manual_seed((random.initial_seed() + dist.get_rank()) % 2**64)  # other masks than process 0's
-    progress = train.Progress()
-    share_order(progress)
+    if progress.order is None:
+        share_order(progress)
     return train.fit(
         Shared(model),
         criterion,
@@ -156,6 +161,20 @@ def fit(
         on_step=on_step,
         on_epoch=after_epoch,
     )
+
+
+def largest(number: int) -> int:
+    """Return the largest of the numbers that the processes call this with; none waits for its device."""
+    shared = torch.tensor(number)
+    dist.all_reduce(shared, dist.ReduceOp.MAX)
+    return int(shared)
+
+
+def gather(value: object) -> list:
+    """Return the values that the processes call this with, in their order; the values can be pickled."""
+    values = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values
 
 
 def check(device: str, processes: int) -> None:
@@ -190,7 +209,7 @@ def launch(
     ----------
     work : callable
         A function of a module, so that a new process can find it. ``send(message)`` in process 0 hands a message to
-        ``on_message`` here.
+        ``on_message`` here, and returns what that returns; in the others it returns None.
     processes : int
     *args
         What can be pickled.

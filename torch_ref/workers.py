@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import multiprocessing.resource_tracker
 import os
 import signal
 import threading
@@ -14,6 +15,8 @@ from multiprocessing.process import BaseProcess
 def run(work: Callable, processes: int, args: tuple, on_message: Callable[[object], None]) -> object:
     """Call ``work(rank, processes, send, *args)`` in new processes; return what rank 0 returned.
 
+    ``send(message)`` in rank 0 returns what ``on_message(message)`` returns here; in the others it does nothing.
+
     Raises
     ------
     RuntimeError
@@ -22,54 +25,60 @@ def run(work: Callable, processes: int, args: tuple, on_message: Callable[[objec
     context = multiprocessing.get_context("spawn")
     started: list[tuple[BaseProcess, Connection]] = []
     try:
-        with _deaf_to_interrupts():  # Ctrl-C reaches every process of a terminal; the parent alone answers it
+        with _deaf_to_interrupts():
             for rank in range(processes):
-                receiving, sending = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(work, rank, processes, sending, args), daemon=True)
+                here, there = context.Pipe()
+                process = context.Process(target=_work, args=(work, rank, processes, there, args), daemon=True)
                 process.start()
-                sending.close()  # the child holds the only one, so that its death closes the pipe
-                started.append((process, receiving))
+                there.close()  # the child holds the only one, so that its death closes the pipe
+                started.append((process, here))
         return _watch(started, on_message)
     finally:
-        for process, receiving in started:
+        for process, connection in started:
             process.kill()
             process.join()
-            receiving.close()
+            connection.close()
 
 
 @contextlib.contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Let processes that are started here ignore Ctrl-C, as only the main thread can."""
-    if threading.current_thread() is not threading.main_thread():
+    """Let processes that are started here never see Ctrl-C or SIGTERM, which may be sent to all: the parent answers.
+
+    Blocked and not ignored, so that one that arrives in the meantime is not lost here.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    multiprocessing.resource_tracker.ensure_running()  # its start would unblock them
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _watch(started: list[tuple[BaseProcess, Connection]], on_message: Callable[[object], None]) -> object:
     """Read what the processes send until all are done; return the result of the first."""
-    ranks = {receiving: rank for rank, (_, receiving) in enumerate(started)}
+    ranks = {connection: rank for rank, (_, connection) in enumerate(started)}
     results, errors, deaths = {}, {}, {}
     while ranks:
         # After the first failure others follow, because they wait for the one that failed: a second to hear them all.
         ready = wait(ranks, 1 if errors or deaths else None)
         if not ready:
             break
-        for receiving in ready:
-            rank = ranks[receiving]
+        for connection in ready:
+            rank = ranks[connection]
             try:
-                kind, content = receiving.recv()
+                kind, content = connection.recv()
             except (EOFError, ConnectionError):
                 kind, content = "death", _how_it_ended(started[rank][0])
             if kind == "message":
-                on_message(content)
+                answer = on_message(content)
+                with contextlib.suppress(ConnectionError):  # a death, which is read next
+                    connection.send(answer)
             else:
                 {"result": results, "error": errors, "death": deaths}[kind][rank] = content
-                del ranks[receiving]
+                del ranks[connection]
     if deaths or errors:
         # The first error is the cause, and a death is the cause of any error: those that lost a companion complain.
         rank = min(deaths or errors, key=errors.get if not deaths else None)
@@ -85,15 +94,21 @@ def _how_it_ended(process: BaseProcess) -> str:
     return f"ended with status {process.exitcode}"
 
 
-def _work(work: Callable, rank: int, processes: int, sending: Connection, args: tuple) -> None:
+def _work(work: Callable, rank: int, processes: int, connection: Connection, args: tuple) -> None:
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    send = (lambda message: sending.send(("message", message))) if rank == 0 else (lambda message: None)
+
+    def send(message: object) -> object:
+        if rank == 0:
+            connection.send(("message", message))
+            return connection.recv()
+        return None
+
     try:
         result = work(rank, processes, send, *args)
     except Exception as error:
-        sending.send(("error", (time.monotonic(), f"failed: {type(error).__name__}: {error}")))
+        connection.send(("error", (time.monotonic(), f"failed: {type(error).__name__}: {error}")))
     else:
-        sending.send(("result", result if rank == 0 else None))
+        connection.send(("result", result if rank == 0 else None))
 
 
 def _end_with_the_parent() -> None:

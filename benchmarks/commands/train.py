@@ -33,7 +33,7 @@ rounds nothing that float32 would not; tf32 and bf16 are for devices that have t
 
 --processes divides every batch of the torch engine among so many processes, on the CPU or on as many CUDA devices. The
 result is that of one process but for rounding, dropout's masks, and, on the CPU, batch norm, which sees a process's
-share of the batch alone. A run of several processes saves no checkpoints.
+share of the batch alone.
 
 Ctrl-C and SIGTERM end a run after the step under way, with a checkpoint; --checkpoint-every saves one every so many
 steps too, for a run that may be killed. A resumed run takes everything from its folder, and on a CPU gives what it
@@ -105,8 +105,6 @@ def train_and_report(
 ) -> Path:
     """Train in each engine, write the run's folder, show the tables; return the folder."""
     task = tasks.get(settings.task)
-    if settings.processes > 1 and every is not None:
-        raise UsageError("--checkpoint-every saves runs of one process; leave it out, or --processes")
     out = out or runs.free_folder(Path("runs", f"{settings.task}-{settings.engine}"))
     with interruptible(out) as interrupts, contextlib.nullcontext() if resuming else runs.new_folder(out):
         every_engine = get_engines(settings)
