@@ -61,7 +61,7 @@ def computed_field(stage: str, place: int) -> tuple[int, int]:
 def receptive_field(engine: Engine, model: object, x: np.ndarray, stage: str) -> Field:
     """Measure what the unit in the middle of a stage's most active map sees."""
     depth = [name for name, *_ in FEATURES].index(stage) + 1
-    part = engine.nn.Sequential(*list(model.feat)[:depth]).eval()
+    part = model.feat[:depth].eval()
     maps = outputs(engine, model, x)[stage]
     middle = maps.shape[-1] // 2
     channel = int(np.abs(maps[:, :, middle, middle]).mean(axis=0).argmax())
