@@ -13,8 +13,9 @@ import torch
 
 import torch_ref
 from benchmarks import checkpoint, cli, runs
+from parity_tests import children
 from parity_tests.test_cli import refused
-from torch_ref import distributed
+from torch_ref import distributed, workers
 
 ROWS, EPOCHS = 67, 3
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
@@ -89,8 +90,21 @@ def assert_same(got, expected, tolerance=1e-10):
         np.testing.assert_allclose(got[name], values, rtol=0, atol=tolerance * scale, err_msg=name)
 
 
+@pytest.fixture(scope="module")
+def forked():
+    """Let processes start from one that has imported everything; those of `whole` and of a script start from nothing.
+
+    What is under test is what they do, not how they come into being.
+    """
+    with pytest.MonkeyPatch.context() as context:
+        if os.name == "posix":
+            children.context()
+            context.setattr(workers, "START", children.METHOD)
+        yield
+
+
 @pytest.fixture(scope="module", params=[2, 4])
-def together(request):
+def together(request, forked):
     """Run `train_all` in several processes."""
     heard = []
     return distributed.launch(train_all, request.param, on_message=heard.append), heard
@@ -148,14 +162,14 @@ def test_two_cards_equal_one():
         ("raise", "process 1 of 2 failed: ValueError: no luck; the others were ended"),
     ],
 )
-def test_a_process_that_dies_ends_the_job(how, message):
+def test_a_process_that_dies_ends_the_job(forked, how, message):
     began = time.monotonic()
     with pytest.raises(RuntimeError, match=message):
         distributed.launch(die, 2, how)
     assert time.monotonic() - began < 60
 
 
-def test_a_process_that_stands_still_ends_the_job_when_the_time_is_up():
+def test_a_process_that_stands_still_ends_the_job_when_the_time_is_up(forked):
     with pytest.raises(RuntimeError, match=r"process 0 of 2 failed: .*; the others were ended"):
         distributed.launch(die, 2, "sleep", timeout=2.0)
 
@@ -209,7 +223,9 @@ TRAIN += ["--processes", "2", "--checkpoint-every", "2"]
 def whole(tmp_path_factory):
     """Train with two processes, six steps, without interruption; return the folder."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    assert cli.main([*TRAIN, "--out", str(out)]) == 0
+    with pytest.MonkeyPatch.context() as context:
+        context.setattr(workers, "START", "spawn")
+        assert cli.main([*TRAIN, "--out", str(out)]) == 0
     return out
 
 
@@ -246,7 +262,7 @@ def signals_at(monkeypatch, step, signals):
 
 
 @posix
-def test_a_run_of_two_processes_goes_on_as_if_it_had_not_stopped(capsys, tmp_path, whole, monkeypatch):
+def test_a_run_of_two_processes_goes_on_as_if_it_had_not_stopped(capsys, tmp_path, whole, forked, monkeypatch):
     """Killed after step 3, resumed from the checkpoint of step 2, stopped in the middle of an epoch, and resumed."""
     run = tmp_path / "run"
     path = run / runs.CHECKPOINT

@@ -1,6 +1,5 @@
 """A run that is killed, in a process of its own, goes on in its folder and gives what it would have given anyway."""
 
-import multiprocessing
 import os
 import random
 import signal
@@ -11,11 +10,11 @@ import time
 import pytest
 
 from benchmarks import cli, runs
+from parity_tests import children
 from parity_tests.test_resume import SHORT, assert_same, posix
 
 TRAIN = ["train", "moons", *SHORT, "--checkpoint-every", "2"]
 KILLS = 10
-SLOW_IMPORTS = ("torch._dynamo", "torch.optim", "benchmarks.figures", "benchmarks.screen", "sklearn.model_selection")
 
 
 def in_child(argv, said, die_at=None):
@@ -41,15 +40,10 @@ def in_child(argv, said, die_at=None):
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
-    """Return the function that starts a command in a process of its own.
-
-    The processes are forked from one that has imported everything, which saves seconds for each; they are processes
-    like any other, and a SIGKILL leaves them no time for anything.
-    """
+    """Return the function that starts a command in a process of its own."""
     if os.name != "posix":
         pytest.skip("needs POSIX signals")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["parity_tests.test_kills", *SLOW_IMPORTS])
+    context = children.context()
     said = tmp_path_factory.mktemp("said") / "said"
 
     def start_one(*argv, die_at=None):
@@ -58,11 +52,6 @@ def start(tmp_path_factory):
         process.start()
         return process
 
-    threads = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    os.environ.update(dict.fromkeys(threads, "1"))  # the forking process takes over the environment when it starts
-    start_one("--version").join()
-    for name, value in threads.items():
-        os.environ.pop(name) if value is None else os.environ.update({name: value})
     return start_one
 
 

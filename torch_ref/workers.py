@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+START = "spawn"  # from nothing: a forked process would take over threads and devices in whatever state they are
+
 
 def run(work: Callable, processes: int, args: tuple, on_message: Callable[[object], None]) -> object:
     """Call ``work(rank, processes, send, *args)`` in new processes; return what rank 0 returned.
@@ -22,7 +24,7 @@ def run(work: Callable, processes: int, args: tuple, on_message: Callable[[objec
     RuntimeError
         If a process raised an error, or was killed.
     """
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context(START)
     started: list[tuple[BaseProcess, Connection]] = []
     try:
         with _deaf_to_interrupts():
