@@ -92,6 +92,29 @@ def test_initialisers(seed, shape, dtype, name, data):
     assert random.get_state() == torch_random.get_state()
 
 
+@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize("shape", [(1, 1), (4, 6)])
+def test_defaults_are_torchs(name, shape):
+    seed_both(5)
+    ours = getattr(init, name)(np.empty(shape))
+    theirs = getattr(torch.nn.init, name)(torch.empty(shape, dtype=torch.float64))
+    np.testing.assert_array_equal(ours, theirs.numpy())
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4), (4, 2)])
+def test_orthogonals_default_and_shapes_are_torchs(shape):
+    seed_both(5)
+    ours = init.orthogonal_(np.empty(shape))
+    theirs = torch.nn.init.orthogonal_(torch.empty(shape, dtype=torch.float64))
+    np.testing.assert_allclose(ours, theirs.numpy(), rtol=0, atol=1e-13)
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_a_layer_without_inputs_has_a_bias_of_zeros_as_in_torch():
+    np.testing.assert_array_equal(nn.Linear(0, 3).bias.data, torch.nn.Linear(0, 3).bias.detach().numpy())
+    assert not nn.Linear(0, 3).bias.data.any()
+
+
 @given(seed=seeds, shape=shapes, dtype=dtypes, gain=st.sampled_from([1.0, math.sqrt(2), 0.01]))
 def test_orthogonal(seed, shape, dtype, gain):
     """Orthonormal rows or columns, from PyTorch's draws; equal to PyTorch's result as far as the factorisation rounds.
@@ -146,6 +169,11 @@ def test_a_generator_of_ones_own():
 @pytest.mark.parametrize("param", [None, 0.2, 1])
 def test_gains(name, param):
     assert init.calculate_gain(name, param) == torch.nn.init.calculate_gain(name, param)
+
+
+def test_an_unknown_gain_is_told_the_known_ones():
+    with pytest.raises(ValueError, match=r"expected one of conv1d, .*, leaky_relu, linear, .*; got 'softplus'"):
+        init.calculate_gain("softplus")
 
 
 @pytest.mark.parametrize(

@@ -184,4 +184,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return max(count, 1)  # an empty batch has sums of zero, and means that nobody reads",
         "return max(count, 2)  # an empty batch has sums of zero, and means that nobody reads",
     ): "zero divided by two is zero, too",
+    (
+        "scratch/nn/init.py",
+        "q = q * np.sign(np.diag(r))",
+        "q = q / np.sign(np.diag(r))",
+    ): "a sign is its own inverse",
 }
