@@ -64,6 +64,19 @@ def shares(rows: int) -> list[range]:
     return [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
 
+def mean_in_order(state: None, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+    """Return B3's mean of some gradients, added up in the order of the processes.
+
+    The backend's own sum takes an order that depends on where in the bucket a number lies, and a run that is resumed
+    fills its first bucket in another order: from three processes on, the last bit would differ.
+    """
+    parts = [torch.empty_like(bucket.buffer()) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, bucket.buffer())
+    mean = torch.futures.Future()
+    mean.set_result(sum(parts) / len(parts))
+    return mean
+
+
 class Shared(nn.Module):
     """A model that takes a whole batch and computes this process's share of it; its output is that of the whole batch.
 
@@ -81,6 +94,8 @@ class Shared(nn.Module):
         self.module = model
         device_ids = [device.index] if device.type == "cuda" else None
         self.parallel = DistributedDataParallel(model, device_ids=device_ids)
+        if device.type == "cpu":
+            self.parallel.register_comm_hook(None, mean_in_order)
 
     def train(self, mode: bool = True) -> "Shared":
         """Set the mode; before an evaluation, every process takes over the running statistics of process 0."""
