@@ -13,6 +13,7 @@ NETWORKS = {
     "Conv2d": (lambda: nn.Conv2d(2, 3, 3, padding=1), (2, 2, 5, 4), lambda layer: layer),
     "Conv2d, unbatched": (lambda: nn.Conv2d(2, 3, 3), (2, 5, 4), lambda layer: layer),
     "Sequential": (lambda: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), (5, 3), lambda net: net[0]),
+    "two Linear": (lambda: nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), (5, 3), lambda net: net[0]),
     "MLP": (lambda: models.MLP(in_dim=3, use_bn=True), (5, 3), lambda model: model.net[0]),
     "SmallCNN": (lambda: models.SmallCNN(pdrop=0.0), (3, 1, 28, 28), lambda model: model.feat[0]),
     "NatureEncoder": (lambda: models.NatureEncoder(), (1, 4, 84, 84), lambda model: model.conv[0]),

@@ -189,4 +189,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "q = q * np.sign(np.diag(r))",
         "q = q / np.sign(np.diag(r))",
     ): "a sign is its own inverse",
+    (
+        "scratch/nn/channels.py",
+        "ones.flags.writeable = False",
+        "ones.flags.writeable = None",
+    ): "None is as false",
 }

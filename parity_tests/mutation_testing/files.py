@@ -6,14 +6,15 @@ CONV = ["parity_tests/test_patches.py", "parity_tests/test_conv.py"]
 CLASSES = ["parity_tests/test_cross_entropy.py", "parity_tests/test_cross_entropy_refusals.py"]
 OPTIM = [f"{LAWS}::test_optimizers", "parity_tests/test_optim.py", "parity_tests/test_optim_state.py"]
 MODULE = "parity_tests/test_module.py"
+INPUT_GRAD = "parity_tests/test_input_grad.py"
 
 TESTS = {
     "scratch/nn/avg_pooling.py": POOLING,
     "scratch/nn/batchnorm.py": ["parity_tests/test_batchnorm.py"],
     "scratch/nn/binary_cross_entropy.py": ["parity_tests/test_loss.py"],
     "scratch/nn/channels.py": ["parity_tests/test_batchnorm.py"],
-    "scratch/nn/container.py": ["parity_tests/test_linear.py", MODULE],
-    "scratch/nn/conv.py": CONV,
+    "scratch/nn/container.py": ["parity_tests/test_linear.py", MODULE, INPUT_GRAD],
+    "scratch/nn/conv.py": [*CONV, INPUT_GRAD],
     "scratch/nn/conv_literal.py": CONV,
     "scratch/nn/cross_entropy.py": CLASSES,
     "scratch/nn/dropout.py": ["parity_tests/test_dropout.py", MODULE],
@@ -21,10 +22,10 @@ TESTS = {
     "scratch/nn/gelu.py": ["parity_tests/test_activation.py"],
     "scratch/nn/images.py": [*POOLING, "parity_tests/test_conv.py"],
     "scratch/nn/init.py": ["parity_tests/test_init.py"],
-    "scratch/nn/linear.py": ["parity_tests/test_linear.py", "parity_tests/test_init.py", MODULE],
+    "scratch/nn/linear.py": ["parity_tests/test_linear.py", "parity_tests/test_init.py", MODULE, INPUT_GRAD],
     "scratch/nn/loss.py": ["parity_tests/test_loss.py"],
     "scratch/nn/max_pooling.py": POOLING,
-    "scratch/nn/module.py": [MODULE],
+    "scratch/nn/module.py": [MODULE, INPUT_GRAD],
     "scratch/nn/nll.py": CLASSES,
     "scratch/nn/normalization.py": ["parity_tests/test_normalization.py"],
     "scratch/nn/padding.py": CONV,
