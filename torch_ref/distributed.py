@@ -34,6 +34,10 @@ from torch_ref import nn, random, train, workers
 
 BACKENDS = {"cuda": "cpu:gloo,cuda:nccl", "cpu": "gloo"}  # on the CPU goes what must not wait for a device
 
+# Groups, kept until the process is gone. To free one takes Python's lock and waits for threads of gloo's, and in
+# PyTorch 2.6 one of those may be waiting for that lock, to free the last tensor that was sent.
+ENDED = []
+
 
 class Gather(torch.autograd.Function):
     """F2, and B2 on the way back."""
@@ -263,6 +267,7 @@ def _join_group(
         world_size=processes,
         timeout=datetime.timedelta(seconds=timeout),
     )
+    ENDED.append(dist.group.WORLD)
     result = work(str(own), send, *args)
     dist.destroy_process_group()  # not after an error: it must be told before the others lose this process
     return result

@@ -5,6 +5,7 @@ import multiprocessing
 import multiprocessing.resource_tracker
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -111,6 +112,8 @@ def _work(work: Callable, rank: int, processes: int, connection: Connection, arg
         connection.send(("error", (time.monotonic(), f"failed: {type(error).__name__}: {error}")))
     else:
         connection.send(("result", result if rank == 0 else None))
+    sys.stdout.flush()
+    os._exit(0)  # without taking down what is left, which a library's threads may still use
 
 
 def _end_with_the_parent() -> None:
