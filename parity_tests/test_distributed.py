@@ -92,7 +92,7 @@ def assert_same(got, expected, tolerance=1e-10):
 
 @pytest.fixture(scope="module")
 def forked():
-    """Let processes start from one that has imported everything; those of `whole` and of a script start from nothing."""
+    """Let processes start from one that has imported everything; those of `whole` and a script start from nothing."""
     with pytest.MonkeyPatch.context() as context:
         if os.name == "posix":
             children.context()
