@@ -234,7 +234,9 @@ def randperm(n: int, generator: Generator | None = None) -> np.ndarray:
 
 
 def _bits_of_uniform(count: int, generator: Generator | None) -> np.ndarray:
-    return (generator or default_generator).double_words(count) & np.uint64(2**53 - 1)
+    bits = (generator or default_generator).double_words(count)
+    bits &= np.uint64(2**53 - 1)
+    return bits
 
 
 def _uniform(count: int, dtype: type, generator: Generator | None) -> np.ndarray:
