@@ -62,16 +62,16 @@ def network(engine: Engine) -> object:
         nn.Conv2d(1, 24, 5, stride=2, padding=2, **dtype),
         nn.BatchNorm2d(24, **dtype),
         nn.ReLU(),
-        nn.Conv2d(24, 40, 3, padding=1, **dtype),
-        nn.BatchNorm2d(40, **dtype),
+        nn.Conv2d(24, 32, 3, padding=1, **dtype),
+        nn.BatchNorm2d(32, **dtype),
         nn.ReLU(),
         nn.MaxPool2d(2),
-        nn.Conv2d(40, 80, 3, padding=1, **dtype),
-        nn.BatchNorm2d(80, **dtype),
+        nn.Conv2d(32, 48, 3, padding=1, **dtype),
+        nn.BatchNorm2d(48, **dtype),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(80 * 3 * 3, 10, **dtype),
+        nn.Linear(48 * 3 * 3, 10, **dtype),
     )
 
 
