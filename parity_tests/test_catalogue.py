@@ -31,13 +31,16 @@ def test_is_torchs(entry, dtype):
 
 @smooth
 def test_is_its_finite_differences(entry):
-    """No PyTorch. Where a kink is nearer than the step of the differences, they cannot tell, and do not."""
+    """No PyTorch. Where a kink is nearer than the step of the differences, or no row counts, they cannot tell."""
+    reports = []
     for seed in range(3):
         case = entry.case("float64", seed, batch=3)
         x, *others = case.inputs
         if entry.name == "BCELoss":
             x = np.clip(x, 0.1, 0.9)  # a step from 0 or 1 would lead out of the probabilities
-        check(case.layer, None, x, *others, seed=seed).raise_if_different()
+        reports.append(check(case.layer, None, x, *others, seed=seed))
+    assert not any(report.differs for report in reports), "\n".join(map(str, reports))
+    assert any(report.ok for report in reports), "nothing was decided"
 
 
 def test_a_case_is_the_same_each_time():

@@ -16,6 +16,7 @@ from parity_tests.refusals import refuses_as_torch
 from parity_tests.strategies import array, dtypes, seeds
 from scratch import optim
 from scratch.nn import Parameter
+from scratch.optim.flat import Flat
 
 
 @given(case=cases, absent=st.sampled_from([0.0, 0.3]), dtype=dtypes, seed=seeds)
@@ -41,6 +42,12 @@ def move_state(name, options, absent, dtype, seed):
     pair.optimizer.load_state_dict(torchs)
     pair.step(10, absent)
     pair.compare()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_update_computes_in_the_parameters_dtype(dtype):
+    flat = Flat([Parameter(np.ones(3, dtype))])
+    assert flat.data.dtype == flat.room.dtype == flat.state("exp_avg").dtype == dtype
 
 
 @each_optimizer

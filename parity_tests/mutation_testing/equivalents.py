@@ -194,4 +194,29 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "ones.flags.writeable = False",
         "ones.flags.writeable = None",
     ): "None is as false",
+    (
+        "scratch/optim/flat.py",
+        "self.starts = [0]",
+        "self.starts = [1]",
+    ): "one number more in front, which nobody uses",
+    (
+        "scratch/optim/flat.py",
+        "first = 0",
+        "first = None",
+    ): "it is set before it is read: no run begins before its first parameter",
+    (
+        "scratch/optim/flat.py",
+        "first = 0",
+        "first = 1",
+    ): "it is set before it is read: no run begins before its first parameter",
+    (
+        "scratch/optim/flat.py",
+        "last_step = None",
+        'last_step = ""',
+    ): "an empty run more in front, which has no blocks",
+    (
+        "scratch/optim/flat.py",
+        "self._blocks[first, stop] = [Block(self, at, min(at + size, end)) for at in range(start, end, size or 1)]",
+        "self._blocks[first, stop] = [Block(self, at, min(at + size, end)) for at in range(start, end, size or 2)]",
+    ): "a size of 0 is that of no parameters, which make no blocks",
 }
