@@ -7,6 +7,7 @@ busy is no bug.
 """
 
 import os
+import signal
 
 import torch
 from hypothesis import HealthCheck, Phase, settings
@@ -19,6 +20,10 @@ import torch_ref.random
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start
 torch.set_num_threads(1)
 scratch.threads.set_num_threads(1)
+
+# A shell that starts a job in the background has it ignore Ctrl-C, and its children with it; some tests send one.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 scratch.random.set_conventions(torch_ref.random.conventions())
 
