@@ -25,7 +25,7 @@ HAS_MNIST = any(DATA.rglob("train-images-idx3-ubyte*"))
 
 
 def thorough():
-    return settings.get_current_profile_name() == "thorough"
+    return settings.default.max_examples > settings.get_profile("default").max_examples
 
 
 class Run:

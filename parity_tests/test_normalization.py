@@ -208,6 +208,8 @@ REFUSED = [
 
 @pytest.mark.parametrize(("name", "args", "shape"), REFUSED, ids=str)
 def test_what_torch_refuses_is_refused(name, args, shape):
+    if torch.__version__.startswith("2.6.") and 0 in shape:
+        pytest.skip("PyTorch 2.6 does not refuse it")
     with pytest.raises(Exception) as theirs:  # noqa: PT011 (the kind is what we are after)
         getattr(torch.nn, name)(*args)(torch.ones(shape))
     with pytest.raises(theirs.type, match=rf"^{name}: expected"):

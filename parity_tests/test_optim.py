@@ -193,6 +193,9 @@ def test_zero_grad():
     assert pair.optimizer.state_dict()["state"] == {}
 
 
+@pytest.mark.skipif(
+    "decoupled_weight_decay" not in torch.optim.Adam([torch.zeros(1)]).defaults, reason="PyTorch too old"
+)
 def test_decoupled_is_adamw_and_adamw_stays_so():
     one, other = (
         Pair("Adam", {"weight_decay": 0.3, "decoupled_weight_decay": True}),
