@@ -26,15 +26,19 @@ compiling = pytest.mark.skipif(not any(map(shutil.which, COMPILERS)), reason="to
 ROWS, BATCH = 70, 16  # the last batch of an epoch has 6 rows
 
 
-@pytest.fixture(scope="module")
-def data():
-    """Return a few images, whose pixels are bytes: noise, with a bright row where the class says."""
+def few_images(rows):
+    """Return images whose pixels are bytes: noise, with a bright row where the class says."""
     rng = np.random.default_rng(0)
-    y = np.arange(ROWS) % 10
-    x = rng.integers(0, 100, (ROWS, 1, 28, 28)).astype(np.float32)
-    x[np.arange(ROWS), 0, 2 * y + 3] = 255
+    y = np.arange(rows) % 10
+    x = rng.integers(0, 100, (rows, 1, 28, 28)).astype(np.float32)
+    x[np.arange(rows), 0, 2 * y + 3] = 255
     x /= 255
     return Data(x, y, x[:50], y[:50], tuple("0123456789"))
+
+
+@pytest.fixture(scope="module")
+def data():
+    return few_images(ROWS)
 
 
 @pytest.fixture(scope="module")

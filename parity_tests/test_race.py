@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks import cli, engines, race
-from benchmarks.tasks import Data, mnist
+from benchmarks.tasks import mnist
 from parity_tests.test_cli import refused
+from parity_tests.test_fast import few_images
 
 ROWS = 2 * race.BATCH
 
@@ -20,13 +21,7 @@ class Fast(race.Racer):
 
 @pytest.fixture(scope="module")
 def data():
-    """Return a few images: noise, with a bright row where the class says."""
-    rng = np.random.default_rng(0)
-    y = np.arange(ROWS) % 10
-    x = rng.integers(0, 100, (ROWS, 1, 28, 28)).astype(np.float32)
-    x[np.arange(ROWS), 0, 2 * y + 3] = 255
-    x /= 255
-    return Data(x, y, x[:50], y[:50], tuple("0123456789"))
+    return few_images(ROWS)
 
 
 def test_the_learning_rate_goes_up_and_down_once():

@@ -40,7 +40,7 @@ def torch_run(case, inputs, grad_output=None):
     tensors[0].requires_grad_(tensors[0].is_floating_point())
     output = reference(*tensors)
     output = output[0] if isinstance(output, tuple) else output
-    output.backward(torch.ones_like(output) if grad_output is None else grad_output)
+    output.backward(torch.randn_like(output) if grad_output is None else grad_output)
 
 
 # Where PyTorch stumbles further in, or only in its backward; ours is a RuntimeError before anything is computed.
