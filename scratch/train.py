@@ -73,6 +73,16 @@ class Evaluation(NamedTuple):
     accuracy: float
 
 
+def take_step(model: Module, criterion: Module, optimizer: object, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
+    """Train on a batch; return its mean loss, and how many of its rows were classified correctly."""
+    logits = model(x)
+    loss = criterion(logits, y)
+    optimizer.zero_grad()
+    model.backward(criterion.backward())
+    optimizer.step()
+    return float(loss), int((logits.argmax(axis=1) == y).sum())
+
+
 def fit(
     model: Module,
     criterion: Module,
@@ -127,14 +137,9 @@ def fit(
                 progress.order = random.randperm(rows)
             for start in range(progress.step * batch_size, rows, batch_size):
                 batch = progress.order[start : start + batch_size]
-                logits = model(x[batch])
-                loss = criterion(logits, y[batch])
-                optimizer.zero_grad()
-                model.backward(criterion.backward())
-                optimizer.step()
-
-                history.step_loss.append(float(loss))
-                history.step_correct.append(int((logits.argmax(axis=1) == y[batch]).sum()))
+                loss, correct = take_step(model, criterion, optimizer, x[batch], y[batch])
+                history.step_loss.append(loss)
+                history.step_correct.append(correct)
                 progress.step += 1
                 progress.seconds = time.perf_counter() - started
                 if on_step is not None:
