@@ -11,22 +11,36 @@ to be given back by hand.
 
     y = memory.empty((128, 32, 28, 28), np.float32, channels_last=True)     # as numpy.empty: contents are arbitrary
 
+Each thread has blocks of its own. What a core wrote last lies in that core's cache, and another core that writes over
+it must fetch it from there first: two threads that took the same blocks in turn would spend more time on that than on
+filling them.
+
 Arrays below `SMALLEST` bytes come from NumPy, whose own allocator is quick there.
 """
 
 import os
 import sys
 import threading
+import weakref
 from math import prod
 
 import numpy as np
 
 SMALLEST = 1 << 15  # bytes
-LIMIT = 1 << 30  # bytes: what the pool keeps at most, in use or not; beyond it, arrays come and go as NumPy's do
+LIMIT = 1 << 30  # bytes: what all pools keep at most, in use or not; beyond it, arrays come and go as NumPy's do
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
-_blocks: dict[int, list[np.ndarray]] = {}
-_lock = threading.Lock()
+
+class _Pool:
+    """A thread's blocks, by their size. No other thread reads or changes the lists in it."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[int, list[np.ndarray]] = {}
+
+
+_of_thread = threading.local()
+_pools: weakref.WeakSet[_Pool] = weakref.WeakSet()  # those of the threads that live
+_lock = threading.Lock()  # held by who changes or goes through `_pools`
 
 
 def _holders(blocks: list[np.ndarray], index: int) -> int:
@@ -64,10 +78,8 @@ def empty(shape: tuple[int, ...], dtype: type = np.float32, channels_last: bool 
     size = prod(shape) * dtype.itemsize
     if size < SMALLEST:
         return np.empty(shape, dtype)
-    with _lock:
-        block = _block(_rounded(size + _ALIGNMENT))
-        # The view is made under the lock: it is what marks the block as held.
-        return np.ndarray(shape, dtype, buffer=block, offset=-block.ctypes.data % _ALIGNMENT)
+    block = _block(_rounded(size + _ALIGNMENT))
+    return np.ndarray(shape, dtype, buffer=block, offset=-block.ctypes.data % _ALIGNMENT)
 
 
 def empty_like(array: np.ndarray, shape: tuple[int, ...] | None = None, dtype: type | None = None) -> np.ndarray:
@@ -107,13 +119,15 @@ def is_channels_last(array: np.ndarray) -> bool:
 def clear() -> None:
     """Forget every block. Arrays that are in use stay valid."""
     with _lock:
-        _blocks.clear()
+        for pool in _pools:
+            pool.blocks = {}
 
 
 def held() -> int:
-    """Return how many bytes the pool keeps, in use or not."""
+    """Return how many bytes the pools keep, in use or not."""
     with _lock:
-        return _total()
+        # A copy of each, in one indivisible step: its thread may be adding to it.
+        return sum(size * len(blocks) for pool in _pools for size, blocks in list(pool.blocks.items()))
 
 
 def _rounded(size: int) -> int:
@@ -122,26 +136,32 @@ def _rounded(size: int) -> int:
     return -(-size // step) * step
 
 
-def _total() -> int:
-    return sum(size * len(blocks) for size, blocks in _blocks.items())
+def _pool() -> _Pool:
+    pool = getattr(_of_thread, "pool", None)
+    if pool is None:
+        pool = _of_thread.pool = _Pool()
+        with _lock:
+            _pools.add(pool)
+    return pool
 
 
 def _block(size: int) -> np.ndarray:
-    blocks = _blocks.setdefault(size, [])
+    pool = _pool()
+    blocks = pool.blocks.setdefault(size, [])
     for index in range(len(blocks)):
         if _holders(blocks, index) == _UNHELD:
             return blocks[index]
     block = np.empty(size, np.uint8)
-    if _total() + size > LIMIT:
-        _drop_unheld()
-    if _total() + size <= LIMIT:
-        _blocks.setdefault(size, []).append(block)
+    if held() + size > LIMIT:
+        _drop_unheld(pool)
+    if held() + size <= LIMIT:
+        pool.blocks.setdefault(size, []).append(block)
     return block
 
 
-def _drop_unheld() -> None:
-    for size, blocks in list(_blocks.items()):
-        _blocks[size] = [blocks[index] for index in range(len(blocks)) if _holders(blocks, index) != _UNHELD]
+def _drop_unheld(pool: _Pool) -> None:
+    for size, blocks in list(pool.blocks.items()):
+        pool.blocks[size] = [blocks[index] for index in range(len(blocks)) if _holders(blocks, index) != _UNHELD]
 
 
 def _after_fork() -> None:

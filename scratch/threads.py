@@ -9,7 +9,9 @@ as before.
 NumPy's own packages carry an OpenBLAS that can be told so. With a BLAS that cannot (Accelerate, say), `run` goes
 through the chunks in turn and leaves the cores to the BLAS.
 
-Which thread takes which chunk is left to chance, so a chunk writes only to what is its own. What is summed over chunks
+Each thread begins with a share of its own, the same in every run over as many chunks: what one layer left in a core's
+cache, the next layer finds there. A thread that is done helps with the others' shares, so which takes which chunk is
+left to chance after all, and a chunk writes only to what is its own. What is summed over chunks
 (a weight's gradient) is kept for each chunk and summed afterwards, in their order: results do not depend on timing.
 Those of `run` over `chunks` do not depend on the number of threads either; those of `matmul`, whose rows are shared out
 evenly, may in their last bits, as a BLAS's own do.
@@ -17,7 +19,9 @@ evenly, may in their last bits, as a BLAS's own do.
 
 import contextvars
 import ctypes
+import functools
 import itertools
+import math
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -27,6 +31,8 @@ import numpy as np
 
 # What a chunk's work may touch: about a core's second-level cache.
 CACHE_BYTES = 3 << 19
+# Numbers in a product's result from which on NumPy lets go of the interpreter lock while it multiplies.
+RELEASING_SIZE = 512
 # Multiply-adds up to which OpenBLAS keeps to one thread by itself.
 SMALL_PRODUCT = 1 << 18
 
@@ -78,9 +84,9 @@ def set_num_threads(n: int) -> None:
         if _blas:
             _num_threads = int(n)
             _blas[1](_num_threads)
-        if _pool is not None:
-            _pool.shutdown()
-            _pool = None
+        for helper in _pool or ():
+            helper.shutdown()
+        _pool = None
 
 
 def chunks(count: int, image_bytes: int) -> list[slice]:
@@ -134,6 +140,32 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return product
 
 
+def sum_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return ``a^T b`` for stacks of matrices (..., rows, K) and (..., rows, L): a sum over very many rows.
+
+    Through a product with a small result NumPy holds the interpreter lock, however many numbers are summed up in it, and
+    the other threads stand still (a thread that waits for the lock asks for it every 5 milliseconds). So a small result
+    is asked for as several: each of a part of the rows, summed in the end.
+
+    Parameters
+    ----------
+    a, b : numpy.ndarray
+        Of the same number of axes; an axis before the last two may be 1 in either.
+    """
+    rows, size = b.shape[-2], a.shape[-1] * math.prod(b.shape[:-2]) * b.shape[-1]
+    parts = _parts(rows, -(-RELEASING_SIZE // max(size, 1)))
+    if parts == 1:
+        return a.swapaxes(-1, -2) @ b
+    a, b = (c.reshape(*c.shape[:-2], parts, rows // parts, c.shape[-1]) for c in (a, b))
+    return (a.swapaxes(-1, -2) @ b).sum(axis=-3)
+
+
+@functools.lru_cache(maxsize=256)
+def _parts(rows: int, least: int) -> int:
+    """Return the smallest number, ``least`` or more, of equal parts that ``rows`` can be cut into, or 1."""
+    return next((parts for parts in range(least, rows + 1) if rows % parts == 0), 1)
+
+
 def run(task: Callable[[object], None], items: Iterable) -> None:
     """Call ``task(item)`` for each item, several at once, and return when all are done.
 
@@ -156,25 +188,31 @@ def run(task: Callable[[object], None], items: Iterable) -> None:
         for item in items:
             task(item)
         return
-    # Popping a list is indivisible, so no item is taken twice.
-    waiting = items[::-1]
+    workers = helpers + 1
+    # A worker takes from the front of its own share, then from the others'. Popping is indivisible: none is taken twice.
+    ends = [len(items) * worker // workers for worker in range(workers + 1)]
+    shares = [items[start:end][::-1] for start, end in itertools.pairwise(ends)]
 
-    def work() -> None:
-        while waiting:
-            try:
-                item = waiting.pop()
-            except IndexError:  # another thread was quicker
-                return
-            task(item)
+    def work(worker: int) -> None:
+        for share in shares[worker:] + shares[:worker]:
+            while share:
+                try:
+                    item = share.pop()
+                except IndexError:  # another thread was quicker
+                    break
+                task(item)
 
     get_blas_threads, set_blas_threads = _blas
     before = get_blas_threads()
     set_blas_threads(1)
     try:
         # A copy of the context hands numpy.errstate on to the helpers.
-        helping = [_helpers().submit(contextvars.copy_context().run, work) for _ in range(helpers)]
+        helping = [
+            helper.submit(contextvars.copy_context().run, work, worker)
+            for worker, helper in enumerate(_helpers()[:helpers], start=1)
+        ]
         try:
-            work()
+            work(0)
         finally:
             errors = [helper.exception() for helper in helping]  # waits for each
         for error in errors:
@@ -190,7 +228,8 @@ def _helpers():
     if _pool is None:
         from concurrent.futures import ThreadPoolExecutor
 
-        _pool = ThreadPoolExecutor(_num_threads - 1, thread_name_prefix="scratch")
+        # One thread each, so that a share is always the same thread's.
+        _pool = [ThreadPoolExecutor(1, thread_name_prefix="scratch") for _ in range(_num_threads - 1)]
     return _pool
 
 

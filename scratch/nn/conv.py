@@ -185,10 +185,10 @@ class Conv2d(Module):
             index, chunk = part
             grad_rows = as_rows(grad_y[chunk], self.groups)  # B1 (G, n P Q, O/G)
             # The sum over rows, as a product: the BLAS is quicker at it.
-            ones = np.ones((1, grad_rows.shape[1]), grad_rows.dtype)
-            np.matmul(ones, grad_rows, out=grad_biases[index])  # B2 (G, 1, O/G)
+            ones = np.ones((1, grad_rows.shape[1], 1), grad_rows.dtype)
+            grad_biases[index] = threads.sum_products(ones, grad_rows)  # B2 (G, 1, O/G)
             patches = plan.cut(images[chunk])
-            np.matmul(patches.transpose(0, 2, 1), grad_rows, out=grad_weights[index])  # B3 (G, K, O/G)
+            grad_weights[index] = threads.sum_products(patches, grad_rows)  # B3 (G, K, O/G)
             if grad_x is None:
                 return
             if plan.turned:
