@@ -13,8 +13,8 @@ Each thread begins with a share of its own, the same in every run over as many c
 cache, the next layer finds there. A thread that is done helps with the others' shares, so which takes which chunk is
 left to chance after all, and a chunk writes only to what is its own. What is summed over chunks
 (a weight's gradient) is kept for each chunk and summed afterwards, in their order: results do not depend on timing.
-Those of `run` over `chunks` do not depend on the number of threads either; those of `matmul`, whose rows are shared out
-evenly, may in their last bits, as a BLAS's own do.
+Those of `run` over `chunks` do not depend on the number of threads either; those of `matmul`, whose result is shared
+out evenly, may in their last bits, as a BLAS's own do.
 """
 
 import contextvars
@@ -23,14 +23,16 @@ import functools
 import itertools
 import math
 import os
+import queue
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
-# What a chunk's work may touch: about a core's second-level cache.
-CACHE_BYTES = 3 << 19
+# What a chunk's work may touch. Less would stay in a core's second-level cache (a megabyte or two), but every NumPy
+# call takes the interpreter lock, and many short calls on several threads wait for it more than they work.
+CACHE_BYTES = 9 << 18
 # Numbers in a product's result from which on NumPy lets go of the interpreter lock while it multiplies.
 RELEASING_SIZE = 512
 # Multiply-adds up to which OpenBLAS keeps to one thread by itself.
@@ -59,7 +61,7 @@ _blas = _find_blas()
 # The BLAS has read OMP_NUM_THREADS and which cores this process may use.
 _num_threads = _blas[0]() if _blas else 1
 _running = threading.Lock()
-_pool = None
+_queues: list[queue.SimpleQueue] | None = None
 
 
 def get_num_threads() -> int:
@@ -75,7 +77,7 @@ def set_num_threads(n: int) -> None:
     TypeError, RuntimeError
         If ``n`` is not an integer, or is less than 1.
     """
-    global _num_threads, _pool
+    global _num_threads, _queues
     if not isinstance(n, (int, np.integer)):
         raise TypeError(f"set_num_threads: expected an integer, got {n!r}")
     if n < 1:
@@ -84,9 +86,9 @@ def set_num_threads(n: int) -> None:
         if _blas:
             _num_threads = int(n)
             _blas[1](_num_threads)
-        for helper in _pool or ():
-            helper.shutdown()
-        _pool = None
+        for tasks in _queues or ():
+            tasks.put(None)
+        _queues = None
 
 
 def chunks(count: int, image_bytes: int) -> list[slice]:
@@ -101,8 +103,11 @@ def chunks(count: int, image_bytes: int) -> list[slice]:
     image_bytes : int
         How much memory the work on one image touches.
     """
-    size = max(CACHE_BYTES // max(image_bytes, 1), 1)
-    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+    parts = -(-count // max(CACHE_BYTES // max(image_bytes, 1), 1))
+    if parts > 1:
+        parts = min(parts + parts % 2, count)  # so that two threads have the same to do
+    ends = [count * part // max(parts, 1) for part in range(parts + 1)]
+    return [slice(*pair) for pair in itertools.pairwise(ends)]
 
 
 def each_part(task: Callable[..., None], *arrays: np.ndarray) -> None:
@@ -116,7 +121,7 @@ def each_part(task: Callable[..., None], *arrays: np.ndarray) -> None:
         Of one length.
     """
     size = sum([array.nbytes for array in arrays])
-    if size <= 2 * CACHE_BYTES:
+    if size <= CACHE_BYTES:
         task(*arrays)
         return
     parts = chunks(len(arrays[0]), size // len(arrays[0]))
@@ -124,28 +129,32 @@ def each_part(task: Callable[..., None], *arrays: np.ndarray) -> None:
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return ``a @ b`` for two matrices, the rows of the result shared out among the threads.
+    """Return ``a @ b`` for two matrices, the rows or columns of the result shared out among the threads.
 
     Left to itself, a BLAS would use its own threads; but those of OpenBLAS go on spinning for some 20 milliseconds in
     wait of the next product, and whatever else wants their core meanwhile runs at half its speed. So no layer lets it.
     """
-    rows = len(a)
-    helpers = min(_num_threads, rows)
-    if helpers < 2 or rows * a.shape[1] * b.shape[1] <= SMALL_PRODUCT:
+    (rows, terms), columns = a.shape, b.shape[1]
+    helpers = min(_num_threads, max(rows, columns))
+    if helpers < 2 or rows * terms * columns <= SMALL_PRODUCT:
         return a @ b
-    product = np.empty((rows, b.shape[1]), a.dtype)
-    cuts = [rows * part // helpers for part in range(helpers + 1)]
+    product = np.empty((rows, columns), a.dtype)
+    # The longer side of the result is cut: each thread then lays out anew only its part of the longer factor.
+    cuts = [max(rows, columns) * part // helpers for part in range(helpers + 1)]
     parts = [slice(*ends) for ends in itertools.pairwise(cuts)]
-    run(lambda part: np.matmul(a[part], b, out=product[part]), parts)
+    if rows >= columns:
+        run(lambda part: np.matmul(a[part], b, out=product[part]), parts)
+    else:
+        run(lambda part: np.matmul(a, b[:, part], out=product[:, part]), parts)
     return product
 
 
 def sum_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return ``a^T b`` for stacks of matrices (..., rows, K) and (..., rows, L): a sum over very many rows.
 
-    Through a product with a small result NumPy holds the interpreter lock, however many numbers are summed up in it, and
-    the other threads stand still (a thread that waits for the lock asks for it every 5 milliseconds). So a small result
-    is asked for as several: each of a part of the rows, summed in the end.
+    Through a product with a small result NumPy holds the interpreter lock, however many numbers are summed up in it,
+    and the other threads stand still. So a small result is asked for as several: each of a part of the rows, and summed
+    in the end.
 
     Parameters
     ----------
@@ -189,7 +198,7 @@ def run(task: Callable[[object], None], items: Iterable) -> None:
             task(item)
         return
     workers = helpers + 1
-    # A worker takes from the front of its own share, then from the others'. Popping is indivisible: none is taken twice.
+    # A worker takes from the front of its own share, then of the others'. Popping is indivisible: none is taken twice.
     ends = [len(items) * worker // workers for worker in range(workers + 1)]
     shares = [items[start:end][::-1] for start, end in itertools.pairwise(ends)]
 
@@ -202,19 +211,27 @@ def run(task: Callable[[object], None], items: Iterable) -> None:
                     break
                 task(item)
 
+    done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+    def work_and_say(worker: int) -> None:
+        try:
+            work(worker)
+        except BaseException as error:  # raised again by the thread that waits
+            done.put(error)
+        else:
+            done.put(None)
+
     get_blas_threads, set_blas_threads = _blas
     before = get_blas_threads()
     set_blas_threads(1)
     try:
-        # A copy of the context hands numpy.errstate on to the helpers.
-        helping = [
-            helper.submit(contextvars.copy_context().run, work, worker)
-            for worker, helper in enumerate(_helpers()[:helpers], start=1)
-        ]
+        for worker, helper in enumerate(_helpers()[:helpers], start=1):
+            # A copy of the context hands numpy.errstate on to the helper.
+            helper.put(functools.partial(contextvars.copy_context().run, work_and_say, worker))
         try:
             work(0)
         finally:
-            errors = [helper.exception() for helper in helping]  # waits for each
+            errors = [done.get() for _ in range(helpers)]
         for error in errors:
             if error is not None:
                 raise error
@@ -223,20 +240,25 @@ def run(task: Callable[[object], None], items: Iterable) -> None:
         _running.release()
 
 
-def _helpers():
-    global _pool
-    if _pool is None:
-        from concurrent.futures import ThreadPoolExecutor
+def _helpers() -> list[queue.SimpleQueue]:
+    """Return the helpers' queues: a helper calls what is put into its queue, until that is None."""
+    global _queues
+    if _queues is None:
+        _queues = [queue.SimpleQueue() for _ in range(_num_threads - 1)]
+        for tasks in _queues:
+            threading.Thread(target=_help, args=(tasks,), name="scratch", daemon=True).start()
+    return _queues
 
-        # One thread each, so that a share is always the same thread's.
-        _pool = [ThreadPoolExecutor(1, thread_name_prefix="scratch") for _ in range(_num_threads - 1)]
-    return _pool
+
+def _help(tasks: queue.SimpleQueue) -> None:
+    while (task := tasks.get()) is not None:
+        task()
 
 
 def _after_fork() -> None:
     # A forked child has none of its parent's threads, and perhaps a lock that one of them held.
-    global _running, _pool
-    _running, _pool = threading.Lock(), None
+    global _running, _queues
+    _running, _queues = threading.Lock(), None
 
 
 if hasattr(os, "register_at_fork"):
