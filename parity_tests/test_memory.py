@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -131,6 +132,37 @@ def test_threads_get_memory_of_their_own():
     for worker in workers:
         worker.join()
     assert wrong == []
+
+
+def in_another_thread(work):
+    """Return what ``work`` returns in a thread that has ended since."""
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(work).result()
+
+
+def test_a_threads_memory_is_handed_out_again_to_itself_only():
+    def ask():
+        array = memory.empty(SHAPE)
+        return address(array)
+
+    ours = ask()
+    kept = memory.held()
+    with ThreadPoolExecutor(1) as executor:
+        theirs = [executor.submit(ask).result() for _ in range(3)]
+        assert theirs == [theirs[0]] * 3
+        assert theirs[0] != ours
+        assert memory.held() == 2 * kept
+        assert ask() == ours
+        memory.clear()
+        assert memory.held() == 0
+
+
+def test_the_memory_of_a_thread_that_has_ended_goes_with_it():
+    array = in_another_thread(lambda: memory.empty(SHAPE))
+    gc.collect()
+    assert memory.held() == 0
+    array[...] = 1.0  # still ours
+    assert memory.empty(SHAPE) is not array
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -42,6 +43,27 @@ def test_several_threads_work_at_once():
         # Neither gets past the barrier alone.
         barrier = threading.Barrier(2, timeout=10)
         threads.run(lambda _: barrier.wait(), range(2))
+    finally:
+        threads.set_num_threads(before)
+
+
+def test_each_thread_begins_with_a_share_of_its_own():
+    before = threads.get_num_threads()
+    threads.set_num_threads(2)
+    try:
+        if threads.get_num_threads() == 1:
+            pytest.skip("a BLAS that cannot be told its number of threads")
+        for _ in range(5):
+            barrier, began = threading.Barrier(2, timeout=10), {}
+
+            def task(item, barrier=barrier, began=began):
+                if item in (0, 3):  # the first of each half: neither gets past the barrier alone
+                    barrier.wait()
+                    began[item] = threading.current_thread()
+
+            threads.run(task, range(6))
+            assert began[0] is threading.main_thread()
+            assert began[3].name == "scratch"
     finally:
         threads.set_num_threads(before)
 
@@ -98,6 +120,17 @@ def test_chunks_hold_what_fits_the_cache():
     assert max(part.stop - part.start for part in parts) == 5
 
 
+@pytest.mark.parametrize("images", [2, 3, 7, 128])
+def test_two_threads_have_the_same_to_do(images):
+    parts = threads.chunks(images, threads.CACHE_BYTES // 2 + 1)
+    sizes = [part.stop - part.start for part in parts]
+    assert sizes == [1] * images
+    parts = threads.chunks(9 * images, threads.CACHE_BYTES // (3 * images))
+    sizes = [part.stop - part.start for part in parts]
+    assert len(parts) == 4
+    assert max(sizes) - min(sizes) <= 1
+
+
 @pytest.mark.parametrize(("n", "error"), [(0, RuntimeError), (-1, RuntimeError), (1.5, TypeError)])
 def test_refuses_what_is_no_number_of_threads(n, error):
     with pytest.raises(error, match="set_num_threads"):
@@ -140,3 +173,43 @@ def test_every_part_of_a_big_array_is_visited_once(count, rows):
     counts = np.zeros((rows, 200_000), np.int8)
     threads.each_part(lambda part: np.add(part, 1, out=part), counts)
     assert (counts == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "k", "columns"), [(0, 2, 3), (1, 1, 1), (7, 3, 2), (996, 1, 64), (997, 9, 32), (60, 40, 30)]
+)
+@pytest.mark.parametrize("stack", [(), (3,)])
+def test_a_sum_of_products_is_the_product(rows, k, columns, stack):
+    rng = np.random.default_rng(rows)
+    a, b = rng.normal(size=(*stack, rows, k)), rng.normal(size=(*stack, columns, rows)).swapaxes(-1, -2)
+    total = threads.sum_products(a, b)
+    assert total.shape == (*stack, k, columns)
+    np.testing.assert_allclose(total, np.einsum("...rk,...rl->...kl", a, b), rtol=0, atol=1e-12)
+    ones = np.ones((*[1 for _ in stack], rows, 1))
+    np.testing.assert_allclose(threads.sum_products(ones, b)[..., 0, :], b.sum(axis=-2), rtol=0, atol=1e-12)
+
+
+def test_nothing_waits_for_a_sum_of_products():
+    """While one thread sums up a great many rows, another still gets the interpreter lock, again and again."""
+    a, b = np.ones((1 << 20, 1), np.float32), np.ones((1 << 20, 8), np.float32)
+    begun, done, turns = threading.Event(), threading.Event(), 0
+
+    def sum_up():
+        begun.set()
+        for _ in range(5):
+            threads.sum_products(a, b)
+        done.set()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)  # nobody is made to let go of the lock
+    try:
+        thread = threading.Thread(target=sum_up)
+        thread.start()
+        begun.wait()
+        while not done.is_set():
+            time.sleep(0)  # lets go of the lock, and waits for it
+            turns += 1
+        thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert turns > 5
