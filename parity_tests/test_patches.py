@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from parity_tests.dirty_memory import dirty_memory  # noqa: F401 - used by every test
 from parity_tests.strategies import array, layouts, seeds
 from scratch import memory
-from scratch.nn.padding import COPYING_MODES, pad, unpad
+from scratch.nn.padding import COPYING_MODES, NO_SIDES, pad, unpad
 from scratch.nn.patch_plan import PatchPlan
 from scratch.nn.patches import cut, fold, into_blocks, out_of_blocks, output_size, windows
 
@@ -120,6 +120,63 @@ def test_the_way_that_is_chosen(image, kernels, stride, way):
     plan = PatchPlan(image, kernels, stride, (1, 1), sides, "zeros", 1)
     cutting = "blocks" if plan.block != (1, 1) else "planes" if plan.planes else "rows"
     assert f"{cutting}, {'turned' if plan.turned else 'folded'}" == way
+
+
+def plan_of(image=(9, 8), kernels=(6, 5, 3, 3), stride=(1, 1), dilation=(1, 1), sides=NO_SIDES, mode="zeros", groups=1):
+    """Return a plan, of a convolution that is like any other where nothing is said."""
+    return PatchPlan(image, kernels, stride, dilation, sides, mode, groups)
+
+
+@pytest.mark.parametrize(
+    ("stride", "more", "block"),
+    [
+        ((1, 1), {}, (1, 1)),
+        ((3, 1), {}, (3, 1)),
+        ((1, 3), {}, (1, 3)),
+        ((2, 1), {"kernels": (6, 5, 4, 3)}, (2, 1)),
+        ((1, 2), {"kernels": (6, 5, 3, 4)}, (1, 2)),
+        ((2, 1), {}, (1, 1)),
+        ((3, 3), {"dilation": (1, 2)}, (1, 1)),
+        ((3, 3), {"dilation": (2, 1)}, (1, 1)),
+        ((3, 3), {"groups": 2}, (1, 1)),
+    ],
+)
+def test_blocks_are_for_whole_strides(stride, more, block):
+    plan = plan_of(stride=stride, **more)
+    assert plan.block == block
+    if block != (1, 1):
+        assert (plan.stride, plan.direct) == ((1, 1), False)
+
+
+ONE_SIDE = [((1, 0), (0, 0)), ((0, 1), (0, 0)), ((0, 0), (1, 0)), ((0, 0), (0, 1))]
+
+
+@pytest.mark.parametrize("sides", [NO_SIDES, *ONE_SIDE, ((1, 1), (1, 1))])
+def test_a_gradient_comes_straight_back_to_the_image_unless_its_pixels_were_copied(sides):
+    assert plan_of(sides=sides).direct
+    assert plan_of(sides=sides, mode="reflect").direct == (sides == NO_SIDES)
+
+
+@pytest.mark.parametrize(
+    ("turned", "options"),
+    [
+        (True, {"sides": ((2, 2), (2, 2))}),  # nothing is left to pad grad_y with
+        (False, {"sides": ((3, 0), (0, 0))}),  # nor is a padding taken away
+        (True, {"image": (3, 4), "kernels": (6, 5, 2, 1)}),  # 12 pixels of x for 8 of y: half as many more
+        (False, {"image": (3, 5), "kernels": (6, 5, 2, 2)}),  # 15 for 8
+        (True, {"image": (2, 3), "sides": ((1, 1), (1, 1))}),  # 6 for 6: what is padded does not count
+        (False, {"image": (2, 3), "sides": ((1, 1), (1, 1)), "mode": "reflect"}),  # 20 for 6: it does
+        (False, {"stride": (2, 2)}),
+    ],
+)
+def test_what_is_turned(turned, options):
+    assert plan_of(**options).turned == turned
+
+
+def test_a_plan_says_how_much_memory_an_image_takes():
+    plan = plan_of(image=(9, 8), kernels=(6, 5, 3, 2), groups=2)  # 7 x 7 places, patches of 2 x 30, and 6 outputs
+    assert plan.image_bytes(np.dtype(np.float32)) == 49 * (60 + 6) * 4
+    assert plan.image_bytes(np.dtype(np.float64)) == 49 * (60 + 6) * 8
 
 
 def test_patches_of_a_channels_last_image_are_cut_in_its_order():

@@ -15,6 +15,8 @@ FORMS = (
         "the lengths are equal whatever a caller passes; saying so is for the reader, and no test can make them differ",
     ),
     (r"order=(\"[Kk]\"|None)", 'order="K"', "the order in memory, of which no number depends"),
+    (r",\s*(channels_last=[^(),]*)?\)", ")", "the order in memory, of which no number depends"),
+    (r"planes=\w+", "planes", "the order in memory, of which no number depends"),
 )
 
 
@@ -219,4 +221,44 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "self._blocks[first, stop] = [Block(self, at, min(at + size, end)) for at in range(start, end, size or 1)]",
         "self._blocks[first, stop] = [Block(self, at, min(at + size, end)) for at in range(start, end, size or 2)]",
     ): "a size of 0 is that of no parameters, which make no blocks",
+    (
+        "scratch/nn/patch_plan.py",
+        "if self.block == (1, 1):",
+        "if self.block == (2, 1):",
+    ): "blocks of one pixel are the pixels",
+    (
+        "scratch/nn/patch_plan.py",
+        "if self.block == (1, 1):",
+        "if self.block == (1, 2):",
+    ): "blocks of one pixel are the pixels",
+    (
+        "scratch/nn/patch_plan.py",
+        "return cut(seen, self.kernel, self.stride, self.dilation, self.groups, self.planes)",
+        "return cut(seen, self.kernel, self.stride, self.dilation, self.groups, None)",
+    ): "the order in memory, of which no number depends",
+    (
+        "scratch/nn/patch_plan.py",
+        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.turned and self.direct) or (self.block != (1, 1) and self.seen == grad_x.shape[2:]):",
+    ): "a detour over an array of its own, to the same numbers",
+    (
+        "scratch/nn/patch_plan.py",
+        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.turned and self.direct) or (self.block == (2, 1) and self.seen == grad_x.shape[2:]):",
+    ): "a detour over an array of its own, to the same numbers",
+    (
+        "scratch/nn/patch_plan.py",
+        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.turned and self.direct) or (self.block == (1, 2) and self.seen == grad_x.shape[2:]):",
+    ): "a detour over an array of its own, to the same numbers",
+    (
+        "scratch/nn/patch_plan.py",
+        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[3:]):",
+    ): "a detour over an array of its own, to the same numbers",
+    (
+        "scratch/nn/patch_plan.py",
+        "elif self.padded == grad_x.shape[2:]:",
+        "elif self.padded == grad_x.shape[3:]:",
+    ): "a detour over an array of its own, to the same numbers",
 }

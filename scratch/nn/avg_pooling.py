@@ -35,7 +35,7 @@ from scratch import memory, threads
 from scratch.checks import check_array, check_grad_output
 from scratch.nn.images import as_batch, pair
 from scratch.nn.module import Module
-from scratch.nn.padding import pad, unpad
+from scratch.nn.padding import NO_SIDES, pad, unpad
 from scratch.nn.pool_windows import PoolWindows
 
 
@@ -121,7 +121,7 @@ class AvgPool2d(PoolWindows):
             grad_x1 = self._begin_grad_x1(grad_x[chunk], output_shape[2:], sides)
             shares = np.broadcast_to(grad_total, (len(self._places), *grad_total.shape))
             self._share_out(shares, grad_x1)  # B2 (n, C, H1, W1)
-            if sides != ((0, 0), (0, 0)):
+            if sides != NO_SIDES:
                 grad_x[chunk] = unpad(grad_x1, sides)  # B3 (n, C, H, W)
 
         threads.run(undo, chunks)

@@ -29,7 +29,7 @@ import numpy as np
 from scratch import memory, threads
 from scratch.checks import check_array, check_grad_output
 from scratch.nn.images import as_batch
-from scratch.nn.padding import Sides, pad, unpad
+from scratch.nn.padding import NO_SIDES, Sides, pad, unpad
 from scratch.nn.pool_windows import PoolWindows
 from scratch.nn.select import keep_where
 
@@ -109,7 +109,7 @@ class MaxPool2d(PoolWindows):
             paid = keep_where(pays, np.broadcast_to(grad, pays.shape), out=room)  # B1 (k k, n, C, P, Q)
             grad_x1 = self._begin_grad_x1(grad_x[chunk], y.shape[2:], sides)
             self._share_out(paid, grad_x1)  # B2 (n, C, H1, W1)
-            if sides != ((0, 0), (0, 0)):
+            if sides != NO_SIDES:
                 grad_x[chunk] = unpad(grad_x1, sides)  # B3 (n, C, H, W)
 
         threads.run(undo, chunks)

@@ -12,6 +12,7 @@ from scratch import memory
 COPYING_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
+NO_SIDES: Sides = ((0, 0), (0, 0))
 
 
 def pad(
@@ -38,7 +39,7 @@ def pad(
         channels_last, in_order = memory.is_channels_last(image), True
     else:
         in_order = (image.transpose(0, 2, 3, 1) if channels_last else image).flags.c_contiguous
-    if in_order and sides == ((0, 0), (0, 0)):
+    if in_order and sides == NO_SIDES:
         return image
     padded = memory.empty((n, c, top + h + bottom, left + w + right), image.dtype, channels_last)
     if mode == "zeros":

@@ -17,7 +17,7 @@ import math
 import numpy as np
 
 from scratch import memory
-from scratch.nn.padding import Sides, pad, unpad
+from scratch.nn.padding import NO_SIDES, Sides, pad, unpad
 from scratch.nn.patches import Pair, by_planes, cut, fold, into_blocks, out_of_blocks, output_size
 
 
@@ -66,10 +66,10 @@ class PatchPlan:
         self.seen = self.padded
         if self.block != (1, 1):
             self.seen = tuple([p + k - 1 for p, k in zip(self.size, self.kernel, strict=True)])
-        self.direct = self.block == (1, 1) and (mode == "zeros" or sides == ((0, 0), (0, 0)))
+        self.direct = self.block == (1, 1) and (mode == "zeros" or sides == NO_SIDES)
         reach = [d * (k - 1) for d, k in zip(self.dilation, self.kernel, strict=True)]
         # What grad_y is padded with, so that turned kernels yield the gradient of x itself (direct), or of x1.
-        beyond = sides if self.direct else ((0, 0), (0, 0))
+        beyond = sides if self.direct else NO_SIDES
         self.turned_sides = tuple([(r - a, r - b) for r, (a, b) in zip(reach, beyond, strict=True)])
         target = image if self.direct else self.seen
         self.turned = (

@@ -12,7 +12,7 @@ from scratch import memory
 from scratch.checks import name_of
 from scratch.nn.images import pair
 from scratch.nn.module import Module
-from scratch.nn.padding import Sides
+from scratch.nn.padding import NO_SIDES, Sides
 from scratch.nn.patches import Pair, under, windows
 
 
@@ -69,7 +69,7 @@ class PoolWindows(Module):
     def _begin_grad_x1(self, grad_x: np.ndarray, size: Pair, sides: Sides) -> np.ndarray:
         """Return an array to sum x1's gradient in: ``grad_x`` itself, if nothing is padded."""
         n, c, h, w = grad_x.shape
-        if sides != ((0, 0), (0, 0)):
+        if sides != NO_SIDES:
             grad_x = memory.empty_like(grad_x, (n, c, h + sum(sides[0]), w + sum(sides[1])))
         if self._tiles:
             # `_share_out` writes to all pixels but those that no window reaches.
