@@ -288,3 +288,48 @@ def test_refuses_another_dtype_and_a_wrong_grad_output():
 )
 def test_prints_as_torchs(options):
     assert repr(nn.Conv2d(2, 4, 3, **options)) == repr(torch.nn.Conv2d(2, 4, 3, **options))
+
+
+@pytest.mark.parametrize("channels", [(0, 2), (2, 0)])
+def test_may_have_no_channels(channels):
+    layer = nn.Conv2d(*channels, kernel_size=(1, 2))
+    with pytest.warns(UserWarning, match="zero-element"):
+        reference = torch.nn.Conv2d(*channels, kernel_size=(1, 2))
+    assert layer.weight.shape == reference.weight.shape
+
+
+def test_an_image_of_no_channels_is_mapped_to_the_bias():
+    layer, x = nn.Conv2d(0, 2, 1), np.zeros((3, 0, 4, 5), np.float32)
+    layer.bias.data[...] = [1.0, 2.0]
+    y = layer(x)
+    np.testing.assert_array_equal(y, np.broadcast_to([[[1.0]], [[2.0]]], y.shape))
+    grad_output = array(y.shape, dtype=np.float32)
+    assert layer.backward(grad_output).shape == x.shape
+    np.testing.assert_allclose(layer.bias.grad, grad_output.sum(axis=(0, 2, 3)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_parameters_and_gradients_have_the_layers_dtype(dtype):
+    layer, x = nn.Conv2d(2, 3, 3, dtype=dtype), array((2, 2, 5, 4), dtype=dtype)
+    y = layer(x)
+    arrays = [y, layer.backward(array(y.shape, dtype=dtype))]
+    arrays += [array for parameter in (layer.weight, layer.bias) for array in (parameter.data, parameter.grad)]
+    assert [array.dtype for array in arrays] == [dtype] * 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        ((1.5, 2, 3), {}, TypeError, "expected in_channels to be an integer, got 1.5"),
+        ((1, 2.5, 3), {}, TypeError, "expected out_channels to be an integer, got 2.5"),
+        (
+            (1, 2, 3),
+            {"padding_mode": "mirror"},
+            ValueError,
+            "one of 'zeros', 'reflect', 'replicate', 'circular', got 'mirror'",
+        ),
+    ],
+)
+def test_a_refusal_says_what_was_expected(arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        nn.Conv2d(*arguments, **options)
