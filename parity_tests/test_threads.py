@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -66,6 +67,17 @@ def test_each_thread_begins_with_a_share_of_its_own():
             assert began[3].name == "scratch"
     finally:
         threads.set_num_threads(before)
+
+
+def test_what_a_task_knew_of_is_let_go_of(count):
+    kept = np.zeros(10)
+    alive = weakref.ref(kept)
+    threads.run(lambda index, kept=kept: kept[index], range(8))
+    del kept
+    deadline = time.monotonic() + 10
+    while alive() is not None and time.monotonic() < deadline:
+        time.sleep(0.001)  # a helper says that it is done a moment before it lets go
+    assert alive() is None
 
 
 def test_an_error_comes_back_and_leaves_things_in_order(count):

@@ -251,8 +251,12 @@ def _helpers() -> list[queue.SimpleQueue]:
 
 
 def _help(tasks: queue.SimpleQueue) -> None:
-    while (task := tasks.get()) is not None:
+    while True:
+        task = tasks.get()
+        if task is None:
+            return
         task()
+        del task  # so that the arrays it knows of are not held until the next
 
 
 def _after_fork() -> None:
