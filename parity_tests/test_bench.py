@@ -4,6 +4,7 @@ import importlib
 import itertools
 import json
 import math
+import subprocess
 import sys
 
 import numpy as np
@@ -102,3 +103,12 @@ def test_the_peak_of_memory_is_measured_on_unix_and_unknown_on_windows(monkeypat
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setitem(sys.modules, "resource", None)  # importing it raises, as it does there
     assert math.isnan(importlib.reload(mnist_run).peak_bytes())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell a process's peak")
+def test_a_peak_of_memory_is_not_the_parents():
+    child = "from benchmarks.speed.mnist_run import peak_bytes; print(peak_bytes())"
+    start = f"subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    parent = f"import subprocess, sys; held = b'1' * (1 << 29); {start}"
+    answer = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
+    assert 1e6 < int(answer.stdout) < 1 << 29
