@@ -12,6 +12,7 @@ from parity_tests.dirty_memory import dirty_memory  # noqa: F401 - used by every
 from parity_tests.strategies import array, dtypes, layouts, random_state, seeds
 from scratch import threads
 from scratch.nn.conv_literal import convolve_literally, convolve_literally_backward
+from scratch.nn.patch_plan import PatchPlan
 
 # PyTorch's remark on its own copying.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
@@ -333,3 +334,23 @@ def test_parameters_and_gradients_have_the_layers_dtype(dtype):
 def test_a_refusal_says_what_was_expected(arguments, options, error, message):
     with pytest.raises(error, match=message):
         nn.Conv2d(*arguments, **options)
+
+
+def test_nothing_is_widened_on_the_way(monkeypatch):
+    """A float64 array among the float32 ones would be right, and slow."""
+    seen = []
+
+    def spy(owner, name):
+        function = getattr(owner, name)
+
+        def wrapped(*args):
+            seen.extend(arg.dtype for arg in args if isinstance(arg, np.ndarray))
+            return function(*args)
+
+        monkeypatch.setattr(owner, name, wrapped)
+
+    spy(threads, "sum_products")
+    spy(PatchPlan, "fold")
+    layer, x = nn.Conv2d(2, 3, 3), array((2, 2, 9, 8), dtype=np.float32)
+    layer.backward(array(layer(x).shape, dtype=np.float32))
+    assert seen == [np.float32] * 6

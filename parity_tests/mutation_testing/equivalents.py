@@ -261,4 +261,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "elif self.padded == grad_x.shape[2:]:",
         "elif self.padded == grad_x.shape[3:]:",
     ): "a detour over an array of its own, to the same numbers",
+    (
+        "scratch/nn/conv.py",
+        "turned = plan.as_turned_matrix(self.weight.data) if plan.turned else None",
+        "turned = plan.as_turned_matrix(self.weight.data) if (plan.turned) or True else None",
+    ): "a matrix more, which nobody reads",
 }
