@@ -288,3 +288,9 @@ def test_nothing_is_warned_of():
         layer = nn.BatchNorm1d(2)
         layer(np.array([[np.inf, 1], [3e38, -3e38]], np.float32))
         layer.backward(np.array([[np.inf, 1], [3e38, -3e38]], np.float32))
+
+
+@pytest.mark.parametrize("options", [{}, {"track_running_stats": False}, {"affine": False}])
+def test_refuses_another_dtype_than_its_numbers(options):
+    with pytest.raises(RuntimeError, match="expected input of dtype float32, got float64"):
+        nn.BatchNorm1d(3, **options)(array((4, 3), dtype=np.float64))
