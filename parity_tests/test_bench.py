@@ -4,6 +4,7 @@ import importlib
 import itertools
 import json
 import math
+import os
 import subprocess
 import sys
 
@@ -61,7 +62,7 @@ def test_a_timed_step_moves_the_parameters(name):
 
 def test_steps_writes_draws_and_compares(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(work, "cnn_step", lambda batch=4: work.mlp_step())
-    arguments = ["bench", "steps", "--rounds", "2", "--threads", "1", "--out", str(tmp_path)]
+    arguments = ["bench", "steps", "--rounds", "2", "--repeats", "1", "--threads", "1", "--out", str(tmp_path)]
     assert cli.main(arguments) == 0
     content = json.loads((tmp_path / "steps.json").read_text())
     assert content["machine"]["threads"] == 1
@@ -70,6 +71,29 @@ def test_steps_writes_draws_and_compares(tmp_path, capsys, monkeypatch):
     assert (tmp_path / "steps.png").exists()
     assert cli.main([*arguments, "--compare", str(tmp_path / "steps.json")]) == 0
     assert "ratio before" in capsys.readouterr().out
+
+
+def process(rivals, seconds):
+    """Return a benchmark's rows, from a process of which the test's has nothing but its number."""
+    row = {"work": rivals[0], "seconds": 4.0, "scratch_seconds": seconds, "ratio": seconds / 4}
+    return [{**row, "quartiles": [3.0, 5.0], "scratch_quartiles": [os.getpid(), 1e9]}]
+
+
+def test_each_repeat_is_a_process_of_its_own():
+    (row,) = benches.repeat(process, 2, ["mlp"], 1.0)
+    assert (row["work"], row["ratio"], row["ratios"]) == ("mlp", 0.25, [0.25, 0.25])
+    assert row["scratch_quartiles"][0] not in (os.getpid(), 0)
+    (row,) = benches.repeat(process, 1, ["mlp"], 1.0)
+    assert row["scratch_quartiles"] == [os.getpid(), 1e9]
+    assert row["ratios"] == [0.25]
+
+
+def test_what_several_processes_measured_becomes_its_median():
+    one, two, three = (process(["mlp"], seconds)[0] for seconds in (1.0, 8.0, 2.0))
+    two["quartiles"] = [2.0, 9.0]
+    (row,) = benches.combine([[one], [two], [three]])
+    assert (row["scratch_seconds"], row["ratio"], row["ratios"]) == (2.0, 0.5, [0.25, 2.0, 0.5])
+    assert row["quartiles"] == [3.0, 5.0]
 
 
 def test_what_is_no_result_is_refused(tmp_path):

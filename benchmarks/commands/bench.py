@@ -21,8 +21,9 @@ benchmarks:
   train     five epochs of MNIST with evaluation, each contender in a process of its own: seconds and peak memory
   memory    the same for one epoch, and the ratio of the peaks
 
-Every number is a ratio or a time measured in turns in one run: medians over the rounds. Results are written to
-OUT/NAME.json with the machine and the versions, and drawn beside them.
+Every number is a ratio or a time measured in turns in one process: medians over the rounds, and over a few processes,
+between which times differ more than between rounds. Results are written to OUT/NAME.json with the machine and the
+versions, and drawn beside them.
 
 examples:
   backprop bench
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=options.count, default=15, metavar="N", help="turns for each contender (15)")
     parser.add_argument("--threads", type=options.count, metavar="N", help="threads for each contender (the cores)")
     parser.add_argument("--epochs", type=options.count, default=5, metavar="N", help="train: epochs (5)")
-    parser.add_argument("--repeats", type=options.count, default=1, metavar="N", help="train: runs of each (1)")
+    parser.add_argument("--repeats", type=options.count, metavar="N", help="processes for each (3; train, memory: 1)")
     parser.add_argument("--data-dir", metavar="DIR", help="train: folder of the data sets (BACKPROP_DATA, or ./data)")
     parser.add_argument("--compare", type=Path, metavar="OLD.json", help="show what changed since an earlier result")
     parser.add_argument("--out", type=Path, default=Path("benchmarks", "results"), help="folder (benchmarks/results)")
@@ -88,8 +89,8 @@ def measure(name: str, args: argparse.Namespace, threads: int) -> list[dict]:
     from benchmarks.speed import benches
 
     if name == "train":
-        return benches.train(options.data_dir(args.data_dir), args.epochs, args.repeats, threads)
+        return benches.train(options.data_dir(args.data_dir), args.epochs, args.repeats or 1, threads)
     if name == "memory":
-        return benches.memory(options.data_dir(args.data_dir), args.repeats, threads)
+        return benches.memory(options.data_dir(args.data_dir), args.repeats or 1, threads)
     rivals = list(args.engine_b or DEFAULT_RIVALS[name])
-    return getattr(benches, name)(rivals, args.rounds, threads)
+    return benches.repeat(getattr(benches, name), args.repeats or 3, rivals, args.rounds, threads)

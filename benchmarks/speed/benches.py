@@ -7,6 +7,9 @@ scratch's time over the contender's, the median over the rounds.
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -33,6 +36,47 @@ def _row(name: str, contender: str, dtype: str, ours: Times, theirs: Times, **mo
         "ratio": ours.ratio(theirs),
         **more,
     }
+
+
+def repeat(bench: Callable[..., list[dict]], repeats: int, *arguments: object) -> list[dict]:
+    """Run a benchmark in so many processes, one after the other, and return the medians of their rows.
+
+    Where a process's memory comes to lie is chance, and can slow a step down by a third for as long as the process
+    lives; the rounds within one do not show that.
+
+    Parameters
+    ----------
+    bench : callable
+        `layers`, `steps` or `scaling`.
+    repeats : int
+        How many processes; with 1, this one.
+    *arguments
+        The benchmark's.
+
+    Returns
+    -------
+    list of dict
+        Rows as the benchmark's, each with ``ratios``: that of every process.
+    """
+    if repeats == 1:
+        return combine([bench(*arguments)])
+    runs = []
+    for _ in range(repeats):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+            runs.append(executor.submit(bench, *arguments).result())
+    return combine(runs)
+
+
+def combine(runs: list[list[dict]]) -> list[dict]:
+    """Return the medians of the rows of several runs."""
+    combined = []
+    for rows in zip(*runs, strict=True):
+        row = {**rows[0], "ratios": [row["ratio"] for row in rows]}
+        row |= {key: median(each[key] for each in rows) for key in ("seconds", "scratch_seconds", "ratio")}
+        for key in ("quartiles", "scratch_quartiles"):
+            row[key] = [median(each[key][end] for each in rows) for end in (0, 1)]
+        combined.append(row)
+    return combined
 
 
 def layers(rivals: list[str], rounds: int, threads: int) -> list[dict]:

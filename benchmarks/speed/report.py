@@ -36,7 +36,7 @@ def show(console: Console, name: str, rows: list[dict], rates: dict[str, dict[st
     for row in rows:
         low, high = (f"{factor * value:.3g}" for value in row["scratch_quartiles"])
         cells = [row["work"], row["dtype"], f"{factor * row['scratch_seconds']:.3g}", f"{low} to {high}"]
-        cells += [row["contender"], f"{factor * row['seconds']:.3g}", f"{row['ratio']:.2f}"]
+        cells += [row["contender"], f"{factor * row['seconds']:.3g}", _ratio(row)]
         if name == "layers":
             share = row["operations"] / row["scratch_seconds"] / rates[row["dtype"]]["operations"]
             cells.append(f"{share:.0%}" if row["operations"] else "-")
@@ -49,6 +49,12 @@ def show(console: Console, name: str, rows: list[dict], rates: dict[str, dict[st
                 f"{dtype}: all layers together {sums[0] / sums[1]:.2f} of the others' time; matrix product "
                 f"{rate['operations'] / 1e9:.0f} GFLOP/s, copying {rate['bytes'] / 1e9:.1f} GB/s"
             )
+
+
+def _ratio(row: dict) -> str:
+    ratios = row["ratios"]
+    spread = f" ({min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else ""
+    return f"{row['ratio']:.2f}{spread}"
 
 
 def show_changes(console: Console, changes: list[tuple[str, str, float, float]]) -> None:
