@@ -175,3 +175,31 @@ def test_a_child_forked_while_another_thread_asks_for_memory_gets_some():
             memory.empty(SHAPE)[...] = 1
             os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_what_was_not_asked_for_longest_is_kept_no_more(monkeypatch):
+    monkeypatch.setattr(memory, "MOST_KEPT", 2)
+    made = []
+
+    def ask(key):
+        return memory.kept(key, lambda: made.append(key) or f"thing {key}")
+
+    assert [ask(key) for key in "abab"] == ["thing a", "thing b"] * 2
+    assert made == ["a", "b"]
+    ask("c")  # in place of a
+    ask("b")
+    assert made == ["a", "b", "c"]
+    ask("a")  # in place of c
+    ask("b")
+    assert made == ["a", "b", "c", "a"]
+    memory.clear()
+    ask("b")
+    assert made[-1] == "b"
+
+
+def test_each_thread_keeps_things_of_its_own():
+    with ThreadPoolExecutor(1) as other:
+        ours, theirs = memory.kept("key", object), other.submit(memory.kept, "key", object).result()
+        assert ours is not theirs
+        assert memory.kept("key", object) is ours
+        assert other.submit(memory.kept, "key", object).result() is theirs

@@ -22,12 +22,17 @@ import os
 import sys
 import threading
 import weakref
+from collections.abc import Callable, Hashable
 from math import prod
+from typing import TypeVar
 
 import numpy as np
 
+T = TypeVar("T")
+
 SMALLEST = 1 << 15  # bytes
 LIMIT = 1 << 30  # bytes: what all pools keep at most, in use or not; beyond it, arrays come and go as NumPy's do
+MOST_KEPT = 16
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 
@@ -36,6 +41,7 @@ class _Pool:
 
     def __init__(self) -> None:
         self.blocks: dict[int, list[np.ndarray]] = {}
+        self.kept: dict[Hashable, object] = {}
 
 
 _of_thread = threading.local()
@@ -82,6 +88,21 @@ def empty(shape: tuple[int, ...], dtype: type = np.float32, channels_last: bool 
     return np.ndarray(shape, dtype, buffer=block, offset=-block.ctypes.data % _ALIGNMENT)
 
 
+def kept(key: Hashable, make: Callable[[], T]) -> T:
+    """Return what ``make()`` returned when this thread first asked for ``key``.
+
+    The `MOST_KEPT` that were asked for last are kept, with the memory that they hold.
+    """
+    things = _pool().kept
+    thing = things.pop(key, None)
+    if thing is None:
+        while len(things) >= MOST_KEPT:
+            del things[next(iter(things))]
+        thing = make()
+    things[key] = thing  # at the end: the first is the one that was not asked for longest
+    return thing
+
+
 def empty_like(array: np.ndarray, shape: tuple[int, ...] | None = None, dtype: type | None = None) -> np.ndarray:
     """Return an array of arbitrary contents with ``array``'s order in memory.
 
@@ -120,7 +141,7 @@ def clear() -> None:
     """Forget every block. Arrays that are in use stay valid."""
     with _lock:
         for pool in _pools:
-            pool.blocks = {}
+            pool.blocks, pool.kept = {}, {}
 
 
 def held() -> int:

@@ -32,7 +32,7 @@ import numpy as np
 
 # What a chunk's work may touch. Less would stay in a core's second-level cache (a megabyte or two), but every NumPy
 # call takes the interpreter lock, and many short calls on several threads wait for it more than they work.
-CACHE_BYTES = 9 << 18
+CACHE_BYTES = 10 << 18
 # Numbers in a product's result from which on NumPy lets go of the interpreter lock while it multiplies.
 RELEASING_SIZE = 512
 # Multiply-adds up to which OpenBLAS keeps to one thread by itself.

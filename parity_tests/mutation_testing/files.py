@@ -2,7 +2,7 @@
 
 LAWS = "parity_tests/test_laws.py"
 POOLING = ["parity_tests/test_pooling.py"]
-CONV = ["parity_tests/test_patches.py", "parity_tests/test_conv.py"]
+CONV = ["parity_tests/test_patches.py", "parity_tests/test_conv.py", "parity_tests/test_winograd.py"]
 CLASSES = ["parity_tests/test_cross_entropy.py", "parity_tests/test_cross_entropy_refusals.py"]
 OPTIM = [f"{LAWS}::test_optimizers", "parity_tests/test_optim.py", "parity_tests/test_optim_state.py"]
 MODULE = "parity_tests/test_module.py"
@@ -43,5 +43,6 @@ TESTS = {
     "scratch/optim/flat.py": OPTIM,
     "scratch/optim/optimizer.py": OPTIM,
     "scratch/optim/sgd.py": OPTIM,
+    "scratch/nn/winograd.py": ["parity_tests/test_winograd.py"],
     "scratch/policy_gradient.py": ["parity_tests/test_actor_critic.py"],
 }

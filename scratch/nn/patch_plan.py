@@ -8,6 +8,7 @@ What differs between the ways, and why each is there, with the letters of `scrat
 - A kernel that is a whole number of strides long and wide is laid on an image of stride-sized blocks, with stride 1.
 - With stride 1, x1's gradient is itself a convolution: of the padded grad_y, with the turned kernel. That is quicker
   than the fold of grad_patches, unless x1 has far more pixels than grad_y, or few channels.
+- A 3 x 3 kernel with stride 1 and many channels needs no patches: see `scratch.nn.winograd`.
 
 Whatever is chosen, the order of the numbers in a patch and in the matrix w' of the kernels agree.
 """
@@ -17,8 +18,12 @@ import math
 import numpy as np
 
 from scratch import memory
+from scratch.nn import winograd
 from scratch.nn.padding import NO_SIDES, Sides, pad, unpad
 from scratch.nn.patches import Pair, by_planes, cut, fold, into_blocks, out_of_blocks, output_size
+
+# Channels, in and out, from which on Winograd's convolution is quicker than patches.
+FEWEST_CHANNELS = 32
 
 
 class PatchPlan:
@@ -37,6 +42,8 @@ class PatchPlan:
     ----------
     size : (P, Q)
         The output's rows and columns; 0 or less where the kernel does not fit.
+    tiled : bool
+        Whether `scratch.nn.winograd` can take it over, and is likely to be quicker.
     turned : bool
         Whether the input gradient is to be had by `cut_turned` rather than by `fold`.
     """
@@ -79,6 +86,14 @@ class PatchPlan:
             and math.prod(target) <= 1.5 * math.prod(self.size)
         )
 
+        self.tiled = (
+            self.kernel == (3, 3)
+            and stride == dilation == (1, 1)
+            and groups == 1
+            and self.direct
+            and min(kernels[:2]) >= FEWEST_CHANNELS
+        )
+
     def cut(self, images: np.ndarray) -> np.ndarray:
         """Return the patches of ``images`` (n, C, H, W), as (G, n P Q, K)."""
         if self.block == (1, 1):
@@ -88,7 +103,9 @@ class PatchPlan:
         return cut(seen, self.kernel, self.stride, self.dilation, self.groups, self.planes)
 
     def image_bytes(self, dtype: np.dtype) -> int:
-        """Return how much memory an image's patches and its output take."""
+        """Return how much memory an image's patches, or tiles, and its output take."""
+        if self.tiled:
+            return winograd.image_bytes(self.kernels[1], self.kernels[0], self.size, dtype)
         return math.prod(self.size) * (self.groups * math.prod(self.kernels[1:]) + self.kernels[0]) * dtype.itemsize
 
     def empty_patches(self, count: int, dtype: np.dtype) -> np.ndarray:
