@@ -103,10 +103,10 @@ class PatchPlan:
         return cut(seen, self.kernel, self.stride, self.dilation, self.groups, self.planes)
 
     def image_bytes(self, dtype: np.dtype) -> int:
-        """Return how much memory an image's patches, or tiles, and its output take."""
+        """Return how much memory an image's patches, or tiles, take."""
         if self.tiled:
             return winograd.image_bytes(self.kernels[1], self.kernels[0], self.size, dtype)
-        return math.prod(self.size) * (self.groups * math.prod(self.kernels[1:]) + self.kernels[0]) * dtype.itemsize
+        return math.prod(self.size) * self.groups * math.prod(self.kernels[1:]) * dtype.itemsize
 
     def empty_patches(self, count: int, dtype: np.dtype) -> np.ndarray:
         """Return an array of arbitrary contents for the patches of ``count`` images, as `fold` takes them."""

@@ -57,7 +57,7 @@ from math import isfinite
 
 import numpy as np
 
-from scratch import memory, threads
+from scratch import memory
 from scratch.nn.padding import NO_SIDES, Sides
 
 # A ufunc and its operands, the last of which it writes to.
@@ -153,9 +153,8 @@ def convolve_back(
         corner[...] = 0
     chunk.corners.copy_from(grad_y)
     _take(chunk.spread)  # B1
-    ones = np.ones((chunk.m.shape[1], 1), grad_y.dtype)
-    grad_bias[...] = threads.sum_products(ones, chunk.m[5])  # B2
-    grad_u = chunk.v_transposed @ chunk.m  # B3
+    grad_bias[...] = chunk.m[5].sum(axis=0)  # B2
+    grad_u = np.matmul(chunk.v_transposed, chunk.m, out=chunk.grad_u)  # B3
     np.matmul(_G_BOTH_WAYS.T.astype(u.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5
     if grad_x is None:
         return _far_from_overflow(grad_u)
@@ -203,6 +202,7 @@ class _Chunk:
         v_by_columns, halfway_by_columns = v.transpose(1, 3, 0, 2, 4, 5), halfway.transpose(2, 3, 0, 1, 4, 5)
         self.v, self.m = v.reshape(16, -1, c), m.reshape(16, -1, o)
         self.v_transposed = self.v.swapaxes(1, 2)
+        self.grad_u = memory.empty((16, c, o), dtype)
         self.pixels = _Planes(pixels, image, sides)
         self.take_apart = _take_apart(pixels, halfway) + _take_apart(halfway_by_columns, v_by_columns)
         self.add_up = _add_up(m) + _add_up(m[:2].swapaxes(0, 1))
