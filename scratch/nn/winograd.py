@@ -6,14 +6,14 @@ Two neighbours y0, y1 in a row of the output see the four pixels d0 to d3 throug
 
 These are six multiplications. Four are enough, if sums are taken before them and after:
 
-    m0 = (d2 - d0) (-g0)                  m1 = (d1 + d2) (g0 + g1 + g2) / 2
+    m0 = (d0 - d2) g0                     m1 = (d1 + d2) (g0 + g1 + g2) / 2
     m3 = (d3 - d1) g2                     m2 = (d2 - d1) (g0 - g1 + g2) / 2
 
     y0 = m0 + m1 + m2                     y1 = m1 - m2 + m3
 
 or, with a product of elements in the middle, y = A^T [(G g) * (B^T d)], where
 
-          -1  0  1  0            -1    0    0
+           1  0 -1  0             1    0    0
     B^T =  0  1  1  0       G =  1/2  1/2  1/2       A^T = 1  1  1  0
            0 -1  1  0            1/2 -1/2  1/2             0  1 -1  1
            0 -1  0  1             0    0    1
@@ -42,8 +42,8 @@ No output depends on a pixel outside of its own patch: y0's formula does not con
 is all zeros the output is exactly b, as with the patches' product. What does change is the rounding, a little, and
 that an infinity becomes NaN, because it is subtracted from itself: `convolve` and `convolve_back` tell the caller so.
 
-How the code goes about it: the pixels of even and odd rows and columns are laid apart first, with the images next to
-each other, so that everything after that adds whole stretches of memory. These additions are short: to make the views
+How the code goes about it: the pixels of even and odd columns are laid apart first, with the images next to each other,
+so that everything after that adds whole stretches of memory. These additions are short: to make the views
 that they need takes as long as they do, and holds the interpreter lock, for which other threads wait. So views are made
 once for all chunks of a shape, and the additions are written down as steps, to be taken for each chunk.
 
@@ -58,7 +58,7 @@ from math import isfinite
 import numpy as np
 
 from scratch import memory
-from scratch.nn.padding import NO_SIDES, Sides
+from scratch.nn.padding import Sides
 
 # A ufunc and its operands, the last of which it writes to.
 Step = tuple[Callable[..., np.ndarray], tuple[np.ndarray, ...]]
@@ -67,7 +67,7 @@ Step = tuple[Callable[..., np.ndarray], tuple[np.ndarray, ...]]
 # lie in long ones: with the smallest buffer NumPy goes through them as they are.
 _SMALLEST_BUFFER = 16
 
-_G = np.array([[-1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 _G_BOTH_WAYS = np.kron(_G, _G)  # G w G^T, for w as a column of nine
 
 
@@ -164,28 +164,42 @@ def convolve_back(
     return _far_from_overflow(grad_u) and _far_from_overflow(grad_x)
 
 
-class _Planes:
-    """Pixels of even and odd rows and columns apart: (even or odd row, rows, even or odd column, columns, N, C)."""
+class _Places:
+    """Pairs of a part of an image (rows, columns, N, C) and the memory that it is copied to, or from."""
 
-    def __init__(self, planes: np.ndarray, size: tuple[int, int], sides: Sides) -> None:
-        (top, _), (left, _) = sides
-        self._places = []
-        for a, b in product((0, 1), (0, 1)):
-            row, column = (a - top) % 2, (b - left) % 2
-            first, begin = (row + top) // 2, (column + left) // 2
-            rows, columns = len(range(row, size[0], 2)), len(range(column, size[1], 2))
-            plane = planes[a, first : first + rows, b, begin : begin + columns]
-            self._places.append(((slice(row, None, 2), slice(column, None, 2)), plane))
+    def __init__(self, pairs: list[tuple[tuple[slice, slice], np.ndarray]]) -> None:
+        self._pairs = pairs
 
     def copy_from(self, image: np.ndarray) -> None:
         image = image.transpose(2, 3, 0, 1)
-        for pixels, plane in self._places:
-            np.copyto(plane, image[pixels])
+        for part, place in self._pairs:
+            np.copyto(place, image[part])
 
     def copy_to(self, image: np.ndarray) -> None:
         image = image.transpose(2, 3, 0, 1)
-        for pixels, plane in self._places:
-            np.copyto(image[pixels], plane)
+        for part, place in self._pairs:
+            np.copyto(image[part], place)
+
+
+def _places_of_pixels(pixels: np.ndarray, size: tuple[int, int], sides: Sides) -> _Places:
+    # Of images of a size (H, W), in (even or odd column, rows, columns, N, C) of the padded ones.
+    (top, _), (left, _) = sides
+    pairs = []
+    for b in (0, 1):
+        column = (b - left) % 2
+        begin, columns = (column + left) // 2, len(range(column, size[1], 2))
+        place = pixels[b, top : top + size[0], begin : begin + columns]
+        pairs.append(((slice(None), slice(column, None, 2)), place))
+    return _Places(pairs)
+
+
+def _places_of_outputs(planes: np.ndarray, size: tuple[int, int]) -> _Places:
+    # Of outputs of a size (P, Q), in (even or odd row, even or odd column, rows, columns, N, O).
+    pairs = []
+    for a, b in product((0, 1), (0, 1)):
+        rows, columns = len(range(a, size[0], 2)), len(range(b, size[1], 2))
+        pairs.append(((slice(a, None, 2), slice(b, None, 2)), planes[a, b, :rows, :columns]))
+    return _Places(pairs)
 
 
 class _Chunk:
@@ -194,25 +208,30 @@ class _Chunk:
     def __init__(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...], sides: Sides, dtype: np.dtype) -> None:
         (n, c, *image), (_, o, *size) = x_shape, y_shape
         down, across = _tiles(size)
-        by_pixels = (2, down + 1, 2, across + 1, n, c)
-        pixels, grad_pixels = memory.empty(by_pixels, dtype), memory.empty(by_pixels, dtype)
+        pixels = memory.empty((2, 2 * (down + 1), across + 1, n, c), dtype)
         pixels[...] = 0  # what is not overwritten with an image's pixels is its padding
-        halfway = memory.empty((4, down, 2, across + 1, n, c), dtype)
+        grad_pixels = memory.empty(pixels.shape, dtype)
+        halfway = memory.empty((4, 2, down, across + 1, n, c), dtype)
         v, m = memory.empty((4, 4, down, across, n, c), dtype), memory.empty((4, 4, down, across, n, o), dtype)
-        v_by_columns, halfway_by_columns = v.transpose(1, 3, 0, 2, 4, 5), halfway.transpose(2, 3, 0, 1, 4, 5)
         self.v, self.m = v.reshape(16, -1, c), m.reshape(16, -1, o)
         self.v_transposed = self.v.swapaxes(1, 2)
         self.grad_u = memory.empty((16, c, o), dtype)
-        self.pixels = _Planes(pixels, image, sides)
-        self.take_apart = _take_apart(pixels, halfway) + _take_apart(halfway_by_columns, v_by_columns)
+
+        def by_rows(some_pixels: np.ndarray) -> np.ndarray:  # (even or odd row, rows, even or odd column, ...)
+            return some_pixels.reshape(2, down + 1, 2, across + 1, n, c).transpose(2, 1, 0, 3, 4, 5)
+
+        rows_of_v, columns_of_v = halfway.transpose(0, 2, 1, 3, 4, 5), v.transpose(1, 3, 0, 2, 4, 5)
+        columns = halfway.transpose(1, 3, 0, 2, 4, 5)
+        self.pixels = _places_of_pixels(pixels, image, sides)
+        self.take_apart = _take_apart(by_rows(pixels), rows_of_v) + _take_apart(columns, columns_of_v)
         self.add_up = _add_up(m) + _add_up(m[:2].swapaxes(0, 1))
-        self.outputs = _Planes(m[:2, :2].swapaxes(1, 2), size, NO_SIDES)
-        self.corners = _Planes(m[::3, ::3].swapaxes(1, 2), size, NO_SIDES)
+        self.outputs = _places_of_outputs(m[:2, :2], size)
+        self.corners = _places_of_outputs(m[::3, ::3], size)
         # Where a tile reaches beyond an output of odd size, there is no gradient.
         self.beyond = [m[3, ::3, size[0] // 2 :], m[::3, 3, :, size[1] // 2 :]]
         self.spread = _spread(m[:, ::3]) + _spread(m.swapaxes(0, 1))
-        self.put_together = _put_together(v_by_columns, halfway_by_columns) + _put_together(halfway, grad_pixels)
-        self.grad_pixels = _Planes(grad_pixels, image, sides)
+        self.put_together = _put_together(columns_of_v, columns) + _put_together(rows_of_v, by_rows(grad_pixels))
+        self.grad_pixels = _places_of_pixels(grad_pixels, image, sides)
 
     def transform(self, x: np.ndarray) -> None:
         self.pixels.copy_from(x)
@@ -239,7 +258,7 @@ def _take_apart(pixels: np.ndarray, v: np.ndarray) -> list[Step]:
     d0, d1, d2, d3 = even[:-1], odd[:-1], even[1:], odd[1:]
     v0, v1, v2, v3 = v
     return [
-        (np.subtract, (d2, d0, v0)),
+        (np.subtract, (d0, d2, v0)),
         (np.add, (d1, d2, v1)),
         (np.subtract, (d2, d1, v2)),
         (np.subtract, (d3, d1, v3)),
@@ -247,25 +266,19 @@ def _take_apart(pixels: np.ndarray, v: np.ndarray) -> list[Step]:
 
 
 def _put_together(grad_v: np.ndarray, grad_pixels: np.ndarray) -> list[Step]:
-    """Return the steps of the adjoint of `_take_apart`, which overwrite grad_v.
-
-    What a tile hands to its last two pixels meets there what the next tile hands to its first two.
-    """
+    """Return the steps of the adjoint of `_take_apart`, for which grad_v is overwritten with grad_d = B grad_v."""
     v0, v1, v2, v3 = grad_v
-    even, odd = grad_pixels
-    d2 = memory.empty(v1.shape, v1.dtype)
-    d1 = v1
+    difference = memory.empty(v1.shape, v1.dtype)
+    # Of a tile's d0 and d1, and of its d2 and d3, which are the next tile's d0 and d1.
+    first, last = grad_v[:2], grad_v[2:]
     return [
-        (np.add, (v1, v2, d2)),
-        (np.add, (d2, v0, d2)),
-        (np.subtract, (v1, v2, d1)),
-        (np.subtract, (d1, v3, d1)),
-        (np.negative, (v0[0], even[0])),
-        (np.subtract, (d2[:-1], v0[1:], even[1:-1])),
-        (np.positive, (d2[-1], even[-1])),
-        (np.positive, (d1[0], odd[0])),
-        (np.add, (v3[:-1], d1[1:], odd[1:-1])),
-        (np.positive, (v3[-1], odd[-1])),
+        (np.subtract, (v1, v2, difference)),
+        (np.add, (v1, v2, v2)),
+        (np.subtract, (v2, v0, v2)),
+        (np.subtract, (difference, v3, v1)),
+        (np.positive, (first[:, 0], grad_pixels[:, 0])),
+        (np.add, (last[:, :-1], first[:, 1:], grad_pixels[:, 1:-1])),
+        (np.positive, (last[:, -1], grad_pixels[:, -1])),
     ]
 
 
