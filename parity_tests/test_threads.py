@@ -126,10 +126,18 @@ def test_chunks_divide_the_batch(images, image_bytes, expected):
 
 
 def test_chunks_hold_what_fits_the_cache():
-    parts = threads.chunks(128, threads.CACHE_BYTES // 5)
+    parts = threads.chunks(131, threads.CACHE_BYTES // 5)
     assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
-    assert (parts[0].start, parts[-1].stop) == (0, 128)
+    assert (parts[0].start, parts[-1].stop) == (0, 131)
     assert max(part.stop - part.start for part in parts) == 5
+
+
+@pytest.mark.parametrize(
+    ("images", "fit", "parts"), [(128, 11, 16), (96, 8, 12), (32, 6, 8), (128, 64, 2), (128, 5, 32), (90, 11, 10)]
+)
+def test_chunks_have_one_size_where_half_as_many_again_do_it(images, fit, parts):
+    sizes = {part.stop - part.start for part in threads.chunks(images, threads.CACHE_BYTES // fit)}
+    assert sizes == {images // parts}
 
 
 @pytest.mark.parametrize("images", [2, 3, 7, 128])

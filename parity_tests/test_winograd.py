@@ -37,9 +37,10 @@ def no_patches(monkeypatch):
 
 
 def kernels(layer):
-    """Return a layer's kernels as w' (9 C, O), and transformed."""
+    """Return a layer's kernels as w' (9 C, O), transformed, and that transposed."""
     matrix = layer.weight.data.transpose(2, 3, 1, 0).reshape(-1, layer.out_channels)
-    return matrix, winograd.transform_kernels(matrix)
+    u = winograd.transform_kernels(matrix)
+    return matrix, u, u.swapaxes(1, 2)
 
 
 @pytest.mark.usefixtures("no_patches")
@@ -83,7 +84,7 @@ def test_is_its_finite_differences():
 def test_no_output_and_no_gradient_knows_of_a_pixel_outside_its_patch(padding):
     layer = random_state(nn.Conv2d(2, 3, 3, padding=padding, dtype=np.float64))
     x = array((1, 2, 5, 6))
-    matrix, u = kernels(layer)
+    matrix, u, u_back = kernels(layer)
     sides = ((padding, padding),) * 2
     y = layer(x)
     grad_y = array(y.shape, seed=1)
@@ -101,7 +102,7 @@ def test_no_output_and_no_gradient_knows_of_a_pixel_outside_its_patch(padding):
         spoilt = grad_y.copy()
         spoilt[0, 1, row, column] = np.nan
         grad_x = np.empty_like(x)
-        assert not winograd.convolve_back(x, u, spoilt, sides, np.empty_like(matrix), np.empty(3), grad_x)
+        assert not winograd.convolve_back(x, u_back, spoilt, sides, np.empty_like(matrix), np.empty(3), grad_x)
         expected = torch.nn.grad.conv2d_input(
             x.shape, torch.from_numpy(layer.weight.data), torch.from_numpy(spoilt), padding=padding
         )
@@ -144,16 +145,16 @@ def test_special_values_are_torchs(value, where):
 def test_says_whether_its_results_are_to_be_trusted():
     layer = random_state(nn.Conv2d(2, 3, 3))
     x, grad_y = array((2, 2, 5, 4), "float32"), array((2, 3, 3, 2), "float32")
-    matrix, u = kernels(layer)
+    matrix, u, u_back = kernels(layer)
     y, grad_matrix, grad_bias = np.empty_like(grad_y), np.empty_like(matrix), np.empty(3, np.float32)
     for factor, trusted in ((1, True), (1e25, False)):
         large = (x * factor).astype("float32")
         assert winograd.convolve(large, u, None, NO_SIDES, y) is trusted
         for grad_x in (None, np.empty_like(x)):
-            arguments = (large, u, grad_y, NO_SIDES, grad_matrix, grad_bias)
+            arguments = (large, u_back, grad_y, NO_SIDES, grad_matrix, grad_bias)
             assert winograd.convolve_back(*arguments, grad_x) is trusted
     assert not winograd.convolve_back(
-        x, u * np.float32(1e25), grad_y, NO_SIDES, grad_matrix, grad_bias, np.empty_like(x)
+        x, u_back * np.float32(1e25), grad_y, NO_SIDES, grad_matrix, grad_bias, np.empty_like(x)
     )
 
 

@@ -105,7 +105,10 @@ def chunks(count: int, image_bytes: int) -> list[slice]:
     """
     parts = -(-count // max(CACHE_BYTES // max(image_bytes, 1), 1))
     if parts > 1:
-        parts = min(parts + parts % 2, count)  # so that two threads have the same to do
+        even = parts + parts % 2  # so that two threads have the same to do
+        # Chunks of one size find one another's memory in the cache: rather a few more of them than two sizes.
+        equal = (more for more in range(even, 3 * parts // 2 + 1, 2) if count % more == 0)
+        parts = next(equal, min(even, count))
     ends = [count * part // max(parts, 1) for part in range(parts + 1)]
     return [slice(*pair) for pair in itertools.pairwise(ends)]
 

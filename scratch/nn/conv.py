@@ -183,7 +183,7 @@ class Conv2d(Module):
         grad_y = grad_output[None] if unbatched else grad_output
         weight = plan.as_matrix(self.weight.data)  # w' (G, K, O/G)
         turned = plan.as_turned_matrix(self.weight.data) if plan.turned else None
-        u = winograd.transform_kernels(weight[0]) if plan.tiled else None
+        u_transposed = winograd.transform_kernels(weight[0]).swapaxes(1, 2).copy() if plan.tiled else None
         grad_x = memory.empty(images.shape, images.dtype, channels_last=True) if self.needs_input_grad else None
         # For each chunk its own sum, so that the sum over chunks is taken in their order.
         grad_weights = memory.empty((len(chunks), *weight.shape), weight.dtype)
@@ -192,8 +192,14 @@ class Conv2d(Module):
         def undo(part: tuple[int, slice]) -> None:
             index, chunk = part
             grad_chunk = None if grad_x is None else grad_x[chunk]
-            if u is not None and winograd.convolve_back(
-                images[chunk], u, grad_y[chunk], plan.sides, grad_weights[index], grad_biases[index], grad_chunk
+            if u_transposed is not None and winograd.convolve_back(
+                images[chunk],
+                u_transposed,
+                grad_y[chunk],
+                plan.sides,
+                grad_weights[index],
+                grad_biases[index],
+                grad_chunk,
             ):
                 return
             grad_rows = as_rows(grad_y[chunk], self.groups)  # B1 (G, n P Q, O/G)

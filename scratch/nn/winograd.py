@@ -119,7 +119,7 @@ def convolve(x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, sides: Sides
 @np.errstate(over="ignore", invalid="ignore")
 def convolve_back(
     x: np.ndarray,
-    u: np.ndarray,
+    u_transposed: np.ndarray,
     grad_y: np.ndarray,
     sides: Sides,
     grad_matrix: np.ndarray,
@@ -130,8 +130,10 @@ def convolve_back(
 
     Parameters
     ----------
-    x, u, sides
+    x, sides
         As for `convolve`.
+    u_transposed : numpy.ndarray, shape (16, O, C)
+        The kernels, transformed and transposed: the product is quicker if this lies so in memory.
     grad_y : numpy.ndarray, shape (N, O, P, Q)
         The upstream gradient.
     grad_matrix : numpy.ndarray, shape (..., 9 C, O)
@@ -155,10 +157,10 @@ def convolve_back(
     _take(chunk.spread)  # B1
     grad_bias[...] = chunk.m[5].sum(axis=0)  # B2
     grad_u = np.matmul(chunk.v_transposed, chunk.m, out=chunk.grad_u)  # B3
-    np.matmul(_G_BOTH_WAYS.T.astype(u.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5
+    np.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5
     if grad_x is None:
         return _far_from_overflow(grad_u)
-    np.matmul(chunk.m, u.swapaxes(1, 2), out=chunk.v)  # B4
+    np.matmul(chunk.m, u_transposed, out=chunk.v)  # B4
     _take(chunk.put_together)  # B6
     chunk.grad_pixels.copy_to(grad_x)
     return _far_from_overflow(grad_u) and _far_from_overflow(grad_x)
