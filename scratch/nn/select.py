@@ -32,5 +32,7 @@ def keep_where(keep: np.ndarray, array: np.ndarray, out: np.ndarray | None = Non
     """
     integer = _INTEGER_OF_SIZE[array.itemsize]
     kept = memory.empty_like(array) if out is None else out
-    np.multiply(keep.view(np.int8), array.view(integer), out=kept.view(integer))
+    bits = kept.view(integer)
+    np.copyto(bits, keep.view(np.int8))  # beforehand: within the product NumPy would convert by way of a buffer
+    bits *= array.view(integer)
     return kept
