@@ -140,6 +140,11 @@ def test_chunks_have_one_size_where_half_as_many_again_do_it(images, fit, parts)
     assert sizes == {images // parts}
 
 
+@pytest.mark.parametrize(("image_bytes", "parts"), [(threads.SMALL_BYTES // 8, 1), (threads.SMALL_BYTES // 8 + 1, 2)])
+def test_little_work_is_not_divided(image_bytes, parts):
+    assert len(threads.chunks(8, image_bytes)) == parts
+
+
 @pytest.mark.parametrize("images", [2, 3, 7, 128])
 def test_two_threads_have_the_same_to_do(images):
     parts = threads.chunks(images, threads.CACHE_BYTES // 2 + 1)

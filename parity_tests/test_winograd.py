@@ -183,6 +183,18 @@ def test_the_work_on_one_shape_is_prepared_once_for_each_thread(monkeypatch):
     assert len(made) == 3
 
 
+def test_the_memory_of_a_large_image_is_not_kept(monkeypatch):
+    monkeypatch.setattr(winograd, "MOST_KEPT_BYTES", winograd.image_bytes(2, 3, (3, 2), np.dtype("float32")))
+    kept = []
+    monkeypatch.setattr(memory, "kept", lambda key, make: kept.append(key) or make())
+    layer = nn.Conv2d(2, 3, 3)
+    layer(array((1, 2, 5, 4), "float32"))
+    assert len(kept) == 1
+    layer(array((1, 2, 5, 5), "float32"))
+    layer(array((2, 2, 5, 4), "float32"))
+    assert len(kept) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "tiled"),
     [

@@ -299,6 +299,9 @@ def _empty(draw: str, size: Sequence[int], dtype: type) -> np.ndarray:
 
 def _fill(array: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """Write ``numbers`` into ``array`` in the order of its memory."""
+    if array.flags.c_contiguous:
+        array[...] = numbers.reshape(array.shape)
+        return array
     in_memory_order = array.transpose(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
     in_memory_order[...] = numbers.reshape(in_memory_order.shape)
     return array

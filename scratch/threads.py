@@ -33,6 +33,8 @@ import numpy as np
 # What a chunk's work may touch. Less would stay in a core's second-level cache (a megabyte or two), but every NumPy
 # call takes the interpreter lock, and many short calls on several threads wait for it more than they work.
 CACHE_BYTES = 10 << 18
+# Work on less memory than this is done before another thread would have begun with its part.
+SMALL_BYTES = 1 << 19
 # Numbers in a product's result from which on NumPy lets go of the interpreter lock while it multiplies.
 RELEASING_SIZE = 512
 # Multiply-adds up to which OpenBLAS keeps to one thread by itself.
@@ -104,11 +106,11 @@ def chunks(count: int, image_bytes: int) -> list[slice]:
         How much memory the work on one image touches.
     """
     parts = -(-count // max(CACHE_BYTES // max(image_bytes, 1), 1))
-    if parts > 1:
-        even = parts + parts % 2  # so that two threads have the same to do
+    if parts > 1 or count * image_bytes > SMALL_BYTES:
+        even = min(parts + parts % 2, count)  # so that two threads have the same to do
         # Chunks of one size find one another's memory in the cache: rather a few more of them than two sizes.
         equal = (more for more in range(even, 3 * parts // 2 + 1, 2) if count % more == 0)
-        parts = next(equal, min(even, count))
+        parts = next(equal, even)
     ends = [count * part // max(parts, 1) for part in range(parts + 1)]
     return [slice(*pair) for pair in itertools.pairwise(ends)]
 

@@ -66,7 +66,10 @@ def sequential(d: Draw) -> LayerCase:
 
 @entry("Conv2d", "layer")
 def conv2d(d: Draw) -> LayerCase:
-    """Kernel, stride, padding in all its forms, dilation, groups, bias; odd and unequal sides; unbatched as well."""
+    """Kernel, stride, padding in all its forms, dilation, groups, bias; odd and unequal sides; unbatched as well.
+
+    One case in six has the 3 x 3 kernel and the many channels that are convolved without patches.
+    """
 
     def make() -> tuple:
         options = {
@@ -81,7 +84,11 @@ def conv2d(d: Draw) -> LayerCase:
         if options["padding"] == "same":
             # PyTorch remarks on its own copying where the two sides of the padding differ.
             options |= {"stride": 1, "kernel_size": d.one_of(1, 3, (3, 5))}
-        options["in_channels"], options["out_channels"] = (options["groups"] * n for n in d.integers(1, 4, 2))
+        channels = d.integers(1, 4, 2)
+        if d.one_of(True, *[False] * 5):
+            options |= {"kernel_size": 3, "stride": 1, "dilation": 1, "padding_mode": "zeros", "groups": 1}
+            channels = d.integers(32, 40, 2)
+        options["in_channels"], options["out_channels"] = (options["groups"] * n for n in channels)
         shape = (d.batch(0, 1, 3), options["in_channels"], *d.integers(1, 12, 2))
         unbatched = d.fixed_batch is None and d.rng.random() < 0.2
         return options, torch.nn.Conv2d(**options), shape[unbatched:]

@@ -34,6 +34,7 @@ import numpy as np
 from scratch import threads
 from scratch.checks import check_dtype, check_float_dtype, check_grad_output
 from scratch.nn import init
+from scratch.nn.channels import channel_sum
 from scratch.nn.module import Module, Parameter
 
 
@@ -111,7 +112,7 @@ class Linear(Module):
         check_grad_output(self, grad_output, (*input_shape[:-1], self.out_features), x.dtype)
         grad_z = grad_output.reshape(len(x), self.out_features)  # B1 (N, O)
         if self.bias is not None:
-            self.bias.add_grad(grad_z.sum(axis=0))  # B2 (O,)
+            self.bias.add_grad(channel_sum(grad_z))  # B2 (O,)
         self.weight.add_grad(threads.matmul(grad_z.T, x))  # B3 (O, I)
         if not self.needs_input_grad:
             return None

@@ -57,7 +57,7 @@ from math import isfinite
 
 import numpy as np
 
-from scratch import memory
+from scratch import memory, threads
 from scratch.nn.padding import Sides
 
 # A ufunc and its operands, the last of which it writes to.
@@ -66,6 +66,10 @@ Step = tuple[Callable[..., np.ndarray], tuple[np.ndarray, ...]]
 # Numbers that NumPy copies into a buffer at a time, where the operands of a ufunc do not lie in one piece. Here they
 # lie in long ones: with the smallest buffer NumPy goes through them as they are.
 _SMALLEST_BUFFER = 16
+
+# What a chunk may take if its memory is to be kept for the next. It takes more if one image does, and then making it
+# is nothing beside the work on it.
+MOST_KEPT_BYTES = 2 * threads.CACHE_BYTES
 
 _G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 _G_BOTH_WAYS = np.kron(_G, _G)  # G w G^T, for w as a column of nine
@@ -246,6 +250,8 @@ def _tiles(size: tuple[int, int]) -> tuple[int, int]:
 
 def _chunk(x: np.ndarray, y: np.ndarray, sides: Sides) -> _Chunk:
     key = (x.shape, y.shape, sides, x.dtype)
+    if len(x) * image_bytes(x.shape[1], y.shape[1], y.shape[2:], x.dtype) > MOST_KEPT_BYTES:
+        return _Chunk(*key)
     return memory.kept(key, lambda: _Chunk(*key))
 
 
