@@ -7,7 +7,7 @@ Two neighbours y0, y1 in a row of the output see the four pixels d0 to d3 throug
 These are six multiplications. Four are enough, if sums are taken before them and after:
 
     m0 = (d0 - d2) g0                     m1 = (d1 + d2) (g0 + g1 + g2) / 2
-    m3 = (d3 - d1) g2                     m2 = (d2 - d1) (g0 - g1 + g2) / 2
+    m3 = (d1 - d3) (-g2)                  m2 = (d2 - d1) (g0 - g1 + g2) / 2
 
     y0 = m0 + m1 + m2                     y1 = m1 - m2 + m3
 
@@ -16,7 +16,7 @@ or, with a product of elements in the middle, y = A^T [(G g) * (B^T d)], where
            1  0 -1  0             1    0    0
     B^T =  0  1  1  0       G =  1/2  1/2  1/2       A^T = 1  1  1  0
            0 -1  1  0            1/2 -1/2  1/2             0  1 -1  1
-           0 -1  0  1             0    0    1
+           0  1  0 -1             0    0   -1
 
 An image is done along its columns and along its rows: 4 x 4 pixels d, a tile, give 2 x 2 outputs with 16
 multiplications instead of 36, and the next tile begins two pixels on. For N images of C channels, T tiles in each, and
@@ -58,6 +58,7 @@ from math import isfinite
 import numpy as np
 
 from scratch import memory, threads
+from scratch.nn.channels import channel_sum
 from scratch.nn.padding import Sides
 
 # A ufunc and its operands, the last of which it writes to.
@@ -71,7 +72,7 @@ _SMALLEST_BUFFER = 16
 # is nothing beside the work on it.
 MOST_KEPT_BYTES = 2 * threads.CACHE_BYTES
 
-_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, -1]])
 _G_BOTH_WAYS = np.kron(_G, _G)  # G w G^T, for w as a column of nine
 
 
@@ -114,7 +115,8 @@ def convolve(x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, sides: Sides
     chunk.transform(x)  # F1
     np.matmul(chunk.v, u, out=chunk.m)  # F3
     if bias is not None:
-        np.add(chunk.m[5], bias, out=chunk.m[5])  # F4
+        chunk.bias[...] = bias
+        _take(chunk.add_bias)  # F4
     _take(chunk.add_up)  # F5
     chunk.outputs.copy_to(y)
     return _far_from_overflow(y)
@@ -159,7 +161,7 @@ def convolve_back(
         corner[...] = 0
     chunk.corners.copy_from(grad_y)
     _take(chunk.spread)  # B1
-    grad_bias[...] = chunk.m[5].sum(axis=0)  # B2
+    grad_bias[...] = channel_sum(chunk.m[5])  # B2
     grad_u = np.matmul(chunk.v_transposed, chunk.m, out=chunk.grad_u)  # B3
     np.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5
     if grad_x is None:
@@ -171,20 +173,20 @@ def convolve_back(
 
 
 class _Places:
-    """Pairs of a part of an image (rows, columns, N, C) and the memory that it is copied to, or from."""
+    """Parts of an image (rows, columns, N, C), each with the memory that it is copied to, or from."""
 
-    def __init__(self, pairs: list[tuple[tuple[slice, slice], np.ndarray]]) -> None:
+    def __init__(self, pairs: list[tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]]) -> None:
         self._pairs = pairs
 
     def copy_from(self, image: np.ndarray) -> None:
         image = image.transpose(2, 3, 0, 1)
-        for part, place in self._pairs:
-            np.copyto(place, image[part])
+        for part_of, place in self._pairs:
+            np.copyto(place, part_of(image))
 
     def copy_to(self, image: np.ndarray) -> None:
         image = image.transpose(2, 3, 0, 1)
-        for part, place in self._pairs:
-            np.copyto(image[part], place)
+        for part_of, place in self._pairs:
+            np.copyto(part_of(image), place)
 
 
 def _places_of_pixels(pixels: np.ndarray, size: tuple[int, int], sides: Sides) -> _Places:
@@ -195,16 +197,19 @@ def _places_of_pixels(pixels: np.ndarray, size: tuple[int, int], sides: Sides) -
         column = (b - left) % 2
         begin, columns = (column + left) // 2, len(range(column, size[1], 2))
         place = pixels[b, top : top + size[0], begin : begin + columns]
-        pairs.append(((slice(None), slice(column, None, 2)), place))
+        pairs.append((lambda image, column=column: image[:, column::2], place))
     return _Places(pairs)
 
 
 def _places_of_outputs(planes: np.ndarray, size: tuple[int, int]) -> _Places:
     # Of outputs of a size (P, Q), in (even or odd row, even or odd column, rows, columns, N, O).
+    if size[0] % 2 == 0 and size[1] % 2 == 0:
+        shape = (size[0] // 2, 2, size[1] // 2, 2, *planes.shape[4:])
+        return _Places([(lambda image: image.reshape(shape), planes.transpose(2, 0, 3, 1, 4, 5))])
     pairs = []
     for a, b in product((0, 1), (0, 1)):
         rows, columns = len(range(a, size[0], 2)), len(range(b, size[1], 2))
-        pairs.append(((slice(a, None, 2), slice(b, None, 2)), planes[a, b, :rows, :columns]))
+        pairs.append((lambda image, a=a, b=b: image[a::2, b::2], planes[a, b, :rows, :columns]))
     return _Places(pairs)
 
 
@@ -230,6 +235,9 @@ class _Chunk:
         columns = halfway.transpose(1, 3, 0, 2, 4, 5)
         self.pixels = _places_of_pixels(pixels, image, sides)
         self.take_apart = _take_apart(by_rows(pixels), rows_of_v) + _take_apart(columns, columns_of_v)
+        self.bias = np.empty((n, o), dtype)  # for every image, so that the addition runs through memory
+        m_11 = m[1, 1].reshape(-1, n * o)
+        self.add_bias = [(np.add, (m_11, self.bias.reshape(-1), m_11))]
         self.add_up = _add_up(m) + _add_up(m[:2].swapaxes(0, 1))
         self.outputs = _places_of_outputs(m[:2, :2], size)
         self.corners = _places_of_outputs(m[::3, ::3], size)
@@ -262,31 +270,30 @@ def _take(steps: list[Step]) -> None:
 
 def _take_apart(pixels: np.ndarray, v: np.ndarray) -> list[Step]:
     """Return the steps of v = B^T d: pixels are (even or odd, tiles + 1, ...), v is (4, tiles, ...)."""
-    even, odd = pixels
-    d0, d1, d2, d3 = even[:-1], odd[:-1], even[1:], odd[1:]
-    v0, v1, v2, v3 = v
+    first, last = pixels[:, :-1], pixels[:, 1:]  # d0 and d1, d2 and d3
+    d1, d2 = first[1], last[0]
     return [
-        (np.subtract, (d0, d2, v0)),
-        (np.add, (d1, d2, v1)),
-        (np.subtract, (d2, d1, v2)),
-        (np.subtract, (d3, d1, v3)),
+        (np.subtract, (first, last, v[::3])),
+        (np.add, (d1, d2, v[1])),
+        (np.subtract, (d2, d1, v[2])),
     ]
 
 
 def _put_together(grad_v: np.ndarray, grad_pixels: np.ndarray) -> list[Step]:
-    """Return the steps of the adjoint of `_take_apart`, for which grad_v is overwritten with grad_d = B grad_v."""
-    v0, v1, v2, v3 = grad_v
-    difference = memory.empty(v1.shape, v1.dtype)
-    # Of a tile's d0 and d1, and of its d2 and d3, which are the next tile's d0 and d1.
-    first, last = grad_v[:2], grad_v[2:]
+    """Return the steps of the adjoint of `_take_apart`, which overwrite grad_v."""
+    outer, v1, v2 = grad_v[::3], grad_v[1], grad_v[2]
+    total = memory.empty(v1.shape, v1.dtype)
+    even, odd = grad_pixels
+    d1s, d2s = odd[:-1], even[1:]
     return [
-        (np.subtract, (v1, v2, difference)),
-        (np.add, (v1, v2, v2)),
-        (np.subtract, (v2, v0, v2)),
-        (np.subtract, (difference, v3, v1)),
-        (np.positive, (first[:, 0], grad_pixels[:, 0])),
-        (np.add, (last[:, :-1], first[:, 1:], grad_pixels[:, 1:-1])),
-        (np.positive, (last[:, -1], grad_pixels[:, -1])),
+        (np.add, (v1, v2, total)),
+        (np.subtract, (v1, v2, v1)),
+        # Of v0 and v3: what a tile takes from its last two pixels meets there what the next tile adds to its first two.
+        (np.positive, (outer[:, 0], grad_pixels[:, 0])),
+        (np.subtract, (outer[:, 1:], outer[:, :-1], grad_pixels[:, 1:-1])),
+        (np.negative, (outer[:, -1], grad_pixels[:, -1])),
+        (np.add, (d2s, total, d2s)),
+        (np.add, (d1s, v1, d1s)),
     ]
 
 
