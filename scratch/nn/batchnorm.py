@@ -112,20 +112,20 @@ class _BatchNorm(Module):
         if self.training or not self.track_running_stats:
             count = self._count(x)
             mean = channel_sum(x) / count  # F1 (C,)
-            np.subtract(x, as_channels(mean, x.ndim), out=centred)  # F2 (M, C)
+            np.subtract(x, as_channels(mean, x), out=centred)  # F2 (M, C)
             np.multiply(centred, centred, out=y)  # F3 (M, C), in the array that F7 overwrites
             var = channel_sum(y) / count  # F4 (C,)
             if self.track_running_stats and x.size:
                 self._update_running_stats(mean, var, count)
         else:
             count = None
-            np.subtract(x, as_channels(self.running_mean, x.ndim), out=centred)
+            np.subtract(x, as_channels(self.running_mean, x), out=centred)
             var = self.running_var
         inv_std = 1.0 / np.sqrt(var + self.eps)  # F5 (C,)
         scale = inv_std if self.weight is None else inv_std * self.weight.data
-        np.multiply(centred, as_channels(scale, x.ndim), out=y)  # F6 and F7 (M, C)
+        np.multiply(centred, as_channels(scale, x), out=y)  # F6 and F7 (M, C)
         if self.bias is not None:
-            y += as_channels(self.bias.data, x.ndim)  # F8 (M, C)
+            y += as_channels(self.bias.data, x)  # F8 (M, C)
         self.save_for_backward(centred=centred, inv_std=inv_std, scale=scale, count=count)
         return y
 
@@ -134,17 +134,16 @@ class _BatchNorm(Module):
         """Map the gradient of the output to that of the input; add to weight's and bias's."""
         centred, inv_std, scale, count = self.saved("centred", "inv_std", "scale", "count")
         check_grad_output(self, grad_output, centred.shape, centred.dtype)
-        ndim = centred.ndim
         grad_b = channel_sum(grad_output)  # B8 (C,)
         grad_x = np.multiply(grad_output, centred, out=memory.empty_like(centred))
         grad_w = channel_sum(grad_x) * inv_std  # B7 (C,)
         if count is None:
-            np.multiply(grad_output, as_channels(scale, ndim), out=grad_x)  # B6 (M, C)
+            np.multiply(grad_output, as_channels(scale, centred), out=grad_x)  # B6 (M, C)
         else:
-            np.multiply(centred, as_channels(grad_w * inv_std / count, ndim), out=grad_x)
+            np.multiply(centred, as_channels(grad_w * inv_std / count, centred), out=grad_x)
             np.subtract(grad_output, grad_x, out=grad_x)
-            grad_x -= as_channels(grad_b / count, ndim)
-            grad_x *= as_channels(scale, ndim)  # B6 to B1 (M, C)
+            grad_x -= as_channels(grad_b / count, centred)
+            grad_x *= as_channels(scale, centred)  # B6 to B1 (M, C)
         if self.weight is not None:
             self.weight.add_grad(grad_w)
         if self.bias is not None:

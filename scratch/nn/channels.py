@@ -9,6 +9,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from scratch.memory import is_channels_last
+
+# Numbers in one piece that are worth the beginning of a loop over them.
+LONG_RUN = 1 << 12
+
 
 @lru_cache(maxsize=64)
 def _ones(count: int, dtype: np.dtype) -> np.ndarray:
@@ -33,12 +38,21 @@ def channel_sum(x: np.ndarray) -> np.ndarray:
     return np.add.reduce(images @ _ones(images.shape[2], x.dtype), axis=0)
 
 
-def as_channels(values: np.ndarray, ndim: int) -> np.ndarray:
-    """Give ``values`` of shape (C,) the shape (C, 1, ...) that broadcasts against (N, C, ...) of ``ndim`` axes.
+def as_channels(values: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Give ``values`` of shape (C,) the shape (C, 1, ...), or (C, rows, W), that broadcasts against ``like``.
+
+    Against images whose channels lie next to each other, each is written out for a row or an image: arithmetic then
+    runs through memory, and does not begin anew after every C numbers.
 
     Examples
     --------
-    >>> as_channels(np.zeros(3), 4).shape
+    >>> as_channels(np.zeros(3), np.zeros((2, 3, 4, 5))).shape
     (3, 1, 1)
+    >>> as_channels(np.zeros(3), np.zeros((2, 4, 5, 3)).transpose(0, 3, 1, 2)).shape
+    (3, 4, 5)
     """
-    return values if ndim == 2 else values.reshape(-1, *(1,) * (ndim - 2))
+    if not is_channels_last(like):
+        return values if like.ndim == 2 else values.reshape(-1, *(1,) * (like.ndim - 2))
+    _, c, h, w = like.shape
+    rows = h if w * c < LONG_RUN else 1
+    return np.tile(values, (rows, w, 1)).transpose(2, 0, 1)

@@ -245,9 +245,9 @@ class GroupNorm(Module):
         self.save_for_backward(normalized=normalized, r=r, shape=x.shape)
         y = normalized.reshape(x.shape)
         if self.weight is not None:
-            y = y * as_channels(self.weight.data, x.ndim)
+            y = y * as_channels(self.weight.data, x)
         if self.bias is not None:
-            y += as_channels(self.bias.data, x.ndim)  # F6
+            y += as_channels(self.bias.data, x)  # F6
         return y
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -260,7 +260,7 @@ class GroupNorm(Module):
             self.bias.add_grad(channel_sum(grad_output))  # B6
         if self.weight is not None:
             self.weight.add_grad(channel_sum(grad_output * normalized.reshape(shape)))  # B6
-            grad_normalized = grad_output * as_channels(self.weight.data, grad_output.ndim)  # B6
+            grad_normalized = grad_output * as_channels(self.weight.data, grad_output)  # B6
         grad_rows = normalize_rows_backward(grad_normalized.reshape(normalized.shape), normalized, r)
         return grad_rows.reshape(shape)
 
