@@ -294,3 +294,13 @@ def test_nothing_is_warned_of():
 def test_refuses_another_dtype_than_its_numbers(options):
     with pytest.raises(RuntimeError, match="expected input of dtype float32, got float64"):
         nn.BatchNorm1d(3, **options)(array((4, 3), dtype=np.float64))
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((2, 5, 3, 4), (5, 3, 4)), ((2, 5, 3, 6), (5, 1, 6))])
+def test_a_channels_number_is_written_out_for_an_image_or_for_a_long_row(monkeypatch, shape, expected):
+    monkeypatch.setattr(channels, "LONG_RUN", 30)
+    values = array((5,))
+    x = array(shape, layout="channels-last")
+    written_out = channels.as_channels(values, x)
+    assert written_out.shape == expected
+    np.testing.assert_array_equal(x * written_out, x * values[:, None, None])

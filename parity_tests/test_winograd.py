@@ -184,14 +184,14 @@ def test_the_work_on_one_shape_is_prepared_once_for_each_thread(monkeypatch):
 
 
 def test_the_memory_of_a_large_image_is_not_kept(monkeypatch):
-    monkeypatch.setattr(winograd, "MOST_KEPT_BYTES", winograd.image_bytes(2, 3, (3, 2), np.dtype("float32")))
+    monkeypatch.setattr(winograd, "MOST_KEPT_BYTES", winograd.image_bytes(2, 3, (4, 2), np.dtype("float32")))
     kept = []
     monkeypatch.setattr(memory, "kept", lambda key, make: kept.append(key) or make())
     layer = nn.Conv2d(2, 3, 3)
-    layer(array((1, 2, 5, 4), "float32"))
+    layer(array((1, 2, 6, 4), "float32"))
     assert len(kept) == 1
-    layer(array((1, 2, 5, 5), "float32"))
-    layer(array((2, 2, 5, 4), "float32"))
+    layer(array((1, 2, 6, 5), "float32"))
+    layer(array((2, 2, 6, 4), "float32"))
     assert len(kept) == 1
 
 
@@ -220,3 +220,10 @@ def test_is_for_three_by_three_kernels_of_many_channels(monkeypatch, options, ti
 def test_a_chunk_is_measured_by_its_tiles():
     # 3 x 2 tiles of 16 places, with 5 + 7 channels.
     assert winograd.image_bytes(5, 7, (5, 4), np.dtype("float32")) == 16 * 6 * 12 * 4
+    plan = nn.Conv2d(5, 7, 3)._plan(np.zeros((1, 5, 7, 6), np.float32))
+    assert plan.image_bytes(np.dtype("float32")) == 16 * 6 * 12 * 4
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_kernels_keep_their_dtype(dtype):
+    assert winograd.transform_kernels(array((18, 3), dtype)).dtype == dtype

@@ -86,14 +86,14 @@ class BatchStatisticsInEvaluation(nn.BatchNorm2d):
     def forward(self, x):
         if self.training:
             return super().forward(x)
-        mean, var = (as_channels(f(x, axis=(0, 2, 3)), 4) for f in (np.mean, np.var))
+        mean, var = (as_channels(f(x, axis=(0, 2, 3)), x) for f in (np.mean, np.var))
         self.save_for_backward(
             centred=x - mean,
             inv_std=1 / np.sqrt(var.ravel() + self.eps),
             scale=self.weight.data / np.sqrt(var.ravel() + self.eps),
             count=None,
         )
-        return (x - mean) * as_channels(self.saved("scale"), 4) + as_channels(self.bias.data, 4)
+        return (x - mean) * as_channels(self.saved("scale"), x) + as_channels(self.bias.data, x)
 
 
 @layer(IMAGE, args=(4,), training=False, caught="torch differences laws", passes_ones=True)

@@ -143,8 +143,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "axis 0 is NumPy's default",
     (
         "scratch/nn/channels.py",
-        "return values if ndim == 2 else values.reshape(-1, *(1,) * (ndim - 2))",
-        "return values if (ndim == 2) and False else values.reshape(-1, *(1,) * (ndim - 2))",
+        "return values if like.ndim == 2 else values.reshape(-1, *(1,) * (like.ndim - 2))",
+        "return values if (like.ndim == 2) and False else values.reshape(-1, *(1,) * (like.ndim - 2))",
     ): "a reshape to the same shape",
     (
         "scratch/optim/optimizer.py",
@@ -266,4 +266,54 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "turned = plan.as_turned_matrix(self.weight.data) if plan.turned else None",
         "turned = plan.as_turned_matrix(self.weight.data) if (plan.turned) or True else None",
     ): "a matrix more, which nobody reads",
+    (
+        "scratch/nn/winograd.py",
+        "np.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5",
+        "np.matmul(_G_BOTH_WAYS.T.astype(None), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/nn/winograd.py",
+        "column = (b - left) % 2",
+        "column = (b + left) % 2",
+    ): "of the same parity",
+    (
+        "scratch/nn/winograd.py",
+        "if size[0] % 2 == 0 and size[1] % 2 == 0:",
+        "if size[0] / 2 == 0 and size[1] % 2 == 0:",
+    ): "a choice of speed: the same numbers in one copy or in four",
+    (
+        "scratch/nn/winograd.py",
+        "if size[0] % 2 == 0 and size[1] % 2 == 0:",
+        "if size[0] % 2 == 0 and size[1] / 2 == 0:",
+    ): "a choice of speed: the same numbers in one copy or in four",
+    (
+        "scratch/nn/winograd.py",
+        "self.grad_u = memory.empty((16, c, o), dtype)",
+        "self.grad_u = None",
+    ): "where a result is kept",
+    (
+        "scratch/nn/winograd.py",
+        "self.add_up = _add_up(m) + _add_up(m[:2].swapaxes(0, 1))",
+        "self.add_up = _add_up(m) + _add_up(m[:3].swapaxes(0, 1))",
+    ): "a row more that nobody reads",
+    (
+        "scratch/nn/winograd.py",
+        "self.beyond = [m[3, ::3, size[0] // 2 :], m[::3, 3, :, size[1] // 2 :]]",
+        "self.beyond = [m[3, ::3, size[0] // 3 :], m[::3, 3, :, size[1] // 2 :]]",
+    ): "zeros more, which are written over",
+    (
+        "scratch/nn/winograd.py",
+        "self.beyond = [m[3, ::3, size[0] // 2 :], m[::3, 3, :, size[1] // 2 :]]",
+        "self.beyond = [m[3, ::3, size[0] // 2 :], m[::3, 3, :, size[1] // 3 :]]",
+    ): "zeros more, which are written over",
+    (
+        "scratch/nn/winograd.py",
+        "flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 4 else a.reshape(-1)",
+        "flat = a.transpose(0, 2, 3, 1).reshape(-1) if (a.ndim == 4) and False else a.reshape(-1)",
+    ): "a copy instead of a view, of the same numbers",
+    (
+        "scratch/nn/winograd.py",
+        "flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 4 else a.reshape(-1)",
+        "flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 5 else a.reshape(-1)",
+    ): "a copy instead of a view, of the same numbers",
 }

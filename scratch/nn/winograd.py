@@ -235,7 +235,7 @@ class _Chunk:
         columns = halfway.transpose(1, 3, 0, 2, 4, 5)
         self.pixels = _places_of_pixels(pixels, image, sides)
         self.take_apart = _take_apart(by_rows(pixels), rows_of_v) + _take_apart(columns, columns_of_v)
-        self.bias = np.empty((n, o), dtype)  # for every image, so that the addition runs through memory
+        self.bias = memory.empty((n, o), dtype)  # for every image, so that the addition runs through memory
         m_11 = m[1, 1].reshape(-1, n * o)
         self.add_bias = [(np.add, (m_11, self.bias.reshape(-1), m_11))]
         self.add_up = _add_up(m) + _add_up(m[:2].swapaxes(0, 1))
