@@ -33,7 +33,10 @@ class Layer:
 
     @property
     def operations(self) -> int:
-        """Floating-point operations of the matrix products, forward and backward."""
+        """Floating-point operations of the products, forward and backward, as they are usually counted.
+
+        `scratch.nn.winograd` takes fewer.
+        """
         return 3 * 2 * self.products
 
 
