@@ -85,11 +85,11 @@ def _bars(name: str, rows: list[dict]) -> object:
     places = np.arange(len(shown))[::-1]
     colours = [style.COLOURS["scratch"] if ratio <= 1 else style.COLOURS["torch"] for ratio in ratios]
     axes.barh(places, ratios, color=colours, height=0.7)
-    for place, ratio in zip(places, ratios, strict=True):
-        axes.annotate(
-            f"{ratio:.2f}", (ratio, place), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8
-        )
     axes.axvline(1, color=style.INK, linewidth=0.9)
+    paper = {"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 0.8}  # where a label lies across the line
+    for place, ratio in zip(places, ratios, strict=True):
+        offset = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+        axes.annotate(f"{ratio:.2f}", (ratio, place), **offset, fontsize=8, bbox=paper)
     axes.set_yticks(places, labels, fontsize=8)
     axes.set_xlim(0, 1.12 * max(*ratios, 1.0))
     axes.set_ylim(-0.7, len(shown) - 0.3)
