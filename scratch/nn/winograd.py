@@ -43,9 +43,9 @@ is all zeros the output is exactly b, as with the patches' product. What does ch
 that an infinity becomes NaN, because it is subtracted from itself: `convolve` and `convolve_back` tell the caller so.
 
 How the code goes about it: the pixels of even and odd columns are laid apart first, with the images next to each other,
-so that everything after that adds whole stretches of memory. These additions are short: to make the views
-that they need takes as long as they do, and holds the interpreter lock, for which other threads wait. So views are made
-once for all chunks of a shape, and the additions are written down as steps, to be taken for each chunk.
+so that everything after that adds whole stretches of memory. These additions are short: to make the views that they
+need takes as long as they do, and holds the interpreter lock, for which other threads wait. So views are made once for
+all chunks of a shape, and the additions are written down as steps, to be taken for each chunk.
 
 See Winograd, "Arithmetic complexity of computations", 1980, and Lavin and Gray, arXiv:1509.09308, who made convolutions
 of it.
