@@ -109,7 +109,8 @@ def test_blocks_and_back_are_adjoint(block, image, spare, layout, seed):
     ("image", "kernels", "stride", "way"),
     [
         ((28, 28), (32, 1, 3, 3), (1, 1), "planes, folded"),
-        ((14, 14), (64, 32, 3, 3), (1, 1), "rows, turned"),
+        ((14, 14), (64, 31, 3, 3), (1, 1), "rows, turned"),
+        ((14, 14), (64, 32, 3, 3), (1, 1), "tiles, or rows, folded"),
         ((84, 84), (32, 4, 8, 8), (4, 4), "blocks, turned"),
         ((20, 20), (64, 32, 4, 4), (2, 2), "blocks, turned"),
         ((9, 9), (64, 64, 3, 3), (2, 2), "rows, folded"),
@@ -119,7 +120,8 @@ def test_the_way_that_is_chosen(image, kernels, stride, way):
     sides = ((1, 1), (1, 1)) if stride == (1, 1) else ((0, 0), (0, 0))
     plan = PatchPlan(image, kernels, stride, (1, 1), sides, "zeros", 1)
     cutting = "blocks" if plan.block != (1, 1) else "planes" if plan.planes else "rows"
-    assert f"{cutting}, {'turned' if plan.turned else 'folded'}" == way
+    tiles = "tiles, or " if plan.tiled else ""
+    assert f"{tiles}{cutting}, {'turned' if plan.turned else 'folded'}" == way
 
 
 def plan_of(image=(9, 8), kernels=(6, 5, 3, 3), stride=(1, 1), dilation=(1, 1), sides=NO_SIDES, mode="zeros", groups=1):

@@ -74,6 +74,13 @@ class PatchPlan:
         if self.block != (1, 1):
             self.seen = tuple([p + k - 1 for p, k in zip(self.size, self.kernel, strict=True)])
         self.direct = self.block == (1, 1) and (mode == "zeros" or sides == NO_SIDES)
+        self.tiled = (
+            self.kernel == (3, 3)
+            and stride == dilation == (1, 1)
+            and groups == 1
+            and self.direct
+            and min(kernels[:2]) >= FEWEST_CHANNELS
+        )
         reach = [d * (k - 1) for d, k in zip(self.dilation, self.kernel, strict=True)]
         # What grad_y is padded with, so that turned kernels yield the gradient of x itself (direct), or of x1.
         beyond = sides if self.direct else NO_SIDES
@@ -81,17 +88,10 @@ class PatchPlan:
         target = image if self.direct else self.seen
         self.turned = (
             self.stride == (1, 1)
+            and not self.tiled
             and not self.planes
             and min(map(min, self.turned_sides)) >= 0
             and math.prod(target) <= 1.5 * math.prod(self.size)
-        )
-
-        self.tiled = (
-            self.kernel == (3, 3)
-            and stride == dilation == (1, 1)
-            and groups == 1
-            and self.direct
-            and min(kernels[:2]) >= FEWEST_CHANNELS
         )
 
     def cut(self, images: np.ndarray) -> np.ndarray:
