@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 SMALLEST = 1 << 15  # bytes
 LIMIT = 1 << 30  # bytes: what all pools keep at most, in use or not; beyond it, arrays come and go as NumPy's do
-MOST_KEPT = 16
+MOST_KEPT = 16  # things that a thread keeps with `kept`
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 
