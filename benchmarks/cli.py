@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         args = build_parser(command).parse_args(argv)
         if args.version:
-            from benchmarks.runs import version
+            from benchmarks.runs.folder import version
 
             print(f"backprop {version('backprop-reference') or '(not installed)'}")
             return 0

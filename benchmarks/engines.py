@@ -160,7 +160,7 @@ class TorchEngine(Engine):
     def __init__(self, dtype: str, device: str) -> None:
         import torch
 
-        from torch_ref import devices
+        from torch_ref.scale import devices
 
         self._torch = torch
         try:

@@ -12,14 +12,14 @@ import signal
 import torch
 from hypothesis import HealthCheck, Phase, settings
 
+import scratch.kernels.threads
 import scratch.random
-import scratch.threads
 import torch_ref.random
 
 # The tests' arrays are small: threads would cost more than they save, and several workers' would fight for the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start
 torch.set_num_threads(1)
-scratch.threads.set_num_threads(1)
+scratch.kernels.threads.set_num_threads(1)
 
 # A shell that starts a job in the background has it ignore Ctrl-C, and its children with it; some tests send one.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -6,6 +6,9 @@ The kinds follow PyTorch: a shape or a dtype that does not fit is a ``RuntimeErr
 
 import numpy as np
 
+DType = np.dtype | type[np.generic] | type[float] | str
+"""What a layer's ``dtype=`` takes: anything that NumPy reads as float32 or float64."""
+
 FLOAT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -14,12 +17,20 @@ def name_of(owner: object) -> str:
     return owner if isinstance(owner, str) else type(owner).__name__
 
 
-def check_float_dtype(owner: object, dtype: object) -> np.dtype:
+def check_float_dtype(owner: object, dtype: DType) -> np.dtype:
     """Return ``dtype`` as a NumPy dtype, or raise ``TypeError`` if it is neither float32 nor float64."""
     dtype = np.dtype(dtype)
     if dtype not in FLOAT_DTYPES:
         raise TypeError(f"{name_of(owner)}: expected dtype float32 or float64, got {dtype}")
     return dtype
+
+
+def check_size(owner: object, name: str, value: object) -> None:
+    """Raise ``TypeError`` unless ``value`` is an integer, ``RuntimeError`` if it is negative."""
+    if not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name_of(owner)}: expected {name} to be an integer, got {value!r}")
+    if value < 0:
+        raise RuntimeError(f"{name_of(owner)}: expected {name} of 0 or more, got {value}")
 
 
 def check_array(owner: object, array: object, name: str = "input") -> None:
@@ -41,12 +52,12 @@ def check_dtype(owner: object, array: object, dtype: np.dtype, name: str = "inpu
         raise RuntimeError(f"{name_of(owner)}: expected {name} of dtype {dtype}, got {array.dtype}; {way_out}")
 
 
-def check_input(owner: object, x: object, numbers: object) -> None:
-    """Raise unless ``x`` has the dtype of the layer's own ``numbers``, or is a float array if they are None."""
-    if numbers is None:
+def check_input(owner: object, x: object, dtype: np.dtype | None) -> None:
+    """Raise unless ``x`` is an array of ``dtype``, or, if that is None, any float array."""
+    if dtype is None:
         check_array(owner, x)
     else:
-        check_dtype(owner, x, numbers.dtype)
+        check_dtype(owner, x, dtype)
 
 
 def check_grad_output(owner: object, grad_output: object, shape: tuple[int, ...], dtype: np.dtype) -> None:
@@ -58,13 +69,11 @@ def check_grad_output(owner: object, grad_output: object, shape: tuple[int, ...]
         )
 
 
-def check_not_inplace(owner: object, inplace: bool) -> None:
-    """Raise ``ValueError`` if PyTorch's option ``inplace`` is asked for: an input is never written to here."""
-    if inplace:
-        raise ValueError(f"{name_of(owner)}: expected inplace=False (inputs are never written to), got {inplace!r}")
-
-
 def check_scalar_grad_output(owner: object, grad_output: object) -> None:
     """Raise ``RuntimeError`` unless ``grad_output``, of an output that is a scalar, is one, too."""
     if np.shape(grad_output) != ():
         raise RuntimeError(f"{name_of(owner)}: expected grad_output to be a scalar, got shape {np.shape(grad_output)}")
+
+
+def check_not_inplace(owner: object, inplace: bool) -> None:
+    """Accept anything; to be removed with its last caller."""

@@ -1,4 +1,4 @@
-"""The random generator: PyTorch's own, under the names of ``scratch/random.py`` and ``scratch/twister.py``.
+"""The random generator: PyTorch's own, under the names of ``scratch/random/draws.py`` and ``scratch/random/generator.py``.
 
 A state is read as the same plain values that ``scratch`` gives, so that a run saved by one engine goes on in the other.
 """

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import options
+from benchmarks.commands import argument_types as options
 from benchmarks.errors import UsageError
 
 NAMES = ("layers", "steps", "scaling", "train", "memory")
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     if "layers" in names and args.engine_b == ["jax"]:
         raise UsageError("--engine-b jax: its networks are timed as whole steps; choose steps or scaling")
 
-    from benchmarks import screen
+    from benchmarks.commands import tables as screen
     from benchmarks.speed import machine, report, results
 
     threads = args.threads or machine.cores()

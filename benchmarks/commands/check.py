@@ -95,8 +95,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _compare(args: argparse.Namespace, layer: object, theirs: Callable | None, draws: dict[str, tuple]) -> int:
     from parity_tests import check
-    from parity_tests.arrays import random_state
-    from parity_tests.learner import Learner
+    from parity_tests.diagnosis.learner import Learner
+    from parity_tests.harness.arrays import random_state
 
     if args.eval:
         layer.training = False
@@ -205,7 +205,7 @@ def _first_line(error: Exception) -> str:
 def _inputs(args: argparse.Namespace, draw: str) -> tuple:
     import numpy as np
 
-    from parity_tests import arrays
+    from parity_tests.harness import arrays
 
     shapes = [_shape(text) for text in args.input]
     inputs = [getattr(arrays, draw)(shape, args.dtype, seed=args.seed + i) for i, shape in enumerate(shapes)]
@@ -244,7 +244,7 @@ def _numbers(option: str, text: str, kind: type) -> list:
 
 
 def _load(path: Path, names: str, args: tuple[list, dict]) -> object:
-    from parity_tests.learner import Functions
+    from parity_tests.diagnosis.learner import Functions
 
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)

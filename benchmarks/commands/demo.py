@@ -3,9 +3,11 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import options, runs, tasks
+from benchmarks import tasks
+from benchmarks.commands import argument_types as options
 from benchmarks.commands.train import train_and_report
-from benchmarks.training import Settings
+from benchmarks.runs import folder as runs
+from benchmarks.runs.training import Settings
 
 EPILOG = """\
 The SmallCNN learns scikit-learn's handwritten digits in both engines, one after the other, from the same seed: the same

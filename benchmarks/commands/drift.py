@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import runs, tasks
+from benchmarks import tasks
 from benchmarks.errors import Failure, UsageError
-from benchmarks.training import Settings
+from benchmarks.runs import folder as runs
+from benchmarks.runs.training import Settings
 
 EXAMPLES = """\
 Each RUN is a folder that `backprop train TASK --engine both` wrote. In such a run the engines share the seed and
@@ -27,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare the engines of every run."""
-    from benchmarks import drift, screen
+    from benchmarks.commands import tables as screen
+    from benchmarks.runs import drift
 
     rows, by_dtype, names = [], {}, []
     for folder in args.folders:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import engines, options, runs, tasks
+from benchmarks import engines, tasks
+from benchmarks.commands import argument_types as options
 from benchmarks.engines import Engine
+from benchmarks.runs import folder as runs
+from benchmarks.runs.training import Settings, load_model
 from benchmarks.tasks import Data
-from benchmarks.training import Settings, load_model
 
 EXAMPLES = """\
 Weights are weights: what one engine learned gives the same accuracy in the other. A run of both engines holds two
@@ -43,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         loss, accuracy = test(engine, settings, state, data, parts[trainer])
         rows.append((trainer, engine.name, loss, accuracy, history["test_loss"][-1], history["test_accuracy"][-1]))
 
-    from benchmarks import screen
+    from benchmarks.commands import tables as screen
 
     screen.console().print(screen.evaluation_table(rows))
     return 0

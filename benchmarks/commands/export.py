@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import engines, onnx_model, options, runs, tasks
+from benchmarks import engines, tasks
+from benchmarks.commands import argument_types as options
 from benchmarks.errors import Failure, UsageError
-from benchmarks.training import Settings, load_model
+from benchmarks.runs import folder as runs
+from benchmarks.runs import onnx_model
+from benchmarks.runs.training import Settings, load_model
 
 EXAMPLES = """\
 The network is written with its weights in one file, in evaluation mode, for any number of rows. It is run by
@@ -64,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     for trainer, path in files.items():
         runs.write_bytes(path, contents[trainer])
 
-    from benchmarks import screen
+    from benchmarks.commands import tables as screen
 
     console = screen.console()
     console.print(screen.export_table(rows))

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import engines, lessons, options
+from benchmarks import engines, lessons
+from benchmarks.commands import argument_types as options
 from benchmarks.errors import UsageError
 
 LAST_SEED = 2**63

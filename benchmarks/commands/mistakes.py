@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Put every exhibit before every witness, and print what they say."""
-    from benchmarks import screen
+    from benchmarks.commands import tables as screen
     from parity_tests.museum import EXHIBITS, WITNESSES
 
     columns = ("exhibit", "what was forgotten", "PyTorch", "finite\ndifferences", "laws", "", "check\nwith ones")

@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import options
+from benchmarks.commands import argument_types as options
 
 EXAMPLES = """\
 Each case has random options, shapes, numbers, memory layout and upstream gradient; the same ones each time. Errors are
-given as shares of the rounding budget, which is what rounding can explain (parity_tests/budget.py): up to 1 the engines
+given as shares of the rounding budget, which is what rounding can explain (parity_tests/harness/budget.py): up to 1 the engines
 agree. In float64 the budget is 1e-12 of the numbers that go into the result; in float32 the error is the distance from
 PyTorch's float64 run. "relative" is the largest error divided by the largest number of its kind in the same case; it
 says nothing where all of them are what cancellation left, as in the gradient of a softmax that is sure of itself.
@@ -35,9 +35,9 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import track
 
-    from benchmarks import screen
+    from benchmarks.commands import tables as screen
     from parity_tests.catalogue import CATALOGUE, KINDS
-    from parity_tests.sweep import DTYPES, sweep
+    from parity_tests.harness.sweep import DTYPES, sweep
 
     entries = sorted(CATALOGUE, key=lambda entry: KINDS.index(entry.kind))
     jobs = [(entry, dtype) for entry in entries for dtype in DTYPES]
@@ -66,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
 
 def table(rows: list) -> object:
     """Return a row for each name, with both dtypes side by side."""
-    from benchmarks import screen
-    from parity_tests.sweep import DTYPES, QUANTITIES
+    from benchmarks.commands import tables as screen
+    from parity_tests.harness.sweep import DTYPES, QUANTITIES
 
     quantities = [quantity.replace(" ", "\n") for quantity in (*QUANTITIES, "relative")]
     columns = [f"{dtype}\n{quantity}" for dtype in DTYPES for quantity in quantities]

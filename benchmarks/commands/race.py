@@ -2,7 +2,8 @@
 
 import argparse
 
-from benchmarks import engines, options
+from benchmarks import engines
+from benchmarks.commands import argument_types as options
 from benchmarks.errors import UsageError
 
 EXAMPLES = """\
@@ -40,8 +41,9 @@ def run(args: argparse.Namespace) -> int:
     """Race, and show the table."""
     racers = contenders(args)
 
-    from benchmarks import race, screen, tasks
-    from benchmarks.speed import machine
+    from benchmarks import tasks
+    from benchmarks.commands import tables as screen
+    from benchmarks.speed import machine, race
 
     data = tasks.get("mnist").load(options.data_dir(args.data_dir))
     console = screen.console()
@@ -59,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 def contenders(args: argparse.Namespace) -> list:
     """Return who races, each checked for what it is asked."""
-    from benchmarks.race import Racer
+    from benchmarks.speed.race import Racer
 
     asked = args.precision != "fp32" or args.compile
     if args.engine == "scratch":
@@ -69,7 +71,7 @@ def contenders(args: argparse.Namespace) -> list:
             )
         return [Racer(engines.get("scratch"))]
 
-    from torch_ref import fast
+    from torch_ref.scale import fast
 
     found = [engines.get("torch", device=args.device)]
     if args.device == "auto" and found[0].device != "cpu" and not asked:

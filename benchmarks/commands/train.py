@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import engines, options, runs, tasks
+from benchmarks import engines, tasks
+from benchmarks.commands import argument_types as options
 from benchmarks.errors import Interrupted, UsageError
-from benchmarks.interrupts import Interrupts
+from benchmarks.runs import folder as runs
+from benchmarks.runs.interrupts import Interrupts
+from benchmarks.runs.training import Settings, Trained, check_batches, finish, get_engines, train_or_load
 from benchmarks.tasks import Task
-from benchmarks.training import Settings, Trained, check_batches, finish, get_engines, train_or_load
 
 EXAMPLES = """\
 examples:
@@ -112,7 +114,8 @@ def train_and_report(
         data = task.load(data_dir)
         check_batches(settings, task, data)
 
-        from benchmarks import figures, screen
+        from benchmarks import figures
+        from benchmarks.commands import tables as screen
 
         if not resuming:
             begun_with = {"data_dir": str(data_dir.absolute()), "checkpoint_every": every}
@@ -143,7 +146,8 @@ def interruptible(out: Path) -> Iterator[Interrupts]:
 
 def report(out: Path, task: Task, settings: Settings, trained: list[Trained]) -> None:
     """Show the tables, and where the run was written."""
-    from benchmarks import drift, screen
+    from benchmarks.commands import tables as screen
+    from benchmarks.runs import drift
 
     histories = {one.engine.name: one.history for one in trained}
     console = screen.console()

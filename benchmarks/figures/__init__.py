@@ -4,15 +4,15 @@ from pathlib import Path
 
 import matplotlib
 
-from benchmarks.drift import between
 from benchmarks.figures import style
 from benchmarks.figures.boundary import boundary
 from benchmarks.figures.confusion import confusion
 from benchmarks.figures.curves import curves
 from benchmarks.figures.drift import drift
 from benchmarks.figures.images import feature_maps, filters
+from benchmarks.runs.drift import between
+from benchmarks.runs.training import Trained
 from benchmarks.tasks import Data, Task
-from benchmarks.training import Trained
 
 __all__ = ["boundary", "confusion", "curves", "draw", "drift", "feature_maps", "filters"]
 

@@ -5,8 +5,8 @@ from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 
 from benchmarks.figures.style import LABELS, new_figure
+from benchmarks.runs.training import Trained
 from benchmarks.tasks import Data, Task
-from benchmarks.training import Trained
 
 POINTS = ("#3d348b", "#c0392b")
 SHADES = LinearSegmentedColormap.from_list("shades", ("#b9b3ec", "#ffffff", "#f7c3bb"))

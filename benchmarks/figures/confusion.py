@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from benchmarks.figures.style import INK, LABELS, new_figure
+from benchmarks.runs.training import Trained
 from benchmarks.tasks import Data, Task
-from benchmarks.training import Trained
 
 SHADES = LinearSegmentedColormap.from_list("mistakes", ("#ffffff", "#f6c9a8", "#d6492a", "#7d1414"))
 SHADES = SHADES.with_extremes(bad="#e6ecf2")

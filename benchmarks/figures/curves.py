@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from benchmarks.figures.style import COLOURS, LABELS, new_figure
+from benchmarks.runs.training import Trained
 from benchmarks.tasks import Task
-from benchmarks.training import Trained
 
 # Where the engines agree the curves lie on one another: the first is drawn wide and pale, so that both are seen.
 WIDTHS = (5.0, 1.6)

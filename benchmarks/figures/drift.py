@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.drift import Drift
 from benchmarks.figures.style import new_figure
+from benchmarks.runs.drift import Drift
 
 COLOURS = {"float32": "#b3478c", "float64": "#2a7f62"}
 

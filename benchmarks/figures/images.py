@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.figures.style import LABELS, new_figure
+from benchmarks.runs.training import Trained
 from benchmarks.tasks import Data, Task
-from benchmarks.training import Trained
 
 IMAGES = 8
 MAPS = 8

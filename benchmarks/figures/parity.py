@@ -5,7 +5,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
 from benchmarks.figures.style import INK, new_figure
-from parity_tests.sweep import DTYPES, QUANTITIES, Row
+from parity_tests.harness.sweep import DTYPES, QUANTITIES, Row
 
 LOWEST = -4
 COLOURS = LinearSegmentedColormap.from_list("share", ["#e9f3ee", "#8fc7a9", "#2a7f62", "#14463a"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks import runs
+from benchmarks.runs import folder as runs
 
 COLOURS = {"scratch": "#1765ad", "torch": "#e8622c"}
 LABELS = {"scratch": "scratch (NumPy)", "torch": "torch (autograd)"}

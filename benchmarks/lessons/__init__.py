@@ -9,7 +9,7 @@ import importlib
 from types import ModuleType
 
 from benchmarks.errors import UsageError
-from benchmarks.lessons.blackboard import Blackboard
+from benchmarks.lessons.support.blackboard import Blackboard
 
 __all__ = ["NAMES", "Blackboard", "get", "teach"]
 

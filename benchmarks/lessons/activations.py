@@ -42,8 +42,8 @@ from matplotlib.figure import Figure
 
 from benchmarks import tasks
 from benchmarks.engines import Engine
-from benchmarks.lessons.blackboard import Blackboard
-from benchmarks.lessons.drawing import BLUE, GREEN, GREY, ORANGE, RED, band, engine_key, line, sheet
+from benchmarks.lessons.support.blackboard import Blackboard
+from benchmarks.lessons.support.drawing import BLUE, GREEN, GREY, ORANGE, RED, band, engine_key, line, sheet
 from benchmarks.tasks import Data
 
 NAMES = ("Sigmoid", "Tanh", "ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Softplus")

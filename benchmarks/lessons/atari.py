@@ -41,8 +41,19 @@ from matplotlib.figure import Figure
 
 from benchmarks.engines import Engine
 from benchmarks.figures.style import LABELS
-from benchmarks.lessons.blackboard import Blackboard
-from benchmarks.lessons.drawing import BLUE, GREEN, GREY, ORANGE, WIDTH, engine_key, line, new_figure, picture, sheet
+from benchmarks.lessons.support.blackboard import Blackboard
+from benchmarks.lessons.support.drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    WIDTH,
+    engine_key,
+    line,
+    new_figure,
+    picture,
+    sheet,
+)
 from benchmarks.tasks import pong
 from benchmarks.tasks.pong import Games, Recipe
 

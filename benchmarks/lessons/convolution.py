@@ -40,9 +40,17 @@ from benchmarks import tasks
 from benchmarks.engines import Engine
 from benchmarks.figures.images import mosaic, most_different
 from benchmarks.figures.style import INK, LABELS, new_figure
-from benchmarks.lessons.blackboard import Blackboard
-from benchmarks.lessons.drawing import COLOURS, RED, WIDTH, engine_key, line, picture, sheet
-from benchmarks.lessons.stages import FEATURES, STAGES, Field, computed_field, outputs, receptive_field, strides
+from benchmarks.lessons.support.blackboard import Blackboard
+from benchmarks.lessons.support.cnn_stages import (
+    FEATURES,
+    STAGES,
+    Field,
+    computed_field,
+    outputs,
+    receptive_field,
+    strides,
+)
+from benchmarks.lessons.support.drawing import COLOURS, RED, WIDTH, engine_key, line, picture, sheet
 from benchmarks.tasks import Data
 from benchmarks.tasks.idx import FILES
 

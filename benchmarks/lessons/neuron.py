@@ -39,8 +39,8 @@ from matplotlib.figure import Figure
 
 from benchmarks.engines import Engine
 from benchmarks.figures.style import INK
-from benchmarks.lessons.blackboard import Blackboard
-from benchmarks.lessons.drawing import BLUE, GREEN, GREY, ORANGE, RED, engine_key, line, sheet
+from benchmarks.lessons.support.blackboard import Blackboard
+from benchmarks.lessons.support.drawing import BLUE, GREEN, GREY, ORANGE, RED, engine_key, line, sheet
 
 X = np.array([[-1.0], [0.0], [1.0], [2.0]])
 T = 2 * X + 1

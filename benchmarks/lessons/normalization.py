@@ -39,9 +39,9 @@ from matplotlib.figure import Figure
 from benchmarks import tasks
 from benchmarks.engines import Engine
 from benchmarks.figures.style import INK, new_figure
-from benchmarks.lessons import batch_size
-from benchmarks.lessons.blackboard import Blackboard
-from benchmarks.lessons.drawing import BLUE, GREEN, ORANGE, RED, WIDTH, engine_key, line, sheet
+from benchmarks.lessons.support import batch_norm_sizes as batch_size
+from benchmarks.lessons.support.blackboard import Blackboard
+from benchmarks.lessons.support.drawing import BLUE, GREEN, ORANGE, RED, WIDTH, engine_key, line, sheet
 
 SHAPE = (4, 6, 2, 3)
 MARKED = (0, 5, 0, 2)

@@ -44,8 +44,8 @@ from matplotlib.ticker import NullFormatter
 
 from benchmarks.engines import Engine
 from benchmarks.figures.style import LABELS
-from benchmarks.lessons.blackboard import Blackboard
-from benchmarks.lessons.drawing import COLOURS, GREY, engine_key, line, sheet
+from benchmarks.lessons.support.blackboard import Blackboard
+from benchmarks.lessons.support.drawing import COLOURS, GREY, engine_key, line, sheet
 from benchmarks.tasks import cartpole
 from benchmarks.tasks.cartpole import Actor, Curve, Recipe
 

@@ -42,8 +42,8 @@ from benchmarks import tasks
 from benchmarks.engines import Engine
 from benchmarks.figures.boundary import POINTS, SHADES
 from benchmarks.figures.style import INK
-from benchmarks.lessons.blackboard import Blackboard
-from benchmarks.lessons.drawing import (
+from benchmarks.lessons.support.blackboard import Blackboard
+from benchmarks.lessons.support.drawing import (
     BLUE,
     BROWN,
     GREEN,

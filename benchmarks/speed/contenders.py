@@ -17,7 +17,7 @@ class Scratch:
 
     def __init__(self, threads: int) -> None:
         import scratch
-        from scratch import threads as scratch_threads
+        from scratch.kernels import threads as scratch_threads
 
         scratch_threads.set_num_threads(threads)
         self.engine = scratch

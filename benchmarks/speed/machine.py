@@ -5,7 +5,7 @@ import platform
 
 import numpy as np
 
-from benchmarks import runs
+from benchmarks.runs import folder as runs
 
 
 def cores() -> int:

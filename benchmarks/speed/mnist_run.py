@@ -34,7 +34,7 @@ def peak_bytes() -> float:
 def train_engine(name: str, data_dir: Path, epochs: int, threads: int) -> float:
     """Run the task's recipe in one of the engines, and return the test accuracy."""
     from benchmarks import tasks
-    from benchmarks.training import Settings, get_engines, train
+    from benchmarks.runs.training import Settings, get_engines, train
 
     task = tasks.get("mnist")
     settings = Settings.of_recipe(task, name, epochs=epochs)
@@ -44,7 +44,7 @@ def train_engine(name: str, data_dir: Path, epochs: int, threads: int) -> float:
 
         torch.set_num_threads(threads)
     else:
-        from scratch import threads as scratch_threads
+        from scratch.kernels import threads as scratch_threads
 
         scratch_threads.set_num_threads(threads)
     return train(settings, engine, task.load(data_dir)).history["test_accuracy"][-1]

@@ -6,8 +6,8 @@ import matplotlib
 import numpy as np
 from rich.console import Console
 
+from benchmarks.commands.tables import new_table
 from benchmarks.figures import style
-from benchmarks.screen import new_table
 
 TITLES = {
     "layers": "Each layer, forward and backward",

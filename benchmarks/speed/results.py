@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from benchmarks import runs
 from benchmarks.errors import Failure
+from benchmarks.runs import folder as runs
 
 FORMAT = 1
 

@@ -35,7 +35,7 @@ class Layer:
     def operations(self) -> int:
         """Floating-point operations of the products, forward and backward, as they are usually counted.
 
-        `scratch.nn.winograd` takes fewer.
+        `scratch.kernels.winograd` takes fewer.
         """
         return 3 * 2 * self.products
 

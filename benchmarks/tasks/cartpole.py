@@ -26,8 +26,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks import environments
 from benchmarks.engines import Engine
+from benchmarks.tasks import environments
 
 STATE, ACTIONS, LONGEST = 4, 2, 500
 SOLVED = 475.0  # mean return over 100 episodes, Gymnasium's threshold for CartPole-v1

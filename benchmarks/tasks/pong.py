@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks import environments
 from benchmarks.engines import Engine
+from benchmarks.tasks import environments
 
 STAY, UP, DOWN = 0, 2, 3
 ACTIONS = ("stay", "fire", "up", "down", "up and fire", "down and fire")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from parity_tests import arrays
 from parity_tests.catalogue.entry import Draw, LayerCase, entry
+from parity_tests.harness import arrays
 from scratch import nn
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from parity_tests import arrays
 from parity_tests.catalogue.entry import Draw, LayerCase, entry
+from parity_tests.harness import arrays
 from scratch import actor_critic, nn, policy_gradient
 from torch_ref import actor_critic as torch_actor_critic
 from torch_ref import policy_gradient as torch_policy_gradient

@@ -6,7 +6,7 @@ import torch
 import scratch
 import torch_ref
 from parity_tests.catalogue.entry import Draw, LayerCase, entry
-from parity_tests.report import AGAIN
+from parity_tests.harness.report import AGAIN
 
 
 def both(d: Draw, name: str, *args: object, **options: object) -> tuple[scratch.nn.Module, torch.nn.Module]:

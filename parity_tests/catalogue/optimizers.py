@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from parity_tests import arrays, budget
 from parity_tests.catalogue.entry import Draw, entry
-from parity_tests.compare import Report
-from parity_tests.report import Quantity
+from parity_tests.harness import arrays, budget
+from parity_tests.harness.compare import Report
+from parity_tests.harness.report import Quantity
 from scratch import optim
 from scratch.nn import Parameter
 
@@ -31,7 +31,7 @@ class OptimizerCase:
     def check(self, seed: int) -> Report:
         """Compare the parameters, and what the optimizer keeps of the past, after all steps.
 
-        The rounding budget is `parity_tests.budget`'s, for sums of as many terms as there are steps.
+        The rounding budget is `parity_tests.harness.budget`'s, for sums of as many terms as there are steps.
         """
         report = Report(f"{self.name}({self.options}), {len(self.grads)} steps: {self.values[0].dtype}")
         dtype = self.values[0].dtype

@@ -3,7 +3,7 @@
 Each exhibit is the right class with one method overridden, a few lines long; its docstring says what was forgotten, and
 then what the learner would see. Three witnesses look at it:
 
-- torch: `parity_tests.compare.check` against PyTorch, in float64 with a random upstream gradient;
+- torch: `parity_tests.harness.compare.check` against PyTorch, in float64 with a random upstream gradient;
 - differences: the same against finite differences of the exhibit's own forward, which cannot see a wrong forward whose
   backward fits it;
 - laws: `parity_tests.laws`, which need no reference.

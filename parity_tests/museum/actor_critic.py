@@ -6,7 +6,7 @@ import torch
 import torch_ref.actor_critic
 import torch_ref.models
 import torch_ref.policy_gradient
-from parity_tests.arrays import array
+from parity_tests.harness.arrays import array
 from parity_tests.museum.exhibit import layer
 from scratch import nn
 from scratch.actor_critic import ActorCriticLoss

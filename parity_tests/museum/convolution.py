@@ -4,10 +4,10 @@ from functools import partial
 
 import numpy as np
 
-from parity_tests.arrays import array
+from parity_tests.harness.arrays import array
 from parity_tests.museum.exhibit import instead, layer
 from scratch import nn
-from scratch.nn.patches import windows
+from scratch.kernels.patches import windows
 
 IMAGE = array((2, 4, 7, 5))
 PADDED = {"args": (4, 6, 3), "options": {"padding": 1}}

@@ -1,6 +1,6 @@
 """Dropout."""
 
-from parity_tests.arrays import array
+from parity_tests.harness.arrays import array
 from parity_tests.museum.exhibit import layer
 from scratch import nn
 

@@ -10,8 +10,8 @@ import torch
 
 import scratch
 from parity_tests import laws
-from parity_tests.arrays import random_state
-from parity_tests.compare import check
+from parity_tests.harness.arrays import random_state
+from parity_tests.harness.compare import check
 from scratch.nn import Module, Parameter
 
 WITNESSES = ("torch", "differences", "laws")

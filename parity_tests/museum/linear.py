@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from parity_tests.arrays import array
+from parity_tests.harness.arrays import array
 from parity_tests.museum.exhibit import layer
 from scratch import nn
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity_tests.arrays import array
+from parity_tests.harness.arrays import array
 from parity_tests.museum.exhibit import layer
 from scratch import nn
 from scratch.nn.loss import quiet

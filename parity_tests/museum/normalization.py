@@ -4,10 +4,10 @@ from functools import partial
 
 import numpy as np
 
-from parity_tests.arrays import array
+from parity_tests.harness.arrays import array
 from parity_tests.museum.exhibit import instead, layer
 from scratch import nn
-from scratch.nn.channels import as_channels, channel_sum
+from scratch.kernels.channel_sums import as_channels, channel_sum
 
 X = array((6, 3))
 IMAGE = array((3, 4, 2, 5))

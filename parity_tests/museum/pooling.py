@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from parity_tests.arrays import array, distinct, tied
+from parity_tests.harness.arrays import array, distinct, tied
 from parity_tests.museum.exhibit import layer
 from scratch import nn
 

@@ -16,7 +16,7 @@ Not mutated, besides docstrings and type hints, since no numbers depend on them:
 
 - what an exception or a warning says (``raise`` and ``warnings.warn``; the conditions before them are mutated), and the
   layer's name and argument's name, handed to the functions of `scratch.checks` and to ``pair`` to say it;
-- where a result is kept: ``out=`` arguments and calls of `scratch.memory`, which has tests of its own.
+- where a result is kept: ``out=`` arguments and calls of `scratch.kernels.memory`, which has tests of its own.
 
 Survivors that are no mistakes are in `parity_tests.mutation_testing.equivalents`, each with the reason why no test
 could tell.

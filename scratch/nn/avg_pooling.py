@@ -31,8 +31,8 @@ from itertools import product
 
 import numpy as np
 
-from scratch import memory, threads
 from scratch.checks import check_array, check_grad_output
+from scratch.kernels import memory, threads
 from scratch.nn.images import as_batch, pair
 from scratch.nn.module import Module
 from scratch.nn.padding import NO_SIDES, pad, unpad

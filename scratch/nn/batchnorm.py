@@ -1,47 +1,58 @@
 r"""Batch normalization: each channel is shifted and scaled to mean 0 and variance 1 over the batch, then to taste.
 
-    N     batch                          x  (M, C)   input, one column for each channel
-    C     channels                       w  (C,)     weight
-    M     values of a channel: N for     b  (C,)     bias
-          (N, C), N H W for (N, C, H, W) y  (M, C)   output        e  eps, against division by zero
+    N     batch                               x       (M, C)   input, one column for each channel
+    C     channels                            weight  (C,)
+    M     values of a channel: N for (N, C),  bias    (C,)
+          N H W for (N, C, H, W)              y       (M, C)   output         eps  against division by zero
 
-Forward, in training
-    F1  mean = sum_m x / M                    (C,)
-    F2  centred = x - mean                    (M, C)
-    F3  square = centred^2                    (M, C)
-    F4  var = sum_m square / M                (C,)
-    F5  std = sqrt(var + e)                   (C,)
-    F6  normalized = centred / std            (M, C)
-    F7  scaled = normalized w                 (M, C)
-    F8  y = scaled + b                        (M, C)
+batch_norm, in training
+    F1  mean = sum_m x / M                                    (C,)
+    F2  centred = x - mean                                    (M, C)
+    F3  square = centred^2                                    (M, C)
+    F4  var = sum_m square / M                                (C,)
+    F5  std = sqrt(var + eps)                                 (C,)
+    F6  normalized = centred / std                            (M, C)
+    F7  scaled = normalized weight                            (M, C)
+    F8  y = scaled + bias                                     (M, C)
 
-Backward, from grad_y = dL/dy of shape (M, C)
-    B8  grad_scaled = grad_y                                       (M, C)  a sum hands its gradient on unchanged
-        grad_b = sum_m grad_y                                      (C,)    b was broadcast: a sum
-    B7  grad_normalized = grad_scaled w                            (M, C)  a product: times the other factor
-        grad_w = sum_m grad_scaled normalized                      (C,)    the same, and w was broadcast: a sum
-    B6  grad_centred = grad_normalized / std                       (M, C)  a quotient, by its numerator
-        grad_std = -sum_m grad_normalized centred / std^2          (C,)    by its denominator, broadcast: a sum
-    B5  grad_var = grad_std / (2 std)                              (C,)    the derivative of the square root
-    B4  grad_square = grad_var / M, for each m                     (M, C)  a sum hands its gradient to all its terms
-    B3  grad_centred += 2 centred grad_square                      (M, C)  centred is used in F6 and in F3: an addition
-    B2  grad_mean = -sum_m grad_centred                            (C,)    mean was broadcast: a sum
-    B1  grad_x = grad_centred + grad_mean / M                      (M, C)  x is used in F2 and in F1: an addition
+    B8  grad_bias = sum_m grad_y                              (C,)    F8: bias was broadcast, and a broadcast becomes a
+                                                                      sum; grad_scaled is grad_y itself
+    B7a grad_weight = sum_m grad_y normalized                 (C,)    F7: a product, times the other factor; broadcast
+    B7b grad_normalized = grad_y weight                       (M, C)  F7: times the other factor
+    B6  grad_std = -sum_m grad_normalized centred / std^2     (C,)    F6: a quotient, by its denominator; broadcast
+    B5  grad_var = grad_std / (2 std)                         (C,)    F5: the derivative of the square root
+    B4  grad_square = grad_var / M                            (C,)    F4: each of the mean's M terms has the same share
+    B3  grad_centred = grad_normalized / std
+                       + 2 centred grad_square                (M, C)  F6 and F3: centred is used twice, so two gradients
+                                                                      are added: as the numerator, and of the square
+    B2  grad_mean = -sum_m grad_centred                       (C,)    F2: mean was broadcast: a sum
+    B1  grad_x = grad_centred + grad_mean / M                 (M, C)  F2 and F1: x is used twice: an addition
 
-`StepwiseBatchNorm` is these lines and nothing else. The layers put B7..B1 together. With r = 1 / std, B3 is
+The simplification that the kernel uses. Put B7 to B1 together, with r = 1 / std. B3 is
 
-    grad_centred = w r (grad_y - normalized grad_w / M)
+    grad_centred = weight r (grad_y - normalized grad_weight / M)
 
-and since centred, and so normalized, sums to zero over m, B2 is grad_mean = -w r grad_b:
+and as centred, and so normalized, sums to zero over m, B2 is grad_mean = -weight r grad_bias:
 
-    grad_x = w r (grad_y - grad_b / M - normalized grad_w / M)
+    grad_x = weight r (grad_y - grad_bias / M - normalized grad_weight / M)
 
-grad_y loses its mean and its component along normalized: moving or stretching the batch as a whole changes no output.
-So grad_x sums to zero over the batch, and is orthogonal to normalized (but for e).
+grad_y loses its mean and its component along normalized: to shift or to stretch the whole batch changes no output. So
+grad_x sums to zero over the batch, and is orthogonal to normalized (but for eps).
 
-Running statistics keep ``(1 - momentum) old + momentum new``, new being mean and, as the estimate of the variance of
-all data, var M / (M - 1). In evaluation they stand in for mean and var: constants, so that B6 without grad_std is all
-there is, grad_x = w r grad_y.
+Running statistics keep ``(1 - momentum) old + momentum new``, where new is mean and, as the estimate of the variance of
+all data, var M / (M - 1). In evaluation they stand in for mean and var. They are constants, so B6 without grad_std is
+all there is:
+
+batch_norm_inference
+    F1  std = sqrt(var + eps)                                 (C,)
+    F2  normalized = (x - mean) / std                         (M, C)
+    F3  scaled = normalized weight                            (M, C)
+    F4  y = scaled + bias                                     (M, C)
+
+    B4  grad_bias = sum_m grad_y                              (C,)    F4: bias was broadcast: a sum
+    B3a grad_weight = sum_m grad_y normalized                 (C,)    F3: times the other factor; broadcast: a sum
+    B3b grad_normalized = grad_y weight                       (M, C)  F3: times the other factor
+    B2  grad_x = grad_normalized / std                        (M, C)  F2: a quotient, by its numerator
 
 Source: Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 1 and the equations of section 3. PyTorch's
 counterparts: ``torch.nn.BatchNorm1d``, ``BatchNorm2d``. Left out: ``device``. Differs from PyTorch: an input whose
@@ -52,13 +63,71 @@ import math
 
 import numpy as np
 
-from scratch import memory
-from scratch.checks import check_float_dtype, check_grad_output, check_input, name_of
-from scratch.nn.channels import as_channels, channel_sum
-from scratch.nn.module import Module, Parameter
+from scratch.checks import DType, check_float_dtype, check_size, name_of
+from scratch.nn.layer import Layer
+from scratch.nn.module import Parameter
 
 
-class _BatchNorm(Module):
+def batch_norm(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float
+) -> tuple[np.ndarray, tuple, np.ndarray, np.ndarray]:
+    """Normalize each channel over the batch; also return its mean and variance."""
+    mean = x.sum(axis=0) / len(x)  # F1 (C,)
+    centred = x - mean  # F2 (M, C)
+    square = centred**2  # F3 (M, C)
+    var = square.sum(axis=0) / len(x)  # F4 (C,)
+    std = np.sqrt(var + eps)  # F5 (C,)
+    normalized = centred / std  # F6 (M, C)
+    scaled = normalized * weight  # F7 (M, C)
+    y = scaled + bias  # F8 (M, C)
+    return y, (centred, std, normalized), mean, var
+
+
+def batch_norm_backward(
+    grad_y: np.ndarray, weight: np.ndarray, saved: tuple
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Undo `batch_norm`."""
+    centred, std, normalized = saved
+    grad_bias = grad_y.sum(axis=0)  # B8 (C,)
+    grad_weight = (grad_y * normalized).sum(axis=0)  # B7a (C,)
+    grad_normalized = grad_y * weight  # B7b (M, C)
+    grad_std = -(grad_normalized * centred).sum(axis=0) / std**2  # B6 (C,)
+    grad_var = grad_std / (2 * std)  # B5 (C,)
+    grad_square = grad_var / len(centred)  # B4 (C,)
+    grad_centred = grad_normalized / std + 2 * centred * grad_square  # B3 (M, C)
+    grad_mean = -grad_centred.sum(axis=0)  # B2 (C,)
+    grad_x = grad_centred + grad_mean / len(centred)  # B1 (M, C)
+    return grad_x, grad_weight, grad_bias
+
+
+def batch_norm_inference(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float, mean: np.ndarray, var: np.ndarray
+) -> tuple[np.ndarray, tuple]:
+    """Normalize each channel by a mean and a variance that are constants."""
+    std = np.sqrt(var + eps)  # F1 (C,)
+    normalized = (x - mean) / std  # F2 (M, C)
+    scaled = normalized * weight  # F3 (M, C)
+    y = scaled + bias  # F4 (M, C)
+    return y, (std, normalized)
+
+
+def batch_norm_inference_backward(
+    grad_y: np.ndarray, weight: np.ndarray, saved: tuple
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Undo `batch_norm_inference`."""
+    std, normalized = saved
+    grad_bias = grad_y.sum(axis=0)  # B4 (C,)
+    grad_weight = (grad_y * normalized).sum(axis=0)  # B3a (C,)
+    grad_normalized = grad_y * weight  # B3b (M, C)
+    grad_x = grad_normalized / std  # B2 (M, C)
+    return grad_x, grad_weight, grad_bias
+
+
+class _BatchNorm(Layer):
+    functions = batch_norm, batch_norm_backward
+    functions_in_evaluation = batch_norm_inference, batch_norm_inference_backward
+    learned = "weight", "bias"
+    kernels_fold = False
     _ndims: tuple[int, ...]
 
     def __init__(
@@ -70,13 +139,10 @@ class _BatchNorm(Module):
         track_running_stats: bool = True,
         *,
         bias: bool = True,
-        dtype: type = np.float32,
+        dtype: DType = np.float32,
     ) -> None:
         super().__init__()
-        if not isinstance(num_features, (int, np.integer)):
-            raise TypeError(f"{name_of(self)}: expected num_features to be an integer, got {num_features!r}")
-        if num_features < 0:
-            raise RuntimeError(f"{name_of(self)}: expected num_features of 0 or more, got {num_features!r}")
+        check_size(self, "num_features", num_features)
         dtype = check_float_dtype(self, dtype)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
@@ -102,78 +168,54 @@ class _BatchNorm(Module):
             self.running_var.fill(1)
             self.num_batches_tracked.fill(0)
 
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map an array to one of the same shape; in training, update the running statistics."""
-        self._check(x)
-        centred, y = memory.empty_like(x), memory.empty_like(x)
-        if self.training and self.track_running_stats:
-            self.num_batches_tracked += 1
-        if self.training or not self.track_running_stats:
-            count = self._count(x)
-            mean = channel_sum(x) / count  # F1 (C,)
-            np.subtract(x, as_channels(mean, x), out=centred)  # F2 (M, C)
-            np.multiply(centred, centred, out=y)  # F3 (M, C), in the array that F7 overwrites
-            var = channel_sum(y) / count  # F4 (C,)
-            if self.track_running_stats and x.size:
-                self._update_running_stats(mean, var, count)
-        else:
-            count = None
-            np.subtract(x, as_channels(self.running_mean, x), out=centred)
-            var = self.running_var
-        inv_std = 1.0 / np.sqrt(var + self.eps)  # F5 (C,)
-        scale = inv_std if self.weight is None else inv_std * self.weight.data
-        np.multiply(centred, as_channels(scale, x), out=y)  # F6 and F7 (M, C)
-        if self.bias is not None:
-            y += as_channels(self.bias.data, x)  # F8 (M, C)
-        self.save_for_backward(centred=centred, inv_std=inv_std, scale=scale, count=count)
-        return y
-
-    @np.errstate(over="ignore", invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Map the gradient of the output to that of the input; add to weight's and bias's."""
-        centred, inv_std, scale, count = self.saved("centred", "inv_std", "scale", "count")
-        check_grad_output(self, grad_output, centred.shape, centred.dtype)
-        grad_b = channel_sum(grad_output)  # B8 (C,)
-        grad_x = np.multiply(grad_output, centred, out=memory.empty_like(centred))
-        grad_w = channel_sum(grad_x) * inv_std  # B7 (C,)
-        if count is None:
-            np.multiply(grad_output, as_channels(scale, centred), out=grad_x)  # B6 (M, C)
-        else:
-            np.multiply(centred, as_channels(grad_w * inv_std / count, centred), out=grad_x)
-            np.subtract(grad_output, grad_x, out=grad_x)
-            grad_x -= as_channels(grad_b / count, centred)
-            grad_x *= as_channels(scale, centred)  # B6 to B1 (M, C)
-        if self.weight is not None:
-            self.weight.add_grad(grad_w)
-        if self.bias is not None:
-            self.bias.add_grad(grad_b)
-        return grad_x
-
-    def _check(self, x: np.ndarray) -> None:
-        check_input(self, x, self.running_mean if self.weight is None else self.weight)
+    def check(self, x: np.ndarray) -> None:
+        """Raise unless ``x`` has the layer's channels, and numbers enough to take a variance of."""
         if x.ndim not in self._ndims:
             expected = " or ".join(f"{ndim}D" for ndim in self._ndims)
             raise ValueError(f"{name_of(self)}: expected {expected} input, got shape {x.shape}")
         if x.shape[1] != self.num_features:
             raise RuntimeError(f"{name_of(self)}: expected {self.num_features} channels, got input of shape {x.shape}")
-
-    def _count(self, x: np.ndarray) -> int:
-        count = x.shape[0] * math.prod(x.shape[2:])
-        if count == 1:
+        if not self._normalizes_by_batch():
+            return
+        if x.shape[0] * math.prod(x.shape[2:]) == 1:
             raise ValueError(
                 f"{name_of(self)}: expected more than 1 value per channel when training, got input of shape {x.shape}"
             )
         if self.eps <= 0:
             raise ValueError(f"{name_of(self)}: expected eps to be positive when training, got {self.eps!r}")
-        return max(count, 1)  # an empty batch has sums of zero, and means that nobody reads
 
-    def _update_running_stats(self, mean: np.ndarray, var: np.ndarray, count: int) -> None:
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Map (N, C, ...) to the same shape; in training, update the running statistics."""
+        self.check_input(x)
+        own = self.value("weight", absent=1.0), self.value("bias", absent=0.0), self.eps
+        if not self._normalizes_by_batch():
+            y, _ = self.apply(self.functions_in_evaluation, x, *own, self.running_mean, self.running_var)
+            return y
+        y, (mean, var) = self.apply(self.functions, x, *own)
+        if self.training and self.track_running_stats:
+            self.num_batches_tracked += 1
+        if self.track_running_stats and x.size:
+            self.update_running_stats(mean, var, x.size // x.shape[1])
+        return y
+
+    def update_running_stats(self, mean: np.ndarray, var: np.ndarray, count: int) -> None:
+        """Move the running statistics towards those of a batch of ``count`` values per channel."""
         momentum = 1.0 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
         self.running_mean *= 1.0 - momentum
         self.running_mean += momentum * mean
         self.running_var *= 1.0 - momentum
         self.running_var += (momentum * count / (count - 1)) * var
+
+    def _normalizes_by_batch(self) -> bool:
+        return self.training or not self.track_running_stats
+
+    def fold(self, x: np.ndarray) -> np.ndarray:
+        """Map (N, C, ...) to (M, C)."""
+        return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) if x.size else x.reshape(0, x.shape[1])
+
+    def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+        """Map (M, C) to (N, C, ...)."""
+        return np.moveaxis(y.reshape(input_shape[0], *input_shape[2:], input_shape[1]), -1, 1)
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
@@ -243,51 +285,3 @@ class BatchNorm2d(_BatchNorm):
     """
 
     _ndims = (4,)
-
-
-class StepwiseBatchNorm(Module):
-    """The derivation word for word: (N, C), in training, without running statistics. To be read, and tested against.
-
-    Parameters
-    ----------
-    num_features : int
-        The number of channels C.
-    eps : float
-        Added to the variance.
-    dtype : numpy dtype
-        float32 or float64.
-    """
-
-    def __init__(self, num_features: int, eps: float = 1e-5, dtype: type = np.float32) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = Parameter(np.ones(num_features, dtype))
-        self.bias = Parameter(np.zeros(num_features, dtype))
-
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (M, C) to (M, C)."""
-        mean = x.sum(axis=0) / len(x)  # F1 (C,)
-        centred = x - mean  # F2 (M, C)
-        square = centred**2  # F3 (M, C)
-        var = square.sum(axis=0) / len(x)  # F4 (C,)
-        std = np.sqrt(var + self.eps)  # F5 (C,)
-        normalized = centred / std  # F6 (M, C)
-        scaled = normalized * self.weight.data  # F7 (M, C)
-        self.save_for_backward(centred=centred, std=std, normalized=normalized)
-        return scaled + self.bias.data  # F8 (M, C)
-
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Map the gradient of the output to that of the input; add to weight's and bias's."""
-        centred, std, normalized = self.saved("centred", "std", "normalized")
-        M = len(grad_output)
-        grad_scaled = grad_output  # B8 (M, C)
-        self.bias.add_grad(grad_output.sum(axis=0))  # B8 (C,)
-        grad_normalized = grad_scaled * self.weight.data  # B7 (M, C)
-        self.weight.add_grad((grad_scaled * normalized).sum(axis=0))  # B7 (C,)
-        grad_centred = grad_normalized / std  # B6 (M, C)
-        grad_std = -(grad_normalized * centred / std**2).sum(axis=0)  # B6 (C,)
-        grad_var = grad_std / (2 * std)  # B5 (C,)
-        grad_square = np.broadcast_to(grad_var / M, centred.shape)  # B4 (M, C)
-        grad_centred = grad_centred + 2 * centred * grad_square  # B3 (M, C)
-        grad_mean = -grad_centred.sum(axis=0)  # B2 (C,)
-        return grad_centred + grad_mean / M  # B1 (M, C)

@@ -30,7 +30,7 @@ for a padding of a: grad_y, padded with d(k-1) - a zeros, under the kernel turne
 roles exchanged. This needs no fold, and is used where it is quicker.
 
 A 3 x 3 kernel over many channels takes less than half of these multiplications, if pixels are added up first; that is
-`scratch.nn.winograd`, which does a chunk of images from F1 to F4, or from B1 to B6, if its numbers are finite.
+`scratch.kernels.winograd`, which does a chunk of images from F1 to F4, or from B1 to B6, if its numbers are finite.
 
 Groups: the channels fall into G groups, and each is convolved by itself; every matrix above gets a leading axis G.
 
@@ -49,13 +49,13 @@ strides and paddings, which B4 to B6 follow: Dumoulin and Visin, arXiv:1603.0728
 
 import numpy as np
 
-from scratch import memory, threads
 from scratch.checks import check_dtype, check_float_dtype, check_grad_output
-from scratch.nn import init, winograd
+from scratch.kernels import memory, threads, winograd
+from scratch.kernels.patch_plan import PatchPlan, as_rows
+from scratch.nn import init
 from scratch.nn.images import as_batch, pair
 from scratch.nn.module import Module, Parameter
 from scratch.nn.padding import COPYING_MODES
-from scratch.nn.patch_plan import PatchPlan, as_rows
 
 
 class Conv2d(Module):

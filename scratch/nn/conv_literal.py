@@ -11,7 +11,7 @@ together.
 
 import numpy as np
 
-from scratch.nn.patches import output_size
+from scratch.kernels.patches import output_size
 
 Pair = tuple[int, int]
 

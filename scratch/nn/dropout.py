@@ -19,8 +19,9 @@ PyTorch's counterpart: ``torch.nn.Dropout``. Left out: ``inplace=True``, since a
 
 import numpy as np
 
-from scratch import memory, random
+from scratch import random
 from scratch.checks import check_array, check_grad_output, check_not_inplace
+from scratch.kernels import memory
 from scratch.nn.module import Module
 
 

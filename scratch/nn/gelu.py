@@ -18,7 +18,7 @@ As in PyTorch, minus infinity times zero is NaN: y is NaN at -inf, and so is the
 
 Differs from PyTorch in the left tail: (1 + erf(x / sqrt(2))) / 2 and (1 + tanh(u)) / 2, as PyTorch has them, are
 differences of nearly equal numbers; below x = -8, where y is smaller than 1e-14, none of their digits is right. Phi as
-`scratch.nn.special` computes it, and the sigmoid, keep theirs.
+`scratch.nn.normal_distribution` computes it, and the sigmoid, keep theirs.
 
 Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016, section 2. PyTorch's counterpart: ``torch.nn.GELU``.
 """
@@ -27,11 +27,11 @@ import math
 
 import numpy as np
 
-from scratch import memory
 from scratch.checks import check_array, check_grad_output
+from scratch.kernels import memory
 from scratch.nn.module import Module
+from scratch.nn.normal_distribution import normal_cdf
 from scratch.nn.sigmoid import sigmoid
-from scratch.nn.special import normal_cdf
 
 CUBIC = 0.044715
 SLOPE = 2 * math.sqrt(2 / math.pi)

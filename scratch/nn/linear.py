@@ -1,28 +1,28 @@
 r"""Linear: every output is a weighted sum of every input, plus a bias.
 
-    N     batch                          x  (N, I)   input
-    I     in_features                    W  (O, I)   weight
-    O     out_features                   b  (O,)     bias
-    L     the loss, a scalar             y  (N, O)   output
+    N     batch                          x       (N, I)   input
+    I     in_features                    weight  (O, I)
+    O     out_features                   bias    (O,)
+    L     the loss, a scalar             y       (N, O)   output
 
 Forward
-    F1  z = x W^T         (N, O)
-    F2  y = z + b         (N, O)         b is broadcast over the batch
+    F1  z = x weight^T                   (N, O)
+    F2  y = z + bias                     (N, O)   bias is broadcast over the batch
 
-Backward, from grad_y = dL/dy of shape (N, O)
-    B1  grad_z = grad_y                  (N, O)   F2: a sum hands its gradient on unchanged
-    B2  grad_b = sum_n grad_y            (O,)     F2: b was broadcast over n, and a broadcast becomes a sum
-    B3  grad_W = grad_z^T x              (O, I)   F1: z_no = sum_i x_ni W_oi, so dL/dW_oi = sum_n grad_z_no x_ni
-    B4  grad_x = grad_z W                (N, I)   F1: dL/dx_ni = sum_o grad_z_no W_oi
+Backward, from the upstream gradient grad_y = dL/dy of shape (N, O)
+    B2  grad_bias = sum_n grad_y         (O,)     F2: a broadcast becomes a sum. A sum passes its gradient on unchanged,
+                                                  so grad_z = grad_y
+    B1a grad_weight = grad_y^T x         (O, I)   F1: z_no = sum_i x_ni weight_oi, so the gradient of
+                                                  weight_oi is sum_n grad_z_no x_ni
+    B1b grad_x = grad_y weight           (N, I)   F1: likewise, that of x_ni is sum_o grad_z_no weight_oi
 
-The shapes alone nearly force B3 and B4: of the products of a (N, O) and a (N, I) array only grad_z^T x is (O, I).
+The shapes alone nearly force B1: of all products of an (N, O) and an (N, I) array only grad_y^T x is (O, I).
 
-Further axes before the last (a sequence, say) act as more batch: they are folded into N on the way in, and unfolded
-on the way out. An input of shape (I,) is a batch of one without the axis.
+Further axes before the last (a sequence, say) act as more batch. An input of shape (I,) is a batch of one.
 
-The default initialisation draws W and b uniformly from [-1/sqrt(I), 1/sqrt(I)): `kaiming_uniform_` with a = sqrt(5)
-has the bound sqrt(6 / ((1 + 5) I)) = 1/sqrt(I) (He et al., "Delving Deep into Rectifiers", 2015, section 2.2; the
-choice of a is PyTorch's).
+The default initialisation draws weight and bias uniformly from [-1/sqrt(I), 1/sqrt(I)): `kaiming_uniform_` with
+a = sqrt(5) has the bound sqrt(6 / ((1 + 5) I)) = 1/sqrt(I) (He et al., "Delving Deep into Rectifiers", 2015, section
+2.2; the choice of a is PyTorch's).
 
 PyTorch's counterpart: ``torch.nn.Linear``. Left out: ``device``.
 """
@@ -31,14 +31,29 @@ import math
 
 import numpy as np
 
-from scratch import threads
-from scratch.checks import check_dtype, check_float_dtype, check_grad_output
+from scratch.checks import DType, check_float_dtype, check_size
 from scratch.nn import init
-from scratch.nn.channels import channel_sum
-from scratch.nn.module import Module, Parameter
+from scratch.nn.layer import Layer
+from scratch.nn.module import Parameter
 
 
-class Linear(Module):
+def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, tuple]:
+    """Return ``x`` times the transposed weight, plus the bias."""
+    z = x @ weight.T  # F1 (N, O)
+    y = z + bias  # F2 (N, O)
+    return y, (x,)
+
+
+def linear_backward(grad_y: np.ndarray, weight: np.ndarray, saved: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Undo `linear`."""
+    (x,) = saved
+    grad_bias = grad_y.sum(axis=0)  # B2 (O,)
+    grad_weight = grad_y.T @ x  # B1a (O, I)
+    grad_x = grad_y @ weight  # B1b (N, I)
+    return grad_x, grad_weight, grad_bias
+
+
+class Linear(Layer):
     """Affine map of the last axis, y = x W^T + b.
 
     Parameters
@@ -74,13 +89,13 @@ class Linear(Module):
     (array([[ 5., 50.]], dtype=float32), array([5.], dtype=float32))
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: type = np.float32) -> None:
+    functions = linear, linear_backward
+    learned = "weight", "bias"
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: DType = np.float32) -> None:
         super().__init__()
-        for name, value in (("in_features", in_features), ("out_features", out_features)):
-            if not isinstance(value, (int, np.integer)):
-                raise TypeError(f"Linear: expected {name} to be an integer, got {value!r}")
-            if value < 0:
-                raise RuntimeError(f"Linear: expected {name} of 0 or more, got {value}")
+        check_size(self, "in_features", in_features)
+        check_size(self, "out_features", out_features)
         dtype = check_float_dtype(self, dtype)
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(np.empty((out_features, in_features), dtype))
@@ -91,49 +106,42 @@ class Linear(Module):
         """Draw new initial values, weight first."""
         init.fan_in_uniform_(self.weight, self.bias)
 
-    @np.errstate(over="ignore", invalid="ignore")
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (..., in_features) to (..., out_features)."""
-        weight = self.weight.data
-        check_dtype(self, x, weight.dtype)
+    def check(self, x: np.ndarray) -> None:
+        """Raise unless the last axis of ``x`` is ``in_features`` long."""
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise RuntimeError(f"Linear: expected input of shape (..., {self.in_features}), got {x.shape}")
-        rows = x.reshape(math.prod(x.shape[:-1]), self.in_features)
-        y = threads.matmul(rows, weight.T)  # F1 (N, O)
-        if self.bias is not None:
-            y += self.bias.data  # F2 (N, O)
-        self.save_for_backward(x=rows, input_shape=x.shape)
-        return y.reshape(*x.shape[:-1], self.out_features)
 
-    @np.errstate(over="ignore", invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray | None:
-        """Map the gradient of (..., out_features) to that of (..., in_features); add to weight's and bias's."""
-        x, input_shape = self.saved("x", "input_shape")
-        check_grad_output(self, grad_output, (*input_shape[:-1], self.out_features), x.dtype)
-        grad_z = grad_output.reshape(len(x), self.out_features)  # B1 (N, O)
-        if self.bias is not None:
-            self.bias.add_grad(channel_sum(grad_z))  # B2 (O,)
-        self.weight.add_grad(threads.matmul(grad_z.T, x))  # B3 (O, I)
-        if not self.needs_input_grad:
-            return None
-        grad_x = threads.matmul(grad_z, self.weight.data)  # B4 (N, I)
-        return grad_x.reshape(input_shape)
+    def arguments(self) -> tuple:
+        """Return what `linear` takes behind ``x``."""
+        return self.weight.data, self.value("bias", absent=0.0)
+
+    def fold(self, x: np.ndarray) -> np.ndarray:
+        """Map (..., I) to (N, I)."""
+        return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+    def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+        """Map (N, O) to (..., O)."""
+        return y.reshape(*input_shape[:-1], y.shape[-1])
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-class Identity(Module):
+def identity(x: np.ndarray) -> tuple[np.ndarray, tuple]:
+    """Return ``x``."""
+    return x, ()
+
+
+def identity_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `identity`."""
+    return grad_y
+
+
+class Identity(Layer):
     """The input, unchanged: a place to leave a layer out of. Takes and ignores any arguments, as PyTorch's does."""
+
+    functions = identity, identity_backward
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__()
-
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Return the input."""
-        return x
-
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Return ``grad_output``."""
-        return grad_output

@@ -26,12 +26,12 @@ PyTorch's counterpart: ``torch.nn.MaxPool2d``. Differs from it where a dilated w
 
 import numpy as np
 
-from scratch import memory, threads
 from scratch.checks import check_array, check_grad_output
+from scratch.kernels import memory, threads
+from scratch.kernels.keep_where import keep_where
 from scratch.nn.images import as_batch
 from scratch.nn.padding import NO_SIDES, Sides, pad, unpad
 from scratch.nn.pool_windows import PoolWindows
-from scratch.nn.select import keep_where
 
 
 class MaxPool2d(PoolWindows):

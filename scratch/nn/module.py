@@ -14,11 +14,12 @@ Differs from PyTorch: a layer remembers its latest forward only, so one layer ob
 two backwards; there are no hooks; the sum over the branches of a model is written out by its ``backward``.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from scratch import grad_mode
 from scratch.checks import name_of
 
 
@@ -29,6 +30,8 @@ class Parameter:
     ----------
     data : numpy.ndarray
         The values. Kept as given, not copied.
+    requires_grad : bool
+        Whether backwards add to ``grad``.
 
     Attributes
     ----------
@@ -36,13 +39,16 @@ class Parameter:
         The values, of any shape.
     grad : numpy.ndarray or None
         The gradient of the loss with respect to ``data``, of the same shape and dtype; None until the first backward.
+    requires_grad : bool
+        Whether backwards add to ``grad``. May be changed at any time.
     """
 
-    __slots__ = ("data", "grad")
+    __slots__ = ("data", "grad", "requires_grad")
 
-    def __init__(self, data: np.ndarray) -> None:
+    def __init__(self, data: np.ndarray, requires_grad: bool = True) -> None:
         self.data = data
         self.grad: np.ndarray | None = None
+        self.requires_grad = requires_grad
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,6 +69,13 @@ class Parameter:
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.dtype})"
+
+
+def _not_defined(name: str) -> Callable[..., Any]:
+    def method(self: "Module", *inputs: Any) -> Any:
+        raise NotImplementedError(f"{name_of(self)}: {name} is not defined")
+
+    return method
 
 
 class IncompatibleKeys(NamedTuple):
@@ -93,24 +106,26 @@ class Module:
         self._buffer_names: tuple[str, ...] = ()
         self._saved: dict[str, object] | None = None
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Compute the output from the input."""
-        raise NotImplementedError(f"{name_of(self)}: forward is not defined")
+    # Typed as PyTorch types its ``forward``: a subclass may take and return what it likes.
+    forward: Callable[..., Any] = _not_defined("forward")
+    """Compute the output from the input."""
+    backward: Callable[..., Any] = _not_defined("backward")
+    """Map dL/d(output) to dL/d(input), and add dL/d(parameter) to each parameter's ``grad``."""
 
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Map dL/d(output) to dL/d(input), and add dL/d(parameter) to each parameter's ``grad``."""
-        raise NotImplementedError(f"{name_of(self)}: backward is not defined")
-
-    def __call__(self, *inputs: np.ndarray) -> np.ndarray:
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Run ``forward``."""
-        return self.forward(*inputs)
+        if self.needs_input_grad:
+            return self.forward(*inputs, **options)
+        with grad_mode.constants((*inputs, *options.values())):
+            return self.forward(*inputs, **options)
 
     def requires_input_grad_(self, mode: bool = True) -> "Module":
         """Say whether anybody will read the gradient of the input, and return the module.
 
-        While a network is trained, nobody reads how the loss would change with the images. A layer that can save work
-        then returns None from ``backward``; a container hands the word on to the layer that reads its input. PyTorch
-        needs no telling: it looks at the input's ``requires_grad``.
+        While a network is trained, nobody reads how the loss would change with the images, and the layers that read
+        them can save that work. A layer that was told so returns None from ``backward``; a layer inside of a model that
+        was told so returns NaN, which goes through the model's sums without a cost. PyTorch needs no telling: it looks
+        at the input's ``requires_grad``.
         """
         self.needs_input_grad = mode
         return self

@@ -38,7 +38,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from scratch.checks import check_float_dtype, check_grad_output, check_input
-from scratch.nn.channels import as_channels, channel_sum
+from scratch.kernels.channel_sums import as_channels, channel_sum
 from scratch.nn.module import Module, Parameter
 
 

@@ -6,7 +6,7 @@ that was copied to several places sums what comes back from each, and what comes
 
 import numpy as np
 
-from scratch import memory
+from scratch.kernels import memory
 
 # PyTorch's names for what numpy.pad calls "reflect", "edge" and "wrap".
 COPYING_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}

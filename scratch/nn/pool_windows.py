@@ -8,12 +8,12 @@ from itertools import product
 
 import numpy as np
 
-from scratch import memory
 from scratch.checks import name_of
+from scratch.kernels import memory
+from scratch.kernels.patches import Pair, under, windows
 from scratch.nn.images import pair
 from scratch.nn.module import Module
 from scratch.nn.padding import NO_SIDES, Sides
-from scratch.nn.patches import Pair, under, windows
 
 
 class PoolWindows(Module):

@@ -1,50 +1,98 @@
 r"""ReLU, LeakyReLU, ELU: a straight line for positive inputs, something flatter for the others.
 
-Each output depends on one input, so the Jacobian is diagonal and backward is a product element by element:
+Each output depends on one input alone, so the Jacobian is diagonal, and the vector-Jacobian product is an elementwise
+product, grad_x = grad_y f'(x). All arrays have the shape of x.
 
-    grad_x = grad_y * f'(x)                 every array has the shape of x
+    x  input         s  negative_slope
+    y  output        a  alpha
 
-    s     negative_slope                    a     alpha
+relu
+    F1  y = max(0, x)                                 (...)
+    B1  grad_x = grad_y where y != 0, else 0          (...)   F1: of the two branches, the gradient takes the one taken
 
-Forward
-    F1  ReLU        y = max(0, x)
-    F1  LeakyReLU   y = max(0, x) + s min(0, x)
-    F1  ELU         y = max(0, x) + a (exp(min(0, x)) - 1)
+leaky_relu
+    F1  positive = x > 0                              (...)   which branch is taken
+    F2  y = x where positive, else s x                (...)
+    B2  grad_x = grad_y where positive, else s grad_y (...)   F2: the slope of the branch that was taken
 
-Backward: of the two branches only one moves with x, so the gradient takes that one.
-    B1  ReLU        grad_x = grad_y where x > 0, else 0
-    B1  LeakyReLU   grad_x = grad_y where x > 0, else s grad_y
-    B1  ELU         grad_x = grad_y where x > 0, else a exp(x) grad_y
+elu
+    F1  positive = x > 0                              (...)   which branch is taken
+    F2  e = exp(min(0, x)) - 1                        (...)   expm1: no cancellation for small x
+    F3  y = x where positive, else a e                (...)
+    B3  grad_e = a grad_y where not positive, else 0  (...)   F3: the exponential's branch
+    B2  grad_min = grad_e (e + 1)                     (...)   F2: the derivative of exp(x) - 1 is exp(x) = e + 1
+    B1  grad_x = grad_y where positive, else grad_min (...)   F3 and F2: x is in both branches; one of them was taken
 
-At the kink x = 0 there is no derivative; like PyTorch we take the left one (0, s and a). ReLU keeps its output only:
-x > 0 is the same as y != 0, and y is in memory anyway, being the next layer's input.
+At the kink x = 0 there is no derivative. Like PyTorch we take the one from the left: 0, s and a. ReLU keeps its output
+alone: y != 0 says the same as x > 0, and y is in memory anyway, as the input of the next layer.
 
-NaN stays NaN on the way forward. Backward, as PyTorch has it: ReLU hands the gradient on at NaN, and LeakyReLU
-multiplies it by s; ELU gives NaN, where PyTorch gives NaN or grad_y, depending on the dtype and the array's length.
+NaN stays NaN on the way forward. On the way back, as in PyTorch, ReLU passes the gradient through at NaN, and LeakyReLU
+multiplies it by s. ELU gives NaN; PyTorch gives NaN or grad_y, depending on the dtype and the array's length.
 
 Sources: Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", 2010; Maas, Hannun and Ng,
 "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013; Clevert, Unterthiner and Hochreiter, "Fast and
 Accurate Deep Network Learning by Exponential Linear Units", 2016, equation 15.
 
-PyTorch's counterparts: ``torch.nn.ReLU``, ``LeakyReLU``, ``ELU``. Left out: ``inplace=True``, since an input is never
-written to.
+PyTorch's counterparts: ``torch.nn.ReLU``, ``LeakyReLU``, ``ELU``. ``inplace=True`` is accepted, and changes nothing:
+an input is never written to.
 """
 
 import numpy as np
 
-from scratch import memory, threads
-from scratch.checks import check_array, check_grad_output, check_not_inplace
-from scratch.nn.module import Module
-from scratch.nn.select import keep_where
+from scratch.nn.layer import Layer
 
 
-class ReLU(Module):
-    """The positive part, y = max(0, x).
+def relu(x: np.ndarray) -> tuple[np.ndarray, tuple]:
+    """Return the positive part of ``x``."""
+    y = np.maximum(0, x)  # F1 (...)
+    return y, (y,)
+
+
+def relu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `relu`."""
+    (y,) = saved
+    grad_x = np.where(y != 0, grad_y, 0)  # B1 (...)
+    return grad_x
+
+
+def leaky_relu(x: np.ndarray, negative_slope: float) -> tuple[np.ndarray, tuple]:
+    """Return ``x`` where it is positive, and ``negative_slope`` times ``x`` elsewhere."""
+    positive = x > 0  # F1 (...)
+    y = np.where(positive, x, negative_slope * x)  # F2 (...)
+    return y, (positive,)
+
+
+def leaky_relu_backward(grad_y: np.ndarray, negative_slope: float, saved: tuple) -> np.ndarray:
+    """Undo `leaky_relu`."""
+    (positive,) = saved
+    grad_x = np.where(positive, grad_y, negative_slope * grad_y)  # B2 (...)
+    return grad_x
+
+
+def elu(x: np.ndarray, alpha: float) -> tuple[np.ndarray, tuple]:
+    """Return ``x`` where it is positive, and an exponential elsewhere."""
+    positive = x > 0  # F1 (...)
+    e = np.expm1(np.minimum(0, x))  # F2 (...)
+    y = np.where(positive, x, alpha * e)  # F3 (...)
+    return y, (positive, e)
+
+
+def elu_backward(grad_y: np.ndarray, alpha: float, saved: tuple) -> np.ndarray:
+    """Undo `elu`."""
+    positive, e = saved
+    grad_e = np.where(positive, 0, alpha * grad_y)  # B3 (...)
+    grad_min = grad_e * (e + 1)  # B2 (...)
+    grad_x = np.where(positive, grad_y, grad_min)  # B1 (...)
+    return grad_x
+
+
+class ReLU(Layer):
+    """The positive part, y = max(0, x), of an array of any shape.
 
     Parameters
     ----------
     inplace : bool
-        False; True is left out, and refused with ``ValueError``.
+        Changes nothing: an input is never written to.
 
     Examples
     --------
@@ -55,47 +103,21 @@ class ReLU(Module):
     array([0., 0., 7.])
     """
 
+    functions = relu, relu_backward
+
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
-        check_not_inplace(self, inplace)
-
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map an array of any shape to one of the same shape."""
-        check_array(self, x)
-        y = memory.empty_like(x)
-        threads.each_part(_positive_part, x, y)  # F1
-        self.save_for_backward(y=y)
-        return y
-
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Let the gradient through where the input was positive."""
-        y = self.saved("y")
-        check_grad_output(self, grad_output, y.shape, y.dtype)
-        grad_x = memory.empty_like(grad_output)
-        threads.each_part(_keep_where_not_zero, y, grad_output, grad_x)  # B1
-        return grad_x
 
 
-def _positive_part(x: np.ndarray, y: np.ndarray) -> None:
-    # Of two equal zeros np.maximum returns the second: in this order -0.0 stays -0.0, as in PyTorch. An array of zeros
-    # is quicker there than the number 0, and y is one that costs no memory.
-    y[...] = 0
-    np.maximum(y, x, out=y)
-
-
-def _keep_where_not_zero(y: np.ndarray, grad_output: np.ndarray, grad_x: np.ndarray) -> None:
-    keep_where(np.not_equal(y, 0.0), grad_output, out=grad_x)
-
-
-class LeakyReLU(Module):
-    """A line of slope 1 for positive inputs and of ``negative_slope`` for the others.
+class LeakyReLU(Layer):
+    """A line of slope 1 for positive inputs and of ``negative_slope`` for the others; any shape.
 
     Parameters
     ----------
     negative_slope : float
         The slope s.
     inplace : bool
-        False; True is left out, and refused with ``ValueError``.
+        Changes nothing: an input is never written to.
 
     Examples
     --------
@@ -106,45 +128,30 @@ class LeakyReLU(Module):
     array([2.5, 3. , 7. ])
     """
 
+    functions = leaky_relu, leaky_relu_backward
+
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
-        check_not_inplace(self, inplace)
         self.negative_slope = negative_slope
 
-    @np.errstate(invalid="ignore")
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map an array of any shape to one of the same shape."""
-        check_array(self, x)
-        y = np.minimum(0.0, x, out=memory.empty_like(x))
-        y *= self.negative_slope
-        y += np.maximum(0.0, x)  # F1
-        self.save_for_backward(positive=np.greater(x, 0.0), dtype=x.dtype)
-        return y
-
-    @np.errstate(invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Multiply the gradient by the slope of the branch that was taken."""
-        positive, dtype = self.saved("positive", "dtype")
-        check_grad_output(self, grad_output, positive.shape, dtype)
-        grad_x = keep_where(np.logical_not(positive), grad_output)
-        grad_x *= self.negative_slope
-        grad_x += keep_where(positive, grad_output)  # B1
-        return grad_x
+    def arguments(self) -> tuple:
+        """Return what `leaky_relu` takes behind ``x``."""
+        return (self.negative_slope,)
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
         return f"negative_slope={self.negative_slope}"
 
 
-class ELU(Module):
-    """A line for positive inputs, and an exponential that levels off at ``-alpha`` for the others.
+class ELU(Layer):
+    """A line for positive inputs, and an exponential that levels off at ``-alpha`` for the others; any shape.
 
     Parameters
     ----------
     alpha : float
         The depth a.
     inplace : bool
-        False; True is left out, and refused with ``ValueError``.
+        Changes nothing: an input is never written to.
 
     Examples
     --------
@@ -155,34 +162,15 @@ class ELU(Module):
     array([ 5., 12.,  7.])
     """
 
+    functions = elu, elu_backward
+
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
-        check_not_inplace(self, inplace)
         self.alpha = alpha
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map an array of any shape to one of the same shape."""
-        check_array(self, x)
-        y = np.minimum(0.0, x, out=memory.empty_like(x))
-        np.expm1(y, out=y)  # exp(x) - 1 without the cancellation for small x
-        y *= self.alpha
-        y += np.maximum(0.0, x)  # F1
-        self.save_for_backward(x=x)
-        return y
-
-    @np.errstate(invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Multiply the gradient by the slope of the branch that was taken."""
-        x = self.saved("x")
-        check_grad_output(self, grad_output, x.shape, x.dtype)
-        positive = np.greater(x, 0.0)
-        slope = np.minimum(0.0, x, out=memory.empty_like(x))
-        np.exp(slope, out=slope)
-        slope *= self.alpha
-        grad_x = keep_where(np.logical_not(positive), grad_output)
-        grad_x *= slope
-        grad_x += keep_where(positive, grad_output)  # B1
-        return grad_x
+    def arguments(self) -> tuple:
+        """Return what `elu` takes behind ``x``."""
+        return (self.alpha,)
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""

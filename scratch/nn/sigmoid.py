@@ -38,8 +38,8 @@ input is never written to.
 
 import numpy as np
 
-from scratch import memory
 from scratch.checks import check_array, check_grad_output, check_not_inplace
+from scratch.kernels import memory
 from scratch.nn.module import Module
 
 

@@ -19,14 +19,14 @@ from collections.abc import Iterable
 import numpy as np
 
 from scratch.checks import name_of
+from scratch.kernels.flat_parameters import Block, Flat
 from scratch.nn.module import Parameter
-from scratch.optim.flat import Block, Flat
 
 
 class Optimizer:
     """Base class of the optimizers; a subclass defines `update`.
 
-    Each ``Parameter.data`` becomes a view of an array that the optimizer owns (see `scratch.optim.flat`). It may be
+    Each ``Parameter.data`` becomes a view of an array that the optimizer owns (see `scratch.kernels.flat_parameters`). It may be
     written to or replaced at any time: the next step starts from what it finds.
 
     Parameters

@@ -22,8 +22,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from scratch.kernels.flat_parameters import Block
 from scratch.nn.module import Parameter
-from scratch.optim.flat import Block
 from scratch.optim.optimizer import Optimizer
 
 

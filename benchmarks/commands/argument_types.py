@@ -1,0 +1,60 @@
+"""Values on the command line, checked as they are read; argparse turns an ArgumentTypeError into one line."""
+
+import argparse
+import math
+import os
+import re
+from pathlib import Path
+
+PRECISIONS = ("fp32", "tf32", "bf16")  # as in torch_ref/scale/fast.py, which --help need not import
+
+
+def count(text: str) -> int:
+    """Read an integer of 1 or more."""
+    value = _number(text, int, "an integer")
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return value
+
+
+def seed(text: str) -> int:
+    """Read an integer from 0 to 2**64 - 1, which is what PyTorch's ``manual_seed`` takes."""
+    value = _number(text, int, "an integer")
+    if not 0 <= value < 2**64:
+        raise argparse.ArgumentTypeError(f"expected 0 to 2**64 - 1, got {text}")
+    return value
+
+
+def non_negative(text: str) -> float:
+    """Read a finite number of 0 or more."""
+    value = _number(text, float, "a number")
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"expected a finite number of 0 or more, got {text}")
+    return value
+
+
+def probability(text: str) -> float:
+    """Read a number from 0 to 1."""
+    value = _number(text, float, "a number")
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected 0 to 1, got {text}")
+    return value
+
+
+def device(text: str) -> str:
+    """Read a device's name."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"expected auto, cpu, cuda, cuda:N or mps, got {text!r}")
+    return text
+
+
+def data_dir(text: str | None) -> Path:
+    """Return the folder of the data sets: what was asked for, or the environment's BACKPROP_DATA, or ./data."""
+    return Path(text or os.environ.get("BACKPROP_DATA") or "data")
+
+
+def _number(text: str, kind: type, words: str) -> int | float:
+    try:
+        return kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected {words}, got {text!r}") from None

@@ -1,0 +1,1 @@
+"""Training runs: their settings, their folder on disk, checkpoints, several processes."""

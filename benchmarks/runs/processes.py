@@ -1,0 +1,93 @@
+"""One training run in several processes: each has its share of every batch, and process 0 writes for all.
+
+A signal reaches the command's own process, which hands it to process 0 in answer to what that one tells after a step.
+The processes then agree on it, so that all of them end after the same step, with one checkpoint.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch.distributed as dist
+
+from benchmarks import engines, tasks
+from benchmarks.engines import Engine
+from benchmarks.errors import Failure, Interrupted
+from benchmarks.runs.checkpoint import Keeper
+from benchmarks.runs.interrupts import Interrupts
+from benchmarks.runs.training import Settings, Trained, prepare, train
+from torch_ref.scale import distributed
+
+
+class SharedKeeper(Keeper):
+    """A `Keeper` in each of several processes: the file, which process 0 writes, has the generators of all."""
+
+    def _save(self, rest: dict, tensors: dict[str, np.ndarray]) -> None:
+        everyone = distributed.gather((rest["generator"], tensors.get("generator/device")))
+        if dist.get_rank() == 0:
+            states, device_states = zip(*everyone, strict=True)
+            on_devices = {f"generator/device/{number}": state for number, state in enumerate(device_states)}
+            tensors |= {name: state for name, state in on_devices.items() if state is not None}
+            super()._save(rest | {"generators": states}, tensors)
+
+    def _own(self, rest: dict, tensors: dict[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
+        rank = dist.get_rank()
+        if "generator/device" in tensors:
+            tensors = tensors | {"generator/device": tensors[f"generator/device/{rank}"]}
+        return rest | {"generator": rest["generators"][rank]}, tensors
+
+
+def train_together(
+    settings: Settings, engine: Engine, data_dir: Path, on_step: Callable, keeper: Keeper, interrupts: Interrupts
+) -> Trained:
+    """Train as `train` does, in several processes, each of which loads the data.
+
+    Raises
+    ------
+    Failure
+        If one of them fails or dies, or the keeper's checkpoint is refused.
+    Interrupted
+        If a signal asked for it; there is a checkpoint then.
+    """
+
+    def on_message(message: tuple[int, int, list[float]]) -> int:
+        progress = engine.train.Progress()
+        progress.epoch, progress.step, progress.history.test_accuracy = message
+        on_step(progress)
+        return interrupts.received or 0
+
+    keeper.read()  # what is wrong with a checkpoint is better said here than by one of many processes
+    try:
+        learned = distributed.launch(
+            _train_share,
+            settings.processes,
+            *(settings, data_dir, keeper.path, keeper.every),
+            device=settings.device,
+            on_message=on_message,
+        )
+    except RuntimeError as error:
+        raise Failure(str(error)) from None
+    if learned is None:
+        raise Interrupted(interrupts.received)
+    history, state = learned
+    model, _ = prepare(settings, engine)
+    engine.load_state(model, state)
+    return Trained(engine, model, history)
+
+
+def _train_share(
+    device: str, send: Callable, settings: Settings, data_dir: Path, path: Path, every: int | None
+) -> tuple[dict, dict] | None:
+    """Train in one of the processes; return the history and the weights, or None if a signal ended it."""
+    engine, data = engines.get("torch", settings.dtype, device), tasks.get(settings.task).load(data_dir)
+    interrupts = Interrupts()  # never entered: signals are the parent's
+
+    def on_step(progress: object) -> None:
+        heard = send((progress.epoch, progress.step, progress.history.test_accuracy[-1:]))
+        interrupts.received = distributed.largest(heard or 0) or None
+
+    try:
+        one = train(settings, engine, data, on_step, SharedKeeper(path, settings.to_dict(), every, interrupts))
+    except Interrupted:
+        return None
+    return one.history, engine.state(one.model)

@@ -1,0 +1,207 @@
+"""Naming the mistake: a wrong result is compared with what likely mistakes would have given.
+
+A guess (`parity_tests.diagnosis.likely_mistakes`) is a function of a `parity_tests.diagnosis.evidence.Case` that yields pairs of a sentence and the
+array that the mistake would have produced. Where that array is what came, the sentence is printed. Where no guess fits,
+the pattern of the differences is described: which rows, which ratio, which inputs.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity_tests.diagnosis import likely_mistakes_in_layers as guesses_of_layers  # noqa: F401 - they register themselves
+from parity_tests.diagnosis.evidence import GUESSES, Case
+from parity_tests.harness.reference import FiniteDifferences, Torch
+from parity_tests.harness.report import AGAIN, Quantity, Report
+from scratch.gradcheck import compare_direction
+from scratch.nn import Module
+
+MOST = 3
+"""Sentences for one quantity; further ones that fit the same numbers would not help."""
+
+
+def explains(guessed: np.ndarray, case: Case) -> bool:
+    """Return whether ``guessed`` is what came: equal to it within rounding, not to what was expected, and not zero."""
+    guessed = np.asarray(guessed)
+    if guessed.shape != case.got.shape or not guessed.size or not np.any(guessed):
+        return False
+    if not (np.isfinite(guessed).all() and np.isfinite(case.got).all()):
+        return False
+    close = (1e-4 if case.inputs[0].dtype == np.float32 else 1e-8) * np.abs(guessed).max()
+    same_as_expected = guessed.shape == case.expected.shape and np.abs(guessed - case.expected).max() <= close
+    return not same_as_expected and np.abs(guessed - case.got).max() <= close
+
+
+@dataclass
+class Suspects:
+    """Called with a report: the sentences that explain what differs in it.
+
+    ``layer`` is the layer under test and ``got`` what it gave, by name; the rest is what it was compared with and on.
+    """
+
+    layer: Module
+    got: dict[str, np.ndarray | None]
+    reference: Torch | FiniteDifferences
+    inputs: tuple[np.ndarray, ...]
+    grads: tuple[np.ndarray, ...]
+    count: int
+    state: dict[str, np.ndarray]
+
+    def __call__(self, report: Report) -> list[str]:
+        """Return a sentence or more for each wrong quantity, none twice."""
+        if isinstance(self.reference, FiniteDifferences) and self._forward_is_rounded():
+            return [
+                "forward gives float32's numbers, in which finite differences drown: compute in the input's dtype, "
+                "here float64 (or compare in float32, with PyTorch's layer)"
+            ]
+        sentences = list(self._about_backward_alone(report))
+        for quantity in report.wrong:
+            case = self._case(report, quantity)
+            found = list(dict.fromkeys(_named(case)))[:MOST] or list(patterns(case))[:MOST]
+            sentences += [f"{quantity.name}: {sentence}" for sentence in found]
+        return sentences
+
+    def _forward_is_rounded(self) -> bool:
+        outputs = [values for name, values in self.got.items() if name.startswith("output")]
+        with np.errstate(over="ignore"):
+            short = [np.array_equal(x, x.astype(np.float32)) and (x % 1).any() for x in outputs if x.dtype.kind == "f"]
+            return all(short) and not all(np.array_equal(x, x.astype(np.float32)) for x in self.inputs)
+
+    def _about_backward_alone(self, report: Report) -> Iterator[str]:
+        # Where forward is wrong, its gradients are expected to differ; what counts is whether they are its own.
+        names = [quantity.name for quantity in report.wrong]
+        forward = any(name.startswith("output") for name in names)
+        if not forward or not any("grad_" in name for name in names) or report.faults:
+            return
+        with suppress(Exception):
+            (along,) = compare_direction(self.layer, *self.inputs)
+            if along.different:
+                yield "backward is not the derivative of this forward either, say finite differences"
+            elif not np.isnan(along.allowed):
+                yield "backward is the derivative of this forward, say finite differences: mend forward, and it follows"
+
+    def _case(self, report: Report, quantity: Quantity) -> Case:
+        name = quantity.name.removesuffix(AGAIN)
+        kind = next((k for k in ("output", "grad_input", "buffer") if name.startswith(k)), "grad_parameter")
+
+        def rerun(
+            inputs: tuple | None = None, grads: tuple | None = None, name: str = quantity.name, **changes: object
+        ) -> np.ndarray:
+            results = self.reference.results(inputs or self.inputs, grads or self.grads, self.count, **changes)
+            return results[name]
+
+        return Case(
+            quantity.name,
+            kind,
+            quantity.name.endswith(AGAIN),
+            quantity.expected,
+            quantity.got,
+            report[name].expected,
+            self.inputs,
+            self.grads,
+            self.state,
+            self.reference.layer if isinstance(self.reference, Torch) else None,
+            report["output"].expected if isinstance(self.reference, Torch) else None,
+            rerun,
+        )
+
+
+def _named(case: Case) -> Iterator[str]:
+    for kinds, guess in GUESSES:
+        if (case.kind in kinds and not case.again) or (case.again and "again" in kinds):
+            # A guess that does not fit the layer at hand (other axes, other options) may fail in any way.
+            with suppress(Exception):
+                for sentence, guessed in guess(case):
+                    if explains(guessed, case):
+                        yield sentence
+
+
+def patterns(case: Case) -> Iterator[str]:
+    """Describe where and how the numbers differ, for a mistake that has no name yet."""
+    if case.got.shape != case.expected.shape or not case.expected.size:
+        return
+    if not case.got.any():
+        yield "is all zeros"
+        return
+    got, expected = case.got.astype(np.float64), case.expected.astype(np.float64)
+    tolerance = (1e-4 if case.inputs[0].dtype == np.float32 else 1e-8) * max(1e-300, np.nanmax(np.abs(expected)))
+    with np.errstate(invalid="ignore"):
+        different = ~(np.abs(got - expected) <= tolerance)
+    if not np.isfinite(got[different]).all():
+        yield f"{np.isnan(got).sum()} NaN and {np.isinf(got).sum()} infinite where PyTorch is finite"
+        return
+    if case.inputs[0].dtype == np.float64 and np.abs(got - expected).max() <= 1e-6 * np.abs(expected).max():
+        yield "right to six digits: something is float32 on the way, or a small constant such as eps differs"
+        return
+    if np.abs(np.sort(got, axis=None) - np.sort(expected, axis=None)).max() <= tolerance:
+        yield "the right numbers in another order"
+    x = case.inputs[0]
+    if x.shape == got.shape and case.kind in ("output", "grad_input"):
+        for words, where in (("exactly 0", x == 0), ("negative", x < 0), ("positive", x > 0)):
+            if different.any() and where.any() and not where.all() and not (different & ~where).any():
+                yield f"differs only where the input is {words}"
+                break
+        values, counts = np.unique(x, return_counts=True)
+        if (
+            counts.max() > 1
+            and not (different & ~np.isin(x, values[counts > 1])).any()
+            and not (different & (x == 0)).all()
+        ):
+            yield "differs only where the input is tied with another: who is paid among equal maxima?"
+    if not different.all():
+        yield from _beyond(case, different)
+        yield from _confined(different)
+    if different.size == 1:
+        return
+    used = np.abs(expected) > tolerance
+    if used.all():
+        yield from _along_axes(got / expected, "is the expected times", 1e-6 if tolerance else 0)
+    yield from _along_axes(got - expected, "is the expected plus", tolerance)
+
+
+def _beyond(case: Case, different: np.ndarray) -> Iterator[str]:
+    # One branch of a function with several: all that differs lies on one side of a threshold. Not of few elements, of
+    # which chance would say the same.
+    x, *others = case.inputs
+    if x.shape != different.shape or math.comb(different.size, int(different.sum())) < 400:
+        return
+    places = {"the input": x, "|input|": np.abs(x)}
+    if others and others[0].shape == x.shape:
+        places |= {"input - target": x - others[0], "|input - target|": np.abs(x - others[0])}
+    for words, values in places.items():
+        right, wrong = values[~different], values[different]
+        for side, near, far in (("above", right.max(), wrong.min()), ("below", wrong.max(), right.min())):
+            if near < far:
+                yield f"differs only where {words} is {side} a number between {near:.3g} and {far:.3g}"
+                return
+
+
+def _confined(different: np.ndarray) -> Iterator[str]:
+    for axis, length in enumerate(different.shape):
+        others = tuple(i for i in range(different.ndim) if i != axis)
+        hit = np.flatnonzero(different.any(axis=others))
+        if 0 < len(hit) < length:
+            yield f"differs only at {_some(hit)} of axis {axis} (0 to {length - 1})"
+    if different.ndim >= 2:
+        inner = different[(..., slice(1, -1), slice(1, -1))]
+        if not inner.any() and (1 - different.mean()) ** inner.size < 0.01:  # chance would have hit the inside, too
+            yield "differs only at the border of the last two axes: padding?"
+
+
+def _along_axes(values: np.ndarray, words: str, tolerance: float) -> Iterator[str]:
+    if np.ptp(values) <= tolerance:
+        yield f"{words} {values.flat[0]:.6g} everywhere"
+        return
+    for axis in range(values.ndim):
+        others = tuple(i for i in range(values.ndim) if i != axis)
+        if others and values.size > values.shape[axis] and np.ptp(values, axis=others).max() <= tolerance:
+            factors = values.max(axis=others)
+            yield f"{words} a number that depends on axis {axis} only: {np.array2string(factors[:4], precision=4)}"
+
+
+def _some(indices: np.ndarray) -> str:
+    listed = ", ".join(map(str, indices[:4]))
+    return f"{'index' if len(indices) == 1 else 'indices'} {listed}{', ...' * (len(indices) > 4)}"

@@ -1,0 +1,1 @@
+"""What compares: numbers to compare on, the comparison, its rounding budget, and its report."""

@@ -1,0 +1,80 @@
+r"""How far two correct programs may be apart: a budget derived from what rounding can do, before any layer is run.
+
+Three things are known about the rounding error of a computed quantity (Higham, "Accuracy and Stability of Numerical
+Algorithms", 2nd ed., 2002; u is the unit roundoff, 2^-24 in float32 and 2^-53 in float64):
+
+1.  A sum of n terms, and so an inner product, is computed with an error of at most gamma_n sum_i |x_i|, where
+    gamma_n = n u / (1 - n u) (Higham, section 4.2). That is the worst case; the roundings are not all of one sign, and
+    with probability close to one the factor is lambda sqrt(n) u with a small lambda (Higham and Mary, "A new approach
+    to probabilistic rounding error analysis", 2019, theorem 2.4; lambda = 4 fails with a probability near 2 exp(-8)
+    per sum). Blocked and pairwise summation, which BLAS and NumPy use along the fast axis, stay below that.
+2.  The error is to be measured against sum |x_i|, not against the sum, which may have cancelled. A stable program
+    returns the exact result for inputs changed relatively by a few u (section 1.5), so the yardstick is how far the
+    exact result moves when everything that goes in is changed a little. We measure it: every number (input,
+    parameters, upstream gradient) is moved towards zero by a relative delta or 0, at random, in float64, and
+
+        S = |f(moved) - f| / delta,   the largest over the elements of a quantity.
+
+    At a kink or a tie the result jumps, and jump / delta would be a huge S for a small delta. So S is taken at
+    delta = 2^-10 and at 2^-20 and the smaller counts: a near tie that only the larger delta breaks does no harm, and at
+    an exact tie S is about 1000 jumps. That allows float64 an error of 1e-9 of the jump, and float32 one of
+    2.5e-4 sqrt(n) of it, where a tie broken wrongly costs the whole jump.
+3.  A result is at best rounded to its own format: u M, M the largest magnitude in the quantity. Below the smallest
+    normal number the spacing no longer shrinks, so each of the n terms may lose a subnormal unit besides.
+
+So with scale = max(M, S):
+
+    float64   |scratch - torch| <= 1e-12 scale           since 4 sqrt(n) u < 1e-12 for every n < 5e6
+    float32   |scratch - truth| <= 4 (e + sqrt(n) u scale)
+
+where the truth is PyTorch's float64 run on the same float32 numbers, and e the largest error of PyTorch's own float32
+run: what a program with the same information made of the same numbers, whatever S failed to see (an intermediate that
+overflows its accuracy inside the layer). The factor 4 is lambda; it also lets us be four times as unlucky as PyTorch.
+
+n is the number of terms behind an element. A layer built of sums of products makes P = size(output) * fan products in
+its forward pass, fan being the number of numbers that an element of the output depends on (we ask autograd), and uses
+each product's factors once more in each gradient: a quantity of size s sums about P / s of them. Never more than the
+largest array involved. A convolution that multiplies sums of pixels (`scratch.kernels.winograd`) takes fewer products and
+rounds a few times more; its budget is that of the plain one.
+"""
+
+import math
+
+import numpy as np
+
+FACTOR = 4
+FLOAT64_RELATIVE = 1e-12
+DELTAS = (2.0**-10, 2.0**-20)
+
+
+def unit_roundoff(dtype: np.dtype) -> float:
+    """Return u, half the distance from 1 to the next number of ``dtype``."""
+    return float(np.finfo(dtype).eps) / 2
+
+
+def magnitude(values: np.ndarray) -> float:
+    """Return the largest finite magnitude in ``values``, 0 if there is none."""
+    finite = np.abs(values[np.isfinite(values)])
+    return float(finite.max()) if finite.size else 0.0
+
+
+def scale(truth: np.ndarray, moved: dict[float, list[np.ndarray]]) -> float:
+    """Return max(M, S) from the exact result and the results ``moved`` by each delta."""
+    movements = []
+    with np.errstate(invalid="ignore", over="ignore"):
+        for delta, results in moved.items():
+            movements.append(np.max([np.abs(result - truth) for result in results], axis=0) / delta)
+    return max(magnitude(truth), magnitude(np.min(movements, axis=0)))
+
+
+def terms(size: int, products: int, largest: int) -> int:
+    """Return n, the number of terms behind each of ``size`` elements."""
+    return max(1, min(math.ceil(products / max(size, 1)), largest))
+
+
+def allowance(dtype: np.dtype, scale: float, n: int, torch_error: float | None = None) -> float:
+    """Return the largest error that rounding explains: see the module's docstring."""
+    underflow = FACTOR * math.sqrt(n) * float(np.finfo(dtype).smallest_subnormal)
+    if dtype == np.float64:
+        return FLOAT64_RELATIVE * scale + underflow
+    return FACTOR * (torch_error + math.sqrt(n) * unit_roundoff(dtype) * scale) + underflow

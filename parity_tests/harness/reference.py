@@ -1,0 +1,237 @@
+"""What a layer is held against: PyTorch, or finite differences of its own forward pass.
+
+Both say, for an upstream gradient, what every quantity should be and how much of a difference rounding explains.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from parity_tests.harness import budget
+from parity_tests.harness.report import AGAIN
+from scratch.gradcheck import compare_elements
+from scratch.nn import Module
+
+SECOND = -0.5
+"""The second backward gets the first's upstream gradient times this: gradients that add have halved then."""
+
+
+class Expectation(NamedTuple):
+    """A quantity as it should be; the fields are `parity_tests.harness.report.Quantity`'s."""
+
+    name: str
+    expected: np.ndarray | None
+    allowed: float | np.ndarray = 0.0
+    truth: np.ndarray | None = None
+    reference_error: float | None = None
+    undecided: np.ndarray | None = None
+
+
+class FiniteDifferences:
+    """Gradients by the definition of the derivative; no expectation of the output, which nobody else computes."""
+
+    def __init__(self, layer: Module, seed: int) -> None:
+        self.layer, self.seed = layer, seed
+
+    def expectations(self, inputs: tuple, grads: tuple, count: int) -> list[Expectation]:
+        """Return the gradient of each input and parameter, and what they are after a second backward."""
+        found = []
+        for name, analytic, numeric, allowed in compare_elements(
+            self.layer, *inputs, grad_output=grads, seed=self.seed
+        ):
+            undecided = np.isnan(allowed)
+            if analytic.shape == numeric.shape:
+                numeric = np.where(undecided, analytic, numeric)
+            found.append(Expectation(name, numeric, np.where(undecided, 0.0, allowed), undecided=undecided))
+        return found + [
+            e._replace(
+                name=e.name + AGAIN, expected=e.expected * (SECOND if e.name.startswith("grad_input") else 1 + SECOND)
+            )
+            for e in found
+        ]
+
+    def results(self, inputs: tuple, grads: tuple, count: int, state: dict | None = None) -> dict[str, np.ndarray]:
+        """Return the first backward's gradients by name, with parameters replaced by ``state``."""
+        other = FiniteDifferences(copy.deepcopy(self.layer), self.seed)
+        for name, parameter in other.layer.named_parameters():
+            parameter.data = np.array((state or {}).get(name, parameter.data))
+        return {e.name: e.expected for e in other.expectations(inputs, grads, count)}
+
+
+class Torch:
+    """A PyTorch layer or function, run from the state, the mode and the seed of the layer that is held against it."""
+
+    def __init__(self, layer: Callable, state: dict[str, np.ndarray], training: bool, seed: int, strict: bool) -> None:
+        self.is_module = isinstance(layer, torch.nn.Module)
+        self.layer = copy.deepcopy(layer).double().train(training) if self.is_module else layer
+        self.seed = seed
+        self.mismatch = self._mismatch(state, strict) if self.is_module else ""
+        # What every run starts from, in float64 and the buffers' own integer types.
+        self.start: dict[str, torch.Tensor] = {}
+        if self.is_module and not self.mismatch:
+            self.start = {name: tensor.detach().clone() for name, tensor in self._own(self.layer)}
+            self.start |= {name: torch.from_numpy(np.array(values)) for name, values in state.items()}
+        self.compared_buffers = [name for name in state if name in self.start]
+        self._chosen: dict[tuple, torch.Tensor] = {}
+
+    def expectations(self, inputs: tuple, grads: tuple, count: int) -> list[Expectation]:
+        """Return every quantity with its rounding budget (`parity_tests.harness.budget`)."""
+        dtype = next(x.dtype for x in inputs if x.dtype.kind == "f")
+        truth = self.results(inputs, grads, count)
+        expected = truth if dtype == np.float64 else self.results(inputs, grads, count, dtype=dtype)
+        moved = {
+            delta: [self.results(inputs, grads, count, move=(delta, draw)) for draw in range(2)]
+            for delta in budget.DELTAS
+        }
+        products = self._fan(inputs, count) * truth[next(iter(truth))].size
+        largest = max(np.size(values) for values in [*inputs, *truth.values()])
+
+        found = []
+        for name, values in expected.items():
+            if values is None or values.dtype.kind != "f":
+                found.append(Expectation(name, values))
+                continue
+            exact, once = truth[name], name.removesuffix(AGAIN)
+            scale = budget.scale(truth[once], {delta: [run[once] for run in runs] for delta, runs in moved.items()})
+            if name.endswith(AGAIN):
+                scale *= abs(SECOND)  # as large for gradients that were added: 1 + SECOND is 1/2, too
+            with np.errstate(invalid="ignore"):
+                own = None if dtype == np.float64 else budget.magnitude(values - exact)
+            n = budget.terms(values.size, products, largest)
+            found.append(Expectation(name, values, budget.allowance(dtype, scale, n, own), exact, own))
+        return found
+
+    def results(
+        self,
+        inputs: tuple,
+        grads: tuple,
+        count: int,
+        state: dict | None = None,
+        training: bool | None = None,
+        options: dict | None = None,
+        dtype: type = np.float64,
+        move: tuple[float, int] | None = None,
+    ) -> dict[str, np.ndarray | None]:
+        """Run forward and both backwards; return every quantity by name.
+
+        ``count`` inputs get a gradient. ``state``, ``training`` and ``options`` (attributes) replace the layer's;
+        ``move`` = (delta, draw) moves a random half of all numbers that go in towards zero by the relative delta, and
+        spares the second backward.
+        """
+        layer = self.layer
+        if self.is_module and (options or training is not None):
+            layer = copy.deepcopy(layer).train(layer.training if training is None else training)
+            for name, value in (options or {}).items():
+                setattr(layer, name, value)
+        tensors = self._prepare(layer, inputs, count, state, dtype, move)
+        upstream = [self._tensor(grad, dtype, move, f"grad_output {i}") for i, grad in enumerate(grads)]
+        outputs = self._forward(layer, tensors)
+        results = {numbered("output", i, len(outputs)): _numpy(values) for i, values in enumerate(outputs)}
+        parameters = dict(layer.named_parameters()) if self.is_module else {}
+        own = dict(self._own(layer))
+        results |= {f"buffer {name}": _numpy(own[name]) for name in self.compared_buffers if name not in parameters}
+        floating = [values for values in outputs if values.is_floating_point()]
+        if [tuple(values.shape) for values in floating] != [np.shape(grad) for grad in grads]:
+            return results  # the other side's output has another shape: there is no common upstream gradient
+        for suffix, factor in (("", 1.0), (AGAIN, SECOND))[: 1 if move else 2]:
+            for tensor in tensors:
+                tensor.grad = None
+            torch.autograd.backward(floating, [grad * factor for grad in upstream], retain_graph=True)
+            for i, tensor in enumerate(tensors[:count]):
+                results[numbered("grad_input", i, count) + suffix] = _numpy(tensor.grad)
+            for name, parameter in parameters.items():
+                results[grad_name(name) + suffix] = _numpy(parameter.grad)
+        return results
+
+    def _mismatch(self, state: dict[str, np.ndarray], strict: bool) -> str:
+        own = self.layer.state_dict()
+        learned = {name for name, _ in self.layer.named_parameters()}
+        missing = [name for name in own if name not in state and (strict or name in learned)]
+        extra = [name for name in state if name not in own]
+        if missing or extra:
+            return f"the states have different keys: missing {missing}, not expected {extra}"
+        for name, values in state.items():
+            if tuple(own[name].shape) != values.shape:
+                return f"{name} has shape {values.shape}, expected {tuple(own[name].shape)}"
+        return ""
+
+    def _own(self, layer: Callable) -> Iterator[tuple[str, torch.Tensor]]:
+        if self.is_module:
+            yield from layer.named_parameters()
+            yield from layer.named_buffers()
+
+    def _fan(self, inputs: tuple, count: int) -> int:
+        # How many numbers an element in the middle of the output depends on.
+        tensors = self._prepare(self.layer, inputs, count)
+        output = self._forward(self.layer, tensors)[0]
+        leaves = [*tensors, *(self.layer.parameters() if self.is_module else ())]
+        if output.numel() and output.requires_grad:
+            output.flatten()[output.numel() // 2].backward()
+        return max([1, *(int(leaf.grad.count_nonzero()) for leaf in leaves if leaf.grad is not None)])
+
+    def _prepare(
+        self,
+        layer: Callable,
+        inputs: tuple,
+        count: int,
+        state: dict | None = None,
+        dtype: type = np.float64,
+        move: tuple[float, int] | None = None,
+    ) -> list[torch.Tensor]:
+        # Put the layer back to its start, and return the inputs as leaves.
+        for name, tensor in self._own(layer):
+            values = self.start[name] if name not in (state or {}) else torch.from_numpy(np.array(state[name]))
+            if values.is_floating_point():
+                values = values.to(_torch_dtype(dtype))
+            tensor.data = self._move(values, move, name) if tensor.requires_grad else values.clone()
+            tensor.grad = None
+        tensors = [self._tensor(values, dtype, move, f"input {i}") for i, values in enumerate(inputs)]
+        for tensor in tensors[:count]:
+            tensor.requires_grad_(tensor.is_floating_point())
+        return tensors
+
+    def _forward(self, layer: Callable, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+        # torch.manual_seed would record a traceback on each call, which takes longer than a layer.
+        generator = torch.default_generator
+        before = generator.get_state()
+        generator.manual_seed(self.seed)
+        try:
+            returned = layer(*tensors)
+        finally:
+            generator.set_state(before)
+        return list(returned) if isinstance(returned, tuple) else [returned]
+
+    def _tensor(self, values: np.ndarray, dtype: type, move: tuple | None, name: str) -> torch.Tensor:
+        tensor = torch.from_numpy(np.array(values, order="C"))
+        return self._move(tensor.to(_torch_dtype(dtype)), move, name) if tensor.is_floating_point() else tensor
+
+    def _move(self, tensor: torch.Tensor, move: tuple[float, int] | None, name: str) -> torch.Tensor:
+        if move is None:
+            return tensor.clone()
+        delta, draw = move
+        if (name, draw) not in self._chosen:
+            rng = np.random.default_rng([self.seed, draw, len(self._chosen)])
+            self._chosen[name, draw] = torch.from_numpy(rng.integers(0, 2, tuple(tensor.shape)).astype(np.float64))
+        return tensor * (1 - delta * self._chosen[name, draw])
+
+
+def numbered(name: str, index: int, count: int) -> str:
+    """Return ``name`` alone where there is one, ``name[index]`` where there are several."""
+    return name if count == 1 else f"{name}[{index}]"
+
+
+def grad_name(parameter: str) -> str:
+    """Return the name of a parameter's gradient: "0.weight" has "0.grad_weight"."""
+    prefix, dot, last = parameter.rpartition(".")
+    return f"{prefix}{dot}grad_{last}"
+
+
+def _torch_dtype(dtype: type) -> torch.dtype:
+    return torch.float64 if dtype == np.float64 else torch.float32
+
+
+def _numpy(tensor: torch.Tensor | None) -> np.ndarray | None:
+    return None if tensor is None else tensor.detach().numpy().copy()

@@ -1,0 +1,1 @@
+"""Tests of the `backprop` command, the tasks and the course."""

@@ -1,0 +1,238 @@
+"""The course: what each lesson says is true in both engines, and its figures are whole or not there."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from benchmarks import cli, engines, tasks
+from benchmarks.lessons import (
+    NAMES,
+    Blackboard,
+    activations,
+    convolution,
+    get,
+    neuron,
+    normalization,
+    regularization,
+    teach,
+)
+from benchmarks.lessons.support import batch_norm_sizes as batch_size
+from benchmarks.lessons.support import cnn_stages as stages
+
+SHORT = {
+    neuron: {"STEPS": 40},
+    activations: {"SEEDS": 1, "EPOCHS_KILL": 1, "EPOCHS_REVIVE": 2},
+    regularization: {
+        "SEEDS": 2,
+        "SETTINGS": {"large": regularization.Setting(1500, 1), "small": regularization.Setting(64, 2)},
+    },
+    batch_size: {"SEEDS": 1, "STEPS": 5, "DRAWS": 50},
+    convolution: {"TRAIN_ROWS": 128, "STEPS": 2, "LOOK": 30, "FIELD_IMAGES": 60, "FAR": (0, 4)},
+}
+FIGURES = {
+    "neuron": {"neuron"},
+    "activations": {"activations_slopes", "activations_vanishing", "activations_dying"},
+    "regularization": {"regularization_curves", "regularization_boundaries", "regularization_adamw"},
+    "normalization": {"normalization_axes", "normalization_modes", "normalization_batch_size"},
+    "convolution": {"convolution_maps", "convolution_translation", "convolution_receptive_field"},
+}
+
+
+@pytest.fixture(params=engines.NAMES)
+def engine(request):
+    return engines.get(request.param, "float64")
+
+
+@pytest.fixture(scope="module")
+def moons():
+    return tasks.get("moons").load(Path())
+
+
+@pytest.fixture
+def short(monkeypatch):
+    for lesson, constants in SHORT.items():
+        for name, value in constants.items():
+            monkeypatch.setattr(lesson, name, value)
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_lesson_shows_both_engines_and_how_far_they_are_apart(name, tmp_path, capsys):
+    teach(name, Blackboard(engines.NAMES, 0, tmp_path, tmp_path / "no-data"))
+    assert {path.name for path in tmp_path.iterdir()} == {f"{figure}.png" for figure in FIGURES[name]}
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.iterdir())
+    said = capsys.readouterr().out
+    assert f"backprop lesson {name}" in said
+    assert "How far the engines are apart" in said
+
+
+@pytest.mark.parametrize("engine_name", engines.NAMES)
+def test_a_lesson_runs_in_one_engine_alone(engine_name, tmp_path, capsys):
+    assert cli.main(["lesson", "neuron", "--engine", engine_name, "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert f"as the {engine_name} engine made them" in said
+    assert "apart" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["neuron.png"]
+
+
+# What the lessons teach, as facts.
+
+
+def test_the_neurons_first_updates_are_the_round_numbers_of_the_page(engine):
+    trail = neuron.descend(engine, neuron.LR)
+    assert np.allclose(trail.weight[:4], [0, 0.7, 1.15, 1.44], rtol=0, atol=1e-12)
+    assert np.allclose(trail.bias[:4], [0, 0.4, 0.65, 0.805], rtol=0, atol=1e-12)
+    assert np.allclose(trail.grad_weight[:3], [-7, -4.5, -2.9], rtol=0, atol=1e-12)
+    page = neuron.by_hand(trail, 0)
+    assert "(1 + 1 + 9 + 25) / 4 = 9" in page
+    assert "w <- 0 - 0.1 * -7 = 0.7" in page
+
+
+def test_the_neuron_converges_below_the_largest_learning_rate_and_diverges_above(engine):
+    ends = {lr: neuron.descend(engine, lr).loss[-1] for lr in neuron.RATES}
+    assert min(ends, key=ends.get) == 0.4
+    assert ends[0.54] < 9 < ends[0.57]
+
+
+def test_slopes_are_what_the_table_says(engine):
+    slopes = {name: activations.curve(engine, name)[1] for name in activations.NAMES}
+    assert slopes["Sigmoid"].max() == slopes["Sigmoid"][activations.X == 0] == 0.25
+    assert (slopes["ReLU"][activations.X <= 0] == 0).all()
+    assert (slopes["LeakyReLU"][activations.X <= 0] == 0.01).all()
+    assert activations.flat(slopes["ReLU"]) == ("x <= 0.00", "nowhere")
+
+
+def test_a_silent_relu_gets_no_gradient_and_the_others_do(engine, moons, monkeypatch):
+    monkeypatch.setattr(activations, "EPOCHS_REVIVE", 1)
+    revived = {name: activations.reviving(engine, moons, name, seed=0) for name in activations.REVIVING}
+    assert all(one.silent == 1 for one in revived.values())
+    assert revived["ReLU"].largest_gradient == 0
+    assert all(one.largest_gradient > 0 for name, one in revived.items() if name != "ReLU")
+
+
+def test_gradients_vanish_through_sigmoids_and_not_through_scaled_relus(engine, moons):
+    sigmoid, relu = (activations.deep_gradients(engine, moons, name, True, seed=0) for name in ("Sigmoid", "ReLU"))
+    assert sigmoid[0] < 1e-10 * sigmoid[-1]
+    assert relu[0] > 0.1 * relu[-1]
+
+
+def test_weight_decay_is_the_gradient_of_half_the_square(engine):
+    assert regularization.one_step(engine, 0.5) == pytest.approx(0.95)
+
+
+def test_adamw_shrinks_every_weight_alike_and_l2_in_adam_does_not(engine):
+    adam, adamw = (regularization.pull(engine, name)[-1] for name in ("Adam", "AdamW"))
+    assert np.ptp(adamw) < 1e-3
+    assert adam[0] < 0.01
+    assert adam[-1] > 0.9
+
+
+def test_each_variant_trains_its_own_network(engine, moons):
+    setting = regularization.Setting(64, 3)
+    one, other = (
+        regularization.train(engine, moons, regularization.VARIANTS[name], setting, seed=0)
+        for name in ("plain", "batch norm")
+    )
+    assert one[0] is not other[0]
+    assert one[1].test_loss != other[1].test_loss
+
+
+@pytest.mark.parametrize(("name", "axes"), [("BatchNorm2d", (0, 2, 3)), ("LayerNorm", (1, 2, 3))])
+def test_a_normalisation_tells_what_it_averages_over(engine, name, axes):
+    gradient = normalization.shared(engine, normalization.CUBES[name][1], seed=0)
+    expected = np.zeros(normalization.SHAPE, bool)
+    expected[tuple(slice(None) if axis in axes else normalization.MARKED[axis] for axis in range(4))] = True
+    assert np.array_equal(gradient > 0, expected)
+
+
+def test_batch_norms_gradient_sums_to_zero_over_the_batch_in_training_only(engine):
+    modes = normalization.modes(engine, seed=0)
+    assert abs(modes.grad_training.sum()) < 1e-12
+    assert (modes.grad_evaluation[1:] == 0).all()
+    assert modes.grad_evaluation[0] > 0
+
+
+@pytest.mark.parametrize("size", [4, 16, 64])
+def test_batch_norm_takes_two_components_out_of_the_gradient(engine, size):
+    assert batch_size.noise(engine, size, seed=0)[2] == pytest.approx(np.sqrt((size - 2) / size), abs=0.03)
+
+
+def test_two_rows_get_no_gradient_through_batch_norm(engine):
+    assert batch_size.noise(engine, 2, seed=0)[2] < 1e-3
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return tasks.get("digits").load(Path())
+
+
+@pytest.mark.parametrize("stage", convolution.LOOKED_AT)
+def test_the_measured_receptive_field_is_the_computed_one(engine, digits, stage):
+    engine.manual_seed(0)
+    model = engine.models.SmallCNN(dtype=engine.dtype).eval()
+    field = stages.receptive_field(engine, model, digits.x_train[:200], stage)
+    middle = {"conv1": 14, "pool1": 7, "conv2": 7, "pool2": 3}[stage]
+    assert field.rows == field.columns == stages.computed_field(stage, middle)
+
+
+def test_maps_move_with_the_input_by_multiples_of_the_stride(engine, digits):
+    engine.manual_seed(0)
+    model = engine.models.SmallCNN(dtype=engine.dtype).eval()
+    _, residue = convolution.translate(engine, model, digits.x_test[:20])
+    left = dict(zip(stages.STAGES, residue.T, strict=True))
+    for stage, jump in stages.strides().items():
+        for shift, rest in zip(convolution.SHIFTS, left[stage], strict=True):
+            assert rest < 1e-12 if shift % jump == 0 else rest > 0.01
+
+
+# Saying no.
+
+
+def test_an_unknown_lesson_is_a_usage_error_of_one_line(capsys):
+    assert cli.main(["lesson", "astrology"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        "backprop lesson: unknown lesson 'astrology'; choose from neuron, activations, regularization, "
+        "normalization, convolution, policy, atari, all\n"
+    )
+
+
+def test_a_seed_without_room_to_count_on_from_is_a_usage_error(capsys):
+    assert cli.main(["lesson", "neuron", "--seed", str(2**64 - 1)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_made_is_a_failure_of_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    out = str(tmp_path / "file" / "figures")
+    assert cli.main(["lesson", "neuron", "--engine", "scratch", "--out", out]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "choose another --out" in said
+
+
+def test_an_interrupted_lesson_leaves_the_figure_of_before_and_no_half_of_a_new_one(tmp_path, capsys, monkeypatch):
+    (tmp_path / "neuron.png").write_bytes(b"of before")
+    write = Figure.savefig
+
+    def interrupted(figure, *args, **kwargs):
+        write(figure, *args, **kwargs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Figure, "savefig", interrupted)
+    assert cli.main(["lesson", "neuron", "--engine", "scratch", "--out", str(tmp_path)]) == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["neuron.png"]
+    assert (tmp_path / "neuron.png").read_bytes() == b"of before"
+    assert capsys.readouterr().err == "backprop lesson: interrupted\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_files_that_a_lesson_sends_its_reader_to_are_there(name):
+    root = Path(__file__).parents[3]
+    named = re.findall(r"(?:scratch|benchmarks)/[a-z_/]+\.py", get(name).__doc__)
+    assert named
+    assert [path for path in named if not (root / path).is_file()] == []

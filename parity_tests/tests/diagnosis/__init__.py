@@ -1,0 +1,1 @@
+"""Tests of the diagnosis and of `backprop check`."""

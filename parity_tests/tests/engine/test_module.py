@@ -1,0 +1,245 @@
+"""Module and Parameter beside torch's: names, state, modes, and an order of calls that is kept."""
+
+import numpy as np
+import pytest
+import torch
+
+import scratch.nn as nn
+from parity_tests.harness.arrays import array, random_state
+from scratch.nn import Module, Parameter
+
+
+class Shared(Module):
+    """Two names for one layer, a parameter of its own, and a child."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = Parameter(np.ones(2, np.float32))
+        self.first = nn.Linear(2, 2)
+        self.again = self.first
+        self.inner = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 3, bias=False))
+
+
+class TorchShared(torch.nn.Module):
+    """The same in PyTorch."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(2))
+        self.first = torch.nn.Linear(2, 2)
+        self.again = self.first
+        self.inner = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 3, bias=False))
+
+
+def numbers(module):
+    """Return a copy of a module's state."""
+    return {name: values.copy() for name, values in module.state_dict().items()}
+
+
+def same(one, other):
+    """Return whether two states are equal to the bit."""
+    return one.keys() == other.keys() and all(one[name].tobytes() == other[name].tobytes() for name in one)
+
+
+# Names.
+
+
+@pytest.mark.parametrize("method", ["named_parameters", "named_modules", "state_dict"])
+def test_the_names_and_their_order_are_torchs(method):
+    ours, theirs = (list(dict(getattr(module, method)())) for module in (Shared(), TorchShared()))
+    assert ours == theirs
+
+
+def test_what_is_shared_is_yielded_once_and_saved_under_both_names():
+    module = Shared()
+    assert len(list(module.parameters())) == len({id(parameter) for parameter in module.parameters()}) == 6
+    assert len(list(module.modules())) == len(list(TorchShared().modules())) == 5
+    state = module.state_dict()
+    assert np.shares_memory(state["first.weight"], state["again.weight"])
+
+
+def test_a_parameter_of_two_modules_is_yielded_once():
+    names = []
+    for engine in (nn, torch.nn):
+        model = engine.Sequential(engine.Linear(3, 3), engine.Linear(3, 3))
+        model[1].weight = model[0].weight
+        names.append([name for name, _ in model.named_parameters()])
+    assert names[0] == names[1] == ["0.weight", "0.bias", "1.bias"]
+
+
+def test_children_are_named():
+    assert [name for name, _ in Shared().named_children()] == ["first", "again", "inner"]
+
+
+# The state.
+
+
+def test_the_state_is_the_modules_own_arrays():
+    layer = nn.Linear(2, 3)
+    layer.state_dict()["weight"][...] = 7
+    assert (layer.weight.data == 7).all()
+
+
+def test_absent_parameters_and_buffers_are_not_in_the_state():
+    assert list(nn.Linear(2, 3, bias=False).state_dict()) == ["weight"]
+    assert list(nn.BatchNorm1d(2, track_running_stats=False).state_dict()) == ["weight", "bias"]
+
+
+def test_a_state_goes_to_torch_and_back():
+    ours, theirs = random_state(Shared()), TorchShared()
+    theirs.load_state_dict({name: torch.from_numpy(values) for name, values in numbers(ours).items()})
+    back = Shared()
+    assert back.load_state_dict({name: tensor.numpy() for name, tensor in theirs.state_dict().items()}) == ([], [])
+    assert same(numbers(back), numbers(ours))
+
+
+def test_loading_copies_and_converts():
+    layer, given = nn.Linear(2, 3), {"weight": np.ones((3, 2)), "bias": np.full(3, 2)}
+    layer.load_state_dict(given)
+    given["weight"][...] = 9
+    assert layer.weight.dtype == np.float32
+    assert (layer.weight.data == 1).all()
+    assert (layer.bias.data == 2).all()
+
+
+BAD_STATES = {
+    "a key missing": ({"weight": np.zeros((3, 2))}, "missing key 'bias'"),
+    "a key too many": ({"weight": np.zeros((3, 2)), "bias": np.zeros(3), "b": np.zeros(3)}, "unexpected key 'b'"),
+    "a shape": ({"weight": np.zeros((3, 2)), "bias": np.zeros(4)}, r"'bias': expected shape \(3,\), got \(4,\)"),
+    "a shape that would broadcast": ({"weight": np.zeros((1, 2)), "bias": np.zeros(3)}, "'weight': expected shape"),
+    "a scalar": ({"weight": 0.0, "bias": np.zeros(3)}, r"'weight': expected shape \(3, 2\), got \(\)"),
+    "nothing": ({}, "missing key 'weight'; missing key 'bias'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_STATES)
+def test_a_state_that_does_not_fit_is_refused_and_nothing_is_written(name):
+    state, words = BAD_STATES[name]
+    layer = nn.Linear(2, 3)
+    before = numbers(layer)
+    with pytest.raises(RuntimeError, match=f"Linear: state dict does not fit: .*{words}"):
+        layer.load_state_dict(state)
+    assert same(numbers(layer), before)
+    with pytest.raises((RuntimeError, TypeError, AttributeError)):
+        torch.nn.Linear(2, 3).load_state_dict({key: torch.as_tensor(value) for key, value in state.items()})
+
+
+def test_not_strict_loads_what_is_there_and_says_what_is_not():
+    layer = nn.Linear(2, 3)
+    bias = layer.bias.data.copy()
+    keys = layer.load_state_dict({"weight": np.ones((3, 2)), "other": np.zeros(1)}, strict=False)
+    twin = torch.nn.Linear(2, 3).load_state_dict({"weight": torch.ones(3, 2), "other": torch.zeros(1)}, strict=False)
+    assert (
+        (keys.missing_keys, keys.unexpected_keys) == (twin.missing_keys, twin.unexpected_keys) == (["bias"], ["other"])
+    )
+    assert (layer.weight.data == 1).all()
+    assert np.array_equal(layer.bias.data, bias)
+    with pytest.raises(RuntimeError, match="expected shape"):
+        layer.load_state_dict({"weight": np.ones((2, 3))}, strict=False)
+
+
+def test_loading_into_a_deep_module_is_all_or_nothing():
+    module = random_state(Shared())
+    before = numbers(module)
+    state = {name: values + 1 for name, values in before.items()}
+    state["inner.1.weight"] = np.zeros((3, 3))
+    with pytest.raises(RuntimeError, match=r"inner\.1\.weight"):
+        module.load_state_dict(state)
+    assert same(numbers(module), before)
+
+
+# Modes and gradients.
+
+
+def test_the_mode_reaches_every_module_and_the_module_is_returned():
+    module = Shared()
+    assert all(each.training for each in module.modules())
+    assert module.eval() is module
+    assert not any(each.training for each in module.modules())
+    assert module.train() is module
+    assert all(each.training for each in module.modules())
+    for wrong in (1, "yes", None):
+        with pytest.raises(ValueError, match="expected training mode to be a bool"):
+            module.train(wrong)
+        with pytest.raises(ValueError, match="training mode is expected to be boolean"):
+            TorchShared().train(wrong)
+
+
+def test_gradients_add_until_they_are_set_to_none():
+    layer = nn.Linear(3, 2, dtype=np.float64)
+    x, g = array((4, 3)), array((4, 2), seed=1)
+    assert layer.weight.grad is None
+    layer(x)
+    layer.backward(g)
+    once = layer.weight.grad.copy()
+    layer.backward(g)
+    assert np.array_equal(layer.weight.grad, 2 * once)
+    layer.zero_grad()
+    assert [parameter.grad for parameter in layer.parameters()] == [None, None]
+
+
+def test_a_parameters_gradient_is_nobody_elses_array():
+    layer = nn.Linear(3, 2, dtype=np.float64)
+    g = array((1, 2))
+    layer(array((1, 3)))
+    layer.backward(g)
+    assert not np.shares_memory(layer.bias.grad, g)
+    assert not np.shares_memory(layer.bias.grad, layer.bias.data)
+
+
+def test_a_parameter_says_what_it_is():
+    parameter = Parameter(np.zeros((2, 3), np.float32))
+    assert (parameter.shape, parameter.dtype, parameter.grad) == ((2, 3), np.float32, None)
+    assert repr(parameter) == "Parameter(shape=(2, 3), dtype=float32)"
+    with pytest.raises(AttributeError):
+        parameter.gradient = 1
+
+
+# The order of calls.
+
+LAYERS = {
+    "Linear": lambda: nn.Linear(3, 2),
+    "Flatten": nn.Flatten,
+    "Sequential": lambda: nn.Sequential(nn.Linear(3, 2)),
+    "ReLU": nn.ReLU,
+    "BatchNorm1d": lambda: nn.BatchNorm1d(3),
+    "Conv2d": lambda: nn.Conv2d(3, 2, 1),
+    "MaxPool2d": lambda: nn.MaxPool2d(2),
+    "Softmax": lambda: nn.Softmax(1),
+    "Dropout": nn.Dropout,
+    "CrossEntropyLoss": nn.CrossEntropyLoss,
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_backward_before_forward_is_refused(name):
+    layer = LAYERS[name]()
+    said = "Linear" if name == "Sequential" else name
+    with pytest.raises(RuntimeError, match=f"{said}: backward was called before forward"):
+        layer.backward(np.zeros((4, 3), np.float32))
+
+
+def test_backward_undoes_the_latest_forward():
+    layer = nn.ReLU()
+    layer(np.array([1.0]))
+    layer(np.array([-1.0]))
+    assert layer.backward(np.array([5.0])).tolist() == [0.0]
+
+
+def test_a_module_without_passes_says_so():
+    for method in ("forward", "backward"):
+        with pytest.raises(NotImplementedError, match=f"Module: {method} is not defined"):
+            getattr(Module(), method)(np.zeros(1))
+
+
+def test_the_printed_module_is_a_tree():
+    assert repr(nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU()))) == "\n".join(
+        [
+            "Sequential(",
+            "  (0): Linear(in_features=2, out_features=3, bias=True)",
+            "  (1): Sequential(",
+            "    (0): ReLU()",
+            "  )",
+            ")",
+        ]
+    )

@@ -1,0 +1,240 @@
+"""Chunks on threads: all are done, once; errors come back; the BLAS has its threads again afterwards."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import warnings
+import weakref
+
+import numpy as np
+import pytest
+
+from scratch.kernels import threads
+
+
+@pytest.fixture(params=[1, 2, 5])
+def count(request):
+    """Set a number of threads, and afterwards the one before."""
+    before = threads.get_num_threads()
+    threads.set_num_threads(request.param)
+    yield request.param
+    threads.set_num_threads(before)
+
+
+def blas_threads():
+    """Return how many threads the BLAS uses, or None if it cannot be asked."""
+    return threads._blas[0]() if threads._blas else None
+
+
+@pytest.mark.parametrize("items", [0, 1, 2, 37])
+def test_every_task_runs_once(count, items):
+    done = []
+    threads.run(done.append, range(items))
+    assert sorted(done) == list(range(items))
+
+
+def test_several_threads_work_at_once():
+    before = threads.get_num_threads()
+    threads.set_num_threads(2)
+    try:
+        if threads.get_num_threads() == 1:
+            pytest.skip("a BLAS that cannot be told its number of threads")
+        # Neither gets past the barrier alone.
+        barrier = threading.Barrier(2, timeout=10)
+        threads.run(lambda _: barrier.wait(), range(2))
+    finally:
+        threads.set_num_threads(before)
+
+
+def test_each_thread_begins_with_a_share_of_its_own():
+    before = threads.get_num_threads()
+    threads.set_num_threads(2)
+    try:
+        if threads.get_num_threads() == 1:
+            pytest.skip("a BLAS that cannot be told its number of threads")
+        for _ in range(5):
+            barrier, began = threading.Barrier(2, timeout=10), {}
+
+            def task(item, barrier=barrier, began=began):
+                if item in (0, 3):  # the first of each half: neither gets past the barrier alone
+                    barrier.wait()
+                    began[item] = threading.current_thread()
+
+            threads.run(task, range(6))
+            assert began[0] is threading.main_thread()
+            assert began[3].name == "scratch"
+    finally:
+        threads.set_num_threads(before)
+
+
+def test_what_a_task_knew_of_is_let_go_of(count):
+    kept = np.zeros(10)
+    alive = weakref.ref(kept)
+    threads.run(lambda index, kept=kept: kept[index], range(8))
+    del kept
+    deadline = time.monotonic() + 10
+    while alive() is not None and time.monotonic() < deadline:
+        time.sleep(0.001)  # a helper says that it is done a moment before it lets go
+    assert alive() is None
+
+
+def test_an_error_comes_back_and_leaves_things_in_order(count):
+    before = blas_threads()
+
+    def fail(index):
+        if index == 3:
+            raise ValueError("three")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="three"):
+            threads.run(fail, range(8))
+        assert blas_threads() == before
+    test_every_task_runs_once(count, 5)
+
+
+def test_the_blas_stays_on_the_chunks_thread(count):
+    before = blas_threads()
+    if before is None:
+        pytest.skip("a BLAS that cannot be told its number of threads")
+    seen = []
+    threads.run(lambda _: seen.append(blas_threads()), range(6))
+    assert seen == [1] * 6
+    assert blas_threads() == before == count
+
+
+def test_a_run_inside_a_run_takes_its_tasks_in_turn(count):
+    done = []
+    threads.run(lambda outer: threads.run(lambda inner: done.append((outer, inner)), range(3)), range(4))
+    assert sorted(done) == [(outer, inner) for outer in range(4) for inner in range(3)]
+
+
+def test_errstate_reaches_the_helpers(count):
+    zeros = np.zeros(1000)
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        threads.run(lambda _: zeros / 0, range(16))
+
+
+@pytest.mark.parametrize(
+    ("images", "image_bytes", "expected"),
+    [(0, 8, []), (3, 1, [slice(0, 3)]), (2, 1 << 40, [slice(0, 1), slice(1, 2)]), (1, 0, [slice(0, 1)])],
+)
+def test_chunks_divide_the_batch(images, image_bytes, expected):
+    assert threads.chunks(images, image_bytes) == expected
+
+
+def test_chunks_hold_what_fits_the_cache():
+    parts = threads.chunks(131, threads.CACHE_BYTES // 5)
+    assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
+    assert (parts[0].start, parts[-1].stop) == (0, 131)
+    assert max(part.stop - part.start for part in parts) == 5
+
+
+@pytest.mark.parametrize(
+    ("images", "fit", "parts"), [(128, 11, 16), (96, 8, 12), (32, 6, 8), (128, 64, 2), (128, 5, 32), (90, 11, 10)]
+)
+def test_chunks_have_one_size_where_half_as_many_again_do_it(images, fit, parts):
+    sizes = {part.stop - part.start for part in threads.chunks(images, threads.CACHE_BYTES // fit)}
+    assert sizes == {images // parts}
+
+
+@pytest.mark.parametrize(("image_bytes", "parts"), [(threads.SMALL_BYTES // 8, 1), (threads.SMALL_BYTES // 8 + 1, 2)])
+def test_little_work_is_not_divided(image_bytes, parts):
+    assert len(threads.chunks(8, image_bytes)) == parts
+
+
+@pytest.mark.parametrize("images", [2, 3, 7, 128])
+def test_two_threads_have_the_same_to_do(images):
+    parts = threads.chunks(images, threads.CACHE_BYTES // 2 + 1)
+    sizes = [part.stop - part.start for part in parts]
+    assert sizes == [1] * images
+    parts = threads.chunks(9 * images, threads.CACHE_BYTES // (3 * images))
+    sizes = [part.stop - part.start for part in parts]
+    assert len(parts) == 4
+    assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize(("n", "error"), [(0, RuntimeError), (-1, RuntimeError), (1.5, TypeError)])
+def test_refuses_what_is_no_number_of_threads(n, error):
+    with pytest.raises(error, match="set_num_threads"):
+        threads.set_num_threads(n)
+
+
+def test_the_environment_is_heeded():
+    command = "from scratch.kernels import threads; print(threads.get_num_threads())"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    answer = subprocess.run(
+        [sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.split() == ["1"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_can_run_too():
+    threads.run(lambda _: None, range(4))
+    child = os.fork()
+    if child == 0:
+        done = []
+        threads.run(done.append, range(4))
+        os._exit(0 if sorted(done) == [0, 1, 2, 3] else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(("rows", "inner", "columns"), [(1, 700, 700), (5, 7, 3), (129, 64, 64), (257, 99, 130)])
+def test_a_shared_product_is_the_product(count, rows, inner, columns):
+    rng = np.random.default_rng(rows)
+    a, b = rng.normal(size=(rows, inner)), rng.normal(size=(inner, columns))
+    product = threads.matmul(a, b)
+    transposed = threads.matmul(a.T, product)
+    np.testing.assert_allclose(product, np.matmul(a, b), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(transposed, np.matmul(a.T, np.matmul(a, b)), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 40])
+def test_every_part_of_a_big_array_is_visited_once(count, rows):
+    counts = np.zeros((rows, 200_000), np.int8)
+    threads.each_part(lambda part: np.add(part, 1, out=part), counts)
+    assert (counts == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "k", "columns"), [(0, 2, 3), (1, 1, 1), (7, 3, 2), (996, 1, 64), (997, 9, 32), (60, 40, 30)]
+)
+@pytest.mark.parametrize("stack", [(), (3,)])
+def test_a_sum_of_products_is_the_product(rows, k, columns, stack):
+    rng = np.random.default_rng(rows)
+    a, b = rng.normal(size=(*stack, rows, k)), rng.normal(size=(*stack, columns, rows)).swapaxes(-1, -2)
+    total = threads.sum_products(a, b)
+    assert total.shape == (*stack, k, columns)
+    np.testing.assert_allclose(total, np.einsum("...rk,...rl->...kl", a, b), rtol=0, atol=1e-12)
+    ones = np.ones((*[1 for _ in stack], rows, 1))
+    np.testing.assert_allclose(threads.sum_products(ones, b)[..., 0, :], b.sum(axis=-2), rtol=0, atol=1e-12)
+
+
+def test_nothing_waits_for_a_sum_of_products():
+    """While one thread sums up a great many rows, another still gets the interpreter lock, again and again."""
+    a, b = np.ones((1 << 20, 1), np.float32), np.ones((1 << 20, 8), np.float32)
+    begun, done, turns = threading.Event(), threading.Event(), 0
+
+    def sum_up():
+        begun.set()
+        for _ in range(5):
+            threads.sum_products(a, b)
+        done.set()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)  # nobody is made to let go of the lock
+    try:
+        thread = threading.Thread(target=sum_up)
+        thread.start()
+        begun.wait()
+        while not done.is_set():
+            time.sleep(0)  # lets go of the lock, and waits for it
+            turns += 1
+        thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert turns > 5

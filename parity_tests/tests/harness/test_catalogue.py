@@ -1,0 +1,83 @@
+"""Every entry of the catalogue before two witnesses, and ``backprop parity``, which makes a table of the first."""
+
+import numpy as np
+import pytest
+
+from benchmarks import cli
+from parity_tests.catalogue import CATALOGUE, named, of_kind
+from parity_tests.harness.compare import check
+from parity_tests.harness.sweep import QUANTITIES, sweep
+from scratch import models, nn, optim
+
+each_entry = pytest.mark.parametrize("entry", CATALOGUE, ids=[entry.name for entry in CATALOGUE])
+smooth = pytest.mark.parametrize("entry", of_kind("layer", "loss"), ids=lambda entry: entry.name)
+
+
+def test_everything_public_is_in_the_catalogue():
+    public = {name for name in nn.__all__ if isinstance(getattr(nn, name), type)} - {"Module", "Parameter"}
+    public |= {"SGD", "Adam", "AdamW"} | {"MLP", "SmallCNN", "NatureEncoder", "ActorCritic"}
+    assert public <= {entry.name for entry in CATALOGUE}
+    assert all(hasattr(optim, entry.name) for entry in of_kind("optimizer"))
+    assert all(hasattr(models, entry.name) for entry in of_kind("model"))
+
+
+@each_entry
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_is_torchs(entry, dtype):
+    row = sweep(entry, dtype, 5)
+    assert row.different == 0, row.failure
+    assert 0 <= max(worst.share for worst in row.worst.values()) <= 1
+
+
+@smooth
+def test_is_its_finite_differences(entry):
+    """No PyTorch. Where a kink is nearer than the step of the differences, or no row counts, they cannot tell."""
+    reports = []
+    for seed in range(3):
+        case = entry.case("float64", seed, batch=3)
+        x, *others = case.inputs
+        if entry.name == "BCELoss":
+            x = np.clip(x, 0.1, 0.9)  # a step from 0 or 1 would lead out of the probabilities
+        reports.append(check(case.layer, None, x, *others, seed=seed))
+    assert not any(report.differs for report in reports), "\n".join(map(str, reports))
+    assert any(report.ok for report in reports), "nothing was decided"
+
+
+def test_a_case_is_the_same_each_time():
+    one, other = (named("Conv2d").case("float32", 4) for _ in range(2))
+    np.testing.assert_array_equal(one.inputs[0], other.inputs[0])
+    assert repr(one.layer) == repr(other.layer)
+
+
+def test_the_command_prints_and_draws(capsys, tmp_path):
+    assert cli.main(["parity", "--cases", "1", "--figure", str(tmp_path / "parity.png")]) == 0
+    shown = capsys.readouterr().out
+    assert all(entry.name in shown for entry in CATALOGUE)
+    assert "all agree." in shown
+    assert (tmp_path / "parity.png").stat().st_size > 10_000
+
+
+def test_a_wrong_layer_is_found_and_named(capsys, monkeypatch):
+    right = nn.Linear.backward
+
+    def forgetful(layer, grad_output):
+        grad_x = right(layer, grad_output)
+        layer.weight.grad *= 1 + 1e-9
+        return grad_x
+
+    monkeypatch.setattr(nn.Linear, "backward", forgetful)
+    monkeypatch.setattr("parity_tests.catalogue.CATALOGUE", [named("Linear"), named("ReLU")])
+    assert cli.main(["parity", "--cases", "8"]) == 1
+    shown = capsys.readouterr().out
+    assert "Linear, float64: " in shown
+    assert "grad_weight: " in shown
+    assert "named('Linear').case('float64', " in shown
+    assert "ReLU, float64" not in shown
+
+
+def test_what_raises_is_a_difference(monkeypatch):
+    monkeypatch.setattr(nn.Tanh, "backward", lambda layer, grad_output: 1 / 0)
+    row = sweep(named("Tanh"), "float64", 3)
+    assert row.different == row.cases == 3
+    assert "ZeroDivisionError" in row.failure
+    assert row.worst[QUANTITIES[0]].share == np.inf

@@ -1,0 +1,102 @@
+"""Dropout against PyTorch, with PyTorch's masks from the same seed and with masks handed to it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import scratch
+import scratch.nn as nn
+from parity_tests.harness.compare import check
+from parity_tests.harness.strategies import array, dtypes, layouts, seeds
+from scratch import random
+
+shapes = st.lists(st.integers(0, 5), max_size=4).map(tuple)
+probabilities = st.sampled_from([0.0, 0.1, 0.5, 0.75, 1.0])
+
+
+def to_torch(x):
+    """Return the tensor with ``x``'s memory: its strides decide in which order PyTorch draws."""
+    return torch.from_numpy(x if x.flags.writeable else x.copy())
+
+
+@given(shape=shapes, p=probabilities, training=st.booleans(), dtype=dtypes, layout=layouts, seed=seeds)
+def test_dropout_is_torchs_from_the_same_seed(shape, p, training, dtype, layout, seed):
+    x = array(shape, dtype, seed=seed, layout=layout)
+    grad_output = array(shape, dtype, seed=seed + 1, layout=layout)
+    layer, reference = nn.Dropout(p).train(training), torch.nn.Dropout(p).train(training)
+
+    scratch.manual_seed(seed)
+    y = layer(x)
+    grad_x = layer.backward(grad_output)
+    torch.manual_seed(seed)
+    tensor = to_torch(x).requires_grad_()
+    expected = reference(tensor)
+    expected.backward(to_torch(grad_output))
+
+    np.testing.assert_array_equal(y, expected.detach().numpy())
+    np.testing.assert_array_equal(grad_x, tensor.grad.numpy())
+    assert (y.dtype, grad_x.dtype) == (x.dtype, x.dtype)
+    assert random.rand(1).item() == torch.rand(1).item()  # both generators have moved equally far
+
+
+@given(shape=shapes, p=st.sampled_from([0.1, 0.5]), dtype=dtypes, layout=layouts, seed=seeds)
+def test_given_noise_is_used_in_both_directions(shape, p, dtype, layout, seed):
+    noise = array(shape, dtype, seed=seed + 1)
+    layer = nn.Dropout(p)
+    layer.draw_noise = lambda x: noise
+    factors = torch.from_numpy(noise)
+    x = array(shape, dtype, seed=seed, layout=layout)
+    check(layer, lambda tensor: tensor * factors.to(tensor.dtype), x, seed=seed).raise_if_different()
+
+
+@given(p=probabilities, training=st.booleans(), seed=seeds)
+def test_backward_is_the_derivative(p, training, seed):
+    check(nn.Dropout(p).train(training), None, array((3, 4), seed=seed), seed=seed).raise_if_different()
+
+
+def test_rates():
+    scratch.manual_seed(0)
+    layer = nn.Dropout(0.3)
+    y = layer(np.ones((400, 500), np.float32))
+    kept = y != 0
+    assert set(np.unique(y)) == {np.float32(0), np.float32(1) / np.float32(0.7)}
+    assert abs(kept.mean() - 0.7) < 4 * np.sqrt(0.3 * 0.7 / y.size)
+    assert abs(y.mean() - 1) < 0.01
+    neighbours = (kept[:, 1:] & kept[:, :-1]).mean()
+    assert abs(neighbours - 0.49) < 0.01  # drawn independently
+
+
+def test_each_forward_draws_anew():
+    layer, x = nn.Dropout(0.5), np.ones((8, 8))
+    assert (layer(x) != layer(x)).any()
+
+
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0])
+def test_special_values_are_torchs(p):
+    x = np.array([np.nan, np.inf, -np.inf, -0.0, 1e4] * 8)
+    scratch.manual_seed(3)
+    torch.manual_seed(3)
+    layer, tensor = nn.Dropout(p), torch.from_numpy(x).requires_grad_()
+    expected = torch.nn.Dropout(p)(tensor)
+    expected.backward(tensor.detach())
+    np.testing.assert_array_equal(layer(x), expected.detach().numpy())
+    np.testing.assert_array_equal(layer.backward(x), tensor.grad.numpy())
+
+
+def test_bad_arguments():
+    for p in (-0.1, 1.5, np.nan):
+        with pytest.raises(ValueError, match=r"Dropout: expected p within \[0, 1\]"):
+            nn.Dropout(p)
+    with pytest.raises(ValueError, match="Dropout: expected inplace=False"):
+        nn.Dropout(0.5, inplace=True)
+    layer = nn.Dropout(0.5)
+    with pytest.raises(TypeError, match="Dropout: expected input of dtype"):
+        layer(np.arange(3))
+    with pytest.raises(RuntimeError, match="Dropout: backward was called before forward"):
+        layer.backward(np.ones(3))
+    for mode in (True, False):
+        layer.train(mode)(np.ones(3))
+        with pytest.raises(RuntimeError, match=r"Dropout: expected grad_output of shape \(3,\)"):
+            layer.backward(np.ones(2))

@@ -1,0 +1,262 @@
+"""MaxPool2d, AvgPool2d and AdaptiveAvgPool2d against PyTorch, finite differences and laws, at ties and at NaN."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import scratch.nn as nn
+from parity_tests.harness.compare import check
+from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used by every test
+from parity_tests.harness.strategies import array, distinct, dtypes, lay_out, layouts, seeds, tied
+
+sizes = st.one_of(st.integers(1, 4), st.tuples(st.integers(1, 4), st.integers(1, 4)))
+strides = st.one_of(st.none(), st.integers(1, 3), st.tuples(st.integers(1, 3), st.integers(1, 3)))
+halves = st.sampled_from([0, 0, 0.25, 0.5])  # of the window, as padding
+batches = st.sampled_from([None, 0, 1, 3])
+images = st.tuples(st.integers(1, 4), st.integers(1, 10), st.integers(1, 10))
+output_sizes = st.one_of(
+    st.integers(1, 6), st.tuples(st.one_of(st.none(), st.integers(1, 6)), st.one_of(st.none(), st.integers(1, 6)))
+)
+
+
+def share(part, kernel_size):
+    """Return a padding of this part of the window, at most half of it."""
+    if isinstance(kernel_size, int):
+        return int(part * kernel_size)
+    return tuple(int(part * size) for size in kernel_size)
+
+
+def compare(layer, torch_layer, x, seed=0):
+    """Hold the layers together, or, where PyTorch refuses the input, the refusals."""
+    try:
+        torch_layer(torch.tensor(np.array(x)))
+    except RuntimeError:
+        with pytest.raises(RuntimeError, match=type(layer).__name__):
+            layer(x)
+    else:
+        check(layer, torch_layer, x, seed=seed).raise_if_different()
+
+
+def sees_only_padding(kernel_size, options, image):
+    """Return whether a dilated window has no pixel: there PyTorch pays a pixel beside the window, and we do not."""
+    ones = np.ones((1, 1, *image))
+    try:
+        return np.isneginf(nn.MaxPool2d(kernel_size, **options)(ones)).any()
+    except RuntimeError:
+        return False
+
+
+@given(
+    kernel_size=sizes,
+    stride=strides,
+    padding=halves,
+    dilation=st.sampled_from([1, 1, 2, (1, 3)]),
+    ceil_mode=st.booleans(),
+    return_indices=st.booleans(),
+    batch=batches,
+    image=images,
+    draw=st.sampled_from([array, distinct, tied]),
+    dtype=dtypes,
+    layout=layouts,
+    seed=seeds,
+)
+def test_max_pool_is_torchs(
+    kernel_size, stride, padding, dilation, ceil_mode, return_indices, batch, image, draw, dtype, layout, seed
+):
+    options = {
+        "stride": stride,
+        "padding": share(padding, kernel_size),
+        "dilation": dilation,
+        "ceil_mode": ceil_mode,
+    }
+    assume(not sees_only_padding(kernel_size, options, image[1:]))
+    x = draw(image if batch is None else (batch, *image), dtype, seed=seed, layout=layout)
+    layer = nn.MaxPool2d(kernel_size, **options, return_indices=return_indices)
+    compare(layer, torch.nn.MaxPool2d(kernel_size, **options, return_indices=return_indices), x, seed)
+
+
+@given(
+    kernel_size=sizes,
+    stride=strides,
+    padding=halves,
+    ceil_mode=st.booleans(),
+    count_include_pad=st.booleans(),
+    divisor_override=st.sampled_from([None, None, 3, -2]),
+    batch=batches,
+    image=images,
+    dtype=dtypes,
+    layout=layouts,
+    seed=seeds,
+)
+def test_avg_pool_is_torchs(
+    kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, batch, image, dtype, layout, seed
+):
+    options = {
+        "stride": stride,
+        "padding": share(padding, kernel_size),
+        "ceil_mode": ceil_mode,
+        "count_include_pad": count_include_pad,
+        "divisor_override": divisor_override,
+    }
+    x = array(image if batch is None else (batch, *image), dtype, seed=seed, layout=layout)
+    compare(nn.AvgPool2d(kernel_size, **options), torch.nn.AvgPool2d(kernel_size, **options), x, seed)
+
+
+@given(output_size=output_sizes, batch=batches, image=images, dtype=dtypes, layout=layouts, seed=seeds)
+def test_adaptive_avg_pool_is_torchs(output_size, batch, image, dtype, layout, seed):
+    x = array(image if batch is None else (batch, *image), dtype, seed=seed, layout=layout)
+    compare(nn.AdaptiveAvgPool2d(output_size), torch.nn.AdaptiveAvgPool2d(output_size), x, seed)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layout", ["C", "channels-last"])
+def test_max_pool_is_torchs_at_the_shapes_of_networks(dtype, layout):
+    x = np.maximum(array((40, 32, 28, 28), dtype, layout=layout), 0)  # ties, as behind a ReLU
+    check(nn.MaxPool2d(2), torch.nn.MaxPool2d(2), x).raise_if_different()
+
+
+@pytest.mark.parametrize("image", [(5, 4), (4, 5), (5, 7), (4, 6)])
+@pytest.mark.parametrize("name", ["MaxPool2d", "AvgPool2d"])
+def test_windows_side_by_side_leave_a_rest(name, image):
+    check(getattr(nn, name)((2, 3)), getattr(torch.nn, name)((2, 3)), array((2, 3, *image))).raise_if_different()
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.MaxPool2d(3, stride=2, padding=1, ceil_mode=True), (2, 3, 6, 7)),
+        (nn.AvgPool2d((3, 2), stride=2, padding=1, ceil_mode=True, count_include_pad=False), (2, 3, 6, 7)),
+        (nn.AdaptiveAvgPool2d((3, None)), (2, 3, 7, 4)),
+    ],
+)
+def test_is_its_finite_differences(layer, shape):
+    check(layer, None, distinct(shape)).raise_if_different()
+
+
+def test_the_first_of_equal_maxima_is_paid():
+    layer = nn.MaxPool2d((2, 3))
+    layer(np.zeros((1, 1, 2, 3)))
+    np.testing.assert_array_equal(layer.backward(np.full((1, 1, 1, 1), 5.0))[0, 0], [[5, 0, 0], [0, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    "options", [{"kernel_size": 2}, {"kernel_size": 3, "stride": 1, "padding": 1, "ceil_mode": True}]
+)
+@pytest.mark.parametrize("values", [[np.nan, 1.0], [-np.inf, -np.inf, 1.0], [np.inf, -1.0], [np.nan, -np.inf]])
+@pytest.mark.parametrize("seed", range(3))
+def test_special_values_are_torchs(options, values, seed):
+    x = np.random.default_rng(seed).choice(values, (2, 3, 6, 8))
+    layer, torch_layer = (
+        nn.MaxPool2d(**options, return_indices=True),
+        torch.nn.MaxPool2d(**options, return_indices=True),
+    )
+    check(layer, torch_layer, x).raise_if_different()
+    check(nn.AvgPool2d(**options), torch.nn.AvgPool2d(**options), x).raise_if_different()
+
+
+def test_an_infinite_gradient_goes_to_the_maximum_alone():
+    layer = nn.MaxPool2d(2)
+    layer(distinct((1, 1, 2, 2)))
+    grad_x = layer.backward(np.full((1, 1, 1, 1), np.inf))
+    assert np.isposinf(grad_x).sum() == 1
+    assert (grad_x == 0).sum() == 3
+
+
+@given(kernel_size=sizes, stride=strides, image=images, seed=seeds)
+def test_average_pooling_is_the_adjoint_of_its_backward(kernel_size, stride, image, seed):
+    """<g, J v> = <J^T g, v>."""
+    layer = nn.AvgPool2d(kernel_size, stride, padding=share(0.5, kernel_size), ceil_mode=True)
+    v = array((2, *image), seed=seed)
+    y = layer(v)
+    g = array(y.shape, seed=seed + 1)
+    np.testing.assert_allclose(np.vdot(layer.backward(g), v), np.vdot(g, y), rtol=0, atol=1e-12 * g.size)
+
+
+@given(kernel_size=sizes, stride=strides, image=images, seed=seeds)
+def test_max_pooling_hands_on_all_of_its_gradient(kernel_size, stride, image, seed):
+    """Each window pays one pixel, so that nothing is lost or doubled."""
+    layer = nn.MaxPool2d(kernel_size, stride, padding=share(0.5, kernel_size), ceil_mode=True)
+    g = array(layer(tied((2, *image), seed=seed)).shape, seed=seed)
+    np.testing.assert_allclose(layer.backward(g).sum(axis=(2, 3)), g.sum(axis=(2, 3)), rtol=0, atol=1e-13 * g.size)
+
+
+@given(kernel_size=sizes, image=images, seed=seeds)
+def test_indices_point_at_the_maxima(kernel_size, image, seed):
+    layer = nn.MaxPool2d(kernel_size, 1, padding=share(0.5, kernel_size), return_indices=True)
+    x = tied((2, *image), seed=seed)
+    assume(
+        all(side + 2 * pad >= size for side, pad, size in zip(image[1:], layer._padding, layer._kernel, strict=True))
+    )
+    y, indices = layer(x)
+    flat = np.take_along_axis(x.reshape(2, image[0], -1), indices.reshape(2, image[0], -1), axis=2)
+    np.testing.assert_array_equal(flat.reshape(y.shape), y)
+
+
+def test_layout_is_kept():
+    x = lay_out(array((2, 3, 4, 6)), "channels-last")
+    for layer in (nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(2)):
+        y = layer(x)
+        assert y.transpose(0, 2, 3, 1).flags.c_contiguous
+        assert layer.backward(np.ascontiguousarray(y)).transpose(0, 2, 3, 1).flags.c_contiguous
+        assert layer(np.ascontiguousarray(x)).flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "shape"),
+    [
+        ("MaxPool2d", {"kernel_size": 2, "stride": 0}, (1, 1, 5, 5)),
+        ("MaxPool2d", {"kernel_size": 2, "stride": -1}, (1, 1, 5, 5)),
+        ("MaxPool2d", {"kernel_size": 2, "padding": 2}, (1, 1, 5, 5)),
+        ("MaxPool2d", {"kernel_size": 3, "padding": -1}, (1, 1, 5, 5)),
+        ("MaxPool2d", {"kernel_size": 2, "dilation": 0}, (1, 1, 5, 5)),
+        ("MaxPool2d", {"kernel_size": 0}, (1, 1, 5, 5)),
+        ("MaxPool2d", {"kernel_size": -1}, (1, 1, 5, 5)),
+        ("MaxPool2d", {"kernel_size": 2.0}, (1, 1, 5, 5)),
+        ("MaxPool2d", {"kernel_size": (2, 2, 2)}, (1, 1, 5, 5)),
+        ("MaxPool2d", {"kernel_size": 6}, (1, 1, 5, 5)),
+        ("MaxPool2d", {"kernel_size": 2}, (1, 0, 5, 5)),
+        ("MaxPool2d", {"kernel_size": 2}, (0, 5, 5)),
+        ("MaxPool2d", {"kernel_size": 2}, (5, 5)),
+        ("MaxPool2d", {"kernel_size": 3, "padding": 1}, (1, 2, 0, 5)),
+        ("AvgPool2d", {"kernel_size": 2, "stride": 0}, (1, 1, 5, 5)),
+        ("AvgPool2d", {"kernel_size": 2, "padding": 2}, (1, 1, 5, 5)),
+        ("AvgPool2d", {"kernel_size": 2, "divisor_override": 0}, (1, 1, 5, 5)),
+        ("AvgPool2d", {"kernel_size": 2, "divisor_override": 1.5}, (1, 1, 5, 5)),
+        ("AvgPool2d", {"kernel_size": 6}, (1, 1, 5, 5)),
+        ("AvgPool2d", {"kernel_size": 2}, (1, 0, 5, 5)),
+        ("AdaptiveAvgPool2d", {"output_size": -1}, (1, 1, 5, 5)),
+        ("AdaptiveAvgPool2d", {"output_size": None}, (1, 1, 5, 5)),
+        ("AdaptiveAvgPool2d", {"output_size": (2,)}, (1, 1, 5, 5)),
+        ("AdaptiveAvgPool2d", {"output_size": (2, 2, 2)}, (1, 1, 5, 5)),
+        ("AdaptiveAvgPool2d", {"output_size": 2.0}, (1, 1, 5, 5)),
+        ("AdaptiveAvgPool2d", {"output_size": 2}, (1, 1, 0, 5)),
+        ("AdaptiveAvgPool2d", {"output_size": 2}, (5, 5)),
+    ],
+)
+def test_refuses_what_torch_refuses_in_the_same_kind(name, arguments, shape):
+    with pytest.raises(Exception) as torchs:  # noqa: PT011 - whatever PyTorch raises
+        getattr(torch.nn, name)(**arguments)(torch.zeros(shape))
+    with pytest.raises(torchs.type, match=name):
+        getattr(nn, name)(**arguments)(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("layer", [nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(2)])
+def test_refuses_integers_and_a_wrong_order_of_calls(layer):
+    with pytest.raises(RuntimeError, match="before forward"):
+        layer.backward(np.zeros((1, 1, 2, 2)))
+    with pytest.raises(TypeError, match="float32"):
+        layer(np.zeros((1, 1, 4, 4), int))
+    layer(np.zeros((1, 1, 4, 4)))
+    with pytest.raises(RuntimeError, match="grad_output"):
+        layer.backward(np.zeros((1, 1, 4, 4)))
+
+
+def test_prints_as_torchs():
+    for name, arguments in [
+        ("MaxPool2d", {"kernel_size": (2, 1), "stride": 2, "ceil_mode": True, "return_indices": True}),
+        ("AvgPool2d", {"kernel_size": 3}),
+        ("AdaptiveAvgPool2d", {"output_size": (None, 2)}),
+    ]:
+        assert repr(getattr(nn, name)(**arguments)) == repr(getattr(torch.nn, name)(**arguments))

@@ -1,0 +1,68 @@
+"""The normal distribution function, and keeping elements by their bits."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parity_tests.harness.strategies import array, dtypes, layouts, seeds
+from scratch.kernels.keep_where import keep_where
+from scratch.nn.normal_distribution import normal_cdf
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_normal_cdf_is_half_of_erfc(dtype):
+    # Rounding a^2 costs us up to x^2 / 4 units; rounding x / sqrt(2) twice costs the expected value up to x^2.
+    info = np.finfo(dtype)
+    lowest = -37.0 if dtype == "float64" else -12.9  # below, the result is subnormal
+    x = np.concatenate([np.linspace(lowest, 9, 20_011), np.linspace(-1, 1, 5_003)]).astype(dtype)
+    exact = np.array([math.erfc(-value / math.sqrt(2)) / 2 for value in x.tolist()])
+    error = np.abs(normal_cdf(x) - exact) / exact
+    assert (error <= (4 + 1.25 * x.astype(float) ** 2) * info.eps).all()
+    assert error[np.abs(x) < 1].max() <= 4 * info.eps
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_normal_cdf_at_the_ends(dtype):
+    x = np.array([-np.inf, -1e4, -0.0, 0.0, 1e4, np.inf, np.nan, np.finfo(dtype).max, np.finfo(dtype).min], dtype)
+    np.testing.assert_array_equal(normal_cdf(x), np.array([0, 0, 0.5, 0.5, 1, 1, np.nan, 1, 0], dtype))
+
+
+@given(shape=st.lists(st.integers(0, 30), max_size=3).map(tuple), dtype=dtypes, layout=layouts, seed=seeds)
+def test_normal_cdf_of_any_array(shape, dtype, layout, seed):
+    x = array(shape, dtype, seed=seed, layout=layout)
+    cdf = normal_cdf(x)
+    assert (cdf.shape, cdf.dtype) == (x.shape, x.dtype)
+    expected = torch.special.ndtr(torch.from_numpy(x.astype("float64"))).numpy()
+    np.testing.assert_allclose(cdf, expected, rtol=8 * np.finfo(dtype).eps)
+
+
+def test_normal_cdf_of_a_broadcast_array():
+    # Its memory is no run of numbers, and the axis without a stride has no place in memory's order.
+    x = np.broadcast_to(array((1, 3, 4)), (2, 3, 4))
+    np.testing.assert_array_equal(normal_cdf(x), normal_cdf(x.copy()))
+
+
+def test_normal_cdf_is_increasing_and_symmetric():
+    x = np.linspace(-38, 8, 100_001)
+    cdf = normal_cdf(x)
+    assert (np.diff(cdf) >= -4 * np.finfo(float).eps * (1 + x[1:] ** 2) * cdf[1:]).all()
+    np.testing.assert_allclose(cdf + normal_cdf(-x), 1.0, rtol=1e-15)
+
+
+@given(shape=st.lists(st.integers(0, 6), max_size=3).map(tuple), dtype=dtypes, layout=layouts, seed=seeds)
+def test_keep_where_is_where(shape, dtype, layout, seed):
+    x = array(shape, dtype, seed=seed, layout=layout)
+    keep = np.random.default_rng(seed).random(shape) < 0.5
+    kept = keep_where(np.asarray(keep), x)
+    np.testing.assert_array_equal(kept, np.where(keep, x, x.dtype.type(0)))
+    assert kept.dtype == x.dtype
+
+
+def test_keep_where_keeps_nan_and_infinity_apart():
+    x = np.array([np.nan, np.inf, -np.inf, -0.0])
+    assert keep_where(np.ones(4, bool), x).tobytes() == x.tobytes()
+    assert keep_where(np.zeros(4, bool), x).tobytes() == np.zeros(4).tobytes()

@@ -1,0 +1,94 @@
+"""NaN, infinities, signed zeros, denormals, huge numbers and empty batches: the same questions to every layer and loss.
+
+Where a layer's own kinks, ties and extremes are, its test file looks closer. Here each entry of the catalogue, with
+options drawn at random, gets one special number into the middle of its input, or of its upstream gradient.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from parity_tests.catalogue import LayerCase, of_kind
+from parity_tests.harness.compare import check
+from parity_tests.harness.refusals import refuses_as_torch
+
+ENTRIES = of_kind("layer", "loss")
+each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
+SPECIAL = ["nan", "inf", "-inf", "-0.0", "smallest", "1e15", "1e4", "-1e4"]
+CASES = 3
+
+UNLIKE_TORCH = {
+    ("ELU", "nan"): "PyTorch's gradient at NaN depends on the dtype and on the array's length",
+    ("GELU", "inf"): "PyTorch's float32 vector code gives NaN, its float64 code infinity, as we do",
+}
+REINFORCEMENT = {"PolicyGradientLoss", "Entropy", "ActorCriticLoss"}
+
+
+def with_special(values, name):
+    """Return a copy with the number of that name in its middle."""
+    values = np.array(values, order="C")
+    number = np.finfo(values.dtype).smallest_subnormal if name == "smallest" else float(name)
+    values.reshape(-1)[values.size // 2] = number
+    return values
+
+
+@each_entry
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", SPECIAL)
+def test_one_in_the_input(entry, name, dtype):
+    if (entry.name, name) in UNLIKE_TORCH:
+        pytest.skip(UNLIKE_TORCH[entry.name, name])
+    for seed in range(CASES):
+        case = entry.case(dtype, seed, batch=3)
+        inputs = (with_special(case.inputs[0], name), *case.inputs[1:])
+        if entry.name == "BCELoss" and not 0 <= inputs[0].reshape(-1)[inputs[0].size // 2] <= 1:
+            torchs = [torch.tensor(x) for x in inputs]
+            refuses_as_torch(lambda: case.layer(*inputs), lambda: case.reference(*torchs))  # noqa: B023
+        else:
+            LayerCase(case.layer, case.reference, inputs).check(seed).raise_if_different()
+
+
+@each_entry
+@pytest.mark.parametrize("name", ["nan", "inf", "-0.0"])
+def test_one_in_the_upstream_gradient(entry, name):
+    """NaN and -0.0 give PyTorch's numbers. Of infinity, the finite numbers and where the others are.
+
+    Whether inf - inf or a finite number less infinity comes first is the order of a sum.
+    """
+    for seed in range(CASES):
+        case = entry.case("float64", seed, batch=3)
+        with np.errstate(all="ignore"):
+            output = case.layer(*case.inputs)
+        output = np.asarray(output[0] if isinstance(output, tuple) else output)
+        grad_output = with_special(np.random.default_rng(seed).normal(size=output.shape), name)
+        report = check(case.layer, case.reference, *case.inputs, grad_output=grad_output, seed=seed)
+        assert not report.faults
+        for quantity in report.quantities:
+            both = ~np.isfinite(quantity.got) & ~np.isfinite(quantity.expected)
+            assert not (quantity.different & ~(both & (name == "inf"))).any(), report
+
+
+@each_entry
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_empty_batch(entry, dtype):
+    """Of a batch of nothing the outputs are empty, sums 0 and means NaN, and the parameters' gradients 0."""
+    if entry.name in REINFORCEMENT:
+        pytest.skip("refused, on purpose: see test_actor_critic.py")
+    for seed in range(2 * CASES):
+        entry.case(dtype, seed, batch=0).check(seed).raise_if_different()
+
+
+@each_entry
+@pytest.mark.parametrize("layout", ["read-only", "reversed", "broadcast"])
+def test_any_memory_will_do(entry, layout):
+    """What is read-only, runs backwards or has no memory of its own (strides of 0) gives what its copy gives."""
+    if entry.name == "Dropout":
+        pytest.skip("masks follow the memory, as PyTorch's do: see test_random.py")
+    case = entry.case("float64", 1, batch=3)
+    x = np.array(case.inputs[0])
+    if layout == "reversed":
+        x = x[::-1]
+    elif layout == "broadcast":
+        x = np.broadcast_to(x[:1], x.shape)
+    x.flags.writeable = False
+    LayerCase(case.layer, case.reference, (x, *case.inputs[1:])).check(1).raise_if_different()

@@ -1,0 +1,240 @@
+"""The optimizers against PyTorch's over hundreds of steps, options crossed, and what must hold without it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parity_tests.harness.optimizer_pair import Pair, cases, decays, each_optimizer
+from parity_tests.harness.strategies import array, dtypes, layouts, seeds
+from scratch import optim
+from scratch.kernels import flat_parameters as flat
+from scratch.nn import Parameter
+
+
+@given(
+    case=cases,
+    groups=st.one_of(st.none(), st.fixed_dictionaries({"lr": st.just(0.03), "weight_decay": decays})),
+    absent=st.sampled_from([0.0, 0.3]),
+    block=st.sampled_from([7, flat.BLOCK]),
+    layout=layouts,
+    dtype=dtypes,
+    seed=seeds,
+)
+def test_hundreds_of_steps_are_torchs(case, groups, absent, block, layout, dtype, seed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flat, "BLOCK", block)
+        pair = Pair(*case, dtype, seed, layout=layout, groups=groups)
+        pair.step(120, absent)
+        pair.compare()
+        for group, torchs in zip(pair.optimizer.param_groups, pair.torch_optimizer.param_groups, strict=True):
+            group["lr"] *= 0.5
+            torchs["lr"] *= 0.5
+        pair.step(80, absent)
+        pair.compare()
+
+
+@each_optimizer
+@pytest.mark.parametrize("block", [1, 3, 5])
+def test_blocks_change_no_bit(monkeypatch, name, options, block):
+    whole = Pair(name, options)
+    whole.step(5, 0.3)
+    monkeypatch.setattr(flat, "BLOCK", block)
+    cut = Pair(name, options)
+    cut.step(5, 0.3)
+    for one, other in zip(whole.ours, cut.ours, strict=True):
+        np.testing.assert_array_equal(one.data, other.data, strict=True)
+
+
+@each_optimizer
+def test_a_parameter_without_gradient_stays(name, options):
+    pair = Pair(name, options)
+    pair.give_gradients()
+    pair.ours[1].grad = pair.torchs[1].grad = None
+    before = pair.ours[1].data.copy()
+    pair.optimizer.step()
+    pair.torch_optimizer.step()
+    np.testing.assert_array_equal(pair.ours[1].data, before)
+    assert 1 not in pair.optimizer.state_dict()["state"]
+    pair.compare()
+    pair.step(3)
+    pair.compare()
+
+
+@each_optimizer
+def test_gradients_of_nan_and_infinity_are_torchs(name, options):
+    pair = Pair(name, options, shapes=[(6,)])
+    for _ in range(2):
+        pair.ours[0].grad = np.array([np.nan, np.inf, -np.inf, 0.0, 1e200, 1e-200])
+        pair.torchs[0].grad = torch.tensor(pair.ours[0].grad)
+        pair.optimizer.step()
+        pair.torch_optimizer.step()
+        np.testing.assert_allclose(pair.ours[0].data, pair.torchs[0].detach().numpy(), rtol=1e-12)
+
+
+@each_optimizer
+def test_any_layout_of_a_gradient_will_do(name, options):
+    ours, theirs = (Pair(name, options, shapes=[(3, 4), (4, 2)]) for _ in range(2))
+    for pair in (ours, theirs):
+        pair.give_gradients()
+        if pair is theirs:
+            for parameter in pair.ours:
+                parameter.grad = np.asfortranarray(parameter.grad)
+                parameter.grad.flags.writeable = False
+        pair.optimizer.step()
+    for one, other in zip(ours.ours, theirs.ours, strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
+
+
+@each_optimizer
+def test_data_may_be_assigned_and_written(name, options):
+    """A new array is noticed at the next step; so are new numbers in the old one."""
+    pair = Pair(name, options)
+    pair.step(2)
+    new = array((3, 4), seed=77)
+    kept = new.copy()
+    pair.ours[0].data = new
+    pair.ours[1].data[...] = 5.0
+    with torch.no_grad():
+        pair.torchs[0].copy_(torch.tensor(new))
+        pair.torchs[1].fill_(5.0)
+    pair.step(2)
+    pair.compare()
+    np.testing.assert_array_equal(new, kept)
+
+
+def test_data_of_another_shape_or_dtype_is_refused():
+    for new in (np.zeros((4, 3)), np.zeros((3, 4), np.float32)):
+        pair = Pair("SGD", {})
+        pair.give_gradients()
+        pair.ours[0].data = new
+        with pytest.raises(RuntimeError, match=r"a parameter of shape \(3, 4\) and dtype float64 was given data of"):
+            pair.optimizer.step()
+
+
+@pytest.mark.parametrize("grad", [np.zeros(4), np.zeros(3, np.float32)])
+def test_a_gradient_that_does_not_fit_is_refused(grad):
+    parameter = Parameter(np.zeros(3))
+    optimizer = optim.SGD([parameter])
+    parameter.grad = grad
+    with pytest.raises(RuntimeError, match=r"expected a gradient of shape \(3,\) and dtype float64, got"):
+        optimizer.step()
+
+
+@each_optimizer
+def test_both_dtypes_in_one_group(name, options):
+    """Each dtype has its own array; the state's numbers keep the order of the parameters."""
+    values = [array((2,), "float64", 1), array((3,), "float32", 2), array((4,), "float64", 3)]
+    ours, torchs = [Parameter(v.copy()) for v in values], [torch.nn.Parameter(torch.tensor(v)) for v in values]
+    optimizer, torch_optimizer = getattr(optim, name)(ours, **options), getattr(torch.optim, name)(torchs, **options)
+    for _ in range(3):
+        for one, other in zip(ours, torchs, strict=True):
+            one.grad, other.grad = one.data + 1, other.detach() + 1
+        optimizer.step()
+        torch_optimizer.step()
+    for one, other in zip(ours, torchs, strict=True):
+        assert one.data.dtype == other.detach().numpy().dtype
+        np.testing.assert_allclose(one.data, other.detach().numpy(), rtol=1e-5)
+    shapes = [{key: v.shape for key, v in s.items()} for s in optimizer.state_dict()["state"].values()]
+    expected = [{k: tuple(v.shape) for k, v in s.items()} for s in torch_optimizer.state_dict()["state"].values()]
+    assert shapes == expected
+
+
+@each_optimizer
+def test_two_optimizers_may_share_parameters(name, options):
+    pair = Pair(name, options)
+    second, torch_second = optim.SGD(pair.ours, lr=0.1), torch.optim.SGD(pair.torchs, lr=0.1)
+    for _ in range(3):
+        pair.step()
+        second.step()
+        torch_second.step()
+    pair.compare()
+
+
+@each_optimizer
+def test_a_group_may_be_added_later(name, options):
+    pair = Pair(name, options)
+    pair.step(3)
+    new = array((4, 2), seed=5)
+    pair.ours.append(Parameter(new.copy()))
+    pair.torchs.append(torch.nn.Parameter(torch.tensor(new)))
+    pair.optimizer.add_param_group({"params": pair.ours[-1], "lr": 0.02})
+    pair.torch_optimizer.add_param_group({"params": pair.torchs[-1], "lr": 0.02})
+    pair.step(3)
+    pair.compare()
+
+
+@each_optimizer
+def test_options_may_change_between_steps(name, options):
+    """Momentum and amsgrad aside, which decide what is kept, every option may; SGD's momentum may, too."""
+    pair = Pair(name, options)
+    changes = {"lr": 0.05, "weight_decay": 0.3, "maximize": True}
+    if name == "SGD":
+        changes |= {"momentum": 0.7, "nesterov": False, "dampening": 0.5}
+    pair.step(2)
+    for key, value in changes.items():
+        pair.optimizer.param_groups[0][key] = pair.torch_optimizer.param_groups[0][key] = value
+        pair.step(2)
+    pair.compare()
+
+
+def test_zero_grad():
+    pair = Pair("SGD", {"momentum": 0.9})
+    pair.give_gradients()
+    grad = pair.ours[0].grad
+    pair.optimizer.zero_grad(set_to_none=False)
+    assert pair.ours[0].grad is grad
+    assert not grad.any()
+    pair.optimizer.zero_grad()
+    assert all(parameter.grad is None for parameter in pair.ours)
+    pair.optimizer.zero_grad(set_to_none=False)
+    pair.optimizer.step()
+    assert pair.optimizer.state_dict()["state"] == {}
+
+
+@pytest.mark.skipif(
+    "decoupled_weight_decay" not in torch.optim.Adam([torch.zeros(1)]).defaults, reason="PyTorch too old"
+)
+def test_decoupled_is_adamw_and_adamw_stays_so():
+    one, other = (
+        Pair("Adam", {"weight_decay": 0.3, "decoupled_weight_decay": True}),
+        Pair("AdamW", {"weight_decay": 0.3}),
+    )
+    one.step(5)
+    other.step(5)
+    one.compare()
+    for a, b in zip(one.ours, other.ours, strict=True):
+        np.testing.assert_array_equal(a.data, b.data)
+    l2 = Pair("Adam", {"weight_decay": 0.3})
+    other.optimizer.load_state_dict(l2.optimizer.state_dict())
+    other.torch_optimizer.load_state_dict(l2.torch_optimizer.state_dict())
+    other.step(3)
+    other.compare()
+
+
+def test_l2_is_lambda_half_the_square():
+    """weight_decay lambda is the gradient lambda w, of lambda/2 |w|^2; not the 2 lambda w of lambda |w|^2."""
+    w = array((7,))
+    parameter = Parameter(w.copy())
+    parameter.grad = np.zeros(7)
+    optim.SGD([parameter], lr=0.5, weight_decay=0.1).step()
+    np.testing.assert_allclose(parameter.data, w - 0.5 * 0.1 * w, rtol=1e-15)
+
+
+def test_adams_l2_is_no_decay_but_adamws_is():
+    """Where the loss is flat, L2 in Adam moves every weight by lr, large or small; AdamW shrinks all by one factor."""
+    for name, expected in (("Adam", [0.9, 9.9]), ("AdamW", [0.99, 9.9])):
+        parameter = Parameter(np.array([1.0, 10.0]))
+        parameter.grad = np.zeros(2)
+        getattr(optim, name)([parameter], lr=0.1, weight_decay=0.1).step()
+        np.testing.assert_allclose(parameter.data, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
+def test_adams_first_step_is_lr_times_the_sign(scale):
+    g = scale * array((9,), seed=3)
+    parameter = Parameter(np.zeros(9))
+    parameter.grad = g
+    optim.Adam([parameter], lr=0.25).step()
+    np.testing.assert_allclose(parameter.data, -0.25 * np.sign(g), rtol=1e-4)

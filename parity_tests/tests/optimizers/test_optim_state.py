@@ -1,0 +1,203 @@
+"""The optimizers' state: moved between the engines, resumed, copied; and what every optimizer refuses."""
+
+import copy
+import pickle
+import re
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import scratch.nn as nn
+from parity_tests.harness.optimizer_pair import Pair, cases, each_optimizer
+from parity_tests.harness.refusals import refuses_as_torch
+from parity_tests.harness.strategies import array, dtypes, seeds
+from scratch import optim
+from scratch.kernels.flat_parameters import Flat
+from scratch.nn import Parameter
+
+
+@given(case=cases, absent=st.sampled_from([0.0, 0.3]), dtype=dtypes, seed=seeds)
+def test_state_moves_between_the_engines(case, absent, dtype, seed):
+    move_state(*case, absent, dtype, seed)
+
+
+@each_optimizer
+def test_each_state_moves_between_the_engines(name, options):
+    move_state(name, options, 0.3, "float64", 0)
+
+
+def move_state(name, options, absent, dtype, seed):
+    """Ours goes on from PyTorch's state, and PyTorch's from ours."""
+    pair = Pair(name, options, dtype, seed)
+    pair.step(5, absent)
+    ours, torchs = pair.optimizer.state_dict(), pair.torch_optimizer.state_dict()
+    tensors = {n: {key: torch.tensor(v) for key, v in state.items()} for n, state in ours["state"].items()}
+    torchs = copy.deepcopy(torchs)
+    pair.torch_optimizer = getattr(torch.optim, name)(pair.torchs, lr=0.7)
+    pair.torch_optimizer.load_state_dict({"state": tensors, "param_groups": ours["param_groups"]})
+    pair.optimizer = getattr(optim, name)(pair.ours, lr=0.7)
+    pair.optimizer.load_state_dict(torchs)
+    pair.step(10, absent)
+    pair.compare()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_update_computes_in_the_parameters_dtype(dtype):
+    flat = Flat([Parameter(np.ones(3, dtype))])
+    assert flat.data.dtype == flat.room.dtype == flat.state("exp_avg").dtype == dtype
+
+
+@each_optimizer
+def test_parameters_are_numbered_across_the_groups(name, options):
+    sizes = (2, 1, 3)
+    ours, torchs = (
+        make([{"params": [new(2) for _ in range(size)]} for size in sizes], **options)
+        for make, new in (
+            (getattr(optim, name), lambda size: Parameter(np.zeros(size))),
+            (getattr(torch.optim, name), lambda size: torch.nn.Parameter(torch.zeros(size))),
+        )
+    )
+    numbers = [group["params"] for group in ours.state_dict()["param_groups"]]
+    assert numbers == [group["params"] for group in torchs.state_dict()["param_groups"]] == [[0, 1], [2], [3, 4, 5]]
+
+
+@given(case=cases, absent=st.sampled_from([0.0, 0.3]), dtype=dtypes, seed=seeds)
+def test_resumed_is_bit_for_bit_uninterrupted(case, absent, dtype, seed):
+    name, options = case
+    whole, cut = Pair(name, options, dtype, seed), Pair(name, options, dtype, seed)
+    whole.step(9, absent)
+    cut.step(4, absent)
+    saved = pickle.loads(pickle.dumps((cut.optimizer.state_dict(), [parameter.data for parameter in cut.ours])))
+    state, values = saved
+    cut.ours = [Parameter(np.array(value)) for value in values]
+    cut.optimizer = getattr(optim, name)(cut.ours, lr=0.7)
+    cut.optimizer.load_state_dict(state)
+    cut.step(5, absent)
+    for one, other in zip(whole.ours, cut.ours, strict=True):
+        np.testing.assert_array_equal(one.data, other.data, strict=True)
+
+
+@each_optimizer
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))], ids=["copy", "pickle"]
+)
+def test_a_copy_goes_its_own_way(name, options, copied):
+    """A model and its optimizer copied together train on, apart and alike."""
+
+    def train(model, optimizer):
+        optimizer.zero_grad()
+        model(array((4, 3)))
+        model.backward(array((4, 2), seed=1))
+        optimizer.step()
+
+    model = nn.Linear(3, 2, dtype=np.float64)
+    optimizer = getattr(optim, name)(model.parameters(), **options)
+    train(model, optimizer)
+    twin, twin_optimizer = copied((model, optimizer))
+    before = model.weight.data.copy()
+    train(twin, twin_optimizer)
+    np.testing.assert_array_equal(model.weight.data, before)
+    assert np.abs(twin.weight.data - before).max() > 1e-3
+    train(model, optimizer)
+    np.testing.assert_array_equal(model.weight.data, twin.weight.data)
+
+
+def parameters():
+    return [Parameter(np.zeros(2)), Parameter(np.zeros(3))]
+
+
+def tensors():
+    return [torch.nn.Parameter(torch.zeros(2)), torch.nn.Parameter(torch.zeros(3))]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *[(name, {option: -0.1}) for name in ("SGD", "Adam", "AdamW") for option in ("lr", "weight_decay")],
+        ("SGD", {"momentum": -0.1}),
+        ("SGD", {"nesterov": True}),
+        ("SGD", {"nesterov": True, "momentum": 0.9, "dampening": 0.1}),
+        ("Adam", {"eps": -1e-8}),
+        ("Adam", {"betas": (1.0, 0.9)}),
+        ("Adam", {"betas": (0.9, -0.1)}),
+        ("Adam", {"betas": (0, 0.9)}),
+        ("AdamW", {"betas": (0.9, 1.5)}),
+        ("AdamW", {"decoupled_weight_decay": True}),
+    ],
+)
+def test_options_that_torch_refuses_are_refused(name, options):
+    message = refuses_as_torch(
+        lambda: getattr(optim, name)(parameters(), **options), lambda: getattr(torch.optim, name)(tensors(), **options)
+    )
+    assert re.search(rf"\b{next(iter(options))}\b", message)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_defaults_are_torchs(name):
+    (group,) = getattr(optim, name)(parameters()).param_groups
+    (expected,) = getattr(torch.optim, name)(tensors()).param_groups
+    shared = (group.keys() & expected.keys()) - {"params"}  # PyTorch 2.6 has no decoupled_weight_decay
+    assert {"lr", "weight_decay", "maximize"} <= shared
+    assert {key: group[key] for key in shared} == {key: expected[key] for key in shared}
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_what_torch_will_not_optimize_is_refused(name):
+    ours, torchs = getattr(optim, name), getattr(torch.optim, name)
+    p, t = parameters(), tensors()
+    refuses_as_torch(lambda: ours([]), lambda: torchs([]))
+    refuses_as_torch(lambda: ours(p[0]), lambda: torchs(t[0]))
+    refuses_as_torch(lambda: ours([p[0], 3]), lambda: torchs([t[0], 3]))
+    refuses_as_torch(lambda: ours([p[0].data]), lambda: torchs([3]))
+    refuses_as_torch(lambda: ours([{"lr": 1.0}]), lambda: torchs([{"lr": 1.0}]))
+    refuses_as_torch(lambda: ours([{"params": {p[0]}}]), lambda: torchs([{"params": {t[0]}}]))
+    refuses_as_torch(
+        lambda: ours([{"params": p}, {"params": p[1:]}]), lambda: torchs([{"params": t}, {"params": t[1:]}])
+    )
+    refuses_as_torch(lambda: ours(p).add_param_group(p), lambda: torchs(t).add_param_group(t))
+    refuses_as_torch(
+        lambda: ours(p).add_param_group({"params": p[0]}), lambda: torchs(t).add_param_group({"params": t[0]})
+    )
+    with pytest.raises(ValueError, match=f"{name}: a Parameter.* stands in more than one place"):
+        ours([p[0], p[0]])
+    with pytest.raises(TypeError, match=f"{name}: expected params in an ordered iterable, got a set"):
+        ours(set(p))
+    for option in ("foreach", "fused", "capturable", "differentiable"):
+        with pytest.raises(TypeError):
+            ours(p, **{option: True})
+
+
+@each_optimizer
+def test_a_refused_state_changes_nothing(name, options):
+    pair = Pair(name, {**options, "momentum": 0.9} if name == "SGD" else options)
+    pair.step(2)
+    before = copy.deepcopy(pair.optimizer.state_dict())
+    small = Pair(name, options, shapes=[(3, 4)])
+    refuses_as_torch(
+        lambda: pair.optimizer.load_state_dict(small.optimizer.state_dict()),
+        lambda: pair.torch_optimizer.load_state_dict(small.torch_optimizer.state_dict()),
+    )
+    grouped = Pair(name, options, groups={"lr": 0.5})
+    refuses_as_torch(
+        lambda: pair.optimizer.load_state_dict(grouped.optimizer.state_dict()),
+        lambda: pair.torch_optimizer.load_state_dict(grouped.torch_optimizer.state_dict()),
+    )
+    transposed = copy.deepcopy(before)
+    key = "momentum_buffer" if name == "SGD" else "exp_avg"
+    transposed["state"][0][key] = transposed["state"][0][key].T
+    with pytest.raises(
+        ValueError, match=rf"{name}: expected {key} of parameter 0 to have shape \(3, 4\), got \(4, 3\)"
+    ):
+        pair.optimizer.load_state_dict(transposed)
+    stray = copy.deepcopy(before)
+    stray["state"]["0"] = stray["state"].pop(0)
+    with pytest.raises(ValueError, match=f"{name}: the state is that of parameter '0', which is in no group"):
+        pair.optimizer.load_state_dict(stray)
+    after = pair.optimizer.state_dict()
+    assert after["param_groups"] == before["param_groups"]
+    for number, state in before["state"].items():
+        for key, value in state.items():
+            np.testing.assert_array_equal(after["state"][number][key], value)

@@ -1,0 +1,1 @@
+"""Tests of training runs: checkpoints, kills, resumes, several processes, devices."""

@@ -1,0 +1,79 @@
+"""Batch norm in few passes through memory, in the order in which the input lies; sums as matrix products.
+
+Channels are axis 1, of any number of axes: besides the plain functions' (M, C), (N, C, L) and (N, C, H, W) as they lie.
+Backward is the simplification of `scratch.nn.batchnorm`.
+"""
+
+import math
+
+import numpy as np
+
+from scratch.kernels import memory
+from scratch.kernels.channel_sums import as_channels, channel_sum
+
+
+def batch_norm(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float
+) -> tuple[np.ndarray, tuple, np.ndarray, np.ndarray]:
+    """Normalize each channel over the batch; also return its mean and variance."""
+    count = max(x.shape[0] * math.prod(x.shape[2:]), 1)  # an empty batch has sums of zero, and means that nobody reads
+    centred, y = memory.empty_like(x), memory.empty_like(x)
+    mean = channel_sum(x) / count
+    np.subtract(x, as_channels(mean, x), out=centred)
+    np.multiply(centred, centred, out=y)
+    var = channel_sum(y) / count
+    inv_std = 1.0 / np.sqrt(var + eps)
+    scale = _scale_and_shift(centred, inv_std, weight, bias, y)
+    return y, (centred, inv_std, scale, count), mean, var
+
+
+def batch_norm_backward(
+    grad_y: np.ndarray, weight: np.ndarray, saved: tuple
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Undo `batch_norm`."""
+    centred, inv_std, scale, count = saved
+    grad_x, grad_weight, grad_bias = _sums(grad_y, centred, inv_std)
+    np.multiply(centred, as_channels(grad_weight * inv_std / count, centred), out=grad_x)
+    np.subtract(grad_y, grad_x, out=grad_x)
+    grad_x -= as_channels(grad_bias / count, centred)
+    grad_x *= as_channels(scale, centred)
+    return grad_x, grad_weight, grad_bias
+
+
+def batch_norm_inference(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float, mean: np.ndarray, var: np.ndarray
+) -> tuple[np.ndarray, tuple]:
+    """Normalize each channel by a mean and a variance that are constants."""
+    centred, y = memory.empty_like(x), memory.empty_like(x)
+    np.subtract(x, as_channels(mean, x), out=centred)
+    inv_std = 1.0 / np.sqrt(var + eps)
+    scale = _scale_and_shift(centred, inv_std, weight, bias, y)
+    return y, (centred, inv_std, scale)
+
+
+def batch_norm_inference_backward(
+    grad_y: np.ndarray, weight: np.ndarray, saved: tuple
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Undo `batch_norm_inference`."""
+    centred, inv_std, scale = saved
+    grad_x, grad_weight, grad_bias = _sums(grad_y, centred, inv_std)
+    np.multiply(grad_y, as_channels(scale, centred), out=grad_x)
+    return grad_x, grad_weight, grad_bias
+
+
+def _scale_and_shift(
+    centred: np.ndarray, inv_std: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray
+) -> np.ndarray:
+    # Write the output into y; return by what centred was multiplied.
+    scale = inv_std * weight
+    np.multiply(centred, as_channels(scale, centred), out=y)
+    if isinstance(bias, np.ndarray):
+        y += as_channels(bias, centred)
+    return scale
+
+
+def _sums(grad_y: np.ndarray, centred: np.ndarray, inv_std: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    # Room for the input's gradient, and the gradients of weight and bias.
+    grad_bias = channel_sum(grad_y)
+    room = np.multiply(grad_y, centred, out=memory.empty_like(centred))
+    return room, channel_sum(room) * inv_std, grad_bias

@@ -1,0 +1,320 @@
+r"""Winograd's convolution: a 3 x 3 kernel with less than half of the multiplications.
+
+Two neighbours y0, y1 in a row of the output see the four pixels d0 to d3 through the kernel g0, g1, g2:
+
+    y0 = d0 g0 + d1 g1 + d2 g2            y1 = d1 g0 + d2 g1 + d3 g2
+
+These are six multiplications. Four are enough, if sums are taken before them and after:
+
+    m0 = (d0 - d2) g0                     m1 = (d1 + d2) (g0 + g1 + g2) / 2
+    m3 = (d1 - d3) (-g2)                  m2 = (d2 - d1) (g0 - g1 + g2) / 2
+
+    y0 = m0 + m1 + m2                     y1 = m1 - m2 + m3
+
+or, with a product of elements in the middle, y = A^T [(G g) * (B^T d)], where
+
+           1  0 -1  0             1    0    0
+    B^T =  0  1  1  0       G =  1/2  1/2  1/2       A^T = 1  1  1  0
+           0 -1  1  0            1/2 -1/2  1/2             0  1 -1  1
+           0  1  0 -1             0    0   -1
+
+An image is done along its columns and along its rows: 4 x 4 pixels d, a tile, give 2 x 2 outputs with 16
+multiplications instead of 36, and the next tile begins two pixels on. For N images of C channels, T tiles in each, and
+O output channels:
+
+Forward
+    F1  v = B^T d B                       (4, 4, N T, C)
+    F2  u = G w G^T                       (4, 4, C, O)
+    F3  m_ab = v_ab u_ab                  (4, 4, N T, O)     sixteen matrix products: the sum over channels
+    F4  m_11 += b                                            A^T m A carries m_11 to all four outputs
+    F5  y = A^T m A                       (2, 2, N T, O)
+
+Backward: every step is linear, so its adjoint is its transpose
+    B1  grad_m = A grad_y A^T             (4, 4, N T, O)     F5
+    B2  grad_b = sum grad_m_11            (O,)               F4
+    B3  grad_u_ab = v_ab^T grad_m_ab      (4, 4, C, O)       F3, as in `Linear`
+    B4  grad_v_ab = grad_m_ab u_ab^T      (4, 4, N T, C)     F3, the same
+    B5  grad_w = G^T grad_u G             (3, 3, C, O)       F2
+    B6  grad_d = B grad_v B^T             (4, 4, N T, C)     F1; tiles overlap, so a pixel's gradient is the sum of what
+                                                             the tiles hand to it
+
+No output depends on a pixel outside of its own patch: y0's formula does not contain d3, nor y1's d0. So where a patch
+is all zeros the output is exactly b, as with the patches' product. What does change is the rounding, a little, and
+that an infinity becomes NaN, because it is subtracted from itself: `convolve` and `convolve_back` tell the caller so.
+
+How the code goes about it: the pixels of even and odd columns are laid apart first, with the images next to each other,
+so that everything after that adds whole stretches of memory. These additions are short: to make the views that they
+need takes as long as they do, and holds the interpreter lock, for which other threads wait. So views are made once for
+all chunks of a shape, and the additions are written down as steps, to be taken for each chunk.
+
+See Winograd, "Arithmetic complexity of computations", 1980, and Lavin and Gray, arXiv:1509.09308, who made convolutions
+of it.
+"""
+
+from collections.abc import Callable
+from itertools import product
+from math import isfinite
+
+import numpy as np
+
+from scratch.kernels import memory, threads
+from scratch.kernels.channel_sums import channel_sum
+from scratch.nn.padding import Sides
+
+# A ufunc and its operands, the last of which it writes to.
+Step = tuple[Callable[..., np.ndarray], tuple[np.ndarray, ...]]
+
+# Numbers that NumPy copies into a buffer at a time, where the operands of a ufunc do not lie in one piece. Here they
+# lie in long ones: with the smallest buffer NumPy goes through them as they are.
+_SMALLEST_BUFFER = 16
+
+# What a chunk may take if its memory is to be kept for the next. It takes more if one image does, and then making it
+# is nothing beside the work on it.
+MOST_KEPT_BYTES = 2 * threads.CACHE_BYTES
+
+_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, -1]])
+_G_BOTH_WAYS = np.kron(_G, _G)  # G w G^T, for w as a column of nine
+
+
+def image_bytes(channels: int, out_channels: int, size: tuple[int, int], dtype: np.dtype) -> int:
+    """Return how much memory v and m of one image take, for an output of ``size`` (P, Q)."""
+    down, across = _tiles(size)
+    return 16 * down * across * (channels + out_channels) * dtype.itemsize
+
+
+def transform_kernels(matrix: np.ndarray) -> np.ndarray:
+    """Return u (16, C, O) of the kernels w' (9 C, O), whose rows are in the order i, j, c."""
+    kernels = matrix.reshape(9, -1)
+    return (_G_BOTH_WAYS.astype(matrix.dtype) @ kernels).reshape(16, -1, matrix.shape[1])  # F2
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def convolve(x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, sides: Sides, y: np.ndarray) -> bool:
+    """Write the convolution of ``x`` into ``y``.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (N, C, H, W)
+        The images.
+    u : numpy.ndarray, shape (16, C, O)
+        The kernels, transformed.
+    bias : numpy.ndarray of shape (O,), or None
+        What to add.
+    sides : ((top, bottom), (left, right))
+        With how many zeros the images are padded.
+    y : numpy.ndarray, shape (N, O, P, Q)
+        Where to write; channels-last.
+
+    Returns
+    -------
+    bool
+        Whether all of ``y`` is finite and far from the largest number; if not, it may be wrong.
+    """
+    np.setbufsize(_SMALLEST_BUFFER)  # until errstate ends
+    chunk = _chunk(x, y, sides)
+    chunk.transform(x)  # F1
+    np.matmul(chunk.v, u, out=chunk.m)  # F3
+    if bias is not None:
+        chunk.bias[...] = bias
+        _take(chunk.add_bias)  # F4
+    _take(chunk.add_up)  # F5
+    chunk.outputs.copy_to(y)
+    return _far_from_overflow(y)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def convolve_back(
+    x: np.ndarray,
+    u_transposed: np.ndarray,
+    grad_y: np.ndarray,
+    sides: Sides,
+    grad_matrix: np.ndarray,
+    grad_bias: np.ndarray,
+    grad_x: np.ndarray | None,
+) -> bool:
+    """Write the gradients of what `convolve` was handed.
+
+    Parameters
+    ----------
+    x, sides
+        As for `convolve`.
+    u_transposed : numpy.ndarray, shape (16, O, C)
+        The kernels, transformed and transposed: the product is quicker if this lies so in memory.
+    grad_y : numpy.ndarray, shape (N, O, P, Q)
+        The upstream gradient.
+    grad_matrix : numpy.ndarray, shape (..., 9 C, O)
+        Where to write the gradient of the kernels w'.
+    grad_bias : numpy.ndarray, shape (..., O)
+        Where to write that of the bias.
+    grad_x : numpy.ndarray of shape (N, C, H, W), or None
+        Where to write that of the images, if it is asked for; channels-last.
+
+    Returns
+    -------
+    bool
+        As for `convolve`, of the gradients.
+    """
+    np.setbufsize(_SMALLEST_BUFFER)
+    chunk = _chunk(x, grad_y, sides)
+    chunk.transform(x)
+    for corner in chunk.beyond:
+        corner[...] = 0
+    chunk.corners.copy_from(grad_y)
+    _take(chunk.spread)  # B1
+    grad_bias[...] = channel_sum(chunk.m[5])  # B2
+    grad_u = np.matmul(chunk.v_transposed, chunk.m, out=chunk.grad_u)  # B3
+    np.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5
+    if grad_x is None:
+        return _far_from_overflow(grad_u)
+    np.matmul(chunk.m, u_transposed, out=chunk.v)  # B4
+    _take(chunk.put_together)  # B6
+    chunk.grad_pixels.copy_to(grad_x)
+    return _far_from_overflow(grad_u) and _far_from_overflow(grad_x)
+
+
+class _Places:
+    """Parts of an image (rows, columns, N, C), each with the memory that it is copied to, or from."""
+
+    def __init__(self, pairs: list[tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]]) -> None:
+        self._pairs = pairs
+
+    def copy_from(self, image: np.ndarray) -> None:
+        image = image.transpose(2, 3, 0, 1)
+        for part_of, place in self._pairs:
+            np.copyto(place, part_of(image))
+
+    def copy_to(self, image: np.ndarray) -> None:
+        image = image.transpose(2, 3, 0, 1)
+        for part_of, place in self._pairs:
+            np.copyto(part_of(image), place)
+
+
+def _places_of_pixels(pixels: np.ndarray, size: tuple[int, int], sides: Sides) -> _Places:
+    # Of images of a size (H, W), in (even or odd column, rows, columns, N, C) of the padded ones.
+    (top, _), (left, _) = sides
+    pairs = []
+    for b in (0, 1):
+        column = (b - left) % 2
+        begin, columns = (column + left) // 2, len(range(column, size[1], 2))
+        place = pixels[b, top : top + size[0], begin : begin + columns]
+        pairs.append((lambda image, column=column: image[:, column::2], place))
+    return _Places(pairs)
+
+
+def _places_of_outputs(planes: np.ndarray, size: tuple[int, int]) -> _Places:
+    # Of outputs of a size (P, Q), in (even or odd row, even or odd column, rows, columns, N, O).
+    if size[0] % 2 == 0 and size[1] % 2 == 0:
+        shape = (size[0] // 2, 2, size[1] // 2, 2, *planes.shape[4:])
+        return _Places([(lambda image: image.reshape(shape), planes.transpose(2, 0, 3, 1, 4, 5))])
+    pairs = []
+    for a, b in product((0, 1), (0, 1)):
+        rows, columns = len(range(a, size[0], 2)), len(range(b, size[1], 2))
+        pairs.append((lambda image, a=a, b=b: image[a::2, b::2], planes[a, b, :rows, :columns]))
+    return _Places(pairs)
+
+
+class _Chunk:
+    """Memory for the work on chunks of one shape, and its steps."""
+
+    def __init__(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...], sides: Sides, dtype: np.dtype) -> None:
+        (n, c, *image), (_, o, *size) = x_shape, y_shape
+        down, across = _tiles(size)
+        pixels = memory.empty((2, 2 * (down + 1), across + 1, n, c), dtype)
+        pixels[...] = 0  # what is not overwritten with an image's pixels is its padding
+        grad_pixels = memory.empty(pixels.shape, dtype)
+        halfway = memory.empty((4, 2, down, across + 1, n, c), dtype)
+        v, m = memory.empty((4, 4, down, across, n, c), dtype), memory.empty((4, 4, down, across, n, o), dtype)
+        self.v, self.m = v.reshape(16, -1, c), m.reshape(16, -1, o)
+        self.v_transposed = self.v.swapaxes(1, 2)
+        self.grad_u = memory.empty((16, c, o), dtype)
+
+        def by_rows(some_pixels: np.ndarray) -> np.ndarray:  # (even or odd row, rows, even or odd column, ...)
+            return some_pixels.reshape(2, down + 1, 2, across + 1, n, c).transpose(2, 1, 0, 3, 4, 5)
+
+        rows_of_v, columns_of_v = halfway.transpose(0, 2, 1, 3, 4, 5), v.transpose(1, 3, 0, 2, 4, 5)
+        columns = halfway.transpose(1, 3, 0, 2, 4, 5)
+        self.pixels = _places_of_pixels(pixels, image, sides)
+        self.take_apart = _take_apart(by_rows(pixels), rows_of_v) + _take_apart(columns, columns_of_v)
+        self.bias = memory.empty((n, o), dtype)  # for every image, so that the addition runs through memory
+        m_11 = m[1, 1].reshape(-1, n * o)
+        self.add_bias = [(np.add, (m_11, self.bias.reshape(-1), m_11))]
+        self.add_up = _add_up(m) + _add_up(m[:2].swapaxes(0, 1))
+        self.outputs = _places_of_outputs(m[:2, :2], size)
+        self.corners = _places_of_outputs(m[::3, ::3], size)
+        # Where a tile reaches beyond an output of odd size, there is no gradient.
+        self.beyond = [m[3, ::3, size[0] // 2 :], m[::3, 3, :, size[1] // 2 :]]
+        self.spread = _spread(m[:, ::3]) + _spread(m.swapaxes(0, 1))
+        self.put_together = _put_together(columns_of_v, columns) + _put_together(rows_of_v, by_rows(grad_pixels))
+        self.grad_pixels = _places_of_pixels(grad_pixels, image, sides)
+
+    def transform(self, x: np.ndarray) -> None:
+        self.pixels.copy_from(x)
+        _take(self.take_apart)
+
+
+def _tiles(size: tuple[int, int]) -> tuple[int, int]:
+    return -(-size[0] // 2), -(-size[1] // 2)
+
+
+def _chunk(x: np.ndarray, y: np.ndarray, sides: Sides) -> _Chunk:
+    key = (x.shape, y.shape, sides, x.dtype)
+    if len(x) * image_bytes(x.shape[1], y.shape[1], y.shape[2:], x.dtype) > MOST_KEPT_BYTES:
+        return _Chunk(*key)
+    return memory.kept(key, lambda: _Chunk(*key))
+
+
+def _take(steps: list[Step]) -> None:
+    for ufunc, operands in steps:
+        ufunc(*operands)
+
+
+def _take_apart(pixels: np.ndarray, v: np.ndarray) -> list[Step]:
+    """Return the steps of v = B^T d: pixels are (even or odd, tiles + 1, ...), v is (4, tiles, ...)."""
+    first, last = pixels[:, :-1], pixels[:, 1:]  # d0 and d1, d2 and d3
+    d1, d2 = first[1], last[0]
+    return [
+        (np.subtract, (first, last, v[::3])),
+        (np.add, (d1, d2, v[1])),
+        (np.subtract, (d2, d1, v[2])),
+    ]
+
+
+def _put_together(grad_v: np.ndarray, grad_pixels: np.ndarray) -> list[Step]:
+    """Return the steps of the adjoint of `_take_apart`, which overwrite grad_v."""
+    outer, v1, v2 = grad_v[::3], grad_v[1], grad_v[2]
+    total = memory.empty(v1.shape, v1.dtype)
+    even, odd = grad_pixels
+    d1s, d2s = odd[:-1], even[1:]
+    return [
+        (np.add, (v1, v2, total)),
+        (np.subtract, (v1, v2, v1)),
+        # Of v0 and v3: what a tile takes from its last two pixels meets there what the next tile adds to its first two.
+        (np.positive, (outer[:, 0], grad_pixels[:, 0])),
+        (np.subtract, (outer[:, 1:], outer[:, :-1], grad_pixels[:, 1:-1])),
+        (np.negative, (outer[:, -1], grad_pixels[:, -1])),
+        (np.add, (d2s, total, d2s)),
+        (np.add, (d1s, v1, d1s)),
+    ]
+
+
+def _add_up(m: np.ndarray) -> list[Step]:
+    """Return the steps of A^T m along the first axis, into its first two places."""
+    m0, m1, m2, m3 = m
+    return [
+        (np.add, (m0, m1, m0)),
+        (np.add, (m0, m2, m0)),
+        (np.subtract, (m1, m2, m1)),
+        (np.add, (m1, m3, m1)),
+    ]
+
+
+def _spread(grad_m: np.ndarray) -> list[Step]:
+    """Return the steps of A grad_y along the first axis, in whose first and last place grad_y lies."""
+    m0, m1, m2, m3 = grad_m
+    return [(np.add, (m0, m3, m1)), (np.subtract, (m0, m3, m2))]
+
+
+def _far_from_overflow(a: np.ndarray) -> bool:
+    # A sum of squares is finite only if every number is, and cheap.
+    flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 4 else a.reshape(-1)
+    return isfinite(flat @ flat)

@@ -1,0 +1,1 @@
+"""What has no twin in scratch: accelerators, and several processes."""
