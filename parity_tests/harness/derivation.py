@@ -100,9 +100,8 @@ def derivations(module: ModuleType | str) -> list[Derivation]:
     names = [
         name
         for name, node in functions.items()
-        if f"{name}_backward" in functions or any(one.label for one in _statements(node, lines))
+        if f"{name}_backward" in functions or any((one.label or "F")[0] == "U" for one in _statements(node, lines))
     ]
-    names = [name for name in names if not name.endswith("_backward")]
     found = []
     for name, equations in zip(names, _equations(module.__doc__ or "", names), strict=True):
         backward = functions.get(f"{name}_backward")
