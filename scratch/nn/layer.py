@@ -11,7 +11,23 @@ The functions take the shape that their derivation has. `Layer.fold` brings an i
 rows, an image as a batch of one) and `Layer.unfold` brings the result back. An absent weight is a factor of 1 and an
 absent bias a summand of 0, so that the functions need not ask.
 
-A backward uses up what its forward kept: a second one would add the same gradients again.
+**Which forward.** A backward undoes the latest forward and uses up what that kept; a second one would add the same
+gradients again. If several forwards have run since the last backward, it raises: only the latest one's values are left,
+and the caller may mean another. Forwards that need no backward run inside of ``scratch.no_grad()``; ``train()`` and
+``eval()`` forget those that are waiting.
+
+**Who owns an array.** NumPy does not tell anybody when an array is written to, as PyTorch does. So:
+
+- An input belongs to the caller, who may write to it once forward has returned: what backward reads of it is a copy. An
+  array that nobody can write to is kept as it is.
+- An output belongs to the caller, too. If backward reads it, it is read-only until that backward has run: ``h += skip``
+  after a ReLU raises. ``h = h + skip`` is right at any time.
+- Where a result is the argument or a view of it (Identity, Flatten, Dropout in evaluation), it is a read-only view.
+- A gradient that backward returns belongs to the caller. ``Parameter.grad`` is the parameter's own.
+- ``Parameter.data`` stays the same array for good: optimizers and ``load_state_dict`` write into it, so references and
+  state dicts stay live, and tied arrays stay tied. Only an assignment, or a change of dtype, replaces it.
+
+What this costs: a copy of the arrays that a network is fed with, and of inputs that no layer has made read-only.
 """
 
 from threading import get_ident
