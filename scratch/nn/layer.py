@@ -97,6 +97,10 @@ class Layer(Module):
         """Undo `fold` for an output, or for the gradient of an input, where the input had this shape."""
         return y
 
+    def unfold_grad(self, grad: np.ndarray, parameter: Parameter) -> np.ndarray:
+        """Return a parameter's gradient in its shape, where `arguments` hands the parameter over in another one."""
+        return grad
+
     # What all layers do.
 
     def check_input(self, x: np.ndarray) -> None:
@@ -173,7 +177,7 @@ class Layer(Module):
             self._record, self._used_up = None, True
         for parameter, grad, is_read in zip(parameters, grads[1:], mask[1:], strict=True):
             if is_read:
-                parameter.add_grad(grad)
+                parameter.add_grad(self.unfold_grad(grad, parameter))
         return grads[0] if mask[0] else None
 
     def unread(self, record: Record) -> np.ndarray | None:
