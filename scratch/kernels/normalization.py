@@ -40,24 +40,28 @@ def group_norm(
     """Normalize each group of channels of each example, then scale and shift each channel."""
     size = x.shape[1] // num_groups * math.prod(x.shape[2:])
     normalized, r = _normalize_rows(x.reshape(x.shape[0] * num_groups, size), eps)
-    y = normalized.reshape(x.shape)
+    joined = normalized.reshape(x.shape)
+    y = joined
     if isinstance(weight, np.ndarray):
         y = y * as_channels(weight.ravel(), x)
     if isinstance(bias, np.ndarray):
         y = np.add(y, as_channels(bias.ravel(), x), out=y if isinstance(weight, np.ndarray) else None)
-    return y, (normalized, r)
+    return y, (joined, r)
 
 
 def group_norm_backward(
     grad_y: np.ndarray, weight: np.ndarray, saved: tuple
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """Undo `group_norm`; leave out what nobody reads."""
-    normalized, r = saved
+    joined, r = saved
     grad_bias = channel_sum(grad_y)[:, np.newaxis] if is_read(2) else None
-    grad_weight = channel_sum(grad_y * normalized.reshape(grad_y.shape))[:, np.newaxis] if is_read(1) else None
+    grad_weight = channel_sum(grad_y * joined)[:, np.newaxis] if is_read(1) else None
+    if not is_read(0):
+        return None, grad_weight, grad_bias
     grad_joined = grad_y * as_channels(weight.ravel(), grad_y) if isinstance(weight, np.ndarray) else grad_y
-    grad_rows = _normalize_rows_backward(grad_joined.reshape(normalized.shape), normalized, r) if is_read(0) else None
-    return None if grad_rows is None else grad_rows.reshape(grad_y.shape), grad_weight, grad_bias
+    rows = len(r), joined.size // max(len(r), 1)
+    grad_x = _normalize_rows_backward(grad_joined.reshape(rows), joined.reshape(rows), r).reshape(grad_y.shape)
+    return grad_x, grad_weight, grad_bias
 
 
 def _normalize_rows(x: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray]:

@@ -84,7 +84,7 @@ import numpy as np
 
 from scratch.checks import DType, check_float_dtype
 from scratch.nn.layer import Layer
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 
 
 def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float) -> tuple[np.ndarray, tuple]:
