@@ -151,7 +151,9 @@ class Layer(Module):
         """Undo `fold` for an output, or for the gradient of an input, where the input had this shape."""
         return y
 
-    # What all layers do.
+    def unfold_grad(self, grad: np.ndarray, parameter: Parameter) -> np.ndarray:
+        """Return a parameter's gradient in its shape, where `arguments` hands the parameter over in another one."""
+        return grad
 
     # What all layers do. A small network's step is little else than this, many times over: hence few calls, and each
     # check in a form that costs nothing before it is worded.
@@ -257,7 +259,7 @@ class Layer(Module):
             output_mask.reset(token)
         for parameter, grad in zip(parameters, grads, strict=True):
             if parameter is not None and parameter.requires_grad:
-                parameter.take_grad(grad)
+                parameter.take_grad(self.unfold_grad(grad, parameter))
         return grad_x if wants_grad_x else None
 
     def unread(self, record: Record) -> np.ndarray | None:
