@@ -115,7 +115,8 @@ class Layer(Module):
         forward, backward = dispatch.pick(functions)
         folded = self.kernels_fold or forward is functions[0]
         y, saved, *more = dispatch.run(forward, self.fold(x) if folded else x, *arguments)
-        y = self.unfold(y, x.shape) if folded else y
+        # NumPy's arithmetic makes a number of an array without axes; an output is an array.
+        y = np.asarray(self.unfold(y, x.shape) if folded else y)
         if grad_mode.is_recording():
             constant = grad_mode.is_constant(x)
             if constant and not self.learned:
@@ -139,7 +140,7 @@ class Layer(Module):
         grad_x = self.undo(record, self.fold(grad_output) if record.folded else grad_output)
         if grad_x is None:
             return self.unread(record)
-        return self.unfold(grad_x, record.input_shape) if record.folded else grad_x
+        return np.asarray(self.unfold(grad_x, record.input_shape) if record.folded else grad_x)
 
     def record(self) -> Record:
         """Return what the latest forward kept.
