@@ -85,10 +85,8 @@ class Dropout(Layer):
         """Map an array of any shape to one of the same shape."""
         self.check_input(x)
         if not self.training or self.p == 0:
-            y, _ = self.apply(self.functions_in_evaluation, x)
-        else:
-            y, _ = self.apply(self.functions, x, self.draw(x), self.p)
-        return y
+            return self.apply(self.functions_in_evaluation, x)[0]
+        return self.apply(self.functions, x, self.draw(x), self.p)[0]
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""

@@ -103,5 +103,4 @@ class GELU(Layer):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array of any shape to one of the same shape."""
         self.check_input(x)
-        y, _ = self.apply(self.functions if self.approximate == "none" else self.functions_with_tanh, x)
-        return y
+        return self.apply(self.functions if self.approximate == "none" else self.functions_with_tanh, x)[0]
