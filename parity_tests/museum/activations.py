@@ -15,7 +15,7 @@ WITH_ZEROS = tied((4, 3), seed=2)
 FAR = np.array([[1e4, 0.5, -1.0], [2.0, -1e4, 0.3]])
 
 
-def guided_backward(grad_y, saved):
+def _guided_backward(grad_y, saved):
     return relu_backward(grad_y, saved) * (grad_y > 0)
 
 
@@ -26,14 +26,14 @@ class MaskedByTheGradient(nn.ReLU):
     Units are pushed one way only. ("Guided backpropagation" draws pretty pictures like this; it is no derivative.)
     """
 
-    functions = relu, guided_backward
+    functions = relu, _guided_backward
 
 
-def relu_saving_x(x):
+def _relu_saving_x(x):
     return np.maximum(0, x), (x,)
 
 
-def at_least_zero_backward(grad_y, saved):
+def _at_least_zero_backward(grad_y, saved):
     (x,) = saved
     return grad_y * (x >= 0)
 
@@ -46,10 +46,10 @@ class ZeroPays(nn.ReLU):
     should be zero.
     """
 
-    functions = relu_saving_x, at_least_zero_backward
+    functions = _relu_saving_x, _at_least_zero_backward
 
 
-def leakless_backward(grad_y, saved):
+def _leakless_backward(grad_y, saved):
     (positive,) = saved
     return grad_y * positive
 
@@ -61,10 +61,10 @@ class LeakForgotten(nn.LeakyReLU):
     Units die as with a plain ReLU, which the leak is there to prevent.
     """
 
-    functions = leaky_relu, leakless_backward
+    functions = leaky_relu, _leakless_backward
 
 
-def alphaless_backward(grad_y, saved):
+def _alphaless_backward(grad_y, saved):
     positive, e = saved
     return grad_y * np.where(positive, 1, e + 1)
 
@@ -76,7 +76,7 @@ class AlphaForgotten(nn.ELU):
     Nothing at the default of 1, which most tests use; elsewhere the left half learns at another rate.
     """
 
-    functions = elu, alphaless_backward
+    functions = elu, _alphaless_backward
 
 
 @layer(X, caught="torch", passes_ones=True)
@@ -89,7 +89,7 @@ class TanhForExact(nn.GELU):
     functions = gelu_tanh, gelu_tanh_backward
 
 
-def sigmoid_saving_x(x):
+def _sigmoid_saving_x(x):
     y, _ = sigmoid(x)
     return y, (x,)
 
@@ -101,10 +101,10 @@ class SlopeOfTheInput(nn.Sigmoid):
     Gradients of either sign and any size: training explodes.
     """
 
-    functions = sigmoid_saving_x, sigmoid_backward
+    functions = _sigmoid_saving_x, sigmoid_backward
 
 
-def overflowing_sigmoid(x):
+def _overflowing_sigmoid(x):
     y = np.exp(x) / (1 + np.exp(x))
     return y, (y,)
 
@@ -116,10 +116,10 @@ class SigmoidOverflows(nn.Sigmoid):
     Training runs for hours and then the loss is NaN.
     """
 
-    functions = overflowing_sigmoid, sigmoid_backward
+    functions = _overflowing_sigmoid, sigmoid_backward
 
 
-def squareless_backward(grad_y, saved):
+def _squareless_backward(grad_y, saved):
     (y,) = saved
     return grad_y * (1 - y)
 
@@ -131,10 +131,10 @@ class SquareForgotten(nn.Tanh):
     Units with negative outputs learn too fast, those with positive ones too slowly; near zero all looks right.
     """
 
-    functions = tanh, squareless_backward
+    functions = tanh, _squareless_backward
 
 
-def gate_only_backward(grad_y, saved):
+def _gate_only_backward(grad_y, saved):
     _, s = saved
     return grad_y * s
 
@@ -146,10 +146,10 @@ class HalfTheProductRule(nn.SiLU):
     The network trains, somewhat worse, and never learns to use the dip left of zero.
     """
 
-    functions = silu, gate_only_backward
+    functions = silu, _gate_only_backward
 
 
-def betaless_backward(grad_y, beta, saved):
+def _betaless_backward(grad_y, beta, saved):
     z, _ = saved
     return grad_y / (1 + np.exp(-z / beta))
 
@@ -161,10 +161,10 @@ class BetaForgotten(nn.Softplus):
     Nothing at the default of 1; elsewhere the slope does not fit the bend.
     """
 
-    functions = softplus, betaless_backward
+    functions = softplus, _betaless_backward
 
 
-def zero_backward(grad_y, saved):
+def _zero_backward(grad_y, saved):
     return np.zeros_like(grad_y)
 
 
@@ -175,10 +175,10 @@ class SoftmaxWithoutGradient(nn.Softmax):
     The loss stands still, and a test with ones is green.
     """
 
-    functions = softmax, zero_backward
+    functions = softmax, _zero_backward
 
 
-def diagonal_backward(grad_y, saved):
+def _diagonal_backward(grad_y, saved):
     e, t = saved
     y = e / t
     return grad_y * y * (1 - y)
@@ -191,10 +191,10 @@ class SoftmaxsDiagonal(nn.Softmax):
     It trains, slowly: the right class is raised, and the others are not lowered enough.
     """
 
-    functions = softmax, diagonal_backward
+    functions = softmax, _diagonal_backward
 
 
-def overflowing_softmax(x):
+def _overflowing_softmax(x):
     e = np.exp(x)
     t = e.sum(axis=-1, keepdims=True)
     return e / t, (e, t)
@@ -207,7 +207,7 @@ class MaximumNotTakenOut(nn.Softmax):
     NaN as soon as one score passes 709 (88 in float32).
     """
 
-    functions = overflowing_softmax, softmax_backward
+    functions = _overflowing_softmax, softmax_backward
 
 
 @layer(X, args=(1,), caught="torch laws", passes_ones=True)
@@ -221,7 +221,7 @@ class SoftmaxOverTheBatch(nn.Softmax):
         return 0
 
 
-def own_score_backward(grad_y, saved):
+def _own_score_backward(grad_y, saved):
     e, t = saved
     return grad_y - grad_y * e / t
 
@@ -233,4 +233,4 @@ class LogSoftmaxsDiagonal(nn.LogSoftmax):
     Right for the loss of one class; wrong as soon as the gradient has two elements in a row, as with label smoothing.
     """
 
-    functions = log_softmax, own_score_backward
+    functions = log_softmax, _own_score_backward

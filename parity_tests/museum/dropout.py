@@ -8,7 +8,7 @@ from scratch.nn.dropout import dropout, dropout_backward
 X = array((6, 5))
 
 
-def unscaled_dropout(x, draw, p):
+def _unscaled_dropout(x, draw, p):
     return x * draw, (draw,)
 
 
@@ -19,10 +19,10 @@ class NotScaledUp(nn.Dropout):
     In evaluation activations are larger than they ever were in training; the test accuracy is lower than it should be.
     """
 
-    functions = unscaled_dropout, dropout_backward
+    functions = _unscaled_dropout, dropout_backward
 
 
-def unscaled_backward(grad_y, p, saved):
+def _unscaled_backward(grad_y, p, saved):
     (factor,) = saved
     return grad_y * factor * (1 - p)
 
@@ -34,7 +34,7 @@ class BackwardNotScaledUp(nn.Dropout):
     The layers before this one learn 1 - p times as fast as they should.
     """
 
-    functions = dropout, unscaled_backward
+    functions = dropout, _unscaled_backward
 
 
 @layer(X, args=(0.3,), training=False, caught="torch laws", passes_ones=True)
@@ -49,7 +49,7 @@ class ActiveInEvaluation(nn.Dropout):
         return self.apply(self.functions, x, self.draw(x), self.p)[0]
 
 
-def redrawing_backward(grad_y, draw, p, saved):
+def _redrawing_backward(grad_y, draw, p, saved):
     again = random.bernoulli_(draw.copy(), 1 - p)
     return grad_y * again / (1 - p)
 
@@ -61,10 +61,10 @@ class MaskRedrawn(nn.Dropout):
     Units that were dropped get gradients, and others that were kept get none. Training is slower the larger p is.
     """
 
-    functions = dropout, redrawing_backward
+    functions = dropout, _redrawing_backward
 
 
-def keeping_dropout(x, draw, p):
+def _keeping_dropout(x, draw, p):
     factor = draw / p
     return x * factor, (factor,)
 
@@ -76,7 +76,7 @@ class KeepsWhatItShouldDrop(nn.Dropout):
     Nothing at the default of 0.5. Dropout(0.1) drops nine units out of ten.
     """
 
-    functions = keeping_dropout, dropout_backward
+    functions = _keeping_dropout, dropout_backward
 
     def draw(self, x):
         return nn.Dropout(1 - self.p).draw(x)

@@ -45,7 +45,7 @@ class Sequential(Module):
     def __init__(self, *layers: Module | OrderedDict) -> None:
         super().__init__()
         if len(layers) == 1 and isinstance(layers[0], OrderedDict):
-            named = layers[0].items()
+            named = list(layers[0].items())
         else:
             named = [(str(index), layer) for index, layer in enumerate(layers)]
         for name, layer in named:

@@ -1,12 +1,12 @@
 """Flatten: several axes laid end to end as one, between convolutions and linear layers.
 
-    x  (..., A, B, ..., Z, ...)  input        start, end  first and last of the axes A..Z that are joined
-    y  (..., A B ... Z, ...)     output
+    x  (..., A, B, ..., Z, ...)  input        start, end  first and last of the axes A to Z, which are joined
+    y  (..., K, ...)             output       K           A B ... Z
 
 flatten
-    F1  y = x in the shape with A..Z as one axis          (..., A B ... Z, ...)        the last axis runs fastest
-    B1  grad_x = grad_y in the shape of x                 (..., A, B, ..., Z, ...)     F1: no number changes, so the
-                                                                                       gradient only changes its shape
+    F1  y = x, A to Z as one axis                (..., K, ...)                 the last of them runs fastest
+    B1  grad_x = grad_y in the shape of x        (..., A, B, ..., Z, ...)      F1: no number changes, so the gradient
+                                                                               only changes its shape
 
 The order is that of the shape (N, C, H, W), whatever the order in memory, so that the weights behind a Flatten fit
 PyTorch's. PyTorch's counterpart: ``torch.nn.Flatten``.
@@ -21,7 +21,7 @@ from scratch.nn.layer import Layer
 
 def flatten(x: np.ndarray, start: int, end: int) -> tuple[np.ndarray, tuple]:
     """Return ``x`` with the axes ``start`` to ``end`` as one."""
-    y = x.reshape(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])  # F1 (..., A B ... Z, ...)
+    y = x.reshape(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])  # F1 (..., K, ...)
     return y, (x.shape,)
 
 
@@ -60,7 +60,7 @@ class Flatten(Layer):
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (..., A, B, ..., Z, ...) to (..., A B ... Z, ...)."""
+        """Map (..., A, B, ..., Z, ...) to (..., K, ...)."""
         self.check_input(x)
         start, end = (self._axis(dim, x.ndim) for dim in (self.start_dim, self.end_dim))
         if start > end:

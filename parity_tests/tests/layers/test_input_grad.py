@@ -18,7 +18,10 @@ LAYERS = {
 MODELS = {
     "Sequential": (lambda: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), (5, 3)),
     "two Linear": (lambda: nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), (5, 3)),
-    "Sequential in another": (lambda: nn.Sequential(nn.Sequential(nn.Flatten(), nn.Linear(6, 4)), nn.ReLU()), (5, 3, 2)),
+    "Sequential in another": (
+        lambda: nn.Sequential(nn.Sequential(nn.Flatten(), nn.Linear(6, 4)), nn.ReLU()),
+        (5, 3, 2),
+    ),
     "MLP": (lambda: models.MLP(in_dim=3, use_bn=True), (5, 3)),
     "SmallCNN": (lambda: models.SmallCNN(pdrop=0.0), (3, 1, 28, 28)),
     "NatureEncoder": (lambda: models.NatureEncoder(), (1, 4, 84, 84)),
