@@ -75,7 +75,3 @@ def check_scalar_grad_output(owner: object, grad_output: Any) -> None:
     """Raise ``RuntimeError`` unless ``grad_output``, of an output that is a scalar, is one, too."""
     if np.shape(grad_output) != ():
         raise RuntimeError(f"{name_of(owner)}: expected grad_output to be a scalar, got shape {np.shape(grad_output)}")
-
-
-def check_not_inplace(owner: object, inplace: bool) -> None:
-    """Accept anything; to be removed with its last caller."""
