@@ -29,7 +29,7 @@ import numpy as np
 from scratch import nn
 from scratch.checks import check_scalar_grad_output
 from scratch.dispatch import quiet
-from scratch.nn.reduction import as_loss, check_not_the_loss
+from scratch.nn.reduction import check_not_the_loss
 from scratch.policy_gradient import Entropy, PolicyGradientLoss
 
 
@@ -80,8 +80,8 @@ class ActorCriticLoss(nn.Module):
         entropy = self.entropy(logits)  # F3 ()
         y = policy + self.value_weight * value - self.entropy_weight * entropy  # F4 ()
         self.terms = (policy, value, entropy)
-        self._loss = as_loss(y)
-        return self._loss
+        self._loss = y
+        return y
 
     @quiet
     def backward(self, grad_output: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

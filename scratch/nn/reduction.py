@@ -38,36 +38,6 @@ def reduce_backward(grad_y: Any, reduction: str, total: float) -> Any:
     return grad_losses
 
 
-class _Value:
-    # PyTorch's habit gets an answer; everything else is NumPy's scalar.
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "backward":
-            raise AttributeError(
-                "a loss is a number here, without a graph behind it: in place of loss.backward(), call "
-                "model.backward(criterion.backward())"
-            )
-        raise AttributeError(f"'numpy.{self.dtype}' object has no attribute {name!r}")
-
-
-class _Float32(_Value, np.float32):
-    __slots__ = ()
-
-
-class _Float64(_Value, np.float64):
-    __slots__ = ()
-
-
-_VALUES = {np.float32: _Float32, np.float64: _Float64}
-
-
-def as_loss(value: Any) -> Any:
-    """Return a NumPy scalar as one that answers ``loss.backward()`` with advice; anything else as it is."""
-    kind = _VALUES.get(type(value))
-    return value if kind is None else kind(value)
-
-
 def check_not_the_loss(owner: object, grad_output: object, loss: object) -> None:
     """Raise ``RuntimeError`` if the gradient of the loss is the very object that forward returned as the loss."""
     if loss is not None and grad_output is loss:
@@ -131,7 +101,6 @@ class Loss(Layer):
     def apply(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple[Any, list]:
         """Run a pair's forward, as all layers do; return the loss."""
         y, more = super().apply(functions, x, *arguments)
-        y = as_loss(y)
         if grad_mode.is_recording():
             self._loss = y if y.ndim == 0 else None
         return y, more
