@@ -29,7 +29,10 @@ import numpy as np
 from scratch import nn
 from scratch.checks import check_scalar_grad_output
 from scratch.dispatch import quiet
+from scratch.grad_mode import no_grad
+from scratch.models import ActorCritic
 from scratch.nn.reduction import check_not_the_loss
+from scratch.optim.optimizer import Optimizer
 from scratch.policy_gradient import Entropy, PolicyGradientLoss
 
 
@@ -97,9 +100,9 @@ class ActorCriticLoss(nn.Module):
 
 
 def update(
-    model: nn.Module,
+    model: ActorCritic,
     criterion: ActorCriticLoss,
-    optimizer: object,
+    optimizer: Optimizer,
     states: np.ndarray,
     actions: np.ndarray,
     advantages: np.ndarray,
@@ -136,7 +139,8 @@ def update(
     return Terms(*[float(number) for number in (loss, *criterion.terms, grad_norm)])
 
 
-def predict(model: nn.Module, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def predict(model: ActorCritic, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the probabilities of the actions, (N, A), and the values, (N,), of states of shape (N, ...)."""
-    features = model.backbone(states)
-    return model.policy.probabilities(features), model.value(features)
+    with no_grad():
+        features = model.backbone(states)
+        return model.policy.probabilities(features), model.value(features)

@@ -20,7 +20,7 @@ policy_gradient_loss
     F1  z = logits - max_k logits           (N, A)  leaves F2 as it is, and no exponential can overflow
     F2  logp = z - log sum_k exp z          (N, A)  log softmax: log pi(k | s_n)
     F3  picked = logp[n, a_n]               (N,)    gather: of the drawn action
-    F4  costs = -picked                     (N,)    so far a classifier's cross-entropy, as in `scratch.nn.cross_entropy`
+    F4  costs = -picked                     (N,)    so far a classifier's: see `scratch.nn.cross_entropy`
     F5  weighted = w costs                  (N,)
     F6  y = sum_n weighted / N              ()
 
@@ -159,8 +159,7 @@ class PolicyGradientLoss(Loss):
                 f"got {logits.shape} and {advantages.shape}"
             )
         check_class_indices(self, logits, actions, name="actions")
-        y, _ = self.apply(self.functions, logits, flat_indices(actions), advantages)
-        return y
+        return self.apply(self.functions, logits, flat_indices(actions), advantages)[0]
 
 
 class Entropy(Loss):
@@ -194,5 +193,4 @@ class Entropy(Loss):
         check_array(self, logits, "logits")
         if logits.ndim != 2 or len(logits) == 0:
             raise RuntimeError(f"Entropy: expected logits of shape (N, A), N of 1 or more, got {logits.shape}")
-        y, _ = self.apply(self.functions, logits)
-        return y
+        return self.apply(self.functions, logits)[0]

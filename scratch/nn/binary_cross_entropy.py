@@ -18,10 +18,10 @@ binary_cross_entropy
                  / max((1 - p) p, 1e-12)              (...)   F3, F2 and F1 in one: (1 - t) / (1 - p) - t / p, over a
                                                               common denominator
 
-The floors of F1 and F2 are not differentiated (the gradient would be 0 just where the model is most wrong). Instead B1's
-denominator has a floor of its own, so that at p = 0 and t = 1 the gradient is -1e12, finite. Both are PyTorch's.
+The floors of F1 and F2 are not differentiated (the gradient would be 0 just where the model is most wrong). Instead the
+denominator of B1 has a floor of its own, so that at p = 0 and t = 1 the gradient is -1e12, finite. Both are PyTorch's.
 
-binary_cross_entropy_with_logits: p = s(x) is put into F3, and the logarithms are taken before anything is rounded to 0 or 1
+binary_cross_entropy_with_logits: p = s(x), with the logarithms taken before anything is rounded to 0 or 1
     F1  e = exp(-|x|)                                 (...)   the exponent is never positive, so it never overflows
     F2  a = min(x, 0) - log(1 + e)                    (...)   log s(x); log(1 - s(x)) is a - x
     F3  k = 1 + (pos_weight - 1) t                    (...)
@@ -32,9 +32,9 @@ binary_cross_entropy_with_logits: p = s(x) is put into F3, and the logarithms ar
     B6  grad_losses = grad_y / n                      ()      F6: each element has the share 1 / n of the mean
     B5  grad_nats = grad_losses weight                (...)   F5: times the other factor
     B4  grad_x = grad_nats ((1 - t) s(x)
-                 - pos_weight t s(-x))                (...)   F4, F2 and F1 in one. x is used twice, directly and through
-                                                              a, and d log s(x) / dx = s(-x): (1 - t) - k s(-x). Put in k
-                                                              and s(x) + s(-x) = 1, so that no digits are lost where t
+                 - pos_weight t s(-x))                (...)   F4, F2 and F1 in one. x is used twice, directly and by a,
+                                                              and d log s(x) / dx = s(-x): (1 - t) - k s(-x). Put in
+                                                              k and s(x) + s(-x) = 1: so no digits are lost where t
                                                               is 0 or 1
 
 With s(|x|) = 1 / (1 + e) and s(-|x|) = e / (1 + e), B4 needs no other exponential. Without pos_weight its bracket is
@@ -52,6 +52,7 @@ from typing import Any
 import numpy as np
 
 from scratch.checks import check_array, check_dtype, name_of
+from scratch.dispatch import Pair
 from scratch.nn.reduction import Loss, check_pair, reduce, reduce_backward
 
 # PyTorch's 1e-12 is a float32 for both dtypes, and a float64 gradient at p = 0 shows the difference.
@@ -144,6 +145,7 @@ class BCELoss(Loss):
     """
 
     functions = binary_cross_entropy, binary_cross_entropy_backward
+    weight: np.ndarray | None
 
     def __init__(self, weight: np.ndarray | None = None, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
@@ -159,9 +161,9 @@ class BCELoss(Loss):
             if not ((array >= 0) & (array <= 1)).all():
                 raise RuntimeError(f"BCELoss: expected all elements of {name} within [0, 1]")
 
-    def pair_arguments(self, x: np.ndarray, target: np.ndarray) -> tuple:
-        """Return what `binary_cross_entropy` takes behind ``p``."""
-        return target, 1.0 if self.weight is None else self.weight, self.reduction
+    def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair of functions for these inputs, and what its forward takes behind ``p``."""
+        return self.functions, (target, 1.0 if self.weight is None else self.weight, self.reduction)
 
 
 class BCEWithLogitsLoss(Loss):
@@ -193,6 +195,8 @@ class BCEWithLogitsLoss(Loss):
     """
 
     functions = binary_cross_entropy_with_logits, binary_cross_entropy_with_logits_backward
+    weight: np.ndarray | None
+    pos_weight: np.ndarray | None
 
     def __init__(
         self, weight: np.ndarray | None = None, *, reduction: str = "mean", pos_weight: np.ndarray | None = None
@@ -209,7 +213,8 @@ class BCEWithLogitsLoss(Loss):
         check_weight(self, "weight", self.weight, x)
         check_weight(self, "pos_weight", self.pos_weight, x)
 
-    def pair_arguments(self, x: np.ndarray, target: np.ndarray) -> tuple:
-        """Return what `binary_cross_entropy_with_logits` takes behind ``x``."""
+    def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
         weight = 1.0 if self.weight is None else self.weight
-        return target, weight, 1.0 if self.pos_weight is None else self.pos_weight, self.reduction
+        pos_weight = 1.0 if self.pos_weight is None else self.pos_weight
+        return self.functions, (target, weight, pos_weight, self.reduction)

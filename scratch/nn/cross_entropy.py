@@ -70,6 +70,7 @@ from typing import Any
 import numpy as np
 
 from scratch.checks import check_array, check_dtype
+from scratch.dispatch import Pair
 from scratch.nn.nll import ClassLoss, check_class_indices, flat_indices
 from scratch.nn.reduction import reduce, reduce_backward
 
@@ -200,12 +201,9 @@ class CrossEntropyLoss(ClassLoss):
                 "probabilities"
             )
 
-    def forward(self, x: np.ndarray, target: np.ndarray) -> Any:
-        """Return the loss of logits (N, C, ...) against indices (N, ...) or probabilities (N, C, ...)."""
-        self.check_pair(x, target)
+    def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
         weight, options = self.class_weight(x), (self.label_smoothing, self.reduction)
         if target.shape == x.shape:
-            y, _ = self.apply(self.functions_of_probabilities, x, self.fold(target), weight, *options)
-        else:
-            y, _ = self.apply(self.functions, x, flat_indices(target), weight, self.ignore_index, *options)
-        return y
+            return self.functions_of_probabilities, (self.fold(target), weight, *options)
+        return self.functions, (flat_indices(target), weight, self.ignore_index, *options)

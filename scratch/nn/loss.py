@@ -59,10 +59,11 @@ PyTorch's counterparts: ``torch.nn.MSELoss``, ``L1Loss``, ``SmoothL1Loss``, ``Hu
 warns and broadcasts (a target of shape (N,) against an input of (N, 1) would give N^2 differences), or promotes.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from scratch.dispatch import Pair
 from scratch.nn.reduction import Loss, reduce, reduce_backward
 
 
@@ -180,7 +181,7 @@ class L1Loss(ElementwiseLoss):
     array([-1.,  1.,  0.])
     """
 
-    functions = l1_loss, l1_loss_backward
+    functions: ClassVar[Pair] = l1_loss, l1_loss_backward
 
 
 class SmoothL1Loss(L1Loss):
@@ -208,6 +209,7 @@ class SmoothL1Loss(L1Loss):
     """
 
     functions = smooth_l1_loss, smooth_l1_loss_backward
+    functions_without_parabola = l1_loss, l1_loss_backward
 
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
@@ -215,17 +217,11 @@ class SmoothL1Loss(L1Loss):
             raise RuntimeError(f"SmoothL1Loss: expected beta of 0 or more, got {beta}")
         self.beta = beta
 
-    def forward(self, x: np.ndarray, target: np.ndarray) -> Any:
-        """Return the loss of ``x`` against ``target``: a scalar, or an array if the reduction is "none"."""
-        if self.beta > 0:
-            return super().forward(x, target)
-        self.check_pair(x, target)
-        y, _ = self.apply(L1Loss.functions, x, target, self.reduction)
-        return y
-
-    def pair_arguments(self, x: np.ndarray, target: np.ndarray) -> tuple:
-        """Return what `smooth_l1_loss` takes behind ``x``."""
-        return target, self.beta, self.reduction
+    def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        if self.beta == 0:
+            return self.functions_without_parabola, (target, self.reduction)
+        return self.functions, (target, self.beta, self.reduction)
 
 
 class HuberLoss(ElementwiseLoss):
@@ -260,6 +256,6 @@ class HuberLoss(ElementwiseLoss):
             raise RuntimeError(f"HuberLoss: expected delta of more than 0, got {delta}")
         self.delta = delta
 
-    def pair_arguments(self, x: np.ndarray, target: np.ndarray) -> tuple:
-        """Return what `huber_loss` takes behind ``x``."""
-        return target, self.delta, self.reduction
+    def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        return self.functions, (target, self.delta, self.reduction)

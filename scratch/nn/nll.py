@@ -29,11 +29,13 @@ targets are 0, the mean is NaN, and so is the gradient where a number was read.
 PyTorch's counterpart: ``torch.nn.NLLLoss``. Left out: the deprecated ``size_average`` and ``reduce``.
 """
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from scratch.checks import check_array, check_dtype, name_of
+from scratch.dispatch import Pair
 from scratch.nn.reduction import Loss, reduce, reduce_backward
 
 INDEX_DTYPES = (np.dtype(np.int64), np.dtype(np.uint8))
@@ -109,8 +111,17 @@ def flat_indices(target: np.ndarray) -> np.ndarray:
     return target.reshape(-1).astype(np.int64)
 
 
+@functools.cache
+def _ones(classes: int, dtype: np.dtype) -> np.ndarray:
+    weight = np.ones(classes, dtype)
+    weight.flags.writeable = False
+    return weight
+
+
 class ClassLoss(Loss):
     """What the losses over classes share: their options, which targets fit them, and rows from inputs of any shape."""
+
+    weight: np.ndarray | None
 
     def __init__(self, weight: np.ndarray | None, ignore_index: int, reduction: str) -> None:
         super().__init__(reduction)
@@ -134,7 +145,7 @@ class ClassLoss(Loss):
 
     def class_weight(self, x: np.ndarray) -> np.ndarray:
         """Return the weight of each class of an input, (C,)."""
-        return np.ones(x.shape[min(x.ndim - 1, 1)], x.dtype) if self.weight is None else self.weight
+        return _ones(x.shape[min(x.ndim - 1, 1)], x.dtype) if self.weight is None else self.weight
 
     def fold(self, x: np.ndarray) -> np.ndarray:
         """Map (N, C, d1, ...) to (M, C), and (C,) to (1, C)."""
@@ -201,6 +212,6 @@ class NLLLoss(ClassLoss):
         check_class_indices(self, x, target, self.ignore_index)
         self.check_weight(x)
 
-    def pair_arguments(self, x: np.ndarray, target: np.ndarray) -> tuple:
-        """Return what `nll_loss` takes behind ``x``."""
-        return flat_indices(target), self.class_weight(x), self.ignore_index, self.reduction
+    def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        return self.functions, (flat_indices(target), self.class_weight(x), self.ignore_index, self.reduction)

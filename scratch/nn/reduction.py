@@ -21,7 +21,7 @@ import numpy as np
 
 from scratch import dispatch, grad_mode
 from scratch.checks import check_array, check_dtype, check_grad_output, check_scalar_grad_output, name_of
-from scratch.nn.layer import Layer, Record
+from scratch.nn.layer import Layer
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -82,9 +82,9 @@ class Loss(Layer):
         """Raise unless input and target are arrays of one float dtype and one shape."""
         check_pair(self, x, target)
 
-    def pair_arguments(self, x: np.ndarray, target: np.ndarray) -> tuple:
-        """Return what the forward function takes behind ``x``."""
-        return target, self.reduction
+    def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[dispatch.Pair, tuple]:
+        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        return self.functions, (target, self.reduction)
 
     def fold_losses(self, grad_output: np.ndarray) -> np.ndarray:
         """Return the gradient of an output that is an array in the shape that the functions return."""
@@ -95,15 +95,15 @@ class Loss(Layer):
     def forward(self, x: np.ndarray, target: np.ndarray) -> Any:  # type: ignore[override]
         """Return the loss of ``x`` against ``target``: a scalar, or an array if the reduction is "none"."""
         self.check_pair(x, target)
-        y, _ = self.apply(self.functions, x, *self.pair_arguments(x, target))
-        return y
+        functions, arguments = self.pair_for(x, target)
+        return self.apply(functions, x, *arguments)[0]
 
-    def apply(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple[Any, list]:
-        """Run a pair's forward, as all layers do; return the loss."""
-        y, more = super().apply(functions, x, *arguments)
-        if grad_mode.is_recording():
+    def apply(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple:
+        """Run a pair's forward, as all layers do, and remember which object is the loss; return it."""
+        y, *more = super().apply(functions, x, *arguments)
+        if grad_mode.recording.get():
             self._loss = y if y.ndim == 0 else None
-        return y, more
+        return y, *more
 
     def backward(self, grad_output: Any = 1.0) -> Any:
         """Return the gradient with respect to the input.
@@ -120,22 +120,20 @@ class Loss(Layer):
         TypeError
             If ``grad_output`` is no number.
         """
-        record = self.record()
-        grad_x = self.undo(record, self._upstream(record, grad_output))
-        if grad_x is None:
-            return self.unread(record)
-        return self.unfold(grad_x, record.input_shape) if record.folded else grad_x
-
-    def _upstream(self, record: Record, grad_output: Any) -> Any:
-        # The gradient of the loss, as a number of its dtype or as an array.
-        check_not_the_loss(self, grad_output, self._loss)
+        record = self._record or self.record()
         if record.output_shape == ():
+            check_not_the_loss(self, grad_output, self._loss)
             check_scalar_grad_output(self, grad_output)
-            return record.dtype.type(grad_output)
-        if not isinstance(grad_output, np.ndarray):
+            grad_y = record.dtype.type(grad_output)
+        elif isinstance(grad_output, np.ndarray):
+            check_grad_output(self, grad_output, record.output_shape, record.dtype)
+            grad_y = self.fold_losses(grad_output) if record.folds else grad_output
+        else:
             raise RuntimeError(
                 f"{name_of(self)}: with reduction='none' the output is an array of shape {record.output_shape}; "
                 "call backward with its gradient, an array of that shape"
             )
-        check_grad_output(self, grad_output, record.output_shape, record.dtype)
-        return self.fold_losses(grad_output) if record.folded else grad_output
+        grad_x = self.undo(record, grad_y)
+        if grad_x is None:
+            return self.unread(record)
+        return self.unfold(grad_x, record.input_shape) if record.folds else grad_x
