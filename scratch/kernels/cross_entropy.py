@@ -21,7 +21,7 @@ def cross_entropy(
     share = weight[label]
     losses = share * (logt - z[rows, label])
     if label_smoothing > 0:
-        spread = (weight * (logt[:, None] - z)).sum(axis=1) / len(weight)
+        spread = (weight.sum() * logt - z @ weight) / len(weight)
         losses = (1 - label_smoothing) * losses + label_smoothing * spread
     if ignored is not None:
         share[ignored] = losses[ignored] = 0
@@ -45,9 +45,9 @@ def cross_entropy_backward(
     k = share * grad_losses
     if label_smoothing > 0:
         k = (1 - label_smoothing) * k
-        spread = np.reshape(label_smoothing * grad_losses / len(weight), (-1, 1)) * weight
-        grad_x = e * ((k + spread.sum(axis=1)) / t)[:, None]
-        grad_x -= spread
+        grad_spread = label_smoothing * grad_losses / len(weight)
+        grad_x = e * ((k + weight.sum() * grad_spread) / t)[:, None]
+        grad_x -= np.multiply.outer(grad_spread, weight)
     else:
         grad_x = e * (k / t)[:, None]
     grad_x[rows, label] -= k

@@ -44,7 +44,7 @@ is its sum, too; so B2 is
 cross_entropy_probabilities, of a distribution over the classes in each row
     F1  z = x - max_c x                               (M, C)  as above
     F2  logp = z - log sum_c exp z                    (M, C)
-    F3  uniform = 1 / C                               (M, C)  the distribution that knows nothing
+    F3  uniform = 1 / C                               (C,)    the distribution that knows nothing
     F4  q = ((1 - e) target + e uniform) weight       (M, C)  how much of a row's loss rests on each class
     F5  losses = -sum_c q logp                        (M,)
     F6  y = reduce(losses, M)                         ()      mean: sum losses / M, whatever the weights
@@ -116,7 +116,7 @@ def cross_entropy_probabilities(
     """Return the cross-entropy between distributions over the classes and the softmax of ``x``, reduced."""
     z = x - x.max(axis=1, keepdims=True, initial=-np.inf)  # F1 (M, C)
     logp = z - np.log(np.exp(z).sum(axis=1, keepdims=True))  # F2 (M, C)
-    uniform = np.ones_like(x) / len(weight)  # F3 (M, C)
+    uniform = np.ones_like(weight) / len(weight)  # F3 (C,)
     q = ((1 - label_smoothing) * target + label_smoothing * uniform) * weight  # F4 (M, C)
     losses = -(q * logp).sum(axis=1)  # F5 (M,)
     y = reduce(losses, reduction, len(x))  # F6 ()

@@ -23,28 +23,29 @@ l1_loss
 
 smooth_l1_loss
     F1  d = x - t                             (...)
-    F2  far = |d| >= beta                     (...)   where the parabola has become a straight line
-    F3  losses = |d| - beta / 2 where far,
-                 d^2 / (2 beta) elsewhere     (...)
+    F2  size = |d|                            (...)
+    F3  losses = d^2 / (2 beta) where size < beta,
+                 size - beta / 2 elsewhere    (...)
     F4  y = reduce(losses, n)                 ()
 
     B4  grad_losses = grad_y / n              ()      F4: each element has the share 1 / n of the mean
-    B3  grad_d = sign(d) grad_losses where far,
-                 d / beta grad_losses
-                 elsewhere                    (...)   F3: the slope of the branch that was taken
+    B3  grad_d = clip(d / beta, -1, 1)
+                 grad_losses                  (...)   F3 and F2: the parabola's slope d / beta reaches the lines' slopes
+                                                      -1 and 1 where the branches meet
     B1  grad_x = grad_d                       (...)   F1: x has the factor 1
 
 huber_loss
     F1  d = x - t                             (...)
-    F2  far = |d| > delta                     (...)   where the parabola has become a straight line
-    F3  losses = delta (|d| - delta / 2)
-                 where far, d^2 / 2 elsewhere (...)
+    F2  size = |d|                            (...)
+    F3  losses = d^2 / 2 where size <= delta,
+                 delta (size - delta / 2)
+                 elsewhere                    (...)
     F4  y = reduce(losses, n)                 ()
 
     B4  grad_losses = grad_y / n              ()      F4: each element has the share 1 / n of the mean
-    B3  grad_d = delta sign(d) grad_losses
-                 where far, d grad_losses
-                 elsewhere                    (...)   F3: the slope of the branch that was taken
+    B3  grad_d = clip(d, -delta, delta)
+                 grad_losses                  (...)   F3 and F2: the parabola's slope d reaches the lines' slopes -delta
+                                                      and delta where the branches meet
     B1  grad_x = grad_d                       (...)   F1: x has the factor 1
 
 The last two are one curve, a parabola that goes on as a straight line where its slope has reached the limit, so that an
@@ -104,17 +105,17 @@ def l1_loss_backward(grad_y: Any, reduction: str, saved: tuple) -> np.ndarray:
 def smooth_l1_loss(x: np.ndarray, target: np.ndarray, beta: float, reduction: str) -> tuple[Any, tuple]:
     """Return the differences, squared within ``beta`` and absolute beyond, reduced."""
     d = x - target  # F1 (...)
-    far = np.abs(d) >= beta  # F2 (...)
-    losses = np.where(far, np.abs(d) - beta / 2, d**2 / (2 * beta))  # F3 (...)
+    size = np.abs(d)  # F2 (...)
+    losses = np.where(size < beta, d**2 / (2 * beta), size - beta / 2)  # F3 (...)
     y = reduce(losses, reduction, d.size)  # F4 ()
-    return y, (d, far)
+    return y, (d,)
 
 
 def smooth_l1_loss_backward(grad_y: Any, beta: float, reduction: str, saved: tuple) -> np.ndarray:
     """Undo `smooth_l1_loss`."""
-    d, far = saved
+    (d,) = saved
     grad_losses = reduce_backward(grad_y, reduction, d.size)  # B4 ()
-    grad_d = np.where(far, np.sign(d), d / beta) * grad_losses  # B3 (...)
+    grad_d = np.clip(d / beta, -1, 1) * grad_losses  # B3 (...)
     grad_x = grad_d  # B1 (...)
     return grad_x
 
@@ -122,17 +123,17 @@ def smooth_l1_loss_backward(grad_y: Any, beta: float, reduction: str, saved: tup
 def huber_loss(x: np.ndarray, target: np.ndarray, delta: float, reduction: str) -> tuple[Any, tuple]:
     """Return half the squared differences within ``delta`` and straight lines beyond, reduced."""
     d = x - target  # F1 (...)
-    far = np.abs(d) > delta  # F2 (...)
-    losses = np.where(far, delta * (np.abs(d) - delta / 2), d**2 / 2)  # F3 (...)
+    size = np.abs(d)  # F2 (...)
+    losses = np.where(size <= delta, d**2 / 2, delta * (size - delta / 2))  # F3 (...)
     y = reduce(losses, reduction, d.size)  # F4 ()
-    return y, (d, far)
+    return y, (d,)
 
 
 def huber_loss_backward(grad_y: Any, delta: float, reduction: str, saved: tuple) -> np.ndarray:
     """Undo `huber_loss`."""
-    d, far = saved
+    (d,) = saved
     grad_losses = reduce_backward(grad_y, reduction, d.size)  # B4 ()
-    grad_d = np.where(far, delta * np.sign(d), d) * grad_losses  # B3 (...)
+    grad_d = np.clip(d, -delta, delta) * grad_losses  # B3 (...)
     grad_x = grad_d  # B1 (...)
     return grad_x
 
