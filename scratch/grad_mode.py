@@ -12,7 +12,7 @@ notes that its input needs no gradient, and one that learns nothing calls its ou
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
 import numpy as np
@@ -31,17 +31,17 @@ def _set(variable: ContextVar, value: object) -> Iterator[None]:
         variable.reset(token)
 
 
-def no_grad() -> "contextmanager":
+def no_grad() -> AbstractContextManager[None]:
     """Keep nothing of the forwards inside of the ``with`` block."""
     return _set(_recording, False)
 
 
-def retain_graph() -> "contextmanager":
+def retain_graph() -> AbstractContextManager[None]:
     """Let the backwards inside of the ``with`` block leave what their forwards kept."""
     return _set(_retaining, True)
 
 
-def constants(arrays: tuple[np.ndarray, ...]) -> "contextmanager":
+def constants(arrays: tuple[np.ndarray, ...]) -> AbstractContextManager[None]:
     """Call ``arrays`` constants inside of the ``with`` block: nobody will read their gradients."""
     return _set(_constants, list(arrays))
 

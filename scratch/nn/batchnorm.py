@@ -148,6 +148,9 @@ class _BatchNorm(Layer):
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = Parameter(np.empty(num_features, dtype)) if affine else None
         self.bias = Parameter(np.empty(num_features, dtype)) if affine and bias else None
+        self.running_mean: np.ndarray
+        self.running_var: np.ndarray
+        self.num_batches_tracked: np.ndarray
         self.register_buffer("running_mean", np.empty(num_features, dtype) if track_running_stats else None)
         self.register_buffer("running_var", np.empty(num_features, dtype) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.empty((), np.int64) if track_running_stats else None)
