@@ -3,14 +3,16 @@
 `unpad_images` is the adjoint of `pad_images`: each pixel sums the gradients of its copies; those of zeros are dropped.
 """
 
+from typing import Any
+
 import numpy as np
 
 from scratch.kernels import memory
 
 # PyTorch's names for what numpy.pad calls "reflect", "edge" and "wrap".
-COPYING_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+COPYING_MODES: dict[str, Any] = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
-Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
+Sides = tuple[tuple[int, int], ...]  # (top, bottom), (left, right)
 NO_SIDES: Sides = ((0, 0), (0, 0))
 
 

@@ -64,7 +64,7 @@ class PatchPlan:
         self.kernel, self.stride, self.dilation = kernels[2:], stride, dilation
         self.padded = tuple([length + sum(side) for length, side in zip(image, sides, strict=True)])
         self.size = output_size(self.padded, self.kernel, stride, dilation)
-        self.block = (1, 1)
+        self.block: Pair = (1, 1)
         whole = all(k % s == 0 for k, s in zip(self.kernel, stride, strict=True))
         if whole and stride != (1, 1) and dilation == (1, 1) and groups == 1:
             self.block, self.stride = stride, (1, 1)

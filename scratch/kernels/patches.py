@@ -22,7 +22,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from scratch.kernels import memory
 
-Pair = tuple[int, int]
+Pair = tuple[int, ...]  # down, across
 
 
 def output_size(size: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> Pair:
@@ -39,7 +39,7 @@ def windows(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair) -> np.nda
     return as_strided(x, shape, [a * b for a, b in zip(strides, steps, strict=True)])
 
 
-def under(place: Pair, size: Pair, stride: Pair, dilation: Pair) -> tuple[slice, slice]:
+def under(place: Pair, size: Pair, stride: Pair, dilation: Pair) -> tuple[slice, ...]:
     """Return the rows and columns of the pixels under the kernel's ``place`` (i, j), for all of the P x Q windows."""
     starts = [d * i for d, i in zip(dilation, place, strict=True)]
     return tuple([slice(a, a + s * (p - 1) + 1, s) for a, s, p in zip(starts, stride, size, strict=True)])
@@ -96,7 +96,8 @@ def col2im(grad_patches: np.ndarray, grad_x: np.ndarray, kernel: Pair, stride: P
     grad_x[...] = 0
     grouped = grad_x.reshape(n, groups, c // groups, h, w)
     for i, j in product(range(kernel[0]), range(kernel[1])):
-        grouped[(..., *under((i, j), (p, q), stride, dilation))] += pieces[..., i, j]
+        rows, columns = under((i, j), (p, q), stride, dilation)
+        grouped[..., rows, columns] += pieces[..., i, j]
 
 
 def into_blocks(x: np.ndarray, block: Pair, size: Pair) -> np.ndarray:
@@ -122,7 +123,7 @@ def into_blocks(x: np.ndarray, block: Pair, size: Pair) -> np.ndarray:
 
 def out_of_blocks(grad_blocks: np.ndarray, grad_x: np.ndarray, block: Pair) -> None:
     """Write the gradient of ``x`` from that of ``into_blocks(x, ...)`` into ``grad_x``: the adjoint."""
-    n, _, *size = grad_blocks.shape
+    n, size = len(grad_blocks), grad_blocks.shape[2:]
     rows, columns = size[0] * block[0], size[1] * block[1]
     grad_x[:, :, rows:], grad_x[:, :, :rows, columns:] = 0, 0
     blocks = grad_blocks.transpose(0, 2, 3, 1).reshape(n, *size, *block, -1)

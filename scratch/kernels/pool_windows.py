@@ -63,7 +63,8 @@ def pool_windows(
 
 def pixels_at(place: Pair, x1: np.ndarray, where: PoolWindows) -> np.ndarray:
     """Return the view (N, C, P, Q) of the pixels of ``x1``, padded images, at a ``place`` (i, j) of the windows."""
-    return x1[(..., *under(place, where.size, where.stride, where.dilation))]
+    rows, columns = under(place, where.size, where.stride, where.dilation)
+    return x1[..., rows, columns]
 
 
 def by_place(x1: np.ndarray, where: PoolWindows) -> np.ndarray:
@@ -88,8 +89,8 @@ def begin_grad_x1(grad_x: np.ndarray, where: PoolWindows) -> np.ndarray:
 def share_out(shares: np.ndarray, grad_x1: np.ndarray, where: PoolWindows) -> None:
     """Add ``shares`` (kh kw, N, C, P, Q), the gradients of the pixels at each place, to ``grad_x1``."""
     if where.tile:
-        covered = [slice(count * k) for count, k in zip(where.size, where.kernel, strict=True)]
-        tiles = by_place(grad_x1[(..., *covered)], where)
+        rows, columns = (count * k for count, k in zip(where.size, where.kernel, strict=True))
+        tiles = by_place(grad_x1[..., :rows, :columns], where)
         tiles[...] = shares.reshape(tiles.shape)
     else:
         for place, share in zip(where.places, shares, strict=True):

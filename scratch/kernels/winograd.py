@@ -60,6 +60,7 @@ import numpy as np
 from scratch.kernels import memory, threads
 from scratch.kernels.channel_sums import channel_sum
 from scratch.kernels.padding import Sides
+from scratch.kernels.patches import Pair
 
 # A ufunc and its operands, the last of which it writes to.
 Step = tuple[Callable[..., np.ndarray], tuple[np.ndarray, ...]]
@@ -76,7 +77,7 @@ _G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, -1]])
 _G_BOTH_WAYS = np.kron(_G, _G)  # G w G^T, for w as a column of nine
 
 
-def image_bytes(channels: int, out_channels: int, size: tuple[int, int], dtype: np.dtype) -> int:
+def image_bytes(channels: int, out_channels: int, size: Pair, dtype: np.dtype) -> int:
     """Return how much memory v and m of one image take, for an output of ``size`` (P, Q)."""
     down, across = _tiles(size)
     return 16 * down * across * (channels + out_channels) * dtype.itemsize
@@ -162,13 +163,14 @@ def convolve_backward(
         corner[...] = 0
     chunk.corners.copy_from(grad_y)
     _take(chunk.spread)  # B1
+    trusted = True
     if grad_bias is not None:
         grad_bias[...] = channel_sum(chunk.m[5])  # B2
-    trusted = True
+        trusted = _far_from_overflow(grad_bias.reshape(-1))
     if grad_matrix is not None:
         grad_u = np.matmul(chunk.v_transposed, chunk.m, out=chunk.grad_u)  # B3
         np.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5
-        trusted = _far_from_overflow(grad_u)
+        trusted = trusted and _far_from_overflow(grad_u)
     if grad_x is not None:
         np.matmul(chunk.m, u_transposed, out=chunk.v)  # B4
         _take(chunk.put_together)  # B6
@@ -180,7 +182,7 @@ def convolve_backward(
 class _Places:
     """Parts of an image (rows, columns, N, C), each with the memory that it is copied to, or from."""
 
-    def __init__(self, pairs: list[tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]]) -> None:
+    def __init__(self, pairs: list[tuple[Callable[..., np.ndarray], np.ndarray]]) -> None:
         self._pairs = pairs
 
     def copy_from(self, image: np.ndarray) -> None:
@@ -194,10 +196,10 @@ class _Places:
             np.copyto(part_of(image), place)
 
 
-def _places_of_pixels(pixels: np.ndarray, size: tuple[int, int], sides: Sides) -> _Places:
+def _places_of_pixels(pixels: np.ndarray, size: Pair, sides: Sides) -> _Places:
     # Of images of a size (H, W), in (even or odd column, rows, columns, N, C) of the padded ones.
     (top, _), (left, _) = sides
-    pairs = []
+    pairs: list[tuple[Callable[..., np.ndarray], np.ndarray]] = []
     for b in (0, 1):
         column = (b - left) % 2
         begin, columns = (column + left) // 2, len(range(column, size[1], 2))
@@ -206,12 +208,12 @@ def _places_of_pixels(pixels: np.ndarray, size: tuple[int, int], sides: Sides) -
     return _Places(pairs)
 
 
-def _places_of_outputs(planes: np.ndarray, size: tuple[int, int]) -> _Places:
+def _places_of_outputs(planes: np.ndarray, size: Pair) -> _Places:
     # Of outputs of a size (P, Q), in (even or odd row, even or odd column, rows, columns, N, O).
     if size[0] % 2 == 0 and size[1] % 2 == 0:
         shape = (size[0] // 2, 2, size[1] // 2, 2, *planes.shape[4:])
         return _Places([(lambda image: image.reshape(shape), planes.transpose(2, 0, 3, 1, 4, 5))])
-    pairs = []
+    pairs: list[tuple[Callable[..., np.ndarray], np.ndarray]] = []
     for a, b in product((0, 1), (0, 1)):
         rows, columns = len(range(a, size[0], 2)), len(range(b, size[1], 2))
         pairs.append((lambda image, a=a, b=b: image[a::2, b::2], planes[a, b, :rows, :columns]))
@@ -222,7 +224,8 @@ class _Chunk:
     """Memory for the work on chunks of one shape, and its steps."""
 
     def __init__(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...], sides: Sides, dtype: np.dtype) -> None:
-        (n, c, *image), (_, o, *size) = x_shape, y_shape
+        (n, c), (_, o) = x_shape[:2], y_shape[:2]
+        image, size = x_shape[2:], y_shape[2:]
         down, across = _tiles(size)
         pixels = memory.empty((2, 2 * (down + 1), across + 1, n, c), dtype)
         pixels[...] = 0  # what is not overwritten with an image's pixels is its padding
@@ -242,7 +245,7 @@ class _Chunk:
         self.take_apart = _take_apart(by_rows(pixels), rows_of_v) + _take_apart(columns, columns_of_v)
         self.bias = memory.empty((n, o), dtype)  # for every image, so that the addition runs through memory
         m_11 = m[1, 1].reshape(-1, n * o)
-        self.add_bias = [(np.add, (m_11, self.bias.reshape(-1), m_11))]
+        self.add_bias: list[Step] = [(np.add, (m_11, self.bias.reshape(-1), m_11))]
         self.add_up = _add_up(m) + _add_up(m[:2].swapaxes(0, 1))
         self.outputs = _places_of_outputs(m[:2, :2], size)
         self.corners = _places_of_outputs(m[::3, ::3], size)
@@ -257,7 +260,7 @@ class _Chunk:
         _take(self.take_apart)
 
 
-def _tiles(size: tuple[int, int]) -> tuple[int, int]:
+def _tiles(size: Pair) -> Pair:
     return -(-size[0] // 2), -(-size[1] // 2)
 
 

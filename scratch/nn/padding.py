@@ -23,11 +23,12 @@ PyTorch's counterpart: ``torch.nn.functional.pad`` of images.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
 # PyTorch's names of the modes, and those of numpy.pad.
-MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+MODES: dict[str, Any] = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
 """Rows and columns to add: ((top, bottom), (left, right))."""
@@ -47,6 +48,7 @@ def pad_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `pad`."""
     source, x_shape = saved
     grad_pixels = np.zeros((*x_shape[:2], 1 + math.prod(x_shape[2:])), grad_y.dtype)  # B3a (N, C, 1 + H W)
-    np.add.at(grad_pixels, np.s_[:, :, source], grad_y)  # B3b (N, C, 1 + H W)
+    for image in np.ndindex(*x_shape[:2]):  # B3b (N, C, 1 + H W)
+        np.add.at(grad_pixels[image], source, grad_y[image])
     grad_x = grad_pixels[:, :, 1:].reshape(x_shape)  # B2 (N, C, H, W)
     return grad_x

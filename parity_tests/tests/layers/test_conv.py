@@ -1,4 +1,4 @@
-"""Conv2d against PyTorch, finite differences, its own literal version and laws; options crossed with shapes."""
+"""Conv2d against PyTorch, finite differences, loops and laws; options crossed with shapes."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 import scratch.nn as nn
 from parity_tests.harness.compare import check
+from parity_tests.harness.conv_in_loops import convolve_in_loops, convolve_in_loops_backward
 from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used by every test
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
 from scratch.kernels import threads
 from scratch.kernels.patch_plan import PatchPlan
-from scratch.nn.conv_literal import convolve_literally, convolve_literally_backward
 
 # PyTorch's remark on its own copying.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
@@ -71,7 +71,7 @@ def test_is_torchs(channels, options, batch, image, dtype, layout, seed):
             layer(x)
 
 
-# Shapes at which each of the ways to cut and to fold is taken, with several chunks of images for two threads.
+# Shapes at which each of the ways of im2col and col2im is taken, with several chunks of images for two threads.
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     ("arguments", "options", "shape"),
@@ -105,7 +105,7 @@ def test_is_torchs_at_the_shapes_of_networks(arguments, options, shape, dtype):
     image=images,
     seed=seeds,
 )
-def test_is_its_literal_version(channels, options, padding, image, seed):
+def test_is_what_loops_compute(channels, options, padding, image, seed):
     layer, torch_layer = build(channels, options | {"padding_mode": "zeros", "padding": padding}, seed=seed)
     shape = (2, layer.in_channels, *image)
     assume(accepts(torch_layer, shape))
@@ -115,21 +115,21 @@ def test_is_its_literal_version(channels, options, padding, image, seed):
     grad_x = layer.backward(grad_y)
     geometry = {name: getattr(layer, name) for name in ("stride", "padding", "dilation", "groups")}
     bias = None if layer.bias is None else layer.bias.data
-    literal = convolve_literally(x, layer.weight.data, bias, **geometry)
-    literal_grad_x, grad_weight, grad_bias = convolve_literally_backward(x, layer.weight.data, grad_y, **geometry)
-    np.testing.assert_allclose(y, literal, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(grad_x, literal_grad_x, rtol=1e-12, atol=1e-12)
+    loops = convolve_in_loops(x, layer.weight.data, bias, **geometry)
+    loops_grad_x, grad_weight, grad_bias = convolve_in_loops_backward(x, layer.weight.data, grad_y, **geometry)
+    np.testing.assert_allclose(y, loops, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(grad_x, loops_grad_x, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(layer.weight.grad, grad_weight, rtol=1e-12, atol=1e-12)
     if layer.bias is not None:
         np.testing.assert_allclose(layer.bias.grad, grad_bias, rtol=1e-12, atol=1e-12)
 
 
-def test_the_literal_version_keeps_to_its_inputs_dtype():
+def test_loops_keep_to_its_inputs_dtype():
     x, weight, grad_y = (array(shape, "float32") for shape in ((1, 2, 3, 4), (1, 2, 2, 2), (1, 1, 4, 3)))
     geometry = {"stride": (1, 1), "padding": (1, 0), "dilation": (1, 1), "groups": 1}
     results = (
-        convolve_literally(x, weight, None, **geometry),
-        *convolve_literally_backward(x, weight, grad_y, **geometry),
+        convolve_in_loops(x, weight, None, **geometry),
+        *convolve_in_loops_backward(x, weight, grad_y, **geometry),
     )
     assert [result.dtype for result in results] == [np.float32] * 4
 
@@ -350,7 +350,7 @@ def test_nothing_is_widened_on_the_way(monkeypatch):
         monkeypatch.setattr(owner, name, wrapped)
 
     spy(threads, "sum_products")
-    spy(PatchPlan, "fold")
+    spy(PatchPlan, "col2im")
     layer, x = nn.Conv2d(2, 3, 3), array((2, 2, 9, 8), dtype=np.float32)
     layer.backward(array(layer(x).shape, dtype=np.float32))
     assert seen == [np.float32] * 6
