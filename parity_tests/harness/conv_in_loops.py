@@ -43,7 +43,7 @@ def convolve_in_loops_backward(
     dilation: Pair,
     groups: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the gradients of x, weight and bias: each output number adds to those of the numbers that it was made of."""
+    """Return the gradients of x, weight and bias, to which each output number adds its share."""
     x1 = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
     grad_x1, grad_weight, grad_bias = np.zeros_like(x1), np.zeros_like(weight), np.zeros(len(weight), weight.dtype)
     for n, o, p, q in np.ndindex(*grad_y.shape):

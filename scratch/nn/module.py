@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scratch import grad_mode
+from scratch import dispatch, grad_mode
 from scratch.checks import name_of
 
 
@@ -65,7 +65,11 @@ class Parameter:
         if self.grad is None:
             self.grad = grad
         else:
-            self.grad += grad
+            self._accumulate(grad)
+
+    @dispatch.quiet
+    def _accumulate(self, grad: np.ndarray) -> None:
+        self.grad += grad
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.dtype})"

@@ -10,6 +10,7 @@ import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.conv_in_loops import convolve_in_loops, convolve_in_loops_backward
 from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used by every test
+from parity_tests.harness.modes import kernels_only
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
 from scratch.kernels import threads
 from scratch.kernels.patch_plan import PatchPlan
@@ -171,6 +172,7 @@ def test_the_gradients_of_a_batch_are_the_sum_of_its_parts(channels, options, im
         np.testing.assert_allclose(parameter.grad, whole[name], rtol=1e-12, atol=1e-12)
 
 
+@kernels_only
 def test_results_do_not_depend_on_the_number_of_threads():
     layer = nn.Conv2d(8, 16, 3, padding=1)
     x = array((70, 8, 20, 20), "float32")
@@ -209,6 +211,7 @@ def test_special_values_are_torchs(place):
     check(random_state(nn.Conv2d(3, 4, 3, padding=1)), torch.nn.Conv2d(3, 4, 3, padding=1), x).raise_if_different()
 
 
+@kernels_only
 def test_output_lies_in_memory_channels_last():
     layer = nn.Conv2d(2, 3, 3)
     y = layer(array((2, 2, 5, 6), "float32"))
@@ -336,6 +339,7 @@ def test_a_refusal_says_what_was_expected(arguments, options, error, message):
         nn.Conv2d(*arguments, **options)
 
 
+@kernels_only
 def test_nothing_is_widened_on_the_way(monkeypatch):
     """A float64 array among the float32 ones would be right, and slow."""
     seen = []
@@ -354,3 +358,26 @@ def test_nothing_is_widened_on_the_way(monkeypatch):
     layer, x = nn.Conv2d(2, 3, 3), array((2, 2, 9, 8), dtype=np.float32)
     layer.backward(array(layer(x).shape, dtype=np.float32))
     assert seen == [np.float32] * 6
+
+
+@pytest.mark.parametrize("frozen", [("weight",), ("bias",), ("weight", "bias")])
+@pytest.mark.parametrize("input_grad", [True, False])
+@pytest.mark.parametrize(
+    "arguments", [(32, 33, 3), (4, 6, (4, 2), (2, 1)), (2, 3, 1)], ids=["Winograd", "blocks", "rows"]
+)
+def test_what_nobody_reads_is_left_out_and_nothing_else_changes(arguments, frozen, input_grad):
+    layer = random_state(nn.Conv2d(*arguments, dtype=np.float64), 1)
+    x = array((3, arguments[0], 7, 6))
+    g = array(layer(x).shape, seed=1)
+    expected = {"x": layer.backward(g)} | {name: one.grad for name, one in layer.named_parameters()}
+    layer.zero_grad()
+    layer.requires_input_grad_(input_grad)
+    for name in frozen:
+        getattr(layer, name).requires_grad = False
+    layer(x)
+    grad_x = layer.backward(g)
+    found = {"x": grad_x} | {name: one.grad for name, one in layer.named_parameters()}
+    unread = {*frozen, *(() if input_grad else ("x",))}
+    assert {name for name, value in found.items() if value is None} == unread
+    for name in expected.keys() - unread:
+        np.testing.assert_array_equal(found[name], expected[name])
