@@ -1,4 +1,4 @@
-"""A layer has five places: its file, its exports, its catalogue entry, its exhibits, its tests. What is missing is said.
+"""A layer has five places: its file, its exports, its catalogue entry, its exhibits, its tests. None is forgotten.
 
 Everything else (laws, special values, refusals, initial values, ownership, kernels, the tables of ``backprop parity``
 and ``backprop mistakes``) is found from the catalogue and the museum. See ``.github/CONTRIBUTING.md``.
