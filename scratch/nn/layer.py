@@ -112,7 +112,8 @@ class Layer(Module):
     kernels_fold : bool
         Whether the kernels want their inputs folded, as the plain functions do, or as they come.
     inputs : int
-        How many of the forward function's arguments are arrays of the caller's: ``x``, a loss's target. The others are options and the layer's own.
+        How many of the forward function's arguments are arrays of the caller's: ``x``, a loss's target. The others are
+        options, or the layer's own.
     passes_through : bool
         Whether the functions may return their argument, or a view of it. The caller gets a view to read, then.
     """
@@ -239,6 +240,15 @@ class Layer(Module):
     def forget(self) -> None:
         """Drop what the latest forward kept."""
         self.__dict__["_record"] = None
+
+    def take_kept(self) -> Record | None:
+        """Return what the latest forward kept, and forget it."""
+        record, self.__dict__["_record"] = self._record, None
+        return record
+
+    def put_kept(self, kept: Record | None) -> None:
+        """Keep what `take_kept` returned, as if that forward had just run."""
+        self.__dict__["_record"] = kept
 
     def undo(self, record: Record, grad_y: Any) -> np.ndarray | None:
         """Run the backward that belongs to a forward; return the input's gradient, or None if nobody reads it."""
