@@ -70,6 +70,7 @@ class Dropout(Layer):
 
     functions = dropout, dropout_backward
     functions_in_evaluation = identity, identity_backward
+    passes_through = True
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()

@@ -54,6 +54,7 @@ class Flatten(Layer):
     """
 
     functions = flatten, flatten_backward
+    passes_through = True
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()

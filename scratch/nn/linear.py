@@ -34,7 +34,7 @@ import numpy as np
 from scratch.checks import DType, check_float_dtype, check_size
 from scratch.nn import init
 from scratch.nn.layer import Layer
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, tuple]:
@@ -142,6 +142,7 @@ class Identity(Layer):
     """The input, unchanged: a place to leave a layer out of. Takes and ignores any arguments, as PyTorch's does."""
 
     functions = identity, identity_backward
+    passes_through = True
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__()
