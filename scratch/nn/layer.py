@@ -151,7 +151,9 @@ class Layer(Module):
         """Undo `fold` for an output, or for the gradient of an input, where the input had this shape."""
         return y
 
-    # What all layers do.
+    def unfold_grad(self, grad: np.ndarray, parameter: Parameter) -> np.ndarray:
+        """Return a parameter's gradient in its shape, where `arguments` hands the parameter over in another one."""
+        return grad
 
     # What all layers do. A small network's step is little else than this, many times over: hence few calls, and each
     # check in a form that costs nothing before it is worded.
@@ -172,10 +174,11 @@ class Layer(Module):
         folds = self._has_fold and (plan.is_plain or self.kernels_fold)
         rows = self.fold(x) if folds else x
         result, saved, *more = plan.forward(rows, *arguments)
-        # NumPy's arithmetic makes a number of an array without axes; an output is an array.
-        y = np.asarray(self.unfold(result, x.shape) if folds else result)
+        y = self.unfold(result, x.shape) if folds else result
         if self.passes_through:
             y = to_read(y, x)
+        elif type(y) is not np.ndarray:
+            y = np.asarray(y)  # NumPy's arithmetic makes a number of an array without axes
         if grad_mode.recording.get():
             constant = grad_mode.constants.get() is not None and grad_mode.is_constant(x)
             if constant and not self.learned:
@@ -209,8 +212,11 @@ class Layer(Module):
         grad_x = self.undo(record, self.fold(grad_output) if folds else grad_output)
         if grad_x is None:
             return self.unread(record)
-        grad_x = np.asarray(self.unfold(grad_x, input_shape) if folds else grad_x)
-        return to_read(grad_x, grad_output) if self.passes_through else grad_x
+        if folds:
+            grad_x = self.unfold(grad_x, input_shape)
+        if self.passes_through:
+            return to_read(grad_x, grad_output)
+        return grad_x if type(grad_x) is np.ndarray else np.asarray(grad_x)
 
     def record(self) -> Record:
         """Return what the latest forward kept.
@@ -257,7 +263,7 @@ class Layer(Module):
             output_mask.reset(token)
         for parameter, grad in zip(parameters, grads, strict=True):
             if parameter is not None and parameter.requires_grad:
-                parameter.take_grad(grad)
+                parameter.take_grad(self.unfold_grad(grad, parameter))
         return grad_x if wants_grad_x else None
 
     def unread(self, record: Record) -> np.ndarray | None:
