@@ -185,10 +185,10 @@ class Layer(Module):
         rows = self.fold(x) if folds else x
         result, saved, *more = plan.forward(rows, *arguments)
         y = self.unfold(result, x.shape) if folds else result
+        if type(y) is not np.ndarray:
+            y = np.asarray(y)  # NumPy's arithmetic makes a number of an array without axes
         if self.passes_through:
             y = to_read(y, x)
-        elif type(y) is not np.ndarray:
-            y = np.asarray(y)  # NumPy's arithmetic makes a number of an array without axes
         if grad_mode.recording.get():
             constant = grad_mode.constants.get() is not None and grad_mode.is_constant(x)
             if constant and not self.learned:
@@ -224,9 +224,9 @@ class Layer(Module):
             return self.unread(record)
         if folds:
             grad_x = self.unfold(grad_x, input_shape)
-        if self.passes_through:
-            return to_read(grad_x, grad_output)
-        return grad_x if type(grad_x) is np.ndarray else np.asarray(grad_x)
+        if type(grad_x) is not np.ndarray:
+            grad_x = np.asarray(grad_x)
+        return to_read(grad_x, grad_output) if self.passes_through else grad_x
 
     def record(self) -> Record:
         """Return what the latest forward kept.
