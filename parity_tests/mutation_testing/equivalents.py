@@ -77,31 +77,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) if x.ndim >= 2 else x.reshape(1, -1)",
     ): "an input of two axes has been returned before",
     (
-        "scratch/nn/nll.py",
-        "if len(shape) <= 2:",
-        "if len(shape) < 2:",
-    ): "with two axes there is nothing to move, and the other way ends in the same array",
-    (
-        "scratch/nn/nll.py",
-        "return values if self.ignored is None else np.where(self.ignored, 0, values)",
-        "return values if (self.ignored is None) and False else np.where(self.ignored, 0, values)",
-    ): "np.where takes None for False, and returns a copy of the values",
-    (
-        "scratch/nn/nll.py",
-        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=False), rows.shape[1], None",
-        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=None), rows.shape[1], None",
-    ): "a copy has the same numbers; nothing is written to t",
-    (
-        "scratch/nn/nll.py",
-        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=False), rows.shape[1], None",
-        "t, classes, ignored = target.reshape(-1).astype(np.int64, ), rows.shape[1], None",
-    ): "a copy has the same numbers; nothing is written to t",
-    (
-        "scratch/nn/nll.py",
-        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=False), rows.shape[1], None",
-        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=True), rows.shape[1], None",
-    ): "a copy has the same numbers; nothing is written to t",
-    (
         "scratch/kernels/padded_images.py",
         'if mode != "zeros" and before + after > 0:',
         'if mode != "zeros" and before + after >= 0:',
