@@ -49,11 +49,13 @@ TESTS = {
     "scratch/nn/pooling.py": POOLING,
     "scratch/kernels/avg_pooling.py": POOLING,
     "scratch/kernels/conv.py": [*CONV, INPUT_GRAD],
+    "scratch/kernels/cross_entropy.py": CLASSES,
     "scratch/kernels/max_pooling.py": POOLING,
     "scratch/kernels/padded_images.py": [PADDING, *CONV],
     "scratch/kernels/patch_plan.py": CONV,
     "scratch/kernels/patches.py": CONV,
     "scratch/kernels/pool_windows.py": POOLING,
+    "scratch/nn/reduction.py": ["parity_tests/tests/losses/test_loss.py", *CLASSES],
     "scratch/nn/relu.py": ["parity_tests/tests/layers/test_activation.py"],
     "scratch/kernels/keep_where.py": [
         "parity_tests/tests/layers/test_special.py",
