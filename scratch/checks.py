@@ -92,10 +92,13 @@ def check_grad_output(owner: object, grad_output: Any, shape: tuple[int, ...], d
 
 
 def check_scalar_grad_output(owner: object, grad_output: Any) -> None:
-    """Raise ``RuntimeError`` unless ``grad_output``, of an output that is a scalar, is one, too."""
+    """Raise unless ``grad_output``, of an output that is a scalar, is a number, or an array of one without axes.
+
+    An array with axes is a ``RuntimeError``, what is no number a ``TypeError``.
+    """
+    if type(grad_output) is float:
+        return
     if np.shape(grad_output) != ():
         raise RuntimeError(f"{name_of(owner)}: expected grad_output to be a scalar, got shape {np.shape(grad_output)}")
-
-
-def check_not_inplace(owner: object, inplace: bool) -> None:
-    """Accept anything; to be removed with its last caller."""
+    if np.asarray(grad_output).dtype.kind not in "fiub":
+        raise TypeError(f"{name_of(owner)}: expected grad_output to be a number, got {grad_output!r}")

@@ -32,11 +32,6 @@ def why_equivalent(file: str, before: str, after: str) -> str | None:
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
-        "scratch/nn/relu.py",
-        "slope = np.minimum(0.0, x, out=memory.empty_like(x))",
-        "slope = np.minimum(1.0, x, out=memory.empty_like(x))",
-    ): "the slope of ELU's left half is thrown away where x is positive",
-    (
         "scratch/nn/loss.py",
         "return np.where(size <= self.delta, 0.5 * d * d, self.delta * (size - 0.5 * self.delta))",
         "return np.where(size < self.delta, 0.5 * d * d, self.delta * (size - 0.5 * self.delta))",
@@ -53,11 +48,16 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "a multiple of p in grad_logp is what B4 takes out again, as the p of a row sum to 1",
     (
         "scratch/nn/normal_distribution.py",
+        "return np.where(x > 0, 1 - tail, tail)",
+        "return np.where(x >= 0, 1 - tail, tail)",
+    ): "at 0 the tail is a half, and 1 - 1/2 is 1/2",
+    (
+        "scratch/kernels/normal_distribution.py",
         'cdf = np.array(x, order="K")',
         "cdf = np.array(x, )",
     ): "K is NumPy's default here",
     (
-        "scratch/nn/normal_distribution.py",
+        "scratch/kernels/normal_distribution.py",
         "np.abs(np.subtract(x > 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|",
         "np.abs(np.subtract(x >= 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|",
     ): "at 0 the tail is a half, and 1 - 1/2 is 1/2",
@@ -132,7 +132,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "yes, no = np.where(x < 0, far, near), np.where(x <= 0, near, far)  # s(x), s(-x)",
     ): "at 0 near and far are both a half",
     (
-        "scratch/kernels/padding.py",
+        "scratch/kernels/padded_images.py",
         'if mode != "zeros" and before + after > 0:',
         'if mode != "zeros" and before + after >= 0:',
     ): "without sides there is nothing to add, only a copy more",

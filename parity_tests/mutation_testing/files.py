@@ -19,6 +19,7 @@ OPTIM = [
 ]
 MODULE = "parity_tests/tests/engine/test_module.py"
 INPUT_GRAD = "parity_tests/tests/layers/test_input_grad.py"
+NORMAL = ["parity_tests/tests/layers/test_special.py", "parity_tests/tests/layers/test_activation.py"]
 
 TESTS = {
     "scratch/nn/avg_pooling.py": POOLING,
@@ -49,7 +50,7 @@ TESTS = {
     "scratch/kernels/avg_pooling.py": POOLING,
     "scratch/kernels/conv.py": [*CONV, INPUT_GRAD],
     "scratch/kernels/max_pooling.py": POOLING,
-    "scratch/kernels/padding.py": [PADDING, *CONV],
+    "scratch/kernels/padded_images.py": [PADDING, *CONV],
     "scratch/kernels/patch_plan.py": CONV,
     "scratch/kernels/patches.py": CONV,
     "scratch/kernels/pool_windows.py": POOLING,
@@ -60,10 +61,12 @@ TESTS = {
     ],
     "scratch/nn/sigmoid.py": ["parity_tests/tests/layers/test_activation.py"],
     "scratch/nn/softmax.py": ["parity_tests/tests/layers/test_softmax.py"],
-    "scratch/nn/normal_distribution.py": [
-        "parity_tests/tests/layers/test_special.py",
-        "parity_tests/tests/layers/test_activation.py",
-    ],
+    "scratch/nn/normal_distribution.py": NORMAL,
+    "scratch/kernels/normal_distribution.py": NORMAL,
+    "scratch/kernels/gelu.py": ["parity_tests/tests/layers/test_activation.py"],
+    "scratch/kernels/relu.py": ["parity_tests/tests/layers/test_activation.py"],
+    "scratch/kernels/softmax.py": ["parity_tests/tests/layers/test_softmax.py"],
+    "scratch/normal_tail.py": NORMAL,
     "scratch/nn/utils.py": ["parity_tests/tests/optimizers/test_utils.py"],
     "scratch/optim/adam.py": OPTIM,
     "scratch/optim/adamw.py": OPTIM,

@@ -56,8 +56,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scratch.checks import DType, as_pair, check_float_dtype
 from scratch.nn import init
 from scratch.nn.image_layer import ImageLayer
-from scratch.nn.module import Parameter
 from scratch.nn.padding import MODES, Padding, pad, pad_backward
+from scratch.nn.parameter import Parameter
 
 
 def conv2d(
