@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from scratch import dispatch
-from scratch.nn.module import Module, Parameter
+from scratch.nn.module import Module
+from scratch.nn.parameter import Parameter
 
 
 def total_norm(grads: list[np.ndarray], norm_type: float) -> np.floating:

@@ -33,7 +33,8 @@ import numpy as np
 
 from scratch import dispatch
 from scratch.checks import FLOAT_DTYPES, name_of
-from scratch.nn.module import Module, Parameter
+from scratch.nn.module import Module
+from scratch.nn.parameter import Parameter
 from scratch.optim.loading import check_entry, check_groups
 from scratch.optim.state import State
 

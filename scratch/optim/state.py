@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 
 
 class State:
