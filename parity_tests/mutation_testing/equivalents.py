@@ -132,31 +132,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "ones.flags.writeable = None",
     ): "None is as false",
     (
-        "scratch/kernels/flat_parameters.py",
-        "self.starts = [0]",
-        "self.starts = [1]",
-    ): "one number more in front, which nobody uses",
-    (
-        "scratch/kernels/flat_parameters.py",
-        "first = 0",
-        "first = None",
-    ): "it is set before it is read: no run begins before its first parameter",
-    (
-        "scratch/kernels/flat_parameters.py",
-        "first = 0",
-        "first = 1",
-    ): "it is set before it is read: no run begins before its first parameter",
-    (
-        "scratch/kernels/flat_parameters.py",
-        "last_step = None",
-        'last_step = ""',
-    ): "an empty run more in front, which has no blocks",
-    (
-        "scratch/kernels/flat_parameters.py",
-        "self._blocks[first, stop] = [Block(self, at, min(at + size, end)) for at in range(start, end, size or 1)]",
-        "self._blocks[first, stop] = [Block(self, at, min(at + size, end)) for at in range(start, end, size or 2)]",
-    ): "a size of 0 is that of no parameters, which make no blocks",
-    (
         "scratch/kernels/patch_plan.py",
         "if self.block == (1, 1):",
         "if self.block == (2, 1):",

@@ -73,8 +73,12 @@ TESTS = {
     "scratch/optim/adam.py": OPTIM,
     "scratch/optim/adamw.py": OPTIM,
     "scratch/kernels/flat_parameters.py": OPTIM,
+    "scratch/kernels/optimizer.py": OPTIM,
+    "scratch/optim/loading.py": OPTIM,
     "scratch/optim/optimizer.py": OPTIM,
+    "scratch/optim/options.py": OPTIM,
     "scratch/optim/sgd.py": OPTIM,
+    "scratch/optim/state.py": OPTIM,
     "scratch/kernels/winograd.py": ["parity_tests/tests/layers/test_winograd.py"],
     "scratch/policy_gradient.py": ["parity_tests/tests/losses/test_actor_critic.py"],
 }

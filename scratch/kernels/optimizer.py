@@ -1,6 +1,7 @@
 """An optimizer's step in few, long calls: its rule on stretches of parameters that lie end to end."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,7 +57,7 @@ def update(
 def neighbours(places: list[int], steps: list[int]) -> Iterator[tuple[int, int]]:
     """Yield (first, last + 1) of parameters next to one another that have the same number of steps behind them."""
     first = None
-    for place, after in zip(places, [*places[1:], None], strict=True):
+    for place, after in pairwise([*places, None]):
         first = place if first is None else first
         if after != place + 1 or steps[after] != steps[place]:
             yield first, place + 1
