@@ -1,6 +1,5 @@
 """The tape as a witness: it runs each plain forward, and must find the gradients that the plain backward returns."""
 
-import ast
 import importlib
 import inspect
 import pkgutil
@@ -12,6 +11,7 @@ import scratch.nn
 from parity_tests.catalogue import LayerCase, of_kind
 from parity_tests.harness.calls import recorded_calls
 from parity_tests.harness.derivation import derivations
+from parity_tests.harness.trace import derivation_of, operands
 from scratch.tape import Tape
 
 TOLERANCE = 1e-12
@@ -43,24 +43,17 @@ def calls_of(entry, seed):
     return calls
 
 
-def returned(functions):
-    """Return the names of the operands whose gradients a backward returns: x, weight, bias."""
-    body = ast.parse(inspect.getsource(functions[1])).body[0].body
-    values = body[-1].value.elts if isinstance(body[-1].value, ast.Tuple) else [body[-1].value]
-    # `grad_y` is what a backward returns that has nothing to do.
-    return [value.id.removeprefix("grad_") if value.id != "grad_y" else "x" for value in values]
-
-
 def check(call):
-    names = list(inspect.signature(call.functions[0]).parameters)
+    forward, _ = call.functions
+    names = list(inspect.signature(forward).parameters)
     tape, arguments, watched = Tape(), list(call.arguments), {}
-    for name, grad in zip(returned(call.functions), call.grads, strict=True):
+    for name, grad in zip(operands(derivation_of(call.name, forward.__module__)), call.grads, strict=True):
         place = names.index(name)
         if isinstance(arguments[place], np.ndarray):  # a number stands for a parameter that is None
             arguments[place] = watched[name] = tape.watch(arguments[place])
             watched[name] = watched[name].node, grad
     with np.errstate(all="ignore"):
-        y, *_ = call.functions[0](*arguments)
+        y, *_ = forward(*arguments)
     grads = tape.gradients(y, call.grad_y)
     decided = ~np.asarray(UNDECIDED.get(call.name, lambda *arguments: False)(*call.arguments))
     for name, (node, grad) in watched.items():
@@ -99,7 +92,5 @@ def test_the_tape_objects_to_a_wrong_backward():
     layer.functions = linear.linear, wrong_backward
     with recorded_calls() as calls:
         layer.backward(layer(np.random.default_rng(0).normal(size=(4, 3))))
-    # Its source is indented: `returned` reads functions of modules.
-    calls[0].functions = linear.linear, linear.linear_backward
     with pytest.raises(AssertionError, match="linear: x"):
         check(calls[0])
