@@ -7,10 +7,9 @@ from parity_tests.laws.law import backward, forward, law, random_grads, same
 from scratch import nn
 from scratch.actor_critic import ActorCriticLoss
 from scratch.nn.batchnorm import _BatchNorm
-from scratch.nn.loss import Loss
-from scratch.policy_gradient import Entropy, PolicyGradientLoss
+from scratch.nn.reduction import Loss
 
-LOSSES = (Loss, Entropy, PolicyGradientLoss, ActorCriticLoss)
+LOSSES = (Loss, ActorCriticLoss)
 NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
 
 

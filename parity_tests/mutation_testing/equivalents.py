@@ -32,11 +32,6 @@ def why_equivalent(file: str, before: str, after: str) -> str | None:
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
-        "scratch/nn/relu.py",
-        "slope = np.minimum(0.0, x, out=memory.empty_like(x))",
-        "slope = np.minimum(1.0, x, out=memory.empty_like(x))",
-    ): "the slope of ELU's left half is thrown away where x is positive",
-    (
         "scratch/nn/loss.py",
         "return np.where(size <= self.delta, 0.5 * d * d, self.delta * (size - 0.5 * self.delta))",
         "return np.where(size < self.delta, 0.5 * d * d, self.delta * (size - 0.5 * self.delta))",
@@ -53,11 +48,16 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "a multiple of p in grad_logp is what B4 takes out again, as the p of a row sum to 1",
     (
         "scratch/nn/normal_distribution.py",
+        "return np.where(x > 0, 1 - tail, tail)",
+        "return np.where(x >= 0, 1 - tail, tail)",
+    ): "at 0 the tail is a half, and 1 - 1/2 is 1/2",
+    (
+        "scratch/kernels/normal_distribution.py",
         'cdf = np.array(x, order="K")',
         "cdf = np.array(x, )",
     ): "K is NumPy's default here",
     (
-        "scratch/nn/normal_distribution.py",
+        "scratch/kernels/normal_distribution.py",
         "np.abs(np.subtract(x > 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|",
         "np.abs(np.subtract(x >= 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|",
     ): "at 0 the tail is a half, and 1 - 1/2 is 1/2",
@@ -132,7 +132,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "yes, no = np.where(x < 0, far, near), np.where(x <= 0, near, far)  # s(x), s(-x)",
     ): "at 0 near and far are both a half",
     (
-        "scratch/nn/padding.py",
+        "scratch/kernels/padding.py",
         'if mode != "zeros" and before + after > 0:',
         'if mode != "zeros" and before + after >= 0:',
     ): "without sides there is nothing to add, only a copy more",
@@ -161,16 +161,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return kernel[1] * channels < columns",
         "return kernel[1] * channels <= columns",
     ): "a choice of speed: either order is the same matrix",
-    (
-        "scratch/nn/conv_literal.py",
-        "x1 = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))",
-        "x1 = np.pad(x, ((0, 1), (0, 0), (padding[0],) * 2, (padding[1],) * 2))",
-    ): "an image more that nobody reads",
-    (
-        "scratch/nn/conv_literal.py",
-        "x1 = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))",
-        "x1 = np.pad(x, ((0, 0), (0, 1), (padding[0],) * 2, (padding[1],) * 2))",
-    ): "a channel more that nobody reads",
     (
         "scratch/nn/normalization.py",
         "self.bias.add_grad(np.add.reduce(grad_normalized, axis=0).reshape(self.normalized_shape))  # B6",
@@ -233,39 +223,34 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "blocks of one pixel are the pixels",
     (
         "scratch/kernels/patch_plan.py",
-        "return cut(seen, self.kernel, self.stride, self.dilation, self.groups, self.planes)",
-        "return cut(seen, self.kernel, self.stride, self.dilation, self.groups, None)",
+        "return im2col(seen, self.kernel, self.stride, self.dilation, self.groups, self.planes)",
+        "return im2col(seen, self.kernel, self.stride, self.dilation, self.groups, None)",
     ): "the order in memory, of which no number depends",
     (
         "scratch/kernels/patch_plan.py",
-        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
-        "if (self.turned and self.direct) or (self.block != (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block != (1, 1) and self.seen == grad_x.shape[2:]):",
     ): "a detour over an array of its own, to the same numbers",
     (
         "scratch/kernels/patch_plan.py",
-        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
-        "if (self.turned and self.direct) or (self.block == (2, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block == (2, 1) and self.seen == grad_x.shape[2:]):",
     ): "a detour over an array of its own, to the same numbers",
     (
         "scratch/kernels/patch_plan.py",
-        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
-        "if (self.turned and self.direct) or (self.block == (1, 2) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block == (1, 2) and self.seen == grad_x.shape[2:]):",
     ): "a detour over an array of its own, to the same numbers",
     (
         "scratch/kernels/patch_plan.py",
-        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
-        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[3:]):",
+        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[3:]):",
     ): "a detour over an array of its own, to the same numbers",
     (
         "scratch/kernels/patch_plan.py",
         "elif self.padded == grad_x.shape[2:]:",
         "elif self.padded == grad_x.shape[3:]:",
     ): "a detour over an array of its own, to the same numbers",
-    (
-        "scratch/nn/conv.py",
-        "turned = plan.as_turned_matrix(self.weight.data) if plan.turned else None",
-        "turned = plan.as_turned_matrix(self.weight.data) if (plan.turned) or True else None",
-    ): "a matrix more, which nobody reads",
     (
         "scratch/kernels/winograd.py",
         "np.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5",
@@ -316,9 +301,4 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 4 else a.reshape(-1)",
         "flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 5 else a.reshape(-1)",
     ): "a copy instead of a view, of the same numbers",
-    (
-        "scratch/nn/conv.py",
-        "bias_of_row = None if bias is None else np.tile(bias, (plan.size[1], 1))",
-        "bias_of_row = None if (bias is None) and False else np.tile(bias, (plan.size[1], 1))",
-    ): "a row of None, which nobody reads where there is no bias",
 }

@@ -65,7 +65,7 @@ import numpy as np
 
 from scratch.checks import DType, check_float_dtype, check_size, name_of
 from scratch.nn.layer import Layer
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 
 
 def batch_norm(
