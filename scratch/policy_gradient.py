@@ -145,6 +145,7 @@ class PolicyGradientLoss(Loss):
     """
 
     functions = policy_gradient_loss, policy_gradient_loss_backward
+    inputs = 3
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,7 +160,7 @@ class PolicyGradientLoss(Loss):
                 f"got {logits.shape} and {advantages.shape}"
             )
         check_class_indices(self, logits, actions, name="actions")
-        return self.apply(self.functions, logits, flat_indices(actions), advantages)[0]
+        return self.run(self.functions, logits, flat_indices(actions), advantages)[0]
 
 
 class Entropy(Loss):
@@ -184,6 +185,7 @@ class Entropy(Loss):
     """
 
     functions = entropy, entropy_backward
+    inputs = 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -193,4 +195,4 @@ class Entropy(Loss):
         check_array(self, logits, "logits")
         if logits.ndim != 2 or len(logits) == 0:
             raise RuntimeError(f"Entropy: expected logits of shape (N, A), N of 1 or more, got {logits.shape}")
-        return self.apply(self.functions, logits)[0]
+        return self.run(self.functions, logits)[0]

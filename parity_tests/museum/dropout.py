@@ -46,7 +46,7 @@ class ActiveInEvaluation(nn.Dropout):
 
     def forward(self, x):
         self.check_input(x)
-        return self.apply(self.functions, x, self.draw(x), self.p)[0]
+        return self.run(self.functions, x, self.draw(x), self.p)[0]
 
 
 def _redrawing_backward(grad_y, draw, p, saved):

@@ -132,7 +132,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "yes, no = np.where(x < 0, far, near), np.where(x <= 0, near, far)  # s(x), s(-x)",
     ): "at 0 near and far are both a half",
     (
-        "scratch/kernels/padding.py",
+        "scratch/kernels/padded_images.py",
         'if mode != "zeros" and before + after > 0:',
         'if mode != "zeros" and before + after >= 0:',
     ): "without sides there is nothing to add, only a copy more",

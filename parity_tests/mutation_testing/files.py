@@ -50,7 +50,7 @@ TESTS = {
     "scratch/kernels/avg_pooling.py": POOLING,
     "scratch/kernels/conv.py": [*CONV, INPUT_GRAD],
     "scratch/kernels/max_pooling.py": POOLING,
-    "scratch/kernels/padding.py": [PADDING, *CONV],
+    "scratch/kernels/padded_images.py": [PADDING, *CONV],
     "scratch/kernels/patch_plan.py": CONV,
     "scratch/kernels/patches.py": CONV,
     "scratch/kernels/pool_windows.py": POOLING,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from scratch.kernels import memory, threads
-from scratch.kernels.padding import NO_SIDES, pad_images, unpad_images
+from scratch.kernels.padded_images import NO_SIDES, pad_images, unpad_images
 from scratch.kernels.patches import Pair
 from scratch.kernels.pool_windows import begin_grad_x1, pixels_at, pool_windows, share_out
 

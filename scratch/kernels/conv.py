@@ -12,7 +12,7 @@ import numpy as np
 
 from scratch.kernels import memory, threads, winograd
 from scratch.kernels.output_mask import is_read
-from scratch.kernels.padding import Sides
+from scratch.kernels.padded_images import Sides
 from scratch.kernels.patch_plan import PatchPlan, as_rows
 from scratch.kernels.patches import Pair
 

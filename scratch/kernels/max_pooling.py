@@ -8,7 +8,7 @@ import numpy as np
 
 from scratch.kernels import memory, threads
 from scratch.kernels.keep_where import keep_where
-from scratch.kernels.padding import NO_SIDES, pad_images, unpad_images
+from scratch.kernels.padded_images import NO_SIDES, pad_images, unpad_images
 from scratch.kernels.patches import Pair
 from scratch.kernels.pool_windows import PoolWindows, begin_grad_x1, by_place, pixels_at, pool_windows, share_out
 

@@ -20,7 +20,7 @@ import math
 import numpy as np
 
 from scratch.kernels import memory, winograd
-from scratch.kernels.padding import NO_SIDES, Sides, pad_images, unpad_images
+from scratch.kernels.padded_images import NO_SIDES, Sides, pad_images, unpad_images
 from scratch.kernels.patches import Pair, by_planes, col2im, im2col, into_blocks, out_of_blocks, output_size
 
 # Channels, in and out, from which on Winograd's convolution is quicker than patches.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch.kernels import memory
-from scratch.kernels.padding import NO_SIDES, Sides
+from scratch.kernels.padded_images import NO_SIDES, Sides
 from scratch.kernels.patches import Pair, under, windows
 
 

@@ -59,7 +59,7 @@ import numpy as np
 
 from scratch.kernels import memory, threads
 from scratch.kernels.channel_sums import channel_sum
-from scratch.kernels.padding import Sides
+from scratch.kernels.padded_images import Sides
 from scratch.kernels.patches import Pair
 
 # A ufunc and its operands, the last of which it writes to.

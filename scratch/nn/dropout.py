@@ -70,6 +70,7 @@ class Dropout(Layer):
 
     functions = dropout, dropout_backward
     functions_in_evaluation = identity, identity_backward
+    passes_through = True
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
@@ -79,14 +80,14 @@ class Dropout(Layer):
 
     def draw(self, x: np.ndarray) -> np.ndarray:
         """Return 1 for each element of ``x`` to keep and 0 for each to drop. Replace it to choose them yourself."""
-        return random.bernoulli_(np.empty_like(x), 1 - self.p) if self.p < 1 else np.zeros_like(x)
+        return random.bernoulli_(np.empty(x.shape, x.dtype), 1 - self.p) if self.p < 1 else np.zeros_like(x)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array of any shape to one of the same shape."""
         self.check_input(x)
         if not self.training or self.p == 0:
-            return self.apply(self.functions_in_evaluation, x)[0]
-        return self.apply(self.functions, x, self.draw(x), self.p)[0]
+            return self.run(self.functions_in_evaluation, x)[0]
+        return self.run(self.functions, x, self.draw(x), self.p)[0]
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""

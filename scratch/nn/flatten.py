@@ -54,6 +54,7 @@ class Flatten(Layer):
     """
 
     functions = flatten, flatten_backward
+    passes_through = True
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -65,7 +66,7 @@ class Flatten(Layer):
         start, end = (self._axis(dim, x.ndim) for dim in (self.start_dim, self.end_dim))
         if start > end:
             raise RuntimeError(f"Flatten: expected start_dim <= end_dim, got axes {start} and {end} of {x.shape}")
-        return self.apply(self.functions, x, start, end)[0]
+        return self.run(self.functions, x, start, end)[0]
 
     def _axis(self, dim: int, ndim: int) -> int:
         # A scalar counts as having one axis, as in PyTorch.

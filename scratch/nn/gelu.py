@@ -103,4 +103,4 @@ class GELU(Layer):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array of any shape to one of the same shape."""
         self.check_input(x)
-        return self.apply(self.functions if self.approximate == "none" else self.functions_with_tanh, x)[0]
+        return self.run(self.functions if self.approximate == "none" else self.functions_with_tanh, x)[0]

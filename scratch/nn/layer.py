@@ -37,7 +37,6 @@ import numpy as np
 
 from scratch import dispatch, grad_mode
 from scratch.checks import FLOAT_DTYPES, check_grad_output, check_input, name_of
-from scratch.kernels.output_mask import output_mask
 from scratch.nn.module import Module
 from scratch.nn.parameter import Parameter
 
@@ -113,7 +112,7 @@ class Layer(Module):
     kernels_fold : bool
         Whether the kernels want their inputs folded, as the plain functions do, or as they come.
     inputs : int
-        How many of the forward function's arguments are arrays of the caller's: ``x``, and a loss's target.
+        How many of the forward function's arguments are arrays of the caller's: ``x``, a loss's target. The others are options and the layer's own.
     passes_through : bool
         Whether the functions may return their argument, or a view of it. The caller gets a view to read, then.
     """
@@ -166,9 +165,9 @@ class Layer(Module):
     def forward(self, x: np.ndarray) -> Any:
         """Map an input to the output."""
         self.check_input(x)
-        return self.apply(self.functions, x, *self.arguments())[0]
+        return self.run(self.functions, x, *self.arguments())[0]
 
-    def apply(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple:
+    def run(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple:
         """Run a pair's forward, and keep what its backward needs; return the outputs, those without gradients too."""
         plan = dispatch.plan(functions)
         folds = self._has_fold and (plan.is_plain or self.kernels_fold)
@@ -188,7 +187,7 @@ class Layer(Module):
                 if value is result:
                     locked = y
                     y.flags.writeable = False
-                elif value is rows or (self.inputs > 1 and value is arguments[0]):
+                elif value is rows or (self.inputs > 1 and is_one_of(value, arguments[: self.inputs - 1])):
                     saved = own(saved, place)
             pending = 1 if self._record is None else self._record.pending + 1
             kept = (plan, arguments, saved, x.shape, y.shape, y.dtype, constant, folds, locked, get_ident(), pending)
@@ -256,11 +255,11 @@ class Layer(Module):
         mask = [wants_grad_x, *[parameter is not None and parameter.requires_grad for parameter in parameters]]
         if True not in mask:
             return None
-        token = output_mask.set(mask if False in mask else None)
+        token = dispatch.output_mask.set(mask if False in mask else None)
         try:
             grad_x, *grads = plan.backward(grad_y, *passed, saved)
         finally:
-            output_mask.reset(token)
+            dispatch.output_mask.reset(token)
         for parameter, grad in zip(parameters, grads, strict=True):
             if parameter is not None and parameter.requires_grad:
                 parameter.take_grad(self.unfold_grad(grad, parameter))
@@ -292,6 +291,11 @@ class Layer(Module):
     def __getstate__(self) -> dict:
         # A copy, or a pickle, is of the layer, not of what it was last called with.
         return {**self.__dict__, "_record": None}
+
+
+def is_one_of(value: Any, arguments: tuple) -> bool:
+    """Return whether ``value`` is the very object that one of the arguments is."""
+    return any(value is argument for argument in arguments)
 
 
 def own(saved: tuple, place: int) -> tuple:

@@ -145,7 +145,7 @@ class MaxPool2d(Pooling):
     def forward(self, x: np.ndarray) -> Any:
         """Map (N, C, H, W) to (N, C, P, Q), or (C, H, W) to (C, P, Q); with ``return_indices``, to a pair of them."""
         self.check_input(x)
-        y, indices = self.apply(self.functions, x, *self.arguments())
+        y, indices = self.run(self.functions, x, *self.arguments())
         return (y, self.unfold(indices, x.shape)) if self.return_indices else y
 
     def extra_repr(self) -> str:

@@ -6,8 +6,6 @@ import numpy as np
 
 from scratch import dispatch
 
-from scratch import dispatch
-
 
 class Parameter:
     """An array that an optimizer changes, with its gradient.

@@ -69,6 +69,8 @@ class Loss(Layer):
         If ``reduction`` is none of these.
     """
 
+    inputs = 2
+
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
         if reduction not in REDUCTIONS:
@@ -96,13 +98,14 @@ class Loss(Layer):
         """Return the loss of ``x`` against ``target``: a scalar, or an array if the reduction is "none"."""
         self.check_pair(x, target)
         functions, arguments = self.pair_for(x, target)
-        return self.apply(functions, x, *arguments)[0]
+        return self.run(functions, x, *arguments)[0]
 
-    def apply(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple:
+    def run(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple:
         """Run a pair's forward, as all layers do, and remember which object is the loss; return it."""
-        y, *more = super().apply(functions, x, *arguments)
+        y, *more = super().run(functions, x, *arguments)
+        y = y[()] if y.ndim == 0 else y
         if grad_mode.recording.get():
-            self._loss = y if y.ndim == 0 else None
+            self.__dict__["_loss"] = y if y.ndim == 0 else None
         return y, *more
 
     def backward(self, grad_output: Any = 1.0) -> Any:
@@ -120,7 +123,7 @@ class Loss(Layer):
         TypeError
             If ``grad_output`` is no number.
         """
-        record = self._record or self.record()
+        record = self.record()
         if record.output_shape == ():
             check_not_the_loss(self, grad_output, self._loss)
             check_scalar_grad_output(self, grad_output)

@@ -19,7 +19,9 @@ def check_groups(owner: object, state_dict: Any, sizes: list[int]) -> tuple[list
         If the groups do not have the ``sizes`` of the optimizer's, or a number stands twice.
     """
     if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= state_dict.keys():
-        raise TypeError(f'{name_of(owner)}: expected a state dict with "state" and "param_groups", got {state_dict!r:.80}')
+        raise TypeError(
+            f'{name_of(owner)}: expected a state dict with "state" and "param_groups", got {state_dict!r:.80}'
+        )
     groups, state = state_dict["param_groups"], state_dict["state"]
     if not isinstance(groups, Sequence) or not all(isinstance(one, Mapping) and "params" in one for one in groups):
         raise TypeError(f'{name_of(owner)}: expected param_groups to be dicts with "params", got {groups!r:.80}')
@@ -57,7 +59,9 @@ def check_entry(
     whose = f"of parameter {number}"
     for name in (*arrays, *names):
         if name not in names:
-            raise ValueError(f"{name_of(owner)}: the state {whose} has an unknown {name!r}; known are {', '.join(names)}")
+            raise ValueError(
+                f"{name_of(owner)}: the state {whose} has an unknown {name!r}; known are {', '.join(names)}"
+            )
         if name not in arrays:
             if name not in optional:
                 raise ValueError(f"{name_of(owner)}: the state {whose} has no {name}")
@@ -66,9 +70,7 @@ def check_entry(
         if array.dtype.kind not in "iuf":
             raise ValueError(f"{name_of(owner)}: expected {name} {whose} to hold numbers, got dtype {array.dtype}")
         if array.shape != expected:
-            raise ValueError(
-                f"{name_of(owner)}: expected {name} {whose} to have shape {expected}, got {array.shape}"
-            )
+            raise ValueError(f"{name_of(owner)}: expected {name} {whose} to have shape {expected}, got {array.shape}")
     step = arrays.get("step", np.array(0))
     if not (step >= 0 and step == np.floor(step) and np.isfinite(step)):
         raise ValueError(f"{name_of(owner)}: expected step {whose} to be a whole number of 0 or more, got {step}")

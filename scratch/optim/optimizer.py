@@ -33,7 +33,8 @@ import numpy as np
 
 from scratch import dispatch
 from scratch.checks import FLOAT_DTYPES, name_of
-from scratch.nn.module import Module, Parameter
+from scratch.nn.module import Module
+from scratch.nn.parameter import Parameter
 from scratch.optim.loading import check_entry, check_groups
 from scratch.optim.state import State
 
@@ -131,9 +132,7 @@ class Optimizer:
                     f"{name_of(self)}: expected every param to be a Parameter, got {type(parameter).__name__}"
                 )
             if parameter.dtype not in FLOAT_DTYPES:
-                raise TypeError(
-                    f"{name_of(self)}: expected parameters of dtype float32 or float64, got a {parameter}"
-                )
+                raise TypeError(f"{name_of(self)}: expected parameters of dtype float32 or float64, got a {parameter}")
             if id(parameter) in taken:
                 raise ValueError(f"{name_of(self)}: a {parameter} stands in more than one place")
             taken.add(id(parameter))

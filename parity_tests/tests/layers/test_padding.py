@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parity_tests.harness.strategies import array, dtypes, layouts, seeds
-from scratch.kernels.padding import pad_images, unpad_images
+from scratch.kernels.padded_images import pad_images, unpad_images
 from scratch.nn.padding import MODES, pad, pad_backward
 
 sides = st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2)

@@ -9,7 +9,7 @@ from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used 
 from parity_tests.harness.modes import kernels_only
 from parity_tests.harness.strategies import array, layouts, seeds
 from scratch.kernels import memory
-from scratch.kernels.padding import COPYING_MODES, NO_SIDES, pad_images, unpad_images
+from scratch.kernels.padded_images import COPYING_MODES, NO_SIDES, pad_images, unpad_images
 from scratch.kernels.patch_plan import PatchPlan
 from scratch.kernels.patches import col2im, im2col, into_blocks, out_of_blocks, output_size, windows
 

@@ -15,7 +15,7 @@ from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used 
 from parity_tests.harness.modes import kernels_only
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
 from scratch.kernels import memory, patch_plan, winograd
-from scratch.kernels.padding import NO_SIDES
+from scratch.kernels.padded_images import NO_SIDES
 from scratch.kernels.patch_plan import PatchPlan
 
 pytestmark = kernels_only
