@@ -1,16 +1,21 @@
 """Layers with numbers small enough to be followed with a pencil, and their traces."""
 
+import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
+from unittest import mock
 
 import numpy as np
 
 import scratch
 from parity_tests.catalogue import CATALOGUE, Entry
 from parity_tests.harness.calls import recorded_calls
-from parity_tests.harness.trace import Trace, trace
-from scratch import nn, policy_gradient
+from parity_tests.harness.trace import Trace, trace, trace_rule
+from scratch import nn, optim, policy_gradient
 from scratch.nn import Module
+from scratch.optim import optimizer as optimizer_module
+from scratch.optim.optimizer import Optimizer
 
 KINDS = ("classes", "values", "binary")
 
@@ -29,6 +34,10 @@ ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "LogSoftmax": ((1,), {}, (2, 3)),
 }
 DRAWS = 30
+
+# An optimizer's options, and the steps that are traced; all others take lr=0.5.
+OPTIONS = {"SGD": {"lr": 0.5, "momentum": 0.5}}
+STEPS = 2
 
 
 def numbers(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -50,8 +59,8 @@ def class_of(name: str) -> type[Module] | None:
 
 
 def names() -> list[str]:
-    """Return the names of all layers and losses that `class_of` finds."""
-    return [one.name for one in CATALOGUE if class_of(one.name)]
+    """Return the names of everything that can be traced."""
+    return [one.name for one in CATALOGUE if class_of(one.name) or optimizer_of(one.name)]
 
 
 def make(name: str, args: tuple | None, kwargs: dict, seed: int) -> Module:
@@ -99,6 +108,40 @@ def _kind(drawn: list[np.ndarray]) -> str:
     if any(one.dtype.kind in "iu" for one in drawn):
         return "classes"
     return "binary" if all(((one >= 0) & (one <= 1)).all() for one in drawn) else "values"
+
+
+def optimizer_of(name: str) -> type[Optimizer] | None:
+    """Return an optimizer by its name in `scratch.optim`; None if there is none."""
+    found = getattr(optim, name, None)
+    return found if isinstance(found, type) and issubclass(found, Optimizer) and found is not Optimizer else None
+
+
+def make_optimizer(name: str, args: tuple | None, kwargs: dict, shape: tuple[int, ...], seed: int) -> Optimizer:
+    """Return an optimizer of one float64 parameter; ``args`` of None are our own."""
+    if args is None:
+        args, kwargs = (), OPTIONS.get(name, {"lr": 0.5})
+    parameter = nn.Parameter(numbers(shape, np.random.default_rng([seed, 1])))
+    return optimizer_of(name)([parameter], *args, **kwargs)
+
+
+def traces_of_steps(optimizer: Optimizer, seed: int) -> list[Trace]:
+    """Take some steps with an optimizer's plain rule, and trace it in each."""
+    (parameter,) = optimizer.param_groups[0]["params"]
+    found, rng, update = [], np.random.default_rng([seed, 3]), optimizer_module.update
+
+    def listening(rule: Callable, *rest: Any) -> None:
+        @functools.wraps(rule)
+        def call(*arguments: Any, **options: Any) -> tuple:
+            found.append(trace_rule(rule, *arguments, **options))
+            return rule(*arguments, **options)
+
+        update(call, *rest)
+
+    with scratch.plain(), mock.patch.object(optimizer_module, "update", listening):
+        for _ in range(STEPS):
+            parameter.grad = numbers(parameter.shape, rng)
+            optimizer.step()
+    return found
 
 
 def traces(layer: Module, arrays: tuple[np.ndarray, ...], seed: int) -> list[Trace]:

@@ -32,6 +32,8 @@ As JSON (`Trace.as_json`), which the pages are made of:
             gradient    its share; where the verdict is "part", ``counted`` says whether it is in the statement's part
     gradients           by the operand's name, "x", "weight": what backward returned
 
+An update rule has the steps U1, U2, ... under ``forward``, and no backward.
+
 An array is an object with ``shape``, ``dtype`` and ``numbers``, nested lists; infinities and NaN are strings, "inf",
 "-inf", "nan".
 """
@@ -40,6 +42,7 @@ import ast
 import inspect
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -152,6 +155,15 @@ def trace(call: Call) -> Trace:
     grads = undo.result if isinstance(undo.result, tuple) else (undo.result,)
     gradients = dict(zip(operands(derivation), grads, strict=True))
     return Trace(call.name, derivation.module, arguments, steps, call.grad_y, undone, gradients)
+
+
+def trace_rule(rule: Callable, *arguments: Any, **options: Any) -> Trace:
+    """Execute an optimizer's update rule statement by statement; its steps are ``forward``."""
+    derivation = derivation_of(rule.__name__, rule.__module__)
+    given = inspect.signature(rule).bind(*map(_snapshot, arguments), **options).arguments
+    run = _Run(derivation, dict(given))
+    steps = [step for statement in derivation.forward if (step := run.execute(statement))]
+    return Trace(rule.__name__, derivation.module, dict(given), steps)
 
 
 class _Run:

@@ -61,13 +61,13 @@ def test_so_it_does_with_every_option(entry):
 def test_the_trace_ends_where_the_functions_end(entry):
     if pencil.class_of(entry.name) is None:
         pytest.skip(f"{entry.name} is no layer of scratch.nn")
+    layer, inputs = pencil.make(entry.name, None, {}, 0), pencil.inputs(entry.name, (), None, 0)
     with recorded_calls() as calls:
-        layer = pencil.make(entry.name, None, {}, 0)
-        y = layer(*pencil.inputs(entry.name, (), None, 0))
+        y = layer(*inputs)
         layer.backward(np.random.default_rng(0).normal(size=y.shape) if np.ndim(y) else 0.7)
     for call in calls:
-        for name, grad in zip(trace(call).gradients.items(), call.grads, strict=True):
-            np.testing.assert_array_equal(name[1], grad)
+        for traced_grad, grad in zip(trace(call).gradients.values(), call.grads, strict=True):
+            np.testing.assert_array_equal(traced_grad, grad)
 
 
 def test_linear_step_by_step():
