@@ -56,9 +56,10 @@ def update(
 
 def neighbours(places: list[int], steps: list[int]) -> Iterator[tuple[int, int]]:
     """Yield (first, last + 1) of parameters next to one another that have the same number of steps behind them."""
-    first = None
-    for place, after in pairwise([*places, None]):
-        first = place if first is None else first
+    first = places[0] if places else 0
+    for place, after in pairwise(places):
         if after != place + 1 or steps[after] != steps[place]:
             yield first, place + 1
-            first = None
+            first = after
+    if places:
+        yield first, places[-1] + 1
