@@ -1,7 +1,6 @@
 """An optimizer's step in few, long calls: its rule on stretches of parameters that lie end to end."""
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,10 +55,8 @@ def update(
 
 def neighbours(places: list[int], steps: list[int]) -> Iterator[tuple[int, int]]:
     """Yield (first, last + 1) of parameters next to one another that have the same number of steps behind them."""
-    first = places[0] if places else 0
-    for place, after in pairwise(places):
-        if after != place + 1 or steps[after] != steps[place]:
-            yield first, place + 1
-            first = after
-    if places:
-        yield first, places[-1] + 1
+    first = 0
+    for last, place in enumerate(places, 1):
+        if last == len(places) or places[last] != place + 1 or steps[place + 1] != steps[place]:
+            yield places[first], place + 1
+            first = last
