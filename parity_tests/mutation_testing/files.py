@@ -35,7 +35,7 @@ TOPICS = {
     "layers/test_winograd.py": "conv padded_images patch_plan patches",
     "losses/test_actor_critic.py": "policy_gradient",
     "losses/test_cross_entropy.py": "nll reduction",
-    "losses/test_cross_entropy_refusals.py": "cross_entropy nll",
+    "losses/test_cross_entropy_refusals.py": "cross_entropy nll reduction",
     "losses/test_loss.py": "binary_cross_entropy loss reduction",
     "optimizers/test_optim.py": OPTIMIZERS,
     "optimizers/test_optim_state.py": OPTIMIZERS,

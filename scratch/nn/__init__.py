@@ -19,6 +19,7 @@ from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
 from scratch.nn.parameter import Parameter
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
+from scratch.nn.reused import Reused
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
 
@@ -50,6 +51,7 @@ __all__ = [
     "NLLLoss",
     "Parameter",
     "ReLU",
+    "Reused",
     "Sequential",
     "SiLU",
     "Sigmoid",

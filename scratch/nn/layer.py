@@ -113,7 +113,7 @@ class Layer(Module):
         Whether the kernels want their inputs folded, as the plain functions do, or as they come.
     inputs : int
         How many of the forward function's arguments are arrays of the caller's: ``x``, a loss's target. The others are
-        options and the layer's own.
+        options, or the layer's own.
     takes_integers : bool
         Whether the input is an array of indices. It has no gradient, and backward returns None.
     passes_through : bool
@@ -185,10 +185,10 @@ class Layer(Module):
         rows = self.fold(x) if folds else x
         result, saved, *more = plan.forward(rows, *arguments)
         y = self.unfold(result, x.shape) if folds else result
+        if type(y) is not np.ndarray:
+            y = np.asarray(y)  # NumPy's arithmetic makes a number of an array without axes
         if self.passes_through:
             y = to_read(y, x)
-        elif type(y) is not np.ndarray:
-            y = np.asarray(y)  # NumPy's arithmetic makes a number of an array without axes
         if grad_mode.recording.get():
             constant = grad_mode.constants.get() is not None and grad_mode.is_constant(x)
             if constant and not self.learned:
@@ -224,9 +224,9 @@ class Layer(Module):
             return self.unread(record)
         if folds:
             grad_x = self.unfold(grad_x, input_shape)
-        if self.passes_through:
-            return to_read(grad_x, grad_output)
-        return grad_x if type(grad_x) is np.ndarray else np.asarray(grad_x)
+        if type(grad_x) is not np.ndarray:
+            grad_x = np.asarray(grad_x)
+        return to_read(grad_x, grad_output) if self.passes_through else grad_x
 
     def record(self) -> Record:
         """Return what the latest forward kept.
@@ -250,6 +250,15 @@ class Layer(Module):
     def forget(self) -> None:
         """Drop what the latest forward kept."""
         self.__dict__["_record"] = None
+
+    def take_kept(self) -> Record | None:
+        """Return what the latest forward kept, and forget it."""
+        record, self.__dict__["_record"] = self._record, None
+        return record
+
+    def put_kept(self, kept: Record | None) -> None:
+        """Keep what `take_kept` returned, as if that forward had just run."""
+        self.__dict__["_record"] = kept
 
     def undo(self, record: Record, grad_y: Any) -> np.ndarray | None:
         """Run the backward that belongs to a forward; return the input's gradient, or None if nobody reads it."""
