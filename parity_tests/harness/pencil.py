@@ -9,7 +9,7 @@ from unittest import mock
 import numpy as np
 
 import scratch
-from parity_tests.catalogue import CATALOGUE, Entry
+from parity_tests.catalogue import CATALOGUE, Entry, LayerCase
 from parity_tests.harness.calls import recorded_calls
 from parity_tests.harness.trace import Trace, trace, trace_rule
 from scratch import nn, optim, policy_gradient
@@ -19,7 +19,8 @@ from scratch.optim.optimizer import Optimizer
 
 KINDS = ("classes", "values", "binary")
 
-# What a constructor takes, and the input's shape; all others take nothing, and an input of shape (2, 3).
+# What a constructor takes, and the input's shape. Of the others, those that can do without arguments take none, and an
+# input of shape (2, 3); the rest are a small case of the catalogue.
 ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "Linear": ((3, 2), {}, (2, 3)),
     "Conv2d": ((1, 2), {"kernel_size": 2}, (1, 1, 3, 3)),
@@ -66,10 +67,14 @@ def names() -> list[str]:
 def make(name: str, args: tuple | None, kwargs: dict, seed: int) -> Module:
     """Return a float64 layer whose parameters and buffers are small whole numbers; ``args`` of None are our own."""
     cls = class_of(name)
-    if args is None:
-        args, kwargs, _ = ARGUMENTS.get(name, ((), {}, ()))
-    own = {"dtype": np.float64} if "dtype" in inspect.signature(cls).parameters else {}
-    layer, rng = cls(*args, **{**own, **kwargs}), np.random.default_rng([seed, 1])
+    if args is None and _is_drawn(name):
+        layer = _small_case(name).layer
+    else:
+        if args is None:
+            args, kwargs, _ = ARGUMENTS.get(name, ((), {}, ()))
+        own = {"dtype": np.float64} if "dtype" in inspect.signature(cls).parameters else {}
+        layer = cls(*args, **{**own, **kwargs})
+    rng = np.random.default_rng([seed, 1])
     learned = {name for name, _ in layer.named_parameters()}
     for key, values in layer.state_dict().items():
         if values.dtype.kind == "f":
@@ -83,6 +88,8 @@ def inputs(name: str, shapes: Sequence[tuple[int, ...]], target: str | None, see
 
     ``shapes`` are those of the inputs, as many as were given; ``target`` is the kind of the second, if it was given.
     """
+    if not shapes and _is_drawn(name):
+        return _small_case(name).inputs
     draws = [entry_of(name).case("float64", seed).inputs for seed in range(DRAWS)]
     rng, found = np.random.default_rng([seed, 2]), []
     first = shapes[0] if shapes else ARGUMENTS.get(name, ((), {}, (2, 3)))[2]
@@ -94,7 +101,8 @@ def inputs(name: str, shapes: Sequence[tuple[int, ...]], target: str | None, see
         if 0 < place >= len(shapes) and (kind == "classes" or not same):
             shape = first[:1] + first[2:] if len(first) > 1 else ()
         if kind == "classes":
-            found.append(rng.integers(0, first[1] if len(first) > 1 else first[0], shape))
+            classes = first[1] if len(first) > 1 else first[0]
+            found.append(rng.integers(0, classes if place else 2, shape))
         elif kind == "values":
             found.append(numbers(shape, rng))
         elif place:
@@ -102,6 +110,21 @@ def inputs(name: str, shapes: Sequence[tuple[int, ...]], target: str | None, see
         else:
             found.append((rng.permutation(int(np.prod(shape))) + 1.0).reshape(shape) / (np.prod(shape) + 1))
     return tuple(found)
+
+
+def _is_drawn(name: str) -> bool:
+    parameters = inspect.signature(class_of(name)).parameters.values()
+    return name not in ARGUMENTS and any(
+        one.default is one.empty and one.kind < one.VAR_POSITIONAL for one in parameters
+    )
+
+
+@functools.cache
+def _small_case(name: str) -> LayerCase:
+    """Return the catalogue's smallest case of some numbers, in which nothing is taken for a constant."""
+    cases = [entry_of(name).case("float64", seed) for seed in range(DRAWS)]
+    fit = [one for one in cases if one.inputs[0].size >= 4 and not one.layer.frozen()]
+    return min(fit, key=lambda one: sum(p.data.size for p in one.layer.parameters()) + one.inputs[0].size)
 
 
 def _kind(drawn: list[np.ndarray]) -> str:

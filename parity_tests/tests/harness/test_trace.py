@@ -13,6 +13,7 @@ from parity_tests.catalogue import LayerCase, of_kind
 from parity_tests.harness import pencil
 from parity_tests.harness.calls import Call, recorded_calls
 from parity_tests.harness.trace import as_json, trace
+from parity_tests.tests.harness.test_fourth_witness import has_constants
 
 ENTRIES = of_kind("layer", "loss")
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
@@ -43,6 +44,8 @@ def test_so_it_does_with_every_option(entry):
         case = entry.case("float64", seed)
         if not isinstance(case, LayerCase):
             pytest.skip("is no layer")
+        if has_constants(case.layer):
+            continue
         # At kinks, a layer's convention and the tape's may differ: see test_fourth_witness.
         inputs = [np.where(x == np.round(x), x + 0.37, x) if x.dtype.kind == "f" else x for x in case.inputs]
         if entry.name == "BCELoss":
@@ -66,7 +69,8 @@ def test_the_trace_ends_where_the_functions_end(entry):
         y = layer(*inputs)
         layer.backward(np.random.default_rng(0).normal(size=y.shape) if np.ndim(y) else 0.7)
     for call in calls:
-        for traced_grad, grad in zip(trace(call).gradients.values(), call.grads, strict=True):
+        grads = [grad for grad in call.grads if grad is not None]
+        for traced_grad, grad in zip(trace(call).gradients.values(), grads, strict=True):
             np.testing.assert_array_equal(traced_grad, grad)
 
 
