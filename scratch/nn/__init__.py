@@ -8,6 +8,7 @@ from scratch.nn.container import Sequential
 from scratch.nn.conv import Conv2d
 from scratch.nn.cross_entropy import CrossEntropyLoss
 from scratch.nn.dropout import Dropout
+from scratch.nn.embedding import Embedding
 from scratch.nn.flatten import Flatten
 from scratch.nn.gelu import GELU
 from scratch.nn.linear import Identity, Linear
@@ -34,6 +35,7 @@ __all__ = [
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GroupNorm",
     "HuberLoss",

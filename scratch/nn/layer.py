@@ -36,7 +36,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from scratch import dispatch, grad_mode
-from scratch.checks import FLOAT_DTYPES, check_grad_output, check_input, name_of
+from scratch.checks import FLOAT_DTYPES, check_grad_output, check_input, check_integers, name_of
 from scratch.nn.module import Module
 from scratch.nn.parameter import Parameter
 
@@ -114,6 +114,8 @@ class Layer(Module):
     inputs : int
         How many of the forward function's arguments are arrays of the caller's: ``x``, a loss's target. The others are
         options, or the layer's own.
+    takes_integers : bool
+        Whether the input is an array of indices. It has no gradient, and backward returns None.
     passes_through : bool
         Whether the functions may return their argument, or a view of it. The caller gets a view to read, then.
     """
@@ -122,6 +124,7 @@ class Layer(Module):
     learned: ClassVar[tuple[str, ...]] = ()
     kernels_fold: ClassVar[bool] = True
     inputs: ClassVar[int] = 1
+    takes_integers: ClassVar[bool] = False
     passes_through: ClassVar[bool] = False
     _has_fold: ClassVar[bool] = False
 
@@ -155,12 +158,19 @@ class Layer(Module):
         """Return a parameter's gradient in its shape, where `arguments` hands the parameter over in another one."""
         return grad
 
+    def frozen(self) -> tuple[np.ndarray, ...]:
+        """Return views of those numbers of its parameters that forward reads and backward takes for constants."""
+        return ()
+
     # What all layers do. A small network's step is little else than this, many times over: hence few calls, and each
     # check in a form that costs nothing before it is worded.
 
     def check_input(self, x: np.ndarray) -> None:
-        """Raise unless ``x`` is an array of the layer's dtype that it can take."""
-        check_input(self, x, self.own_dtype())
+        """Raise unless ``x`` is an array of the layer's dtype, or of integers, that it can take."""
+        if self.takes_integers:
+            check_integers(self, x)
+        else:
+            check_input(self, x, self.own_dtype())
         self.check(x)
 
     def forward(self, x: np.ndarray) -> Any:
@@ -253,7 +263,7 @@ class Layer(Module):
     def undo(self, record: Record, grad_y: Any) -> np.ndarray | None:
         """Run the backward that belongs to a forward; return the input's gradient, or None if nobody reads it."""
         plan, arguments, saved, _, _, _, constant, _, locked, _, _ = record
-        wants_grad_x = self.needs_input_grad and not constant
+        wants_grad_x = self.needs_input_grad and not constant and not self.takes_integers
         if not grad_mode.retaining.get():
             self.__dict__.update(_record=None, _used_up=True)
             if locked is not None:
@@ -281,7 +291,7 @@ class Layer(Module):
         If a model was told so, its layers' gradients still go through the sums of its backward; there it is NaN, which
         costs nothing, and is seen if somebody reads it after all.
         """
-        if not self.needs_input_grad:
+        if not self.needs_input_grad or self.takes_integers:
             return None
         return np.ndarray(record.input_shape, record.dtype, NAN[record.dtype], strides=(0,) * len(record.input_shape))
 

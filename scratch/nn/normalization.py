@@ -29,10 +29,10 @@ layer_norm, of R rows of K numbers
     B5  grad_centred = grad_normalized / std
                        + 2 centred grad_square                (R, K)  F8 and F5: centred is used twice, so two gradients
                                                                       are added: as the numerator, and of the square
-    B2  grad_mean = -sum_k grad_centred                       (R, 1)  F4 and F2: residue is 0 for every x and has the
-                                                                      derivative 0, so that grad_shifted is
-                                                                      grad_centred; mean was broadcast: a sum
-    B1  grad_x = grad_centred + grad_mean / K                 (R, K)  F2 and F1: x is used twice: an addition
+    B4  grad_residue = -sum_k grad_centred                    (R, 1)  F4: residue was broadcast: a sum
+    B3  grad_shifted = grad_centred + grad_residue / K        (R, K)  F4 and F3: shifted is used twice: an addition
+    B2  grad_x = grad_shifted                                 (R, K)  F2: its factor is 1. grad_shifted sums to 0 over
+                                                                      k, so mean, which was broadcast, gets nothing
 
 Why F3 and F4: where a row is nearly constant and far from zero, the rounding error of its mean is as large as the
 differences that are left, and F8 enlarges them.
@@ -60,8 +60,9 @@ group_norm, of N examples with C channels in G groups at P positions; K = P C/G;
     B7  grad_square = grad_var / K                            (N G, 1)   F7: each of the K terms has the same share
     B6  grad_centred = grad_normalized / std
                        + 2 centred grad_square                (N G, K)   F9 and F6: centred is used twice
-    B3  grad_mean = -sum_k grad_centred                       (N G, 1)   F5 and F3: mean was broadcast: a sum
-    B2  grad_rows = grad_centred + grad_mean / K              (N G, K)   F3 and F2: rows is used twice
+    B5  grad_residue = -sum_k grad_centred                    (N G, 1)   F5: residue was broadcast: a sum
+    B4  grad_shifted = grad_centred + grad_residue / K        (N G, K)   F5 and F4: shifted is used twice
+    B3  grad_rows = grad_shifted                              (N G, K)   F3: as in layer_norm, mean gets nothing
     B1  grad_x = grad_rows in the shape of x                  (N, C, P)  F1: each number goes back to its place
 
 The simplification that the kernels use is batch normalization's (`scratch.nn.batchnorm`), with rows for columns:
@@ -114,8 +115,9 @@ def layer_norm_backward(
     grad_var = grad_std / (2 * std)  # B7 (R, 1)
     grad_square = grad_var / centred.shape[1]  # B6 (R, 1)
     grad_centred = grad_normalized / std + 2 * centred * grad_square  # B5 (R, K)
-    grad_mean = -grad_centred.sum(axis=1, keepdims=True)  # B2 (R, 1)
-    grad_x = grad_centred + grad_mean / centred.shape[1]  # B1 (R, K)
+    grad_residue = -grad_centred.sum(axis=1, keepdims=True)  # B4 (R, 1)
+    grad_shifted = grad_centred + grad_residue / centred.shape[1]  # B3 (R, K)
+    grad_x = grad_shifted  # B2 (R, K)
     return grad_x, grad_weight, grad_bias
 
 
@@ -151,14 +153,17 @@ def group_norm_backward(
     grad_var = grad_std / (2 * std)  # B8 (N G, 1)
     grad_square = grad_var / centred.shape[1]  # B7 (N G, 1)
     grad_centred = grad_normalized / std + 2 * centred * grad_square  # B6 (N G, K)
-    grad_mean = -grad_centred.sum(axis=1, keepdims=True)  # B3 (N G, 1)
-    grad_rows = grad_centred + grad_mean / centred.shape[1]  # B2 (N G, K)
+    grad_residue = -grad_centred.sum(axis=1, keepdims=True)  # B5 (N G, 1)
+    grad_shifted = grad_centred + grad_residue / centred.shape[1]  # B4 (N G, K)
+    grad_rows = grad_shifted  # B3 (N G, K)
     grad_x = grad_rows.reshape(grad_y.shape)  # B1 (N, C, P)
     return grad_x, grad_weight, grad_bias
 
 
 class _RowNorm(Layer):
     learned = "weight", "bias"
+    weight: Parameter | None
+    bias: Parameter | None
 
     def reset_parameters(self) -> None:
         """Set weight to 1 and bias to 0."""
