@@ -46,8 +46,8 @@ def check(
         kink: where all of a gradient is at kinks, the report is not ``ok`` and says so.
     *inputs : numpy.ndarray
         What both are called with. The dtype of the first floating one is the dtype that is compared, or, where there is
-        none (an embedding's indices), that of the layer's numbers; integer arrays get no gradient. Several inputs and a scalar output make a loss, whose backward is handed a
-        float.
+        none (an embedding's indices), that of the layer's numbers; integer arrays get no gradient. Several inputs and a
+        scalar output make a loss, whose backward is handed a float.
     grad_output : numpy.ndarray, or a tuple of them for several outputs
         The upstream gradient; random by default.
     seed : int
