@@ -83,7 +83,7 @@ def inputs(name: str, shapes: Sequence[tuple[int, ...]], target: str | None, see
 
     ``shapes`` are those of the inputs, as many as were given; ``target`` is the kind of the second, if it was given.
     """
-    draws = [entry_of(name).case("float64", seed).inputs for seed in range(DRAWS)]
+    draws = _draws(name)
     rng, found = np.random.default_rng([seed, 2]), []
     first = shapes[0] if shapes else ARGUMENTS.get(name, ((), {}, (2, 3)))[2]
     for place in range(len(draws[0])):
@@ -102,6 +102,11 @@ def inputs(name: str, shapes: Sequence[tuple[int, ...]], target: str | None, see
         else:
             found.append((rng.permutation(int(np.prod(shape))) + 1.0).reshape(shape) / (np.prod(shape) + 1))
     return tuple(found)
+
+
+@functools.cache
+def _draws(name: str) -> list[tuple[np.ndarray, ...]]:
+    return [entry_of(name).case("float64", seed).inputs for seed in range(DRAWS)]
 
 
 def _kind(drawn: list[np.ndarray]) -> str:
