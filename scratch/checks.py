@@ -12,6 +12,7 @@ DType = np.dtype | type[np.generic] | type[float] | str
 """What a layer's ``dtype=`` takes: anything that NumPy reads as float32 or float64."""
 
 FLOAT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+INDEX_DTYPES = (np.dtype(np.int64), np.dtype(np.int32))
 
 
 def name_of(owner: object) -> str:
@@ -72,6 +73,14 @@ def check_dtype(owner: object, array: Any, dtype: np.dtype, name: str = "input")
         if name == "input" and array.dtype in FLOAT_DTYPES:
             way_out += f" or build the layer with dtype=np.{array.dtype}"
         raise RuntimeError(f"{name_of(owner)}: expected {name} of dtype {dtype}, got {array.dtype}; {way_out}")
+
+
+def check_integers(owner: object, array: Any, name: str = "input") -> None:
+    """Raise unless ``array`` is an ndarray of int64 or int32."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}")
+    if array.dtype not in INDEX_DTYPES:
+        raise RuntimeError(f"{name_of(owner)}: expected {name} of dtype int64 or int32, got {array.dtype}")
 
 
 def check_input(owner: object, x: Any, dtype: np.dtype | None) -> None:

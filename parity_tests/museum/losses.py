@@ -217,7 +217,7 @@ class WeightsNotNormalized(nn.CrossEntropyLoss):
 
 
 def _smoothed_over_the_others(x, target, weight, ignore_index, label_smoothing, reduction):
-    onehot = np.eye(x.shape[1], dtype=x.dtype)[target]
+    onehot = (np.arange(x.shape[1]) == target[:, None]).astype(x.dtype)
     q = (1 - label_smoothing) * onehot + label_smoothing / (x.shape[1] - 1) * (1 - onehot)
     return cross_entropy_probabilities(x, q, weight, 0.0, reduction)
 

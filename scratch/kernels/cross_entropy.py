@@ -20,8 +20,10 @@ def cross_entropy(
     rows = np.arange(len(x))
     share = weight[label]
     losses = share * (logt - z[rows, label])
+    in_all = 0.0
     if label_smoothing > 0:
-        spread = (weight.sum() * logt - z @ weight) / len(weight)
+        in_all = np.add.reduce(weight)
+        spread = (in_all * logt - z @ weight) / len(weight)
         losses = (1 - label_smoothing) * losses + label_smoothing * spread
     if ignored is not None:
         share[ignored] = losses[ignored] = 0
@@ -31,14 +33,14 @@ def cross_entropy(
         y = np.add.reduce(losses)
         if reduction == "mean":
             y = y / total
-    return y, (e, t, rows, label, ignored, share, total)
+    return y, (e, t, rows, label, ignored, share, total, in_all)
 
 
 def cross_entropy_backward(
     grad_y: Any, weight: np.ndarray, label_smoothing: float, reduction: str, saved: tuple
 ) -> np.ndarray:
     """Undo `cross_entropy`."""
-    e, t, rows, label, ignored, share, total = saved
+    e, t, rows, label, ignored, share, total, in_all = saved
     grad_losses = grad_y / total if reduction == "mean" else grad_y
     if ignored is not None:
         grad_losses = np.where(ignored, 0, grad_losses)
@@ -46,8 +48,8 @@ def cross_entropy_backward(
     if label_smoothing > 0:
         k = (1 - label_smoothing) * k
         grad_spread = label_smoothing * grad_losses / len(weight)
-        grad_x = e * ((k + weight.sum() * grad_spread) / t)[:, None]
-        grad_x -= np.multiply.outer(grad_spread, weight)
+        grad_x = e * ((k + in_all * grad_spread) / t)[:, None]
+        grad_x -= grad_spread[..., None] * weight
     else:
         grad_x = e * (k / t)[:, None]
     grad_x[rows, label] -= k

@@ -39,10 +39,10 @@ def windows(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair) -> np.nda
     return as_strided(x, shape, [a * b for a, b in zip(strides, steps, strict=True)])
 
 
-def under(place: Pair, size: Pair, stride: Pair, dilation: Pair) -> tuple[slice, ...]:
+def under(place: Pair, size: Pair, stride: Pair, dilation: Pair) -> tuple[slice, slice]:
     """Return the rows and columns of the pixels under the kernel's ``place`` (i, j), for all of the P x Q windows."""
-    starts = [d * i for d, i in zip(dilation, place, strict=True)]
-    return tuple([slice(a, a + s * (p - 1) + 1, s) for a, s, p in zip(starts, stride, size, strict=True)])
+    (i, j), (p, q), (s, t), (d, e) = place, size, stride, dilation
+    return slice(d * i, d * i + s * (p - 1) + 1, s), slice(e * j, e * j + t * (q - 1) + 1, t)
 
 
 def by_planes(channels: int, columns: int, kernel: Pair) -> bool:

@@ -193,6 +193,7 @@ class Conv2d(ImageLayer):
             raise ValueError(f"Conv2d: expected padding_mode to be one of {expected}, got {padding_mode!r}")
         self.padding_mode = padding_mode
         self.padding, self._sides = self._read_padding(padding)
+        self._extent = tuple([d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel_size, strict=True)])
         self.weight = Parameter(np.empty((out_channels, in_channels // groups, *self.kernel_size), dtype))
         self.bias = Parameter(np.empty(out_channels, dtype)) if bias else None
         self.reset_parameters()
@@ -215,23 +216,22 @@ class Conv2d(ImageLayer):
     def check(self, x: np.ndarray) -> None:
         """Raise unless ``x`` is images of the layer's channels, as large as the kernel, that can be padded."""
         super().check(x)
-        image = x.shape[-2:]
         if x.shape[-3] != self.in_channels:
             raise RuntimeError(f"Conv2d: expected input with {self.in_channels} channels, got shape {x.shape}")
         if self.out_channels == 0:
             raise RuntimeError("Conv2d: expected out_channels of 1 or more, got 0")
-        padded = tuple([length + sum(side) for length, side in zip(image, self._sides, strict=True)])
-        extent = [d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel_size, strict=True)]
-        if any(length < reach for length, reach in zip(padded, extent, strict=True)):
+        (height, width), ((top, bottom), (left, right)) = x.shape[-2:], self._sides
+        padded = height + top + bottom, width + left + right
+        if padded[0] < self._extent[0] or padded[1] < self._extent[1]:
             raise RuntimeError(
                 f"Conv2d: expected input of at least the kernel's size {self.kernel_size} with dilation "
                 f"{self.dilation}, got {padded} after padding"
             )
-        longest = {"reflect": -1, "circular": 0}.get(self.padding_mode)
-        if longest is not None and any(max(s) > n + longest for n, s in zip(image, self._sides, strict=True)):
+        spare = {"reflect": 1, "circular": 0}.get(self.padding_mode)
+        if spare is not None and (max(top, bottom) > height - spare or max(left, right) > width - spare):
             raise RuntimeError(
                 f"Conv2d: expected padding_mode {self.padding_mode!r} to find its pixels in the image, "
-                f"got padding {self._sides} of an image of size {image}"
+                f"got padding {self._sides} of an image of size {x.shape[-2:]}"
             )
 
     def arguments(self) -> tuple:

@@ -80,7 +80,7 @@ class Dropout(Layer):
 
     def draw(self, x: np.ndarray) -> np.ndarray:
         """Return 1 for each element of ``x`` to keep and 0 for each to drop. Replace it to choose them yourself."""
-        return random.bernoulli_(np.empty(x.shape, x.dtype), 1 - self.p) if self.p < 1 else np.zeros_like(x)
+        return random.bernoulli_(np.empty_like(x), 1 - self.p) if self.p < 1 else np.zeros_like(x)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array of any shape to one of the same shape."""

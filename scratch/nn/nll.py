@@ -93,7 +93,7 @@ def check_class_indices(
             f"{name_of(owner)}: expected {name} to be class indices of dtype int64 or uint8, got {target.dtype}; "
             "convert them with .astype(np.int64)"
         )
-    indices, classes = target.reshape(-1).astype(np.int64, copy=False), x.shape[min(x.ndim - 1, 1)]
+    indices, classes = flat_indices(target), x.shape[min(x.ndim - 1, 1)]
     # As unsigned numbers negative indices are huge, so that one comparison finds those on either side.
     if indices.size and indices.view(np.uint64).max() >= classes:
         outside = indices[(indices != ignore_index) & ((indices < 0) | (indices >= classes))]
@@ -107,8 +107,8 @@ def batch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def flat_indices(target: np.ndarray) -> np.ndarray:
-    """Copy class indices (N, d1, ...) to (M,), as int64: the caller may write to theirs before backward."""
-    return target.reshape(-1).astype(np.int64)
+    """Map class indices (N, d1, ...) to (M,), as int64."""
+    return target.reshape(-1).astype(np.int64, copy=False)
 
 
 @functools.cache

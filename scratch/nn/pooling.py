@@ -36,8 +36,9 @@ class Pooling(ImageLayer):
         super().check(x)
         if x.shape[-3] == 0:
             raise RuntimeError(f"{name_of(self)}: expected input with at least one channel, got {x.shape}")
-        for length, extent, side, stride in zip(x.shape[-2:], self._extent, self._padding, self._stride, strict=True):
-            if length + 2 * side + (stride - 1 if self.ceil_mode else 0) < extent:
+        for axis in (0, 1):
+            room = x.shape[axis - 2] + 2 * self._padding[axis] + (self._stride[axis] - 1 if self.ceil_mode else 0)
+            if room < self._extent[axis]:
                 raise RuntimeError(
                     f"{name_of(self)}: expected an image of at least the window's extent {self._extent}, "
                     f"got {x.shape[-2:]} with padding {self._padding}"

@@ -49,7 +49,7 @@ def adam(
     amsgrad: bool,
     maximize: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the parameters, both running means and the largest v after step ``t``; ``v_max`` is read by amsgrad only."""
+    """Return w, m, v and v_max after step ``t``; only amsgrad reads v_max."""
     beta1, beta2 = betas
     slope = -g if maximize else g  # U1 (...)
     penalized = slope + weight_decay * w if weight_decay != 0 else slope  # U2 (...)
@@ -120,7 +120,7 @@ class Adam(Optimizer):
     ) -> None:
         defaults = {
             "lr": lr,
-            "betas": betas,
+            "betas": check_betas(self, betas),
             "eps": eps,
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,

@@ -32,7 +32,7 @@ def adamw(
     amsgrad: bool,
     maximize: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the parameters, both running means and the largest v after step ``t``; ``v_max`` is read by amsgrad only."""
+    """Return w, m, v and v_max after step ``t``; only amsgrad reads v_max."""
     shrunk = w * (1 - lr * weight_decay)  # U1 (...)
     w_next, m_next, v_next, v_max_next = adam(
         shrunk, g, m, v, v_max, t, lr=lr, betas=betas, eps=eps, weight_decay=0, amsgrad=amsgrad, maximize=maximize

@@ -210,7 +210,7 @@ class Optimizer:
 
     def _places(self) -> list[tuple[State, int]]:
         """Return where the state of each parameter is, in the order of the groups."""
-        places = {}
+        places: dict[int, tuple[State, int]] = {}
         for states in self._states:
             for state in states:
                 places |= {id(parameter): (state, index) for index, parameter in enumerate(state.parameters)}
@@ -249,13 +249,16 @@ class Optimizer:
             If the number of groups, the number of parameters in one, or the shape of an array differs; if an array is
             missing, unknown, or not of numbers; or if an option is out of its domain.
         """
-        saved_groups, order = check_groups(self, state_dict, [len(group["params"]) for group in self.param_groups])
-        own, places = self._places(), {}
+        saved_groups, order = check_groups(
+            name_of(self), state_dict, [len(group["params"]) for group in self.param_groups]
+        )
+        own = self._places()
+        places: dict[Any, tuple[State, int]] = {}
         names = ("step", *self.state_names) if self.counts_steps else self.state_names
         loaded = {}
         for number, entry in state_dict["state"].items():
             places[number] = state, index = own[order[number]]
-            loaded[number] = check_entry(self, number, entry, names, self.optional_names, state.shapes[index])
+            loaded[number] = check_entry(name_of(self), number, entry, names, self.optional_names, state.shapes[index])
         changed = []
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             changed.append({name: value for name, value in saved.items() if name != "params"})

@@ -17,7 +17,7 @@ def check_number(owner: object, name: str, value: Any, at_least: float | None = 
     """Return ``value`` as a float, or raise unless it is a finite number of ``at_least`` or more."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise TypeError(f"{name_of(owner)}: expected {name} to be a number, got {value!r}")
-    if at_least is not None and not value >= at_least:
+    if at_least is not None and not float(value) >= at_least:
         raise ValueError(f"{name_of(owner)}: expected {name} of {at_least} or more, got {value}")
     if not math.isfinite(value):
         raise ValueError(f"{name_of(owner)}: expected {name} to be finite, got {value}")

@@ -8,7 +8,7 @@ Every array has the shape of w, and every operation is elementwise.
 
     U1  slope = g                            (...)    -g to maximize: going up L is going down -L
     U2  penalized = slope + lambda w         (...)    L2: the gradient of lambda/2 |w|^2 joins the loss's
-    U3  b_next = mu b + (1 - tau) penalized  (...)    the running average; at t = 1, or without momentum, penalized itself
+    U3  b_next = mu b + (1 - tau) penalized  (...)    the running average; penalized itself at t = 1, or where mu = 0
     U4  direction = b_next                   (...)    nesterov: penalized + mu b_next, a look ahead along b
     U5  w_next = w - lr direction            (...)
 
