@@ -119,11 +119,14 @@ def derivation_of(name: str, module: ModuleType | str) -> Derivation:
     return next(one for one in derivations(module) if one.name == name)
 
 
-def operands(derivation: Derivation) -> list[str]:
-    """Return the arguments of forward whose gradients backward returns, in its order: "x", "weight", "bias"."""
+def operands(derivation: Derivation) -> list[str | None]:
+    """Return the arguments of forward whose gradients backward returns, in its order: "x", "weight", "bias".
+
+    None for an argument that has no gradient: backward returns None for it.
+    """
     value = derivation.backward[-1].node.value
     returned = value.elts if isinstance(value, ast.Tuple) else [value]
-    names = [one.id.removeprefix("grad_") for one in returned]
+    names = [one.id.removeprefix("grad_") if isinstance(one, ast.Name) else None for one in returned]
     first = next(iter(inspect.signature(getattr(derivation.module, derivation.name)).parameters))
     return [first if name == "y" else name for name in names]  # a pair that does nothing returns grad_y
 
@@ -139,7 +142,7 @@ def trace(call: Call) -> Trace:
 
     tape, made_in = Tape(), {}
     # A parameter that is None comes as a number.
-    differentiable = [name for name in operands(derivation) if isinstance(arguments[name], np.ndarray)]
+    differentiable = [name for name in operands(derivation) if isinstance(arguments.get(name), np.ndarray)]
     watching = _Run(derivation, arguments | {name: tape.watch(arguments[name]) for name in differentiable})
     for statement in derivation.forward:
         before = len(tape.nodes)
@@ -153,7 +156,7 @@ def trace(call: Call) -> Trace:
     undone = [step for statement in derivation.backward if (step := undo.execute(statement))]
     _judge(undone, truth)
     grads = undo.result if isinstance(undo.result, tuple) else (undo.result,)
-    gradients = dict(zip(operands(derivation), grads, strict=True))
+    gradients = {name: grad for name, grad in zip(operands(derivation), grads, strict=True) if name is not None}
     return Trace(call.name, derivation.module, arguments, steps, call.grad_y, undone, gradients)
 
 
