@@ -86,7 +86,7 @@ def make(name: str, args: tuple | None, kwargs: dict, seed: int) -> Module:
 def inputs(layer: Module, shapes: Sequence[tuple[int, ...]], target: str | None, seed: int) -> tuple[np.ndarray, ...]:
     """Return what a layer or loss is called with: as many arrays, and of the kinds, that the catalogue has.
 
-    ``shapes`` are those of the first ones, as many as were given. ``target`` is the kind of the second, if it was given:
+    ``shapes`` are those of the first ones, as many as were given. ``target`` is the kind of the second, if given:
     "classes", "values" or "binary".
     """
     name = type(layer).__name__
