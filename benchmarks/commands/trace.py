@@ -170,7 +170,9 @@ def show(traced: Module | Optimizer, found: list[Trace]) -> None:
 def _code(step: Step) -> Any:
     from rich.text import Text
 
-    return Text.assemble(step.equation, "\n", (step.statement, "cyan"))
+    return Text.assemble(
+        step.equation, "\n", (step.statement, "cyan"), (f"\n{step.remark}" if step.remark else "", "dim")
+    )
 
 
 def _verdict(step: Step) -> str:
