@@ -65,6 +65,7 @@ TESTS = {
     "scratch/nn/softmax.py": ["parity_tests/tests/layers/test_softmax.py"],
     "scratch/nn/normal_distribution.py": NORMAL,
     "scratch/kernels/normal_distribution.py": NORMAL,
+    "scratch/kernels/dropout.py": ["parity_tests/tests/layers/test_dropout.py"],
     "scratch/kernels/gelu.py": ["parity_tests/tests/layers/test_activation.py"],
     "scratch/kernels/relu.py": ["parity_tests/tests/layers/test_activation.py"],
     "scratch/kernels/softmax.py": ["parity_tests/tests/layers/test_softmax.py"],
