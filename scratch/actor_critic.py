@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch import nn
+from scratch.grad_mode import no_grad
 from scratch.policy_gradient import Entropy, PolicyGradientLoss
 
 
@@ -128,5 +129,6 @@ def update(
 
 def predict(model: nn.Module, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the probabilities of the actions, (N, A), and the values, (N,), of states of shape (N, ...)."""
-    features = model.backbone(states)
-    return model.policy.probabilities(features), model.value(features)
+    with no_grad():
+        features = model.backbone(states)
+        return model.policy.probabilities(features), model.value(features)

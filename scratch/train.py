@@ -11,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch import random
+from scratch.grad_mode import no_grad
 from scratch.nn.module import Module
+from scratch.optim.optimizer import Optimizer
 
 Batch = tuple[np.ndarray, np.ndarray]
 
@@ -30,6 +32,14 @@ class History:
     seconds : list of float
         Per epoch: wall-clock time, evaluation included.
     """
+
+    step_loss: list
+    step_correct: list
+    train_loss: list[float]
+    train_accuracy: list[float]
+    test_loss: list[float]
+    test_accuracy: list[float]
+    seconds: list[float]
 
     FIELDS = ("step_loss", "step_correct", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds")
 
@@ -73,7 +83,9 @@ class Evaluation(NamedTuple):
     accuracy: float
 
 
-def take_step(model: Module, criterion: Module, optimizer: object, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
+def take_step(
+    model: Module, criterion: Module, optimizer: Optimizer, x: np.ndarray, y: np.ndarray
+) -> tuple[float, int]:
     """Train on a batch; return its mean loss, and how many of its rows were classified correctly."""
     logits = model(x)
     loss = criterion(logits, y)
@@ -86,7 +98,7 @@ def take_step(model: Module, criterion: Module, optimizer: object, x: np.ndarray
 def fit(
     model: Module,
     criterion: Module,
-    optimizer: object,
+    optimizer: Optimizer,
     train_set: Batch,
     test_set: Batch,
     *,
@@ -169,7 +181,8 @@ def predict(model: Module, x: np.ndarray, batch_size: int = 250) -> np.ndarray:
     """Return the model's outputs in evaluation mode, ``batch_size`` rows at a time; every layer's mode is restored."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
-    outputs = [model(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
+    with no_grad():
+        outputs = [model(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
     for module, training in modes:
         module.training = training
     return np.concatenate(outputs)
@@ -179,4 +192,6 @@ def evaluate(model: Module, criterion: Module, test_set: Batch, batch_size: int 
     """Return the mean loss and the accuracy of a classifier on a data set, in evaluation mode."""
     x, y = test_set
     logits = predict(model, x, batch_size)
-    return Evaluation(float(criterion(logits, y)), float((logits.argmax(axis=1) == y).mean()))
+    with no_grad():
+        loss = criterion(logits, y)
+    return Evaluation(float(loss), float((logits.argmax(axis=1) == y).mean()))

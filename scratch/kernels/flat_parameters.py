@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 
 # Half a megabyte of float32 an array: few enough calls, and most of what a block touches stays in the caches. Adam on
 # 1.7 million numbers took less than half the time of an update left whole; on 0.4 million it made no difference.

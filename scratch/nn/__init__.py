@@ -13,9 +13,10 @@ from scratch.nn.gelu import GELU
 from scratch.nn.linear import Identity, Linear
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from scratch.nn.max_pooling import MaxPool2d
-from scratch.nn.module import Module, Parameter
+from scratch.nn.module import Module
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
+from scratch.nn.parameter import Parameter
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax

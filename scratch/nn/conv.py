@@ -54,8 +54,9 @@ from scratch.kernels import memory, threads, winograd
 from scratch.kernels.patch_plan import PatchPlan, as_rows
 from scratch.nn import init
 from scratch.nn.images import as_batch, pair
-from scratch.nn.module import Module, Parameter
+from scratch.nn.module import Module
 from scratch.nn.padding import COPYING_MODES
+from scratch.nn.parameter import Parameter
 
 
 class Conv2d(Module):

@@ -11,17 +11,51 @@ The functions take the shape that their derivation has. `Layer.fold` brings an i
 rows, an image as a batch of one) and `Layer.unfold` brings the result back. An absent weight is a factor of 1 and an
 absent bias a summand of 0, so that the functions need not ask.
 
-A backward uses up what its forward kept: a second one would add the same gradients again.
+**Which forward.** A backward undoes the latest forward and uses up what that kept; a second one would add the same
+gradients again. If several forwards have run since the last backward, it raises: only the latest one's values are left,
+and the caller may mean another. Forwards that need no backward run inside of ``scratch.no_grad()``; ``train()`` and
+``eval()`` forget those that are waiting.
+
+**Who owns an array.** NumPy does not tell anybody when an array is written to, as PyTorch does. So:
+
+- An input belongs to the caller, who may write to it once forward has returned: what backward reads of it is a copy. An
+  array that nobody can write to is kept as it is.
+- An output belongs to the caller, too. If backward reads it, it is read-only until that backward has run: ``h += skip``
+  after a ReLU raises. ``h = h + skip`` is right at any time.
+- Where a result is the argument or a view of it (Identity, Flatten, Dropout in evaluation), it is a read-only view.
+- A gradient that backward returns belongs to the caller. ``Parameter.grad`` is the parameter's own.
+- ``Parameter.data`` stays the same array for good: optimizers and ``load_state_dict`` write into it, so references and
+  state dicts stay live, and tied arrays stay tied. Only an assignment, or a change of dtype, replaces it.
+
+What this costs: a copy of the arrays that a network is fed with, and of inputs that no layer has made read-only.
 """
 
-from collections.abc import Callable
+from threading import get_ident
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from scratch import dispatch, grad_mode
 from scratch.checks import FLOAT_DTYPES, check_grad_output, check_input, name_of
-from scratch.nn.module import Module, Parameter
+from scratch.kernels.output_mask import output_mask
+from scratch.nn.module import Module
+from scratch.nn.parameter import Parameter
+
+NAN = {dtype: np.array(np.nan, dtype).tobytes() for dtype in FLOAT_DTYPES}
+
+
+USED_UP = (
+    "backward was called a second time after one forward, and has used up what that kept; call forward before each "
+    "backward"
+)
+REPLACED = (
+    "forwards have run since the last backward, and only the latest one's values are kept; run a forward that needs no "
+    "backward inside of `with scratch.no_grad():`, and give each place in a model a layer object of its own"
+)
+OTHER_THREAD = (
+    "backward was called in another thread than the latest forward; two threads that train one model would mix their "
+    "gradients: give each a copy of the model (copy.deepcopy)"
+)
 
 
 class Record(NamedTuple):
@@ -29,10 +63,10 @@ class Record(NamedTuple):
 
     Attributes
     ----------
-    backward : callable
-        The backward function of the pair whose forward ran.
+    plan : dispatch.Plan
+        The pair whose forward ran.
     arguments : tuple
-        Those of the forward's arguments that the backward takes, too.
+        What the forward took behind ``x``.
     saved : object
         What the forward returned for the backward.
     input_shape, output_shape : tuple of int
@@ -41,18 +75,27 @@ class Record(NamedTuple):
         The output's.
     constant : bool
         Whether nobody will read the input's gradient.
-    folded : bool
+    folds : bool
         Whether the pair was called on what `Layer.fold` returned.
+    locked : numpy.ndarray or None
+        The output, if backward reads it: nobody can write to it until then.
+    thread : int
+        The thread that forward ran in.
+    pending : int
+        How many forwards, this one included, wait for a backward.
     """
 
-    backward: Callable
+    plan: dispatch.Plan
     arguments: tuple
     saved: Any
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     dtype: np.dtype
     constant: bool
-    folded: bool
+    folds: bool
+    locked: np.ndarray | None
+    thread: int
+    pending: int
 
 
 class Layer(Module):
@@ -69,11 +112,22 @@ class Layer(Module):
         The parameters whose gradients backward returns behind ``grad_x``, in its order.
     kernels_fold : bool
         Whether the kernels want their inputs folded, as the plain functions do, or as they come.
+    inputs : int
+        How many of the forward function's arguments are arrays of the caller's: ``x``, and a loss's target.
+    passes_through : bool
+        Whether the functions may return their argument, or a view of it. The caller gets a view to read, then.
     """
 
     functions: ClassVar[dispatch.Pair]
     learned: ClassVar[tuple[str, ...]] = ()
     kernels_fold: ClassVar[bool] = True
+    inputs: ClassVar[int] = 1
+    passes_through: ClassVar[bool] = False
+    _has_fold: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._has_fold = cls.fold is not Layer.fold
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,6 +153,9 @@ class Layer(Module):
 
     # What all layers do.
 
+    # What all layers do. A small network's step is little else than this, many times over: hence few calls, and each
+    # check in a form that costs nothing before it is worded.
+
     def check_input(self, x: np.ndarray) -> None:
         """Raise unless ``x`` is an array of the layer's dtype that it can take."""
         check_input(self, x, self.own_dtype())
@@ -107,22 +164,32 @@ class Layer(Module):
     def forward(self, x: np.ndarray) -> Any:
         """Map an input to the output."""
         self.check_input(x)
-        y, _ = self.apply(self.functions, x, *self.arguments())
-        return y
+        return self.apply(self.functions, x, *self.arguments())[0]
 
-    def apply(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple[np.ndarray, list]:
-        """Run a pair's forward, and keep what its backward needs; return the output, and those without gradients."""
-        forward, backward = dispatch.pick(functions)
-        folded = self.kernels_fold or forward is functions[0]
-        y, saved, *more = dispatch.run(forward, self.fold(x) if folded else x, *arguments)
-        y = self.unfold(y, x.shape) if folded else y
-        if grad_mode.is_recording():
-            constant = grad_mode.is_constant(x)
+    def apply(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple:
+        """Run a pair's forward, and keep what its backward needs; return the outputs, those without gradients too."""
+        plan = dispatch.plan(functions)
+        folds = self._has_fold and (plan.is_plain or self.kernels_fold)
+        rows = self.fold(x) if folds else x
+        result, saved, *more = plan.forward(rows, *arguments)
+        y = self.unfold(result, x.shape) if folds else result
+        if self.passes_through:
+            y = to_read(y, x)
+        if grad_mode.recording.get():
+            constant = grad_mode.constants.get() is not None and grad_mode.is_constant(x)
             if constant and not self.learned:
                 grad_mode.mark_constant(y)
-            passed = tuple([arguments[place] for place in dispatch.passed_to_backward(functions)])
-            self._record = Record(backward, passed, saved, x.shape, y.shape, y.dtype, constant, folded)
-        return y, more
+            locked = None
+            for place, value in enumerate(saved):
+                if value is result:
+                    locked = y
+                    y.flags.writeable = False
+                elif value is rows or (self.inputs > 1 and value is arguments[0]):
+                    saved = own(saved, place)
+            pending = 1 if self._record is None else self._record.pending + 1
+            kept = (plan, arguments, saved, x.shape, y.shape, y.dtype, constant, folds, locked, get_ident(), pending)
+            self.__dict__["_record"] = tuple.__new__(Record, kept)
+        return y, *more
 
     def backward(self, grad_output: np.ndarray) -> Any:
         """Map the gradient of the output to that of the input, and add to the parameters' gradients.
@@ -135,11 +202,15 @@ class Layer(Module):
             If ``grad_output`` is no array.
         """
         record = self.record()
-        check_grad_output(self, grad_output, record.output_shape, record.dtype)
-        grad_x = self.undo(record, self.fold(grad_output) if record.folded else grad_output)
+        _, _, _, input_shape, output_shape, dtype, _, folds, _, _, _ = record
+        if type(grad_output) is not np.ndarray or grad_output.shape != output_shape or grad_output.dtype != dtype:
+            check_grad_output(self, grad_output, output_shape, dtype)
+        grad_x = self.undo(record, self.fold(grad_output) if folds else grad_output)
         if grad_x is None:
             return self.unread(record)
-        return self.unfold(grad_x, record.input_shape) if record.folded else grad_x
+        if folds:
+            grad_x = self.unfold(grad_x, input_shape)
+        return to_read(grad_x, grad_output) if self.passes_through else grad_x
 
     def record(self) -> Record:
         """Return what the latest forward kept.
@@ -147,34 +218,47 @@ class Layer(Module):
         Raises
         ------
         RuntimeError
-            If there was none, or a backward has used it up.
+            If there was none, a backward has used it up, or it is not clear which forward is meant: several have run
+            since the last backward, or the latest ran in another thread.
         """
-        if self._record is not None:
-            return self._record
-        if self._used_up:
-            raise RuntimeError(
-                f"{name_of(self)}: backward was called a second time after one forward, whose values are used up; call "
-                "forward again before each backward, and use a layer object of its own for each place in a model"
-            )
-        raise RuntimeError(f"{name_of(self)}: backward was called before forward; call the layer on an input first")
+        record = self._record
+        if record is not None and record.thread == get_ident() and (record.pending == 1 or grad_mode.retaining.get()):
+            return record
+        self.forget()
+        if record is None:
+            what = USED_UP if self._used_up else "backward was called before forward; call the layer on an input first"
+        else:
+            what = f"{record.pending} {REPLACED}" if record.pending > 1 else OTHER_THREAD
+        raise RuntimeError(f"{name_of(self)}: {what}")
+
+    def forget(self) -> None:
+        """Drop what the latest forward kept."""
+        self.__dict__["_record"] = None
 
     def undo(self, record: Record, grad_y: Any) -> np.ndarray | None:
         """Run the backward that belongs to a forward; return the input's gradient, or None if nobody reads it."""
-        parameters = [getattr(self, name) for name in self.learned]
-        mask = (
-            self.needs_input_grad and not record.constant,
-            *[parameter is not None and parameter.requires_grad for parameter in parameters],
-        )
-        grads: Any = (None,) * len(mask)
-        if any(mask):
-            grads = dispatch.run_backward(record.backward, mask, grad_y, *record.arguments, record.saved)
-            grads = grads if self.learned else (grads,)
-        if not grad_mode.is_retaining():
-            self._record, self._used_up = None, True
-        for parameter, grad, is_read in zip(parameters, grads[1:], mask[1:], strict=True):
-            if is_read:
-                parameter.add_grad(grad)
-        return grads[0] if mask[0] else None
+        plan, arguments, saved, _, _, _, constant, _, locked, _, _ = record
+        wants_grad_x = self.needs_input_grad and not constant
+        if not grad_mode.retaining.get():
+            self.__dict__.update(_record=None, _used_up=True)
+            if locked is not None:
+                locked.flags.writeable = True
+        passed = [arguments[place] for place in plan.places] if plan.places else ()
+        if not self.learned:
+            return plan.backward(grad_y, *passed, saved) if wants_grad_x else None
+        parameters: list[Parameter | None] = [getattr(self, name) for name in self.learned]
+        mask = [wants_grad_x, *[parameter is not None and parameter.requires_grad for parameter in parameters]]
+        if True not in mask:
+            return None
+        token = output_mask.set(mask if False in mask else None)
+        try:
+            grad_x, *grads = plan.backward(grad_y, *passed, saved)
+        finally:
+            output_mask.reset(token)
+        for parameter, grad in zip(parameters, grads, strict=True):
+            if parameter is not None and parameter.requires_grad:
+                parameter.take_grad(grad)
+        return grad_x if wants_grad_x else None
 
     def unread(self, record: Record) -> np.ndarray | None:
         """Return what stands for a gradient that nobody reads: None if this layer was told so.
@@ -184,7 +268,7 @@ class Layer(Module):
         """
         if not self.needs_input_grad:
             return None
-        return np.broadcast_to(np.array(np.nan, record.dtype), record.input_shape)
+        return np.ndarray(record.input_shape, record.dtype, NAN[record.dtype], strides=(0,) * len(record.input_shape))
 
     def own_dtype(self) -> np.dtype | None:
         """Return the dtype of the layer's own numbers; None if it has none."""
@@ -202,3 +286,20 @@ class Layer(Module):
     def __getstate__(self) -> dict:
         # A copy, or a pickle, is of the layer, not of what it was last called with.
         return {**self.__dict__, "_record": None}
+
+
+def own(saved: tuple, place: int) -> tuple:
+    """Return what a forward saved, with a copy of its own of an array that its caller may write to."""
+    value = saved[place]
+    if not isinstance(value, np.ndarray) or not value.flags.writeable:
+        return saved
+    return (*saved[:place], value.copy(order="K"), *saved[place + 1 :])
+
+
+def to_read(result: np.ndarray, argument: np.ndarray) -> np.ndarray:
+    """Return ``result``, or, where it is ``argument`` or a view of it, a view that nobody can write to."""
+    if not np.may_share_memory(result, argument):
+        return result
+    view = result.view()
+    view.flags.writeable = False
+    return view

@@ -34,7 +34,7 @@ import numpy as np
 from scratch.checks import DType, check_float_dtype, check_size
 from scratch.nn import init
 from scratch.nn.layer import Layer
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, tuple]:
@@ -117,11 +117,11 @@ class Linear(Layer):
 
     def fold(self, x: np.ndarray) -> np.ndarray:
         """Map (..., I) to (N, I)."""
-        return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
     def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
         """Map (N, O) to (..., O)."""
-        return y.reshape(*input_shape[:-1], y.shape[-1])
+        return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
@@ -142,6 +142,7 @@ class Identity(Layer):
     """The input, unchanged: a place to leave a layer out of. Takes and ignores any arguments, as PyTorch's does."""
 
     functions = identity, identity_backward
+    passes_through = True
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__()

@@ -39,7 +39,8 @@ import numpy as np
 
 from scratch.checks import check_float_dtype, check_grad_output, check_input
 from scratch.kernels.channel_sums import as_channels, channel_sum
-from scratch.nn.module import Module, Parameter
+from scratch.nn.module import Module
+from scratch.nn.parameter import Parameter
 
 
 def normalize_rows(x: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray]:

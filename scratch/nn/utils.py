@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")

@@ -31,7 +31,7 @@ import numpy as np
 
 from scratch.checks import name_of
 from scratch.kernels.flat_parameters import Block
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 from scratch.optim.optimizer import Optimizer
 
 

@@ -9,7 +9,7 @@ PyTorch's counterpart: ``torch.optim.AdamW``. Left out: ``foreach``, ``fused``, 
 
 from collections.abc import Iterable
 
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 from scratch.optim.adam import Adam
 
 

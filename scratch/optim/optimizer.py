@@ -20,7 +20,7 @@ import numpy as np
 
 from scratch.checks import name_of
 from scratch.kernels.flat_parameters import Block, Flat
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 
 
 class Optimizer:

@@ -23,7 +23,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from scratch.kernels.flat_parameters import Block
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 from scratch.optim.optimizer import Optimizer
 
 

@@ -172,6 +172,7 @@ def test_gradients_add_until_they_are_set_to_none():
     layer(x)
     layer.backward(g)
     once = layer.weight.grad.copy()
+    layer(x)
     layer.backward(g)
     assert np.array_equal(layer.weight.grad, 2 * once)
     layer.zero_grad()
@@ -217,13 +218,6 @@ def test_backward_before_forward_is_refused(name):
     said = "Linear" if name == "Sequential" else name
     with pytest.raises(RuntimeError, match=f"{said}: backward was called before forward"):
         layer.backward(np.zeros((4, 3), np.float32))
-
-
-def test_backward_undoes_the_latest_forward():
-    layer = nn.ReLU()
-    layer(np.array([1.0]))
-    layer(np.array([-1.0]))
-    assert layer.backward(np.array([5.0])).tolist() == [0.0]
 
 
 def test_a_module_without_passes_says_so():
