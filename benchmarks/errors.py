@@ -36,8 +36,16 @@ def shown(value: object) -> str:
     ('runs/first', "'a\\nb'")
     """
     text = str(value)
-    quoted = text if text.isprintable() and text == text.strip() and text else ascii(text)
-    return quoted if len(quoted) <= LONGEST_NAME else f"{quoted[:LONGEST_NAME]}... ({len(text)} characters)"
+    return _cut(text, len(text)) if text.isprintable() and text == text.strip() and text else quoted(text)
+
+
+def quoted(text: str) -> str:
+    """Return an argument for a message that quotes it, whatever it is; it is cut if it is long."""
+    return _cut(repr(text) if text.isprintable() else ascii(text), len(text))
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}... ({length} characters)"
 
 
 def pasteable(words: list[str]) -> str:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from benchmarks.engines import DEVICE
-from benchmarks.errors import shown
+from benchmarks.errors import quoted, shown
 
 
 def count(text: str) -> int:
@@ -45,14 +45,14 @@ def probability(text: str) -> float:
 def device(text: str) -> str:
     """Read a device's name."""
     if not re.fullmatch(DEVICE, text):
-        raise argparse.ArgumentTypeError(f"expected auto, cpu, cuda, cuda:N or mps, got {shown(text)!r}")
+        raise argparse.ArgumentTypeError(f"expected auto, cpu, cuda, cuda:N or mps, got {quoted(text)}")
     return text
 
 
 def path(text: str) -> Path:
     """Read the name of a file or folder, which is not empty and has no zero byte."""
     if not text or "\0" in text:
-        raise argparse.ArgumentTypeError(f"expected the name of a file or folder, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected the name of a file or folder, got {quoted(text)}")
     return Path(text)
 
 
@@ -71,4 +71,4 @@ def _number(text: str, kind: type, words: str) -> int | float:
     try:
         return kind(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected {words}, got {shown(text)!r}") from None
+        raise argparse.ArgumentTypeError(f"expected {words}, got {quoted(text)}") from None

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.commands import argument_types
-from benchmarks.errors import UsageError, shown
+from benchmarks.errors import UsageError, quoted, shown
 from benchmarks.speed.results import NAMES
 
 RIVALS = ("plain", "torch", "torch-channels-last", "torch-compile", "jax")
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     names = args.names or list(NAMES)
     for name in names:
         if name not in NAMES:
-            raise UsageError(f"unknown benchmark {shown(name)!r}; choose from {', '.join(NAMES)}")
+            raise UsageError(f"unknown benchmark {quoted(name)}; choose from {', '.join(NAMES)}")
     if args.compare is not None and len(names) != 1:
         raise UsageError("--compare needs the one benchmark that the earlier result is of")
     if "layers" in names and args.engine_b == ["jax"]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks import engines, files, lessons
 from benchmarks.commands import argument_types
-from benchmarks.errors import UsageError, shown
+from benchmarks.errors import UsageError, quoted
 from benchmarks.runs import folder
 from benchmarks.runs.settings import BOTH
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Teach one lesson, or the course."""
     if args.name not in (*lessons.NAMES, "all"):
-        raise UsageError(f"unknown lesson {shown(args.name)!r}; choose from {', '.join(lessons.NAMES)}, all")
+        raise UsageError(f"unknown lesson {quoted(args.name)}; choose from {', '.join(lessons.NAMES)}, all")
     if args.seed >= LAST_SEED:
         raise UsageError(f"--seed: a lesson that trains several times counts on from it; choose one below {LAST_SEED}")
     names = lessons.NAMES if args.name == "all" else (args.name,)

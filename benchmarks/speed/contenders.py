@@ -27,7 +27,8 @@ class Scratch:
         self.engine.manual_seed(0)
         module = layer.build(self.engine.nn, dtype)
         x = upstream(layer.shape, dtype)
-        grad_output = upstream(module(x).shape, dtype)
+        with self.engine.no_grad():
+            grad_output = upstream(module(x).shape, dtype)
 
         def run() -> None:
             module.zero_grad()
