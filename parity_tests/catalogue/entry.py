@@ -71,6 +71,11 @@ class Draw:
         """Return class indices."""
         return self.rng.integers(0, count, shape)
 
+    def indices(self, shape: tuple[int, ...], count: int) -> np.ndarray:
+        """Return indices from 0 to ``count`` - 1, int64 or int32, in any memory layout."""
+        drawn = self.classes(shape, count).astype(self.one_of("int64", "int64", "int32"))
+        return arrays.lay_out(drawn, self.one_of(*arrays.LAYOUTS))
+
     def probabilities(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return numbers within [0, 1], some of them exactly 0 or 1."""
         return np.clip(self.rng.uniform(-0.2, 1.2, shape), 0, 1).astype(self.dtype)

@@ -68,14 +68,23 @@ def random_grads(outputs: tuple[np.ndarray, ...], seed: int = 0) -> tuple[np.nda
 
 
 def backward(layer: nn.Module, *grads: np.ndarray) -> list[np.ndarray]:
-    """Return the gradients of the inputs and of all parameters that one backward makes; 0 for one that is missing."""
+    """Return the gradients of the inputs and of all parameters that one backward makes.
+
+    An input that has no gradient is left out; a parameter that got none has zeros.
+    """
     parameters = list(layer.parameters())
     for parameter in parameters:
         parameter.grad = None
     returned = layer.backward(*[grad if grad.ndim else grad[()] for grad in grads])
     inputs = returned if isinstance(returned, tuple) else (returned,)
     learned = [np.zeros_like(p.data) if p.grad is None else p.grad for p in parameters]
-    return [np.array(values) for values in (*inputs, *learned)]
+    return [np.array(values) for values in (*inputs, *learned) if values is not None]
+
+
+def split(layer: nn.Module, found: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the inputs' gradients and the parameters', out of those that `backward` returned."""
+    count = len(found) - len(list(layer.parameters()))
+    return found[:count], found[count:]
 
 
 def gradients(layer: nn.Module, *inputs: np.ndarray) -> list[np.ndarray]:

@@ -8,6 +8,7 @@ from scratch.nn.container import Sequential
 from scratch.nn.conv import Conv2d
 from scratch.nn.cross_entropy import CrossEntropyLoss
 from scratch.nn.dropout import Dropout
+from scratch.nn.embedding import Embedding
 from scratch.nn.flatten import Flatten
 from scratch.nn.gelu import GELU
 from scratch.nn.linear import Identity, Linear
@@ -18,6 +19,7 @@ from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
 from scratch.nn.parameter import Parameter
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
+from scratch.nn.reused import Reused
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
 
@@ -33,6 +35,7 @@ __all__ = [
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GroupNorm",
     "HuberLoss",
@@ -48,6 +51,7 @@ __all__ = [
     "NLLLoss",
     "Parameter",
     "ReLU",
+    "Reused",
     "Sequential",
     "SiLU",
     "Sigmoid",

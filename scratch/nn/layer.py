@@ -36,8 +36,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from scratch import dispatch, grad_mode
-from scratch.checks import FLOAT_DTYPES, check_grad_output, check_input, name_of
-from scratch.kernels.output_mask import output_mask
+from scratch.checks import FLOAT_DTYPES, check_grad_output, check_input, check_integers, name_of
 from scratch.nn.module import Module
 from scratch.nn.parameter import Parameter
 
@@ -113,7 +112,10 @@ class Layer(Module):
     kernels_fold : bool
         Whether the kernels want their inputs folded, as the plain functions do, or as they come.
     inputs : int
-        How many of the forward function's arguments are arrays of the caller's: ``x``, and a loss's target.
+        How many of the forward function's arguments are arrays of the caller's: ``x``, a loss's target. The others are
+        options, or the layer's own.
+    takes_integers : bool
+        Whether the input is an array of indices. It has no gradient, and backward returns None.
     passes_through : bool
         Whether the functions may return their argument, or a view of it. The caller gets a view to read, then.
     """
@@ -122,6 +124,7 @@ class Layer(Module):
     learned: ClassVar[tuple[str, ...]] = ()
     kernels_fold: ClassVar[bool] = True
     inputs: ClassVar[int] = 1
+    takes_integers: ClassVar[bool] = False
     passes_through: ClassVar[bool] = False
     _has_fold: ClassVar[bool] = False
 
@@ -151,28 +154,39 @@ class Layer(Module):
         """Undo `fold` for an output, or for the gradient of an input, where the input had this shape."""
         return y
 
-    # What all layers do.
+    def unfold_grad(self, grad: np.ndarray, parameter: Parameter) -> np.ndarray:
+        """Return a parameter's gradient in its shape, where `arguments` hands the parameter over in another one."""
+        return grad
+
+    def frozen(self) -> tuple[np.ndarray, ...]:
+        """Return views of those numbers of its parameters that forward reads and backward takes for constants."""
+        return ()
 
     # What all layers do. A small network's step is little else than this, many times over: hence few calls, and each
     # check in a form that costs nothing before it is worded.
 
     def check_input(self, x: np.ndarray) -> None:
-        """Raise unless ``x`` is an array of the layer's dtype that it can take."""
-        check_input(self, x, self.own_dtype())
+        """Raise unless ``x`` is an array of the layer's dtype, or of integers, that it can take."""
+        if self.takes_integers:
+            check_integers(self, x)
+        else:
+            check_input(self, x, self.own_dtype())
         self.check(x)
 
     def forward(self, x: np.ndarray) -> Any:
         """Map an input to the output."""
         self.check_input(x)
-        return self.apply(self.functions, x, *self.arguments())[0]
+        return self.run(self.functions, x, *self.arguments())[0]
 
-    def apply(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple:
+    def run(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple:
         """Run a pair's forward, and keep what its backward needs; return the outputs, those without gradients too."""
         plan = dispatch.plan(functions)
         folds = self._has_fold and (plan.is_plain or self.kernels_fold)
         rows = self.fold(x) if folds else x
         result, saved, *more = plan.forward(rows, *arguments)
         y = self.unfold(result, x.shape) if folds else result
+        if type(y) is not np.ndarray:
+            y = np.asarray(y)  # NumPy's arithmetic makes a number of an array without axes
         if self.passes_through:
             y = to_read(y, x)
         if grad_mode.recording.get():
@@ -184,7 +198,7 @@ class Layer(Module):
                 if value is result:
                     locked = y
                     y.flags.writeable = False
-                elif value is rows or (self.inputs > 1 and value is arguments[0]):
+                elif value is rows or (self.inputs > 1 and is_one_of(value, arguments[: self.inputs - 1])):
                     saved = own(saved, place)
             pending = 1 if self._record is None else self._record.pending + 1
             kept = (plan, arguments, saved, x.shape, y.shape, y.dtype, constant, folds, locked, get_ident(), pending)
@@ -210,6 +224,8 @@ class Layer(Module):
             return self.unread(record)
         if folds:
             grad_x = self.unfold(grad_x, input_shape)
+        if type(grad_x) is not np.ndarray:
+            grad_x = np.asarray(grad_x)
         return to_read(grad_x, grad_output) if self.passes_through else grad_x
 
     def record(self) -> Record:
@@ -235,10 +251,19 @@ class Layer(Module):
         """Drop what the latest forward kept."""
         self.__dict__["_record"] = None
 
+    def take_kept(self) -> Record | None:
+        """Return what the latest forward kept, and forget it."""
+        record, self.__dict__["_record"] = self._record, None
+        return record
+
+    def put_kept(self, kept: Record | None) -> None:
+        """Keep what `take_kept` returned, as if that forward had just run."""
+        self.__dict__["_record"] = kept
+
     def undo(self, record: Record, grad_y: Any) -> np.ndarray | None:
         """Run the backward that belongs to a forward; return the input's gradient, or None if nobody reads it."""
         plan, arguments, saved, _, _, _, constant, _, locked, _, _ = record
-        wants_grad_x = self.needs_input_grad and not constant
+        wants_grad_x = self.needs_input_grad and not constant and not self.takes_integers
         if not grad_mode.retaining.get():
             self.__dict__.update(_record=None, _used_up=True)
             if locked is not None:
@@ -250,14 +275,14 @@ class Layer(Module):
         mask = [wants_grad_x, *[parameter is not None and parameter.requires_grad for parameter in parameters]]
         if True not in mask:
             return None
-        token = output_mask.set(mask if False in mask else None)
+        token = dispatch.output_mask.set(mask if False in mask else None)
         try:
             grad_x, *grads = plan.backward(grad_y, *passed, saved)
         finally:
-            output_mask.reset(token)
+            dispatch.output_mask.reset(token)
         for parameter, grad in zip(parameters, grads, strict=True):
             if parameter is not None and parameter.requires_grad:
-                parameter.take_grad(grad)
+                parameter.take_grad(self.unfold_grad(grad, parameter))
         return grad_x if wants_grad_x else None
 
     def unread(self, record: Record) -> np.ndarray | None:
@@ -266,7 +291,7 @@ class Layer(Module):
         If a model was told so, its layers' gradients still go through the sums of its backward; there it is NaN, which
         costs nothing, and is seen if somebody reads it after all.
         """
-        if not self.needs_input_grad:
+        if not self.needs_input_grad or self.takes_integers:
             return None
         return np.ndarray(record.input_shape, record.dtype, NAN[record.dtype], strides=(0,) * len(record.input_shape))
 
@@ -286,6 +311,11 @@ class Layer(Module):
     def __getstate__(self) -> dict:
         # A copy, or a pickle, is of the layer, not of what it was last called with.
         return {**self.__dict__, "_record": None}
+
+
+def is_one_of(value: Any, arguments: tuple) -> bool:
+    """Return whether ``value`` is the very object that one of the arguments is."""
+    return any(value is argument for argument in arguments)
 
 
 def own(saved: tuple, place: int) -> tuple:

@@ -109,8 +109,17 @@ class Module(ModuleTree):
             module.forget()
         return self
 
+    # A layer keeps something of a forward for its backward; a model keeps nothing of its own.
+
     def forget(self) -> None:
-        """Drop what forward kept for a backward; a model keeps nothing of its own."""
+        """Drop what forward kept."""
+
+    def take_kept(self) -> Any:
+        """Return what forward kept, and forget it."""
+        return None
+
+    def put_kept(self, kept: Any) -> None:
+        """Keep what `take_kept` returned, as if that forward had just run."""
 
     def eval(self) -> "Module":
         """Set evaluation mode here and below; return the module."""

@@ -4,6 +4,8 @@ import threading
 
 import numpy as np
 
+from scratch import dispatch
+
 
 class Parameter:
     """An array that an optimizer changes, with its gradient.
@@ -72,7 +74,11 @@ class Parameter:
             self._thread = threading.get_ident()
         else:
             self.check_thread()
-            self.grad += grad
+            self._accumulate(grad)
+
+    @dispatch.quiet
+    def _accumulate(self, grad: np.ndarray) -> None:
+        self.grad += grad
 
     def check_thread(self) -> None:
         """Raise ``RuntimeError`` if a backward in another thread made the gradient that is there."""

@@ -32,7 +32,8 @@ def run(case, inputs, spoil_inputs, spoil_output):
             return None
         y[...] = 0.5
     grads = case.layer.backward(grad if grad.ndim else float(grad))
-    return [np.array(grads), *[p.grad.copy() for p in case.layer.parameters() if p.grad is not None]]
+    grads = grads if isinstance(grads, tuple) else (grads,)
+    return [*map(np.array, grads), *[p.grad.copy() for p in case.layer.parameters() if p.grad is not None]]
 
 
 @each_entry

@@ -42,11 +42,11 @@ def test_dropout_is_torchs_from_the_same_seed(shape, p, training, dtype, layout,
 
 
 @given(shape=shapes, p=st.sampled_from([0.1, 0.5]), dtype=dtypes, layout=layouts, seed=seeds)
-def test_given_noise_is_used_in_both_directions(shape, p, dtype, layout, seed):
-    noise = array(shape, dtype, seed=seed + 1)
+def test_a_given_draw_is_used_in_both_directions(shape, p, dtype, layout, seed):
+    draw = array(shape, dtype, seed=seed + 1)  # any numbers will do: they show more than zeros and ones
     layer = nn.Dropout(p)
-    layer.draw_noise = lambda x: noise
-    factors = torch.from_numpy(noise)
+    layer.draw = lambda x: draw
+    factors = torch.from_numpy(np.asarray(draw / (1 - p)))
     x = array(shape, dtype, seed=seed, layout=layout)
     check(layer, lambda tensor: tensor * factors.to(tensor.dtype), x, seed=seed).raise_if_different()
 
@@ -85,12 +85,21 @@ def test_special_values_are_torchs(p):
     np.testing.assert_array_equal(layer.backward(x), tensor.grad.numpy())
 
 
+def test_inplace_changes_nothing():
+    layer, x = nn.Dropout(0.5, inplace=True), array((4, 5))
+    before = x.copy()
+    scratch.manual_seed(3)
+    y = layer(x)
+    scratch.manual_seed(3)
+    np.testing.assert_array_equal(y, nn.Dropout(0.5)(x))
+    np.testing.assert_array_equal(x, before)
+    assert repr(layer) == repr(torch.nn.Dropout(0.5, inplace=True))
+
+
 def test_bad_arguments():
     for p in (-0.1, 1.5, np.nan):
         with pytest.raises(ValueError, match=r"Dropout: expected p within \[0, 1\]"):
             nn.Dropout(p)
-    with pytest.raises(ValueError, match="Dropout: expected inplace=False"):
-        nn.Dropout(0.5, inplace=True)
     layer = nn.Dropout(0.5)
     with pytest.raises(TypeError, match="Dropout: expected input of dtype"):
         layer(np.arange(3))
