@@ -151,7 +151,7 @@ class _Problem:
         loss = len(inputs) > 1 and all(grad.ndim == 0 for grad in passed)
         returned = self.layer.backward(*([float(grad) for grad in passed] if loss else passed))
         grads = returned if isinstance(returned, tuple) else (returned,)
-        self.grad_inputs = [np.array(grad) for grad in grads[: len(inputs)]]
+        self.grad_inputs = [None if grad is None else np.array(grad) for grad in grads[: len(inputs)]]
 
     def forward(self) -> np.ndarray:
         """Run the layer on the inputs as they stand; return its floating outputs laid end to end."""
@@ -166,7 +166,7 @@ class _Problem:
     def gradients(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
         """Return name, values and backward's gradient for each array that L is differentiated by."""
         names = ["grad_input"] if len(self.grad_inputs) == 1 else [f"grad_input[{i}]" for i in range(len(self.inputs))]
-        triples = list(zip(names, self.inputs, self.grad_inputs, strict=False))
+        triples = [t for t in zip(names, self.inputs, self.grad_inputs, strict=False) if t[2] is not None]
         for name, parameter in self.parameters.items():
             prefix, dot, last = name.rpartition(".")
             grad = np.zeros_like(parameter.data) if parameter.grad is None else np.array(parameter.grad)

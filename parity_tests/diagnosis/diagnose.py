@@ -6,13 +6,13 @@ the pattern of the differences is described: which rows, which ratio, which inpu
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from parity_tests.diagnosis import likely_mistakes_in_layers as guesses_of_layers  # noqa: F401 - they register themselves
+from parity_tests.diagnosis import likely_mistakes, likely_mistakes_in_layers  # noqa: F401 - they register themselves
 from parity_tests.diagnosis.evidence import GUESSES, Case
 from parity_tests.harness.reference import FiniteDifferences, Torch
 from parity_tests.harness.report import AGAIN, Quantity, Report
@@ -49,6 +49,7 @@ class Suspects:
     grads: tuple[np.ndarray, ...]
     count: int
     state: dict[str, np.ndarray]
+    torch_layer: Callable | None = None
 
     def __call__(self, report: Report) -> list[str]:
         """Return a sentence or more for each wrong quantity, none twice."""
@@ -90,6 +91,8 @@ class Suspects:
         def rerun(
             inputs: tuple | None = None, grads: tuple | None = None, name: str = quantity.name, **changes: object
         ) -> np.ndarray:
+            if isinstance(self.reference, FiniteDifferences):
+                changes["name"] = name
             results = self.reference.results(inputs or self.inputs, grads or self.grads, self.count, **changes)
             return results[name]
 

@@ -1,0 +1,9 @@
+"""stub"""
+
+
+def is_optimizer(thing):
+    return False
+
+
+def examine(*a):
+    raise NotImplementedError

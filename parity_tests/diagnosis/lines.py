@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def located(learner, report, theirs, inputs):
+    return ""
