@@ -25,6 +25,7 @@ COMMANDS = {
         "benchmarks.commands.check",
         "hold a layer that you wrote against PyTorch, or against finite differences",
     ),
+    "trace": ("benchmarks.commands.trace", "show one of our layers step by step, with each gradient beside autograd's"),
     "mistakes": ("benchmarks.commands.mistakes", "show a museum of wrong layers, and which test catches which mistake"),
     "demo": ("benchmarks.commands.demo", "train a small CNN in both engines on bundled digits, and compare"),
     "train": ("benchmarks.commands.train", "train a task's network in one engine, or in both"),

@@ -4,6 +4,8 @@ The kinds follow PyTorch: a shape or a dtype that does not fit is a ``RuntimeErr
 ``ValueError``, a thing that is no array a ``TypeError``.
 """
 
+from typing import Any
+
 import numpy as np
 
 DType = np.dtype | type[np.generic] | type[float] | str
@@ -25,7 +27,7 @@ def check_float_dtype(owner: object, dtype: DType) -> np.dtype:
     return dtype
 
 
-def check_size(owner: object, name: str, value: object) -> None:
+def check_size(owner: object, name: str, value: Any) -> None:
     """Raise ``TypeError`` unless ``value`` is an integer, ``RuntimeError`` if it is negative."""
     if not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name_of(owner)}: expected {name} to be an integer, got {value!r}")
@@ -33,7 +35,7 @@ def check_size(owner: object, name: str, value: object) -> None:
         raise RuntimeError(f"{name_of(owner)}: expected {name} of 0 or more, got {value}")
 
 
-def check_array(owner: object, array: object, name: str = "input") -> None:
+def check_array(owner: object, array: Any, name: str = "input") -> None:
     """Raise ``TypeError`` unless ``array`` is an ndarray of float32 or float64."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}")
@@ -41,7 +43,7 @@ def check_array(owner: object, array: object, name: str = "input") -> None:
         raise TypeError(f"{name_of(owner)}: expected {name} of dtype float32 or float64, got {array.dtype}")
 
 
-def check_dtype(owner: object, array: object, dtype: np.dtype, name: str = "input") -> None:
+def check_dtype(owner: object, array: Any, dtype: np.dtype, name: str = "input") -> None:
     """Raise unless ``array`` is an ndarray of exactly ``dtype``, the dtype of the layer's own numbers."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}")
@@ -52,7 +54,7 @@ def check_dtype(owner: object, array: object, dtype: np.dtype, name: str = "inpu
         raise RuntimeError(f"{name_of(owner)}: expected {name} of dtype {dtype}, got {array.dtype}; {way_out}")
 
 
-def check_input(owner: object, x: object, dtype: np.dtype | None) -> None:
+def check_input(owner: object, x: Any, dtype: np.dtype | None) -> None:
     """Raise unless ``x`` is an array of ``dtype``, or, if that is None, any float array."""
     if dtype is None:
         check_array(owner, x)
@@ -60,7 +62,7 @@ def check_input(owner: object, x: object, dtype: np.dtype | None) -> None:
         check_dtype(owner, x, dtype)
 
 
-def check_grad_output(owner: object, grad_output: object, shape: tuple[int, ...], dtype: np.dtype) -> None:
+def check_grad_output(owner: object, grad_output: Any, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Raise unless ``grad_output`` has the shape and dtype of the output that it is the gradient of."""
     check_dtype(owner, grad_output, dtype, "grad_output")
     if grad_output.shape != shape:
@@ -69,7 +71,7 @@ def check_grad_output(owner: object, grad_output: object, shape: tuple[int, ...]
         )
 
 
-def check_scalar_grad_output(owner: object, grad_output: object) -> None:
+def check_scalar_grad_output(owner: object, grad_output: Any) -> None:
     """Raise ``RuntimeError`` unless ``grad_output``, of an output that is a scalar, is one, too."""
     if np.shape(grad_output) != ():
         raise RuntimeError(f"{name_of(owner)}: expected grad_output to be a scalar, got shape {np.shape(grad_output)}")

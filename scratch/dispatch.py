@@ -19,11 +19,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-
-from scratch.kernels.output_mask import mask_outputs
 
 Pair = tuple[Callable, Callable]
 """A forward function and its backward."""
@@ -57,17 +55,43 @@ def is_plain() -> bool:
     return _plain.get()
 
 
-def pick(functions: Pair) -> Pair:
-    """Return the pair that runs now: ``functions``, which is the plain one, or its kernels, if it has both."""
-    return functions if _plain.get() else kernels_of(functions)
+class Plan(NamedTuple):
+    """How a pair of functions is called.
+
+    Attributes
+    ----------
+    forward, backward : callable
+        The plain functions or their kernels, silent about infinities and NaN.
+    places : tuple of int
+        Which of forward's arguments behind ``x`` backward takes, too: those whose names it repeats.
+    is_plain : bool
+        Whether these are the plain functions: because they were asked for, or because there are no kernels.
+    """
+
+    forward: Callable
+    backward: Callable
+    places: tuple[int, ...]
+    is_plain: bool
 
 
-@functools.cache
+_plans: dict[bool, dict[Pair, Plan]] = {True: {}, False: {}}
+
+
+def plan(functions: Pair) -> Plan:
+    """Return how to call a pair of plain functions now."""
+    mode = _plain.get()
+    known = _plans[mode].get(functions)
+    if known is None:
+        forward, backward = functions if mode else kernels_of(functions)
+        known = Plan(quiet(forward), quiet(backward), _shared_places(functions), forward is functions[0])
+        _plans[mode][functions] = known
+    return known
+
+
 def kernels_of(functions: Pair) -> Pair:
-    """Return the kernels of a plain pair; the pair itself if they are missing."""
-    forward, backward = functions
-    fast = kernel_of(forward), kernel_of(backward)
-    return functions if fast[0] is forward or fast[1] is backward else fast
+    """Return the kernels of a plain pair; the pair itself if one of them is missing."""
+    forward, backward = map(kernel_of, functions)
+    return functions if forward is functions[0] or backward is functions[1] else (forward, backward)
 
 
 @functools.cache
@@ -83,9 +107,7 @@ def kernel_of(function: Callable) -> Callable:
     return getattr(importlib.import_module(name), function.__name__, function)
 
 
-@functools.cache
-def passed_to_backward(functions: Pair) -> tuple[int, ...]:
-    """Return which of forward's arguments behind ``x`` its backward takes, too: those whose names it repeats."""
+def _shared_places(functions: Pair) -> tuple[int, ...]:
     forward, backward = (list(inspect.signature(function).parameters) for function in functions)
     return tuple([forward[1:].index(name) for name in backward[1:-1]])
 
@@ -96,12 +118,5 @@ quiet = np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ign
 
 @quiet
 def run(function: Callable, *arguments: Any) -> Any:
-    """Call a forward or an update rule, without warnings about infinities and NaN."""
+    """Call an update rule, or whatever else is no pair, without warnings about infinities and NaN."""
     return function(*arguments)
-
-
-@quiet
-def run_backward(function: Callable, mask: tuple[bool, ...], *arguments: Any) -> Any:
-    """Call a backward likewise; ``mask`` says which of its results will be read (see `scratch.kernels.output_mask`)."""
-    with mask_outputs(mask):
-        return function(*arguments)

@@ -12,14 +12,17 @@ notes that its input needs no gradient, and one that learns nothing calls its ou
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
 import numpy as np
 
-_recording: ContextVar[bool] = ContextVar("recording", default=True)
-_retaining: ContextVar[bool] = ContextVar("retaining", default=False)
-_constants: ContextVar[list[np.ndarray] | None] = ContextVar("constants", default=None)
+recording: ContextVar[bool] = ContextVar("recording", default=True)
+"""Whether forwards keep what their backwards need."""
+retaining: ContextVar[bool] = ContextVar("retaining", default=False)
+"""Whether backwards leave what their forwards kept."""
+constants: ContextVar[list[np.ndarray] | None] = ContextVar("constants", default=None)
+"""The arrays whose gradients nobody will read."""
 
 
 @contextmanager
@@ -31,39 +34,24 @@ def _set(variable: ContextVar, value: object) -> Iterator[None]:
         variable.reset(token)
 
 
-def no_grad() -> "contextmanager":
+def no_grad() -> AbstractContextManager[None]:
     """Keep nothing of the forwards inside of the ``with`` block."""
-    return _set(_recording, False)
+    return _set(recording, False)
 
 
-def retain_graph() -> "contextmanager":
+def retain_graph() -> AbstractContextManager[None]:
     """Let the backwards inside of the ``with`` block leave what their forwards kept."""
-    return _set(_retaining, True)
-
-
-def constants(arrays: tuple[np.ndarray, ...]) -> "contextmanager":
-    """Call ``arrays`` constants inside of the ``with`` block: nobody will read their gradients."""
-    return _set(_constants, list(arrays))
-
-
-def is_recording() -> bool:
-    """Return whether forwards keep what their backwards need."""
-    return _recording.get()
-
-
-def is_retaining() -> bool:
-    """Return whether backwards leave what their forwards kept."""
-    return _retaining.get()
+    return _set(retaining, True)
 
 
 def is_constant(array: np.ndarray) -> bool:
     """Return whether nobody will read the array's gradient."""
-    known = _constants.get()
+    known = constants.get()
     return known is not None and any(array is one for one in known)
 
 
 def mark_constant(array: np.ndarray) -> None:
-    """Call ``array`` a constant, too, until the ``with`` block of `constants` ends."""
-    known = _constants.get()
+    """Call ``array`` a constant, too."""
+    known = constants.get()
     if known is not None:
         known.append(array)

@@ -20,7 +20,7 @@ Everything is float64: in float32 the rounding in L would drown the difference.
 
 import copy
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -100,12 +100,12 @@ def compare_elements(
     for name, values, analytic in problem.gradients():
         numeric, allowed = np.zeros(values.shape), np.zeros(values.shape)
         for index in np.ndindex(values.shape):
-            start = values[index]
+            start: Any = values[index]
 
-            def move(t: float, values: np.ndarray = values, index: tuple = index, start: float = start) -> None:
+            def move(t: float, values: np.ndarray = values, index: tuple = index, start: Any = start) -> None:
                 values[index] = start + t
 
-            numeric[index], allowed[index] = problem.slope(move, STEP * max(1.0, abs(start)))
+            numeric[index], allowed[index] = problem.slope(move, STEP * max(1.0, abs(float(start))))
             values[index] = start
         comparisons.append(Comparison(name, analytic, numeric, allowed))
     return comparisons
@@ -131,7 +131,11 @@ class _Problem:
     """A copy of the layer and its inputs to move about, with L as above."""
 
     def __init__(
-        self, layer: Module, inputs: tuple[np.ndarray, ...], seed: int, grad_output: np.ndarray | None = None
+        self,
+        layer: Module,
+        inputs: tuple[np.ndarray, ...],
+        seed: int,
+        grad_output: tuple[np.ndarray, ...] | None = None,
     ) -> None:
         self.layer, self.seed = copy.deepcopy(layer), seed
         self.inputs = [np.array(values) for values in inputs]

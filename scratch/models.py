@@ -38,7 +38,7 @@ class MLP(nn.Module):
         dtype: type = np.float32,
     ) -> None:
         super().__init__()
-        layers = []
+        layers: list[nn.Module] = []
         for fan_in in (in_dim, hid):
             layers.append(nn.Linear(fan_in, hid, dtype=dtype))
             if use_bn:

@@ -12,6 +12,7 @@ import numpy as np
 
 from scratch import random
 from scratch.nn.module import Module
+from scratch.optim.optimizer import Optimizer
 
 Batch = tuple[np.ndarray, np.ndarray]
 
@@ -30,6 +31,14 @@ class History:
     seconds : list of float
         Per epoch: wall-clock time, evaluation included.
     """
+
+    step_loss: list
+    step_correct: list
+    train_loss: list[float]
+    train_accuracy: list[float]
+    test_loss: list[float]
+    test_accuracy: list[float]
+    seconds: list[float]
 
     FIELDS = ("step_loss", "step_correct", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds")
 
@@ -73,7 +82,9 @@ class Evaluation(NamedTuple):
     accuracy: float
 
 
-def take_step(model: Module, criterion: Module, optimizer: object, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
+def take_step(
+    model: Module, criterion: Module, optimizer: Optimizer, x: np.ndarray, y: np.ndarray
+) -> tuple[float, int]:
     """Train on a batch; return its mean loss, and how many of its rows were classified correctly."""
     logits = model(x)
     loss = criterion(logits, y)
@@ -86,7 +97,7 @@ def take_step(model: Module, criterion: Module, optimizer: object, x: np.ndarray
 def fit(
     model: Module,
     criterion: Module,
-    optimizer: object,
+    optimizer: Optimizer,
     train_set: Batch,
     test_set: Batch,
     *,

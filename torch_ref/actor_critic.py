@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from torch_ref import nn
+from torch_ref.models import ActorCritic
 from torch_ref.policy_gradient import Entropy, PolicyGradientLoss
 
 
@@ -98,7 +99,7 @@ def update(
 
 
 @torch.no_grad()
-def predict(model: nn.Module, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def predict(model: ActorCritic, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the probabilities of the actions, (N, A), and the values, (N,), of states of shape (N, ...)."""
     features = model.backbone(states)
     return model.policy.probabilities(features), model.value(features)

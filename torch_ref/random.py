@@ -1,10 +1,11 @@
-"""The random generator: PyTorch's own, under the names of ``scratch/random/draws.py`` and ``scratch/random/generator.py``.
+"""The random generator: PyTorch's own, under the names of ``scratch.random``.
 
 A state is read as the same plain values that ``scratch`` gives, so that a run saved by one engine goes on in the other.
 """
 
 import struct
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Generator, initial_seed, manual_seed, randperm
@@ -60,7 +61,7 @@ def get_state() -> dict[str, object]:
     }
 
 
-def set_state(state: Mapping[str, object]) -> None:
+def set_state(state: Mapping[str, Any]) -> None:
     """Restore the state of the CPU generator.
 
     Raises
@@ -86,7 +87,7 @@ def set_state(state: Mapping[str, object]) -> None:
     torch.set_rng_state(torch.frombuffer(bytearray(packed), dtype=torch.uint8))
 
 
-def get_device_state(device: str) -> torch.Tensor | None:
+def get_device_state(device: str | torch.device) -> torch.Tensor | None:
     """Return the bytes of the state of an accelerator's own generator; None for the CPU, whose state is `get_state`'s.
 
     On an accelerator the CPU generator draws the orders and the initial weights, and this one the dropout masks.
@@ -97,7 +98,7 @@ def get_device_state(device: str) -> torch.Tensor | None:
     return torch.mps.get_rng_state() if kind == "mps" else torch.get_device_module(device).get_rng_state(device)
 
 
-def set_device_state(device: str, state: torch.Tensor) -> None:
+def set_device_state(device: str | torch.device, state: torch.Tensor) -> None:
     """Restore what `get_device_state` returned.
 
     Raises

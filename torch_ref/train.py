@@ -32,6 +32,14 @@ class History:
         Per epoch: wall-clock time, evaluation included.
     """
 
+    step_loss: list
+    step_correct: list
+    train_loss: list[float]
+    train_accuracy: list[float]
+    test_loss: list[float]
+    test_accuracy: list[float]
+    seconds: list[float]
+
     FIELDS = ("step_loss", "step_correct", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds")
 
     def __init__(self, **lists: list) -> None:
@@ -75,7 +83,11 @@ class Evaluation(NamedTuple):
 
 
 def take_step(
-    model: nn.Module, criterion: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor
+    model: Callable[[torch.Tensor], torch.Tensor],
+    criterion: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    x: torch.Tensor,
+    y: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Train on a batch; return its mean loss, and how many of its rows were classified correctly, on the device."""
     logits = model(x)

@@ -1,6 +1,7 @@
 """Values on the command line, checked as they are read; argparse turns an ArgumentTypeError into one line."""
 
 import argparse
+import ast
 import math
 import os
 import re
@@ -46,6 +47,28 @@ def device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
         raise argparse.ArgumentTypeError(f"expected auto, cpu, cuda, cuda:N or mps, got {text!r}")
     return text
+
+
+def shape(text: str) -> tuple[int, ...]:
+    """Read lengths separated by commas; nothing, or ``()``, is the shape of a scalar."""
+    parts = [part for part in text.strip(" ,()[]").split(",") if part.strip()]
+    lengths = tuple(_number(part, int, "lengths separated by commas, such as 2,3") for part in parts)
+    if min(lengths, default=0) < 0:
+        raise argparse.ArgumentTypeError(f"expected lengths of 0 or more, got {text!r}")
+    return lengths
+
+
+def call(text: str) -> tuple[tuple, dict]:
+    """Read the arguments of a call, literals only, as Python would have them: ``3, 8, bias=False``."""
+    try:
+        found = ast.parse(f"f({text})", mode="eval").body
+        values = tuple(ast.literal_eval(node) for node in found.args)
+        named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in found.keywords}
+    except (SyntaxError, ValueError, AttributeError):
+        found, named = None, {}
+    if not isinstance(found, ast.Call) or getattr(found.func, "id", "") != "f" or None in named:
+        raise argparse.ArgumentTypeError(f'expected literals such as "3, 8, bias=False", got {text!r}')
+    return values, named
 
 
 def data_dir(text: str | None) -> Path:

@@ -7,8 +7,8 @@ from benchmarks.commands import argument_types as options
 
 EXAMPLES = """\
 Each case has random options, shapes, numbers, memory layout and upstream gradient; the same ones each time. Errors are
-given as shares of the rounding budget, which is what rounding can explain (parity_tests/harness/budget.py): up to 1 the engines
-agree. In float64 the budget is 1e-12 of the numbers that go into the result; in float32 the error is the distance from
+given as shares of the rounding budget, which is what rounding can explain (parity_tests/harness/budget.py): up to 1 the
+engines agree. In float64 the budget is 1e-12 of the numbers that go into the result; in float32 the error is the distance from
 PyTorch's float64 run. "relative" is the largest error divided by the largest number of its kind in the same case; it
 says nothing where all of them are what cancellation left, as in the gradient of a softmax that is sure of itself.
 Slow networks get a part of the cases. Of optimizers the parameters and the state are compared, after 60 steps.

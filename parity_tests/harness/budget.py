@@ -34,8 +34,8 @@ overflows its accuracy inside the layer). The factor 4 is lambda; it also lets u
 n is the number of terms behind an element. A layer built of sums of products makes P = size(output) * fan products in
 its forward pass, fan being the number of numbers that an element of the output depends on (we ask autograd), and uses
 each product's factors once more in each gradient: a quantity of size s sums about P / s of them. Never more than the
-largest array involved. A convolution that multiplies sums of pixels (`scratch.kernels.winograd`) takes fewer products and
-rounds a few times more; its budget is that of the plain one.
+largest array involved. A convolution that multiplies sums of pixels (`scratch.kernels.winograd`) takes fewer products
+and rounds a few times more; its budget is that of the plain one.
 """
 
 import math

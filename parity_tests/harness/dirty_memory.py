@@ -1,4 +1,4 @@
-"""A fixture for tests of layers that use `scratch.kernels.memory`: what it hands out is full of NaN, not by luck of zeros."""
+"""A fixture for tests of layers that use `scratch.kernels.memory`: arrays come full of NaN, not of lucky zeros."""
 
 from collections.abc import Iterator
 

@@ -24,11 +24,12 @@ import threading
 import weakref
 from collections.abc import Callable, Hashable
 from math import prod
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 T = TypeVar("T")
+Dtype = np.dtype | type[np.generic] | type[bool] | str
 
 SMALLEST = 1 << 15  # bytes
 LIMIT = 1 << 30  # bytes: what all pools keep at most, in use or not; beyond it, arrays come and go as NumPy's do
@@ -41,7 +42,7 @@ class _Pool:
 
     def __init__(self) -> None:
         self.blocks: dict[int, list[np.ndarray]] = {}
-        self.kept: dict[Hashable, object] = {}
+        self.kept: dict[Hashable, Any] = {}
 
 
 _of_thread = threading.local()
@@ -58,7 +59,7 @@ def _holders(blocks: list[np.ndarray], index: int) -> int:
 _UNHELD = _holders([np.empty(1)], 0)
 
 
-def empty(shape: tuple[int, ...], dtype: type = np.float32, channels_last: bool = False) -> np.ndarray:
+def empty(shape: tuple[int, ...], dtype: Dtype = np.float32, channels_last: bool = False) -> np.ndarray:
     """Return an array of arbitrary contents, in memory that was used before where there is some that nobody holds.
 
     May be called from any thread.
@@ -103,7 +104,7 @@ def kept(key: Hashable, make: Callable[[], T]) -> T:
     return thing
 
 
-def empty_like(array: np.ndarray, shape: tuple[int, ...] | None = None, dtype: type | None = None) -> np.ndarray:
+def empty_like(array: np.ndarray, shape: tuple[int, ...] | None = None, dtype: Dtype | None = None) -> np.ndarray:
     """Return an array of arbitrary contents with ``array``'s order in memory.
 
     Parameters

@@ -1,32 +1,18 @@
 """Which gradients somebody will read: a backward kernel may leave the others out, and return None in their place.
 
-The layer's class knows; the kernels have their plain twins' arguments, which have no place for it. So it is said around
-the call, as `numpy.errstate` says something around others:
+The layer's class knows; the kernels have their plain twins' arguments, which have no place for it. So it sets
+`output_mask` around the call, a bool for each result, the input's gradient first. None stands for all of them.
 
-    with mask_outputs((False, True, True)):
-        grad_x, grad_weight, grad_bias = conv2d_backward(...)       # grad_x may be None
-
-PyTorch's backward kernels take an argument of this name (``output_mask``).
+PyTorch's backward kernels take an argument of this name.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
 
-_mask: ContextVar[tuple[bool, ...] | None] = ContextVar("output_mask", default=None)
-
-
-@contextmanager
-def mask_outputs(mask: tuple[bool, ...]) -> Iterator[None]:
-    """Say inside of the ``with`` block which of a backward's results will be read."""
-    token = _mask.set(mask)
-    try:
-        yield
-    finally:
-        _mask.reset(token)
+output_mask: ContextVar[Sequence[bool] | None] = ContextVar("output_mask", default=None)
 
 
 def is_read(place: int) -> bool:
     """Return whether somebody will read a backward's result at this place; 0 is the input's gradient."""
-    mask = _mask.get()
+    mask = output_mask.get()
     return mask is None or mask[place]

@@ -24,9 +24,11 @@ import itertools
 import math
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +45,7 @@ SMALL_PRODUCT = 1 << 18
 
 def _find_blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     """Return the functions that get and set the BLAS's number of threads, or None if it has none that we know."""
-    extension = Path(np._core._multiarray_umath.__file__)
+    extension = Path(sys.modules["numpy._core._multiarray_umath"].__file__ or "")
     # On Linux and macOS the extension's own handle finds what it is linked to; on Windows the library itself does.
     for path in (extension, *Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*")):
         try:
@@ -180,7 +182,7 @@ def _parts(rows: int, least: int) -> int:
     return next((parts for parts in range(least, rows + 1) if rows % parts == 0), 1)
 
 
-def run(task: Callable[[object], None], items: Iterable) -> None:
+def run(task: Callable[[Any], Any], items: Iterable) -> None:
     """Call ``task(item)`` for each item, several at once, and return when all are done.
 
     Parameters
@@ -198,7 +200,7 @@ def run(task: Callable[[object], None], items: Iterable) -> None:
     items = list(items)
     helpers = min(_num_threads, len(items)) - 1
     # A run inside a run, or beside one on a thread of the user's own, takes its tasks in turn.
-    if helpers < 1 or not _running.acquire(blocking=False):
+    if helpers < 1 or _blas is None or not _running.acquire(blocking=False):
         for item in items:
             task(item)
         return

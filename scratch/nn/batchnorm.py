@@ -148,6 +148,9 @@ class _BatchNorm(Layer):
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = Parameter(np.empty(num_features, dtype)) if affine else None
         self.bias = Parameter(np.empty(num_features, dtype)) if affine and bias else None
+        self.running_mean: np.ndarray
+        self.running_var: np.ndarray
+        self.num_batches_tracked: np.ndarray
         self.register_buffer("running_mean", np.empty(num_features, dtype) if track_running_stats else None)
         self.register_buffer("running_var", np.empty(num_features, dtype) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.empty((), np.int64) if track_running_stats else None)
@@ -189,9 +192,8 @@ class _BatchNorm(Layer):
         self.check_input(x)
         own = self.value("weight", absent=1.0), self.value("bias", absent=0.0), self.eps
         if not self._normalizes_by_batch():
-            y, _ = self.apply(self.functions_in_evaluation, x, *own, self.running_mean, self.running_var)
-            return y
-        y, (mean, var) = self.apply(self.functions, x, *own)
+            return self.apply(self.functions_in_evaluation, x, *own, self.running_mean, self.running_var)[0]
+        y, mean, var = self.apply(self.functions, x, *own)
         if self.training and self.track_running_stats:
             self.num_batches_tracked += 1
         if self.track_running_stats and x.size:

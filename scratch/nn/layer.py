@@ -14,14 +14,16 @@ absent bias a summand of 0, so that the functions need not ask.
 A backward uses up what its forward kept: a second one would add the same gradients again.
 """
 
-from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from scratch import dispatch, grad_mode
 from scratch.checks import FLOAT_DTYPES, check_grad_output, check_input, name_of
+from scratch.kernels.output_mask import output_mask
 from scratch.nn.module import Module, Parameter
+
+NAN = {dtype: np.array(np.nan, dtype).tobytes() for dtype in FLOAT_DTYPES}
 
 
 class Record(NamedTuple):
@@ -29,10 +31,10 @@ class Record(NamedTuple):
 
     Attributes
     ----------
-    backward : callable
-        The backward function of the pair whose forward ran.
+    plan : dispatch.Plan
+        The pair whose forward ran.
     arguments : tuple
-        Those of the forward's arguments that the backward takes, too.
+        What the forward took behind ``x``.
     saved : object
         What the forward returned for the backward.
     input_shape, output_shape : tuple of int
@@ -41,18 +43,18 @@ class Record(NamedTuple):
         The output's.
     constant : bool
         Whether nobody will read the input's gradient.
-    folded : bool
+    folds : bool
         Whether the pair was called on what `Layer.fold` returned.
     """
 
-    backward: Callable
+    plan: dispatch.Plan
     arguments: tuple
     saved: Any
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     dtype: np.dtype
     constant: bool
-    folded: bool
+    folds: bool
 
 
 class Layer(Module):
@@ -74,6 +76,11 @@ class Layer(Module):
     functions: ClassVar[dispatch.Pair]
     learned: ClassVar[tuple[str, ...]] = ()
     kernels_fold: ClassVar[bool] = True
+    _has_fold: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._has_fold = cls.fold is not Layer.fold
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,6 +106,9 @@ class Layer(Module):
 
     # What all layers do.
 
+    # What all layers do. A small network's step is little else than this, many times over: hence few calls, and each
+    # check in a form that costs nothing before it is worded.
+
     def check_input(self, x: np.ndarray) -> None:
         """Raise unless ``x`` is an array of the layer's dtype that it can take."""
         check_input(self, x, self.own_dtype())
@@ -107,22 +117,22 @@ class Layer(Module):
     def forward(self, x: np.ndarray) -> Any:
         """Map an input to the output."""
         self.check_input(x)
-        y, _ = self.apply(self.functions, x, *self.arguments())
-        return y
+        return self.apply(self.functions, x, *self.arguments())[0]
 
-    def apply(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple[np.ndarray, list]:
-        """Run a pair's forward, and keep what its backward needs; return the output, and those without gradients."""
-        forward, backward = dispatch.pick(functions)
-        folded = self.kernels_fold or forward is functions[0]
-        y, saved, *more = dispatch.run(forward, self.fold(x) if folded else x, *arguments)
-        y = self.unfold(y, x.shape) if folded else y
-        if grad_mode.is_recording():
-            constant = grad_mode.is_constant(x)
+    def apply(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple:
+        """Run a pair's forward, and keep what its backward needs; return the outputs, those without gradients too."""
+        plan = dispatch.plan(functions)
+        folds = self._has_fold and (plan.is_plain or self.kernels_fold)
+        y, saved, *more = plan.forward(self.fold(x) if folds else x, *arguments)
+        if folds:
+            y = self.unfold(y, x.shape)
+        if grad_mode.recording.get():
+            constant = grad_mode.constants.get() is not None and grad_mode.is_constant(x)
             if constant and not self.learned:
                 grad_mode.mark_constant(y)
-            passed = tuple([arguments[place] for place in dispatch.passed_to_backward(functions)])
-            self._record = Record(backward, passed, saved, x.shape, y.shape, y.dtype, constant, folded)
-        return y, more
+            record = (plan, arguments, saved, x.shape, y.shape, y.dtype, constant, folds)
+            self._record = tuple.__new__(Record, record)
+        return y, *more
 
     def backward(self, grad_output: np.ndarray) -> Any:
         """Map the gradient of the output to that of the input, and add to the parameters' gradients.
@@ -134,12 +144,14 @@ class Layer(Module):
         TypeError
             If ``grad_output`` is no array.
         """
-        record = self.record()
-        check_grad_output(self, grad_output, record.output_shape, record.dtype)
-        grad_x = self.undo(record, self.fold(grad_output) if record.folded else grad_output)
+        record = self._record or self.record()
+        _, _, _, input_shape, output_shape, dtype, _, folds = record
+        if type(grad_output) is not np.ndarray or grad_output.shape != output_shape or grad_output.dtype != dtype:
+            check_grad_output(self, grad_output, output_shape, dtype)
+        grad_x = self.undo(record, self.fold(grad_output) if folds else grad_output)
         if grad_x is None:
             return self.unread(record)
-        return self.unfold(grad_x, record.input_shape) if record.folded else grad_x
+        return self.unfold(grad_x, input_shape) if folds else grad_x
 
     def record(self) -> Record:
         """Return what the latest forward kept.
@@ -160,21 +172,26 @@ class Layer(Module):
 
     def undo(self, record: Record, grad_y: Any) -> np.ndarray | None:
         """Run the backward that belongs to a forward; return the input's gradient, or None if nobody reads it."""
-        parameters = [getattr(self, name) for name in self.learned]
-        mask = (
-            self.needs_input_grad and not record.constant,
-            *[parameter is not None and parameter.requires_grad for parameter in parameters],
-        )
-        grads: Any = (None,) * len(mask)
-        if any(mask):
-            grads = dispatch.run_backward(record.backward, mask, grad_y, *record.arguments, record.saved)
-            grads = grads if self.learned else (grads,)
-        if not grad_mode.is_retaining():
+        plan, arguments, saved, _, _, _, constant, _ = record
+        wants_grad_x = self.needs_input_grad and not constant
+        if not grad_mode.retaining.get():
             self._record, self._used_up = None, True
-        for parameter, grad, is_read in zip(parameters, grads[1:], mask[1:], strict=True):
-            if is_read:
+        passed = [arguments[place] for place in plan.places] if plan.places else ()
+        if not self.learned:
+            return plan.backward(grad_y, *passed, saved) if wants_grad_x else None
+        parameters: list[Parameter | None] = [getattr(self, name) for name in self.learned]
+        mask = [wants_grad_x, *[parameter is not None and parameter.requires_grad for parameter in parameters]]
+        if True not in mask:
+            return None
+        token = output_mask.set(mask if False in mask else None)
+        try:
+            grad_x, *grads = plan.backward(grad_y, *passed, saved)
+        finally:
+            output_mask.reset(token)
+        for parameter, grad in zip(parameters, grads, strict=True):
+            if parameter is not None and parameter.requires_grad:
                 parameter.add_grad(grad)
-        return grads[0] if mask[0] else None
+        return grad_x if wants_grad_x else None
 
     def unread(self, record: Record) -> np.ndarray | None:
         """Return what stands for a gradient that nobody reads: None if this layer was told so.
@@ -184,7 +201,7 @@ class Layer(Module):
         """
         if not self.needs_input_grad:
             return None
-        return np.broadcast_to(np.array(np.nan, record.dtype), record.input_shape)
+        return np.ndarray(record.input_shape, record.dtype, NAN[record.dtype], strides=(0,) * len(record.input_shape))
 
     def own_dtype(self) -> np.dtype | None:
         """Return the dtype of the layer's own numbers; None if it has none."""

@@ -117,11 +117,11 @@ class Linear(Layer):
 
     def fold(self, x: np.ndarray) -> np.ndarray:
         """Map (..., I) to (N, I)."""
-        return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
     def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
         """Map (N, O) to (..., O)."""
-        return y.reshape(*input_shape[:-1], y.shape[-1])
+        return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""

@@ -115,9 +115,12 @@ class Module:
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Run ``forward``."""
         if self.needs_input_grad:
+            return self.forward(*inputs, **options) if options else self.forward(*inputs)
+        token = grad_mode.constants.set([*inputs, *options.values()])
+        try:
             return self.forward(*inputs, **options)
-        with grad_mode.constants((*inputs, *options.values())):
-            return self.forward(*inputs, **options)
+        finally:
+            grad_mode.constants.reset(token)
 
     def requires_input_grad_(self, mode: bool = True) -> "Module":
         """Say whether anybody will read the gradient of the input, and return the module.

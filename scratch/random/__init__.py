@@ -5,7 +5,6 @@ The rules are in `scratch.random.draws`, the words that they spend in `scratch.r
 
 from scratch.random.draws import (
     Conventions,
-    Generator,
     bernoulli_,
     default_generator,
     get_state,
@@ -20,6 +19,7 @@ from scratch.random.draws import (
     set_state,
     uniform_,
 )
+from scratch.random.generator import Generator
 
 __all__ = [
     "Conventions",

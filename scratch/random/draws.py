@@ -1,7 +1,7 @@
 r"""The random draws: PyTorch's CPU generator, number for number, so that one seed gives one run in both engines.
 
-**Words.** Everything is made of random 32-bit words, which `Generator` supplies (``scratch/random/generator.py``). A draw is
-a rule for spending them.
+**Words.** Everything is made of random 32-bit words, which `Generator` supplies (`scratch.random.generator`). A draw is a
+rule for spending them.
 
 **A word becomes a uniform number in [0, 1).** A float32 has 24 significant bits: every multiple of 2^-24 in [0, 1) is a
 float32, so 24 bits of a word, read as an integer k, give k 2^-24 exactly, each as likely as any other. With all 32 bits
@@ -30,8 +30,8 @@ since u2 can be 0, whose logarithm is -inf, but never 1.) PyTorch does so in two
 
 Numbers go into an array in the order of its memory: a channels-last image batch gets all channels of its first pixel
 first. All agrees with PyTorch bit for bit, except that blocks of float32 normals do so on x86 processors, and elsewhere
-within a bound that ``parity_tests/tests/engine/test_random.py`` states. All this is true of PyTorch 2.15; 2.6 differs in three
-places, which `set_conventions` chooses.
+within a bound that its test states. All this is true of PyTorch 2.15; 2.6 differs in three places, which
+`set_conventions` chooses.
 
 PyTorch's counterpart: the functions of ``torch`` and in-place methods of ``torch.Tensor`` of these names. Left out:
 devices, half precision, a tensor of probabilities.
@@ -40,10 +40,11 @@ devices, half precision, a tensor of probabilities.
 import math
 import operator
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from scratch.checks import DType
 from scratch.random import mkl_stream as mcg31
 from scratch.random.generator import Generator
 from scratch.random.torch_rounding import log, multiply_add, sin_cos
@@ -84,17 +85,17 @@ def initial_seed() -> int:
     return default_generator.initial_seed()
 
 
-def get_state() -> dict[str, object]:
+def get_state() -> dict[str, Any]:
     """Return the default generator's state; see `Generator.get_state`."""
     return default_generator.get_state()
 
 
-def set_state(state: Mapping[str, object]) -> None:
+def set_state(state: Mapping[str, Any]) -> None:
     """Restore the default generator's state; see `Generator.set_state`."""
     default_generator.set_state(state)
 
 
-def set_conventions(conventions: Mapping[str, object]) -> None:
+def set_conventions(conventions: Mapping[str, Any]) -> None:
     """Draw as another version of PyTorch does.
 
     Parameters
@@ -183,12 +184,12 @@ def normal_(array: np.ndarray, mean: float = 0.0, std: float = 1.0, generator: G
         return _fill(array, multiply_add(numbers, std, mean))
 
 
-def rand(*size: int, dtype: type = np.float32, generator: Generator | None = None) -> np.ndarray:
+def rand(*size: int, dtype: DType = np.float32, generator: Generator | None = None) -> np.ndarray:
     """Return an array of the shape ``size`` with numbers from [0, 1)."""
     return uniform_(_empty("rand", size, dtype), generator=generator)
 
 
-def randn(*size: int, dtype: type = np.float32, generator: Generator | None = None) -> np.ndarray:
+def randn(*size: int, dtype: DType = np.float32, generator: Generator | None = None) -> np.ndarray:
     """Return an array of the shape ``size`` with standard normal numbers."""
     return normal_(_empty("randn", size, dtype), generator=generator)
 
@@ -239,14 +240,14 @@ def _bits_of_uniform(count: int, generator: Generator | None) -> np.ndarray:
     return bits
 
 
-def _uniform(count: int, dtype: type, generator: Generator | None) -> np.ndarray:
+def _uniform(count: int, dtype: DType, generator: Generator | None) -> np.ndarray:
     if dtype == np.float32:
         words = (generator or default_generator).words(count)
         return ((words & np.uint64(2**24 - 1)) * 2.0**-24).astype(np.float32)
     return _bits_of_uniform(count, generator) * 2.0**-53
 
 
-def _normal_singly(count: int, dtype: type, generator: Generator | None) -> np.ndarray:
+def _normal_singly(count: int, dtype: DType, generator: Generator | None) -> np.ndarray:
     generator = generator or default_generator
     numbers = []
     if count and generator.next_normal is not None:
@@ -260,7 +261,7 @@ def _normal_singly(count: int, dtype: type, generator: Generator | None) -> np.n
     return np.array(numbers)
 
 
-def _normal_blocks(count: int, dtype: type, generator: Generator | None) -> np.ndarray:
+def _normal_blocks(count: int, dtype: DType, generator: Generator | None) -> np.ndarray:
     numbers = _box_muller(_uniform(count, dtype, generator))
     if count % 16:
         numbers[-16:] = _box_muller(_uniform(16, dtype, generator))
@@ -289,7 +290,7 @@ def _check_target(draw: str, array: np.ndarray, floating: bool) -> None:
         raise ValueError(f"{draw}: expected an array that can be written to, got a read-only one")
 
 
-def _empty(draw: str, size: Sequence[int], dtype: type) -> np.ndarray:
+def _empty(draw: str, size: Sequence[int], dtype: DType) -> np.ndarray:
     size = size[0] if len(size) == 1 and isinstance(size[0], Sequence) else size
     sides = [operator.index(side) for side in size]
     if any(side < 0 for side in sides):

@@ -14,6 +14,7 @@ seed, ``manual_seed`` refuses a float (PyTorch truncates it), and the state is m
 
 import operator
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,9 @@ class Generator:
         if not -(2**63) <= seed < 2**64:
             raise ValueError(f"manual_seed: expected a seed within [-2**63, 2**64 - 1], got {seed}")
         self._seed = seed % 2**64
-        self._twister = None  # made at the first draw: importing numpy.random takes longer than the rest of the engine
+        self._twister: np.random.MT19937 | None = (
+            None  # made at the first draw: importing numpy.random takes longer than the rest of the engine
+        )
         self.next_normal: float | None = None
         return self
 
@@ -87,7 +90,7 @@ class Generator:
             self._twister = _twister(words, STATE_WORDS)
         return self._twister
 
-    def get_state(self) -> dict[str, object]:
+    def get_state(self) -> dict[str, Any]:
         """Return the state as plain values, fit for JSON.
 
         Returns
@@ -104,7 +107,7 @@ class Generator:
             "next_normal": self.next_normal,
         }
 
-    def set_state(self, state: Mapping[str, object]) -> None:
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from where ``state``, a result of `get_state`, was taken.
 
         Raises
@@ -131,6 +134,6 @@ class Generator:
 
 def _twister(words: Sequence[int], position: int) -> "np.random.MT19937":
     twister = np.random.MT19937(0)
-    inner = {"key": np.array(words, np.uint32), "pos": position}
+    inner: Any = {"key": np.array(words, np.uint32), "pos": position}
     twister.state = {"bit_generator": "MT19937", "state": inner}
     return twister

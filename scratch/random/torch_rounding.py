@@ -18,10 +18,11 @@ the sum is not of the type's precision. On other processors PyTorch's float32 fu
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-LOG_P = (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1)
+LOG_P: tuple[float, ...] = (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1)
 LOG_P += (-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)
 LN_2_PARTS = (-2.12194440e-4, 0.693359375)
 SIN_P = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
@@ -29,7 +30,7 @@ COS_P = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
 QUARTER_PI_PARTS = (0.78515625, 2.4187564849853515625e-4, 3.77489497744594108e-8)
 
 
-def multiply_add(x: np.ndarray, scale: np.ndarray | float, shift: np.ndarray | float) -> np.ndarray:
+def multiply_add(x: np.ndarray, scale: Any, shift: Any) -> np.ndarray:
     """Return x * scale + shift, rounded once to x's dtype; ``scale`` and ``shift`` are of that dtype too."""
     if x.dtype == np.float32:
         # The product of two 24-bit numbers fits in the 53 bits of a float64, and so, but for a far larger or smaller
@@ -94,7 +95,7 @@ def sin_cos(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _polynomial(coefficients: tuple[float, ...], x: np.ndarray) -> np.ndarray:
     """Return the polynomial, highest power first, by Horner's rule."""
     first, *others = (np.float32(coefficient) for coefficient in coefficients)
-    value = first
+    value: Any = first
     for coefficient in others:
         value = multiply_add(x, value, coefficient)
     return value

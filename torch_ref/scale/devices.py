@@ -74,8 +74,8 @@ def _best(dtype: str) -> Choice:
 def accelerator() -> str | None:
     """Return "cuda", "mps", or None where PyTorch can use neither now."""
     # Where there is none, current_accelerator raises an error in some releases and names what was built for in others.
-    found = torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else None
-    return found if found in PREFERRED else None
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return found.type if found is not None and found.type in PREFERRED else None
 
 
 def count(kind: str) -> int:

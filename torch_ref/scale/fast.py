@@ -164,7 +164,8 @@ class Step:
         compiled: bool,
     ) -> None:
         self.forward = torch.compile(network) if compiled else network
-        self.x, self.y, self.graph = x.clone(), y.clone(), None
+        self.x, self.y = x.clone(), y.clone()
+        self.graph: torch.cuda.CUDAGraph | None = None
         network.train()
         if x.is_cuda:
             with torch.cuda.device(x.device):
@@ -208,8 +209,8 @@ class Step:
                     train.take_step(*batch)
             torch.cuda.current_stream().wait_stream(aside)
         optimizer.zero_grad()  # so that the gradients get memory of the graph's own
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, stream=aside):  # records, computes nothing
+        self.graph = graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=aside):  # records, computes nothing
             self.loss, self.correct = train.take_step(*batch)
         for group, number in zip(groups, numbers, strict=True):
             group["lr"] = number

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from parity_tests.harness.strategies import dtypes
 from parity_tests.tests.engine.test_random import SPECIAL_SEEDS, seed_both, seeds, x86_functions
-from scratch import models, nn
+from scratch import models, nn, random
 from scratch.nn import init
-from scratch import random
 from torch_ref import models as torch_models
 from torch_ref import random as torch_random
 

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parity_tests.harness.strategies import array, dtypes, lay_out, layouts
-from scratch import nn
-from scratch import random
+from scratch import nn, random
 from scratch.random import mkl_stream as mcg31
 from torch_ref import random as torch_random
 

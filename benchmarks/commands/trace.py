@@ -1,0 +1,172 @@
+"""``backprop trace``: one of our layers, plain, step by step, on numbers small enough for a pencil."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.commands import argument_types as options
+from benchmarks.errors import Failure, UsageError
+
+if TYPE_CHECKING:
+    from parity_tests.harness.trace import Step, Trace
+    from scratch.nn import Module
+
+EXAMPLES = """\
+A layer of scratch.nn is run by its plain functions, statement by statement. Each F stands with its equation, its code
+and the numbers that it computes. Each B stands with the gradient that it computes, and with the same gradient as the
+tape found it (scratch/tape.py), which knows nothing of the derivation:
+
+  equal       they agree to 1e-12; where several statements use the quantity, they are named
+  part        the tape's has further terms, which another statement adds
+  room        zeros, which a later statement fills
+  constant    the quantity is a number here: a parameter that is None, say
+  helper      no gradient: a value that later statements need
+  differs     they do not agree; the exit status is 1
+
+Without --args and --input the layer is small. All numbers follow from --seed; the upstream gradient of a loss is 2.
+
+--json writes the same as JSON, to a file or, for -, in place of the table: "layer", "inputs", and "pairs", whose keys
+parity_tests/harness/trace.py describes.
+
+examples:
+  backprop trace Linear
+  backprop trace BatchNorm1d --args "2, eps=0.0" --input 4,2
+  backprop trace CrossEntropyLoss --args "label_smoothing=0.2" --input 3,4 --target classes
+  backprop trace Conv2d --json -
+"""
+MOST_NUMBERS = 32
+STYLES = {"equal": "green", "differs": "bold red"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("layer", metavar="LAYER", help="a layer or loss of scratch.nn, such as Linear")
+    parser.add_argument(
+        "--args", metavar="ARGS", type=options.call, help='the constructor\'s, such as "3, 2, bias=False"'
+    )
+    parser.add_argument(
+        "--input",
+        metavar="SHAPE",
+        type=options.shape,
+        action="append",
+        default=[],
+        help="such as 2,3; again for a target",
+    )
+    parser.add_argument(
+        "--target", choices=("classes", "values", "binary"), help="for a loss: what the second argument is"
+    )
+    parser.add_argument("--eval", action="store_true", help="in evaluation mode")
+    parser.add_argument("--seed", type=options.seed, default=0, help="of all numbers (default: 0)")
+    parser.add_argument("--json", metavar="FILE", help="write JSON, too; - for standard output instead of the table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trace the layer, and show it."""
+    from parity_tests.harness import pencil
+
+    if pencil.class_of(args.layer) is None:
+        raise UsageError(f"unknown layer {args.layer!r}; choose from {', '.join(sorted(pencil.names()))}")
+    layer, arrays = _make(args)
+    try:
+        found = pencil.traces(layer.train(not args.eval), arrays, args.seed)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise UsageError(f"{args.layer} refuses the input: {error}") from error
+    if not found:
+        raise UsageError(f"{args.layer} is made of other layers; trace one of them")
+    if args.json:
+        _write(args.json, layer, arrays, found)
+    if args.json != "-":
+        show(layer, arrays, found)
+    if not all(one.agrees for one in found):
+        raise Failure("a statement does not compute the gradient that its name says")
+    return 0
+
+
+def _make(args: argparse.Namespace) -> tuple[Module, tuple]:
+    from parity_tests.harness import pencil
+
+    values, named = args.args or (None, {})
+    try:
+        layer = pencil.make(args.layer, values, named, args.seed)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise UsageError(f"--args: {args.layer} refuses them: {error}") from error
+    if args.args and not args.input and args.layer in pencil.ARGUMENTS:
+        raise UsageError(f"--args changes the shapes that {args.layer} takes: give --input, too")
+    return layer, pencil.inputs(args.layer, args.input, args.target, args.seed)
+
+
+def _write(file: str, layer: Module, arrays: tuple, found: list[Trace]) -> None:
+    from benchmarks.runs import folder
+    from parity_tests.harness.trace import as_json
+
+    content = {"layer": repr(layer), "inputs": as_json(arrays), "pairs": [one.as_json() for one in found]}
+    text = json.dumps(content, allow_nan=False)
+    if file == "-":
+        print(text)
+        return
+    try:
+        folder.write_bytes(Path(file), f"{text}\n".encode())
+    except OSError as error:
+        raise Failure(f"cannot write {file}: {error.strerror}; choose another --json") from None
+
+
+def show(layer: Module, arrays: tuple, found: list[Trace]) -> None:
+    """Print the tables."""
+    from benchmarks.commands import tables as screen
+
+    console = screen.console()
+    if not console.is_terminal:
+        console.width = 150
+    console.print(f"{layer!r}", markup=False)
+    for one in found:
+        console.print(f"\n{one.name}, in {one.module.__name__}", markup=False, style="bold")
+        given = screen.new_table("", "", words=2)
+        given.show_header = False
+        for name, value in one.arguments.items():
+            given.add_row(name, numbers(value))
+        console.print(given)
+        forward = screen.new_table("", "forward", "shape", "numbers", words=4)
+        for step in one.forward:
+            forward.add_row(step.label, _code(step), step.shape or "", _values(step), end_section=True)
+        console.print(forward)
+        console.print(f"grad_y = {numbers(one.grad_y)}\n", markup=False)
+        backward = screen.new_table("", "backward", "gradient", "by the tape", "", words=5)
+        for step in one.backward:
+            tape = "" if step.tape is None else numbers(step.tape)
+            backward.add_row(step.label, _code(step), _values(step), tape, _verdict(step), end_section=True)
+        console.print(backward)
+
+
+def _code(step: Step) -> Any:
+    from rich.text import Text
+
+    return Text.assemble(step.equation, "\n", (step.statement, "cyan"))
+
+
+def _verdict(step: Step) -> str:
+    # Where a quantity is used twice: the uses whose shares add up to the gradient.
+    uses = [f"{'+' if one.counted else 'not'} {one.through}" for one in step.contributions]
+    told = "\n" + "\n".join(uses) if len(uses) > 1 else ""
+    return f"[{STYLES.get(step.verdict, 'yellow')}]{step.verdict}[/]{told}"
+
+
+def _values(step: Step) -> str:
+    return "\n".join(f"{name} =\n{numbers(value)}" for name, value in step.values.items())
+
+
+def numbers(value: Any) -> str:
+    """Return numbers as they are printed: four digits, large arrays cut."""
+    import numpy as np
+    from rich.markup import escape
+
+    if isinstance(value, (float, np.generic)):
+        return f"{value:.4g}"
+    if not isinstance(value, np.ndarray):
+        return escape(repr(value))
+    look = {"precision": 4, "suppress_small": True, "threshold": MOST_NUMBERS, "edgeitems": 2, "max_line_width": 46}
+    text = np.array2string(value, **look)
+    return escape(f"{text} {value.shape}" if value.size > MOST_NUMBERS else text)

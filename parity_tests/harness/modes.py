@@ -1,0 +1,39 @@
+"""Each test twice: once with the kernels, once with the plain functions, which draw fewer examples.
+
+A folder of tests asks for it in its ``conftest.py``:
+
+    from parity_tests.harness.modes import mode, pytest_runtest_call
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+import scratch
+
+FEWER = 5  # one in so many examples is drawn in plain mode
+SETTINGS = "_hypothesis_internal_use_settings"  # where Hypothesis keeps those of a test; it has no public name for it
+
+
+@pytest.fixture(autouse=True, scope="module", params=["fast", "plain"])
+def mode(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run the tests of a module in either mode."""
+    with scratch.plain(request.param == "plain"):
+        yield request.param
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Let a test draw fewer examples in plain mode."""
+    function = getattr(item, "obj", None)
+    drawn = getattr(function, SETTINGS, None)
+    if drawn is None or getattr(item, "callspec", None) is None or item.callspec.params.get("mode") != "plain":
+        yield
+        return
+    own = function.__func__ if hasattr(function, "__func__") else function
+    setattr(own, SETTINGS, settings(drawn, max_examples=max(drawn.max_examples // FEWER, 1)))
+    try:
+        yield
+    finally:
+        setattr(own, SETTINGS, drawn)

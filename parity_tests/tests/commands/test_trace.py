@@ -1,0 +1,90 @@
+"""``backprop trace``: the table, the JSON, and how it says no."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import cli
+from parity_tests.tests.commands.test_cli import refused
+
+
+def said(capsys, *argv):
+    assert cli.main(["trace", *argv]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
+
+
+def test_linear_is_shown_whole(capsys):
+    shown = said(capsys, "Linear")
+    assert "Linear(in_features=3, out_features=2, bias=True)" in shown
+    for text in ("z = x weight^T", "z = x @ weight.T", "grad_weight = grad_y.T @ x", "a broadcast becomes a sum"):
+        assert text in shown
+    assert shown.count(" equal") == 3
+
+
+def test_the_uses_of_a_quantity_are_named(capsys):
+    shown = said(capsys, "BatchNorm1d")
+    assert "+ F6" in shown
+    assert "+ F3" in shown
+
+
+def test_arguments_shape_seed_and_mode_are_the_users(capsys):
+    words = ["BatchNorm1d", "--args", "3, eps=0.25", "--input", "5,3", "--json", "-"]
+    found, other = (json.loads(said(capsys, *words, "--seed", seed)) for seed in "01")
+    assert found["layer"].startswith("BatchNorm1d(3, eps=0.25")
+    assert np.shape(found["inputs"][0]["numbers"]) == (5, 3)
+    assert found["pairs"][0]["arguments"]["eps"] == 0.25
+    assert found["pairs"][0]["arguments"]["x"] == found["inputs"][0] != other["inputs"][0]
+    assert json.loads(said(capsys, *words, "--eval"))["pairs"][0]["name"] == "batch_norm_inference"
+
+
+def test_json_goes_to_a_file_beside_the_table(tmp_path, capsys):
+    file = tmp_path / "elu.json"
+    assert "elu, in scratch.nn.relu" in said(capsys, "ELU", "--json", str(file))
+    found = json.loads(file.read_text())
+    assert [step["label"] for step in found["pairs"][0]["backward"]] == ["B3", "B2", "B1"]
+    assert [path.name for path in tmp_path.iterdir()] == ["elu.json"]
+
+
+def test_large_arrays_are_cut_on_the_screen_and_whole_in_json(capsys):
+    words = ["ReLU", "--input", "9,9"]
+    assert "(9, 9)" in said(capsys, *words)
+    assert np.shape(json.loads(said(capsys, *words, "--json", "-"))["inputs"][0]["numbers"]) == (9, 9)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["Lineal"], "unknown layer 'Lineal'; choose from "),
+        (["Sequential"], "made of other layers"),
+        (["Linear", "--args", "3, os.remove('x')", "--input", "2,3"], "expected literals"),
+        (["Linear", "--args", "3, 2"], "give --input, too"),
+        (["Linear", "--args", "3, two=2", "--input", "2,3"], "--args: Linear refuses them"),
+        (["Linear", "--args", "3, -2", "--input", "2,3"], "--args: Linear refuses them"),
+        (["Linear", "--input", "2,4"], r"Linear refuses the input: Linear: expected input of shape (..., 3)"),
+        (["Linear", "--input", "2,x"], "expected lengths separated by commas"),
+        (["Linear", "--input", "2,-3"], "expected lengths of 0 or more"),
+        (["Linear", "--seed", "-1"], "expected 0 to"),
+    ],
+)
+def test_usage_errors_are_one_line(words, message, capsys):
+    assert message in refused(capsys, 2, ["trace", *words])
+
+
+def test_a_file_that_cannot_be_written_is_a_failure(tmp_path, capsys):
+    assert "choose another --json" in refused(
+        capsys, 1, ["trace", "ReLU", "--json", str(tmp_path / "no" / "file.json")]
+    )
+
+
+def test_a_wrong_statement_is_a_failure(capsys, monkeypatch):
+    from scratch.nn import relu
+
+    def wrong(grad_y, saved):
+        return 2 * grad_y
+
+    monkeypatch.setattr(relu.ReLU, "functions", (relu.relu, wrong))
+    # The trace executes the file's statements, not the function that stands in for them: they are right.
+    assert cli.main(["trace", "ReLU"]) == 0
