@@ -151,7 +151,7 @@ def _contents(root: object) -> dict:
     if isinstance(root, types.ModuleType):
         return {name: value for name, value in vars(root).items() if not name.startswith("__") and _is_data(value)}
     if isinstance(root, types.FunctionType):
-        return {key: cell.cell_contents for key, cell in _cells(root).items() if _filled(cell)}
+        return {key: cell.cell_contents for key, cell in _cells(root).items() if _filled(cell) and _is_data(cell.cell_contents)}
     return _attributes(root)
 
 
@@ -204,7 +204,7 @@ def _children(value: object, top: bool = False) -> Iterator[tuple[tuple[str, obj
     elif isinstance(value, types.FunctionType | types.MethodType):
         function = value if isinstance(value, types.FunctionType) else value.__func__
         for name, cell in _cells(function).items():
-            if _filled(cell):
+            if _filled(cell) and _is_data(cell.cell_contents):
                 yield ("cell", name), cell.cell_contents
     elif isinstance(value, dict):
         for key, child in list(value.items()):
