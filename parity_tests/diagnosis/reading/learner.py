@@ -130,7 +130,9 @@ class Learner:
             self._collect(name, learned, before.get(name), leaves)
         found = [self._input_gradient(i, source, leaves) for i, source in sorted(self.reading.inputs.items())]
         places = sorted(self.reading.inputs)
-        returned = [None] * (places[-1] + 1 if places else 0)
+        if not places:
+            return None
+        returned = [None] * (places[-1] + 1)
         for place, values in zip(places, found, strict=True):
             returned[place] = values
         return tuple(returned) if len(returned) != 1 else returned[0]

@@ -215,8 +215,9 @@ class Plan:
         result = function(*context, *arguments[0], **arguments[1])
         if not uses_upstream:
             self.factor = np.asarray(passed[0])
-        self.result = result
-        return _leaves(result, _return_names(function))
+        leaves = _leaves(result, _return_names(function))
+        self.leaf_names = list(leaves)
+        return leaves
 
     def _beside_the_loss(self, passed: list) -> dict[str, np.ndarray | None]:
         if not self.rest:

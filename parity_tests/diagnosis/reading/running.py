@@ -11,8 +11,23 @@ from pathlib import Path
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parents[2]
-INSTALLED = (str(HERE), str(Path(np.__file__).resolve().parent), str(Path(random.__file__).resolve().parent), "<frozen")
+ROOT = Path(__file__).resolve().parents[3]
+OURS = tuple(
+    str(path)
+    for path in (
+        *(ROOT / "parity_tests" / "diagnosis").glob("*.py"),
+        ROOT / "parity_tests" / "diagnosis" / "reading",
+        ROOT / "parity_tests" / "harness",
+        *(ROOT / "scratch" / f"{name}.py" for name in ("tape", "vjp", "gradcheck", "checks")),
+        Path(np.__file__).resolve().parent,
+        Path(random.__file__).resolve().parent,
+    )
+)
+
+
+def is_theirs(file: str) -> bool:
+    """Return whether a file is the learner's: not ours, not NumPy's, not Python's own."""
+    return not file.startswith((*OURS, "<"))
 
 
 class LearnerRaisedError(Exception):
@@ -38,7 +53,7 @@ def blaming(doing: str) -> Iterator[None]:
         raise LearnerRaisedError(f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}") from error
     except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
-        theirs = [frame for frame in frames if not frame.filename.startswith(INSTALLED)]
+        theirs = [frame for frame in frames if is_theirs(frame.filename)]
         said = f"{type(error).__name__}: {first_line(error)}"
         if isinstance(error, SystemExit):
             said = f"this ended the program (sys.exit({error.code!r})) during {doing}"
