@@ -44,8 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--against", metavar="TORCH", help="PyTorch's, such as torch.nn.Conv2d; else finite differences"
     )
     parser.add_argument(
-        "--args", metavar="ARGS", default="", help='arguments of both constructors, "3, 8, bias=False"; may name things of '
-        "your file, \"3, 4, activation=Tanh()\"; a function's further arguments"
+        "--args",
+        metavar="ARGS",
+        default="",
+        help='arguments of both constructors, "3, 8, bias=False"; may name things of '
+        'your file, "3, 4, activation=Tanh()"; a function\'s further arguments',
     )
     parser.add_argument("--torch-args", metavar="ARGS", help="arguments of PyTorch's, where they differ")
     parser.add_argument(

@@ -122,7 +122,9 @@ def _examine_layer(
         theirs, said = targets.same_reduction(learner, theirs, inputs)
         notes += said
     faults = targets.broadcast(learner, inputs, request) if len(inputs) == 2 else []
-    learner, inputs, said_of_rows = targets.rows_that_sum_to_one(learner, theirs, inputs, request, found, options, stage)
+    learner, inputs, said_of_rows = targets.rows_that_sum_to_one(
+        learner, theirs, inputs, request, found, options, stage
+    )
     notes += said_of_rows
     report = check(learner, theirs, *inputs, seed=request.seed, strict=False)
     report.faults += faults
@@ -158,12 +160,12 @@ def _examine_layer(
     return Verdict(0, "\n".join(said), reports, learner)
 
 
-def _found(
-    request: Request, module: object, args: tuple[list, dict], options: Options, stage: Stage
-) -> finding.Found:
+def _found(request: Request, module: object, args: tuple[list, dict], options: Options, stage: Stage) -> finding.Found:
     # For functions, --args are forward's further arguments.
     thing = getattr(module, request.names.split(",")[0].split(".")[0], None)
-    functions = "," in request.names or (callable(thing) and not isinstance(thing, type) and not hasattr(thing, "forward"))
+    functions = "," in request.names or (
+        callable(thing) and not isinstance(thing, type) and not hasattr(thing, "forward")
+    )
     if functions and args[1]:
         options.extras = dict(args[1])
         args = ([], {})
@@ -199,4 +201,3 @@ def _harder(request: Request, theirs: Callable | None, inputs: tuple, target: in
     if against.refusal(theirs, others):
         return []
     return [("numbers with ties and zeros", others)]
-

@@ -58,7 +58,9 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
     where = learner.found.forward_name if bad_output else learner.found.backward_name or learner.found.forward_name
     sentence = f"at {words}, {where} gives {what} from finite numbers"
     if expected is not None:
-        sentence += f" where PyTorch gives {np.asarray(expected[0]).flat[0]:.4g}" if loss else " where PyTorch is finite"
+        sentence += (
+            f" where PyTorch gives {np.asarray(expected[0]).flat[0]:.4g}" if loss else " where PyTorch is finite"
+        )
     if loss and not bad_gradient:
         return "", (
             f"{sentence}; the gradient is right there. It is the logarithm of a probability that has become 0: take it "
@@ -68,7 +70,9 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
         return "", f"{sentence} (0/0, or the logarithm of 0?)"
     if what == "infinity" and expected is None:
         return "", ""
-    advice = "exp overflows: subtract the maximum of each row (not of the whole array) before it, or use its mirror image"
+    advice = (
+        "exp overflows: subtract the maximum of each row (not of the whole array) before it, or use its mirror image"
+    )
     return f"{sentence}: {advice if not zero else '0/0, or the logarithm of 0'}", ""
 
 

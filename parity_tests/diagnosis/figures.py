@@ -12,7 +12,13 @@ from parity_tests.diagnosis.reading.running import NotUnderstoodError
 
 HERE = Path(__file__).parent / "collection"
 LOCATED = re.compile(r"The first wrong line is line (\d+)")
-DESCRIPTIONS = ("is the expected ", "differs only", "backward is ", "right to six digits", "the right numbers in another")
+DESCRIPTIONS = (
+    "is the expected ",
+    "differs only",
+    "backward is ",
+    "right to six digits",
+    "the right numbers in another",
+)
 
 
 @dataclass

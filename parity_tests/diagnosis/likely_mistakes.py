@@ -68,8 +68,10 @@ def scaled(case: Case) -> Pairs:
         for factor in (1, 2, 0.5, 4):
             found: dict[int, list[str]] = {}
             for words, count in _counts(case).items():
-                if count > 1 and _fits(case, words, factor, root, times) and (
-                    other is None or _fits(other, words, factor, root, times)
+                if (
+                    count > 1
+                    and _fits(case, words, factor, root, times)
+                    and (other is None or _fits(other, words, factor, root, times))
                 ):
                     found.setdefault(count, []).append(words)
             for count, names in found.items():

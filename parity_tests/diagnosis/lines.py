@@ -94,7 +94,9 @@ class Following:
         learner.forward(*inputs)
         outputs = learner.outputs
         rng = np.random.default_rng(3)
-        self.upstream = tuple(np.asarray(rng.uniform(0.5, 2, np.shape(y)) * rng.choice([-1, 1], np.shape(y))) for y in outputs)
+        self.upstream = tuple(
+            np.asarray(rng.uniform(0.5, 2, np.shape(y)) * rng.choice([-1, 1], np.shape(y))) for y in outputs
+        )
         self._forward_on_the_tape()
         self.known = list(self._true_gradients())
 
@@ -212,7 +214,10 @@ class Following:
 
     def backward(self) -> list[Computed]:
         """Return what the lines of backward computed, each compared with what is known."""
-        runs = [self._run(self.upstream), self._run(tuple(g * np.linspace(0.5, 1.7, max(1, g.size)).reshape(g.shape) for g in self.upstream))]
+        runs = [
+            self._run(self.upstream),
+            self._run(tuple(g * np.linspace(0.5, 1.7, max(1, g.size)).reshape(g.shape) for g in self.upstream)),
+        ]
         self.computed_first = runs[0]
         for one, other in itertools.zip_longest(*runs):
             if one is None or other is None or one.name != other.name:
@@ -310,7 +315,9 @@ class Following:
             if one.follows and one.words:
                 lines.setdefault(one.function, {}).setdefault(one.line, []).append(one.words)
             elif one.follows and one in suspicious:
-                lines.setdefault(one.function, {}).setdefault(one.line, []).append("<- no gradient of anything in forward")
+                lines.setdefault(one.function, {}).setdefault(one.line, []).append(
+                    "<- no gradient of anything in forward"
+                )
         code = function.__code__ if first is None else first.function
         if first is not None:
             found.line, found.wrong = first.line, first.name
@@ -367,9 +374,7 @@ class Following:
     def _claims(self, one: Computed) -> bool:
         return one.name.startswith("self.") and self._meant(one) is not None
 
-    def _origin(
-        self, end: Computed, suspicious: list[Computed], computed: list[Computed], seen: set[int]
-    ) -> Computed:
+    def _origin(self, end: Computed, suspicious: list[Computed], computed: list[Computed], seen: set[int]) -> Computed:
         seen.add(id(end))
         used = _names_used(end.function, end.line, _number(end))
         place = next(i for i, one in enumerate(computed) if one is end)

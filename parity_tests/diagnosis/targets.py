@@ -36,7 +36,11 @@ def target(kind: str, shape: tuple[int, ...], dtype: str, rng: np.random.Generat
     if kind in ("classes", "one-hot"):
         classes = shape[1] if len(shape) > 1 else shape[0]
         drawn = rng.integers(0, classes, (shape[0], *shape[2:]) if len(shape) > 1 else ())
-        return drawn if kind == "classes" else np.moveaxis(np.eye(classes, dtype=dtype)[drawn], -1, 1 if len(shape) > 1 else 0)
+        return (
+            drawn
+            if kind == "classes"
+            else np.moveaxis(np.eye(classes, dtype=dtype)[drawn], -1, 1 if len(shape) > 1 else 0)
+        )
     if kind == "values":
         return arrays.array(shape, dtype, seed=seed + 100)
     return rng.integers(0, 2, shape).astype(dtype)

@@ -173,7 +173,9 @@ class Report:
             kinks = [f"{q.undecided.sum()} of {q.undecided.size} in {q.name}" for q in once if np.any(q.undecided)]
             left_out = f" Elements at a kink were left out: {', '.join(kinks)}." * bool(kinks)
             if self.unseen:
-                return f"What was compared agrees, but not everything was compared.{left_out}\n" + "\n".join(self.unseen)
+                return f"What was compared agrees, but not everything was compared.{left_out}\n" + "\n".join(
+                    self.unseen
+                )
             return f"All agree.{left_out}"
         lines = [quantity.words() for quantity in [*self.wrong, *self.unknown]]
         right = [quantity.name for quantity in once if quantity.ok and not quantity.nothing_decided]

@@ -14,7 +14,7 @@ def of_object(thing: object, file: str) -> str:
         if not name.startswith("_") and inspect.isfunction(value)
     ]
     listed = ", ".join(own) or "none"
-    return f'''\
+    return f"""\
 import numpy as np
 from {stem} import {cls}
 
@@ -29,7 +29,7 @@ def backward(grad_output, x):
     return ...  # the gradient of x: grad_output times the derivative
 
 
-# backprop check {stem}_adapter.py:forward,backward --input 4,3'''
+# backprop check {stem}_adapter.py:forward,backward --input 4,3"""
 
 
 def of_functions(forward: Callable, backward: Callable | None, file: str, unknown: list[str]) -> str:
@@ -40,7 +40,7 @@ def of_functions(forward: Callable, backward: Callable | None, file: str, unknow
     back = getattr(backward, "__name__", "backward")
     front = getattr(forward, "__name__", "forward")
     missing = "\n".join(f"        self.{name} = ...  # what {name} is" for name in unknown)
-    return f'''\
+    return f"""\
 import numpy as np
 import {stem}
 
@@ -58,4 +58,4 @@ class Adapter:
         return None  # or the gradient of x
 
 
-# backprop check {stem}_adapter.py:Adapter --input 3,5'''
+# backprop check {stem}_adapter.py:Adapter --input 3,5"""

@@ -123,7 +123,9 @@ def of_object(thing: object, module: types.ModuleType | None = None, file: str =
     forward, backward = _method(thing, FORWARD, "forward"), _method(thing, BACKWARD, "back", "grad", "deriv")
     if forward is not None and backward is not None and forward.__name__ == backward.__name__:
         backward = None
-    if forward is None or (backward is None and forward.__name__ not in ("loss", "forward", "__call__", "compute_loss")):
+    if forward is None or (
+        backward is None and forward.__name__ not in ("loss", "forward", "__call__", "compute_loss")
+    ):
         wanted = "forward" if forward is None else "backward"
         raise NotUnderstoodError(f"{title} has no method {wanted}", adapters.of_object(thing, file))
     return Found(title, forward, backward, owner=thing, module=module)

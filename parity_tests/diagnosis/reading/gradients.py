@@ -29,10 +29,29 @@ class Source:
         return f"gradient in {name}what {backward} returns"
 
 
-INPUT_GRADIENTS = (
-    "dinputs dinput dx dX dA dA_prev grad_input grad_inputs input_gradient grad_x dZ_prev din d_input d_inputs d_x "
-    "input_grad gradient_input delta_prev dprev grad_in dI"
-).split()
+INPUT_GRADIENTS = [
+    "dinputs",
+    "dinput",
+    "dx",
+    "dX",
+    "dA",
+    "dA_prev",
+    "grad_input",
+    "grad_inputs",
+    "input_gradient",
+    "grad_x",
+    "dZ_prev",
+    "din",
+    "d_input",
+    "d_inputs",
+    "d_x",
+    "input_grad",
+    "gradient_input",
+    "delta_prev",
+    "dprev",
+    "grad_in",
+    "dI",
+]
 
 
 def assign(
@@ -164,7 +183,11 @@ def _is_of(name: str, place: Place, other: Place | None = None) -> bool:
             if place.steps[-1][1] != other.steps[-1][1]:
                 return False
     own = {last, words.meaning(last)}
-    return any(words.alike(rest, one) or words.meaning(rest) == words.meaning(one) for rest in words.undressed(leaf) for one in own)
+    return any(
+        words.alike(rest, one) or words.meaning(rest) == words.meaning(one)
+        for rest in words.undressed(leaf)
+        for one in own
+    )
 
 
 def _prefix(place: Place) -> tuple:

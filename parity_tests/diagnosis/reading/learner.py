@@ -269,7 +269,9 @@ class Learner:
                     self.accumulates[name] = False
                 parameter.grad = first + seen
                 return
-            if np.any(first) and np.allclose(seen, 0.5 * first, rtol=1e-4 if seen.dtype == np.float32 else 1e-9, atol=0):
+            if np.any(first) and np.allclose(
+                seen, 0.5 * first, rtol=1e-4 if seen.dtype == np.float32 else 1e-9, atol=0
+            ):
                 self.accumulates[name] = True
         parameter.grad = seen
 

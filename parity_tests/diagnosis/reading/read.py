@@ -53,7 +53,9 @@ def read(
 def differentiates(learner: Learner, inputs: tuple[np.ndarray, ...]) -> bool:
     """Return whether backward is forward's derivative along a random direction; True where that cannot be told."""
     try:
-        (along,) = compare_direction(learner, *(np.asarray(x, np.float64) if x.dtype.kind == "f" else x for x in inputs))
+        (along,) = compare_direction(
+            learner, *(np.asarray(x, np.float64) if x.dtype.kind == "f" else x for x in inputs)
+        )
     except LearnerRaisedError:
         return False
     except (TypeError, ValueError):
