@@ -33,6 +33,8 @@ class Case:
     rerun : callable
         ``rerun(inputs=..., grads=..., state=..., training=..., options=...)`` returns what this quantity would be if
         those were replaced; with ``name=...``, another quantity.
+    another : callable
+        Returns the same quantity's case for a batch of another size; None if there is none.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Case:
     layer: object
     output: np.ndarray | None
     rerun: Callable[..., np.ndarray]
+    another: Callable[[], "Case | None"] = lambda: None
 
     @property
     def parameter(self) -> np.ndarray | None:

@@ -215,3 +215,18 @@ def softmax(case: Case) -> Pairs:
         elif g.ndim == 0:
             for rows in (1, x.shape[0]):
                 yield "the target is not subtracted from the probabilities: p - onehot(target)", y * g / rows
+
+
+@guess("output")
+def normalized_over_other_axes(case: Case) -> Pairs:
+    """Divide by the sum over other axes than the one over which the probabilities sum to one."""
+    x = case.inputs[0].astype(np.float64)
+    if x.shape != case.expected.shape or not x.ndim:
+        return
+    e = np.exp(x - x.max())
+    right = [axis for axis in range(x.ndim) if np.allclose(case.expected.sum(axis=axis), 1)]
+    for count in range(1, x.ndim + 1):
+        for axes in itertools.combinations(range(x.ndim), count):
+            over = "all axes" if count == x.ndim and x.ndim > 1 else f"axis {axes[0]}" if count == 1 else f"axes {axes}"
+            if right and axes != (right[0],):
+                yield f"divided by the sum over {over}; sum over axis {right[0]}", e / e.sum(axis=axes, keepdims=True)

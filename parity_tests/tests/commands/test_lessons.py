@@ -71,7 +71,7 @@ def test_a_lesson_shows_both_engines_and_how_far_they_are_apart(name, tmp_path, 
     assert "How far the engines are apart" in said
 
 
-@pytest.mark.parametrize("engine_name", engines.NAMES)
+@pytest.mark.parametrize("engine_name", engines.EVERY)
 def test_the_graph_is_drawn_in_one_engine_alone(engine_name, tmp_path, capsys):
     assert cli.main(["lesson", "graph", "--engine", engine_name, "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
@@ -80,7 +80,7 @@ def test_the_graph_is_drawn_in_one_engine_alone(engine_name, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["graph.png"]
 
 
-@pytest.mark.parametrize("engine_name", engines.NAMES)
+@pytest.mark.parametrize("engine_name", engines.EVERY)
 def test_a_lesson_runs_in_one_engine_alone(engine_name, tmp_path, capsys):
     assert cli.main(["lesson", "neuron", "--engine", engine_name, "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
@@ -272,8 +272,20 @@ def test_a_folder_that_cannot_be_made_is_a_failure_of_one_line(tmp_path, capsys)
     assert "choose another --out" in said
 
 
-def test_an_interrupted_lesson_leaves_the_figure_of_before_and_no_half_of_a_new_one(tmp_path, capsys, monkeypatch):
+def test_a_figure_that_is_there_is_not_replaced(tmp_path, capsys):
     (tmp_path / "neuron.png").write_bytes(b"of before")
+    assert cli.main(["lesson", "neuron", "--engine", "scratch", "--out", str(tmp_path)]) == 1
+    assert "neuron.png exists already" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["neuron.png"]
+    assert (tmp_path / "neuron.png").read_bytes() == b"of before"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lessons_figures_are_called_as_it_begins(name):
+    assert all(figure == name or figure.startswith(f"{name}_") for figure in FIGURES.get(name, ()))
+
+
+def test_an_interrupted_lesson_leaves_no_half_of_a_figure(tmp_path, capsys, monkeypatch):
     write = Figure.savefig
 
     def interrupted(figure, *args, **kwargs):
@@ -282,8 +294,7 @@ def test_an_interrupted_lesson_leaves_the_figure_of_before_and_no_half_of_a_new_
 
     monkeypatch.setattr(Figure, "savefig", interrupted)
     assert cli.main(["lesson", "neuron", "--engine", "scratch", "--out", str(tmp_path)]) == 130
-    assert [path.name for path in tmp_path.iterdir()] == ["neuron.png"]
-    assert (tmp_path / "neuron.png").read_bytes() == b"of before"
+    assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().err == "backprop lesson: interrupted\n"
 
 
