@@ -18,15 +18,8 @@ from scratch.nn import Module
 from scratch.optim import optimizer as optimizer_module
 from scratch.optim.optimizer import Optimizer
 
-<<<<<<< HEAD
-KINDS = ("classes", "values", "binary")
-
-# What a constructor takes, and the input's shape. Of the others, those that can do without arguments take none, and an
-# input of shape (2, 3); the rest are a small case of the catalogue.
-=======
 # What a constructor takes, and the input's shape. Others take nothing, and an input of shape (2, 3); those that need
 # arguments are the smallest of the catalogue.
->>>>>>> main
 ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "Linear": ((3, 2), {}, (2, 3)),
     "Embedding": ((4, 2), {}, (2, 3)),
@@ -76,16 +69,9 @@ def make(name: str, args: tuple | None, kwargs: dict, seed: int) -> Module:
     """Return a float64 layer whose parameters and buffers are small whole numbers; ``args`` of None are our own."""
     cls = class_of(name)
     if args is None and _is_drawn(name):
-<<<<<<< HEAD
-        layer = _small_case(name).layer
-    else:
-        if args is None:
-            args, kwargs, _ = ARGUMENTS.get(name, ((), {}, ()))
-=======
         layer = copy.deepcopy(_smallest(name).layer)
     else:
         args, kwargs, _ = ARGUMENTS.get(name, NOTHING) if args is None else (args, kwargs, ())
->>>>>>> main
         own = {"dtype": np.float64} if "dtype" in inspect.signature(cls).parameters else {}
         layer = cls(*args, **{**own, **kwargs})
     rng = np.random.default_rng([seed, 1])
@@ -103,14 +89,8 @@ def inputs(layer: Module, shapes: Sequence[tuple[int, ...]], target: str | None,
     ``shapes`` are those of the first ones, as many as were given. ``target`` is the kind of the second, if given:
     "classes", "values" or "binary".
     """
-<<<<<<< HEAD
-    if not shapes and _is_drawn(name):
-        return _small_case(name).inputs
-    draws = [entry_of(name).case("float64", seed).inputs for seed in range(DRAWS)]
-=======
     name = type(layer).__name__
     draws = [case.inputs for case in _cases(name)]
->>>>>>> main
     rng, found = np.random.default_rng([seed, 2]), []
     own = _smallest(name).inputs[0].shape if _is_drawn(name) else ARGUMENTS.get(name, NOTHING)[2]
     first = shapes[0] if shapes else own
@@ -122,14 +102,9 @@ def inputs(layer: Module, shapes: Sequence[tuple[int, ...]], target: str | None,
         if 0 < place >= len(shapes) and (kind == "classes" or not same):
             shape = first[:1] + first[2:] if len(first) > 1 else ()
         if kind == "classes":
-<<<<<<< HEAD
-            classes = first[1] if len(first) > 1 else first[0]
-            found.append(rng.integers(0, classes if place else 2, shape))
-=======
             # Of a loss there are as many as the input has columns, of a layer that is indexed as its weight has rows.
             count = first[min(1, len(first) - 1)] if place else len(next(iter(layer.parameters())).data)
             found.append(rng.integers(0, count, shape))
->>>>>>> main
         elif kind == "values":
             found.append(numbers(shape, rng))
         elif place:
@@ -139,21 +114,6 @@ def inputs(layer: Module, shapes: Sequence[tuple[int, ...]], target: str | None,
     return tuple(found)
 
 
-<<<<<<< HEAD
-def _is_drawn(name: str) -> bool:
-    parameters = inspect.signature(class_of(name)).parameters.values()
-    return name not in ARGUMENTS and any(
-        one.default is one.empty and one.kind < one.VAR_POSITIONAL for one in parameters
-    )
-
-
-@functools.cache
-def _small_case(name: str) -> LayerCase:
-    """Return the catalogue's smallest case of some numbers, in which nothing is taken for a constant."""
-    cases = [entry_of(name).case("float64", seed) for seed in range(DRAWS)]
-    fit = [one for one in cases if one.inputs[0].size >= 4 and not one.layer.frozen()]
-    return min(fit, key=lambda one: sum(p.data.size for p in one.layer.parameters()) + one.inputs[0].size)
-=======
 @functools.cache
 def _cases(name: str) -> list[LayerCase]:
     return [entry_of(name).case("float64", seed) for seed in range(DRAWS)]
@@ -168,7 +128,6 @@ def _is_drawn(name: str) -> bool:
     parameters = inspect.signature(class_of(name)).parameters.values()
     needed = [one for one in parameters if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD]
     return bool(needed) and name not in ARGUMENTS
->>>>>>> main
 
 
 def _kind(drawn: list[np.ndarray]) -> str:

@@ -125,11 +125,7 @@ def derivation_of(name: str, module: ModuleType | str) -> Derivation:
 def operands(derivation: Derivation) -> list[str | None]:
     """Return the arguments of forward whose gradients backward returns, in its order: "x", "weight", "bias".
 
-<<<<<<< HEAD
-    None stands for an input that has no gradient, where backward returns None.
-=======
     None for an argument that has no gradient: backward returns None for it.
->>>>>>> main
     """
     value = derivation.backward[-1].node.value
     returned = value.elts if isinstance(value, ast.Tuple) else [value]
@@ -149,11 +145,7 @@ def trace(call: Call) -> Trace:
 
     tape, made_in = Tape(), {}
     # A parameter that is None comes as a number.
-<<<<<<< HEAD
-    differentiable = [name for name in operands(derivation) if name and isinstance(arguments[name], np.ndarray)]
-=======
     differentiable = [name for name in operands(derivation) if isinstance(arguments.get(name), np.ndarray)]
->>>>>>> main
     watching = _Run(derivation, arguments | {name: tape.watch(arguments[name]) for name in differentiable})
     for statement in derivation.forward:
         before = len(tape.nodes)
@@ -167,11 +159,7 @@ def trace(call: Call) -> Trace:
     undone = [step for statement in derivation.backward if (step := undo.execute(statement))]
     _judge(undone, truth)
     grads = undo.result if isinstance(undo.result, tuple) else (undo.result,)
-<<<<<<< HEAD
-    gradients = {name: grad for name, grad in zip(operands(derivation), grads, strict=True) if name}
-=======
     gradients = {name: grad for name, grad in zip(operands(derivation), grads, strict=True) if name is not None}
->>>>>>> main
     return Trace(call.name, derivation.module, arguments, steps, call.grad_y, undone, gradients)
 
 
