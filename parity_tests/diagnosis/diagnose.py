@@ -1,8 +1,8 @@
 """Naming the mistake: a wrong result is compared with what likely mistakes would have given.
 
-A guess (`parity_tests.diagnosis.likely_mistakes`) is a function of a `parity_tests.diagnosis.evidence.Case` that yields pairs of a sentence and the
-array that the mistake would have produced. Where that array is what came, the sentence is printed. Where no guess fits,
-the pattern of the differences is described: which rows, which ratio, which inputs.
+A guess (`parity_tests.diagnosis.likely_mistakes`) is a function of a `parity_tests.diagnosis.evidence.Case` that yields
+pairs of a sentence and the array that the mistake would have produced. Where that array is what came, the sentence is
+printed. Where no guess fits, the pattern of the differences is described: which rows, which ratio, which inputs.
 """
 
 import math
@@ -96,8 +96,8 @@ class Suspects:
             case = self._case(report, wrong[0])
             if explains(case.rerun(state=state), case):
                 yield (
-                    f"{wrong[0].name}: made with the weights after backward has stepped them; compute the gradient of the "
-                    "input first, then take the step"
+                    f"{wrong[0].name}: made with the weights after backward has stepped them; compute the gradient of "
+                    "the input first, then take the step"
                 )
 
     def _another(self, quantity: Quantity) -> Case | None:
@@ -234,7 +234,14 @@ def patterns(case: Case) -> Iterator[str]:
             and not (different & (x == 0)).all()
         ):
             yield "differs only where the input is tied with another: who is paid among equal maxima?"
-    if different.any() and not expected[different].any() and case.kind == "grad_input" and got[different].all():
+    tied = case.inputs[0].shape == different.shape and _ties_explain(case.inputs[0], different)
+    if (
+        different.any()
+        and not tied
+        and not expected[different].any()
+        and case.kind == "grad_input"
+        and got[different].all()
+    ):
         yield "the expected is 0 wherever it differs: forward's mask, of what it dropped or cut off, is left out"
         return
     if not different.all():

@@ -1,8 +1,10 @@
 """Extreme inputs, tried after the usual ones agree: overflow, NaN from finite numbers, the logarithm of 0."""
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 from parity_tests.diagnosis import against
 from parity_tests.diagnosis.reading.learner import Learner
@@ -45,8 +47,8 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
         grads = learner.backward(*[np.ones_like(y) if np.ndim(y) else 1.0 for y in outputs])
     except LearnerRaisedError as error:
         return f"at {words}: {error}", ""
-    finally_ = [grads] if not isinstance(grads, tuple) else list(grads)
-    gradients = [g for g in [*finally_, *(p.grad for _, p in learner.named_parameters())] if g is not None]
+    returned = list(grads) if isinstance(grads, tuple) else [grads]
+    gradients = [g for g in [*returned, *(p.grad for _, p in learner.named_parameters())] if g is not None]
     expected = _theirs(theirs, learner, inputs)
     bad_output = _bad(outputs[0], None if expected is None else expected[0])
     bad_gradient = any(np.isnan(g).any() for g in gradients)
@@ -58,7 +60,9 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
     where = learner.found.forward_name if bad_output else learner.found.backward_name or learner.found.forward_name
     sentence = f"at {words}, {where} gives {what} from finite numbers"
     if expected is not None:
-        sentence += f" where PyTorch gives {np.asarray(expected[0]).flat[0]:.4g}" if loss else " where PyTorch is finite"
+        sentence += (
+            f" where PyTorch gives {np.asarray(expected[0]).flat[0]:.4g}" if loss else " where PyTorch is finite"
+        )
     if loss and not bad_gradient:
         return "", (
             f"{sentence}; the gradient is right there. It is the logarithm of a probability that has become 0: take it "
@@ -68,7 +72,9 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
         return "", f"{sentence} (0/0, or the logarithm of 0?)"
     if what == "infinity" and expected is None:
         return "", ""
-    advice = "exp overflows: subtract the maximum of each row (not of the whole array) before it, or use its mirror image"
+    advice = (
+        "exp overflows: subtract the maximum of each row (not of the whole array) before it, or use its mirror image"
+    )
     return f"{sentence}: {advice if not zero else '0/0, or the logarithm of 0'}", ""
 
 
@@ -81,13 +87,9 @@ def _bad(output: np.ndarray, expected: np.ndarray | None) -> bool:
 
 
 def _theirs(theirs: Callable | None, learner: Learner, inputs: tuple) -> tuple[np.ndarray, ...] | None:
-    import torch
-
     if theirs is None or learner.unmatched:
         return None
     if isinstance(theirs, torch.nn.Module):
-        import copy
-
         theirs = copy.deepcopy(theirs).double()
         own = theirs.state_dict()
         state = {n: torch.from_numpy(np.array(v)) for n, v in learner.state_dict().items() if n in own}

@@ -52,8 +52,8 @@ def examine(
     spreads = [float(values.std()) for values in found]
     for (fan_in, fan_out), ours, right in zip(SIZES, found, theirs, strict=True):
         lines.append(
-            f"  fan_in {fan_in}, fan_out {fan_out}: mean {ours.mean():.3g}, standard deviation {ours.std():.4g}, bounds "
-            f"{ours.min():.4g} to {ours.max():.4g}; PyTorch's standard deviation {right.std():.4g}, bounds "
+            f"  fan_in {fan_in}, fan_out {fan_out}: mean {ours.mean():.3g}, standard deviation {ours.std():.4g}, "
+            f"bounds {ours.min():.4g} to {ours.max():.4g}; PyTorch's standard deviation {right.std():.4g}, bounds "
             f"{right.min():.4g} to {right.max():.4g}"
         )
     if any(abs(o.std() / r.std() - 1) > 0.03 for o, r in zip(found, theirs, strict=True)):
@@ -62,7 +62,11 @@ def examine(
             if all(abs(s / formula(*fans) - 1) < 0.01 for s, fans in zip(spreads, SIZES, strict=True)):
                 right = [float(t.std()) for t in theirs]
                 wanted = next(
-                    (w for w, f in FORMULAS.items() if all(abs(r / f(*s) - 1) < 0.01 for r, s in zip(right, SIZES, strict=True))),
+                    (
+                        w
+                        for w, f in FORMULAS.items()
+                        if all(abs(r / f(*s) - 1) < 0.01 for r, s in zip(right, SIZES, strict=True))
+                    ),
                     "",
                 )
                 faults.append(f"-> it is {words}" + f"; it should be {wanted}" * bool(wanted))
@@ -100,7 +104,9 @@ def _drawn(function: Callable, args: tuple[list, dict], stage: Stage, file: str)
             continue
         if all(values.size == i * o for values, (i, o) in zip(made, SIZES, strict=True)):
             return made, f"{function.__name__}{words} -> an array of shape {made[0].shape}"
-    raise NotUnderstoodError(f"{file}: {function.__name__} is called neither with two fans nor with a shape ({trouble})")
+    raise NotUnderstoodError(
+        f"{file}: {function.__name__} is called neither with two fans nor with a shape ({trouble})"
+    )
 
 
 def _in_place(function: Callable, shape: tuple[int, int], args: tuple[list, dict]) -> np.ndarray:
@@ -113,7 +119,10 @@ def _torch(name: str, literal: tuple[list, dict], fans: tuple[int, int]) -> np.n
     torch.manual_seed(0)
     tensor = torch.empty(fans[1], fans[0], dtype=torch.float64)
     try:
-        against.named(name)(tensor, **{k: v for k, v in literal[1].items() if k in ("gain", "a", "mode", "nonlinearity", "mean", "std", "b")})
+        against.named(name)(
+            tensor,
+            **{k: v for k, v in literal[1].items() if k in ("gain", "a", "mode", "nonlinearity", "mean", "std", "b")},
+        )
     except Exception as error:
         raise NotUnderstoodError(f"{name} refuses the arguments: {error}") from error
     return tensor.numpy()

@@ -82,6 +82,12 @@ def rule(user: Node, place: int, word: Callable[[Node], str], operand: Node) -> 
         "cos": f"-{g} * sin({x})",
     }
     said = rules.get(user.operation.replace("true_divide", "divide"), f"what {user.operation} makes of {g}")
-    if operand.data.shape != user.data.shape and user.operation in ("add", "subtract", "multiply", "divide", "true_divide"):
+    if operand.data.shape != user.data.shape and user.operation in (
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "true_divide",
+    ):
         said += ", summed over the axes that were broadcast"
     return said

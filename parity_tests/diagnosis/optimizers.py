@@ -80,7 +80,9 @@ def examine(
         f"  {form}",
         f"  {name}({', '.join(f'{k}={v!r}' for k, v in given.items())})",
     ]
-    text = "\n".join([*read, "", f"{cls.__name__} against {name}: float64, {STEPS} steps of two parameters, (3, 4) and (4,)"])
+    text = "\n".join(
+        [*read, "", f"{cls.__name__} against {name}: float64, {STEPS} steps of two parameters, (3, 4) and (4,)"]
+    )
     first = next((i for i in range(STEPS) if not _close(walk[i], theirs[i])), None)
     if first is None:
         worst = max(np.abs(walk[-1][key] - theirs[-1][key]).max() for key in start)

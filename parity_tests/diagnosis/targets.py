@@ -36,7 +36,11 @@ def target(kind: str, shape: tuple[int, ...], dtype: str, rng: np.random.Generat
     if kind in ("classes", "one-hot"):
         classes = shape[1] if len(shape) > 1 else shape[0]
         drawn = rng.integers(0, classes, (shape[0], *shape[2:]) if len(shape) > 1 else ())
-        return drawn if kind == "classes" else np.moveaxis(np.eye(classes, dtype=dtype)[drawn], -1, 1 if len(shape) > 1 else 0)
+        return (
+            drawn
+            if kind == "classes"
+            else np.moveaxis(np.eye(classes, dtype=dtype)[drawn], -1, 1 if len(shape) > 1 else 0)
+        )
     if kind == "values":
         return arrays.array(shape, dtype, seed=seed + 100)
     return rng.integers(0, 2, shape).astype(dtype)
@@ -53,8 +57,8 @@ def same_reduction(learner: Learner, theirs: Callable, inputs: tuple) -> tuple[C
     if against.outputs(plain, inputs)[0].shape != ours:
         return theirs, []
     return plain, [
-        f"{learner.found.forward_name} returns a number for each element and leaves the mean to its caller, so PyTorch's "
-        "was asked for reduction='none'; whoever takes the mean has to divide the gradient by their number, too"
+        f"{learner.found.forward_name} returns a number for each element and leaves the mean to its caller, so "
+        "PyTorch's was asked for reduction='none'; whoever takes the mean has to divide the gradient, too"
     ]
 
 

@@ -68,7 +68,11 @@ class FiniteDifferences:
 
         The Jacobian is kept: another upstream gradient costs a product.
         """
-        key = (name, tuple(x.tobytes() for x in inputs), tuple((n, np.asarray(v).tobytes()) for n, v in (state or {}).items()))
+        key = (
+            name,
+            tuple(x.tobytes() for x in inputs),
+            tuple((n, np.asarray(v).tobytes()) for n, v in (state or {}).items()),
+        )
         if key not in self._jacobians:
             if self._spent > SECONDS:
                 raise TimeoutError("enough was tried")

@@ -122,7 +122,8 @@ class Report:
     unseen : list of str
         What the output depends on and was not compared.
     suspects : callable
-        Returns the classic mistakes that would explain the differences, a sentence each (`parity_tests.diagnosis.diagnose`).
+        Returns the classic mistakes that would explain the differences, a sentence each
+        (`parity_tests.diagnosis.diagnose`).
     """
 
     title: str
@@ -173,7 +174,9 @@ class Report:
             kinks = [f"{q.undecided.sum()} of {q.undecided.size} in {q.name}" for q in once if np.any(q.undecided)]
             left_out = f" Elements at a kink were left out: {', '.join(kinks)}." * bool(kinks)
             if self.unseen:
-                return f"What was compared agrees, but not everything was compared.{left_out}\n" + "\n".join(self.unseen)
+                return f"What was compared agrees, but not everything was compared.{left_out}\n" + "\n".join(
+                    self.unseen
+                )
             return f"All agree.{left_out}"
         lines = [quantity.words() for quantity in [*self.wrong, *self.unknown]]
         right = [quantity.name for quantity in once if quantity.ok and not quantity.nothing_decided]

@@ -39,7 +39,9 @@ class MaxPool:
     def forward(self, x):
         n, c, h, w = x.shape
         s = self.size
-        self.windows = x.reshape(n, c, h // s, s, w // s, s).transpose(0, 1, 2, 4, 3, 5).reshape(n, c, h // s, w // s, -1)
+        self.windows = (
+            x.reshape(n, c, h // s, s, w // s, s).transpose(0, 1, 2, 4, 3, 5).reshape(n, c, h // s, w // s, -1)
+        )
         return self.windows.max(axis=-1)
 
     def backward(self, dout):

@@ -1,4 +1,4 @@
-"""The collection's table: each right layer with how it is called, and its wrong twins, a piece of text replaced in each.
+"""The collection's table: each right layer with how it is called, and its wrong twins, some text replaced in each.
 
 ``words`` are what the report may say of the mistake; each sentence that it prints has to contain one of them (what only
 describes the numbers aside). Of a mistake in backward, the line of the replacement is the first wrong line.
@@ -30,7 +30,7 @@ class Subject:
 
 X, IMAGE = [(5, 3)], [(2, 2, 6, 4)]
 LINEAR = {"args": "3, 4", "inputs": X, "against": "torch.nn.Linear"}
-AVERAGED = ("averaged instead of summed",)
+AVERAGED = ("averaged instead of summed", "means over the examples")
 LEFT_OUT = ("is left out",)
 
 SUBJECTS = (
@@ -75,7 +75,9 @@ SUBJECTS = (
         {"inputs": X, "against": "torch.nn.SiLU"},
         0,
         (
-            Twin("return dx + ds * self.s * (1 - self.s)", "return dx", ("the gradient of x", "derivative of softplus")),
+            Twin(
+                "return dx + ds * self.s * (1 - self.s)", "return dx", ("the gradient of x", "derivative of softplus")
+            ),
             Twin("ds * self.s * (1 - self.s)", "ds * self.x * (1 - self.x)", ("the gradient of x",)),
         ),
     ),
@@ -85,7 +87,7 @@ SUBJECTS = (
         {"args": "3, 4", "inputs": X},
         2,
         (
-            Twin('self.grads["W"] += self.x.T @ g', 'self.grads["W"] += 3 * self.x.T @ g', ("the gradient of",)),
+            Twin('self.grads["W"] += self.x.T @ g', 'self.grads["W"] += 3 * self.x.T @ g', ("a constant 3",)),
             Twin('self.grads["b"] += g.sum(axis=0)', 'self.grads["b"] += g.mean(axis=0)', AVERAGED),
             Twin('self.grads["b"] += g', 'self.grads["b"] = g', ("overwritten",), False),
         ),
@@ -127,7 +129,11 @@ SUBJECTS = (
         0,
         (
             Twin("(cache > 0)", "(cache >= 0)", ("exactly 0",), False),
-            Twin("dout * (cache > 0)", "dout", ("handed on unchanged", "mask"),),
+            Twin(
+                "dout * (cache > 0)",
+                "dout",
+                ("handed on unchanged", "mask"),
+            ),
         ),
     ),
     Subject(
@@ -158,7 +164,11 @@ SUBJECTS = (
         {"args": "3", "inputs": X},
         2,
         (
-            Twin(".sum(axis=0) * np.exp(self.gain.data)", ".sum(axis=0)", ("the gradient of gain", "made with the input x")),
+            Twin(
+                ".sum(axis=0) * np.exp(self.gain.data)",
+                ".sum(axis=0)",
+                ("the gradient of gain", "made with the input x"),
+            ),
             Twin("return g * np.exp(self.gain.data)", "return g * self.gain.data", ("the gradient of x",)),
         ),
     ),
@@ -170,7 +180,11 @@ SUBJECTS = (
         (
             Twin("return g * self.y * (1 - self.y)", "return g * (1 - self.y)", ("the gradient of",)),
             Twin("self.db = g.sum(axis=0)", "self.db = g.mean(axis=0)", AVERAGED),
-            Twin("return g @ self.W.T", "return np.ones_like(g) @ self.W.T", ("the gradient of", "grad_output is ignored")),
+            Twin(
+                "return g @ self.W.T",
+                "return np.ones_like(g) @ self.W.T",
+                ("the gradient of", "grad_output is ignored"),
+            ),
         ),
     ),
     Subject(
@@ -197,7 +211,7 @@ SUBJECTS = (
         0,
         (
             Twin("1.0, self.alpha * np.exp", "1.0, np.exp", ("as if alpha were 1.0",)),
-            Twin("np.where(x >= 0, 1.0,", "np.where(x >= 0, 0.5,", ("positive", "the gradient of x")),
+            Twin("np.where(x > 0, 1.0,", "np.where(x > 0, 0.5,", ("positive", "the gradient of x")),
         ),
     ),
     Subject(
@@ -279,8 +293,16 @@ SUBJECTS = (
         {"args": "3", "inputs": [(5, 3), (5, 3)]},
         1,
         (
-            Twin("grad_right = g[:, None] * (self.left @ self.kernel)", "grad_right = g[:, None] * self.left", ("the gradient of right",)),
-            Twin("weighted @ self.kernel.T", "weighted @ self.kernel", ("transposed once too often", "the gradient of left")),
+            Twin(
+                "grad_right = g[:, None] * (self.left @ self.kernel)",
+                "grad_right = g[:, None] * self.left",
+                ("the gradient of right",),
+            ),
+            Twin(
+                "weighted @ self.kernel.T",
+                "weighted @ self.kernel",
+                ("transposed once too often", "the gradient of left"),
+            ),
         ),
     ),
     Subject(
@@ -300,7 +322,11 @@ SUBJECTS = (
         {"inputs": [(5, 3)], "target": "classes", "against": "torch.nn.CrossEntropyLoss"},
         0,
         (
-            Twin("(p - self.labels) / len(p)", "(p - self.labels)", ("times 5, the batch size",)),
+            Twin(
+                "(p - self.labels) / len(p)",
+                "(p - self.labels)",
+                ("times 5, the batch size", "as if reduction were 'sum'"),
+            ),
             Twin("(p - self.labels)", "p", ("the target is not subtracted",)),
             Twin("grad * (p - self.labels)", "grad * (self.labels - p)", ("the sign is flipped",)),
         ),
@@ -331,7 +357,7 @@ SUBJECTS = (
         "softmax_loss",
         {"inputs": [(5, 3)], "target": "classes", "against": "torch.nn.CrossEntropyLoss"},
         0,
-        (Twin("    dx /= n\n", "", ("times 5, the batch size",), False),),
+        (Twin("    dx /= n\n", "", ("times 5, the batch size", "as if reduction were 'sum'"), False),),
     ),
     Subject(
         "passes.py",
@@ -381,7 +407,12 @@ SUBJECTS = (
         {"inputs": [], "against": "torch.optim.SGD", "args": "lr=0.05"},
         0,
         (
-            Twin("self.momentum * v + p.grad", "self.momentum * v + (1 - self.momentum) * p.grad", ("buffer averages",), False),
+            Twin(
+                "self.momentum * v + p.grad",
+                "self.momentum * v + (1 - self.momentum) * p.grad",
+                ("buffer averages",),
+                False,
+            ),
             Twin("p.data - self.lr * v", "p.data + self.lr * v", ("uphill",), False),
         ),
     ),
@@ -405,7 +436,12 @@ SUBJECTS = (
         {"args": "2, 3, 3", "inputs": [(2, 2, 6, 5)], "against": "torch.nn.Conv2d"},
         2,
         (
-            Twin("self.dbias = dout.sum(axis=(0, 2, 3))", "self.dbias = dout.sum(axis=(2, 3))[0]", ("only the first example",), False),
+            Twin(
+                "self.dbias = dout.sum(axis=(0, 2, 3))",
+                "self.dbias = dout.sum(axis=(2, 3))[0]",
+                ("only the first example",),
+                False,
+            ),
             Twin("self.dfilters += ", "self.dfilters = ", ("grad_weight: 54 of 54",), False),
         ),
     ),

@@ -14,7 +14,7 @@ def of_object(thing: object, file: str) -> str:
         if not name.startswith("_") and inspect.isfunction(value)
     ]
     listed = ", ".join(own) or "none"
-    return f'''\
+    return f"""\
 import numpy as np
 from {stem} import {cls}
 
@@ -29,6 +29,38 @@ def backward(grad_output, x):
     return ...  # the gradient of x: grad_output times the derivative
 
 
+# backprop check {stem}_adapter.py:forward,backward --input 4,3"""
+
+
+def of_scalars(cls: type, file: str) -> str:
+    """Return an adapter for a class of scalars that remember their operations, as micrograd's Value."""
+    name, stem = cls.__name__, Path(file or "my.py").stem
+    unary = [
+        method
+        for method, value in inspect.getmembers(cls, inspect.isfunction)
+        if not method.startswith("_") and len(inspect.signature(value).parameters) == 1 and method != "backward"
+    ]
+    operation = unary[0] if unary else "__neg__"
+    return f'''\
+import numpy as np
+from {stem} import {name}
+
+OPERATION = "{operation}"  # also: {", ".join(unary[1:]) or "none"}
+
+
+def forward(x):
+    return np.vectorize(lambda v: getattr({name}(float(v)), OPERATION)().data)(x)
+
+
+def backward(grad_output, x):
+    grads = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        leaf = {name}(float(x[index]))
+        getattr(leaf, OPERATION)().backward()
+        grads[index] = leaf.grad
+    return grad_output * grads
+
+
 # backprop check {stem}_adapter.py:forward,backward --input 4,3'''
 
 
@@ -40,7 +72,7 @@ def of_functions(forward: Callable, backward: Callable | None, file: str, unknow
     back = getattr(backward, "__name__", "backward")
     front = getattr(forward, "__name__", "forward")
     missing = "\n".join(f"        self.{name} = ...  # what {name} is" for name in unknown)
-    return f'''\
+    return f"""\
 import numpy as np
 import {stem}
 
@@ -58,4 +90,4 @@ class Adapter:
         return None  # or the gradient of x
 
 
-# backprop check {stem}_adapter.py:Adapter --input 3,5'''
+# backprop check {stem}_adapter.py:Adapter --input 3,5"""

@@ -17,7 +17,9 @@ def lines(learner: Learner) -> list[str]:
     if learner.buffers:
         for name, (place, values) in learner.buffers.items():
             own = learner.world.words(place)
-            found.append(f"{own} {values.shape}: " + (f"PyTorch's {name}" if place.name != name else "compared after forward"))
+            found.append(
+                f"{own} {values.shape}: " + (f"PyTorch's {name}" if place.name != name else "compared after forward")
+            )
     taken = {place for place, _ in learner.buffers.values()}
     for place, shape in reading.state:
         if place not in taken:

@@ -57,7 +57,9 @@ def _rename(learner: Learner, chosen: tuple[tuple[str, Learned, View], ...], lef
     for name, one, view in chosen:
         one.name, one.view = name, view
         values = np.array(learner.world.get(one.place), learner.dtype)
-        learner.parameters[name] = Parameter(view.there(values).copy() if values.size == np.prod(view.shape) else values)
+        learner.parameters[name] = Parameter(
+            view.there(values).copy() if values.size == np.prod(view.shape) else values
+        )
     for one in left:
         one.name = one.place.name
         learner.parameters[one.name] = Parameter(np.array(learner.world.get(one.place), learner.dtype))

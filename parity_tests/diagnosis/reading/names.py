@@ -2,20 +2,27 @@
 
 import re
 
-FORWARD = (
-    "forward forward_pass forward_propagation forward_prop fprop feedforward feed_forward forwardpass forward_propagate "
-    "propagate loss compute_loss cost compute activate activation function func fn f value evaluate calc calculate apply "
-    "predict __call__ call run"
-).split()
-BACKWARD = (
+
+def listed(text: str) -> list[str]:
+    """Return the words of a text."""
+    return text.split()
+
+
+FORWARD = listed(
+    "forward forward_pass forward_propagation forward_prop fprop feedforward feed_forward forwardpass "
+    "forward_propagate propagate loss compute_loss cost compute activate activation function func fn f value evaluate "
+    "calc calculate apply predict __call__ call run"
+)
+BACKWARD = listed(
     "backward backward_pass backward_propagation backward_prop backprop back_prop bprop backpropagate backpropagation "
-    "back_propagation backwards backwardpass backward_propagate gradient gradients grad derivative deriv diff prime df "
-    "d_loss dloss loss_prime loss_derivative loss_grad gradient_loss delta bwd pullback vjp"
-).split()
+    "back_propagation backwards backwardpass backward_propagate gradient gradients grad derivative deriv diff prime "
+    "df d_loss dloss loss_prime loss_derivative loss_grad gradient_loss delta bwd pullback vjp"
+)
 DERIVATIVES = ("gradient", "gradients", "grad", "derivative", "deriv", "diff", "prime", "df", "delta")
 
 TARGETS = re.compile(
-    r"^(t|ts|y_?true|targets?|labels?|classes|truth|y_?t|actual|expected|gt|actions?|onehot|one_hot|y_?onehot|ys|tgt)$", re.I
+    r"^(t|ts|y_?true|targets?|labels?|classes|truth|y_?t|actual|expected|gt|actions?|onehot|one_hot|y_?onehot|ys|tgt)$",
+    re.I,
 )
 MAYBE_TARGETS = re.compile(r"^(y|y_i|y_batch)$", re.I)
 CACHES = re.compile(r"cache|saved|memo|memory|context|^ctx$|residual|tape|stored|^state$|^aux$", re.I)
@@ -39,12 +46,14 @@ PARAMS = {  # what cs231n's assignments hand to their functions
 }
 
 MEANINGS = {
-    "weight": "w weight weights kernel kernels filter filters gamma scale weight_matrix wt theta wx coef coefs".split(),
-    "bias": "b bias biases beta shift offset biass intercept".split(),
-    "weight_ih": "w_ih wx wxh w_xh weight_ih".split(),
-    "weight_hh": "w_hh wh whh w_hh weight_hh".split(),
-    "running_mean": "running_mean moving_mean mean_running running_mu moving_avg run_mean rm ema_mean avg_mean".split(),
-    "running_var": "running_var moving_var var_running running_variance moving_variance run_var rv ema_var avg_var".split(),
+    "weight": listed("w weight weights kernel kernels filter filters gamma scale weight_matrix wt theta wx coef coefs"),
+    "bias": ["b", "bias", "biases", "beta", "shift", "offset", "biass", "intercept"],
+    "weight_ih": ["w_ih", "wx", "wxh", "w_xh", "weight_ih"],
+    "weight_hh": ["w_hh", "wh", "whh", "w_hh", "weight_hh"],
+    "running_mean": listed("running_mean moving_mean mean_running running_mu moving_avg run_mean rm ema_mean avg_mean"),
+    "running_var": listed(
+        "running_var moving_var var_running running_variance moving_variance run_var rv ema_var avg_var"
+    ),
 }
 
 

@@ -151,7 +151,11 @@ def _contents(root: object) -> dict:
     if isinstance(root, types.ModuleType):
         return {name: value for name, value in vars(root).items() if not name.startswith("__") and _is_data(value)}
     if isinstance(root, types.FunctionType):
-        return {key: cell.cell_contents for key, cell in _cells(root).items() if _filled(cell) and _is_data(cell.cell_contents)}
+        return {
+            key: cell.cell_contents
+            for key, cell in _cells(root).items()
+            if _filled(cell) and _is_data(cell.cell_contents)
+        }
     return _attributes(root)
 
 

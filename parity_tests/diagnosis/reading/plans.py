@@ -180,9 +180,7 @@ class Plan:
         if values.dtype.kind not in "fiub":
             if hasattr(returned, "data") and isinstance(returned.data, np.ndarray):
                 return (returned.data,), (returned,)
-            raise LearnerRaisedError(
-                f"{self.found.forward_name}: expected an array, got {type(returned).__name__}"
-            )
+            raise LearnerRaisedError(f"{self.found.forward_name}: expected an array, got {type(returned).__name__}")
         return (values,), ()
 
     def _is_output(self, value: object) -> bool:
@@ -303,7 +301,9 @@ def _leaves(result: object, names: list[str]) -> dict[str, np.ndarray | None]:
     if isinstance(result, np.ndarray | float | int | np.generic):
         return {names[0] if len(names) == 1 else "": np.asarray(result)}
     found: dict[str, np.ndarray | None] = {}
-    items = result.items() if isinstance(result, dict) else enumerate(result) if isinstance(result, list | tuple) else ()
+    items = (
+        result.items() if isinstance(result, dict) else enumerate(result) if isinstance(result, list | tuple) else ()
+    )
     for number, (key, value) in enumerate(items):
         positional = isinstance(result, list | tuple)
         label = names[number] if positional and len(names) == len(result) and names[number] else f"[{key}]"
@@ -359,7 +359,7 @@ def _orders(found: Found, options: Options, count: int) -> list[tuple[int, ...]]
     at = next(iter(strong or weak), count - 1)
     others = [i for i in range(count) if i != target]
     order = (*others[:at], target, *others[at:])
-    return list(dict.fromkeys([order, straight])) if count == 2 else [order]
+    return [order] if strong or weak or count != 2 else list(dict.fromkeys([order, straight]))
 
 
 def _conventions(found: Found) -> list[str]:
@@ -372,7 +372,7 @@ def _conventions(found: Found) -> list[str]:
     fronts = [p.name for p in found.parameters(found.forward)]
     first = parameters[0].name
     required = [p for p in parameters if p.default is p.empty]
-    if found.derivative and (first in fronts or not _is_upstream(first)) or (
+    if (found.derivative and (first in fronts or not _is_upstream(first))) or (
         required and len(required) > 1 and [p.name for p in required] == fronts[: len(required)]
     ):
         return ["derivative", "upstream"]
