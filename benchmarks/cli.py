@@ -18,7 +18,7 @@ import os
 import sys
 from typing import NoReturn
 
-from benchmarks.errors import Failure, Interrupted, UsageError
+from benchmarks.errors import Failure, Interrupted, UsageError, one_line
 
 COMMANDS = {
     "check": (
@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and leave with status 2."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        raise UsageError(f"{message} (see {self.prog} --help)")
 
 
 def build_parser(chosen: str | None) -> Parser:
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         args = build_parser(command).parse_args(argv)
         if args.version:
-            from benchmarks.runs.folder import version
+            from benchmarks.environment import version
 
             print(f"backprop {version('backprop-reference') or '(not installed)'}")
             return 0
@@ -102,6 +102,8 @@ def main(argv: list[str] | None = None) -> int:
         status = 2 if isinstance(error, UsageError) else 1
         expected = isinstance(error, (UsageError, Failure, OSError))
         message = str(error) if expected else f"{type(error).__name__}: {error}"
+        if isinstance(error, OSError) and error.filename is not None:
+            message = f"{error.filename}: {error.strerror}"
     program = f"backprop {command}" if command else "backprop"
-    print(f"{program}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{program}: {one_line(message, argv)}", file=sys.stderr)
     return status

@@ -1,11 +1,13 @@
 """The two engines behind one face: NumPy arrays go in and come out, and the names in between are the same.
 
 A task is written once and handed an engine. Each engine keeps its arrays in its own kind (ndarrays here, tensors
-there), of one dtype and on one device, and both are decided here.
+there), of one dtype and on one device, and both are decided here. The engine by hand has two forms: "scratch" runs its
+kernels, "plain" the functions that are there to be read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from types import ModuleType
 
@@ -13,8 +15,11 @@ import numpy as np
 
 from benchmarks.errors import Failure, UsageError
 
-NAMES = ("scratch", "torch")
+NAMES = ("scratch", "torch")  # the two that a run of both compares
+EVERY = ("scratch", "plain", "torch")
 DTYPES = ("float32", "float64")
+PRECISIONS = ("fp32", "tf32", "bf16")  # as in torch_ref/scale/fast.py, which is not imported without need
+DEVICE = r"auto|cpu|mps|cuda(:[0-9]+)?"  # the names that torch_ref/scale/devices.py takes
 
 
 class Engine:
@@ -23,7 +28,7 @@ class Engine:
     Attributes
     ----------
     name : str
-        "scratch" or "torch".
+        One of `EVERY`.
     nn, optim, models, train, actor_critic : module
         The engine's layers, optimizers, networks, training loop and reinforcement learning.
     random : module
@@ -48,6 +53,17 @@ class Engine:
         )
         self.random = importlib.import_module(f"{package.__name__}.random")
         self.manual_seed = package.manual_seed
+
+    def running(self) -> contextlib.AbstractContextManager:
+        """Return the context that the engine computes in.
+
+        Whoever calls its modules, optimizers or training loop directly enters it; the methods below do so themselves.
+        """
+        return contextlib.nullcontext()
+
+    def threads(self, processes: int = 1) -> dict[str, int]:
+        """Return the numbers of threads, in each of so many processes, that a result's last bits may depend on."""
+        raise NotImplementedError
 
     def asarray(self, array: np.ndarray) -> object:
         """Return a NumPy array in the engine's own kind; floating point takes the engine's dtype. May share memory."""
@@ -90,7 +106,8 @@ class Engine:
     @np.errstate(all="ignore")  # as in training
     def predict(self, module: object, x: np.ndarray) -> np.ndarray:
         """Return a module's outputs in evaluation mode, NumPy to NumPy."""
-        return self.numpy(self.train.predict(module, self.asarray(x)))
+        with self.running():
+            return self.numpy(self.train.predict(module, self.asarray(x)))
 
     def forward_backward(self, module: object, x: np.ndarray, *grad_outputs: np.ndarray) -> tuple:
         """Run a module forward and backward in the mode it is in; return its output and the gradient of ``x``.
@@ -109,15 +126,24 @@ class Engine:
 
 
 class ScratchEngine(Engine):
-    """The engine by hand: ndarrays, on the CPU."""
+    """The engine by hand: ndarrays, on the CPU, and the kernels (unless SCRATCH_PLAIN says otherwise)."""
 
     name = "scratch"
 
     def __init__(self, dtype: str, device: str) -> None:
         if device not in ("cpu", "auto"):
-            raise UsageError(f"the scratch engine computes on the CPU; --device {device} is for --engine torch")
+            raise UsageError(f"the {self.name} engine computes on the CPU; --device {device} is for --engine torch")
         reason = "NumPy computes nowhere else"
-        super().__init__(importlib.import_module("scratch"), dtype, np.dtype(dtype).type, "cpu", reason)
+        self._scratch = importlib.import_module("scratch")
+        super().__init__(self._scratch, dtype, np.dtype(dtype).type, "cpu", reason)
+
+    def threads(self, processes: int = 1) -> dict[str, int]:
+        """Return how many threads share a batch, and how many the BLAS has, where it can be asked."""
+        from threadpoolctl import threadpool_info
+
+        blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+        own = importlib.import_module("scratch.kernels.threads").get_num_threads()
+        return {"own": own, **({"blas": max(blas)} if blas else {})}
 
     def asarray(self, array: np.ndarray) -> np.ndarray:
         """Return the array, floating point in the engine's dtype."""
@@ -141,15 +167,27 @@ class ScratchEngine(Engine):
 
     def forward_backward(self, module: object, x: np.ndarray, *grad_outputs: np.ndarray) -> tuple:
         """Call the module, then its ``backward``."""
-        output = module(self.asarray(x))
-        return output, module.backward(*map(self.asarray, grad_outputs))
+        with self.running():
+            output = module(self.asarray(x))
+            return output, module.backward(*map(self.asarray, grad_outputs))
 
     def loss_backward(self, model: object, criterion: object, x: np.ndarray, *targets: np.ndarray) -> float:
         """Call the loss's ``backward``, then the model's."""
-        loss = criterion(model(self.asarray(x)), *map(self.asarray, targets))
-        model.zero_grad()
-        model.backward(criterion.backward())
+        with self.running():
+            loss = criterion(model(self.asarray(x)), *map(self.asarray, targets))
+            model.zero_grad()
+            model.backward(criterion.backward())
         return float(loss)
+
+
+class PlainEngine(ScratchEngine):
+    """The engine by hand, running the plain functions that its derivations are written in."""
+
+    name = "plain"
+
+    def running(self) -> contextlib.AbstractContextManager:
+        """Return the context in which scratch runs its plain functions."""
+        return self._scratch.plain()
 
 
 class TorchEngine(Engine):
@@ -170,9 +208,15 @@ class TorchEngine(Engine):
         except RuntimeError as error:
             raise Failure(f"--device {error}") from None
         super().__init__(importlib.import_module("torch_ref"), dtype, getattr(torch, dtype), device, reason)
-        # Where both engines run, dropout's masks shall be the same.
-        conventions = importlib.import_module("torch_ref.random").conventions()
-        importlib.import_module("scratch.random").set_conventions(conventions)
+
+    def threads(self, processes: int = 1) -> dict[str, int]:
+        """Return PyTorch's."""
+        if processes == 1:
+            return {"own": self._torch.get_num_threads()}
+
+        from torch_ref.scale import distributed
+
+        return {"own": distributed.threads_of(processes)}
 
     def asarray(self, array: np.ndarray) -> object:
         """Return the array as a tensor on the device."""
@@ -221,6 +265,9 @@ class TorchEngine(Engine):
         return loss.item()
 
 
+ENGINES = {engine.name: engine for engine in (ScratchEngine, PlainEngine, TorchEngine)}
+
+
 def get(name: str, dtype: str = "float32", device: str = "cpu") -> Engine:
     """Return an engine by name; the package behind it is imported now. The device "auto" is the best that it can use.
 
@@ -231,8 +278,17 @@ def get(name: str, dtype: str = "float32", device: str = "cpu") -> Engine:
     Failure
         If this machine has no such device.
     """
-    if name not in NAMES:
-        raise UsageError(f"unknown engine {name!r}; choose from {', '.join(NAMES)}")
+    if name not in EVERY:
+        raise UsageError(f"unknown engine {name!r}; choose from {', '.join(EVERY)}")
     if dtype not in DTYPES:
         raise UsageError(f"unknown dtype {dtype!r}; choose from {', '.join(DTYPES)}")
-    return ScratchEngine(dtype, device) if name == "scratch" else TorchEngine(dtype, device)
+    return ENGINES[name](dtype, device)
+
+
+def draw_alike() -> None:
+    """Let scratch draw random numbers as the installed PyTorch does, where its versions differ.
+
+    For what runs both engines from one seed: without it dropout's masks would differ with an older PyTorch.
+    """
+    conventions = importlib.import_module("torch_ref.random").conventions()
+    importlib.import_module("scratch.random").set_conventions(conventions)

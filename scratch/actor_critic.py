@@ -3,14 +3,16 @@
     F1  policy  = mean of w_n (-log pi(a_n | s_n))   `PolicyGradientLoss`: do more of what went better than expected
     F2  value   = mean of error(v_n, R_n)            the critic's regression on the returns R, squared or Huber
     F3  entropy = mean of H(pi( | s_n))              `Entropy`: keep trying
-    F4  L = policy + c_v value - c_e entropy
+    F4  y = policy + c_v value - c_e entropy
 
-    B1  grad_policy = g;  grad_value = c_v g;  grad_entropy = -c_e g          F4: a sum, and its constant factors
-    B2  grad_values = value.backward(grad_value)                       (N,)   F2
-    B3  grad_logits = policy.backward(grad_policy)                     (N, A) F1
-                      + entropy.backward(grad_entropy)                 (N, A) F3: the logits are used twice
+    B4a grad_policy = grad_y                                   ()     F4: a sum passes its gradient on
+    B4b grad_value = c_v grad_y                                ()     F4: times the other factor
+    B4c grad_entropy = -c_e grad_y                             ()     F4: likewise
+    B2  grad_values = value.backward(grad_value)               (N,)   F2
+    B1  grad_logits = policy.backward(grad_policy)
+                      + entropy.backward(grad_entropy)         (N, A) F1 and F3: the logits are used twice: an addition
 
-The model turns grad_logits and grad_values into one gradient of its shared features: see ``ActorCritic.backward`` in
+The model makes one gradient of its shared features from grad_logits and grad_values: see ``ActorCritic.backward`` in
 ``scratch/models.py``.
 
 Put this file beside ``torch_ref/actor_critic.py``: where this one calls the backwards of the loss and of the model,
@@ -20,11 +22,17 @@ Source: Mnih et al., "Asynchronous methods for deep reinforcement learning", 201
 asynchrony is known as A2C.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from scratch import nn
+from scratch.checks import check_scalar_grad_output
+from scratch.dispatch import quiet
+from scratch.grad_mode import no_grad
+from scratch.models import ActorCritic
+from scratch.nn.reduction import check_not_the_loss
+from scratch.optim.optimizer import Optimizer
 from scratch.policy_gradient import Entropy, PolicyGradientLoss
 
 
@@ -58,8 +66,9 @@ class ActorCriticLoss(nn.Module):
         super().__init__()
         self.policy, self.value, self.entropy = PolicyGradientLoss(), value_criterion, Entropy()
         self.value_weight, self.entropy_weight = value_weight, entropy_weight
+        self._loss: Any = None
 
-    @np.errstate(invalid="ignore")
+    @quiet
     def forward(
         self,
         logits: np.ndarray,
@@ -67,29 +76,33 @@ class ActorCriticLoss(nn.Module):
         actions: np.ndarray,
         advantages: np.ndarray,
         returns: np.ndarray,
-    ) -> np.floating:
+    ) -> Any:
         """Return the loss; its terms are kept in ``terms``."""
-        policy = self.policy(logits, actions, advantages)  # F1
-        value = self.value(values, returns)  # F2
-        entropy = self.entropy(logits)  # F3
+        policy = self.policy(logits, actions, advantages)  # F1 ()
+        value = self.value(values, returns)  # F2 ()
+        entropy = self.entropy(logits)  # F3 ()
+        y = policy + self.value_weight * value - self.entropy_weight * entropy  # F4 ()
         self.terms = (policy, value, entropy)
-        return policy + self.value_weight * value - self.entropy_weight * entropy  # F4
+        self._loss = y
+        return y
 
-    @np.errstate(invalid="ignore")
+    @quiet
     def backward(self, grad_output: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradients with respect to the logits and to the values."""
-        grad_policy = grad_output  # B1
-        grad_value = self.value_weight * grad_output
-        grad_entropy = -self.entropy_weight * grad_output
+        check_not_the_loss(self, grad_output, self._loss)
+        check_scalar_grad_output(self, grad_output)
+        grad_policy = grad_output  # B4a ()
+        grad_value = self.value_weight * grad_output  # B4b ()
+        grad_entropy = -self.entropy_weight * grad_output  # B4c ()
         grad_values = self.value.backward(grad_value)  # B2 (N,)
-        grad_logits = self.policy.backward(grad_policy) + self.entropy.backward(grad_entropy)  # B3 (N, A)
+        grad_logits = self.policy.backward(grad_policy) + self.entropy.backward(grad_entropy)  # B1 (N, A)
         return grad_logits, grad_values
 
 
 def update(
-    model: nn.Module,
+    model: ActorCritic,
     criterion: ActorCriticLoss,
-    optimizer: object,
+    optimizer: Optimizer,
     states: np.ndarray,
     actions: np.ndarray,
     advantages: np.ndarray,
@@ -126,7 +139,8 @@ def update(
     return Terms(*[float(number) for number in (loss, *criterion.terms, grad_norm)])
 
 
-def predict(model: nn.Module, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def predict(model: ActorCritic, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the probabilities of the actions, (N, A), and the values, (N,), of states of shape (N, ...)."""
-    features = model.backbone(states)
-    return model.policy.probabilities(features), model.value(features)
+    with no_grad():
+        features = model.backbone(states)
+        return model.policy.probabilities(features), model.value(features)

@@ -12,6 +12,7 @@ DType = np.dtype | type[np.generic] | type[float] | str
 """What a layer's ``dtype=`` takes: anything that NumPy reads as float32 or float64."""
 
 FLOAT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+INDEX_DTYPES = (np.dtype(np.int64), np.dtype(np.int32))
 
 
 def name_of(owner: object) -> str:
@@ -35,6 +36,26 @@ def check_size(owner: object, name: str, value: Any) -> None:
         raise RuntimeError(f"{name_of(owner)}: expected {name} of 0 or more, got {value}")
 
 
+def as_pair(owner: object, name: str, value: Any, least: int) -> tuple[int, int]:
+    """Return an option for rows and columns, an integer or a pair of them, as a pair.
+
+    Raises
+    ------
+    TypeError
+        If it is neither an integer nor a sequence of integers.
+    RuntimeError
+        If it has not one or two entries, or if one is less than ``least``.
+    """
+    entries = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    if not all(isinstance(entry, (int, np.integer)) for entry in entries):
+        raise TypeError(f"{name_of(owner)}: expected {name} to be an integer or a pair of integers, got {value!r}")
+    if len(entries) not in (1, 2):
+        raise RuntimeError(f"{name_of(owner)}: expected {name} to have one or two entries, got {value!r}")
+    if min(entries) < least:
+        raise RuntimeError(f"{name_of(owner)}: expected {name} to be {least} or more, got {value!r}")
+    return (int(entries[0]), int(entries[-1]))
+
+
 def check_array(owner: object, array: Any, name: str = "input") -> None:
     """Raise ``TypeError`` unless ``array`` is an ndarray of float32 or float64."""
     if not isinstance(array, np.ndarray):
@@ -52,6 +73,14 @@ def check_dtype(owner: object, array: Any, dtype: np.dtype, name: str = "input")
         if name == "input" and array.dtype in FLOAT_DTYPES:
             way_out += f" or build the layer with dtype=np.{array.dtype}"
         raise RuntimeError(f"{name_of(owner)}: expected {name} of dtype {dtype}, got {array.dtype}; {way_out}")
+
+
+def check_integers(owner: object, array: Any, name: str = "input") -> None:
+    """Raise unless ``array`` is an ndarray of int64 or int32."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}")
+    if array.dtype not in INDEX_DTYPES:
+        raise RuntimeError(f"{name_of(owner)}: expected {name} of dtype int64 or int32, got {array.dtype}")
 
 
 def check_input(owner: object, x: Any, dtype: np.dtype | None) -> None:
@@ -72,10 +101,13 @@ def check_grad_output(owner: object, grad_output: Any, shape: tuple[int, ...], d
 
 
 def check_scalar_grad_output(owner: object, grad_output: Any) -> None:
-    """Raise ``RuntimeError`` unless ``grad_output``, of an output that is a scalar, is one, too."""
+    """Raise unless ``grad_output``, of an output that is a scalar, is a number, or an array of one without axes.
+
+    An array with axes is a ``RuntimeError``, what is no number a ``TypeError``.
+    """
+    if type(grad_output) is float:
+        return
     if np.shape(grad_output) != ():
         raise RuntimeError(f"{name_of(owner)}: expected grad_output to be a scalar, got shape {np.shape(grad_output)}")
-
-
-def check_not_inplace(owner: object, inplace: bool) -> None:
-    """Accept anything; to be removed with its last caller."""
+    if np.asarray(grad_output).dtype.kind not in "fiub":
+        raise TypeError(f"{name_of(owner)}: expected grad_output to be a number, got {grad_output!r}")

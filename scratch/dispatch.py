@@ -23,6 +23,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scratch.kernels.output_mask import output_mask
+
+__all__ = ["Pair", "Plan", "is_plain", "kernel_of", "output_mask", "plain", "plan", "quiet", "run"]
+
 Pair = tuple[Callable, Callable]
 """A forward function and its backward."""
 

@@ -19,12 +19,13 @@ Everything is float64: in float32 the rounding in L would drown the difference.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from scratch import random
+from scratch.nn.layer import Layer
 from scratch.nn.module import Module
 
 STEP = 2.0**-12
@@ -146,6 +147,7 @@ class _Problem:
         for values in self.inputs:
             if values.dtype.kind == "f":
                 _check_float64("input", values)
+        self.frozen = [(view, view.copy()) for view in _frozen(self.layer)]
         outputs = self._outputs()
         self.output = np.concatenate([output.ravel() for output in outputs])
         rng = np.random.default_rng(seed)
@@ -159,6 +161,8 @@ class _Problem:
 
     def forward(self) -> np.ndarray:
         """Run the layer on the inputs as they stand; return its floating outputs laid end to end."""
+        for view, start in self.frozen:
+            view[...] = start
         return np.concatenate([output.ravel() for output in self._outputs()])
 
     def _outputs(self) -> list[np.ndarray]:
@@ -167,10 +171,11 @@ class _Problem:
         arrays = [np.asarray(output) for output in (returned if isinstance(returned, tuple) else (returned,))]
         return [array for array in arrays if array.dtype.kind == "f"]
 
-    def gradients(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    def gradients(self) -> list[tuple[str, np.ndarray, Any]]:
         """Return name, values and backward's gradient for each array that L is differentiated by."""
         names = ["grad_input"] if len(self.grad_inputs) == 1 else [f"grad_input[{i}]" for i in range(len(self.inputs))]
-        triples = [t for t in zip(names, self.inputs, self.grad_inputs, strict=False) if t[2] is not None]
+        inputs = zip(names, self.inputs, self.grad_inputs, strict=False)
+        triples = [(name, values, grad) for name, values, grad in inputs if grad is not None]
         for name, parameter in self.parameters.items():
             prefix, dot, last = name.rpartition(".")
             grad = np.zeros_like(parameter.data) if parameter.grad is None else np.array(parameter.grad)
@@ -193,6 +198,13 @@ class _Problem:
         # Smooth: the gap between the one-sided slopes is h L''(0), and halves with h. At a kink it stays.
         kink = gaps[1] > 0.75 * gaps[0] and gaps[1] > 10 * rounding + 1e-6 * abs(slope)
         return slope, np.nan if kink else abs(differences[0] - differences[1]) + rounding
+
+
+def _frozen(layer: Module) -> Iterator[np.ndarray]:
+    # What a layer takes for a constant is one: to move it moves nothing, and its gradient is 0.
+    for module in layer.modules() if isinstance(layer, Module) else ():
+        if isinstance(module, Layer):
+            yield from module.frozen()
 
 
 def _check_float64(name: str, values: np.ndarray) -> None:

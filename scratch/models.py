@@ -54,11 +54,6 @@ class MLP(nn.Module):
         """Undo ``forward``, last layer first."""
         return self.net.backward(grad_output)
 
-    def requires_input_grad_(self, mode: bool = True) -> nn.Module:
-        """Hand the word on to ``net``, which reads the input."""
-        self.net.requires_input_grad_(mode)
-        return self
-
 
 class SmallCNN(nn.Module):
     """Two convolutions, each followed by ReLU and a pooling that halves the sides, then two linear layers.
@@ -106,11 +101,6 @@ class SmallCNN(nn.Module):
         """Undo ``forward``: the head first, then the features."""
         return self.feat.backward(self.head.backward(grad_output))
 
-    def requires_input_grad_(self, mode: bool = True) -> nn.Module:
-        """Hand the word on to ``feat``, which reads the input."""
-        self.feat.requires_input_grad_(mode)
-        return self
-
 
 class NatureEncoder(nn.Module):
     """Four stacked grey frames of a game to 512 features: three convolutions and a linear layer, each followed by ReLU.
@@ -155,11 +145,6 @@ class NatureEncoder(nn.Module):
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Undo ``forward``: the linear layer first, then the convolutions."""
         return self.conv.backward(self.linear.backward(grad_output))
-
-    def requires_input_grad_(self, mode: bool = True) -> nn.Module:
-        """Hand the word on to ``conv``, which reads the input."""
-        self.conv.requires_input_grad_(mode)
-        return self
 
 
 class PolicyHead(nn.Module):
@@ -257,8 +242,3 @@ class ActorCritic(nn.Module):
         """
         grad_features = self.policy.backward(grad_logits) + self.value.backward(grad_values)
         return self.backbone.backward(grad_features)
-
-    def requires_input_grad_(self, mode: bool = True) -> nn.Module:
-        """Hand the word on to ``backbone``, which reads the input."""
-        self.backbone.requires_input_grad_(mode)
-        return self

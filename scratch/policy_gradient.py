@@ -1,9 +1,9 @@
 r"""Policy gradient and entropy: how a network learns which actions to prefer, when nobody tells it which were right.
 
-    N     batch: states that were met              z  (N, A)   logits of the policy in these states
-    A     number of actions                        a  (N,)     the actions that were drawn, a_n ~ p_n
-    pi    the policy, pi(k | s_n) = p_nk           w  (N,)     their advantages: how much better it went than expected
-    H     entropy of the policy                    L  the loss, a scalar; g = dL/d(output)
+    N     batch: states that were met              logits  (N, A)   of the policy in these states
+    A     number of actions                        a       (N,)     actions: those that were drawn, a_n ~ p_n
+    pi    the policy, pi(k | s_n) = p_nk           w       (N,)     advantages: how much better it went than expected
+                                                   y       ()       output
 
 Why a cross-entropy. The expected return J is an average over actions drawn from the policy, and it is the policy that
 is differentiated. As d pi = pi d(log pi), the derivative of that average is again an average over drawn actions,
@@ -16,36 +16,48 @@ with function approximation", 2000, theorem 1). Going uphill on J is going downh
 classifier's cross-entropy with the drawn action as its label, each row weighted by its advantage. With w = 1
 everywhere it IS the classifier's loss: imitate what was done. With a negative weight: do not.
 
-Policy gradient
-    F1  c_n = -log softmax(z_n)[a_n]     (N,)     cross-entropy, the row's own
-    F2  l_n = w_n c_n                    (N,)
-    F3  L = 1/N sum_n l_n                ()
+policy_gradient_loss
+    F1  z = logits - max_k logits           (N, A)  leaves F2 as it is, and no exponential can overflow
+    F2  logp = z - log sum_k exp z          (N, A)  log softmax: log pi(k | s_n)
+    F3  picked = logp[n, a_n]               (N,)    gather: of the drawn action
+    F4  costs = -picked                     (N,)    so far a classifier's: see `scratch.nn.cross_entropy`
+    F5  weighted = w costs                  (N,)
+    F6  y = sum_n weighted / N              ()
 
-    B1  grad_l = g / N                   (N,)     F3: a mean hands each of its N terms an equal share
-    B2  grad_c = w grad_l                (N,)     F2: a product; w is a constant here, even where w was computed from
-                                                  the critic's values: advantages are DETACHED. Otherwise the
-                                                  critic, w = R - V, would be paid for expecting more wherever
-                                                  an unlikely action was drawn.
-    B3  grad_z = grad_c (p - onehot(a))  (N, A)   F1: cross-entropy's own backward, derived where it is written
+    B6  grad_weighted = grad_y / N          ()      F6: each of a mean's N terms has the same share
+    B5  grad_costs = w grad_weighted        (N,)    F5: times the other factor. w is a constant here, even where it was
+                                                    computed from the critic's values: advantages are DETACHED.
+                                                    Otherwise the critic, w = R - V, would be paid for expecting more
+                                                    wherever an unlikely action was drawn.
+    B4  grad_picked = -grad_costs           (N,)    F4: a sign
+    B3  grad_logp = grad_picked at k = a_n,
+                    0 elsewhere             (N, A)  F3: a gather becomes a scatter
+    B2  grad_z = grad_logp
+                 - exp(logp) sum_k grad_logp
+                                            (N, A)  F2: every logit is in its row's sum of exponentials
+    B1  grad_logits = grad_z                (N, A)  F1: a row of grad_z sums to 0, so the path through max adds 0
 
-Entropy, to keep the policy from settling before it has tried everything
-    F1  logp = z - log sum_k exp(z_k)    (N, A)
-    F2  p = exp(logp)                    (N, A)
-    F3  H_n = -sum_k p_nk logp_nk        (N,)
-    F4  H = 1/N sum_n H_n                ()
+    Together, B4 to B1 are grad_logits = grad_costs (p - onehot(a)), the classifier's gradient.
 
-    B1  grad_H_n = g / N                 (N, 1)   F4: a mean
-    B2  grad_p = -grad_H_n logp          (N, A)   F3: a product, in its first factor
-    B3  grad_logp = -grad_H_n p          (N, A)   F3: in its second factor,
-                    + grad_p p           (N, A)   F2: and through p: d exp = exp; used twice becomes an addition
-    B4  grad_z = grad_logp - p sum_k grad_logp_k  F1: the log-softmax; every logit is in the row's sum of exponentials
+entropy, to keep the policy from settling before it has tried everything
+    F1  z = logits - max_k logits           (N, A)  as above
+    F2  logp = z - log sum_k exp z          (N, A)
+    F3  p = exp(logp)                       (N, A)
+    F4  entropies = -sum_k p logp           (N,)
+    F5  y = sum_n entropies / N             ()
 
-    In one line: the p_k sum to 1, so B3's row sum is grad_H_n (H_n - 1), and B4 becomes -grad_H_n p (logp + H_n). In
-    logp + H_n the logarithm of F1 drops out, and with it two large numbers that nearly cancel:
+    B5  grad_entropies = grad_y / N         ()      F5: a mean
+    B4  grad_p = -grad_entropies logp       (N, A)  F4: a product, by its first factor
+    B3  grad_logp = -grad_entropies p
+                    + grad_p p              (N, A)  F4 and F3: logp is used twice, as the second factor and by p, and
+                                                    d exp = exp: two gradients are added
+    B2  grad_z = grad_logp
+                 - p sum_k grad_logp        (N, A)  F2: every logit is in its row's sum of exponentials
+    B1  grad_logits = grad_z                (N, A)  F1: as above
 
-    B2 to B4  grad_z = -grad_H_n p (z - sum_k p_k z_k)
-
-    Each logit is drawn towards the policy's mean logit. Where all are equal the gradient is 0: no entropy is greater.
+    In one line: a row of p sums to 1, so B3's row sum is grad_entropies (H - 1), where H is the row's entropy, and B2
+    becomes grad_logits = -grad_entropies p (logp + H) = -grad_entropies p (z - sum_k p z): each logit is drawn towards
+    the policy's mean logit. Where all are equal the gradient is 0: no entropy is greater.
 
 The entropy is a bonus: a loss SUBTRACTS it (Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016,
 section 4, after Williams and Peng, 1991).
@@ -53,13 +65,60 @@ section 4, after Williams and Peng, 1991).
 PyTorch's counterpart: none in ``torch.nn``; ``torch_ref/policy_gradient.py`` writes the forwards on its functions.
 """
 
+from typing import Any
+
 import numpy as np
 
-from scratch import nn
-from scratch.checks import check_array, check_dtype, check_scalar_grad_output
+from scratch.checks import check_array, check_dtype
+from scratch.nn.nll import check_class_indices, flat_indices
+from scratch.nn.reduction import Loss
 
 
-class PolicyGradientLoss(nn.Module):
+def policy_gradient_loss(logits: np.ndarray, actions: np.ndarray, advantages: np.ndarray) -> tuple[Any, tuple]:
+    """Return the mean of the drawn actions' cross-entropies, weighted by their advantages."""
+    z = logits - logits.max(axis=1, keepdims=True)  # F1 (N, A)
+    logp = z - np.log(np.exp(z).sum(axis=1, keepdims=True))  # F2 (N, A)
+    picked = logp[np.arange(len(logp)), actions]  # F3 (N,)
+    costs = -picked  # F4 (N,)
+    weighted = advantages * costs  # F5 (N,)
+    y = weighted.sum() / len(weighted)  # F6 ()
+    return y, (logp, actions, advantages)
+
+
+def policy_gradient_loss_backward(grad_y: Any, saved: tuple) -> np.ndarray:
+    """Undo `policy_gradient_loss`."""
+    logp, actions, advantages = saved
+    grad_weighted = grad_y / len(advantages)  # B6 ()
+    grad_costs = advantages * grad_weighted  # B5 (N,)
+    grad_picked = -grad_costs  # B4 (N,)
+    grad_logp = np.where(np.arange(logp.shape[1]) == actions[:, None], grad_picked[:, None], 0)  # B3 (N, A)
+    grad_z = grad_logp - np.exp(logp) * grad_logp.sum(axis=1, keepdims=True)  # B2 (N, A)
+    grad_logits = grad_z  # B1 (N, A)
+    return grad_logits
+
+
+def entropy(logits: np.ndarray) -> tuple[Any, tuple]:
+    """Return the mean entropy of the softmax of each row of logits."""
+    z = logits - logits.max(axis=1, keepdims=True)  # F1 (N, A)
+    logp = z - np.log(np.exp(z).sum(axis=1, keepdims=True))  # F2 (N, A)
+    p = np.exp(logp)  # F3 (N, A)
+    entropies = -(p * logp).sum(axis=1)  # F4 (N,)
+    y = entropies.sum() / len(entropies)  # F5 ()
+    return y, (logp, p)
+
+
+def entropy_backward(grad_y: Any, saved: tuple) -> np.ndarray:
+    """Undo `entropy`."""
+    logp, p = saved
+    grad_entropies = grad_y / len(p)  # B5 ()
+    grad_p = -grad_entropies * logp  # B4 (N, A)
+    grad_logp = -grad_entropies * p + grad_p * p  # B3 (N, A)
+    grad_z = grad_logp - p * grad_logp.sum(axis=1, keepdims=True)  # B2 (N, A)
+    grad_logits = grad_z  # B1 (N, A)
+    return grad_logits
+
+
+class PolicyGradientLoss(Loss):
     """Mean of the cross-entropy of each drawn action, weighted by its advantage.
 
     Shapes
@@ -85,12 +144,14 @@ class PolicyGradientLoss(nn.Module):
            [-0.25,  0.25]])
     """
 
+    functions = policy_gradient_loss, policy_gradient_loss_backward
+    inputs = 3
+
     def __init__(self) -> None:
         super().__init__()
-        self.cross_entropy = nn.CrossEntropyLoss(reduction="none")
 
-    def forward(self, logits: np.ndarray, actions: np.ndarray, advantages: np.ndarray) -> np.floating:
-        """Return the loss."""
+    def forward(self, logits: np.ndarray, actions: np.ndarray, advantages: np.ndarray) -> Any:  # type: ignore[override]
+        """Return the loss; backward returns the logits' gradient, the advantages get none."""
         check_array(self, logits, "logits")
         check_dtype(self, advantages, logits.dtype, "advantages")
         if logits.ndim != 2 or len(logits) == 0 or advantages.shape != logits.shape[:1]:
@@ -98,21 +159,11 @@ class PolicyGradientLoss(nn.Module):
                 "PolicyGradientLoss: expected logits of shape (N, A), N of 1 or more, and advantages of shape (N,), "
                 f"got {logits.shape} and {advantages.shape}"
             )
-        losses = self.cross_entropy(logits, actions)  # F1 (N,)
-        weighted = advantages * losses  # F2 (N,)
-        self.save_for_backward(advantages=advantages)
-        return weighted.mean()  # F3 ()
-
-    def backward(self, grad_output: float = 1.0) -> np.ndarray:
-        """Return the gradient with respect to the logits; the advantages get none."""
-        advantages = self.saved("advantages")
-        check_scalar_grad_output(self, grad_output)
-        grad_weighted = np.full_like(advantages, grad_output / len(advantages))  # B1 (N,)
-        grad_losses = advantages * grad_weighted  # B2 (N,)
-        return self.cross_entropy.backward(grad_losses)  # B3 (N, A)
+        check_class_indices(self, logits, actions, name="actions")
+        return self.run(self.functions, logits, flat_indices(actions), advantages.copy())[0]
 
 
-class Entropy(nn.Module):
+class Entropy(Loss):
     """Mean entropy of the policies, in nats: 0 where one action is certain, log(A) where all are equally likely.
 
     Shapes
@@ -133,33 +184,15 @@ class Entropy(nn.Module):
     True
     """
 
-    @np.errstate(invalid="ignore")
-    def forward(self, logits: np.ndarray) -> np.floating:
+    functions = entropy, entropy_backward
+    inputs = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def forward(self, logits: np.ndarray) -> Any:  # type: ignore[override]
         """Return the mean entropy."""
         check_array(self, logits, "logits")
         if logits.ndim != 2 or len(logits) == 0:
             raise RuntimeError(f"Entropy: expected logits of shape (N, A), N of 1 or more, got {logits.shape}")
-        z = logits - logits.max(axis=1, keepdims=True)  # the softmax does not see it, and exp cannot overflow
-        logp = z - np.log(np.exp(z).sum(axis=1, keepdims=True))  # F1 (N, A)
-        p = np.exp(logp)  # F2 (N, A)
-        entropies = -(p * logp).sum(axis=1)  # F3 (N,)
-        self.save_for_backward(p=p, z=z)
-        return entropies.mean()  # F4 ()
-
-    @np.errstate(invalid="ignore")
-    def backward(self, grad_output: float = 1.0) -> np.ndarray:
-        """Return the gradient with respect to the logits."""
-        p, z = self.saved("p", "z")
-        check_scalar_grad_output(self, grad_output)
-        grad_entropies = np.full_like(p[:, :1], grad_output / len(p))  # B1 (N, 1)
-        return -grad_entropies * p * (z - (p * z).sum(axis=1, keepdims=True))  # B2 to B4 (N, A)
-
-
-def entropy_backward_stepwise(logits: np.ndarray, grad_output: float = 1.0) -> np.ndarray:
-    """Return what ``Entropy.backward`` returns, a statement for each B: the literal version, held to it by a test."""
-    logp = nn.LogSoftmax(dim=1)(logits)
-    p = np.exp(logp)
-    grad_entropies = np.full_like(p[:, :1], grad_output / len(p))  # B1 (N, 1)
-    grad_p = -grad_entropies * logp  # B2 (N, A)
-    grad_logp = -grad_entropies * p + grad_p * p  # B3 (N, A)
-    return grad_logp - p * grad_logp.sum(axis=1, keepdims=True)  # B4 (N, A)
+        return self.run(self.functions, logits)[0]

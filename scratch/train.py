@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch import random
+from scratch.grad_mode import no_grad
 from scratch.nn.module import Module
 from scratch.optim.optimizer import Optimizer
 
@@ -180,7 +181,8 @@ def predict(model: Module, x: np.ndarray, batch_size: int = 250) -> np.ndarray:
     """Return the model's outputs in evaluation mode, ``batch_size`` rows at a time; every layer's mode is restored."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
-    outputs = [model(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
+    with no_grad():
+        outputs = [model(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
     for module, training in modes:
         module.training = training
     return np.concatenate(outputs)
@@ -190,4 +192,6 @@ def evaluate(model: Module, criterion: Module, test_set: Batch, batch_size: int 
     """Return the mean loss and the accuracy of a classifier on a data set, in evaluation mode."""
     x, y = test_set
     logits = predict(model, x, batch_size)
-    return Evaluation(float(criterion(logits, y)), float((logits.argmax(axis=1) == y).mean()))
+    with no_grad():
+        loss = criterion(logits, y)
+    return Evaluation(float(loss), float((logits.argmax(axis=1) == y).mean()))

@@ -7,14 +7,15 @@ import os
 import re
 from pathlib import Path
 
-PRECISIONS = ("fp32", "tf32", "bf16")  # as in torch_ref/scale/fast.py, which --help need not import
+from benchmarks.engines import DEVICE
+from benchmarks.errors import quoted, shown
 
 
 def count(text: str) -> int:
     """Read an integer of 1 or more."""
     value = _number(text, int, "an integer")
     if value < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {shown(text)}")
     return value
 
 
@@ -22,7 +23,7 @@ def seed(text: str) -> int:
     """Read an integer from 0 to 2**64 - 1, which is what PyTorch's ``manual_seed`` takes."""
     value = _number(text, int, "an integer")
     if not 0 <= value < 2**64:
-        raise argparse.ArgumentTypeError(f"expected 0 to 2**64 - 1, got {text}")
+        raise argparse.ArgumentTypeError(f"expected 0 to 2**64 - 1, got {shown(text)}")
     return value
 
 
@@ -30,7 +31,7 @@ def non_negative(text: str) -> float:
     """Read a finite number of 0 or more."""
     value = _number(text, float, "a number")
     if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"expected a finite number of 0 or more, got {text}")
+        raise argparse.ArgumentTypeError(f"expected a finite number of 0 or more, got {shown(text)}")
     return value
 
 
@@ -38,14 +39,14 @@ def probability(text: str) -> float:
     """Read a number from 0 to 1."""
     value = _number(text, float, "a number")
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected 0 to 1, got {text}")
+        raise argparse.ArgumentTypeError(f"expected 0 to 1, got {shown(text)}")
     return value
 
 
 def device(text: str) -> str:
     """Read a device's name."""
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
-        raise argparse.ArgumentTypeError(f"expected auto, cpu, cuda, cuda:N or mps, got {text!r}")
+    if not re.fullmatch(DEVICE, text):
+        raise argparse.ArgumentTypeError(f"expected auto, cpu, cuda, cuda:N or mps, got {quoted(text)}")
     return text
 
 
@@ -54,7 +55,7 @@ def shape(text: str) -> tuple[int, ...]:
     parts = [part for part in text.strip(" ,()[]").split(",") if part.strip()]
     lengths = tuple(_number(part, int, "lengths separated by commas, such as 2,3") for part in parts)
     if min(lengths, default=0) < 0:
-        raise argparse.ArgumentTypeError(f"expected lengths of 0 or more, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected lengths of 0 or more, got {quoted(text)}")
     return lengths
 
 
@@ -67,11 +68,24 @@ def call(text: str) -> tuple[tuple, dict]:
     except (SyntaxError, ValueError, AttributeError):
         found, named = None, {}
     if not isinstance(found, ast.Call) or getattr(found.func, "id", "") != "f" or None in named:
-        raise argparse.ArgumentTypeError(f'expected literals such as "3, 8, bias=False", got {text!r}')
+        raise argparse.ArgumentTypeError(f'expected literals such as "3, 8, bias=False", got {quoted(text)}')
     return values, named
 
 
-def data_dir(text: str | None) -> Path:
+def path(text: str) -> Path:
+    """Read the name of a file or folder, which is not empty and has no zero byte."""
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"expected the name of a file or folder, got {quoted(text)}")
+    return Path(text)
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """Declare the option that names the folder of the data sets, for `data_dir`."""
+    words = "folder of the data sets (BACKPROP_DATA, or ./data)"
+    parser.add_argument("--data-dir", type=path, metavar="DIR", help=words)
+
+
+def data_dir(text: str | Path | None) -> Path:
     """Return the folder of the data sets: what was asked for, or the environment's BACKPROP_DATA, or ./data."""
     return Path(text or os.environ.get("BACKPROP_DATA") or "data")
 
@@ -80,4 +94,4 @@ def _number(text: str, kind: type, words: str) -> int | float:
     try:
         return kind(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected {words}, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected {words}, got {quoted(text)}") from None

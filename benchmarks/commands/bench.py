@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from benchmarks.commands import argument_types as options
-from benchmarks.errors import UsageError
+from benchmarks.commands import argument_types
+from benchmarks.errors import UsageError, quoted, shown
+from benchmarks.speed.results import NAMES
 
-NAMES = ("layers", "steps", "scaling", "train", "memory")
-RIVALS = ("torch", "torch-channels-last", "torch-compile", "jax")
+RIVALS = ("plain", "torch", "torch-channels-last", "torch-compile", "jax")
 DEFAULT_RIVALS = {
-    "layers": ("torch",),
-    "steps": ("torch", "torch-channels-last"),
+    "layers": ("plain", "torch"),
+    "steps": ("plain", "torch", "torch-channels-last"),
     "scaling": ("torch",),
 }
 EXAMPLES = """\
@@ -23,7 +23,7 @@ benchmarks:
 
 Every number is a ratio or a time measured in turns in one process: medians over the rounds, and over a few processes,
 between which times differ more than between rounds. Results are written to OUT/NAME.json with the machine and the
-versions, and drawn beside them.
+versions, and drawn beside them; no file is overwritten. plain is scratch without its kernels.
 
 examples:
   backprop bench
@@ -34,17 +34,30 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the argument_types."""
     parser.epilog = EXAMPLES
     parser.add_argument("names", metavar="BENCHMARK", nargs="*", help=f"{', '.join(NAMES)} (all)")
     parser.add_argument("--engine-b", action="append", choices=RIVALS, help="what scratch is held against (torch)")
-    parser.add_argument("--rounds", type=options.count, default=15, metavar="N", help="turns for each contender (15)")
-    parser.add_argument("--threads", type=options.count, metavar="N", help="threads for each contender (the cores)")
-    parser.add_argument("--epochs", type=options.count, default=5, metavar="N", help="train: epochs (5)")
-    parser.add_argument("--repeats", type=options.count, metavar="N", help="processes for each (3; train, memory: 1)")
-    parser.add_argument("--data-dir", metavar="DIR", help="train: folder of the data sets (BACKPROP_DATA, or ./data)")
-    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="show what changed since an earlier result")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks", "results"), help="folder (benchmarks/results)")
+    parser.add_argument(
+        "--rounds", type=argument_types.count, default=15, metavar="N", help="turns for each contender (15)"
+    )
+    parser.add_argument(
+        "--threads", type=argument_types.count, metavar="N", help="threads for each contender (the cores)"
+    )
+    parser.add_argument("--epochs", type=argument_types.count, default=5, metavar="N", help="train: epochs (5)")
+    parser.add_argument(
+        "--repeats", type=argument_types.count, metavar="N", help="processes for each (3; train, memory: 1)"
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=argument_types.path,
+        metavar="DIR",
+        help="train: folder of the data sets (BACKPROP_DATA, or ./data)",
+    )
+    parser.add_argument(
+        "--compare", type=argument_types.path, metavar="OLD.json", help="show what changed since an earlier result"
+    )
+    parser.add_argument("--out", type=argument_types.path, help="folder (a new one, ./runs/bench)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,36 +65,55 @@ def run(args: argparse.Namespace) -> int:
     names = args.names or list(NAMES)
     for name in names:
         if name not in NAMES:
-            raise UsageError(f"unknown benchmark {name!r}; choose from {', '.join(NAMES)}")
+            raise UsageError(f"unknown benchmark {quoted(name)}; choose from {', '.join(NAMES)}")
     if args.compare is not None and len(names) != 1:
         raise UsageError("--compare needs the one benchmark that the earlier result is of")
     if "layers" in names and args.engine_b == ["jax"]:
         raise UsageError("--engine-b jax: its networks are timed as whole steps; choose steps or scaling")
 
-    from benchmarks.commands import tables as screen
-    from benchmarks.speed import machine, report, results
+    from benchmarks import files
+    from benchmarks.runs import folder
+    from benchmarks.runs.interrupts import Interrupts
+    from benchmarks.speed import contenders, report, results
 
-    threads = args.threads or machine.cores()
+    # What can fail fails now, not after an hour.
     old = None if args.compare is None else results.read(args.compare)
-    console = screen.console()
+    if old is not None and old["benchmark"] != names[0]:
+        raise UsageError(f"--compare {shown(args.compare)} is a result of {old['benchmark']}, not of {names[0]}")
+    for rival in args.engine_b or ():
+        contenders.require(rival)
     if {"train", "memory"} & set(names):
         from benchmarks import tasks
 
-        tasks.get("mnist").load(options.data_dir(args.data_dir))  # fails now, not after an hour
-    for name in names:
-        rows = measure(name, args, threads)
-        described = machine.describe(threads)
-        for line in machine.lines(described):
-            console.print(line)
-        rates = {dtype: machine.rates(dtype) for dtype in ("float32", "float64")} if name == "layers" else {}
-        described["rates"] = rates
-        report.show(console, name, rows, rates)
-        if old is not None:
-            report.show_changes(console, results.changes(old, rows))
-        path = results.write(args.out, name, described, rows)
-        pictures = report.draw(args.out, name, rows, rates)
-        console.print("Written to " + ", ".join(str(file) for file in (path, *pictures)), soft_wrap=True)
+        tasks.get("mnist").load(argument_types.data_dir(args.data_dir))
+    with Interrupts(), folder.making(args.out or Path("runs", "bench"), numbered=args.out is None) as out:
+        for name in names:
+            for file in (f"{name}.json", *report.picture_names(name)):
+                files.check_new(out / file)
+        for name in names:
+            measure_and_show(name, args, old, out)
     return 0
+
+
+def measure_and_show(name: str, args: argparse.Namespace, old: dict | None, out: Path) -> None:
+    """Run one benchmark, and show, write and draw what it gives."""
+    from benchmarks import environment
+    from benchmarks.speed import machine, report, results
+    from benchmarks.tables import console
+
+    screen, threads = console(), args.threads or environment.cores()
+    rows = measure(name, args, threads)
+    described = machine.describe(threads)
+    for line in machine.lines(described):
+        screen.print(line)
+    rates = {dtype: machine.rates(dtype) for dtype in ("float32", "float64")} if name == "layers" else {}
+    described["rates"] = rates
+    report.show(screen, name, rows, rates)
+    if old is not None:
+        report.show_changes(screen, results.changes(old, rows))
+    path = results.write(out, name, described, rows)
+    pictures = report.draw(out, name, rows, rates)
+    screen.print("Written to " + ", ".join(shown(file) for file in (path, *pictures)), soft_wrap=True)
 
 
 def measure(name: str, args: argparse.Namespace, threads: int) -> list[dict]:
@@ -89,8 +121,8 @@ def measure(name: str, args: argparse.Namespace, threads: int) -> list[dict]:
     from benchmarks.speed import benches
 
     if name == "train":
-        return benches.train(options.data_dir(args.data_dir), args.epochs, args.repeats or 1, threads)
+        return benches.train(argument_types.data_dir(args.data_dir), args.epochs, args.repeats or 1, threads)
     if name == "memory":
-        return benches.memory(options.data_dir(args.data_dir), args.repeats or 1, threads)
+        return benches.memory(argument_types.data_dir(args.data_dir), args.repeats or 1, threads)
     rivals = list(args.engine_b or DEFAULT_RIVALS[name])
     return benches.repeat(getattr(benches, name), args.repeats or 3, rivals, args.rounds, threads)

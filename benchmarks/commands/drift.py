@@ -1,12 +1,12 @@
 """``backprop drift``: how far apart the losses of a run's two engines are, over one run or several."""
 
 import argparse
-from pathlib import Path
 
-from benchmarks import tasks
-from benchmarks.errors import Failure, UsageError
-from benchmarks.runs import folder as runs
-from benchmarks.runs.training import Settings
+from benchmarks import files, tasks
+from benchmarks.commands import argument_types
+from benchmarks.errors import Failure, UsageError, shown
+from benchmarks.runs import folder, record
+from benchmarks.runs.settings import BOTH, Settings
 
 EXAMPLES = """\
 Each RUN is a folder that `backprop train TASK --engine both` wrote. In such a run the engines share the seed and
@@ -22,29 +22,35 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
-    parser.add_argument("folders", metavar="RUN", type=Path, nargs="+", help="folder of a finished run of both engines")
-    parser.add_argument("--out", type=Path, metavar="PNG", help="figure to write (none)")
+    parser.add_argument(
+        "folders", metavar="RUN", type=argument_types.path, nargs="+", help="folder of a finished run of both engines"
+    )
+    parser.add_argument("--out", type=argument_types.path, metavar="PNG", help="figure to write, a new file (none)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare the engines of every run."""
-    from benchmarks.commands import tables as screen
+    if args.out is not None:
+        files.check_new(args.out)
+
+    from benchmarks.commands import run_tables
     from benchmarks.runs import drift
+    from benchmarks.tables import console
 
     rows, by_dtype, names = [], {}, []
-    for folder in args.folders:
-        settings = Settings.of_config(runs.load_config(folder))
-        if settings.engine != "both":
-            raise UsageError(f"{folder} is a run of {settings.engine} alone; expected one of both engines")
-        losses = [runs.load(runs.part(folder, name, "both"))[1]["step_loss"] for name in settings.engines()]
+    for run in args.folders:
+        settings = Settings.of_config(record.load_config(run))
+        if settings.engine != BOTH:
+            raise UsageError(f"{shown(run)} is a run of {settings.engine} alone; expected one of both engines")
+        losses = [record.load_history(folder.part(run, name, BOTH))["step_loss"] for name in settings.engines()]
         try:
             one = drift.between(*losses)
         except ValueError as error:
-            raise Failure(f"{folder} is damaged: {error}") from None
+            raise Failure(f"{shown(run)} is damaged: {error}") from None
         rows.append((settings, one))
         by_dtype.setdefault(settings.dtype, []).append(one)
         names.append(tasks.get(settings.task).title)
-    screen.console().print(screen.drift_table(rows))
+    console().print(run_tables.drift_table(rows))
     if args.out is not None:
         import matplotlib
 
@@ -53,6 +59,6 @@ def run(args: argparse.Namespace) -> int:
 
         with matplotlib.rc_context(style.RC):
             title = f"{', '.join(dict.fromkeys(names))}: two engines, one seed, nothing copied"
-            style.save(draw(title, by_dtype), args.out)
-        print(f"Written to {args.out}")
+            style.save_new(draw(title, by_dtype), args.out)
+        print(f"Written to {shown(args.out)}")
     return 0

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import engines, tasks
-from benchmarks.commands import argument_types as options
+from benchmarks.commands import argument_types
 from benchmarks.engines import Engine
-from benchmarks.runs import folder as runs
-from benchmarks.runs.training import Settings, load_model
+from benchmarks.runs import folder, record
+from benchmarks.runs.parts import load_model
+from benchmarks.runs.settings import Settings
 from benchmarks.tasks import Data
 
 EXAMPLES = """\
@@ -24,36 +25,40 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the argument_types."""
     parser.epilog = EXAMPLES
-    parser.add_argument("folder", metavar="RUN", type=Path, help="folder of a finished run")
-    parser.add_argument("--engine", choices=engines.NAMES, required=True, help="the engine that tests")
-    parser.add_argument("--device", type=options.device, default="cpu", help="auto, cpu, cuda, cuda:N or mps (cpu)")
-    parser.add_argument("--data-dir", metavar="DIR", help="folder of the data sets (BACKPROP_DATA, or ./data)")
+    parser.add_argument("folder", metavar="RUN", type=argument_types.path, help="folder of a finished run")
+    parser.add_argument("--engine", choices=engines.EVERY, required=True, help="the engine that tests")
+    parser.add_argument(
+        "--device", type=argument_types.device, default="cpu", help="auto, cpu, cuda, cuda:N or mps (cpu)"
+    )
+    argument_types.add_data_dir(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Test every set of weights in the run."""
-    settings = Settings.of_config(runs.load_config(args.folder))
-    parts = {name: runs.part(args.folder, name, settings.engine) for name in settings.engines()}
-    found = {name: runs.load(part) for name, part in parts.items()}
+    settings = Settings.of_config(record.load_config(args.folder))
+    parts = {name: folder.part(args.folder, name, settings.engine) for name in settings.engines()}
+    histories = {name: record.load_history(part) for name, part in parts.items()}
     engine = engines.get(args.engine, settings.dtype, args.device)
-    data = tasks.get(settings.task).load(options.data_dir(args.data_dir))
+    data = tasks.get(settings.task).load(argument_types.data_dir(args.data_dir))
 
     rows = []
-    for trainer, (state, history) in found.items():
-        loss, accuracy = test(engine, settings, state, data, parts[trainer])
+    for trainer, history in histories.items():
+        loss, accuracy = test(engine, settings, data, parts[trainer])
         rows.append((trainer, engine.name, loss, accuracy, history["test_loss"][-1], history["test_accuracy"][-1]))
 
-    from benchmarks.commands import tables as screen
+    from benchmarks.commands import run_tables
+    from benchmarks.tables import console
 
-    screen.console().print(screen.evaluation_table(rows))
+    console().print(run_tables.evaluation_table(rows))
     return 0
 
 
 @np.errstate(all="ignore")  # as in training
-def test(engine: Engine, settings: Settings, state: dict, data: Data, part: Path) -> tuple[float, float]:
-    """Load weights into the task's network, and return its loss and accuracy on the test set."""
-    model = load_model(engine, settings, state, part)
+def test(engine: Engine, settings: Settings, data: Data, part: Path) -> tuple[float, float]:
+    """Load a part's weights into the task's network, and return its loss and accuracy on the test set."""
+    model = load_model(engine, settings, part)
     test_set = (engine.asarray(data.x_test), engine.asarray(data.y_test))
-    return engine.train.evaluate(model, engine.nn.CrossEntropyLoss(), test_set)
+    with engine.running():
+        return engine.train.evaluate(model, engine.nn.CrossEntropyLoss(), test_set)

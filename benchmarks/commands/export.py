@@ -1,16 +1,15 @@
 """``backprop export``: a finished run's model in a format that other programs read."""
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks import engines, tasks
-from benchmarks.commands import argument_types as options
-from benchmarks.errors import Failure, UsageError
-from benchmarks.runs import folder as runs
-from benchmarks.runs import onnx_model
-from benchmarks.runs.training import Settings, load_model
+from benchmarks import engines, files, tasks
+from benchmarks.commands import argument_types
+from benchmarks.errors import Failure, UsageError, shown
+from benchmarks.runs import folder, onnx_model, record
+from benchmarks.runs.parts import load_model
+from benchmarks.runs.settings import Settings
 
 EXAMPLES = """\
 The network is written with its weights in one file, in evaluation mode, for any number of rows. It is run by
@@ -26,52 +25,53 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the argument_types."""
     parser.epilog = EXAMPLES
-    parser.add_argument("folder", metavar="RUN", type=Path, help="folder of a finished run")
+    parser.add_argument("folder", metavar="RUN", type=argument_types.path, help="folder of a finished run")
     parser.add_argument("--onnx", action="store_true", required=True, help="write ONNX, the one format there is")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="file to write (model.onnx beside the weights)")
-    parser.add_argument("--data-dir", metavar="DIR", help="folder of the data sets (BACKPROP_DATA, or ./data)")
+    parser.add_argument(
+        "--out", type=argument_types.path, metavar="FILE", help="file to write (model.onnx beside the weights)"
+    )
+    argument_types.add_data_dir(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Export every set of weights in the run."""
-    settings = Settings.of_config(runs.load_config(args.folder))
-    parts = {name: runs.part(args.folder, name, settings.engine) for name in settings.engines()}
+    settings = Settings.of_config(record.load_config(args.folder))
+    parts = {name: folder.part(args.folder, name, settings.engine) for name in settings.engines()}
     if args.out is not None and len(parts) > 1:
         choices = " or ".join(map(str, parts.values()))
-        raise UsageError(f"--out names one file, and {args.folder} holds two sets of weights; export {choices}")
-    files = {name: args.out or part / "model.onnx" for name, part in parts.items()}
-    for path in files.values():
-        if path.exists():
-            raise Failure(f"{path} exists already, and is not overwritten")
-        if not path.parent.is_dir():
-            raise Failure(f"cannot write {path}: there is no folder {path.parent}")
-    states = {name: runs.load(part)[0] for name, part in parts.items()}
+        raise UsageError(f"--out names one file, and {shown(args.folder)} holds two sets of weights; export {choices}")
+    paths = {name: args.out or part / "model.onnx" for name, part in parts.items()}
+    for path in paths.values():
+        files.check_new(path)
     onnx_model.require()
-    data = tasks.get(settings.task).load(options.data_dir(args.data_dir))
+    data = tasks.get(settings.task).load(argument_types.data_dir(args.data_dir))
     every_engine = [engines.get(name, settings.dtype) for name in engines.NAMES]
     x = data.x_test.astype(settings.dtype, copy=False)
 
     rows, contents = [], {}
-    for trainer, state in states.items():
-        models = {engine.name: load_model(engine, settings, state, parts[trainer]) for engine in every_engine}
+    for trainer, part in parts.items():
+        models = {engine.name: load_model(engine, settings, part) for engine in every_engine}
         by_name = {engine.name: engine for engine in every_engine}
         contents[trainer] = onnx_model.build(by_name["torch"], models["torch"], x)
         logits = onnx_model.predict(contents[trainer], x)
         for engine in every_engine:
             expected = engine.predict(models[engine.name], x)
-            difference = compare(logits, expected, f"{files[trainer]} is not written: onnxruntime and {engine.name}")
+            difference = compare(
+                logits, expected, f"{shown(paths[trainer])} is not written: onnxruntime and {engine.name}"
+            )
             accuracies = [float((one.argmax(axis=1) == data.y_test).mean()) for one in (expected, logits)]
             rows.append((trainer, engine.name, difference, *accuracies))
-    for trainer, path in files.items():
-        runs.write_bytes(path, contents[trainer])
+    for trainer, path in paths.items():
+        files.write_new(path, contents[trainer])
 
-    from benchmarks.commands import tables as screen
+    from benchmarks.commands import run_tables
+    from benchmarks.tables import console
 
-    console = screen.console()
-    console.print(screen.export_table(rows))
-    console.print("Written: " + ", ".join(map(str, files.values())), soft_wrap=True)
+    screen = console()
+    screen.print(run_tables.export_table(rows))
+    screen.print("Written: " + ", ".join(map(shown, paths.values())), soft_wrap=True)
     return 0
 
 

@@ -3,9 +3,11 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import engines, lessons
-from benchmarks.commands import argument_types as options
-from benchmarks.errors import UsageError
+from benchmarks import engines, files, lessons
+from benchmarks.commands import argument_types
+from benchmarks.errors import UsageError, quoted
+from benchmarks.runs import folder
+from benchmarks.runs.settings import BOTH
 
 LAST_SEED = 2**63
 
@@ -19,25 +21,38 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the argument_types."""
     parser.epilog = f"lessons: {', '.join(lessons.NAMES)}, all\n\n{EXAMPLES}"
     parser.add_argument("name", metavar="NAME", help="the lesson, or all")
-    parser.add_argument("--engine", choices=(*engines.NAMES, "both"), default="both", help="default: both")
-    parser.add_argument("--seed", type=options.seed, default=0, help="of every random draw (default: 0)")
+    parser.add_argument("--engine", choices=(*engines.EVERY, BOTH), default=BOTH, help="default: both")
+    parser.add_argument("--seed", type=argument_types.seed, default=0, help="of every random draw (default: 0)")
     parser.add_argument(
-        "--out", type=Path, default=Path("runs/lessons"), help="folder of the figures, which are replaced"
+        "--out", type=argument_types.path, help="folder of the figures (default: a new one, ./runs/lessons)"
     )
-    parser.add_argument("--data-dir", help="folder of the data sets (default: BACKPROP_DATA, or ./data)")
+    argument_types.add_data_dir(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Teach one lesson, or the course."""
     if args.name not in (*lessons.NAMES, "all"):
-        raise UsageError(f"unknown lesson {args.name!r}; choose from {', '.join(lessons.NAMES)}, all")
+        raise UsageError(f"unknown lesson {quoted(args.name)}; choose from {', '.join(lessons.NAMES)}, all")
     if args.seed >= LAST_SEED:
         raise UsageError(f"--seed: a lesson that trains several times counts on from it; choose one below {LAST_SEED}")
-    engine_names = engines.NAMES if args.engine == "both" else (args.engine,)
-    board = lessons.Blackboard(engine_names, args.seed, args.out, options.data_dir(args.data_dir))
-    for name in lessons.NAMES if args.name == "all" else (args.name,):
-        lessons.teach(name, board)
+    names = lessons.NAMES if args.name == "all" else (args.name,)
+    if args.out is not None:
+        check_new_figures(args.out, names)
+    engine_names = engines.NAMES if args.engine == BOTH else (args.engine,)
+    if args.engine == BOTH:
+        engines.draw_alike()
+    with folder.making(args.out or Path("runs", "lessons"), numbered=args.out is None) as out:
+        board = lessons.Blackboard(engine_names, args.seed, out, argument_types.data_dir(args.data_dir))
+        for name in names:
+            lessons.teach(name, board)
     return 0
+
+
+def check_new_figures(out: Path, names: tuple[str, ...]) -> None:
+    """Raise ``Failure`` if a lesson's figures would meet a file in the folder: each is called as its lesson begins."""
+    for name in names:
+        for path in sorted(out.glob(f"{name}*.png")):
+            files.check_new(path)

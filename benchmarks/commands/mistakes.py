@@ -24,11 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Put every exhibit before every witness, and print what they say."""
-    from benchmarks.commands import tables as screen
+    from benchmarks.tables import console, new_table
     from parity_tests.museum import EXHIBITS, WITNESSES
 
     columns = ("exhibit", "what was forgotten", "PyTorch", "finite\ndifferences", "laws", "", "check\nwith ones")
-    table = screen.new_table(*columns, words=len(columns))
+    table = new_table(*columns, words=len(columns))
     for column in table.columns:
         column.no_wrap = column.header != "what was forgotten"
     found, ones = [], []
@@ -39,10 +39,10 @@ def run(args: argparse.Namespace) -> int:
         table.add_row(f"{exhibit.of[0]}: {exhibit.name}", exhibit.forgotten, *cells, alone, ONES[objects])
         found.append(verdicts)
         ones.append(objects)
-    console = screen.console()
-    if not console.is_terminal:
-        console.width = 180
-    console.print(table)
+    screen = console()
+    if not screen.is_terminal:
+        screen.width = 180
+    screen.print(table)
 
     caught = sum(any(verdicts.values()) for verdicts in found)
     print(f"{len(found)} mistakes, {caught} caught. ", end="")

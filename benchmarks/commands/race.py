@@ -3,7 +3,7 @@
 import argparse
 
 from benchmarks import engines
-from benchmarks.commands import argument_types as options
+from benchmarks.commands import argument_types
 from benchmarks.errors import UsageError
 
 EXAMPLES = """\
@@ -23,39 +23,39 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the argument_types."""
     parser.epilog = EXAMPLES
     parser.add_argument("--engine", choices=(*engines.NAMES, "both"), default="both", help="who races (both)")
     parser.add_argument(
-        "--device", type=options.device, default="auto", help="torch's; auto: the CPU, and a GPU (auto)"
+        "--device", type=argument_types.device, default="auto", help="torch's; auto: the CPU, and a GPU (auto)"
     )
-    parser.add_argument("--precision", choices=options.PRECISIONS, default="fp32", help="torch's products (fp32)")
+    parser.add_argument("--precision", choices=engines.PRECISIONS, default="fp32", help="torch's products (fp32)")
     parser.add_argument("--compile", action="store_true", help="hand torch's network to torch.compile")
     parser.add_argument(
-        "--seeds", type=options.count, default=3, metavar="N", help="runs of each, seeds 0 to N - 1 (3)"
+        "--seeds", type=argument_types.count, default=3, metavar="N", help="runs of each, seeds 0 to N - 1 (3)"
     )
-    parser.add_argument("--data-dir", metavar="DIR", help="folder of the data sets (BACKPROP_DATA, or ./data)")
+    argument_types.add_data_dir(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Race, and show the table."""
     racers = contenders(args)
 
-    from benchmarks import tasks
-    from benchmarks.commands import tables as screen
+    from benchmarks import environment, tasks
     from benchmarks.speed import machine, race
+    from benchmarks.tables import console
 
-    data = tasks.get("mnist").load(options.data_dir(args.data_dir))
-    console = screen.console()
-    for line in machine.lines(machine.describe(machine.cores())):
-        console.print(line)
+    data = tasks.get("mnist").load(argument_types.data_dir(args.data_dir))
+    screen = console()
+    for line in machine.lines(machine.describe(environment.cores())):
+        screen.print(line)
     laps = {racer: [] for racer in racers}
     for seed in range(args.seeds):  # in turns, so that what disturbs the machine disturbs them all
         for racer in racers:
             laps[racer].append(race.run(racer, data, seed))
-    console.print(race.table(laps))
+    screen.print(race.table(laps))
     for racer in racers:
-        console.print(f"{racer.name}: {racer.engine.reason}")
+        screen.print(f"{racer.name}: {racer.engine.reason}")
     return 0
 
 

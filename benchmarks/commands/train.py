@@ -3,22 +3,27 @@
 import argparse
 import contextlib
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import engines, tasks
-from benchmarks.commands import argument_types as options
-from benchmarks.errors import Interrupted, UsageError
-from benchmarks.runs import folder as runs
+from benchmarks.commands import argument_types
+from benchmarks.engines import Engine
+from benchmarks.errors import Failure, Interrupted, UsageError, shown
+from benchmarks.runs import folder, record
 from benchmarks.runs.interrupts import Interrupts
-from benchmarks.runs.training import Settings, Trained, check_batches, finish, get_engines, train_or_load
-from benchmarks.tasks import Task
+from benchmarks.runs.parts import finish, train_or_load
+from benchmarks.runs.settings import BOTH, Settings
+from benchmarks.runs.training import Trained, check_batches, get_engines
+from benchmarks.tasks import Data, Task
 
 EXAMPLES = """\
 examples:
   backprop train moons --engine both
   backprop train digits --engine scratch --epochs 10 --seed 3
+  backprop train moons --engine plain
   backprop train mnist --engine both --out runs/mnist
   backprop train fashion-mnist --engine torch --device cuda --data-dir ~/data
   backprop train mnist --engine torch --device cuda --precision bf16 --compile
@@ -27,7 +32,8 @@ examples:
   backprop train --resume runs/long
 
 A default in parentheses is what the task's recipe says. Where both engines run, each runs its own loop, one after the
-other, and --device is the torch engine's: by default CUDA if there is a device, else an Apple GPU, else the CPU.
+other, and --device is the torch engine's: by default CUDA if there is a device, else an Apple GPU, else the CPU. plain
+is the scratch engine, running the functions that are there to be read in the place of its kernels.
 
 --precision and --compile, either or both, let the torch engine take the loop made for accelerators: images on the
 device as bytes, channels-last, and on CUDA the whole step as one graph, which is set up before the first epoch. fp32
@@ -39,31 +45,38 @@ share of the batch alone.
 
 Ctrl-C and SIGTERM end a run after the step under way, with a checkpoint; --checkpoint-every saves one every so many
 steps too, for a run that may be killed. A resumed run takes everything from its folder, and on a CPU gives what it
-would have given uninterrupted, bit for bit. Resuming a finished run draws its figures again.
+would have given uninterrupted, bit for bit, on as many threads. Resuming a finished run draws its figures again. One
+process at a time works in a run's folder.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the argument_types."""
     parser.epilog = EXAMPLES
     parser.add_argument("task", metavar="TASK", nargs="?", choices=tasks.NAMES, help=", ".join(tasks.NAMES))
-    parser.add_argument("--engine", choices=(*engines.NAMES, "both"), help="which engine trains (both)")
-    number = {"type": options.count, "metavar": "N"}
+    parser.add_argument("--engine", choices=(*engines.EVERY, BOTH), help="which engine trains (both)")
+    number = {"type": argument_types.count, "metavar": "N"}
     parser.add_argument("--epochs", **number, help="passes over the training set (recipe)")
     parser.add_argument("--batch-size", **number, help="rows in each step (recipe)")
-    parser.add_argument("--lr", type=options.non_negative, metavar="X", help="Adam's learning rate (recipe)")
-    parser.add_argument("--weight-decay", type=options.non_negative, metavar="X", help="L2 weight decay (recipe)")
-    parser.add_argument("--dropout", type=options.probability, metavar="P", help="dropout's probability (recipe)")
-    parser.add_argument("--seed", type=options.seed, metavar="N", help="seed of weights, order and dropout (0)")
+    parser.add_argument("--lr", type=argument_types.non_negative, metavar="X", help="Adam's learning rate (recipe)")
+    parser.add_argument(
+        "--weight-decay", type=argument_types.non_negative, metavar="X", help="L2 weight decay (recipe)"
+    )
+    parser.add_argument(
+        "--dropout", type=argument_types.probability, metavar="P", help="dropout's probability (recipe)"
+    )
+    parser.add_argument("--seed", type=argument_types.seed, metavar="N", help="seed of weights, order and dropout (0)")
     parser.add_argument("--dtype", choices=engines.DTYPES, help="floating-point type (float32)")
-    parser.add_argument("--device", type=options.device, help="auto, cpu, cuda, cuda:N or mps (auto)")
+    parser.add_argument("--device", type=argument_types.device, help="auto, cpu, cuda, cuda:N or mps (auto)")
     parser.add_argument("--processes", **number, help="processes that share each batch of the torch engine (1)")
-    parser.add_argument("--precision", choices=options.PRECISIONS, help="torch's products (float32's own)")
+    parser.add_argument("--precision", choices=engines.PRECISIONS, help="torch's products (float32's own)")
     parser.add_argument("--compile", action="store_true", default=None, help="hand torch's network to torch.compile")
-    parser.add_argument("--data-dir", metavar="DIR", help="folder of the data sets (BACKPROP_DATA, or ./data)")
-    parser.add_argument("--out", type=Path, metavar="RUN", help="folder to write (a new one under ./runs)")
+    argument_types.add_data_dir(parser)
+    parser.add_argument(
+        "--out", type=argument_types.path, metavar="RUN", help="folder to write (a new one under ./runs)"
+    )
     parser.add_argument("--checkpoint-every", **number, help="steps between two checkpoints (none)")
-    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with an interrupted run, in its folder")
+    parser.add_argument("--resume", type=argument_types.path, metavar="RUN", help="go on with a run, in its folder")
 
 
 RECIPE = (
@@ -80,82 +93,160 @@ def run(args: argparse.Namespace) -> int:
     if args.task is None:
         raise UsageError(f"expected a TASK ({', '.join(tasks.NAMES)}), or --resume RUN")
     changes = {name: getattr(args, name) for name in RECIPE} | {"device": args.device or "auto"}
-    settings = Settings.of_recipe(tasks.get(args.task), args.engine or "both", **changes)
-    train_and_report(settings, options.data_dir(args.data_dir), args.out, args.checkpoint_every)
+    settings = Settings.of_recipe(tasks.get(args.task), args.engine or BOTH, **changes)
+    begin(settings, argument_types.data_dir(args.data_dir), args.out, args.checkpoint_every)
     return 0
+
+
+def begin(
+    settings: Settings, data_dir: Path, out: Path | None, every: int | None = None, name: str | None = None
+) -> None:
+    """Train in each engine, write the run's folder, show the tables.
+
+    Parameters
+    ----------
+    settings : Settings
+    data_dir : Path
+    out : Path or None
+        The folder; None: a new one under ./runs.
+    every : int or None
+        Steps between two checkpoints.
+    name : str, optional
+        What that new one is called.
+    """
+    base = out or Path("runs", name or f"{settings.task}-{settings.engine}")
+    with Interrupts() as interrupts:
+        if out is not None:
+            folder.check_free(out)
+        every_engine, settings, data = prepare(settings, data_dir)
+        if out is not None:
+            folder.check_free(out)  # preparing takes seconds, and another run may have begun
+        with folder.new_folder(base, numbered=out is None) as run, _saying_how_to_go_on(run):
+            begun_with = {"data_dir": str(data_dir.absolute()), "checkpoint_every": every}
+            config = record.describe(settings, record.fingerprint(data), every_engine) | {"unfinished": begun_with}
+            record.write_config(run, config)
+            trained = train_and_draw(run, config, every_engine, data, data_dir, every, interrupts)
+    report(run, settings, trained)
 
 
 def resume(args: argparse.Namespace) -> None:
     """Go on with the run in a folder; whatever else the command line says must be what the run says."""
-    config = runs.load_config(args.resume, unfinished=True)
-    settings = Settings.of_config(config)
+    run = args.resume
+    check_no_contradiction(args, Settings.of_config(record.load_config(run, unfinished=True)))
+    with Interrupts() as interrupts, folder.held(run), _saying_how_to_go_on(run):
+        config = record.load_config(run, unfinished=True)  # as the process before left it
+        settings, begun_with = Settings.of_config(config), config.get("unfinished", {})
+        data_dir = argument_types.data_dir(args.data_dir or begun_with.get("data_dir"))
+        try:
+            every_engine, on_device, data = prepare(settings, data_dir)
+        except UsageError as error:  # it is not the command line that asks for it
+            raise Failure(f"{shown(run / record.CONFIG)}: {error}") from None
+        if record.fingerprint(data) != config["data"]:
+            raise Failure(f"{shown(run)} began with other data of {settings.task} than {shown(data_dir)} holds now")
+        if begun_with:
+            note_threads(config["threads"], record.threads(on_device, every_engine))
+        every = args.checkpoint_every or begun_with.get("checkpoint_every")
+        trained = train_and_draw(run, config, every_engine, data, data_dir, every, interrupts)
+    report(run, settings, trained)
+
+
+def check_no_contradiction(args: argparse.Namespace, settings: Settings) -> None:
+    """Raise ``UsageError`` where the command line says something else than the run."""
     for name in ("task", "engine", *RECIPE):
         asked, has = getattr(args, name), getattr(settings, name)
         if asked is not None and asked != has:
             option = "TASK" if name == "task" else f"--{name.replace('_', '-')}"
-            raise UsageError(f"{option} {asked} contradicts --resume {args.resume}, a run with {has}; leave it out")
+            raise UsageError(
+                f"{option} {asked} contradicts --resume {shown(args.resume)}, a run with {has}; leave it out"
+            )
     if args.out is not None and args.out.resolve() != args.resume.resolve():
-        raise UsageError(f"--out {args.out} contradicts --resume {args.resume}: a run goes on in its own folder")
-    begun_with = config.get("unfinished", {})
-    data_dir = options.data_dir(args.data_dir or begun_with.get("data_dir"))
-    every = args.checkpoint_every or begun_with.get("checkpoint_every")
-    train_and_report(settings, data_dir, args.resume, every, resuming=True)
+        words = f"--out {shown(args.out)} contradicts --resume {shown(args.resume)}"
+        raise UsageError(f"{words}: a run goes on in its own folder")
 
 
-def train_and_report(
-    settings: Settings, data_dir: Path, out: Path | None, every: int | None = None, resuming: bool = False
-) -> Path:
-    """Train in each engine, write the run's folder, show the tables; return the folder."""
+def note_threads(before: dict[str, dict[str, int]], now: dict[str, dict[str, int]]) -> None:
+    """Say on standard error where an engine has other numbers of threads than when the run began."""
+    for engine in sorted(set(before) & set(now)):
+        if before[engine] != now[engine]:
+            counts = [
+                " and ".join(f"{count} ({which})" for which, count in one[engine].items()) for one in (before, now)
+            ]
+            print(
+                f"backprop train: note: {engine} began on {counts[0]} threads and goes on on {counts[1]}; "
+                "the last bits may come out differently",
+                file=sys.stderr,
+            )
+
+
+def prepare(settings: Settings, data_dir: Path) -> tuple[list[Engine], Settings, Data]:
+    """Return the engines, the settings with the device that was found, and the data; nothing is written before that.
+
+    Raises
+    ------
+    UsageError, Failure
+        If the run cannot be done so.
+    """
+    every_engine = get_engines(settings)
+    if settings.engine == BOTH:
+        engines.draw_alike()
+    settings = replace(settings, device=every_engine[-1].device)  # "auto" means the same when the run goes on
     task = tasks.get(settings.task)
-    out = out or runs.free_folder(Path("runs", f"{settings.task}-{settings.engine}"))
-    with interruptible(out) as interrupts, contextlib.nullcontext() if resuming else runs.new_folder(out):
-        every_engine = get_engines(settings)
-        settings = replace(settings, device=every_engine[-1].device)  # "auto" means the same when the run goes on
-        data = task.load(data_dir)
-        check_batches(settings, task, data)
+    data = task.load(data_dir)
+    check_batches(settings, task, data)
 
-        from benchmarks import figures
-        from benchmarks.commands import tables as screen
+    from benchmarks import figures  # noqa: F401 - what is missing is missed now, not after the training
 
-        if not resuming:
-            begun_with = {"data_dir": str(data_dir.absolute()), "checkpoint_every": every}
-            config = runs.describe(settings.to_dict(), settings.command()) | {"unfinished": begun_with}
-            runs.write_json(out / "config.json", config)
-        trained = []
-        with screen.progress_bars(settings.epochs, math.ceil(len(data.x_train) / settings.batch_size)) as add_bar:
-            for engine in every_engine:
-                on_step = add_bar(engine.name)
-                trained.append(train_or_load(out, settings, engine, data, data_dir, on_step, every, interrupts))
-        finish(out, settings)
-        figures.draw(out, task, data, trained)
-    report(out, task, settings, trained)
-    return out
+    return every_engine, settings, data
+
+
+def train_and_draw(
+    run: Path,
+    config: dict,
+    every_engine: list[Engine],
+    data: Data,
+    data_dir: Path,
+    every: int | None,
+    interrupts: Interrupts,
+) -> list[Trained]:
+    """Train in each engine, or load what it trained, make that a finished run, and draw its figures."""
+    from benchmarks import figures
+    from benchmarks.commands import run_tables
+
+    settings, trained = Settings.of_config(config), []
+    with run_tables.progress_bars(settings.epochs, math.ceil(len(data.x_train) / settings.batch_size)) as add_bar:
+        for engine in every_engine:
+            on_step = add_bar(engine.name)
+            trained.append(train_or_load(run, config, engine, data, data_dir, on_step, every, interrupts))
+    finish(run, config)
+    figures.draw(run, tasks.get(settings.task), data, trained)
+    return trained
 
 
 @contextlib.contextmanager
-def interruptible(out: Path) -> Iterator[Interrupts]:
-    """Handle signals; one that ends a run that can be resumed says how."""
-    with Interrupts() as interrupts:
-        try:
-            yield interrupts
-        except Interrupted as stop:
-            if runs.is_resumable(out):
-                raise Interrupted(stop.number, f"interrupted; {runs.how_to_resume(out)}") from None
-            raise
+def _saying_how_to_go_on(run: Path) -> Iterator[None]:
+    try:
+        yield
+    except Interrupted as stop:
+        if folder.is_resumable(run):
+            raise Interrupted(stop.number, f"interrupted; {folder.how_to_resume(run)}") from None
+        raise
 
 
-def report(out: Path, task: Task, settings: Settings, trained: list[Trained]) -> None:
+def report(run: Path, settings: Settings, trained: list[Trained]) -> None:
     """Show the tables, and where the run was written."""
-    from benchmarks.commands import tables as screen
+    from benchmarks.commands import run_tables
     from benchmarks.runs import drift
+    from benchmarks.tables import console
 
+    task: Task = tasks.get(settings.task)
     histories = {one.engine.name: one.history for one in trained}
-    console = screen.console()
+    screen = console()
     for one in trained:
-        console.print(f"{one.engine.name} computed on {one.engine.device}: {one.engine.reason}")
-    console.print(screen.epochs_table(histories))
-    console.print(screen.summary_table(histories, task.accuracy))
+        screen.print(f"{one.engine.name} computed on {one.engine.device}: {one.engine.reason}")
+    screen.print(run_tables.epochs_table(histories))
+    screen.print(run_tables.summary_table(histories, task.accuracy))
     if len(histories) > 1:
         losses = [history["step_loss"] for history in histories.values()]
-        console.print(screen.drift_table([(settings, drift.between(*losses))]))
-    console.print(f"Written to {out}: " + ", ".join(sorted(path.name for path in out.iterdir())), soft_wrap=True)
+        screen.print(run_tables.drift_table([(settings, drift.between(*losses))]))
+    names = ", ".join(shown(name) for name in sorted(path.name for path in run.iterdir()))
+    screen.print(f"Written to {shown(run)}: {names}", soft_wrap=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import matplotlib
 
+from benchmarks import files
 from benchmarks.figures import style
 from benchmarks.figures.boundary import boundary
 from benchmarks.figures.confusion import confusion
@@ -17,8 +18,8 @@ from benchmarks.tasks import Data, Task
 __all__ = ["boundary", "confusion", "curves", "draw", "drift", "feature_maps", "filters"]
 
 
-def draw(folder: Path, task: Task, data: Data, trained: list[Trained]) -> list[Path]:
-    """Draw every figure that belongs to a task's run, and return the files."""
+def draw(folder: Path, task: Task, data: Data, trained: list[Trained]) -> None:
+    """Draw every figure that belongs to a task's run, in the place of those that it drew before."""
     with matplotlib.rc_context(style.RC):
         figures = {"curves": curves(task, trained)}
         if task.images:
@@ -31,4 +32,5 @@ def draw(folder: Path, task: Task, data: Data, trained: list[Trained]) -> list[P
             losses = [one.history["step_loss"] for one in trained]
             title = f"{task.title}: two engines, one seed, nothing copied"
             figures["drift"] = drift(title, {trained[0].engine.dtype_name: [between(*losses)]})
-        return [style.save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+        for name, figure in figures.items():
+            files.write_bytes(folder / f"{name}.png", style.as_png(figure))

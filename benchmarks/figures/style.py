@@ -5,10 +5,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.runs import folder as runs
+from benchmarks import files
 
-COLOURS = {"scratch": "#1765ad", "torch": "#e8622c"}
-LABELS = {"scratch": "scratch (NumPy)", "torch": "torch (autograd)"}
+COLOURS = {"scratch": "#1765ad", "plain": "#2a7f62", "torch": "#e8622c"}
+LABELS = {"scratch": "scratch (NumPy)", "plain": "scratch, plain (NumPy)", "torch": "torch (autograd)"}
 INK = "#222222"
 
 RC = {
@@ -34,9 +34,14 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG, whole or not at all."""
+def as_png(figure: Figure) -> bytes:
+    """Return a figure as the content of a PNG file."""
     content = io.BytesIO()
     figure.savefig(content, format="png")
-    runs.write_bytes(path, content.getvalue())
+    return content.getvalue()
+
+
+def save_new(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG, whole or not at all, and over no other file."""
+    files.write_new(path, as_png(figure))
     return path

@@ -13,7 +13,7 @@ from benchmarks.lessons.support.blackboard import Blackboard
 
 __all__ = ["NAMES", "Blackboard", "get", "teach"]
 
-NAMES = ("neuron", "activations", "regularization", "normalization", "convolution", "policy", "atari")
+NAMES = ("neuron", "graph", "activations", "regularization", "normalization", "convolution", "policy", "atari")
 
 
 def get(name: str) -> ModuleType:
@@ -39,5 +39,5 @@ def teach(name: str, board: Blackboard) -> None:
     lesson = get(name)
     board.write(f"== {name} ==\n\n{lesson.__doc__.strip()}")
     # A lesson that lets training diverge sees infinities and NaN in both engines, and NumPy as silent as PyTorch.
-    with matplotlib.rc_context(style.RC), np.errstate(all="ignore"):
+    with matplotlib.rc_context(style.RC), np.errstate(all="ignore"), board.running():
         lesson.run(board)

@@ -1,6 +1,6 @@
 """A checkpoint: all that one engine's training loop needs to go on as if it had never stopped.
 
-It is one file in the safetensors format. The tensors:
+It is one file in the safearrays format. The arrays:
 
     model/NAME               parameters and buffers
     optimizer/NUMBER/NAME    what the optimizer keeps for each parameter
@@ -12,21 +12,49 @@ It is one file in the safetensors format. The tensors:
 and, in the file's metadata, "format", "rest" (JSON: the run's settings, epoch, step, seconds, the optimizer's groups,
 the state of the CPU generator, and in a run of several processes the list of all of theirs) and "sha256", a checksum of
 all of it. The file replaces the one before by a rename, so that a kill at any moment leaves a whole one. It is checked
-from end to end before anything is taken from it.
+from end to end before anything is taken from it: against its checksum, and, field by field, against what the run says
+that it must hold (`rest_scheme`, `array_scheme`).
 """
 
 import hashlib
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import files
 from benchmarks.engines import Engine
-from benchmarks.errors import Failure
-from benchmarks.runs import folder as runs
+from benchmarks.errors import Failure, shown
+from benchmarks.runs import scheme, tensor_files
 from benchmarks.runs.interrupts import Interrupts
+from benchmarks.runs.record import history_kinds
+from benchmarks.runs.scheme import (
+    AnyNumber,
+    Array,
+    Equal,
+    Flag,
+    Integer,
+    Kind,
+    List,
+    Number,
+    Object,
+    Optional,
+    Order,
+)
+from benchmarks.runs.settings import Settings
 
 FORMAT = 1
+LARGEST_COUNT = 2**24  # where float32, in which Adam counts its steps, stops counting
+GENERATOR = Object(
+    {
+        "seed": Integer(0, 2**64 - 1),
+        "words": List(Integer(0, 2**32 - 1), 624),
+        "position": Integer(0, 624),
+        "next_normal": Optional(Number()),
+    }
+)
 
 
 class Keeper:
@@ -36,49 +64,64 @@ class Keeper:
     ----------
     path : Path
         The file.
-    settings : dict
+    settings : Settings
         What decides the run; a checkpoint of other settings is refused.
     every : int or None
         Steps between two checkpoints; None: a signal only.
     interrupts : Interrupts
     """
 
-    def __init__(self, path: Path, settings: dict, every: int | None, interrupts: Interrupts) -> None:
+    def __init__(self, path: Path, settings: Settings, every: int | None, interrupts: Interrupts) -> None:
         self.path, self.settings, self.every, self.interrupts = path, settings, every, interrupts
 
-    def begin(self, engine: Engine, model: object, optimizer: object, rows: int, batch_size: int) -> object:
+    def begin(self, engine: Engine, model: object, optimizer: object, rows: int) -> object:
         """Return the `Progress` to start from: the checkpoint's, if there is one, else the beginning.
 
         Raises
         ------
         Failure
-            If the checkpoint is damaged, of another format, or of another run. The model, the optimizer and the
-            generator may have been changed only if their sizes fit; no file has been.
+            If the checkpoint is damaged, of another format, or of another run. Nothing has been changed then.
         """
         self._parts = (engine, model, optimizer)
-        content = self.read()
+        content = self.read(engine, model, optimizer, rows)
         if content is None:
             return engine.train.Progress()
-        rest, tensors = content
-        try:
-            _check_progress(rest["progress"], tensors, rows, batch_size)
-            return restore(engine, model, optimizer, *self._own(rest, tensors))
-        except (KeyError, IndexError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            raise Failure(f"{self.path} does not fit the run: {error}") from None
+        return restore(engine, model, optimizer, *self._own(*content))
 
-    def read(self) -> tuple[dict, dict[str, np.ndarray]] | None:
-        """Return the checkpoint's content, None if there is no checkpoint; one of another run is a ``Failure``."""
-        if not self.path.exists():
+    def read(
+        self, engine: Engine, model: object, optimizer: object, rows: int
+    ) -> tuple[dict, dict[str, np.ndarray]] | None:
+        """Return the checkpoint's content, which fits the run; None if there is no checkpoint.
+
+        Raises
+        ------
+        Failure
+            As `begin` does.
+        """
+        if not os.path.lexists(self.path):
             return None
-        rest, tensors = read(self.path)
-        _check_settings(self.path, rest, self.settings)
-        return rest, tensors
+        expected: dict[str, Array] = {}
+
+        def fits(rest: dict, header: tensor_files.Header) -> None:
+            _check_settings(self.path, rest, self.settings)
+            rest_scheme(self.settings, optimizer, rows).check(rest, "")
+            progress = rest["progress"]
+            if progress["epoch"] == self.settings.epochs:
+                Integer(0, 0).check(progress["step"], "step")
+            expected.update(array_scheme(self.settings, engine, model, rows, progress["epoch"], progress["step"]))
+            scheme.check_headers(header, expected)
+
+        rest, arrays = read(self.path, fits)
+        for name, kind in expected.items():
+            with scheme.naming(self.path):
+                kind.check(arrays[name], name)
+        return rest, arrays
 
     def after_step(self, progress: object) -> None:
         """Save, if it is time to; end the command, if a signal asked for it."""
         steps = len(progress.history.step_loss)
         if self.interrupts.received is not None or (self.every and steps % self.every == 0):
-            self._save(*capture(*self._parts, progress, self.settings))
+            self._save(*capture(*self._parts, progress, self.settings.to_dict()))
         self.interrupts.stop_if_received()
 
     def after_epoch(self, progress: object) -> None:
@@ -86,12 +129,12 @@ class Keeper:
         if self.interrupts.received is not None:
             self.after_step(progress)
 
-    def _save(self, rest: dict, tensors: dict[str, np.ndarray]) -> None:
-        write(self.path, rest, tensors)
+    def _save(self, rest: dict, arrays: dict[str, np.ndarray]) -> None:
+        write(self.path, rest, arrays)
 
-    def _own(self, rest: dict, tensors: dict[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
+    def _own(self, rest: dict, arrays: dict[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
         """Return what of the content is this process's own: all of it."""
-        return rest, tensors
+        return rest, arrays
 
 
 # From a loop to plain values and arrays, and back.
@@ -100,32 +143,32 @@ class Keeper:
 def capture(engine: Engine, model: object, optimizer: object, progress: object, settings: dict) -> tuple[dict, dict]:
     """Return the state of a training loop: plain values, and arrays by name."""
     state = optimizer.state_dict()
-    tensors = {f"model/{name}": array for name, array in engine.state(model).items()}
+    arrays = {f"model/{name}": array for name, array in engine.state(model).items()}
     for number, entry in state["state"].items():
         for name, array in entry.items():
             if array is not None:
-                tensors[f"optimizer/{number}/{name}"] = engine.numpy(array)
+                arrays[f"optimizer/{number}/{name}"] = engine.numpy(array)
     if progress.order is not None:
-        tensors["progress/order"] = engine.numpy(progress.order)
+        arrays["progress/order"] = engine.numpy(progress.order)
     for name, values in progress.history.to_dict().items():
-        tensors[f"history/{name}"] = np.array(values, np.float64)
+        arrays[f"history/{name}"] = np.array(values, np.float64)
     device_state = engine.device_generator_state()
     if device_state is not None:
-        tensors["generator/device"] = device_state
+        arrays["generator/device"] = device_state
     rest = {
         "settings": settings,
         "progress": {"epoch": progress.epoch, "step": progress.step, "seconds": progress.seconds},
         "groups": state["param_groups"],
         "generator": engine.random.get_state(),
     }
-    return rest, tensors
+    return rest, arrays
 
 
-def restore(engine: Engine, model: object, optimizer: object, rest: dict, tensors: dict[str, np.ndarray]) -> object:
+def restore(engine: Engine, model: object, optimizer: object, rest: dict, arrays: dict[str, np.ndarray]) -> object:
     """Bring what `capture` returned into a new model and optimizer and the engine's generators; return the progress."""
 
     def under(prefix: str) -> dict[str, np.ndarray]:
-        return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+        return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
     entries: dict[int, dict] = {}
     for name, array in under("optimizer/").items():
@@ -139,86 +182,150 @@ def restore(engine: Engine, model: object, optimizer: object, rest: dict, tensor
     progress = engine.train.Progress()
     progress.history = engine.train.History(**{name: array.tolist() for name, array in under("history/").items()})
     progress.epoch, progress.step, progress.seconds = (rest["progress"][key] for key in ("epoch", "step", "seconds"))
-    if "progress/order" in tensors:
-        progress.order = engine.from_numpy(tensors["progress/order"])
+    if "progress/order" in arrays:
+        progress.order = engine.from_numpy(arrays["progress/order"])
     engine.load_state(model, under("model/"))
     optimizer.load_state_dict({"state": entries, "param_groups": groups})
     engine.random.set_state(rest["generator"])
-    if "generator/device" in tensors:
-        engine.set_device_generator_state(tensors["generator/device"])
+    if "generator/device" in arrays:
+        engine.set_device_generator_state(arrays["generator/device"])
     return progress
 
 
-def _check_settings(path: Path, rest: dict, settings: dict) -> None:
-    found = rest.get("settings")
-    if not isinstance(found, dict) or set(found) != set(settings):
-        raise Failure(f"{path} is not a checkpoint of this run: expected the settings {', '.join(settings)}")
-    differing = [f"{name} {found[name]}, not {settings[name]}" for name in settings if found[name] != settings[name]]
-    if differing:
-        raise Failure(f"{path} is a checkpoint of another run: {'; '.join(differing)}")
+def _check_settings(path: Path, rest: object, settings: Settings) -> None:
+    """Say what another run's checkpoint differs in; whether the settings are any at all is `rest_scheme`'s question."""
+    found = rest.get("settings") if isinstance(rest, dict) else None
+    wanted = settings.to_dict()
+    if isinstance(found, dict) and set(found) == set(wanted):
+        differing = [
+            f"{name} {shown(found[name])}, not {wanted[name]}" for name in wanted if found[name] != wanted[name]
+        ]
+        if differing:
+            raise Failure(f"{shown(path)} is a checkpoint of another run: {'; '.join(differing)}")
 
 
-def _check_progress(progress: dict, tensors: dict[str, np.ndarray], rows: int, batch_size: int) -> None:
-    epoch, step = progress["epoch"], progress["step"]
-    steps = -(-rows // batch_size)
-    order = tensors.get("progress/order")
-    if order is not None and not np.array_equal(np.sort(order), np.arange(rows)):
-        raise ValueError(f"its epoch is not in an order of the {rows} training rows")
-    if not (0 <= step <= steps and (step == 0) == (order is None)):
-        raise ValueError(f"expected 0 to {steps} steps in an epoch, got {step}")
-    expected = {"step_loss": epoch * steps + step, "test_loss": epoch}
-    for name, count in expected.items():
-        if tensors[f"history/{name}"].shape != (count,):
-            raise ValueError(f"expected {count} entries of {name}, got {tensors[f'history/{name}'].size}")
+# What a checkpoint must hold.
+
+
+def rest_scheme(settings: Settings, optimizer: object, rows: int) -> Object:
+    """Return the scheme of the plain values.
+
+    Parameters
+    ----------
+    settings : Settings
+    optimizer
+        A new one: its options are the run's from the first step to the last.
+    rows : int
+        Those of the training set.
+    """
+    fields: dict[str, Kind] = {
+        "settings": Object({name: Equal(value) for name, value in settings.to_dict().items()}),
+        "progress": Object(
+            {"epoch": Integer(0, settings.epochs), "step": Integer(0, settings.steps(rows)), "seconds": Number(0)},
+            bare=True,
+        ),
+        "groups": List(_group_scheme(optimizer), 1),
+        "generator": GENERATOR,
+    }
+    if settings.processes > 1:
+        fields["generators"] = List(GENERATOR, settings.processes)
+    return Object(fields)
+
+
+def _group_scheme(optimizer: object) -> Object:
+    (group,) = optimizer.state_dict()["param_groups"]
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in group.items()}
+    fields: dict[str, Kind] = {name: Equal(value) for name, value in plain.items()}
+    if "capturable" in fields:
+        fields["capturable"] = Flag()  # PyTorch's mark of a step that was recorded as a graph
+    return Object(fields)
+
+
+def array_scheme(
+    settings: Settings, engine: Engine, model: object, rows: int, epoch: int, step: int
+) -> dict[str, Array]:
+    """Return the schemes of the arrays, by name, of a checkpoint after ``step`` steps of the epoch after ``epoch``."""
+    steps = epoch * settings.steps(rows) + step
+    found = {f"model/{name}": Array(array.dtype.name, array.shape) for name, array in engine.state(model).items()}
+    for number, parameter in enumerate(model.parameters()):
+        shape = tuple(parameter.shape)
+        found[f"optimizer/{number}/step"] = Array("float32", (), Equal(min(steps, LARGEST_COUNT)))
+        found[f"optimizer/{number}/exp_avg"] = Array(settings.dtype, shape)
+        found[f"optimizer/{number}/exp_avg_sq"] = Array(settings.dtype, shape, NotNegative())
+    if step:
+        found["progress/order"] = Order(rows)
+    for name, kind in history_kinds(settings).items():
+        found[f"history/{name}"] = Array("float64", (steps if name.startswith("step_") else epoch,), kind)
+    device_state = engine.device_generator_state()
+    if device_state is not None:
+        names = [f"generator/device/{number}" for number in range(settings.processes)]
+        for name in ["generator/device", *(names if settings.processes > 1 else [])]:
+            found[name] = Array("uint8", device_state.shape)
+    return found
+
+
+class NotNegative(AnyNumber):
+    """A number that is not negative, and may be infinite or NaN: a mean of squares, also of a run that diverged."""
+
+    words = "0 or more"
+
+    def fit_each(self, array: np.ndarray) -> np.ndarray:
+        """Return which numbers are not negative."""
+        return ~(array < 0)
 
 
 # The file.
 
 
-def write(path: Path, rest: dict, tensors: dict[str, np.ndarray]) -> None:
+def write(path: Path, rest: dict, arrays: dict[str, np.ndarray]) -> None:
     """Replace the file at ``path``."""
-    from safetensors.numpy import save
-
     text = json.dumps(rest)
-    tensors = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    metadata = {"format": str(FORMAT), "rest": text, "sha256": checksum(text, tensors)}
+    metadata = {"format": str(FORMAT), "rest": text, "sha256": checksum(text, arrays)}
     path.parent.mkdir(exist_ok=True)
-    runs.write_bytes(path, save(tensors, metadata))
+    tensor_files.write(path, arrays, metadata)
 
 
-def read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
+def read(
+    path: Path, fits: Callable[[object, tensor_files.Header], None] | None = None
+) -> tuple[dict, dict[str, np.ndarray]]:
     """Read what `write` wrote.
+
+    Parameters
+    ----------
+    path : Path
+    fits : callable, optional
+        Gets the plain values, and dtype and shape of each array, before the arrays are read; raises ``Failure`` or
+        `scheme.Mismatch` if they are not what is wanted.
 
     Raises
     ------
     Failure
         If the file is truncated, damaged, no checkpoint, or of another format.
     """
-    from safetensors import SafetensorError, safe_open
 
-    try:
-        with safe_open(path, "np") as file:
-            metadata = file.metadata() or {}
-            version = metadata.get("format")
-            if version is not None and version != str(FORMAT):
-                raise Failure(
-                    f"{path}: expected a checkpoint of format {FORMAT}, got {version}; another version wrote it"
-                )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+    def look(metadata: dict[str, str], header: tensor_files.Header) -> None:
+        version = metadata.get("format")
+        if version is not None and version != str(FORMAT):
+            raise Failure(
+                f"{shown(path)}: expected a checkpoint of format {FORMAT}, got {shown(version)}; "
+                "another version wrote it"
+            )
         if not {"format", "rest", "sha256"} <= set(metadata):
-            raise Failure(f"{path} is not a checkpoint")
-        if metadata["sha256"] != checksum(metadata["rest"], tensors):
-            raise Failure(f"{path} is damaged: its content is not what its checksum says")
-        return json.loads(metadata["rest"]), tensors
-    except (SafetensorError, ValueError, TypeError) as error:
-        raise Failure(f"{path} is damaged: {error}") from None
+            raise Failure(f"{shown(path)} is not a checkpoint")
+        if fits is not None:
+            fits(files.parse_json(metadata["rest"]), header)
+
+    metadata, arrays = tensor_files.read(path, look)
+    if metadata["sha256"] != checksum(metadata["rest"], arrays):
+        raise Failure(f"{shown(path)} is damaged: its content is not what its checksum says")
+    return json.loads(metadata["rest"]), arrays
 
 
-def checksum(text: str, tensors: dict[str, np.ndarray]) -> str:
+def checksum(text: str, arrays: dict[str, np.ndarray]) -> str:
     """Return the SHA-256 of a text and of arrays, names, dtypes and shapes included."""
     digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        array = tensors[name]
+    for name in sorted(arrays):
+        array = arrays[name]
         digest.update(f"\n{name} {array.dtype} {array.shape}\n".encode())
         digest.update(np.asarray(array, order="C").tobytes())
     return digest.hexdigest()

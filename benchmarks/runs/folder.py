@@ -1,195 +1,185 @@
-"""What a run leaves behind: a folder that says what was run, how it went, and what was learned.
-
-    RUN/config.json          everything needed to repeat it: settings, the command, versions, the machine
-    RUN/history.json         per step and per epoch: losses, accuracies, seconds
-    RUN/model.safetensors    the weights and buffers, under PyTorch's names
-    RUN/*.png                figures
-
-A run of both engines holds one such folder for each, and the figures that compare them:
-
-    RUN/config.json          as above, with "engine": "both"
-    RUN/scratch/             config.json, history.json, model.safetensors
-    RUN/torch/               the same
-    RUN/*.png
-
-A file comes into being whole or not at all: it is written under a temporary name, flushed to the disk, and renamed.
-Nothing in a file is executed when it is read. A number that is not finite is null in history.json.
+"""A run's folder: who may work in it, what it may hold at the start, and what is taken away when a run fails.
 
 A run's life:
 
-1. Under way. config.json is written before the first step, with an entry "unfinished" that says where the data are and
-   how often to save. From time to time, if that was asked for, RUN/checkpoint.safetensors is replaced by a newer one
-   (RUN/scratch/checkpoint.safetensors in a run of both; see ``benchmarks/runs/checkpoint.py``). An engine that is done
-   leaves its model.safetensors and its history.json.
-2. Ended early. A run that nothing can be resumed from takes its folder away, if it still can; one with a checkpoint, or
-   with an engine that is done, stays as it is. A run that was killed stays too.
+1. Under way. Everything that can be refused is refused before the first byte is written. Then the folder is made and
+   locked: one process at a time works in it (`benchmarks.runs.lock`). config.json is written before the first step,
+   with an entry "unfinished" that says where the data are and how often to save. From time to time, if that was asked
+   for, RUN/checkpoint.safetensors is replaced by a newer one (RUN/scratch/checkpoint.safetensors in a run of both; see
+   `benchmarks.runs.checkpoint`). An engine that is done leaves its model.safetensors and its history.json.
+2. Ended early. A run that nothing can be resumed from takes away what it wrote, and its folder if that is empty then;
+   one with a checkpoint, or with an engine that is done, stays as it is. A run that was killed stays too.
    ``backprop train --resume RUN`` goes on in the same folder.
 3. Finished. config.json is replaced by one without "unfinished", and the checkpoints are removed. The figures come
    after that: they can be drawn again, by ``backprop train --resume RUN``.
+
+Nothing is removed but files of a run's own names that a run wrote.
 """
 
 import contextlib
-import importlib.metadata
-import json
-import math
+import itertools
 import os
-import platform
-import shlex
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
+from benchmarks import files
 from benchmarks.engines import NAMES
-from benchmarks.errors import Failure
+from benchmarks.errors import ADVICE, Failure, pasteable, shown
+from benchmarks.runs import lock
+from benchmarks.runs.settings import BOTH
 
-FORMAT = 1
 CHECKPOINT = "checkpoint.safetensors"
-LEFTOVER = ".*.tmp"  # what a kill in the middle of a write leaves
-PACKAGES = ("backprop-reference", "numpy", "torch", "torchvision", "scikit-learn", "matplotlib", "safetensors")
+OWN = r"config\.json|history\.json|(model|checkpoint)\.safetensors|[a-z_]+\.png"  # names that a run writes
 
 
-# Files, whole or not at all.
+def part(run: Path, engine: str, of: str) -> Path:
+    """Return where one engine's files go in a run of ``of``, that engine or both."""
+    return run / engine if of == BOTH else run
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name in the same folder, flush it to the disk, rename it, and flush the folder."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    flush_names(path.parent)
+def check_free(path: Path) -> None:
+    """Raise ``Failure`` unless a new run could have ``path`` as its folder now; nothing is written.
 
-
-def flush_names(folder: Path) -> None:
-    """Bring to the disk which files a folder holds, where the system can (Windows opens no folders)."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write plain numbers, strings, lists and dicts; a number that is not finite becomes null."""
-    write_bytes(path, (json.dumps(_finite(content), indent=1, allow_nan=False) + "\n").encode())
-
-
-def _finite(content: object) -> object:
-    if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_finite(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
-
-
-def read_json(path: Path) -> dict:
-    """Read a JSON object.
-
-    Raises
-    ------
-    Failure
-        If the file is missing, or is not a JSON object.
+    What a run leaves that was killed before it wrote its config.json does not count.
     """
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise Failure(f"{path} does not exist; is {path.parent} the folder of a finished run?") from None
-    except ValueError as error:
-        raise Failure(f"{path} is damaged: {error}") from None
-    if not isinstance(content, dict):
-        raise Failure(f"{path} is damaged: expected an object, got {type(content).__name__}")
-    return content
+    if path.is_dir():
+        if lock.is_locked(path):
+            raise Failure(f"{shown(path)} is taken: another process is working in it; choose another --out")
+        if is_unfinished(path):
+            raise Failure(f"{shown(path)} holds an unfinished run; {how_to_resume(path)}")
+        _check_empty(path)
+    nearest = next(folder for folder in (path, *path.absolute().parents) if os.path.lexists(folder))
+    if not nearest.is_dir():
+        raise Failure(f"cannot write to {shown(path)}: {shown(nearest)} is no folder; choose another --out")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise Failure(f"cannot write to {shown(path)}: {shown(nearest)} takes no files from you; choose another --out")
 
 
-def write_tensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
-    """Write named arrays in the safetensors format, which takes each array's memory to be in C order."""
-    from safetensors.numpy import save
-
-    write_bytes(path, save({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}))
+def _check_empty(path: Path) -> None:
+    if any(not _is_left_by_a_kill(held) for held in path.iterdir()):
+        raise Failure(f"{shown(path)} is not empty, and a run is never overwritten; choose another --out")
 
 
-def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """Read named arrays in the safetensors format.
-
-    Raises
-    ------
-    Failure
-        If the file is missing or damaged.
-    """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        return load(path.read_bytes())
-    except FileNotFoundError:
-        raise Failure(f"{path} does not exist; is {path.parent} the folder of a finished run?") from None
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise Failure(f"{path} is damaged: {error}") from None
-
-
-# Folders.
-
-
-def free_folder(path: Path) -> Path:
-    """Return ``path``, or the first of path-2, path-3, ... that does not exist."""
-    number, candidate = 1, path
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.name}-{number}")
-    return candidate
+def _is_left_by_a_kill(path: Path) -> bool:
+    return path.name == lock.NAME or files.is_temporary(path, OWN)
 
 
 @contextlib.contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Make a run's folder; if the run does not come to its end, take it away, unless there is something to resume from.
+def new_folder(path: Path, numbered: bool = False) -> Iterator[Path]:
+    """Make a run's folder, and hold it; if the run fails and there is nothing to resume from, take away what it wrote.
+
+    Parameters
+    ----------
+    path : Path
+    numbered : bool
+        Whether to take path-2, path-3, ... where ``path`` is there already, and not to share it.
 
     Raises
     ------
     Failure
-        If the folder holds something already, or cannot be made or written to.
+        If the folder holds something already, is another process's, or cannot be made or written to.
     """
-    existed = path.is_dir()
+    with making(path, numbered) as path, contextlib.ExitStack() as stack:
+        with _failing(path):
+            stack.enter_context(lock.locked(path))
+            _check_empty(path)
+            files.flush_names(path.parent)
+        try:
+            yield path
+        except BaseException:
+            if not is_resumable(path):
+                _remove_files(path)
+            raise
+
+
+@contextlib.contextmanager
+def making(path: Path, numbered: bool = False) -> Iterator[Path]:
+    """Make a folder where it is missing, its parents too; which of them are empty at the end is removed again.
+
+    Parameters
+    ----------
+    path : Path
+    numbered : bool
+        Whether to make path-2, path-3, ... where ``path`` is there already.
+
+    Raises
+    ------
+    Failure
+        If the folder cannot be made.
+    """
+    made: list[Path] = []
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        if is_unfinished(path):
-            raise Failure(f"{path} holds an unfinished run; {how_to_resume(path)}, or choose another --out")
-        if any(not held.match(LEFTOVER) for held in path.iterdir()):
-            raise Failure(f"{path} is not empty, and a run is never overwritten; choose another --out")
-        probe = path / f".probe.{os.getpid()}.tmp"
-        probe.touch()
-        probe.unlink()
-        flush_names(path.parent)
-    except OSError as error:
-        raise Failure(f"cannot write to {path}: {error.strerror}; choose another --out") from None
-    try:
+        with _failing(path):
+            path = _make_numbered(path, made) if numbered else _make(path, made)
         yield path
-    except BaseException:
-        if not is_resumable(path):
-            shutil.rmtree(path, ignore_errors=True)
-            if existed:
-                path.mkdir(exist_ok=True)
-        raise
+    finally:
+        for folder in reversed(made):
+            with contextlib.suppress(OSError):  # not empty
+                os.rmdir(folder)
+
+
+@contextlib.contextmanager
+def _failing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Failure(f"cannot write to {shown(path)}: {error.strerror}; choose another --out") from None
+
+
+def _make(path: Path, made: list[Path]) -> Path:
+    for folder in reversed([path, *path.parents]):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder)
+            made.append(folder)
+    return path
+
+
+def _make_numbered(path: Path, made: list[Path]) -> Path:
+    _make(path.parent, made)
+    for number in itertools.count(1):
+        candidate = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(candidate)
+            made.append(candidate)
+            return candidate
+
+
+def _remove_files(run: Path) -> None:
+    for folder in (*(run / name for name in NAMES), run):
+        if folder.is_dir():
+            for held in folder.iterdir():
+                files.remove_written(held)
+    for name in NAMES:
+        with contextlib.suppress(OSError):  # not there, or not empty
+            os.rmdir(run / name)
+
+
+@contextlib.contextmanager
+def held(run: Path) -> Iterator[None]:
+    """Hold the folder of a run that is there already.
+
+    Raises
+    ------
+    Failure
+        If another process holds it, or it cannot be written to.
+    """
+    with contextlib.ExitStack() as stack:
+        with _failing(run):
+            stack.enter_context(lock.locked(run))
+        yield
 
 
 def is_finished(run: Path) -> bool:
     """Whether a folder holds a run, or an engine's part of one, that has come to its end."""
     path = run / "config.json"
-    return path.exists() and "unfinished" not in read_json(path)
+    return os.path.lexists(path) and "unfinished" not in files.read_json(path)
 
 
 def is_unfinished(run: Path) -> bool:
     """Whether a folder holds a run that began and has not come to its end."""
     path = run / "config.json"
     with contextlib.suppress(Failure):  # a damaged file is somebody else's
-        return path.exists() and "unfinished" in read_json(path)
+        return os.path.lexists(path) and "unfinished" in files.read_json(path)
     return False
 
 
@@ -200,104 +190,15 @@ def is_resumable(run: Path) -> bool:
 
 
 def how_to_resume(run: Path) -> str:
-    """Return the words that a message about an unfinished run ends with."""
-    return f"go on with: {shlex.join(['backprop', 'train', '--resume', str(run)])}"
+    """Return the words that a message about an unfinished run ends with; the command works when it is pasted."""
+    words = [f"--resume={run}"] if str(run).startswith("-") else ["--resume", str(run)]
+    return f"{ADVICE}{pasteable(['backprop', 'train', *words])}"
 
 
 def clean(run: Path) -> None:
     """Remove from a finished run what only an unfinished one needs, and what a kill in the middle of a write left."""
     for folder in (run, *(run / name for name in NAMES)):
-        for path in (*folder.glob(CHECKPOINT), *folder.glob(LEFTOVER)):
-            path.unlink()
-
-
-# Runs.
-
-
-def part(run: Path, engine: str, of: str) -> Path:
-    """Return where one engine's files go in a run of ``of``, that engine or both."""
-    return run / engine if of == "both" else run
-
-
-def describe(settings: dict, command: str) -> dict:
-    """Return the content of a config.json: what was asked for, and what it ran on."""
-    return {
-        "format": FORMAT,
-        "command": command,
-        "settings": settings,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "machine": {
-            "system": platform.platform(),
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "threads": {key: value for key, value in os.environ.items() if key.endswith("_NUM_THREADS")},
-        },
-    }
-
-
-def version(package: str) -> str | None:
-    """Return the version of an installed package, None if it is not installed."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def processor() -> str:
-    """Return the processor's name, as well as the system tells it."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def save(folder: Path, config: dict, history: dict[str, list], state: dict[str, np.ndarray]) -> None:
-    """Write one engine's finished run; config.json comes last and makes it one."""
-    folder.mkdir(exist_ok=True)
-    flush_names(folder.parent)
-    write_tensors(folder / "model.safetensors", state)
-    write_json(folder / "history.json", history)
-    write_json(folder / "config.json", config)
-
-
-def load_config(run: Path, unfinished: bool = False) -> dict:
-    """Read the config.json of a run, of an unfinished one only where that is asked for.
-
-    Raises
-    ------
-    Failure
-        If it is missing, damaged, or of another format than this version writes, or if the run is not finished.
-    """
-    path = run / "config.json"
-    config = read_json(path)
-    if config.get("format") != FORMAT:
-        raise Failure(f"{path}: expected format {FORMAT}, got {config.get('format')!r}; another version wrote it")
-    settings = config.get("settings")
-    if not isinstance(settings, dict) or settings.get("engine") not in (*NAMES, "both"):
-        raise Failure(f"{path} is damaged: expected settings with an engine, got {settings!r}")
-    if "unfinished" in config and not unfinished:
-        raise Failure(f"{run} is not a finished run; {how_to_resume(run)}")
-    return config
-
-
-def load(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
-    """Read one engine's weights and history; null becomes NaN.
-
-    Raises
-    ------
-    Failure
-        If a file is missing or damaged.
-    """
-    state, path = read_tensors(folder / "model.safetensors"), folder / "history.json"
-    try:
-        history = {
-            name: [math.nan if value is None else float(value) for value in values]
-            for name, values in read_json(path).items()
-        }
-    except (TypeError, ValueError) as error:
-        raise Failure(f"{path} is damaged: {error}") from None
-    for name in ("test_loss", "test_accuracy"):
-        if not history.get(name):
-            raise Failure(f"{path} is damaged: expected the list {name} with an entry for each epoch")
-    return state, history
+        if folder.is_dir():
+            for path in folder.iterdir():
+                if path.is_file() and (path.name == CHECKPOINT or files.is_temporary(path, OWN)):
+                    path.unlink()

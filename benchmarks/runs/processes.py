@@ -4,6 +4,7 @@ A signal reaches the command's own process, which hands it to process 0 in answe
 The processes then agree on it, so that all of them end after the same step, with one checkpoint.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,32 +16,40 @@ from benchmarks.engines import Engine
 from benchmarks.errors import Failure, Interrupted
 from benchmarks.runs.checkpoint import Keeper
 from benchmarks.runs.interrupts import Interrupts
-from benchmarks.runs.training import Settings, Trained, prepare, train
+from benchmarks.runs.settings import Settings
+from benchmarks.runs.training import Trained, prepare, train
+from benchmarks.tasks import Data
 from torch_ref.scale import distributed
 
 
 class SharedKeeper(Keeper):
     """A `Keeper` in each of several processes: the file, which process 0 writes, has the generators of all."""
 
-    def _save(self, rest: dict, tensors: dict[str, np.ndarray]) -> None:
-        everyone = distributed.gather((rest["generator"], tensors.get("generator/device")))
+    def _save(self, rest: dict, arrays: dict[str, np.ndarray]) -> None:
+        states = [json.loads(state) for state in distributed.gather(json.dumps(rest["generator"]).encode())]
+        if "generator/device" in arrays:
+            for number, state in enumerate(distributed.gather(arrays["generator/device"].tobytes())):
+                arrays[f"generator/device/{number}"] = np.frombuffer(state, np.uint8)
         if dist.get_rank() == 0:
-            states, device_states = zip(*everyone, strict=True)
-            on_devices = {f"generator/device/{number}": state for number, state in enumerate(device_states)}
-            tensors |= {name: state for name, state in on_devices.items() if state is not None}
-            super()._save(rest | {"generators": states}, tensors)
+            super()._save(rest | {"generators": states}, arrays)
 
-    def _own(self, rest: dict, tensors: dict[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
+    def _own(self, rest: dict, arrays: dict[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
         rank = dist.get_rank()
-        if "generator/device" in tensors:
-            tensors = tensors | {"generator/device": tensors[f"generator/device/{rank}"]}
-        return rest | {"generator": rest["generators"][rank]}, tensors
+        if "generator/device" in arrays:
+            arrays = arrays | {"generator/device": arrays[f"generator/device/{rank}"]}
+        return rest | {"generator": rest["generators"][rank]}, arrays
 
 
 def train_together(
-    settings: Settings, engine: Engine, data_dir: Path, on_step: Callable, keeper: Keeper, interrupts: Interrupts
+    settings: Settings,
+    engine: Engine,
+    data: Data,
+    data_dir: Path,
+    on_step: Callable,
+    keeper: Keeper,
+    interrupts: Interrupts,
 ) -> Trained:
-    """Train as `train` does, in several processes, each of which loads the data.
+    """Train as `train` does, in several processes, each of which loads the data from its folder.
 
     Raises
     ------
@@ -56,7 +65,9 @@ def train_together(
         on_step(progress)
         return interrupts.received or 0
 
-    keeper.read()  # what is wrong with a checkpoint is better said here than by one of many processes
+    # What is wrong with a checkpoint is better said here than by one of many processes.
+    model, optimizer = prepare(settings, engine)
+    keeper.read(engine, model, optimizer, len(data.x_train))
     try:
         learned = distributed.launch(
             _train_share,
@@ -70,7 +81,6 @@ def train_together(
     if learned is None:
         raise Interrupted(interrupts.received)
     history, state = learned
-    model, _ = prepare(settings, engine)
     engine.load_state(model, state)
     return Trained(engine, model, history)
 
@@ -87,7 +97,7 @@ def _train_share(
         interrupts.received = distributed.largest(heard or 0) or None
 
     try:
-        one = train(settings, engine, data, on_step, SharedKeeper(path, settings.to_dict(), every, interrupts))
+        one = train(settings, engine, data, on_step, SharedKeeper(path, settings, every, interrupts))
     except Interrupted:
         return None
     return one.history, engine.state(one.model)

@@ -5,11 +5,10 @@ scratch's time over the contender's, the median over the rounds.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -18,6 +17,7 @@ from benchmarks.speed import work
 from benchmarks.speed.contenders import CONTENDERS, Scratch
 from benchmarks.speed.mnist_run import NAMES
 from benchmarks.speed.timing import Times, interleave
+from torch_ref.scale import workers
 
 DTYPES = ("float32", "float64")
 BATCHES = (32, 64, 128, 256, 512, 1024)
@@ -60,11 +60,18 @@ def repeat(bench: Callable[..., list[dict]], repeats: int, *arguments: object) -
     """
     if repeats == 1:
         return combine([bench(*arguments)])
-    runs = []
-    for _ in range(repeats):
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
-            runs.append(executor.submit(bench, *arguments).result())
-    return combine(runs)
+    try:
+        return combine([workers.run(_measure, 1, (bench, arguments), _hear_nothing) for _ in range(repeats)])
+    except RuntimeError as error:
+        raise Failure(f"measuring: {error}") from None
+
+
+def _measure(rank: int, processes: int, send: Callable, bench: Callable, arguments: tuple) -> list[dict]:
+    return bench(*arguments)
+
+
+def _hear_nothing(message: object) -> None:
+    """Answer a measuring process, which sends no messages."""
 
 
 def combine(runs: list[list[dict]]) -> list[dict]:
@@ -158,7 +165,7 @@ def _mnist_rows(quantity: str, data_dir: Path, epochs: int, repeats: int, thread
 
 def _mnist_run(name: str, data_dir: Path, epochs: int, threads: int) -> dict:
     command = [sys.executable, "-m", "benchmarks.speed.mnist_run", name, "--data-dir", str(data_dir)]
-    command += ["--epochs", str(epochs), "--threads", str(threads)]
+    command += ["--epochs", str(epochs), "--threads", str(threads), "--parent", str(os.getpid())]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         reason = done.stderr.strip().splitlines()[-1:] or ["no message"]

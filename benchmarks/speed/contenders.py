@@ -27,7 +27,8 @@ class Scratch:
         self.engine.manual_seed(0)
         module = layer.build(self.engine.nn, dtype)
         x = upstream(layer.shape, dtype)
-        grad_output = upstream(module(x).shape, dtype)
+        with self.engine.no_grad():
+            grad_output = upstream(module(x).shape, dtype)
 
         def run() -> None:
             module.zero_grad()
@@ -53,6 +54,27 @@ class Scratch:
             optimizer.step()
 
         return run
+
+
+class Plain(Scratch):
+    """The NumPy engine of this project, running the functions that are there to be read."""
+
+    name = "plain"
+
+    def layer(self, layer: Layer, dtype: str) -> Callable[[], object]:
+        """Return forward and backward of a layer."""
+        return self._plain(super().layer(layer, dtype))
+
+    def step(self, step: Step, dtype: str) -> Callable[[], object]:
+        """Return a training step."""
+        return self._plain(super().step(step, dtype))
+
+    def _plain(self, run: Callable[[], object]) -> Callable[[], object]:
+        def run_plain() -> None:
+            with self.engine.plain():
+                run()
+
+        return run_plain
 
 
 class TorchEager:
@@ -140,8 +162,6 @@ class Jax:
     name = "jax"
 
     def __init__(self, threads: int) -> None:
-        if importlib.util.find_spec("jax") is None:
-            raise Failure("--engine-b jax: JAX is not installed; pip install jax")
         from benchmarks.speed import jax_networks
 
         self.networks = jax_networks
@@ -151,4 +171,10 @@ class Jax:
         return self.networks.step(step, dtype)
 
 
-CONTENDERS = {cls.name: cls for cls in (Scratch, TorchEager, TorchChannelsLast, TorchCompile, Jax)}
+def require(name: str) -> None:
+    """Raise ``Failure`` unless a contender's package is installed."""
+    if name == "jax" and importlib.util.find_spec("jax") is None:
+        raise Failure("--engine-b jax: JAX is not installed; pip install jax")
+
+
+CONTENDERS = {cls.name: cls for cls in (Scratch, Plain, TorchEager, TorchChannelsLast, TorchCompile, Jax)}

@@ -5,12 +5,7 @@ import platform
 
 import numpy as np
 
-from benchmarks.runs import folder as runs
-
-
-def cores() -> int:
-    """Return how many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from benchmarks.environment import cores, processor
 
 
 def describe(threads: int) -> dict[str, object]:
@@ -24,7 +19,7 @@ def describe(threads: int) -> dict[str, object]:
         if pool["user_api"] == "blas"
     ]
     return {
-        "processor": runs.processor(),
+        "processor": processor(),
         "cores": cores(),
         "system": platform.system(),
         "python": platform.python_version(),

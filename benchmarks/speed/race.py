@@ -15,11 +15,11 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from rich import box
 from rich.table import Table
 
 from benchmarks.engines import Engine
 from benchmarks.runs import training
+from benchmarks.tables import new_table
 from benchmarks.tasks import Data
 
 BATCH, BETAS, TOP_RATE, RISING = 125, (0.7, 0.9), 0.01, 0.3
@@ -119,10 +119,8 @@ def run(racer: Racer, data: Data, seed: int) -> Lap:
 
 def table(laps: dict[Racer, list[Lap]]) -> Table:
     """Return a row for each racer: means over its laps, and the share of them that reached the target."""
-    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     columns = ("racer", "seconds, mean", "fastest to slowest", "set-up, seconds", "test accuracy, mean", "reach 99%")
-    for column in columns:
-        shown.add_column(column, justify="left" if column == "racer" else "right")
+    shown = new_table(*columns, words=1)
     for racer, runs in laps.items():
         seconds = [lap.seconds for lap in runs]
         reached = sum(lap.accuracy >= TARGET for lap in runs)

@@ -6,8 +6,8 @@ import matplotlib
 import numpy as np
 from rich.console import Console
 
-from benchmarks.commands.tables import new_table
 from benchmarks.figures import style
+from benchmarks.tables import new_table
 
 TITLES = {
     "layers": "Each layer, forward and backward",
@@ -44,11 +44,19 @@ def show(console: Console, name: str, rows: list[dict], rates: dict[str, dict[st
     console.print(table)
     if name == "layers":
         for dtype, rate in rates.items():
-            sums = [sum(row[key] for row in rows if row["dtype"] == dtype) for key in ("scratch_seconds", "seconds")]
+            together = ", ".join(
+                f"{_all_together(rows, dtype, contender):.2f} of {contender}'s time"
+                for contender in dict.fromkeys(row["contender"] for row in rows)
+            )
             console.print(
-                f"{dtype}: all layers together {sums[0] / sums[1]:.2f} of the others' time; matrix product "
+                f"{dtype}: all layers together {together}; matrix product "
                 f"{rate['operations'] / 1e9:.0f} GFLOP/s, copying {rate['bytes'] / 1e9:.1f} GB/s"
             )
+
+
+def _all_together(rows: list[dict], dtype: str, contender: str) -> float:
+    chosen = [row for row in rows if (row["dtype"], row["contender"]) == (dtype, contender)]
+    return sum(row["scratch_seconds"] for row in chosen) / sum(row["seconds"] for row in chosen)
 
 
 def _ratio(row: dict) -> str:
@@ -65,14 +73,19 @@ def show_changes(console: Console, changes: list[tuple[str, str, float, float]])
     console.print(table)
 
 
+def picture_names(name: str) -> tuple[str, ...]:
+    """Return the names of a benchmark's figures."""
+    return (f"{name}.png", "roofline.png") if name == "layers" else (f"{name}.png",)
+
+
 def draw(folder: Path, name: str, rows: list[dict], rates: dict[str, dict[str, float]]) -> list[Path]:
     """Draw a benchmark's figures, and return the files."""
     with matplotlib.rc_context(style.RC):
         if name == "scaling":
-            return [style.save(_curve(rows), folder / "scaling.png")]
-        files = [style.save(_bars(name, rows), folder / f"{name}.png")]
+            return [style.save_new(_curve(rows), folder / "scaling.png")]
+        files = [style.save_new(_bars(name, rows), folder / f"{name}.png")]
         if name == "layers":
-            files.append(style.save(_roofline(rows, rates["float32"]), folder / "roofline.png"))
+            files.append(style.save_new(_roofline(rows, rates["float32"]), folder / "roofline.png"))
         return files
 
 

@@ -1,8 +1,7 @@
 """MNIST's file format, IDX, and how its files come here.
 
 Folders, mirrors and checksums are torchvision's: the files lie in ``DATA_DIR/MNIST/raw`` (or ``FashionMNIST/raw``),
-where torchvision puts and finds them. It is imported only for a
-download. Reading needs no more than this:
+where torchvision puts and finds them. It is imported only for a download. Reading needs no more than this:
 
     bytes 0-3     0, 0, type (8: unsigned byte), number of axes
     then          the size of each axis, a big-endian 32-bit integer each
@@ -11,17 +10,20 @@ download. Reading needs no more than this:
 (LeCun, Cortes, Burges, "The MNIST database of handwritten digits", section "File formats".)
 """
 
+import hashlib
 import math
 import os
 import shutil
+import stat
 import struct
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.errors import Failure
-from benchmarks.tasks.task import Data
+from benchmarks import files
+from benchmarks.errors import Failure, shown
+from benchmarks.tasks.task import Data, find_fault
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
@@ -49,13 +51,32 @@ def load_idx(data_dir: Path, dataset: str, classes: tuple[str, ...]) -> Data:
         If files are missing and cannot be downloaded, or if one is damaged.
     """
     folder = data_dir / dataset / "raw"
-    if any(not (folder / name).is_file() for name in FILES):
-        fetch(data_dir, dataset)
-    x_train, y_train, x_test, y_test = (read_idx(folder / name) for name in FILES)
-    for path, images in ((folder / FILES[0], x_train), (folder / FILES[2], x_test)):
-        if images.shape[1:] != (28, 28):
-            raise Failure(damaged(path, f"expected images of 28 x 28 pixels, got shape {images.shape}"))
+    if missing := [name for name in FILES if is_missing(folder / name)]:
+        fetch(data_dir, dataset, missing)
+    x_train, y_train, x_test, y_test = (read_idx(folder / name, 3 if "images" in name else 1) for name in FILES)
+    for images, labels, x, y in ((FILES[0], FILES[1], x_train, y_train), (FILES[2], FILES[3], x_test, y_test)):
+        if x.shape[1:] != (28, 28):
+            raise Failure(damaged(folder / images, f"expected images of 28 x 28 pixels, got shape {x.shape}"))
+        if fault := find_fault(x, y, len(classes)):
+            name = images if len(x) == 0 else labels
+            words = "training set" if "train" in name else "test set"
+            raise Failure(damaged(folder / name, f"{words}: {fault}"))
     return Data(as_pixels(x_train), y_train.astype(np.int64), as_pixels(x_test), y_test.astype(np.int64), classes)
+
+
+def is_missing(path: Path) -> bool:
+    """Whether there is nothing of this name; what is no file is refused by ``Failure``."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise Failure(f"{shown(path)} is a link to nothing; expected a file") from None
+        return True
+    except OSError as error:
+        raise Failure(f"cannot read {shown(path)}: {error.strerror}") from None
+    if not stat.S_ISREG(mode):
+        raise Failure(f"{shown(path)} is {files.kind(mode)}; expected a file")
+    return False
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:
@@ -65,31 +86,49 @@ def as_pixels(images: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def read_idx(path: Path) -> np.ndarray:
-    """Read an IDX file of unsigned bytes.
+def read_idx(path: Path, axes: int) -> np.ndarray:
+    """Read an IDX file of unsigned bytes with so many axes.
+
+    The sizes in the header are held against the file's length before anything is read.
 
     Raises
     ------
     Failure
-        If the header is not IDX, or announces another number of values than follow.
+        If the header is not IDX, has other axes, or announces another number of values than follow.
     """
-    content = path.read_bytes()
-    axes = content[3] if len(content) > 3 else 0
-    start = 4 + 4 * axes
-    if content[:3] != b"\0\0\x08" or axes == 0 or len(content) < start:
-        raise Failure(damaged(path, "its header is not that of an IDX file of bytes"))
-    shape = struct.unpack(f">{axes}I", content[4:start])
-    if len(content) - start != math.prod(shape):
-        raise Failure(damaged(path, f"its header announces {math.prod(shape)} values, {len(content) - start} follow"))
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    with files.open_regular(path) as file:
+        length, start = os.fstat(file.fileno()).st_size, 4 + 4 * axes
+        header = file.read(start)
+        if not_idx := recognize(header):
+            raise Failure(damaged(path, not_idx))
+        if header[:3] != b"\0\0\x08":
+            raise Failure(damaged(path, "its header is not that of an IDX file of bytes"))
+        if len(header) < start or header[3] != axes:
+            found = header[3] if len(header) > 3 else 0
+            what = "images of 28 x 28 pixels, 3 axes" if axes == 3 else "labels, 1 axis"
+            words = "training set" if path.name.startswith("train") else "test set"
+            raise Failure(damaged(path, f"{words}: expected {what}, got a header of {len(header)} bytes, {found} axes"))
+        shape = struct.unpack(f">{axes}I", header[4:])
+        if length - start != math.prod(shape):
+            raise Failure(damaged(path, f"its header announces {math.prod(shape)} values, {length - start} follow"))
+        return np.frombuffer(file.read(length - start), np.uint8).reshape(shape)
+
+
+def recognize(content: bytes) -> str | None:
+    """Return what a file is that is no IDX file, from its first bytes, if it can be told."""
+    if content.startswith(b"\x1f\x8b"):
+        return "it is compressed by gzip; name it .gz, or unpack it"
+    if content.lstrip()[:1] == b"<":
+        return "it is a web page"
+    return None
 
 
 def damaged(path: Path, reason: str) -> str:
     """Say what is wrong with a file, and the way out."""
-    return f"{path} is damaged: {reason}; delete it and run again to download it anew"
+    return f"{shown(path)} is damaged: {reason}; delete it and run again to download it anew"
 
 
-def fetch(data_dir: Path, dataset: str) -> None:
+def fetch(data_dir: Path, dataset: str, missing: list[str]) -> None:
     """Download a set into a folder of its own, and move the files into place when all are whole.
 
     Archives that are there already are used, so that a person can bring them by hand.
@@ -102,21 +141,44 @@ def fetch(data_dir: Path, dataset: str) -> None:
     import torchvision
 
     folder = data_dir / dataset / "raw"
-    missing = [name for name in FILES if not (folder / name).is_file()]
+    archives = [folder / f"{name}.gz" for name in missing if not is_missing(folder / f"{name}.gz")]
+    for archive in archives:
+        check_archive(archive)
+    source = getattr(torchvision.datasets, dataset)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=data_dir, prefix=".download-") as temporary:
+        # Where the files can be moved from by a rename, and where nothing is left if they do not come.
+        nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        with tempfile.TemporaryDirectory(dir=nearest, prefix=".download-") as temporary:
             raw = Path(temporary, dataset, "raw")
             raw.mkdir(parents=True)
-            for archive in folder.glob("*-ubyte.gz"):
+            for archive in archives:
                 shutil.copy(archive, raw)
-            getattr(torchvision.datasets, dataset)(temporary, download=True)
+            source(temporary, download=True)
+            folder.mkdir(parents=True, exist_ok=True)
             for name in missing:
                 os.replace(raw / name, folder / name)
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1]
+        sums = dict(source.resources)
+        others = [shown(path) for path in archives if md5(path) != sums.get(path.name)]
+        brought = f"; {', '.join(others)} not used: its checksum is not the one of {dataset}" if others else ""
         raise Failure(
-            f"{dataset}: missing {', '.join(missing)} in {folder}, and they could not be downloaded ({reason}); "
-            "put them there, unpacked or as .gz, or name another folder with --data-dir or BACKPROP_DATA; "
+            f"{dataset}: missing {', '.join(missing)} in {shown(folder)}, and they could not be downloaded ({reason})"
+            f"{brought}; put them there, unpacked or as .gz, or name another folder with --data-dir or BACKPROP_DATA; "
             "`backprop train digits` needs no data files"
         ) from error
+
+
+def check_archive(path: Path) -> None:
+    """Raise ``Failure`` unless a file begins as gzip's do."""
+    with files.open_regular(path) as file:
+        content = file.read(64)
+    if not content.startswith(b"\x1f\x8b"):
+        found = recognize(content) or "it does not begin as gzip's files do"
+        raise Failure(damaged(path, f"expected an archive of gzip; {found}"))
+
+
+def md5(path: Path) -> str:
+    """Return the checksum that torchvision knows an archive by."""
+    with files.open_regular(path) as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

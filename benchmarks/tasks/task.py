@@ -48,11 +48,19 @@ class Data:
 
     def __post_init__(self) -> None:
         for name, x, y in (("training", self.x_train, self.y_train), ("test", self.x_test, self.y_test)):
-            if len(x) == 0 or y.shape != (len(x),):
-                raise Failure(f"{name} set: expected as many targets as inputs, got {len(y)} for {len(x)}")
-            last = len(self.classes) - 1
-            if y.min() < 0 or y.max() > last:
-                raise Failure(f"{name} set: expected targets from 0 to {last}, got {y.min()} to {y.max()}")
+            if fault := find_fault(x, y, len(self.classes)):
+                raise Failure(f"{name} set: {fault}")
+
+
+def find_fault(x: np.ndarray, y: np.ndarray, classes: int) -> str | None:
+    """Return what is wrong with inputs and targets, if anything is."""
+    if len(x) == 0:
+        return "expected at least one input, got none"
+    if y.shape != (len(x),):
+        return f"expected as many targets as inputs, got {len(y)} for {len(x)}"
+    if y.min() < 0 or y.max() >= classes:
+        return f"expected targets from 0 to {classes - 1}, got {y.min()} to {y.max()}"
+    return None
 
 
 @dataclass(frozen=True)

@@ -63,13 +63,18 @@ class Draw:
         return (self.fixed_batch, *self.integers(1, 3, self.integer(0, 1)))
 
     def array(self, shape: tuple[int, ...], draw: Callable = arrays.array, factor: float = 1.0) -> np.ndarray:
-        """Return numbers of this dtype in any memory layout; ``draw`` is a function of `parity_tests.harness.arrays`."""
+        """Return numbers of this dtype in any memory layout; ``draw`` is one of `parity_tests.harness.arrays`."""
         values = np.asarray(factor * draw(shape, "float64", seed=self.seed)).astype(self.dtype)
         return arrays.lay_out(values, self.one_of(*arrays.LAYOUTS))
 
     def classes(self, shape: tuple[int, ...], count: int) -> np.ndarray:
         """Return class indices."""
         return self.rng.integers(0, count, shape)
+
+    def indices(self, shape: tuple[int, ...], count: int) -> np.ndarray:
+        """Return indices from 0 to ``count`` - 1, int64 or int32, in any memory layout."""
+        drawn = self.classes(shape, count).astype(self.one_of("int64", "int64", "int32"))
+        return arrays.lay_out(drawn, self.one_of(*arrays.LAYOUTS))
 
     def probabilities(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return numbers within [0, 1], some of them exactly 0 or 1."""

@@ -35,6 +35,15 @@ def linear(d: Draw) -> LayerCase:
     return LayerCase(layer, reference, (d.array((*d.leading(), layer.in_features)),))
 
 
+@entry("Embedding", "layer")
+def embedding(d: Draw) -> LayerCase:
+    """Draw indices of any shape, most of them repeated; with and without a padding row, counted from either end."""
+    rows = d.integer(1, 6)
+    options = d.some_of(padding_idx=(None, 0, rows - 1, -1))
+    layer, reference = both(d, "Embedding", rows, d.integer(1, 5), **options)
+    return LayerCase(layer, reference, (d.indices((*d.leading(), d.integer(1, 6)), rows),))
+
+
 @entry("Identity", "layer")
 def identity(d: Draw) -> LayerCase:
     """Any shape."""

@@ -169,6 +169,28 @@ def root_mean_square_taken_for_constant(case: Case) -> Pairs:
         yield "the path through the root mean square is forgotten: it depends on x", g * weight / root
 
 
+# Embedding.
+
+
+@guess("grad_parameter")
+def rows_looked_up_by_indices(case: Case) -> Pairs:
+    """Lose the repetitions of an index, average over them, or let the padding learn."""
+    x, g, weight = case.inputs[0], case.grads[0], case.parameter
+    if x.dtype.kind not in "iu" or g.shape != (*x.shape, *weight.shape[1:]):
+        return
+    last, total = np.zeros_like(case.expected), np.zeros_like(case.expected)
+    last[x] = g
+    np.add.at(total, x, g)
+    padding = case.option("padding_idx")
+    if padding is not None:
+        yield f"row {padding}, the padding's, gets a gradient; it is a constant", total.copy()
+        last[padding] = total[padding] = 0
+    words = "an index that occurs several times counts once; add for each: np.add.at(grad, x, grad_output)"
+    yield words, last
+    counts = np.maximum(np.bincount(x.ravel(), minlength=len(weight)), 1)
+    yield "averaged over the occurrences of an index; add them", total / counts[:, None]
+
+
 # Softmax.
 
 

@@ -24,7 +24,7 @@ from parity_tests.diagnosis.diagnose import Suspects
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.read import of_anything
 from parity_tests.diagnosis.reading.tell import tell
-from parity_tests.harness.reference import SECOND, FiniteDifferences, Torch, grad_name, numbered
+from parity_tests.harness.reference import SECOND, FiniteDifferences, Torch, compared_dtype, grad_name, numbered
 from parity_tests.harness.report import AGAIN, Quantity, Report
 from scratch.nn import Module, Parameter
 
@@ -49,9 +49,9 @@ def check(
         ``scratch_layer``'s own forward pass, which see wrong gradients but no wrong output, and decide nothing at a
         kink: where all of a gradient is at kinks, the report is not ``ok`` and says so.
     *inputs : numpy.ndarray
-        What both are called with. The dtype of the first floating one is the dtype that is compared; integer arrays
-        (class indices) get no gradient. Several inputs and a scalar output make a loss, whose backward is handed a
-        float.
+        What both are called with. The dtype of the first floating one is the dtype that is compared, or, where there is
+        none (an embedding's indices), that of the layer's numbers; integer arrays get no gradient. Several inputs and a
+        scalar output make a loss, whose backward is handed a float.
     grad_output : numpy.ndarray, or a tuple of them for several outputs
         The upstream gradient; random by default.
     seed : int
@@ -70,11 +70,11 @@ def check(
     if isinstance(scratch_layer, Learner):
         scratch_layer.forget()
     layer = copy.deepcopy(scratch_layer)
-    dtype = next(x.dtype for x in inputs if x.dtype.kind == "f")
     against = "finite differences" if torch_layer is None else _name(torch_layer)
     shapes = ", ".join(str(x.shape) for x in inputs)
-    report = Report(f"{_name(scratch_layer)} against {against}: {dtype}, input {shapes}")
     state = {name: np.array(values) for name, values in layer.state_dict().items()}
+    dtype = compared_dtype(inputs, state.values())
+    report = Report(f"{_name(scratch_layer)} against {against}: {dtype}, input {shapes}")
     if torch_layer is None or getattr(layer, "unmatched", None):
         reference = FiniteDifferences(scratch_layer, seed)
     else:

@@ -23,6 +23,10 @@ def mode(request: pytest.FixtureRequest) -> Iterator[str]:
         yield request.param
 
 
+# For tests of what only kernels do: threads, the memory order of results, reused memory.
+kernels_only = pytest.mark.parametrize("mode", ["fast"], indirect=True, scope="module")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Let a test draw fewer examples in plain mode."""

@@ -5,20 +5,22 @@ They are processes like any other: a SIGKILL leaves them no time for anything.
 
 import multiprocessing
 import os
+from collections.abc import Iterable
 from multiprocessing.context import BaseContext
 
 METHOD = "forkserver"
-IMPORTS = (
-    *("parity_tests.tests.runs.test_kills", "parity_tests.tests.runs.test_distributed"),
-    *("torch._dynamo", "torch.optim", "torch.nn.parallel.distributed", "sklearn.datasets", "sklearn.model_selection"),
-    *("benchmarks.figures", "benchmarks.commands.tables", "benchmarks.runs.processes"),
-)
 
 
-def context() -> BaseContext:
-    """Return what starts them, with the forking process under way, which keeps the environment of now."""
+def context(modules: Iterable[str]) -> BaseContext:
+    """Return what starts them, with the forking process under way, which keeps the environment of now.
+
+    Parameters
+    ----------
+    modules : iterable of str
+        What it imports; where another test of this process has started it already, it stays as it is.
+    """
     forking = multiprocessing.get_context(METHOD)
-    forking.set_forkserver_preload(list(IMPORTS))
+    forking.set_forkserver_preload(list(modules))
     threads = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     os.environ.update(dict.fromkeys(threads, "1"))
     first = forking.Process(target=os.getpid)

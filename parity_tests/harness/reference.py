@@ -5,7 +5,7 @@ Both say, for an upstream gradient, what every quantity should be and how much o
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -129,7 +129,7 @@ class Torch:
 
     def expectations(self, inputs: tuple, grads: tuple, count: int) -> list[Expectation]:
         """Return every quantity with its rounding budget (`parity_tests.harness.budget`)."""
-        dtype = next(x.dtype for x in inputs if x.dtype.kind == "f")
+        dtype = compared_dtype(inputs, (*self.start.values(), *grads))
         truth = self.results(inputs, grads, count)
         expected = truth if dtype == np.float64 else self.results(inputs, grads, count, dtype=dtype)
         moved = {
@@ -266,6 +266,12 @@ class Torch:
             rng = np.random.default_rng([self.seed, draw, len(self._chosen)])
             self._chosen[name, draw] = torch.from_numpy(rng.integers(0, 2, tuple(tensor.shape)).astype(np.float64))
         return tensor * (1 - delta * self._chosen[name, draw])
+
+
+def compared_dtype(inputs: tuple, state: Iterable) -> np.dtype:
+    """Return the dtype that a layer computes in: that of its first floating input, else of its own numbers."""
+    dtypes = [np.asarray(values).dtype for values in (*inputs, *state)]
+    return next((dtype for dtype in dtypes if dtype.kind == "f"), np.dtype(np.float64))
 
 
 def numbered(name: str, index: int, count: int) -> str:

@@ -56,10 +56,11 @@ def same(found: np.ndarray, expected: np.ndarray, tolerance: float = 1e-9) -> No
 
 
 def forward(layer: nn.Module, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the outputs, drawn from the same seed each time."""
+    """Return the outputs that have a gradient, drawn from the same seed each time."""
     scratch.manual_seed(0)
     returned = layer(*inputs)
-    return tuple(map(np.asarray, returned)) if isinstance(returned, tuple) else (np.asarray(returned),)
+    outputs = map(np.asarray, returned if isinstance(returned, tuple) else (returned,))
+    return tuple(output for output in outputs if output.dtype.kind == "f")
 
 
 def random_grads(outputs: tuple[np.ndarray, ...], seed: int = 0) -> tuple[np.ndarray, ...]:
@@ -68,14 +69,23 @@ def random_grads(outputs: tuple[np.ndarray, ...], seed: int = 0) -> tuple[np.nda
 
 
 def backward(layer: nn.Module, *grads: np.ndarray) -> list[np.ndarray]:
-    """Return the gradients of the inputs and of all parameters that one backward makes; 0 for one that is missing."""
+    """Return the gradients of the inputs and of all parameters that one backward makes.
+
+    An input that has no gradient is left out; a parameter that got none has zeros.
+    """
     parameters = list(layer.parameters())
     for parameter in parameters:
         parameter.grad = None
     returned = layer.backward(*[grad if grad.ndim else grad[()] for grad in grads])
     inputs = returned if isinstance(returned, tuple) else (returned,)
     learned = [np.zeros_like(p.data) if p.grad is None else p.grad for p in parameters]
-    return [np.array(values) for values in (*inputs, *learned)]
+    return [np.array(values) for values in (*inputs, *learned) if values is not None]
+
+
+def split(layer: nn.Module, found: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the inputs' gradients and the parameters', out of those that `backward` returned."""
+    count = len(found) - len(list(layer.parameters()))
+    return found[:count], found[count:]
 
 
 def gradients(layer: nn.Module, *inputs: np.ndarray) -> list[np.ndarray]:

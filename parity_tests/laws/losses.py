@@ -42,7 +42,7 @@ def no_loss_is_negative_and_downhill_is_down(loss: nn.Module, x: np.ndarray, tar
 
 @law(ElementwiseLoss)
 def at_the_target_there_is_no_loss_and_no_gradient(loss: ElementwiseLoss, x: np.ndarray, target: np.ndarray) -> None:
-    """Who has arrived is not sent away; input and target may change places, which turns the gradient round."""
+    """At the target there is nothing to correct; exchanging input and target flips the gradient's sign."""
     value, grad = both(loss, target, target)
     same(value, np.zeros_like(value))
     same(grad, np.zeros_like(grad))
@@ -143,7 +143,7 @@ def smoothing_goes_straight_to_knowing_nothing(loss: nn.CrossEntropyLoss, x: np.
 
 @law(*BINARY)
 def yes_and_no_are_two_names(loss: nn.Module, x: np.ndarray, target: np.ndarray) -> None:
-    """Call the classes the other way round, and the loss is the same, with the gradient turned round."""
+    """With the classes' names exchanged the loss is the same, and the gradient's sign flips."""
     plain = variant(loss, pos_weight=None)
     x = x if isinstance(loss, nn.BCELoss) else np.where(np.arange(x.size).reshape(x.shape) == 0, 1e4, x)
     mirrored = 1 - x if isinstance(loss, nn.BCELoss) else -x

@@ -128,3 +128,19 @@ def zeroed_gradients_are_gone(cls: type, options: dict) -> None:
     parameter.grad = GRADIENT.copy()
     maker(cls, options)([parameter]).zero_grad()
     assert parameter.grad is None
+
+
+@law(optim.Optimizer)
+def a_step_writes_into_the_array_that_is_there(cls: type, options: dict) -> None:
+    """An array that two parameters share takes both steps, one after the other, and is the same object afterwards."""
+    shared = START.copy()
+    tied = [Parameter(shared), Parameter(shared)]
+    optimizer = maker(cls, options)(tied)
+    tied[0].grad, tied[1].grad = GRADIENT, -3 * GRADIENT[::-1]
+    optimizer.step()
+    middle = Parameter(START.copy())
+    for parameter, grad in ((middle, GRADIENT), (Parameter(middle.data), -3 * GRADIENT[::-1])):
+        parameter.grad = grad
+        maker(cls, options)([parameter]).step()
+    assert tied[0].data is tied[1].data is shared
+    same(shared, middle.data)

@@ -3,14 +3,13 @@
 import numpy as np
 
 import scratch
-from parity_tests.laws.law import backward, forward, law, random_grads, same
+from parity_tests.laws.law import backward, forward, law, random_grads, same, split
 from scratch import nn
 from scratch.actor_critic import ActorCriticLoss
 from scratch.nn.batchnorm import _BatchNorm
-from scratch.nn.loss import Loss
-from scratch.policy_gradient import Entropy, PolicyGradientLoss
+from scratch.nn.reduction import Loss
 
-LOSSES = (Loss, Entropy, PolicyGradientLoss, ActorCriticLoss)
+LOSSES = (Loss, ActorCriticLoss)
 NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
 
 
@@ -59,7 +58,7 @@ def a_straight_line_in_each_parameter(layer: nn.Module, *inputs: np.ndarray) -> 
     """<g, y(w + v) - y(w)> = <grad_w, v>, exactly: the output is an affine function of each parameter."""
     outputs = forward(layer, *inputs)
     grads = random_grads(outputs)
-    learned = backward(layer, *grads)[len(inputs) :]
+    _, learned = split(layer, backward(layer, *grads))
     for parameter, gradient in zip(layer.parameters(), learned, strict=True):
         v = np.random.default_rng(3).normal(size=parameter.shape)
         start = parameter.data
@@ -103,13 +102,19 @@ def backward_is_the_adjoint_of_forward(layer: nn.Module, x: np.ndarray) -> None:
     same((grad_x * v).sum(), (g * (forward(layer, moved)[0] - y)).sum())
 
 
-def looks_at_the_whole_batch(layer: nn.Module) -> bool:
+def looks_at_the_whole_batch(layer: nn.Module, x: np.ndarray) -> bool:
     """Return whether an example's output depends on the others, or on where in the batch it stands."""
-    return any(
+    return joins_the_batch(layer, x) or any(
         (isinstance(module, _BatchNorm) and (module.training or not module.track_running_stats))
         or (isinstance(module, nn.Dropout) and module.training)
+        or (isinstance(module, nn.Softmax | nn.LogSoftmax) and module.dim in (0, -x.ndim))
         for module in layer.modules()
     )
+
+
+def joins_the_batch(layer: nn.Module, x: np.ndarray) -> bool:
+    """Return whether the first axis of the output is not that of the input."""
+    return isinstance(layer, nn.Flatten) and layer.start_dim in (0, -x.ndim)
 
 
 @law(nn.Module)
@@ -118,21 +123,21 @@ def a_batch_is_its_examples(layer: nn.Module, *inputs: np.ndarray) -> None:
 
     Not so for batch normalization in training, and for losses, which average.
     """
-    if looks_at_the_whole_batch(layer) or isinstance(layer, LOSSES):
+    if looks_at_the_whole_batch(layer, inputs[0]) or isinstance(layer, LOSSES):
         return
     outputs = forward(layer, *inputs)
     grads = random_grads(outputs)
-    whole = backward(layer, *grads)
-    total = [np.zeros_like(values) for values in whole[len(inputs) :]]
+    whole, learned = split(layer, backward(layer, *grads))
+    total = [np.zeros_like(values) for values in learned]
     for n in range(len(inputs[0])):
         alone = forward(layer, *(values[n : n + 1] for values in inputs))
         for y, y_alone in zip(outputs, alone, strict=True):
             same(y_alone, y[n : n + 1])
-        parts = backward(layer, *(grad[n : n + 1] for grad in grads))
-        for gradient, part in zip(whole, parts[: len(inputs)], strict=False):
+        parts, shares = split(layer, backward(layer, *(grad[n : n + 1] for grad in grads)))
+        for gradient, part in zip(whole, parts, strict=True):
             same(part, gradient[n : n + 1])
-        total = [a + b for a, b in zip(total, parts[len(inputs) :], strict=True)]
-    for gradient, added in zip(whole[len(inputs) :], total, strict=True):
+        total = [a + b for a, b in zip(total, shares, strict=True)]
+    for gradient, added in zip(learned, total, strict=True):
         same(gradient, added)
 
 
@@ -140,19 +145,20 @@ def a_batch_is_its_examples(layer: nn.Module, *inputs: np.ndarray) -> None:
 def the_order_of_a_batch_is_nothing(layer: nn.Module, *inputs: np.ndarray) -> None:
     """Examples in another order have the same outputs and gradients in that order; a mean stays as it is."""
     drops = any(isinstance(module, nn.Dropout) and module.training for module in layer.modules())
-    if drops or any(len(values) != len(inputs[0]) for values in inputs):
+    if drops or joins_the_batch(layer, inputs[0]) or any(len(values) != len(inputs[0]) for values in inputs):
         return
     order = np.random.default_rng(5).permutation(len(inputs[0]))
     outputs = forward(layer, *inputs)
     grads = random_grads(outputs)
-    before = backward(layer, *grads)
-    turned = forward(layer, *(values[order] for values in inputs))
-    for y, y_turned in zip(outputs, turned, strict=True):
-        same(y_turned, y[order] if y.ndim else y)
-    after = backward(layer, *(grad[order] if grad.ndim else grad for grad in grads))
-    count = len(before) - len(list(layer.parameters()))
-    for index, (one, other) in enumerate(zip(before, after, strict=True)):
-        same(other, one[order] if index < count else one)
+    before, learned = split(layer, backward(layer, *grads))
+    reordered = forward(layer, *(values[order] for values in inputs))
+    for y, y_reordered in zip(outputs, reordered, strict=True):
+        same(y_reordered, y[order] if y.ndim else y)
+    after, learned_after = split(layer, backward(layer, *(grad[order] if grad.ndim else grad for grad in grads)))
+    for one, other in zip(before, after, strict=True):
+        same(other, one[order])
+    for one, other in zip(learned, learned_after, strict=True):
+        same(other, one)
 
 
 @law(nn.Module)

@@ -12,32 +12,12 @@ Beside them stands the check that many projects make do with: an upstream gradie
 ordinary numbers, float32, gradients within a hundredth of PyTorch's. ``backprop mistakes`` prints what each finds.
 """
 
-from parity_tests.museum import (
-    activations,
-    actor_critic,
-    convolution,
-    dropout,
-    functions,
-    linear,
-    losses,
-    normalization,
-    optimizers,
-    pooling,
-)
+import importlib
+import pkgutil
+
 from parity_tests.museum.exhibit import EXHIBITS, WITNESSES, Exhibit
 
-__all__ = [
-    "EXHIBITS",
-    "WITNESSES",
-    "Exhibit",
-    "activations",
-    "actor_critic",
-    "convolution",
-    "dropout",
-    "functions",
-    "linear",
-    "losses",
-    "normalization",
-    "optimizers",
-    "pooling",
-]
+for _info in pkgutil.iter_modules(__path__):  # each topic's file hangs its exhibits
+    importlib.import_module(f"{__name__}.{_info.name}")
+
+__all__ = ["EXHIBITS", "WITNESSES", "Exhibit"]

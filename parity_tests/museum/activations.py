@@ -1,40 +1,57 @@
-"""Activations and softmax."""
+"""Activations and softmax: the right class, with one wrong function."""
 
 import numpy as np
 
 from parity_tests.harness.arrays import array, tied
 from parity_tests.museum.exhibit import layer
 from scratch import nn
+from scratch.nn.gelu import gelu_tanh, gelu_tanh_backward
+from scratch.nn.relu import elu, leaky_relu, relu, relu_backward
+from scratch.nn.sigmoid import sigmoid, sigmoid_backward, silu, softplus, tanh
+from scratch.nn.softmax import log_softmax, softmax, softmax_backward
 
 X = array((4, 3))
 WITH_ZEROS = tied((4, 3), seed=2)
 FAR = np.array([[1e4, 0.5, -1.0], [2.0, -1e4, 0.3]])
 
 
+def _guided_backward(grad_y, saved):
+    return relu_backward(grad_y, saved) * (grad_y > 0)
+
+
 @layer(X, caught="torch differences laws", passes_ones=True)
 class MaskedByTheGradient(nn.ReLU):
-    """The mask is the input's; here what is negative of the gradient is cut off as well.
+    """The mask comes from the input alone; here negative gradients are cut off as well.
 
-    Units are pushed one way only. (As "guided backpropagation" it draws pretty pictures; it is no derivative.)
+    Units are pushed one way only. ("Guided backpropagation" draws pretty pictures like this; it is no derivative.)
     """
 
-    def backward(self, g):
-        return super().backward(g) * (g > 0)
+    functions = relu, _guided_backward
+
+
+def _relu_saving_x(x):
+    return np.maximum(0, x), (x,)
+
+
+def _at_least_zero_backward(grad_y, saved):
+    (x,) = saved
+    return grad_y * (x >= 0)
 
 
 @layer(WITH_ZEROS, caught="torch", passes_ones=True)
 class ZeroPays(nn.ReLU):
     """At exactly 0 PyTorch takes the slope 0: ``>=`` where ``>`` belongs.
 
-    Nothing with random numbers. With padded or dead inputs, which are exactly 0, units stir that should not.
+    Nothing with random numbers. With padding, or behind dead units, inputs are exactly 0, and gradients pass that
+    should be zero.
     """
 
-    def forward(self, x):
-        self.x = x
-        return super().forward(x)
+    functions = _relu_saving_x, _at_least_zero_backward
 
-    def backward(self, g):
-        return g * (self.x >= 0)
+
+def _leakless_backward(grad_y, saved):
+    (positive,) = saved
+    return grad_y * positive
 
 
 @layer(X, args=(0.2,), caught="torch differences laws", passes_ones=False)
@@ -44,20 +61,22 @@ class LeakForgotten(nn.LeakyReLU):
     Units die as with a plain ReLU, which the leak is there to prevent.
     """
 
-    def backward(self, g):
-        return g * self.saved("positive")
+    functions = leaky_relu, _leakless_backward
+
+
+def _alphaless_backward(grad_y, saved):
+    positive, e = saved
+    return grad_y * np.where(positive, 1, e + 1)
 
 
 @layer(X, options={"alpha": 2.0}, caught="torch differences laws", passes_ones=True)
 class AlphaForgotten(nn.ELU):
     """The factor alpha in the left half's slope.
 
-    Nothing at the default of 1, where all tests are; elsewhere the left half learns at another rate.
+    Nothing at the default of 1, which most tests use; elsewhere the left half learns at another rate.
     """
 
-    def backward(self, g):
-        x = self.saved("x")
-        return g * np.where(x > 0, 1.0, np.exp(np.minimum(x, 0)))
+    functions = elu, _alphaless_backward
 
 
 @layer(X, caught="torch", passes_ones=True)
@@ -67,81 +86,102 @@ class TanhForExact(nn.GELU):
     Differences of 1e-4 that look like rounding, and add up over the layers of a transformer.
     """
 
-    def __init__(self):
-        super().__init__(approximate="tanh")
+    functions = gelu_tanh, gelu_tanh_backward
+
+
+def _sigmoid_saving_x(x):
+    y, _ = sigmoid(x)
+    return y, (x,)
 
 
 @layer(X, caught="torch differences laws", passes_ones=False)
 class SlopeOfTheInput(nn.Sigmoid):
-    """y (1 - y) is to be taken at the output y, and is taken at the input x.
+    """The slope y (1 - y) is a function of the output y; here it is evaluated at the input x.
 
     Gradients of either sign and any size: training explodes.
     """
 
-    def forward(self, x):
-        self.x = x
-        return super().forward(x)
+    functions = _sigmoid_saving_x, sigmoid_backward
 
-    def backward(self, g):
-        return g * self.x * (1 - self.x)
+
+def _overflowing_sigmoid(x):
+    y = np.exp(x) / (1 + np.exp(x))
+    return y, (y,)
 
 
 @layer(FAR, caught="torch laws", passes_ones=True)
 class SigmoidOverflows(nn.Sigmoid):
-    """exp(x) is infinite for large x, and infinity over infinity is no number.
+    """For large x, exp(x) is infinite, and infinity over infinity is NaN.
 
     Training runs for hours and then the loss is NaN.
     """
 
-    def forward(self, x):
-        with np.errstate(over="ignore", invalid="ignore"):
-            y = np.exp(x) / (1 + np.exp(x))
-        self.save_for_backward(y=y)
-        return y
+    functions = _overflowing_sigmoid, sigmoid_backward
+
+
+def _squareless_backward(grad_y, saved):
+    (y,) = saved
+    return grad_y * (1 - y)
 
 
 @layer(X, caught="torch differences laws", passes_ones=False)
 class SquareForgotten(nn.Tanh):
     """The square in 1 - y^2.
 
-    Negative outputs learn too fast and positive ones too slowly; small ones look right.
+    Units with negative outputs learn too fast, those with positive ones too slowly; near zero all looks right.
     """
 
-    def backward(self, g):
-        return g * (1 - self.saved("y"))
+    functions = tanh, _squareless_backward
+
+
+def _gate_only_backward(grad_y, saved):
+    _, s = saved
+    return grad_y * s
 
 
 @layer(X, caught="torch differences", passes_ones=False)
 class HalfTheProductRule(nn.SiLU):
-    """x stands twice in x s(x): the slope of the gate is missing.
+    """x appears twice in x s(x): the derivative of the gate s is missing.
 
     The network trains, somewhat worse, and never learns to use the dip left of zero.
     """
 
-    def backward(self, g):
-        return g * self.saved("s")
+    functions = silu, _gate_only_backward
+
+
+def _betaless_backward(grad_y, beta, saved):
+    z, _ = saved
+    return grad_y / (1 + np.exp(-z / beta))
 
 
 @layer(X, options={"beta": 3.0}, caught="torch differences", passes_ones=True)
 class BetaForgotten(nn.Softplus):
-    """beta inside the sigmoid that is the slope.
+    """The factor beta inside the sigmoid that is the slope.
 
     Nothing at the default of 1; elsewhere the slope does not fit the bend.
     """
 
-    def backward(self, g):
-        return g / (1 + np.exp(-self.saved("z") / self.beta))
+    functions = softplus, _betaless_backward
+
+
+def _zero_backward(grad_y, saved):
+    return np.zeros_like(grad_y)
 
 
 @layer(X, args=(1,), caught="torch differences laws", passes_ones=True)
 class SoftmaxWithoutGradient(nn.Softmax):
-    """Everything: it returns zeros, which is what ones should give, as the outputs sum to a constant.
+    """Everything: backward returns zeros, the right answer to ones, as the outputs sum to a constant.
 
-    The loss stands still, and the test is green.
+    The loss stands still, and a test with ones is green.
     """
 
-    def backward(self, g):
-        return np.zeros_like(g)
+    functions = softmax, _zero_backward
+
+
+def _diagonal_backward(grad_y, saved):
+    e, t = saved
+    y = e / t
+    return grad_y * y * (1 - y)
 
 
 @layer(X, args=(1,), caught="torch differences laws", passes_ones=False)
@@ -151,42 +191,46 @@ class SoftmaxsDiagonal(nn.Softmax):
     It trains, slowly: the right class is raised, and the others are not lowered enough.
     """
 
-    def backward(self, g):
-        y = self.saved("y")
-        return g * y * (1 - y)
+    functions = softmax, _diagonal_backward
+
+
+def _overflowing_softmax(x):
+    e = np.exp(x)
+    t = e.sum(axis=-1, keepdims=True)
+    return e / t, (e, t)
 
 
 @layer(FAR, args=(1,), caught="torch laws", passes_ones=True)
 class MaximumNotTakenOut(nn.Softmax):
-    """exp overflows unless the row's maximum is subtracted first, which changes nothing else.
+    """Without subtracting the row's maximum, which changes nothing else, exp overflows.
 
     NaN as soon as one score passes 709 (88 in float32).
     """
 
-    def forward(self, x):
-        with np.errstate(over="ignore", invalid="ignore"):
-            y = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
-        self.save_for_backward(y=y, axis=1)
-        return y
+    functions = _overflowing_softmax, softmax_backward
 
 
 @layer(X, args=(1,), caught="torch laws", passes_ones=True)
 class SoftmaxOverTheBatch(nn.Softmax):
-    """The axis: the numbers of a column are made to sum to one, instead of those of a row.
+    """The axis: the numbers of each column sum to one, instead of those of each row.
 
     Probabilities that depend on which examples happen to be in the batch.
     """
 
-    def _axis(self, x):
+    def axis(self, x):
         return 0
+
+
+def _own_score_backward(grad_y, saved):
+    e, t = saved
+    return grad_y - grad_y * e / t
 
 
 @layer(X, args=(1,), caught="torch differences laws", passes_ones=False)
 class LogSoftmaxsDiagonal(nn.LogSoftmax):
-    """The row's sum of the gradient: each element subtracts its own only.
+    """The sum of the row's gradients: each element subtracts only its own.
 
-    Right for the loss of one class; wrong as soon as the gradient has two elements in a row, as with smoothing.
+    Right for the loss of one class; wrong as soon as the gradient has two elements in a row, as with label smoothing.
     """
 
-    def backward(self, g):
-        return g - np.exp(self.saved("y")) * g
+    functions = log_softmax, _own_score_backward

@@ -11,7 +11,13 @@ from parity_tests.museum.exhibit import layer
 from scratch import nn
 from scratch.actor_critic import ActorCriticLoss
 from scratch.models import ActorCritic
-from scratch.policy_gradient import Entropy, PolicyGradientLoss
+from scratch.policy_gradient import (
+    Entropy,
+    PolicyGradientLoss,
+    entropy,
+    policy_gradient_loss,
+    policy_gradient_loss_backward,
+)
 
 STATES, LOGITS, VALUES = array((5, 4)), array((5, 3)), array((5,), seed=1)
 ACTIONS = np.array([2, 0, 0, 1, 2])
@@ -89,6 +95,11 @@ class EntropyPunished(Loss):
         )
 
 
+def _advantage_forgotten_backward(grad_y, saved):
+    logp, actions, advantages = saved
+    return policy_gradient_loss_backward(grad_y, (logp, actions, np.ones_like(advantages)))
+
+
 @layer(
     LOGITS,
     ACTIONS,
@@ -104,9 +115,12 @@ class AdvantageForgotten(PolicyGradientLoss):
     The policy grows certain of whatever it did first.
     """
 
-    def backward(self, grad_output=1.0):
-        advantages = self.saved("advantages")
-        return self.cross_entropy.backward(np.full_like(advantages, grad_output / len(advantages)))
+    functions = policy_gradient_loss, _advantage_forgotten_backward
+
+
+def _log_softmax_forgotten_backward(grad_y, saved):
+    logp, p = saved
+    return -grad_y / len(p) * p * (logp + 1)
 
 
 @layer(
@@ -118,7 +132,4 @@ class LogSoftmaxForgotten(Entropy):
     All logits are pushed the same way, on top of a gradient that is half right.
     """
 
-    def backward(self, grad_output=1.0):
-        p, z = self.saved("p", "z")
-        logp = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
-        return -grad_output / len(p) * p * (logp + 1)
+    functions = entropy, _log_softmax_forgotten_backward

@@ -2,63 +2,81 @@
 
 from parity_tests.harness.arrays import array
 from parity_tests.museum.exhibit import layer
-from scratch import nn
+from scratch import nn, random
+from scratch.nn.dropout import dropout, dropout_backward
 
 X = array((6, 5))
+
+
+def _unscaled_dropout(x, draw, p):
+    return x * draw, (draw,)
 
 
 @layer(X, args=(0.3,), caught="torch laws", passes_ones=False)
 class NotScaledUp(nn.Dropout):
     """Training zeroes a share p and does not scale the rest by 1 / (1 - p).
 
-    In evaluation all activations are larger than ever in training; the test accuracy is lower than it should be.
+    In evaluation activations are larger than they ever were in training; the test accuracy is lower than it should be.
     """
 
-    def draw_noise(self, x):
-        return super().draw_noise(x) * (1 - self.p)
+    functions = _unscaled_dropout, dropout_backward
+
+
+def _unscaled_backward(grad_y, p, saved):
+    (factor,) = saved
+    return grad_y * factor * (1 - p)
 
 
 @layer(X, args=(0.3,), caught="torch differences laws", passes_ones=False)
 class BackwardNotScaledUp(nn.Dropout):
-    """backward uses the mask, and not the factor 1 / (1 - p).
+    """backward applies the mask, but not the factor 1 / (1 - p).
 
-    The layers before it learn at a rate of 1 - p.
+    The layers before this one learn 1 - p times as fast as they should.
     """
 
-    def backward(self, g):
-        return super().backward(g) * (1 - self.p)
+    functions = dropout, _unscaled_backward
 
 
 @layer(X, args=(0.3,), training=False, caught="torch laws", passes_ones=True)
 class ActiveInEvaluation(nn.Dropout):
-    """Evaluation is not training: self.training is not looked at.
+    """The mode: ``self.training`` is not looked at, so evaluation drops, too.
 
     Two evaluations of one model differ, and both are worse than they should be.
     """
 
     def forward(self, x):
-        noise = self.draw_noise(x)
-        self.save_for_backward(noise=noise, shape=x.shape, dtype=x.dtype)
-        return x * noise
+        self.check_input(x)
+        return self.run(self.functions, x, self.draw(x), self.p)[0]
+
+
+def _redrawing_backward(grad_y, draw, p, saved):
+    again = random.bernoulli_(draw.copy(), 1 - p)
+    return grad_y * again / (1 - p)
 
 
 @layer(X, args=(0.3,), caught="torch differences laws", passes_ones=False)
 class MaskRedrawn(nn.Dropout):
-    """backward draws a mask of its own: units that were silent are taught, others that spoke are not.
+    """The mask of the forward: backward draws one of its own.
 
-    Training is slower the larger p is, and nothing says why.
+    Units that were dropped get gradients, and others that were kept get none. Training is slower the larger p is.
     """
 
-    def backward(self, g):
-        return g * self.draw_noise(g)
+    functions = dropout, _redrawing_backward
+
+
+def _keeping_dropout(x, draw, p):
+    factor = draw / p
+    return x * factor, (factor,)
 
 
 @layer(X, options={"p": 0.2}, caught="torch laws", passes_ones=True)
 class KeepsWhatItShouldDrop(nn.Dropout):
-    """p is the probability to be dropped; in the first papers it was that to be kept.
+    """p is the probability of being dropped; in the first papers it was that of being kept.
 
-    At the default of 0.5, nothing. Dropout(0.1) silences nine units out of ten.
+    Nothing at the default of 0.5. Dropout(0.1) drops nine units out of ten.
     """
 
-    def draw_noise(self, x):
-        return nn.Dropout(1 - self.p).draw_noise(x)
+    functions = _keeping_dropout, dropout_backward
+
+    def draw(self, x):
+        return nn.Dropout(1 - self.p).draw(x)

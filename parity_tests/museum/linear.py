@@ -6,9 +6,16 @@ import torch
 from parity_tests.harness.arrays import array
 from parity_tests.museum.exhibit import layer
 from scratch import nn
+from scratch.nn.linear import identity, linear, linear_backward
 
 X = array((4, 3))
 SQUARE = array((4, 5), seed=1)
+
+
+def bias_averaged_backward(grad_y, weight, saved):
+    """Undo `linear` with a mean for the sum of B2."""
+    (x,) = saved
+    return grad_y @ weight, grad_y.T @ x, grad_y.mean(axis=0)
 
 
 @layer(X, args=(3, 5), caught="torch differences laws", passes_ones=False)
@@ -18,11 +25,13 @@ class BiasAveraged(nn.Linear):
     The bias learns N times too slowly, the slower the larger the batch.
     """
 
-    def backward(self, g):
-        x = self.saved("x")
-        self.bias.add_grad(g.mean(axis=0))
-        self.weight.add_grad(g.T @ x)
-        return g @ self.weight.data
+    functions = linear, bias_averaged_backward
+
+
+def bias_left_out_backward(grad_y, weight, saved):
+    """Undo `linear` without B2."""
+    (x,) = saved
+    return grad_y @ weight, grad_y.T @ x
 
 
 @layer(X, args=(3, 5), caught="torch differences laws", passes_ones=False)
@@ -32,9 +41,14 @@ class BiasWithoutGradient(nn.Linear):
     Training works, a little worse than it should: the bias keeps its random start for ever.
     """
 
-    def backward(self, g):
-        self.weight.add_grad(g.T @ self.saved("x"))
-        return g @ self.weight.data
+    functions = linear, bias_left_out_backward
+    learned = ("weight",)
+
+
+def weight_not_transposed_backward(grad_y, weight, saved):
+    """Undo `linear` with weight^T for weight in B1b."""
+    _, grad_weight, grad_bias = linear_backward(grad_y, weight, saved)
+    return grad_y @ weight.T, grad_weight, grad_bias
 
 
 @layer(SQUARE, args=(5, 5), caught="torch differences laws", passes_ones=False)
@@ -44,9 +58,13 @@ class WeightNotTransposed(nn.Linear):
     With as many outputs as inputs no shape complains. The last layer learns, those before it do not.
     """
 
-    def backward(self, g):
-        super().backward(g)
-        return g @ self.weight.data.T
+    functions = linear, weight_not_transposed_backward
+
+
+def weight_gradient_transposed_backward(grad_y, weight, saved):
+    """Undo `linear` with x^T grad_y for B1a."""
+    (x,) = saved
+    return grad_y @ weight, x.T @ grad_y, grad_y.sum(axis=0)
 
 
 @layer(SQUARE, args=(5, 5), caught="torch differences laws", passes_ones=False)
@@ -56,10 +74,12 @@ class WeightGradientTransposed(nn.Linear):
     With as many outputs as inputs no shape complains, and the loss goes anywhere.
     """
 
-    def backward(self, g):
-        self.bias.add_grad(g.sum(axis=0))
-        self.weight.add_grad(self.saved("x").T @ g)
-        return g @ self.weight.data
+    functions = linear, weight_gradient_transposed_backward
+
+
+def upstream_ignored_backward(grad_y, weight, saved):
+    """Undo `linear` for an upstream gradient of ones."""
+    return linear_backward(np.ones_like(grad_y), weight, saved)
 
 
 @layer(X, args=(3, 5), caught="torch differences laws", passes_ones=True)
@@ -69,8 +89,14 @@ class UpstreamIgnored(nn.Linear):
     Right for a sum of the outputs as the loss, which is what the test with ones asks for; nothing else trains.
     """
 
-    def backward(self, g):
-        return super().backward(np.ones_like(g))
+    functions = linear, upstream_ignored_backward
+
+
+def upstream_written_to_backward(grad_y, weight, saved):
+    """Undo `linear`, and clear the upstream gradient."""
+    grads = linear_backward(grad_y, weight, saved)
+    grad_y *= 0
+    return grads
 
 
 @layer(X, args=(3, 5), caught="torch differences laws", passes_ones=True)
@@ -80,10 +106,7 @@ class UpstreamWrittenTo(nn.Linear):
     Nothing, until the same gradient also goes into a skip connection, which then receives garbage.
     """
 
-    def backward(self, g):
-        grad_x = super().backward(g)
-        g *= 0
-        return grad_x
+    functions = linear, upstream_written_to_backward
 
 
 class Overwriting(nn.Parameter):
@@ -106,6 +129,11 @@ class GradientOverwritten(nn.Linear):
         self.weight = Overwriting(self.weight.data)
 
 
+def ones_backward(grad_y, saved):
+    """Undo `identity` with the derivative alone."""
+    return np.ones_like(grad_y)
+
+
 @layer(X, caught="torch differences laws", passes_ones=True)
 class IdentityOfOnes(nn.Identity):
     """The derivative of x is 1, and 1 is returned: the chain rule.
@@ -113,8 +141,7 @@ class IdentityOfOnes(nn.Identity):
     Everything before the layer is trained to raise the sum of its outputs.
     """
 
-    def backward(self, g):
-        return np.ones_like(g)
+    functions = identity, ones_backward
 
 
 @layer(array((2, 3, 2, 4)), caught="torch differences laws", passes_ones=True)
@@ -124,8 +151,12 @@ class FlattenBackInColumnOrder(nn.Flatten):
     The convolutions before it get the right numbers at the wrong pixels, and learn next to nothing.
     """
 
+    def forward(self, x):
+        self.shape = x.shape
+        return super().forward(x)
+
     def backward(self, g):
-        return g.reshape(self.saved("input_shape"), order="F")
+        return g.reshape(self.shape, order="F")
 
 
 @layer(array((2, 3, 2, 4)), caught="torch", passes_ones=True)
@@ -136,11 +167,11 @@ class FlattenChannelsLast(nn.Flatten):
     """
 
     def forward(self, x):
-        super().forward(x)
+        self.shape = x.shape
         return x.transpose(0, 2, 3, 1).reshape(len(x), -1)
 
     def backward(self, g):
-        n, c, h, w = self.saved("input_shape")
+        n, c, h, w = self.shape
         return g.reshape(n, h, w, c).transpose(0, 3, 1, 2)
 
 

@@ -5,7 +5,20 @@ import numpy as np
 from parity_tests.harness.arrays import array
 from parity_tests.museum.exhibit import layer
 from scratch import nn
-from scratch.nn.loss import quiet
+from scratch.nn.binary_cross_entropy import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    binary_cross_entropy_with_logits_backward,
+)
+from scratch.nn.cross_entropy import (
+    cross_entropy,
+    cross_entropy_backward,
+    cross_entropy_probabilities,
+    cross_entropy_probabilities_backward,
+)
+from scratch.nn.loss import huber_loss, l1_loss, mse_loss, smooth_l1_loss_backward
+from scratch.nn.nll import nll_loss, nll_loss_backward
+from scratch.nn.reduction import reduce, reduce_backward
 
 X, TARGET = array((4, 3)), array((4, 3), seed=1)
 HIT = np.where(np.arange(12).reshape(4, 3) % 5 == 0, TARGET, X)
@@ -16,6 +29,11 @@ WEIGHT = np.array([0.5, 2.0, 1.25])
 FAR = np.array([[900.0, 0.5, -1.0], [2.0, -900.0, 0.3]])
 
 
+def _two_forgotten_backward(grad_y, reduction, saved):
+    (d,) = saved
+    return d * reduce_backward(grad_y, reduction, d.size)
+
+
 @layer(X, TARGET, caught="torch differences laws", passes_ones=False)
 class TwoForgotten(nn.MSELoss):
     """The factor 2 of the square's derivative.
@@ -23,8 +41,17 @@ class TwoForgotten(nn.MSELoss):
     Training at half the learning rate; hardly anybody notices, as the learning rate is tuned anyway.
     """
 
-    def slope(self, d):
-        return d
+    functions = mse_loss, _two_forgotten_backward
+
+
+def _averaged_over_the_batch_only(x, target, reduction):
+    d = x - target
+    return reduce(d**2, reduction, len(d)), (d,)
+
+
+def _averaged_over_the_batch_only_backward(grad_y, reduction, saved):
+    (d,) = saved
+    return 2 * d * reduce_backward(grad_y, reduction, len(d))
 
 
 @layer(X, TARGET, caught="torch laws", passes_ones=False)
@@ -34,11 +61,13 @@ class AveragedOverTheBatchOnly(nn.MSELoss):
     The right learning rate depends on the number of outputs.
     """
 
-    def reduce(self, losses, total):
-        return super().reduce(losses, len(losses))
+    functions = _averaged_over_the_batch_only, _averaged_over_the_batch_only_backward
 
-    def undo_reduce(self, grad_output, shape, dtype, total):
-        return super().undo_reduce(grad_output, shape, dtype, shape[0])
+
+def _sign_of_zero_backward(grad_y, reduction, saved):
+    (d,) = saved
+    grad_losses = reduce_backward(grad_y, reduction, d.size)
+    return np.where(d >= 0, grad_losses, -grad_losses)
 
 
 @layer(HIT, TARGET, caught="torch laws", passes_ones=True)
@@ -48,8 +77,18 @@ class SignOfZero(nn.L1Loss):
     Outputs that are exactly right are pushed off again.
     """
 
-    def slope(self, d):
-        return np.where(d >= 0, 1.0, -1.0).astype(d.dtype)
+    functions = l1_loss, _sign_of_zero_backward
+
+
+def _beta_on_the_wrong_side(x, target, beta, reduction):
+    d = x - target
+    size = np.abs(d)
+    return reduce(np.where(size < beta, d**2 / 2, size - beta / 2), reduction, d.size), (d,)
+
+
+def _beta_on_the_wrong_side_backward(grad_y, beta, reduction, saved):
+    (d,) = saved
+    return np.where(np.abs(d) < beta, d, np.sign(d)) * reduce_backward(grad_y, reduction, d.size)
 
 
 @layer(X, TARGET, options={"beta": 0.5}, caught="torch laws", passes_ones=True)
@@ -59,12 +98,16 @@ class BetaOnTheWrongSide(nn.SmoothL1Loss):
     At the default of 1, nothing; elsewhere the loss jumps where the two should meet.
     """
 
-    def f(self, d):
-        size = np.abs(d)
-        return np.where(size < self.beta, 0.5 * d * d, size - 0.5 * self.beta)
+    functions = _beta_on_the_wrong_side, _beta_on_the_wrong_side_backward
 
-    def slope(self, d):
-        return np.where(np.abs(d) < self.beta, d, np.sign(d))
+
+def _delta_forgotten(x, target, delta, reduction):
+    y, saved = huber_loss(x, target, delta, reduction)
+    return y / delta, saved
+
+
+def _delta_forgotten_backward(grad_y, delta, reduction, saved):
+    return smooth_l1_loss_backward(grad_y, delta, reduction, saved)
 
 
 @layer(X, TARGET, options={"delta": 2.0}, caught="torch laws", passes_ones=True)
@@ -74,11 +117,12 @@ class DeltaForgotten(nn.HuberLoss):
     At the default of 1, nothing; elsewhere the gradients are off by the factor delta.
     """
 
-    def f(self, d):
-        return super().f(d) / self.delta
+    functions = _delta_forgotten, _delta_forgotten_backward
 
-    def slope(self, d):
-        return super().slope(d) / self.delta
+
+def _slope_is_the_sign_backward(grad_y, delta, reduction, saved):
+    (d,) = saved
+    return np.where(np.abs(d) <= delta, d, np.sign(d)) * reduce_backward(grad_y, reduction, d.size)
 
 
 @layer(X, TARGET, options={"delta": 0.5}, caught="torch differences laws", passes_ones=True)
@@ -88,8 +132,11 @@ class SlopeIsTheSign(nn.HuberLoss):
     Outliers pull 1/delta times as hard as they should, which is what the loss is there to prevent.
     """
 
-    def slope(self, d):
-        return np.where(np.abs(d) <= self.delta, d, np.sign(d))
+    functions = huber_loss, _slope_is_the_sign_backward
+
+
+def _mean_forgotten_backward(grad_y, weight, label_smoothing, reduction, saved):
+    return cross_entropy_backward(grad_y, weight, label_smoothing, "sum", saved)
 
 
 @layer(X, CLASSES, caught="torch differences laws", passes_ones=False)
@@ -99,8 +146,12 @@ class MeanForgottenInBackward(nn.CrossEntropyLoss):
     The steps grow with the batch; the larger batch, which should be steadier, diverges.
     """
 
-    def backward(self, grad_output=1.0):
-        return super().backward(grad_output) * self.saved("rows").total
+    functions = cross_entropy, _mean_forgotten_backward
+
+
+def _onehot_not_subtracted_backward(grad_y, reduction, saved):
+    logp, _, _, share, total = saved
+    return np.exp(logp) * (share * reduce_backward(grad_y, reduction, total))[:, None]
 
 
 @layer(X, CLASSES, caught="torch differences laws", passes_ones=False)
@@ -110,25 +161,39 @@ class OneHotNotSubtracted(nn.CrossEntropyLoss):
     All logits fall, whatever the labels say, and the accuracy stays at chance.
     """
 
-    def backward(self, grad_output=1.0):
-        p, rows = self.saved("p", "rows")
-        grad_losses = self.undo_reduce(grad_output, (len(p),), p.dtype, rows.total)
-        return np.exp(p) * np.reshape(rows.k * grad_losses, (-1, 1))
+    functions = cross_entropy, _onehot_not_subtracted_backward
+
+
+def _softmax(x):
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def _softmax_twice(x, target, weight, ignore_index, label_smoothing, reduction):
+    p = _softmax(x)
+    y, saved = cross_entropy(p, target, weight, ignore_index, label_smoothing, reduction)
+    return y, (p, saved)
+
+
+def _softmax_twice_backward(grad_y, weight, label_smoothing, reduction, saved):
+    p, of_cross_entropy = saved
+    grad_p = cross_entropy_backward(grad_y, weight, label_smoothing, reduction, of_cross_entropy)
+    return p * (grad_p - (grad_p * p).sum(axis=1, keepdims=True))
 
 
 @layer(X, CLASSES, caught="torch laws", passes_ones=False)
 class SoftmaxTwice(nn.CrossEntropyLoss):
-    """The softmax is inside the loss: it is given probabilities, and takes their softmax again.
+    """The _softmax is inside the loss: it is given probabilities, and takes their _softmax again.
 
     It learns, slowly, and the loss never falls below log(1 + (C - 1) / e).
     """
 
-    def forward(self, x, target):
-        self.softmax = nn.Softmax(dim=1)
-        return super().forward(self.softmax(x), target)
+    functions = _softmax_twice, _softmax_twice_backward
 
-    def backward(self, grad_output=1.0):
-        return self.softmax.backward(super().backward(grad_output))
+
+def _divided_by_the_rows(x, target, weight, ignore_index, label_smoothing, reduction):
+    losses, saved = cross_entropy(x, target, weight, ignore_index, label_smoothing, "none")
+    return reduce(losses, reduction, len(x)), (*saved[:-1], len(x))
 
 
 @layer(X, CLASSES, options={"ignore_index": 1}, caught="torch laws", passes_ones=True)
@@ -138,8 +203,7 @@ class IgnoredButCounted(nn.CrossEntropyLoss):
     The more of a batch is padding, the smaller its gradient: short sentences learn more slowly.
     """
 
-    def look_up(self, target, rows):
-        return super().look_up(target, rows)._replace(total=len(rows))
+    functions = _divided_by_the_rows, cross_entropy_backward
 
 
 @layer(X, CLASSES, options={"weight": WEIGHT}, caught="torch laws", passes_ones=True)
@@ -149,8 +213,13 @@ class WeightsNotNormalized(nn.CrossEntropyLoss):
     The learning rate depends on the scale of the weights.
     """
 
-    def look_up(self, target, rows):
-        return super().look_up(target, rows)._replace(total=len(rows))
+    functions = _divided_by_the_rows, cross_entropy_backward
+
+
+def _smoothed_over_the_others(x, target, weight, ignore_index, label_smoothing, reduction):
+    onehot = (np.arange(x.shape[1]) == target[:, None]).astype(x.dtype)
+    q = (1 - label_smoothing) * onehot + label_smoothing / (x.shape[1] - 1) * (1 - onehot)
+    return cross_entropy_probabilities(x, q, weight, 0.0, reduction)
 
 
 @layer(X, CLASSES, options={"label_smoothing": 0.2}, caught="torch laws", passes_ones=True)
@@ -160,21 +229,30 @@ class SmoothedOverTheOthers(nn.CrossEntropyLoss):
     Losses a little too large, as if label_smoothing were larger by C / (C - 1).
     """
 
-    def shares(self, target):
-        e, classes = self.label_smoothing, target.shape[1]
-        return (1 - e) * target + e / (classes - 1) * (1 - target)
+    functions = _smoothed_over_the_others, cross_entropy_probabilities_backward
+
+
+def _log_of_zero(x, target, weight, ignore_index, label_smoothing, reduction):
+    return cross_entropy(np.log(_softmax(x)), target, weight, ignore_index, label_smoothing, reduction)
 
 
 @layer(FAR, np.array([1, 0]), caught="torch laws", passes_ones=True)
 class LogOfZero(nn.CrossEntropyLoss):
-    """log(softmax(x)) in two steps: the probability underflows to 0, and its logarithm is minus infinity.
+    """log(_softmax(x)) in two steps: the probability underflows to 0, and its logarithm is minus infinity.
 
     The loss is infinite as soon as the network is certain and wrong.
     """
 
-    @quiet
-    def forward(self, x, target):
-        return super().forward(np.log(nn.Softmax(dim=1)(x)), target)
+    functions = _log_of_zero, cross_entropy_backward
+
+
+def _minus_forgotten(x, target, weight, ignore_index, reduction):
+    y, saved = nll_loss(x, target, weight, ignore_index, reduction)
+    return -y, saved
+
+
+def _minus_forgotten_backward(grad_y, weight, reduction, saved):
+    return -nll_loss_backward(grad_y, weight, reduction, saved)
 
 
 @layer(-np.abs(X), CLASSES, caught="torch laws", passes_ones=False)
@@ -184,23 +262,27 @@ class MinusForgotten(nn.NLLLoss):
     The loss falls without bound while the accuracy falls below chance.
     """
 
-    def forward(self, x, target):
-        return -super().forward(x, target)
+    functions = _minus_forgotten, _minus_forgotten_backward
 
-    def backward(self, grad_output=1.0):
-        return -super().backward(grad_output)
+
+def _weight_forgotten_backward(grad_y, weight, reduction, saved):
+    ignored, label, share, total = saved
+    return nll_loss_backward(grad_y, weight, reduction, (ignored, label, np.ones_like(share), total))
 
 
 @layer(-np.abs(X), CLASSES, options={"weight": WEIGHT}, caught="torch differences laws", passes_ones=True)
 class WeightForgottenInBackward(nn.NLLLoss):
     """The class's weight: forward has it, backward has not.
 
-    The loss says that the rare class counts for more, and the network does not hear of it.
+    The loss says that the rare class counts for more, and the network does not learn of it.
     """
 
-    def backward(self, grad_output=1.0):
-        self._saved["rows"] = self.saved("rows")._replace(k=1.0)
-        return super().backward(grad_output)
+    functions = nll_loss, _weight_forgotten_backward
+
+
+def _yes_only_backward(grad_y, reduction, saved):
+    p, target = saved
+    return -target / p * reduce_backward(grad_y, reduction, p.size)
 
 
 @layer(PROBABILITIES, BINARY, plain=(PROBABILITIES, BINARY), caught="torch differences laws", passes_ones=False)
@@ -210,9 +292,13 @@ class YesOnly(nn.BCELoss):
     The network says yes to everything.
     """
 
-    def backward(self, grad_output=1.0):
-        p, target = self.saved("p", "target")
-        return -target / p * self.undo_reduce(grad_output, p.shape, p.dtype, p.size)
+    functions = binary_cross_entropy, _yes_only_backward
+
+
+def _log_of_a_sigmoid(x, target, weight, pos_weight, reduction):
+    _, saved = binary_cross_entropy_with_logits(x, target, weight, pos_weight, reduction)
+    p = 1 / (1 + np.exp(-x))
+    return reduce(-(target * np.log(p) + (1 - target) * np.log(1 - p)), reduction, x.size), saved
 
 
 @layer(FAR, BINARY[:2], caught="torch laws", passes_ones=True)
@@ -222,11 +308,15 @@ class LogOfASigmoid(nn.BCEWithLogitsLoss):
     The loss is infinite or NaN as soon as the network is certain.
     """
 
-    @quiet
-    def forward(self, x, target):
-        super().forward(x, target)
-        p = 1 / (1 + np.exp(-x))
-        return self.reduce(-(target * np.log(p) + (1 - target) * np.log(1 - p)), x.size)
+    functions = _log_of_a_sigmoid, binary_cross_entropy_with_logits_backward
+
+
+def _pos_weight_on_both(x, target, weight, pos_weight, reduction):
+    return binary_cross_entropy_with_logits(x, target, weight * pos_weight, 1.0, reduction)
+
+
+def _pos_weight_on_both_backward(grad_y, weight, pos_weight, reduction, saved):
+    return binary_cross_entropy_with_logits_backward(grad_y, weight * pos_weight, 1.0, reduction, saved)
 
 
 @layer(X, BINARY, options={"pos_weight": WEIGHT}, caught="torch laws", passes_ones=True)
@@ -236,9 +326,4 @@ class PosWeightOnBoth(nn.BCEWithLogitsLoss):
     The rare yes is found no more often than before: both sides count for more.
     """
 
-    def forward(self, x, target):
-        self.plain = (nn.BCEWithLogitsLoss(weight=self.pos_weight, reduction=self.reduction),)  # a tuple: no child
-        return self.plain[0](x, target)
-
-    def backward(self, grad_output=1.0):
-        return self.plain[0].backward(grad_output)
+    functions = _pos_weight_on_both, _pos_weight_on_both_backward

@@ -1,16 +1,28 @@
 """Batch, layer and group normalization."""
 
-from functools import partial
-
 import numpy as np
 
 from parity_tests.harness.arrays import array
-from parity_tests.museum.exhibit import instead, layer
+from parity_tests.museum.exhibit import layer
 from scratch import nn
-from scratch.kernels.channel_sums import as_channels, channel_sum
+from scratch.nn.batchnorm import (
+    batch_norm,
+    batch_norm_backward,
+    batch_norm_inference,
+    batch_norm_inference_backward,
+)
+from scratch.nn.normalization import group_norm, group_norm_backward, layer_norm, layer_norm_backward
 
 X = array((6, 3))
 IMAGE = array((3, 4, 2, 5))
+
+
+def constant_variance_backward(grad_y, weight, saved):
+    """Undo `batch_norm` without B6 to B4."""
+    _, std, _ = saved
+    _, grad_weight, grad_bias = batch_norm_backward(grad_y, weight, saved)
+    grad_centred = grad_y * weight / std  # B3: the numerator's share alone
+    return grad_centred - grad_centred.mean(axis=0), grad_weight, grad_bias
 
 
 @layer(X, args=(3,), caught="torch differences laws", passes_ones=True)
@@ -20,9 +32,16 @@ class VarianceTakenForAConstant(nn.BatchNorm1d):
     It trains, less steadily: the gradient has a part along the activations that normalization should have taken out.
     """
 
-    def backward(self, g):
-        super().backward(g)
-        return (g - g.mean(axis=0)) * self.saved("scale")
+    functions = batch_norm, constant_variance_backward
+
+
+def constant_mean_backward(grad_y, weight, saved):
+    """Undo `batch_norm` without B2 and B1: return grad_centred."""
+    _, std, normalized = saved
+    _, grad_weight, grad_bias = batch_norm_backward(grad_y, weight, saved)
+    grad_normalized = grad_y * weight
+    grad_x = (grad_normalized - normalized * (grad_normalized * normalized).mean(axis=0)) / std
+    return grad_x, grad_weight, grad_bias
 
 
 @layer(X, args=(3,), caught="torch differences laws", passes_ones=False)
@@ -32,11 +51,7 @@ class MeanTakenForAConstant(nn.BatchNorm1d):
     Every example is pushed the same way, and the next batch norm takes it out again: a slow drift of the layer before.
     """
 
-    def backward(self, g):
-        centred, inv_std, scale = self.saved("centred", "inv_std", "scale")
-        super().backward(g)
-        normalized = centred * inv_std
-        return (g - normalized * (g * normalized).mean(axis=0)) * scale
+    functions = batch_norm, constant_mean_backward
 
 
 @layer(X, args=(3,), caught="torch laws", passes_ones=True)
@@ -46,20 +61,20 @@ class RunningVarianceBiased(nn.BatchNorm1d):
     With batches of 32 the variance in evaluation is 3 percent too small; with batches of 2 it is half.
     """
 
-    def _update_running_stats(self, mean, var, count):
-        super()._update_running_stats(mean, var * (count - 1) / count, count)
+    def update_running_stats(self, mean, var, count):
+        super().update_running_stats(mean, var * (count - 1) / count, count)
 
 
 @layer(X, args=(3,), caught="torch laws", passes_ones=True)
 class MomentumReversed(nn.BatchNorm1d):
     """PyTorch's momentum is the share of the new; elsewhere it is that of the old.
 
-    Evaluation follows the last batch: the test accuracy jumps about while the training loss is smooth.
+    Evaluation follows the last batch: the test accuracy is erratic while the training loss is smooth.
     """
 
-    def _update_running_stats(self, mean, var, count):
+    def update_running_stats(self, mean, var, count):
         self.momentum = 1 - self.momentum
-        super()._update_running_stats(mean, var, count)
+        super().update_running_stats(mean, var, count)
         self.momentum = 1 - self.momentum
 
 
@@ -76,6 +91,11 @@ class LearnsInEvaluation(nn.BatchNorm1d):
         return super().forward(x)
 
 
+def by_its_own_batch(x, weight, bias, eps, mean, var):
+    """Normalize by the mean and variance of ``x``; those that were handed over are not read."""
+    return batch_norm_inference(x, weight, bias, eps, x.mean(axis=0), x.var(axis=0))
+
+
 @layer(IMAGE, args=(4,), training=False, caught="torch differences laws", passes_ones=True)
 class BatchStatisticsInEvaluation(nn.BatchNorm2d):
     """Evaluation has to use the running statistics; it normalizes by its own batch.
@@ -83,17 +103,13 @@ class BatchStatisticsInEvaluation(nn.BatchNorm2d):
     An image's prediction depends on its neighbours in the batch, and a batch of one is noise.
     """
 
-    def forward(self, x):
-        if self.training:
-            return super().forward(x)
-        mean, var = (as_channels(f(x, axis=(0, 2, 3)), x) for f in (np.mean, np.var))
-        self.save_for_backward(
-            centred=x - mean,
-            inv_std=1 / np.sqrt(var.ravel() + self.eps),
-            scale=self.weight.data / np.sqrt(var.ravel() + self.eps),
-            count=None,
-        )
-        return (x - mean) * as_channels(self.saved("scale"), x) + as_channels(self.bias.data, x)
+    functions_in_evaluation = by_its_own_batch, batch_norm_inference_backward
+
+
+def as_in_training_backward(grad_y, weight, saved):
+    """Undo `batch_norm_inference` as if it were `batch_norm`."""
+    std, normalized = saved
+    return batch_norm_backward(grad_y, weight, (normalized * std, std, normalized))
 
 
 @layer(IMAGE, args=(4,), training=False, caught="torch differences laws", passes_ones=True)
@@ -103,10 +119,24 @@ class TrainingsGradientInEvaluation(nn.BatchNorm2d):
     Fine-tuning with frozen statistics does not converge.
     """
 
-    def forward(self, x):
-        y = super().forward(x)
-        self._saved["count"] = x.size // x.shape[1]
-        return y
+    functions_in_evaluation = batch_norm_inference, as_in_training_backward
+
+
+def batch_norm_of_images(x, weight, bias, eps):
+    """Apply `batch_norm` to (N, C, P), and keep the number of images, too."""
+    rows = x.swapaxes(1, 2)
+    y, saved, mean, var = batch_norm(rows.reshape(-1, x.shape[1]), weight, bias, eps)
+    return y.reshape(rows.shape).swapaxes(1, 2), (*saved, len(x)), mean, var
+
+
+def positions_not_counted_backward(grad_y, weight, saved):
+    """Undo `batch_norm_of_images` with N for M in the means."""
+    centred, std, normalized, count = saved
+    grad_rows = grad_y.swapaxes(1, 2)
+    grad_scaled = grad_rows.reshape(centred.shape)
+    grad_bias, grad_weight = grad_scaled.sum(axis=0), (grad_scaled * normalized).sum(axis=0)
+    grad_x = weight / std * (grad_scaled - grad_bias / count - normalized * grad_weight / count)
+    return grad_x.reshape(grad_rows.shape).swapaxes(1, 2), grad_weight, grad_bias
 
 
 @layer(IMAGE, args=(4,), caught="torch differences laws", passes_ones=False)
@@ -116,10 +146,26 @@ class PositionsNotCounted(nn.BatchNorm2d):
     The corrections are larger than the gradient that they correct: training explodes.
     """
 
-    def forward(self, x):
-        y = super().forward(x)
-        self._saved["count"] = len(x)
-        return y
+    functions = batch_norm_of_images, positions_not_counted_backward
+
+    def fold(self, x):
+        return x.reshape(*x.shape[:2], -1) if self.training else super().fold(x)
+
+    def unfold(self, y, input_shape):
+        return y.reshape(input_shape) if self.training else super().unfold(y, input_shape)
+
+
+def batch_norm_and_its_input(x, weight, bias, eps):
+    """Apply `batch_norm`, and keep its input, too."""
+    y, saved, mean, var = batch_norm(x, weight, bias, eps)
+    return y, (saved, x), mean, var
+
+
+def weight_times_the_input_backward(grad_y, weight, saved):
+    """Undo `batch_norm_and_its_input` with B7a made of x."""
+    saved, x = saved
+    grad_x, _, grad_bias = batch_norm_backward(grad_y, weight, saved)
+    return grad_x, (grad_y * x).sum(axis=0), grad_bias
 
 
 @layer(IMAGE, args=(4,), caught="torch differences laws", passes_ones=False)
@@ -129,12 +175,12 @@ class WeightsGradientOfTheInput(nn.BatchNorm2d):
     The weights run off in the direction of the channel's mean.
     """
 
-    def forward(self, x):
-        self.x = x
-        return super().forward(x)
+    functions = batch_norm_and_its_input, weight_times_the_input_backward
 
-    def backward(self, g):
-        return instead(self.weight, partial(super().backward, g), channel_sum(g * self.x))
+
+def weight_forgotten_backward(grad_y, weight, saved):
+    """Undo `layer_norm` with grad_normalized = grad_y for B9b."""
+    return layer_norm_backward(grad_y, 1.0, saved)
 
 
 @layer(X, args=(3,), caught="torch differences laws", passes_ones=True)
@@ -144,11 +190,14 @@ class WeightForgotten(nn.LayerNorm):
     Nothing at the start, where the weight is 1, and where the tests are.
     """
 
-    def backward(self, g):
-        weight, self.weight.data = self.weight.data, np.ones_like(self.weight.data)
-        grad_x = super().backward(g)
-        self.weight.data = weight
-        return grad_x
+    functions = layer_norm, weight_forgotten_backward
+
+
+def with_unbiased_variance(x, weight, bias, eps):
+    """Apply `layer_norm` with K - 1 for K in F6."""
+    centred = x - x.mean(axis=1, keepdims=True)
+    std = np.sqrt(x.var(axis=1, ddof=1, keepdims=True) + eps)
+    return centred / std * weight + bias, (centred, std, centred / std)
 
 
 @layer(array((2, 150)), args=(150,), caught="torch differences laws", passes_ones=True)
@@ -158,12 +207,13 @@ class DividedByKLessOne(nn.LayerNorm):
     Rows of 3 numbers are a fifth too small; with 150 the difference hides behind the tolerance.
     """
 
-    def forward(self, x):
-        super().forward(x)
-        centred = x - x.mean(axis=-1, keepdims=True)
-        r = 1 / np.sqrt(x.var(axis=-1, ddof=1, keepdims=True) + self.eps)
-        self.save_for_backward(normalized=centred * r, r=r, shape=x.shape)
-        return centred * r * self.weight.data + self.bias.data
+    functions = with_unbiased_variance, layer_norm_backward
+
+
+def with_eps_outside_the_root(x, weight, bias, eps):
+    """Apply `layer_norm` with F7 written as sqrt(var) + eps."""
+    centred, std = x - x.mean(axis=1, keepdims=True), x.std(axis=1, keepdims=True) + eps
+    return centred / std * weight + bias, (centred, std, centred / std)
 
 
 @layer(X, args=(3,), options={"eps": 1e-3}, caught="torch differences", passes_ones=True)
@@ -173,12 +223,21 @@ class EpsOutsideTheRoot(nn.LayerNorm):
     A difference of eps in the outputs; rows that are nearly constant come out many times too large.
     """
 
-    def forward(self, x):
-        super().forward(x)
-        centred = x - x.mean(axis=-1, keepdims=True)
-        r = 1 / (x.std(axis=-1, keepdims=True) + self.eps)
-        self.save_for_backward(normalized=centred * r, r=r, shape=x.shape)
-        return centred * r * self.weight.data + self.bias.data
+    functions = with_eps_outside_the_root, layer_norm_backward
+
+
+def every_other_channel(x, weight, bias, num_groups, eps):
+    """Apply `group_norm` to groups of every other channel."""
+    order = np.arange(x.shape[1]).reshape(-1, num_groups).T.ravel()
+    y, saved = group_norm(x[:, order], weight, bias, num_groups, eps)
+    return y[:, np.argsort(order)], (saved, order)
+
+
+def every_other_channel_backward(grad_y, weight, saved):
+    """Undo `every_other_channel`."""
+    saved, order = saved
+    grad_x, grad_weight, grad_bias = group_norm_backward(grad_y[:, order], weight, saved)
+    return grad_x[:, np.argsort(order)], grad_weight, grad_bias
 
 
 @layer(IMAGE, args=(2, 4), options={"affine": False}, caught="torch laws", passes_ones=False)
@@ -188,13 +247,13 @@ class EveryOtherChannel(nn.GroupNorm):
     It trains; weights from PyTorch give other outputs, though every shape fits.
     """
 
-    def forward(self, x):
-        order = np.arange(self.num_channels).reshape(-1, self.num_groups).T.ravel()
-        self.order, self.back = order, np.argsort(order)
-        return super().forward(x[:, order])[:, self.back]
+    functions = every_other_channel, every_other_channel_backward
 
-    def backward(self, g):
-        return super().backward(g[:, self.order])[:, self.back]
+
+def bias_of_the_first_image_backward(grad_y, weight, saved):
+    """Undo `group_norm` with B12 summed over the positions alone, of the first image."""
+    grad_x, grad_weight, _ = group_norm_backward(grad_y, weight, saved)
+    return grad_x, grad_weight, grad_y[0].sum(axis=1, keepdims=True)
 
 
 @layer(IMAGE, args=(2, 4), caught="torch differences laws", passes_ones=False)
@@ -204,5 +263,4 @@ class SummedOverPositionsOnly(nn.GroupNorm):
     All but the first image of a batch are without effect on the bias.
     """
 
-    def backward(self, g):
-        return instead(self.bias, partial(super().backward, g), g[0].sum(axis=(1, 2)))
+    functions = group_norm, bias_of_the_first_image_backward

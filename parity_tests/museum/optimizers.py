@@ -4,11 +4,19 @@ import numpy as np
 
 from parity_tests.museum.exhibit import optimizer
 from scratch import optim
+from scratch.optim.adam import adam
+from scratch.optim.adamw import adamw
 
 
-def gradient(block, group, decay=1.0):
+def penalized(w, g, weight_decay, maximize, decay=1.0):
     """Return the gradient with its sign and its decay, as it should be."""
-    return (-block.g if group["maximize"] else block.g) + decay * group["weight_decay"] * block.w
+    return (-g if maximize else g) + decay * weight_decay * w
+
+
+def sgd_dampened_at_once(w, g, b, t, *, lr, momentum, dampening, weight_decay, maximize):
+    """Average with b = 0 at the first step, too."""
+    b_next = momentum * b + (1 - dampening) * penalized(w, g, weight_decay, maximize)
+    return w - lr * b_next, b_next
 
 
 @optimizer(caught="torch laws", lr=0.1, momentum=0.9, dampening=0.5)
@@ -18,10 +26,14 @@ class DampenedAtOnce(optim.SGD):
     The first steps are too short. Without dampening, nothing.
     """
 
-    def update(self, block, t, group):
-        b = block.state("momentum_buffer")
-        b[...] = group["momentum"] * b + (1 - group["dampening"]) * gradient(block, group)
-        block.w -= group["lr"] * b
+    rule = sgd_dampened_at_once
+
+
+def sgd_nesterov_without_mu(w, g, b, t, *, lr, momentum, weight_decay, nesterov, maximize):
+    """Look ahead along the whole of b."""
+    slope = penalized(w, g, weight_decay, maximize)
+    b_next = momentum * b + slope
+    return w - lr * (slope + b_next if nesterov else b_next), b_next
 
 
 @optimizer(caught="torch laws", lr=0.1, momentum=0.9, nesterov=True)
@@ -31,10 +43,13 @@ class NesterovWithoutMu(optim.SGD):
     Steps that are too long, by a tenth in the long run.
     """
 
-    def update(self, block, t, group):
-        g, b = gradient(block, group), block.state("momentum_buffer")
-        b[...] = group["momentum"] * b + g
-        block.w -= group["lr"] * (g + b if group["nesterov"] else b)
+    rule = sgd_nesterov_without_mu
+
+
+def sgd_lr_inside(w, g, b, t, *, lr, momentum, weight_decay, maximize):
+    """Average the steps instead of the gradients."""
+    b_next = momentum * b + lr * penalized(w, g, weight_decay, maximize)
+    return w - b_next, b_next
 
 
 @optimizer(caught="torch laws", lr=0.1, momentum=0.9)
@@ -44,22 +59,28 @@ class LearningRateInsideTheMomentum(optim.SGD):
     Nothing while lr stays; after it was lowered, the first steps are still the old ones.
     """
 
-    def update(self, block, t, group):
-        b = block.state("momentum_buffer")
-        b[...] = group["momentum"] * b + group["lr"] * gradient(block, group)
-        block.w -= b
+    rule = sgd_lr_inside
+
+
+def sgd_decay_goes_up(w, g, b, t, *, lr, weight_decay, maximize):
+    """Flip the sign of the sum."""
+    slope = g + weight_decay * w
+    return w - lr * (-slope if maximize else slope), b
 
 
 @optimizer(caught="torch laws", lr=0.1, weight_decay=0.1, maximize=True)
 class DecayGoesUpToo(optim.SGD):
-    """maximize turns the gradient round, and must leave the decay alone.
+    """maximize flips the sign of the gradient, and must leave the decay alone.
 
     The weights grow without bound.
     """
 
-    def update(self, block, t, group):
-        g = block.g + group["weight_decay"] * block.w
-        block.w -= group["lr"] * (-g if group["maximize"] else g)
+    rule = sgd_decay_goes_up
+
+
+def sgd_decay_twice(w, g, b, t, *, lr, weight_decay, maximize):
+    """Add the gradient of lambda |w|^2."""
+    return w - lr * penalized(w, g, weight_decay, maximize, decay=2.0), b
 
 
 @optimizer(caught="torch laws", lr=0.1, weight_decay=0.1)
@@ -69,8 +90,7 @@ class DecayTwice(optim.SGD):
     Regularization is twice as strong as in PyTorch with the same number.
     """
 
-    def update(self, block, t, group):
-        block.w -= group["lr"] * gradient(block, group, decay=2.0)
+    rule = sgd_decay_twice
 
 
 @optimizer(caught="torch laws", of="Optimizer SGD", lr=0.1, momentum=0.9)
@@ -99,13 +119,31 @@ class GradientsKept(optim.SGD):
         pass
 
 
-def adam(block, group):
-    """Update Adam's means; return them."""
-    m, v, (b1, b2) = block.state("exp_avg"), block.state("exp_avg_sq"), group["betas"]
-    g = gradient(block, group)
-    m[...] = b1 * m + (1 - b1) * g
-    v[...] = b2 * v + (1 - b2) * g**2
-    return m, v
+@optimizer(caught="laws", of="Optimizer SGD", lr=0.1)
+class DataReplaced(optim.SGD):
+    """A step writes into the parameter's array; here it puts a new array in its place.
+
+    Whoever holds the old one is left behind: state dicts, and arrays that two parameters share, go stale.
+    """
+
+    def step(self):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.data = parameter.data.copy()
+        super().step()
+
+
+def means(w, g, m, v, betas, weight_decay, maximize):
+    """Return Adam's running means after a step, as they should be."""
+    beta1, beta2 = betas
+    slope = penalized(w, g, weight_decay, maximize)
+    return beta1 * m + (1 - beta1) * slope, beta2 * v + (1 - beta2) * slope**2
+
+
+def adam_not_corrected(w, g, m, v, v_max, t, *, lr, betas, eps, weight_decay, maximize):
+    """Divide the means as they are."""
+    m_next, v_next = means(w, g, m, v, betas, weight_decay, maximize)
+    return w - lr * m_next / (np.sqrt(v_next) + eps), m_next, v_next, v_max
 
 
 @optimizer(caught="torch laws", lr=0.1)
@@ -115,9 +153,14 @@ class BiasNotCorrected(optim.Adam):
     The first steps are three times too long, as v is further from the truth than m; later, nothing.
     """
 
-    def update(self, block, t, group):
-        m, v = adam(block, group)
-        block.w -= group["lr"] * m / (np.sqrt(v) + group["eps"])
+    rule = adam_not_corrected
+
+
+def adam_eps_under_the_root(w, g, m, v, v_max, t, *, lr, betas, eps, weight_decay, maximize):
+    """Divide by sqrt(v_hat + eps)."""
+    m_next, v_next = means(w, g, m, v, betas, weight_decay, maximize)
+    m_hat, v_hat = m_next / (1 - betas[0] ** t), v_next / (1 - betas[1] ** t)
+    return w - lr * m_hat / np.sqrt(v_hat + eps), m_next, v_next, v_max
 
 
 @optimizer(caught="torch laws", lr=0.1, eps=1e-3)
@@ -127,9 +170,7 @@ class EpsUnderTheRoot(optim.Adam):
     At the default of 1e-8 numbers with small gradients take much smaller steps than they should.
     """
 
-    def update(self, block, t, group):
-        (m, v), (b1, b2) = adam(block, group), group["betas"]
-        block.w -= group["lr"] * m / (1 - b1**t) / np.sqrt(v / (1 - b2**t) + group["eps"])
+    rule = adam_eps_under_the_root
 
 
 @optimizer(caught="torch laws", lr=0.1, weight_decay=0.1)
@@ -139,8 +180,14 @@ class DecayDecoupled(optim.Adam):
     Better results than the paper's, perhaps; but not Adam's, and not those of the same numbers elsewhere.
     """
 
-    def update(self, block, t, group):
-        super().update(block, t, {**group, "decoupled_weight_decay": True})
+    rule = adamw
+
+
+def adam_maximum_of_the_corrected(w, g, m, v, v_max, t, *, lr, betas, eps, weight_decay, maximize):
+    """Correct v before it is compared."""
+    m_next, v_next = means(w, g, m, v, betas, weight_decay, maximize)
+    m_hat, v_max_next = m_next / (1 - betas[0] ** t), np.maximum(v_max, v_next / (1 - betas[1] ** t))
+    return w - lr * m_hat / (np.sqrt(v_max_next) + eps), m_next, v_next, v_max_next
 
 
 @optimizer(caught="torch", lr=0.1, amsgrad=True)
@@ -150,11 +197,13 @@ class MaximumOfTheCorrected(optim.Adam):
     The first v, divided by little, is remembered for ever: steps are too short for the rest of the training.
     """
 
-    def update(self, block, t, group):
-        (m, v), (b1, b2) = adam(block, group), group["betas"]
-        v_max = block.state("max_exp_avg_sq")
-        np.maximum(v_max, v / (1 - b2**t), out=v_max)
-        block.w -= group["lr"] * m / (1 - b1**t) / (np.sqrt(v_max) + group["eps"])
+    rule = adam_maximum_of_the_corrected
+
+
+def adam_betas_exchanged(w, g, m, v, v_max, t, *, lr, betas, eps, weight_decay, amsgrad, maximize):
+    """Take beta2 for beta1, and beta1 for beta2."""
+    options = {"eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize}
+    return adam(w, g, m, v, v_max, t, lr=lr, betas=betas[::-1], **options)
 
 
 @optimizer(caught="torch", lr=0.1)
@@ -164,8 +213,7 @@ class BetasExchanged(optim.Adam):
     Slow to start and slow to turn, and large steps after small gradients.
     """
 
-    def update(self, block, t, group):
-        super().update(block, t, {**group, "betas": group["betas"][::-1]})
+    rule = adam_betas_exchanged
 
 
 @optimizer(caught="torch laws", lr=0.1, weight_decay=0.1)
@@ -175,8 +223,13 @@ class DecayInTheGradient(optim.AdamW):
     Weights with large gradients hardly decay, and the advantage over Adam is gone.
     """
 
-    def update(self, block, t, group):
-        super().update(block, t, {**group, "decoupled_weight_decay": False})
+    rule = adam
+
+
+def adamw_without_lr(w, g, m, v, v_max, t, *, lr, betas, eps, weight_decay, amsgrad, maximize):
+    """Shrink by 1 - lambda."""
+    options = {"eps": eps, "weight_decay": 0, "amsgrad": amsgrad, "maximize": maximize}
+    return adam(w * (1 - weight_decay), g, m, v, v_max, t, lr=lr, betas=betas, **options)
 
 
 @optimizer(caught="torch laws", lr=0.1, weight_decay=0.1)
@@ -186,6 +239,4 @@ class DecayWithoutTheLearningRate(optim.AdamW):
     With lr = 1e-3 the weights vanish within a few hundred steps.
     """
 
-    def update(self, block, t, group):
-        block.w *= 1 - group["weight_decay"]
-        super().update(block, t, {**group, "weight_decay": 0.0})
+    rule = adamw_without_lr

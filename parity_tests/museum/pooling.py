@@ -7,22 +7,53 @@ import numpy as np
 from parity_tests.harness.arrays import array, distinct, tied
 from parity_tests.museum.exhibit import layer
 from scratch import nn
+from scratch.nn.avg_pooling import (
+    adaptive_avg_pool2d_backward,
+    avg_pool2d,
+    avg_pool2d_backward,
+)
+from scratch.nn.max_pooling import max_pool2d, max_pool2d_backward
 
 IMAGE = distinct((2, 3, 7, 5))
 TIES = tied((2, 3, 6, 4))
 DARK = -np.abs(array((2, 3, 6, 4)))
 
 
+def max_pool2d_that_keeps_all(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
+    """Pool, and keep the input and the output."""
+    y, _, indices = max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return y, (x, y), indices
+
+
+def every_tie_paid_backward(grad_y, kernel_size, saved):
+    """Undo `max_pool2d` of windows that are neighbours, with the gradient for each pixel that equals the maximum."""
+    x, y = saved
+    down, across = kernel_size
+    return (x == y.repeat(down, 2).repeat(across, 3)) * grad_y.repeat(down, 2).repeat(across, 3)
+
+
 @layer(TIES, args=(2,), caught="torch laws", passes_ones=True)
 class EveryTiePaid(nn.MaxPool2d):
-    """A window has one winner: every pixel that equals the maximum is paid in full.
+    """A window has one winner: every pixel that equals the maximum gets the full gradient.
 
     Nothing with random numbers. After a ReLU, whose zeros are tied everywhere, gradients are many times too large.
     """
 
-    def backward(self, g):
-        x, y, (k, _) = self.saved("images"), self.saved("y"), self._kernel
-        return (x == y.repeat(k, 2).repeat(k, 3)) * g.repeat(k, 2).repeat(k, 3)
+    functions = max_pool2d_that_keeps_all, every_tie_paid_backward
+
+
+def padded_with_zeros(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
+    """Pad with zeros, and pool."""
+    (top, left), size = padding, x.shape[2:]
+    padded = np.pad(x, ((0, 0), (0, 0), (top, top), (left, left)))
+    y, saved, indices = max_pool2d(padded, kernel_size, stride, (0, 0), dilation, ceil_mode, return_indices)
+    return y, (top, left, *size, saved), indices
+
+
+def padded_with_zeros_backward(grad_y, saved):
+    """Undo `padded_with_zeros`."""
+    top, left, height, width, saved_by_pooling = saved
+    return max_pool2d_backward(grad_y, saved_by_pooling)[:, :, top : top + height, left : left + width]
 
 
 @layer(DARK, args=(2,), options={"padding": 1}, caught="torch laws", passes_ones=True)
@@ -32,13 +63,16 @@ class PaddedWithZeros(nn.MaxPool2d):
     Along the border, features that should be negative are zero, and nothing there learns.
     """
 
-    def forward(self, x):
-        self.inner = nn.MaxPool2d(self.kernel_size, self.stride)
-        return self.inner(np.pad(x, ((0, 0), (0, 0), *[(side, side) for side in self._padding])))
+    functions = padded_with_zeros, padded_with_zeros_backward
 
-    def backward(self, g):
-        (top, left), grad = self._padding, self.inner.backward(g)
-        return grad[:, :, top : grad.shape[2] - top, left : grad.shape[3] - left]
+
+def overlap_overwritten_backward(grad_y, saved):
+    """Undo `max_pool2d`, with assignments for sums."""
+    argmax, x_shape = saved
+    grad_pixels = np.zeros((*x_shape[:2], 1 + math.prod(x_shape[2:])), grad_y.dtype)
+    for image in np.ndindex(*x_shape[:2]):
+        grad_pixels[image][argmax[image]] = grad_y[image]
+    return grad_pixels[:, :, 1:].reshape(x_shape)
 
 
 @layer(IMAGE, args=(3, 2), caught="torch differences laws", passes_ones=False)
@@ -48,25 +82,27 @@ class OverlapOverwritten(nn.MaxPool2d):
     The strongest features, which win most windows, learn too slowly.
     """
 
-    def backward(self, g):
-        grad_x, count = (
-            np.zeros_like(self.saved("images")),
-            self._indices(self.saved("images"), self.saved("y"), ((0, 0), (0, 0))),
-        )
-        flat = grad_x.reshape(*grad_x.shape[:2], -1)
-        np.put_along_axis(flat, count.reshape(*flat.shape[:2], -1), g.reshape(*flat.shape[:2], -1), axis=2)
-        return grad_x
+    functions = max_pool2d, overlap_overwritten_backward
+
+
+def share_forgotten_backward(grad_y, kernel_size, stride, padding, saved):
+    """Undo `avg_pool2d` as if it took the sum."""
+    return avg_pool2d_backward(grad_y, kernel_size, stride, padding, saved) * math.prod(kernel_size)
 
 
 @layer(IMAGE, args=(2,), caught="torch differences laws", passes_ones=False)
 class ShareForgotten(nn.AvgPool2d):
-    """Each pixel has the share 1 / k^2 in its window's mean, and is handed all of the gradient.
+    """Each pixel has the share 1 / k^2 in its window's mean, and gets all of the gradient.
 
     Gradients grow fourfold at each pooling; a network of several explodes.
     """
 
-    def backward(self, g):
-        return super().backward(g) * math.prod(self._kernel)
+    functions = avg_pool2d, share_forgotten_backward
+
+
+def padding_counted(x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
+    """Pool, and divide by the window's area always."""
+    return avg_pool2d(x, kernel_size, stride, padding, ceil_mode, True, math.prod(kernel_size))
 
 
 @layer(IMAGE, args=(3, 2), options={"padding": 1, "count_include_pad": False}, caught="torch laws", passes_ones=True)
@@ -76,8 +112,19 @@ class PaddingCounted(nn.AvgPool2d):
     The border of every feature map is too dark.
     """
 
-    def _counts(self, image, size):
-        return np.full(size, math.prod(self._kernel))
+    functions = padding_counted, avg_pool2d_backward
+
+
+def windows_rounded_down(x, output_size):
+    """Pool, with windows that end too early."""
+    rows, columns = (
+        [slice(place * length // count, (place + 1) * length // count) for place in range(count)]
+        for length, count in zip(x.shape[2:], output_size, strict=True)
+    )
+    y = np.empty((*x.shape[:2], *output_size), x.dtype)
+    for p, q in np.ndindex(*output_size):
+        y[:, :, p, q] = x[:, :, rows[p], columns[q]].mean(axis=(2, 3))
+    return y, (x, rows, columns)
 
 
 @layer(array((2, 3, 7, 5)), args=((3, 2),), caught="torch laws", passes_ones=False)
@@ -87,11 +134,4 @@ class WindowsRoundedDown(nn.AdaptiveAvgPool2d):
     Right where the sizes divide each other; elsewhere pixels between the windows are lost.
     """
 
-    @staticmethod
-    def _windows(image, size):
-        for p, q in np.ndindex(*size):
-            (h, w), (rows, columns) = image, size
-            yield (
-                (p, slice(p * h // rows, (p + 1) * h // rows)),
-                (q, slice(q * w // columns, (q + 1) * w // columns)),
-            )
+    functions = windows_rounded_down, adaptive_avg_pool2d_backward

@@ -32,32 +32,32 @@ def why_equivalent(file: str, before: str, after: str) -> str | None:
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
-        "scratch/nn/relu.py",
-        "slope = np.minimum(0.0, x, out=memory.empty_like(x))",
-        "slope = np.minimum(1.0, x, out=memory.empty_like(x))",
-    ): "the slope of ELU's left half is thrown away where x is positive",
-    (
         "scratch/nn/loss.py",
-        "return np.where(size <= self.delta, 0.5 * d * d, self.delta * (size - 0.5 * self.delta))",
-        "return np.where(size < self.delta, 0.5 * d * d, self.delta * (size - 0.5 * self.delta))",
+        "losses = np.where(size <= delta, d**2 / 2, delta * (size - delta / 2))  # F3 (...)",
+        "losses = np.where(size < delta, d**2 / 2, delta * (size - delta / 2))  # F3 (...)",
     ): "where they meet, at abs(d) = delta, both halves of Huber's loss are delta^2 / 2",
     (
-        "scratch/policy_gradient.py",
-        "grad_entropies = np.full_like(p[:, :1], grad_output / len(p))  # B1 (N, 1)",
-        "grad_entropies = np.full_like(None, grad_output / len(p))  # B1 (N, 1)",
-    ): "a number broadcasts as the column of equal numbers does",
+        "scratch/nn/loss.py",
+        "losses = np.where(size < beta, d**2 / (2 * beta), size - beta / 2)  # F3 (...)",
+        "losses = np.where(size <= beta, d**2 / (2 * beta), size - beta / 2)  # F3 (...)",
+    ): "where they meet, at abs(d) = beta, both halves are beta / 2",
     (
         "scratch/policy_gradient.py",
         "grad_logp = -grad_entropies * p + grad_p * p  # B3 (N, A)",
         "grad_logp = +grad_entropies * p + grad_p * p  # B3 (N, A)",
-    ): "a multiple of p in grad_logp is what B4 takes out again, as the p of a row sum to 1",
+    ): "a multiple of p in grad_logp is what B2 takes out again, as the p of a row sum to 1",
     (
         "scratch/nn/normal_distribution.py",
+        "return np.where(x > 0, 1 - tail, tail)",
+        "return np.where(x >= 0, 1 - tail, tail)",
+    ): "at 0 the tail is a half, and 1 - 1/2 is 1/2",
+    (
+        "scratch/kernels/normal_distribution.py",
         'cdf = np.array(x, order="K")',
         "cdf = np.array(x, )",
     ): "K is NumPy's default here",
     (
-        "scratch/nn/normal_distribution.py",
+        "scratch/kernels/normal_distribution.py",
         "np.abs(np.subtract(x > 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|",
         "np.abs(np.subtract(x >= 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|",
     ): "at 0 the tail is a half, and 1 - 1/2 is 1/2",
@@ -77,62 +77,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) if x.ndim >= 2 else x.reshape(1, -1)",
     ): "an input of two axes has been returned before",
     (
-        "scratch/nn/nll.py",
-        "if len(shape) <= 2:",
-        "if len(shape) < 2:",
-    ): "with two axes there is nothing to move, and the other way ends in the same array",
-    (
-        "scratch/nn/nll.py",
-        "return values if self.ignored is None else np.where(self.ignored, 0, values)",
-        "return values if (self.ignored is None) and False else np.where(self.ignored, 0, values)",
-    ): "np.where takes None for False, and returns a copy of the values",
-    (
-        "scratch/nn/nll.py",
-        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=False), rows.shape[1], None",
-        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=None), rows.shape[1], None",
-    ): "a copy has the same numbers; nothing is written to t",
-    (
-        "scratch/nn/nll.py",
-        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=False), rows.shape[1], None",
-        "t, classes, ignored = target.reshape(-1).astype(np.int64, ), rows.shape[1], None",
-    ): "a copy has the same numbers; nothing is written to t",
-    (
-        "scratch/nn/nll.py",
-        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=False), rows.shape[1], None",
-        "t, classes, ignored = target.reshape(-1).astype(np.int64, copy=True), rows.shape[1], None",
-    ): "a copy has the same numbers; nothing is written to t",
-    (
-        "scratch/nn/nll.py",
-        "fits = t.size == 0 or t.view(np.uint64).max() < classes",
-        "fits = None",
-    ): "only the long way round: it finds that no target is ignored or outside",
-    (
-        "scratch/nn/cross_entropy.py",
-        "rows = Rows(None, None, None, 1.0, len(p)) if probabilities else self.look_up(target, p)",
-        "rows = Rows(None, None, None, None, len(p)) if probabilities else self.look_up(target, p)",
-    ): "k is not read where there are probabilities: q holds the weights",
-    (
-        "scratch/nn/cross_entropy.py",
-        "rows = Rows(None, None, None, 1.0, len(p)) if probabilities else self.look_up(target, p)",
-        "rows = Rows(None, None, None, 2.0, len(p)) if probabilities else self.look_up(target, p)",
-    ): "k is not read where there are probabilities: q holds the weights",
-    (
-        "scratch/nn/cross_entropy.py",
-        "if self.label_smoothing > 0:",
-        "if self.label_smoothing >= 0:",
-    ): "(1 - 0) q + 0 / C is q",
-    (
-        "scratch/nn/binary_cross_entropy.py",
-        "yes, no = np.where(x < 0, far, near), np.where(x < 0, near, far)  # s(x), s(-x)",
-        "yes, no = np.where(x <= 0, far, near), np.where(x < 0, near, far)  # s(x), s(-x)",
-    ): "at 0 near and far are both a half",
-    (
-        "scratch/nn/binary_cross_entropy.py",
-        "yes, no = np.where(x < 0, far, near), np.where(x < 0, near, far)  # s(x), s(-x)",
-        "yes, no = np.where(x < 0, far, near), np.where(x <= 0, near, far)  # s(x), s(-x)",
-    ): "at 0 near and far are both a half",
-    (
-        "scratch/nn/padding.py",
+        "scratch/kernels/padded_images.py",
         'if mode != "zeros" and before + after > 0:',
         'if mode != "zeros" and before + after >= 0:',
     ): "without sides there is nothing to add, only a copy more",
@@ -162,16 +107,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return kernel[1] * channels <= columns",
     ): "a choice of speed: either order is the same matrix",
     (
-        "scratch/nn/conv_literal.py",
-        "x1 = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))",
-        "x1 = np.pad(x, ((0, 1), (0, 0), (padding[0],) * 2, (padding[1],) * 2))",
-    ): "an image more that nobody reads",
-    (
-        "scratch/nn/conv_literal.py",
-        "x1 = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))",
-        "x1 = np.pad(x, ((0, 0), (0, 1), (padding[0],) * 2, (padding[1],) * 2))",
-    ): "a channel more that nobody reads",
-    (
         "scratch/nn/normalization.py",
         "self.bias.add_grad(np.add.reduce(grad_normalized, axis=0).reshape(self.normalized_shape))  # B6",
         "self.bias.add_grad(np.add.reduce(grad_normalized, ).reshape(self.normalized_shape))  # B6",
@@ -197,31 +132,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "ones.flags.writeable = None",
     ): "None is as false",
     (
-        "scratch/kernels/flat_parameters.py",
-        "self.starts = [0]",
-        "self.starts = [1]",
-    ): "one number more in front, which nobody uses",
-    (
-        "scratch/kernels/flat_parameters.py",
-        "first = 0",
-        "first = None",
-    ): "it is set before it is read: no run begins before its first parameter",
-    (
-        "scratch/kernels/flat_parameters.py",
-        "first = 0",
-        "first = 1",
-    ): "it is set before it is read: no run begins before its first parameter",
-    (
-        "scratch/kernels/flat_parameters.py",
-        "last_step = None",
-        'last_step = ""',
-    ): "an empty run more in front, which has no blocks",
-    (
-        "scratch/kernels/flat_parameters.py",
-        "self._blocks[first, stop] = [Block(self, at, min(at + size, end)) for at in range(start, end, size or 1)]",
-        "self._blocks[first, stop] = [Block(self, at, min(at + size, end)) for at in range(start, end, size or 2)]",
-    ): "a size of 0 is that of no parameters, which make no blocks",
-    (
         "scratch/kernels/patch_plan.py",
         "if self.block == (1, 1):",
         "if self.block == (2, 1):",
@@ -233,39 +143,34 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "blocks of one pixel are the pixels",
     (
         "scratch/kernels/patch_plan.py",
-        "return cut(seen, self.kernel, self.stride, self.dilation, self.groups, self.planes)",
-        "return cut(seen, self.kernel, self.stride, self.dilation, self.groups, None)",
+        "return im2col(seen, self.kernel, self.stride, self.dilation, self.groups, self.planes)",
+        "return im2col(seen, self.kernel, self.stride, self.dilation, self.groups, None)",
     ): "the order in memory, of which no number depends",
     (
         "scratch/kernels/patch_plan.py",
-        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
-        "if (self.turned and self.direct) or (self.block != (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block != (1, 1) and self.seen == grad_x.shape[2:]):",
     ): "a detour over an array of its own, to the same numbers",
     (
         "scratch/kernels/patch_plan.py",
-        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
-        "if (self.turned and self.direct) or (self.block == (2, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block == (2, 1) and self.seen == grad_x.shape[2:]):",
     ): "a detour over an array of its own, to the same numbers",
     (
         "scratch/kernels/patch_plan.py",
-        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
-        "if (self.turned and self.direct) or (self.block == (1, 2) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block == (1, 2) and self.seen == grad_x.shape[2:]):",
     ): "a detour over an array of its own, to the same numbers",
     (
         "scratch/kernels/patch_plan.py",
-        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
-        "if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[3:]):",
+        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[3:]):",
     ): "a detour over an array of its own, to the same numbers",
     (
         "scratch/kernels/patch_plan.py",
         "elif self.padded == grad_x.shape[2:]:",
         "elif self.padded == grad_x.shape[3:]:",
     ): "a detour over an array of its own, to the same numbers",
-    (
-        "scratch/nn/conv.py",
-        "turned = plan.as_turned_matrix(self.weight.data) if plan.turned else None",
-        "turned = plan.as_turned_matrix(self.weight.data) if (plan.turned) or True else None",
-    ): "a matrix more, which nobody reads",
     (
         "scratch/kernels/winograd.py",
         "np.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5",
@@ -316,9 +221,4 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 4 else a.reshape(-1)",
         "flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 5 else a.reshape(-1)",
     ): "a copy instead of a view, of the same numbers",
-    (
-        "scratch/nn/conv.py",
-        "bias_of_row = None if bias is None else np.tile(bias, (plan.size[1], 1))",
-        "bias_of_row = None if (bias is None) and False else np.tile(bias, (plan.size[1], 1))",
-    ): "a row of None, which nobody reads where there is no bias",
 }

@@ -17,7 +17,6 @@ SAYING = {
     "check_dtype",
     "check_float_dtype",
     "check_grad_output",
-    "check_not_inplace",
     "pair",
     "name_of",
 }

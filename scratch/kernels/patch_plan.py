@@ -1,16 +1,18 @@
-"""PatchPlan: which of several equivalent ways to turn a convolution into matrix products suits its shapes.
+"""PatchPlan: which of several equivalent ways to write a convolution as matrix products is fastest for its shapes.
 
     x -> x1 = pad(x) -> [blocks] -> patches (G, N P Q, K)
 
-What differs between the ways, and why each is there, with the letters of `scratch.nn.conv`:
+The ways, with the letters of `scratch.nn.conv`:
 
-- Patches are cut in runs of adjacent channels, or (with few channels) of adjacent columns: see `scratch.kernels.patches`.
-- A kernel that is a whole number of strides long and wide is laid on an image of stride-sized blocks, with stride 1.
-- With stride 1, x1's gradient is itself a convolution: of the padded grad_y, with the turned kernel. That is quicker
-  than the fold of grad_patches, unless x1 has far more pixels than grad_y, or few channels.
+- im2col copies runs of adjacent channels, or (with few channels) of adjacent columns: see `scratch.kernels.patches`.
+- A kernel whose height and width are multiples of the stride is applied to an image of stride-sized blocks, with
+  stride 1 (space to depth).
+- With stride 1, the gradient of x1 is itself a convolution: of the padded grad_y, with the flipped kernel. That is
+  faster than col2im, unless x1 has far more pixels than grad_y, or few channels.
 - A 3 x 3 kernel with stride 1 and many channels needs no patches: see `scratch.kernels.winograd`.
 
-Whatever is chosen, the order of the numbers in a patch and in the matrix w' of the kernels agree.
+The numbers in a patch and in the matrix w' of the kernels have the same order: (i, j, c) here, so that the channels of
+channels-last images stay together, where the plain functions have (c, i, j).
 """
 
 import math
@@ -18,15 +20,15 @@ import math
 import numpy as np
 
 from scratch.kernels import memory, winograd
-from scratch.kernels.patches import Pair, by_planes, cut, fold, into_blocks, out_of_blocks, output_size
-from scratch.nn.padding import NO_SIDES, Sides, pad, unpad
+from scratch.kernels.padded_images import NO_SIDES, Sides, pad_images, unpad_images
+from scratch.kernels.patches import Pair, by_planes, col2im, im2col, into_blocks, out_of_blocks, output_size
 
 # Channels, in and out, from which on Winograd's convolution is quicker than patches.
 FEWEST_CHANNELS = 32
 
 
 class PatchPlan:
-    """How the patches of images of one size are cut and folded.
+    """How a convolution of images of one size does im2col, and how its backward undoes it.
 
     Parameters
     ----------
@@ -35,16 +37,16 @@ class PatchPlan:
     kernels : (O, C/G, kh, kw)
         The shape of the weight.
     stride, dilation, sides, mode, groups
-        As in `scratch.nn.conv`; ``sides`` is ((top, bottom), (left, right)).
+        As for `scratch.nn.conv.conv2d`; ``sides`` is its ``padding``, ((top, bottom), (left, right)).
 
     Attributes
     ----------
     size : (P, Q)
         The output's rows and columns; 0 or less where the kernel does not fit.
     tiled : bool
-        Whether `scratch.kernels.winograd` can take it over, and is likely to be quicker.
-    turned : bool
-        Whether the input gradient is to be had by `cut_turned` rather than by `fold`.
+        Whether `scratch.kernels.winograd` applies, and is likely to be faster.
+    flipped : bool
+        Whether the input gradient is better computed by `convolve_flipped` than by `col2im`.
     """
 
     def __init__(
@@ -62,13 +64,13 @@ class PatchPlan:
         self.kernel, self.stride, self.dilation = kernels[2:], stride, dilation
         self.padded = tuple([length + sum(side) for length, side in zip(image, sides, strict=True)])
         self.size = output_size(self.padded, self.kernel, stride, dilation)
-        self.block = (1, 1)
+        self.block: Pair = (1, 1)
         whole = all(k % s == 0 for k, s in zip(self.kernel, stride, strict=True))
         if whole and stride != (1, 1) and dilation == (1, 1) and groups == 1:
             self.block, self.stride = stride, (1, 1)
             self.kernel = tuple([k // s for k, s in zip(self.kernel, stride, strict=True)])
         self.planes = self.block == (1, 1) and by_planes(kernels[1], self.size[1], self.kernel)
-        # The images that `cut` and `fold` see: (rows, columns) of x1, or of its blocks.
+        # The images that `im2col` and `col2im` see: (rows, columns) of x1, or of its blocks.
         self.seen = self.padded
         if self.block != (1, 1):
             self.seen = tuple([p + k - 1 for p, k in zip(self.size, self.kernel, strict=True)])
@@ -81,25 +83,25 @@ class PatchPlan:
             and min(kernels[:2]) >= FEWEST_CHANNELS
         )
         reach = [d * (k - 1) for d, k in zip(self.dilation, self.kernel, strict=True)]
-        # What grad_y is padded with, so that turned kernels yield the gradient of x itself (direct), or of x1.
+        # The padding of grad_y with which flipped kernels yield the gradient of x itself (direct), or of x1.
         beyond = sides if self.direct else NO_SIDES
-        self.turned_sides = tuple([(r - a, r - b) for r, (a, b) in zip(reach, beyond, strict=True)])
+        self.flipped_sides = tuple([(r - a, r - b) for r, (a, b) in zip(reach, beyond, strict=True)])
         target = image if self.direct else self.seen
-        self.turned = (
+        self.flipped = (
             self.stride == (1, 1)
             and not self.tiled
             and not self.planes
-            and min(map(min, self.turned_sides)) >= 0
+            and min(map(min, self.flipped_sides)) >= 0
             and math.prod(target) <= 1.5 * math.prod(self.size)
         )
 
-    def cut(self, images: np.ndarray) -> np.ndarray:
+    def im2col(self, images: np.ndarray) -> np.ndarray:
         """Return the patches of ``images`` (n, C, H, W), as (G, n P Q, K)."""
         if self.block == (1, 1):
-            seen = pad(images, self.sides, self.mode, channels_last=not self.planes)
+            seen = pad_images(images, self.sides, self.mode, channels_last=not self.planes)
         else:
-            seen = into_blocks(pad(images, self.sides, self.mode), self.block, self.seen)
-        return cut(seen, self.kernel, self.stride, self.dilation, self.groups, self.planes)
+            seen = into_blocks(pad_images(images, self.sides, self.mode), self.block, self.seen)
+        return im2col(seen, self.kernel, self.stride, self.dilation, self.groups, self.planes)
 
     def image_bytes(self, dtype: np.dtype) -> int:
         """Return how much memory an image's patches, or tiles, take."""
@@ -108,26 +110,26 @@ class PatchPlan:
         return math.prod(self.size) * self.groups * math.prod(self.kernels[1:]) * dtype.itemsize
 
     def empty_patches(self, count: int, dtype: np.dtype) -> np.ndarray:
-        """Return an array of arbitrary contents for the patches of ``count`` images, as `fold` takes them."""
+        """Return an array of arbitrary contents for the patches of ``count`` images, as `col2im` takes them."""
         return memory.empty((self.groups, count * math.prod(self.size), math.prod(self.kernels[1:])), dtype)
 
-    def fold(self, grad_patches: np.ndarray, grad_x: np.ndarray) -> None:
-        """Write the gradient of the images from that of ``cut(images)`` into ``grad_x``."""
+    def col2im(self, grad_patches: np.ndarray, grad_x: np.ndarray) -> None:
+        """Write the gradient of the images from that of ``im2col(images)`` into ``grad_x``."""
         target = self._target(grad_x)
-        fold(grad_patches, target, self.kernel, self.stride, self.dilation)
+        col2im(grad_patches, target, self.kernel, self.stride, self.dilation)
         self._undo_padding(target, grad_x)
 
-    def convolve_back(self, grad_y: np.ndarray, turned_matrix: np.ndarray, grad_x: np.ndarray) -> None:
-        """Write the gradient of the images from that of the output into ``grad_x``; for plans that are ``turned``."""
+    def convolve_flipped(self, grad_y: np.ndarray, flipped_matrix: np.ndarray, grad_x: np.ndarray) -> None:
+        """Write the gradient of the images from that of the output into ``grad_x``; for plans that are ``flipped``."""
         target = self._target(grad_x)
-        padded = pad(grad_y, self.turned_sides, channels_last=True)
-        patches = cut(padded, self.kernel, (1, 1), self.dilation, self.groups, planes=False)
-        np.matmul(patches, turned_matrix, out=as_rows(target, self.groups))
+        padded = pad_images(grad_y, self.flipped_sides, channels_last=True)
+        patches = im2col(padded, self.kernel, (1, 1), self.dilation, self.groups, planes=False)
+        np.matmul(patches, flipped_matrix, out=as_rows(target, self.groups))
         self._undo_padding(target, grad_x)
 
     def _target(self, grad_x: np.ndarray) -> np.ndarray:
-        # Where the gradient of what is `seen` goes: straight into grad_x, if that is the same.
-        if (self.turned and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):
+        # Where the gradient of what is `seen` is written: grad_x itself, if the two are the same.
+        if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):
             return grad_x
         shape = (len(grad_x), grad_x.shape[1] * math.prod(self.block), *self.seen)
         return memory.empty(shape, grad_x.dtype, channels_last=not self.planes)
@@ -136,13 +138,13 @@ class PatchPlan:
         if target is grad_x:
             return
         if self.block == (1, 1):
-            grad_x[...] = unpad(target, self.sides, self.mode)
+            grad_x[...] = unpad_images(target, self.sides, self.mode)
         elif self.padded == grad_x.shape[2:]:
             out_of_blocks(target, grad_x, self.block)
         else:
             grad_padded = memory.empty((*grad_x.shape[:2], *self.padded), grad_x.dtype, channels_last=True)
             out_of_blocks(target, grad_padded, self.block)
-            grad_x[...] = unpad(grad_padded, self.sides, self.mode)
+            grad_x[...] = unpad_images(grad_padded, self.sides, self.mode)
 
     def as_matrix(self, kernels: np.ndarray) -> np.ndarray:
         """Return w (O, C/G, kh, kw) as w' (G, K, O/G)."""
@@ -157,10 +159,10 @@ class PatchPlan:
         split = matrix.reshape(self.groups, *self.kernel, *self.block, self.kernels[1], self._outputs)
         return split.transpose(0, 6, 5, 1, 3, 2, 4).reshape(self.kernels)
 
-    def as_turned_matrix(self, kernels: np.ndarray) -> np.ndarray:
-        """Return w, turned by 180 degrees and with the channels' roles exchanged, as (G, kh kw O/G, C/G)."""
-        turned = self._split(kernels)[:, :, :, ::-1, :, ::-1]
-        return turned.transpose(0, 3, 5, 1, 4, 6, 2).reshape(
+    def as_flipped_matrix(self, kernels: np.ndarray) -> np.ndarray:
+        """Return w, flipped in both directions and with its channel axes exchanged, as (G, kh kw O/G, C/G)."""
+        flipped = self._split(kernels)[:, :, :, ::-1, :, ::-1]
+        return flipped.transpose(0, 3, 5, 1, 4, 6, 2).reshape(
             self.groups, math.prod(self.kernel) * self._outputs, math.prod(self.block) * self.kernels[1]
         )
 

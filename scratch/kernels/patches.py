@@ -1,16 +1,16 @@
-"""Cutting an image into patches, and folding patches back: what makes a convolution a matrix product.
+"""im2col and col2im: what makes a convolution a matrix product.
 
     N, C, H, W   the images, padded already            kh, kw   the kernel's height and width
     P, Q         rows and columns of the output        G        groups;  K = kh kw C/G  numbers in a patch
 
 `windows` shows the patches without copying: its element (n, c, p, q, i, j) is x[n, c, s p + d i, s q + d j], for a
-stride s and a dilation d, so it is x itself seen with other strides. `cut` copies them into a matrix with a patch to
-the row, for each group; `fold` is the adjoint of `cut`: every pixel sums over the patches it is in.
+stride s and a dilation d: x itself, with other strides. `im2col` copies them into a matrix with one patch in each row,
+for each group. `col2im` is its adjoint: the gradient of a pixel is the sum over the patches that contain it.
 
-Two orders of that matrix in memory are of use. Patch after patch ("rows") is copied in runs of kw C numbers from
-channels-last images. With few channels these runs are too short to be worth it, and the matrix is better laid out with
-its columns in one piece ("planes"), copied in runs of Q numbers from images whose columns are adjacent. Either is a
-plain matrix to the BLAS. `by_planes` chooses, and the images should be padded into the order that it says.
+The matrix has one of two orders in memory. Patch after patch ("rows") is copied in runs of kw C numbers from
+channels-last images. With few channels these runs are too short, and the matrix is better stored column after column
+("planes"), copied in runs of Q numbers from channels-first images. The BLAS takes either. `by_planes` chooses, and the
+images should be padded into the memory order that it says.
 
 See Chellapilla et al., "High performance convolutional neural networks for document processing", 2006, section 3.
 """
@@ -22,7 +22,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from scratch.kernels import memory
 
-Pair = tuple[int, int]
+Pair = tuple[int, ...]  # down, across
 
 
 def output_size(size: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> Pair:
@@ -41,16 +41,16 @@ def windows(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair) -> np.nda
 
 def under(place: Pair, size: Pair, stride: Pair, dilation: Pair) -> tuple[slice, slice]:
     """Return the rows and columns of the pixels under the kernel's ``place`` (i, j), for all of the P x Q windows."""
-    starts = [d * i for d, i in zip(dilation, place, strict=True)]
-    return tuple([slice(a, a + s * (p - 1) + 1, s) for a, s, p in zip(starts, stride, size, strict=True)])
+    (i, j), (p, q), (s, t), (d, e) = place, size, stride, dilation
+    return slice(d * i, d * i + s * (p - 1) + 1, s), slice(e * j, e * j + t * (q - 1) + 1, t)
 
 
 def by_planes(channels: int, columns: int, kernel: Pair) -> bool:
-    """Return whether patches of so many channels (of a group) are better cut from planes, Q columns at a time."""
+    """Return whether patches of so many channels (of a group) are better copied from planes, Q columns at a time."""
     return kernel[1] * channels < columns
 
 
-def cut(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair, groups: int, planes: bool) -> np.ndarray:
+def im2col(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair, groups: int, planes: bool) -> np.ndarray:
     """Return the patches of ``x`` (N, C, H, W) as matrices (G, N P Q, K), the kernel's rows outermost within K.
 
     Parameters
@@ -76,17 +76,17 @@ def cut(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair, groups: int, 
     return patches.reshape(groups, row, rows).transpose(0, 2, 1) if planes else patches.reshape(groups, rows, row)
 
 
-def fold(grad_patches: np.ndarray, grad_x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair) -> None:
-    """Write the gradient of ``x`` from that of ``cut(x, ...)`` into ``grad_x``: the adjoint of `cut`.
+def col2im(grad_patches: np.ndarray, grad_x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair) -> None:
+    """Write the gradient of ``x`` from that of ``im2col(x, ...)`` into ``grad_x``: the adjoint of `im2col`.
 
     Parameters
     ----------
     grad_patches : numpy.ndarray, shape (G, N P Q, K)
-        Patch after patch: this order suits the matrix product that they come from, even where `cut` has the other.
+        Patch after patch: this order suits the matrix product that they come from, even where `im2col` uses the other.
     grad_x : numpy.ndarray, shape (N, C, H, W)
         Where to write.
     kernel, stride, dilation
-        As for `cut`.
+        As for `im2col`.
     """
     n, c, h, w = grad_x.shape
     groups = len(grad_patches)
@@ -96,14 +96,15 @@ def fold(grad_patches: np.ndarray, grad_x: np.ndarray, kernel: Pair, stride: Pai
     grad_x[...] = 0
     grouped = grad_x.reshape(n, groups, c // groups, h, w)
     for i, j in product(range(kernel[0]), range(kernel[1])):
-        grouped[(..., *under((i, j), (p, q), stride, dilation))] += pieces[..., i, j]
+        rows, columns = under((i, j), (p, q), stride, dilation)
+        grouped[..., rows, columns] += pieces[..., i, j]
 
 
 def into_blocks(x: np.ndarray, block: Pair, size: Pair) -> np.ndarray:
     """Return ``x`` (N, C, H, W) as an image of blocks, (N, bh bw C, ..., ...), channels-last.
 
     A convolution whose kernel is a whole number of strides long and wide is one of stride 1 on blocks of the stride's
-    size: runs of adjacent numbers get longer, and its input gradient needs no fold.
+    size: runs of adjacent numbers get longer, and its input gradient needs no col2im.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def into_blocks(x: np.ndarray, block: Pair, size: Pair) -> np.ndarray:
     block : (bh, bw)
         A block's rows and columns.
     size : pair of int
-        How many blocks, down and across; what is left of the image at the bottom and on the right is in no patch.
+        How many blocks, down and across; pixels left over at the bottom and on the right are in no patch.
     """
     n, c = x.shape[:2]
     blocks = memory.empty((n, *size, *block, c), x.dtype)
@@ -122,7 +123,7 @@ def into_blocks(x: np.ndarray, block: Pair, size: Pair) -> np.ndarray:
 
 def out_of_blocks(grad_blocks: np.ndarray, grad_x: np.ndarray, block: Pair) -> None:
     """Write the gradient of ``x`` from that of ``into_blocks(x, ...)`` into ``grad_x``: the adjoint."""
-    n, _, *size = grad_blocks.shape
+    n, size = len(grad_blocks), grad_blocks.shape[2:]
     rows, columns = size[0] * block[0], size[1] * block[1]
     grad_x[:, :, rows:], grad_x[:, :, :rows, columns:] = 0, 0
     blocks = grad_blocks.transpose(0, 2, 3, 1).reshape(n, *size, *block, -1)

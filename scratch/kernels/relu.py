@@ -1,4 +1,4 @@
-"""ReLU in passes through memory: no branches, reused memory, large arrays on several threads."""
+"""ReLU, LeakyReLU, ELU in passes through memory: no branches, reused memory; ReLU on several threads."""
 
 import numpy as np
 
@@ -30,3 +30,39 @@ def _positive_part(x: np.ndarray, y: np.ndarray) -> None:
 
 def _keep_where_not_zero(y: np.ndarray, grad_y: np.ndarray, grad_x: np.ndarray) -> None:
     keep_where(np.not_equal(y, 0.0), grad_y, out=grad_x)
+
+
+def leaky_relu(x: np.ndarray, negative_slope: float) -> tuple[np.ndarray, tuple]:
+    """Return ``x`` where it is positive, and ``negative_slope`` times ``x`` elsewhere."""
+    y = np.minimum(0.0, x, out=memory.empty_like(x))
+    y *= negative_slope
+    y += np.maximum(0.0, x)
+    return y, (np.greater(x, 0.0),)
+
+
+def leaky_relu_backward(grad_y: np.ndarray, negative_slope: float, saved: tuple) -> np.ndarray:
+    """Undo `leaky_relu`."""
+    (positive,) = saved
+    grad_x = keep_where(np.logical_not(positive), grad_y)
+    grad_x *= negative_slope
+    grad_x += keep_where(positive, grad_y)
+    return grad_x
+
+
+def elu(x: np.ndarray, alpha: float) -> tuple[np.ndarray, tuple]:
+    """Return ``x`` where it is positive, and an exponential elsewhere."""
+    e = np.minimum(0.0, x, out=memory.empty_like(x))
+    np.expm1(e, out=e)
+    y = np.multiply(e, alpha, out=memory.empty_like(x))
+    y += np.maximum(0.0, x)
+    return y, (np.greater(x, 0.0), e)
+
+
+def elu_backward(grad_y: np.ndarray, alpha: float, saved: tuple) -> np.ndarray:
+    """Undo `elu`."""
+    positive, e = saved
+    grad_x = keep_where(np.logical_not(positive), grad_y)
+    grad_x *= alpha
+    grad_x *= np.add(e, 1.0, out=memory.empty_like(e))
+    grad_x += keep_where(positive, grad_y)
+    return grad_x

@@ -1,26 +1,26 @@
-r"""Winograd's convolution: a 3 x 3 kernel with less than half of the multiplications.
+r"""Winograd's convolution, F(2 x 2, 3 x 3): a 3 x 3 kernel with less than half of the multiplications.
 
-Two neighbours y0, y1 in a row of the output see the four pixels d0 to d3 through the kernel g0, g1, g2:
+Two neighbours y0, y1 in a row of the output are made of the four pixels d0 to d3 and the kernel g0, g1, g2:
 
     y0 = d0 g0 + d1 g1 + d2 g2            y1 = d1 g0 + d2 g1 + d3 g2
 
-These are six multiplications. Four are enough, if sums are taken before them and after:
+That takes six multiplications. Four are enough, with additions before and after:
 
     m0 = (d0 - d2) g0                     m1 = (d1 + d2) (g0 + g1 + g2) / 2
     m3 = (d1 - d3) (-g2)                  m2 = (d2 - d1) (g0 - g1 + g2) / 2
 
     y0 = m0 + m1 + m2                     y1 = m1 - m2 + m3
 
-or, with a product of elements in the middle, y = A^T [(G g) * (B^T d)], where
+or, with an elementwise product in the middle, y = A^T [(G g) * (B^T d)], where
 
            1  0 -1  0             1    0    0
     B^T =  0  1  1  0       G =  1/2  1/2  1/2       A^T = 1  1  1  0
            0 -1  1  0            1/2 -1/2  1/2             0  1 -1  1
            0  1  0 -1             0    0   -1
 
-An image is done along its columns and along its rows: 4 x 4 pixels d, a tile, give 2 x 2 outputs with 16
-multiplications instead of 36, and the next tile begins two pixels on. For N images of C channels, T tiles in each, and
-O output channels:
+In two dimensions, the transforms are applied along the columns and along the rows: a tile d of 4 x 4 pixels gives
+2 x 2 outputs with 16 multiplications instead of 36, and the next tile begins two pixels further. For N images of C
+channels, T tiles in each, and O output channels:
 
 Forward
     F1  v = B^T d B                       (4, 4, N T, C)
@@ -35,20 +35,20 @@ Backward: every step is linear, so its adjoint is its transpose
     B3  grad_u_ab = v_ab^T grad_m_ab      (4, 4, C, O)       F3, as in `Linear`
     B4  grad_v_ab = grad_m_ab u_ab^T      (4, 4, N T, C)     F3, the same
     B5  grad_w = G^T grad_u G             (3, 3, C, O)       F2
-    B6  grad_d = B grad_v B^T             (4, 4, N T, C)     F1; tiles overlap, so a pixel's gradient is the sum of what
-                                                             the tiles hand to it
+    B6  grad_d = B grad_v B^T             (4, 4, N T, C)     F1; tiles overlap, so a pixel's gradient is a sum over
+                                                             tiles
 
 No output depends on a pixel outside of its own patch: y0's formula does not contain d3, nor y1's d0. So where a patch
-is all zeros the output is exactly b, as with the patches' product. What does change is the rounding, a little, and
-that an infinity becomes NaN, because it is subtracted from itself: `convolve` and `convolve_back` tell the caller so.
+is all zeros the output is exactly b, as with im2col. The rounding does change, a little, and an infinity becomes NaN,
+because it is subtracted from itself: `convolve` and `convolve_backward` tell the caller so.
 
-How the code goes about it: the pixels of even and odd columns are laid apart first, with the images next to each other,
-so that everything after that adds whole stretches of memory. These additions are short: to make the views that they
-need takes as long as they do, and holds the interpreter lock, for which other threads wait. So views are made once for
-all chunks of a shape, and the additions are written down as steps, to be taken for each chunk.
+In the code, the pixels of even and odd columns are separated first, with the images next to each other, so that all
+further additions are over contiguous memory. These additions are short: making their views takes as long as they do,
+and holds the GIL, for which other threads wait. So the views are made once for all chunks of a shape, and the additions
+are stored as steps, which run for each chunk.
 
-See Winograd, "Arithmetic complexity of computations", 1980, and Lavin and Gray, arXiv:1509.09308, who made convolutions
-of it.
+See Winograd, "Arithmetic complexity of computations", 1980, and Lavin and Gray, "Fast Algorithms for
+Convolutional Neural Networks", arXiv:1509.09308.
 """
 
 from collections.abc import Callable
@@ -59,7 +59,8 @@ import numpy as np
 
 from scratch.kernels import memory, threads
 from scratch.kernels.channel_sums import channel_sum
-from scratch.nn.padding import Sides
+from scratch.kernels.padded_images import Sides
+from scratch.kernels.patches import Pair
 
 # A ufunc and its operands, the last of which it writes to.
 Step = tuple[Callable[..., np.ndarray], tuple[np.ndarray, ...]]
@@ -76,7 +77,7 @@ _G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, -1]])
 _G_BOTH_WAYS = np.kron(_G, _G)  # G w G^T, for w as a column of nine
 
 
-def image_bytes(channels: int, out_channels: int, size: tuple[int, int], dtype: np.dtype) -> int:
+def image_bytes(channels: int, out_channels: int, size: Pair, dtype: np.dtype) -> int:
     """Return how much memory v and m of one image take, for an output of ``size`` (P, Q)."""
     down, across = _tiles(size)
     return 16 * down * across * (channels + out_channels) * dtype.itemsize
@@ -123,16 +124,16 @@ def convolve(x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, sides: Sides
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def convolve_back(
+def convolve_backward(
     x: np.ndarray,
     u_transposed: np.ndarray,
     grad_y: np.ndarray,
     sides: Sides,
-    grad_matrix: np.ndarray,
-    grad_bias: np.ndarray,
+    grad_matrix: np.ndarray | None,
+    grad_bias: np.ndarray | None,
     grad_x: np.ndarray | None,
 ) -> bool:
-    """Write the gradients of what `convolve` was handed.
+    """Write those gradients of `convolve` that are asked for.
 
     Parameters
     ----------
@@ -142,12 +143,12 @@ def convolve_back(
         The kernels, transformed and transposed: the product is quicker if this lies so in memory.
     grad_y : numpy.ndarray, shape (N, O, P, Q)
         The upstream gradient.
-    grad_matrix : numpy.ndarray, shape (..., 9 C, O)
+    grad_matrix : numpy.ndarray of shape (..., 9 C, O), or None
         Where to write the gradient of the kernels w'.
-    grad_bias : numpy.ndarray, shape (..., O)
+    grad_bias : numpy.ndarray of shape (..., O), or None
         Where to write that of the bias.
     grad_x : numpy.ndarray of shape (N, C, H, W), or None
-        Where to write that of the images, if it is asked for; channels-last.
+        Where to write that of the images; channels-last.
 
     Returns
     -------
@@ -156,26 +157,32 @@ def convolve_back(
     """
     np.setbufsize(_SMALLEST_BUFFER)
     chunk = _chunk(x, grad_y, sides)
-    chunk.transform(x)
+    if grad_matrix is not None:
+        chunk.transform(x)
     for corner in chunk.beyond:
         corner[...] = 0
     chunk.corners.copy_from(grad_y)
     _take(chunk.spread)  # B1
-    grad_bias[...] = channel_sum(chunk.m[5])  # B2
-    grad_u = np.matmul(chunk.v_transposed, chunk.m, out=chunk.grad_u)  # B3
-    np.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5
-    if grad_x is None:
-        return _far_from_overflow(grad_u)
-    np.matmul(chunk.m, u_transposed, out=chunk.v)  # B4
-    _take(chunk.put_together)  # B6
-    chunk.grad_pixels.copy_to(grad_x)
-    return _far_from_overflow(grad_u) and _far_from_overflow(grad_x)
+    trusted = True
+    if grad_bias is not None:
+        grad_bias[...] = channel_sum(chunk.m[5])  # B2
+        trusted = _far_from_overflow(grad_bias.reshape(-1))
+    if grad_matrix is not None:
+        grad_u = np.matmul(chunk.v_transposed, chunk.m, out=chunk.grad_u)  # B3
+        np.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5
+        trusted = trusted and _far_from_overflow(grad_u)
+    if grad_x is not None:
+        np.matmul(chunk.m, u_transposed, out=chunk.v)  # B4
+        _take(chunk.put_together)  # B6
+        chunk.grad_pixels.copy_to(grad_x)
+        trusted = trusted and _far_from_overflow(grad_x)
+    return trusted
 
 
 class _Places:
     """Parts of an image (rows, columns, N, C), each with the memory that it is copied to, or from."""
 
-    def __init__(self, pairs: list[tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]]) -> None:
+    def __init__(self, pairs: list[tuple[Callable[..., np.ndarray], np.ndarray]]) -> None:
         self._pairs = pairs
 
     def copy_from(self, image: np.ndarray) -> None:
@@ -189,10 +196,10 @@ class _Places:
             np.copyto(part_of(image), place)
 
 
-def _places_of_pixels(pixels: np.ndarray, size: tuple[int, int], sides: Sides) -> _Places:
+def _places_of_pixels(pixels: np.ndarray, size: Pair, sides: Sides) -> _Places:
     # Of images of a size (H, W), in (even or odd column, rows, columns, N, C) of the padded ones.
     (top, _), (left, _) = sides
-    pairs = []
+    pairs: list[tuple[Callable[..., np.ndarray], np.ndarray]] = []
     for b in (0, 1):
         column = (b - left) % 2
         begin, columns = (column + left) // 2, len(range(column, size[1], 2))
@@ -201,12 +208,12 @@ def _places_of_pixels(pixels: np.ndarray, size: tuple[int, int], sides: Sides) -
     return _Places(pairs)
 
 
-def _places_of_outputs(planes: np.ndarray, size: tuple[int, int]) -> _Places:
+def _places_of_outputs(planes: np.ndarray, size: Pair) -> _Places:
     # Of outputs of a size (P, Q), in (even or odd row, even or odd column, rows, columns, N, O).
     if size[0] % 2 == 0 and size[1] % 2 == 0:
         shape = (size[0] // 2, 2, size[1] // 2, 2, *planes.shape[4:])
         return _Places([(lambda image: image.reshape(shape), planes.transpose(2, 0, 3, 1, 4, 5))])
-    pairs = []
+    pairs: list[tuple[Callable[..., np.ndarray], np.ndarray]] = []
     for a, b in product((0, 1), (0, 1)):
         rows, columns = len(range(a, size[0], 2)), len(range(b, size[1], 2))
         pairs.append((lambda image, a=a, b=b: image[a::2, b::2], planes[a, b, :rows, :columns]))
@@ -217,7 +224,8 @@ class _Chunk:
     """Memory for the work on chunks of one shape, and its steps."""
 
     def __init__(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...], sides: Sides, dtype: np.dtype) -> None:
-        (n, c, *image), (_, o, *size) = x_shape, y_shape
+        (n, c), (_, o) = x_shape[:2], y_shape[:2]
+        image, size = x_shape[2:], y_shape[2:]
         down, across = _tiles(size)
         pixels = memory.empty((2, 2 * (down + 1), across + 1, n, c), dtype)
         pixels[...] = 0  # what is not overwritten with an image's pixels is its padding
@@ -237,7 +245,7 @@ class _Chunk:
         self.take_apart = _take_apart(by_rows(pixels), rows_of_v) + _take_apart(columns, columns_of_v)
         self.bias = memory.empty((n, o), dtype)  # for every image, so that the addition runs through memory
         m_11 = m[1, 1].reshape(-1, n * o)
-        self.add_bias = [(np.add, (m_11, self.bias.reshape(-1), m_11))]
+        self.add_bias: list[Step] = [(np.add, (m_11, self.bias.reshape(-1), m_11))]
         self.add_up = _add_up(m) + _add_up(m[:2].swapaxes(0, 1))
         self.outputs = _places_of_outputs(m[:2, :2], size)
         self.corners = _places_of_outputs(m[::3, ::3], size)
@@ -252,7 +260,7 @@ class _Chunk:
         _take(self.take_apart)
 
 
-def _tiles(size: tuple[int, int]) -> tuple[int, int]:
+def _tiles(size: Pair) -> Pair:
     return -(-size[0] // 2), -(-size[1] // 2)
 
 

@@ -8,15 +8,18 @@ from scratch.nn.container import Sequential
 from scratch.nn.conv import Conv2d
 from scratch.nn.cross_entropy import CrossEntropyLoss
 from scratch.nn.dropout import Dropout
+from scratch.nn.embedding import Embedding
 from scratch.nn.flatten import Flatten
 from scratch.nn.gelu import GELU
 from scratch.nn.linear import Identity, Linear
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from scratch.nn.max_pooling import MaxPool2d
-from scratch.nn.module import Module, Parameter
+from scratch.nn.module import Module
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
+from scratch.nn.parameter import Parameter
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
+from scratch.nn.reused import Reused
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
 
@@ -32,6 +35,7 @@ __all__ = [
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GroupNorm",
     "HuberLoss",
@@ -47,6 +51,7 @@ __all__ = [
     "NLLLoss",
     "Parameter",
     "ReLU",
+    "Reused",
     "Sequential",
     "SiLU",
     "Sigmoid",

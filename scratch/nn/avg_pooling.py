@@ -1,45 +1,117 @@
-r"""AvgPool2d and AdaptiveAvgPool2d: of each window of an image, the mean.
+r"""AvgPool2d and AdaptiveAvgPool2d: the mean of each window of an image.
 
-    N, C  batch, channels                    x  (N, C, H, W)   input
-    H, W  the image's rows and columns       y  (N, C, P, Q)   output
-    P, Q  the output's rows and columns
-    k, s  kernel, stride                     a  padding, on each side
+    N, C     batch, channels                 x  (N, C, H, W)   input
+    H, W     the image's rows and columns    y  (N, C, P, Q)   output
+    P, Q     the output's rows and columns   s, a              stride and padding (down; likewise across)
+    kh, kw   kernel size
 
-A window (p, q) covers the pixels x1_(ij) = x1[.., s p + i, s q + j], i, j = 0..k-1, of the padded image x1.
+avg_pool2d
+    F1  beyond = s - 1 in ceil_mode, else 0             (2,)            how far the last window may extend beyond the
+                                                                        padding
+    F2  x1 = x padded with zeros, and those beyond      (N, C, H1, W1)
+    F3  counted = 1 for the pixels of x1 that count,    (H1, W1)        those of x always, the padding if
+        else 0                                                          count_include_pad, those beyond never
+    F4  begin = each s-th row and column                                where windows begin: before the end of the image
+    F5  windows_ncpqij = x1_nc,(sp+i),(sq+j)            (N, C, P, Q, kh, kw)
+    F6  total = sum_ij windows                          (N, C, P, Q)
+    F7  n = how many of a window's pixels count         (P, Q)          or divisor_override
+    F8  y = total / n                                   (N, C, P, Q)
 
-Forward
-    F1  x1 = pad(x, 0)                       (N, C, H1, W1)
-    F2  t = sum_ij x1_(ij)                   (N, C, P, Q)
-    F3  y = t / n_pq                         (N, C, P, Q)     n_pq: how many pixels of the window count
+    B8  grad_total = grad_y / n                         (N, C, P, Q)    F8: a quotient, by its numerator. F6: a sum
+                                                                        passes its gradient on to each of its terms
+    B5a grad_x1 = 0                                     (N, C, H1, W1)  F5: room for sums
+    B5b grad_x1_nc,(sp+i),(sq+j) += grad_total          (N, C, H1, W1)  F5: a pixel in several windows gets the sum of
+                                                                        their gradients; a loop over i, j
+    B2  grad_x = grad_x1 without the padding            (N, C, H, W)    F2: the zeros are constants
 
-Backward, from grad_y = dL/dy of shape (N, C, P, Q)
-    B1  grad_t = grad_y / n_pq               (N, C, P, Q)     F3
-    B2  grad_x1_(ij) += grad_t               (N, C, H1, W1)   F2: a sum hands its gradient on to each of its terms, and
-                                                              a pixel in several windows adds up what each hands on
-    B3  grad_x = unpad(grad_x1)              (N, C, H, W)     F1: what was padded is cut off
+AdaptiveAvgPool2d chooses its windows such that there are P x Q of them, whatever the size of the image: window p begins
+at row floor(p H / P) and ends before row ceil((p + 1) H / P), so that windows cover the image and overlap by a row at
+most; likewise across.
 
-AdaptiveAvgPool2d chooses its windows such that there are P x Q of them, whatever the image's size: window p begins at
-row floor(p H / P) and ends before row ceil((p + 1) H / P), so that windows cover the image and overlap by a row at
-most; likewise across. There is no padding, and n_pq is the window's area.
+adaptive_avg_pool2d
+    F1  size = P, Q                                     (2,)            the image's own where output_size is None
+    F2  rows = the rows of window p                     (P,)            slices
+    F3  columns = the columns of window q               (Q,)            slices
+    F4  y = room for the means                          (N, C, P, Q)
+    F5  y_pq = the mean of x at rows_p, columns_q       (N, C, P, Q)    a loop over p, q
+
+    B5a grad_x = 0                                      (N, C, H, W)    F5: room for sums
+    B5b grad_x at rows_p, columns_q += grad_y_pq / n    (N, C, H, W)    F5: each of the window's n pixels has the share
+                                                                        1 / n in the mean; a pixel in several windows
+                                                                        gets the sum
 
 PyTorch's counterparts: ``torch.nn.AvgPool2d``, ``torch.nn.AdaptiveAvgPool2d``. Integer images are refused.
 """
 
-import math
-from collections.abc import Iterator
-from itertools import product
-
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from scratch.checks import check_array, check_grad_output
-from scratch.kernels import memory, threads
-from scratch.nn.images import as_batch, pair
-from scratch.nn.module import Module
-from scratch.nn.padding import NO_SIDES, pad, unpad
-from scratch.nn.pool_windows import PoolWindows
+from scratch.checks import as_pair
+from scratch.nn.image_layer import ImageLayer
+from scratch.nn.pooling import Pooling
 
 
-class AvgPool2d(PoolWindows):
+def avg_pool2d(
+    x: np.ndarray,
+    kernel_size: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> tuple[np.ndarray, tuple]:
+    """Return the mean of each window."""
+    beyond = [s - 1 if ceil_mode else 0 for s in stride]  # F1 (2,)
+    x1 = np.pad(x, [(0, 0), (0, 0), *[(a, a + e) for a, e in zip(padding, beyond, strict=True)]])  # F2 (N, C, H1, W1)
+    counted = np.pad(  # F3 (H1, W1)
+        np.pad(np.ones(x.shape[2:], x.dtype), [(a, a) for a in padding], constant_values=count_include_pad),
+        [(0, e) for e in beyond],
+    )
+    begin = np.s_[..., : padding[0] + x.shape[2] : stride[0], : padding[1] + x.shape[3] : stride[1], :, :]  # F4
+    windows = sliding_window_view(x1, kernel_size, axis=(2, 3))[begin]  # F5 (N, C, P, Q, kh, kw)
+    total = windows.sum(axis=(-2, -1))  # F6 (N, C, P, Q)
+    n = divisor_override or sliding_window_view(counted, kernel_size)[begin].sum(axis=(-2, -1))  # F7 (P, Q)
+    y = total / n  # F8 (N, C, P, Q)
+    return y, (n, x1.shape, x.shape)
+
+
+def avg_pool2d_backward(
+    grad_y: np.ndarray, kernel_size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], saved: tuple
+) -> np.ndarray:
+    """Undo `avg_pool2d`."""
+    n, x1_shape, x_shape = saved
+    grad_total = grad_y / n  # B8 (N, C, P, Q)
+    grad_x1 = np.zeros(x1_shape, grad_y.dtype)  # B5a (N, C, H1, W1)
+    for i, j in np.ndindex(kernel_size):  # B5b (N, C, H1, W1)
+        rows = slice(i, i + stride[0] * grad_y.shape[2], stride[0])
+        columns = slice(j, j + stride[1] * grad_y.shape[3], stride[1])
+        grad_x1[:, :, rows, columns] += grad_total
+    grad_x = grad_x1[:, :, padding[0] :, padding[1] :][:, :, : x_shape[2], : x_shape[3]]  # B2 (N, C, H, W)
+    return grad_x
+
+
+def adaptive_avg_pool2d(x: np.ndarray, output_size: tuple[int | None, int | None]) -> tuple[np.ndarray, tuple]:
+    """Return the means of windows that divide the image into so many rows and columns."""
+    size = [own if given is None else given for own, given in zip(x.shape[2:], output_size, strict=True)]  # F1 (2,)
+    rows = [slice(p * x.shape[2] // size[0], -(-(p + 1) * x.shape[2] // size[0])) for p in range(size[0])]  # F2 (P,)
+    columns = [slice(q * x.shape[3] // size[1], -(-(q + 1) * x.shape[3] // size[1])) for q in range(size[1])]  # F3 (Q,)
+    y = np.empty_like(x, shape=(*x.shape[:2], *size))  # F4 (N, C, P, Q)
+    for p, q in np.ndindex(*size):  # F5 (N, C, P, Q)
+        y[:, :, p, q] = x[:, :, rows[p], columns[q]].mean(axis=(2, 3))
+    return y, (x, rows, columns)
+
+
+def adaptive_avg_pool2d_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `adaptive_avg_pool2d`."""
+    x, rows, columns = saved
+    grad_x = np.zeros_like(x)  # B5a (N, C, H, W)
+    for p, q in np.ndindex(*grad_y.shape[2:]):  # B5b (N, C, H, W)
+        window = grad_x[:, :, rows[p], columns[q]]
+        window += grad_y[:, :, p, q, None, None] / (window.shape[2] * window.shape[3])
+    return grad_x
+
+
+class AvgPool2d(Pooling):
     """The mean of each window.
 
     Parameters
@@ -47,7 +119,7 @@ class AvgPool2d(PoolWindows):
     kernel_size, stride, padding : int or pair of int
         Down and across; ``stride`` is ``kernel_size`` unless given.
     ceil_mode : bool
-        Whether a last window may stick out; what lies beyond the padding never counts.
+        Whether a last window may extend beyond the padding; what lies there never counts.
     count_include_pad : bool
         Whether the padding's zeros count in the mean.
     divisor_override : int, optional
@@ -67,6 +139,8 @@ class AvgPool2d(PoolWindows):
     array([[[ 5.,  5., 10., 10.]]])
     """
 
+    functions = avg_pool2d, avg_pool2d_backward
+
     def __init__(
         self,
         kernel_size: int | tuple[int, int],
@@ -83,68 +157,17 @@ class AvgPool2d(PoolWindows):
             raise RuntimeError("AvgPool2d: expected divisor_override other than 0, got 0")
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
 
-    @np.errstate(over="ignore", invalid="ignore")
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (N, C, H, W) to (N, C, P, Q), or (C, H, W) to (C, P, Q)."""
-        check_array(self, x)
-        images = as_batch(self, x)
-        size, sides = self._windows(images)
-        counts = self._counts(images.shape[2:], size).astype(x.dtype)  # (P, Q)
-        y = memory.empty_like(images, (*images.shape[:2], *size))
-
-        def pool(chunk: slice) -> None:
-            x1 = pad(images[chunk], sides)  # F1 (n, C, H1, W1)
-            total = y[chunk]
-            total[...] = self._under(x1, size, self._places[0])
-            for place in self._places[1:]:
-                total += self._under(x1, size, place)  # F2 (n, C, P, Q)
-            total /= counts  # F3 (n, C, P, Q)
-
-        chunks = threads.chunks(len(images), images[:1].nbytes)
-        threads.run(pool, chunks)
-        self.save_for_backward(
-            images=images, counts=counts, sides=sides, chunks=chunks, output_shape=y.shape, unbatched=x.ndim == 3
-        )
-        return y[0] if x.ndim == 3 else y
-
-    @np.errstate(over="ignore", invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Map the gradient of (N, C, P, Q) to that of (N, C, H, W)."""
-        images, counts, sides, chunks = self.saved("images", "counts", "sides", "chunks")
-        output_shape, unbatched = self.saved("output_shape", "unbatched")
-        check_grad_output(self, grad_output, output_shape[1:] if unbatched else output_shape, images.dtype)
-        grad_y = grad_output[None] if unbatched else grad_output
-        grad_x = memory.empty_like(images)
-
-        def undo(chunk: slice) -> None:
-            grad_total = memory.in_order_of(grad_y[chunk], grad_x) / counts  # B1 (n, C, P, Q)
-            grad_x1 = self._begin_grad_x1(grad_x[chunk], output_shape[2:], sides)
-            shares = np.broadcast_to(grad_total, (len(self._places), *grad_total.shape))
-            self._share_out(shares, grad_x1)  # B2 (n, C, H1, W1)
-            if sides != NO_SIDES:
-                grad_x[chunk] = unpad(grad_x1, sides)  # B3 (n, C, H, W)
-
-        threads.run(undo, chunks)
-        return grad_x[0] if unbatched else grad_x
-
-    def _counts(self, image: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-        """Return what to divide each window's sum by, (P, Q)."""
-        if self.divisor_override is not None:
-            return np.full(size, self.divisor_override)
-        counted = []
-        for axis in (0, 1):
-            side = self._padding[axis]
-            first, beyond = (-side, image[axis] + side) if self.count_include_pad else (0, image[axis])
-            begin = np.arange(size[axis]) * self._stride[axis] - side
-            counted.append(np.minimum(begin + self._kernel[axis], beyond) - np.maximum(begin, first))
-        return counted[0][:, None] * counted[1]
+    def arguments(self) -> tuple:
+        """Return what `avg_pool2d` takes behind ``x``."""
+        windows = self._kernel, self._stride, self._padding, self.ceil_mode
+        return *windows, self.count_include_pad, self.divisor_override
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class AdaptiveAvgPool2d(Module):
+class AdaptiveAvgPool2d(ImageLayer):
     """The mean over windows that divide the image into so many rows and columns.
 
     Parameters
@@ -168,6 +191,8 @@ class AdaptiveAvgPool2d(Module):
     array([[[ 5., 15., 10.]]])
     """
 
+    functions = adaptive_avg_pool2d, adaptive_avg_pool2d_backward
+
     def __init__(self, output_size: int | tuple[int | None, int | None]) -> None:
         super().__init__()
         if output_size is None:
@@ -178,45 +203,12 @@ class AdaptiveAvgPool2d(Module):
             raise RuntimeError(f"AdaptiveAvgPool2d: expected output_size to have two entries, got {output_size!r}")
         given = [entry for entry in entries if entry is not None]
         if given:
-            pair(self, "output_size", given, least=0)
+            as_pair(self, "output_size", given, least=0)
         self._entries = tuple(entries)
 
-    @np.errstate(over="ignore", invalid="ignore")
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (N, C, H, W) to (N, C, P, Q), or (C, H, W) to (C, P, Q)."""
-        check_array(self, x)
-        images = as_batch(self, x)
-        size = [
-            length if entry is None else entry for entry, length in zip(self._entries, images.shape[2:], strict=True)
-        ]
-        y = memory.empty_like(images, (*images.shape[:2], *size))
-        for (p, rows), (q, columns) in self._windows(images.shape[2:], size):
-            y[:, :, p, q] = images[:, :, rows, columns].mean(axis=(2, 3))  # F2, F3 (N, C)
-        self.save_for_backward(images=images, output_shape=y.shape, unbatched=x.ndim == 3)
-        return y[0] if x.ndim == 3 else y
-
-    @np.errstate(over="ignore", invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Map the gradient of (N, C, P, Q) to that of (N, C, H, W)."""
-        images, output_shape, unbatched = self.saved("images", "output_shape", "unbatched")
-        check_grad_output(self, grad_output, output_shape[1:] if unbatched else output_shape, images.dtype)
-        grad_y = grad_output[None] if unbatched else grad_output
-        grad_x = memory.empty_like(images)
-        grad_x[...] = 0
-        for (p, rows), (q, columns) in self._windows(images.shape[2:], output_shape[2:]):
-            window = grad_x[:, :, rows, columns]
-            grad_total = grad_y[:, :, p, q] / math.prod(window.shape[2:])  # B1 (N, C)
-            window += grad_total[:, :, None, None]  # B2
-        return grad_x[0] if unbatched else grad_x
-
-    @staticmethod
-    def _windows(image: tuple[int, int], size: tuple[int, int]) -> Iterator:
-        """Return ((p, its rows), (q, its columns)) for each place of the output."""
-        along = [
-            [(index, slice(index * length // count, -(-(index + 1) * length // count))) for index in range(count)]
-            for length, count in zip(image, size, strict=True)
-        ]
-        return product(*along)
+    def arguments(self) -> tuple:
+        """Return what `adaptive_avg_pool2d` takes behind ``x``."""
+        return (self._entries,)
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""

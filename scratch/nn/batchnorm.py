@@ -65,7 +65,7 @@ import numpy as np
 
 from scratch.checks import DType, check_float_dtype, check_size, name_of
 from scratch.nn.layer import Layer
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 
 
 def batch_norm(
@@ -192,8 +192,8 @@ class _BatchNorm(Layer):
         self.check_input(x)
         own = self.value("weight", absent=1.0), self.value("bias", absent=0.0), self.eps
         if not self._normalizes_by_batch():
-            return self.apply(self.functions_in_evaluation, x, *own, self.running_mean, self.running_var)[0]
-        y, mean, var = self.apply(self.functions, x, *own)
+            return self.run(self.functions_in_evaluation, x, *own, self.running_mean, self.running_var)[0]
+        y, mean, var = self.run(self.functions, x, *own)
         if self.training and self.track_running_stats:
             self.num_batches_tracked += 1
         if self.track_running_stats and x.size:

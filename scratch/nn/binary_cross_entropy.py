@@ -1,50 +1,109 @@
 r"""Binary cross-entropy: minus the log-probability that a yes-or-no model gave to what happened.
 
     p  (...)  probability of "yes", the input of BCELoss          t  (...)  target in [0, 1]
-    x  (...)  its logit, the input of BCEWithLogitsLoss           w  broadcasts to (...)  weight, 1 if absent
-    s(x) = 1 / (1 + exp(-x)), the sigmoid                         c  broadcasts to (...)  pos_weight, 1 if absent
-    l  (...)  loss of each element                                n  number of elements
+    x  (...)  its logit, the input of BCEWithLogitsLoss           weight      broadcasts to (...), 1 if absent
+    s(x) = 1 / (1 + exp(-x)), the sigmoid                         pos_weight  broadcasts to (...), 1 if absent
+    n         number of elements                                  y  () or (...)  output
 
-BCELoss, forward
-    F1  a = max(log p, -100)                 (...)
-    F2  b = max(log(1 - p), -100)            (...)   the floor keeps a sure and wrong p = 0 from an infinite loss
-    F3  l = -w (t a + (1 - t) b)             (...)
-    F4  y = sum l / n                        ()      or the sum, or l itself, as `scratch.nn.loss` says
-BCELoss, backward
-    B4  grad_l = grad_y / n                  ()
-    B3, B2, B1 joined: without the floor, dl/dp = w (-t / p + (1 - t) / (1 - p)) = w (p - t) / ((1 - p) p)
-        grad_p = w (p - t) / max((1 - p) p, 1e-12) grad_l    (...)
+binary_cross_entropy
+    F1  a = max(log p, -100)                          (...)
+    F2  b = max(log(1 - p), -100)                     (...)   the floor keeps a sure and wrong p from an infinite loss
+    F3  nats = -(1 - t) b - t a                       (...)
+    F4  losses = nats weight                          (...)
+    F5  y = reduce(losses, n)                         ()      mean: sum losses / n, whatever the weights
 
-The floor of F1 and F2 is not differentiated (its gradient would be 0 just where the model is most wrong): the
-denominator has a floor of its own, so that at p = 0 and t = 1 the gradient is -1e12, finite. Both are PyTorch's.
+    B5  grad_losses = grad_y / n                      ()      F5: each element has the share 1 / n of the mean
+    B4  grad_nats = grad_losses weight                (...)   F4: times the other factor
+    B1  grad_p = grad_nats (p - t)
+                 / max((1 - p) p, 1e-12)              (...)   F3, F2 and F1 in one: (1 - t) / (1 - p) - t / p, over a
+                                                              common denominator
 
-BCEWithLogitsLoss, forward: p = s(x) is put into F3, and the logarithms are taken before anything is rounded to 0 or 1
-    F1  a = log s(x) = min(x, 0) - log(1 + exp(-|x|))        (...)   the exponent is never positive, so never overflows
-    F2  k = 1 + (c - 1) t                                    (...)
-    F3  l = w ((1 - t) x - k a)                              (...)
-    F4  y = sum l / n                                        ()
-        F3 is -w (c t log s(x) + (1 - t) log(1 - s(x))), with log(1 - s(x)) = log s(x) - x.
-BCEWithLogitsLoss, backward
-    B4  grad_l = grad_y / n                                  ()
-    B3  grad_a = -w k grad_l, and grad_x = w (1 - t) grad_l on the direct path   (...)
-    B1  grad_x = w ((1 - t) - k s(-x)) grad_l                (...)   F1: d log s(x) / dx = 1 - s(x) = s(-x); paths add
-        With k from F2 and s(x) + s(-x) = 1 the bracket is (1 - t) s(x) - c t s(-x), which loses no digits where t is
-        0 or 1. With c = 1 it is s(x) - t: the prediction minus the truth.
+The floors of F1 and F2 are not differentiated (the gradient would be 0 just where the model is most wrong). Instead the
+denominator of B1 has a floor of its own, so that at p = 0 and t = 1 the gradient is -1e12, finite. Both are PyTorch's.
 
-``pos_weight`` of c counts each "yes" c times, against a data set in which it is rare. Infinite logits give what F3
+binary_cross_entropy_with_logits: p = s(x), with the logarithms taken before anything is rounded to 0 or 1
+    F1  e = exp(-|x|)                                 (...)   the exponent is never positive, so it never overflows
+    F2  a = min(x, 0) - log(1 + e)                    (...)   log s(x); log(1 - s(x)) is a - x
+    F3  k = 1 + (pos_weight - 1) t                    (...)
+    F4  nats = (1 - t) x - k a                        (...)   -(1 - t) (a - x) - pos_weight t a
+    F5  losses = nats weight                          (...)
+    F6  y = reduce(losses, n)                         ()      mean: sum losses / n, whatever the weights
+
+    B6  grad_losses = grad_y / n                      ()      F6: each element has the share 1 / n of the mean
+    B5  grad_nats = grad_losses weight                (...)   F5: times the other factor
+    B4  grad_x = grad_nats ((1 - t) s(x)
+                 - pos_weight t s(-x))                (...)   F4, F2 and F1 in one. x is used twice, directly and by a,
+                                                              and d log s(x) / dx = s(-x): (1 - t) - k s(-x). Put in
+                                                              k and s(x) + s(-x) = 1: so no digits are lost where t
+                                                              is 0 or 1
+
+With s(|x|) = 1 / (1 + e) and s(-|x|) = e / (1 + e), B4 needs no other exponential. Without pos_weight its bracket is
+s(x) - t: the prediction minus the truth.
+
+A ``pos_weight`` of 3 counts each "yes" three times, for a data set in which it is rare. Infinite logits give what F4
 gives: NaN where infinity meets infinity, as in PyTorch.
 
 PyTorch's counterparts: ``torch.nn.BCELoss``, ``torch.nn.BCEWithLogitsLoss``. Left out: the deprecated ``size_average``
 and ``reduce``. Deliberate difference: target and weights have the input's dtype, where PyTorch promotes in places.
 """
 
+from typing import Any
+
 import numpy as np
 
 from scratch.checks import check_array, check_dtype, name_of
-from scratch.nn.loss import Loss, check_pair, quiet
+from scratch.dispatch import Pair
+from scratch.nn.reduction import Loss, check_pair, reduce, reduce_backward
 
 # PyTorch's 1e-12 is a float32 for both dtypes, and a float64 gradient at p = 0 shows the difference.
 FLOOR = float(np.float32(1e-12))
+
+
+def binary_cross_entropy(
+    p: np.ndarray, target: np.ndarray, weight: np.ndarray | float, reduction: str
+) -> tuple[Any, tuple]:
+    """Return the binary cross-entropy of probabilities, weighted and reduced."""
+    a = np.maximum(np.log(p), -100)  # F1 (...)
+    b = np.maximum(np.log1p(-p), -100)  # F2 (...)
+    nats = (target - 1) * b - target * a  # F3 (...)
+    losses = nats * weight  # F4 (...)
+    y = reduce(losses, reduction, p.size)  # F5 ()
+    return y, (p, target)
+
+
+def binary_cross_entropy_backward(grad_y: Any, weight: np.ndarray | float, reduction: str, saved: tuple) -> np.ndarray:
+    """Undo `binary_cross_entropy`."""
+    p, target = saved
+    grad_losses = reduce_backward(grad_y, reduction, p.size)  # B5 ()
+    grad_nats = grad_losses * weight  # B4 (...)
+    grad_p = grad_nats * ((p - target) / np.maximum((1 - p) * p, FLOOR))  # B1 (...)
+    return grad_p
+
+
+def binary_cross_entropy_with_logits(
+    x: np.ndarray, target: np.ndarray, weight: np.ndarray | float, pos_weight: np.ndarray | float, reduction: str
+) -> tuple[Any, tuple]:
+    """Return the binary cross-entropy of logits, weighted and reduced."""
+    e = np.exp(-np.abs(x))  # F1 (...)
+    a = np.minimum(x, 0) - np.log1p(e)  # F2 (...)
+    k = 1 + (pos_weight - 1) * target  # F3 (...)
+    nats = (1 - target) * x - k * a  # F4 (...)
+    losses = nats * weight  # F5 (...)
+    y = reduce(losses, reduction, x.size)  # F6 ()
+    return y, (x, target, e)
+
+
+def binary_cross_entropy_with_logits_backward(
+    grad_y: Any, weight: np.ndarray | float, pos_weight: np.ndarray | float, reduction: str, saved: tuple
+) -> np.ndarray:
+    """Undo `binary_cross_entropy_with_logits`."""
+    x, target, e = saved
+    grad_losses = reduce_backward(grad_y, reduction, x.size)  # B6 ()
+    grad_nats = grad_losses * weight  # B5 (...)
+    grad_x = (
+        grad_nats * ((1 - target) * np.where(x < 0, e, 1) - pos_weight * target * np.where(x < 0, 1, e)) / (1 + e)
+    )  # B4 (...)
+    return grad_x
 
 
 def check_weight(owner: object, name: str, weight: np.ndarray | None, x: np.ndarray) -> None:
@@ -85,33 +144,26 @@ class BCELoss(Loss):
     array([-2.])
     """
 
+    functions = binary_cross_entropy, binary_cross_entropy_backward
+    weight: np.ndarray | None
+
     def __init__(self, weight: np.ndarray | None = None, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
         if weight is not None:
             check_array(self, weight, "weight")
         self.register_buffer("weight", weight)
 
-    @quiet
-    def forward(self, p: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Return the loss of the probabilities ``p`` against ``target``."""
-        check_pair(self, p, target, ValueError)
-        check_weight(self, "weight", self.weight, p)
-        for name, array in (("input", p), ("target", target)):
+    def check_pair(self, x: np.ndarray, target: np.ndarray) -> None:
+        """Raise unless input, target and weight fit each other, and all are probabilities."""
+        check_pair(self, x, target, ValueError)
+        check_weight(self, "weight", self.weight, x)
+        for name, array in (("input", x), ("target", target)):
             if not ((array >= 0) & (array <= 1)).all():
                 raise RuntimeError(f"BCELoss: expected all elements of {name} within [0, 1]")
-        w = 1 if self.weight is None else self.weight
-        a = np.maximum(np.log(p), -100)  # F1 (...)
-        b = np.maximum(np.log1p(-p), -100)  # F2 (...)
-        losses = ((target - 1) * b - target * a) * w  # F3 (...)
-        self.save_for_backward(p=p, target=target, w=w)
-        return self.reduce(losses, p.size)  # F4 ()
 
-    @quiet
-    def backward(self, grad_output: float | np.ndarray = 1.0) -> np.ndarray:
-        """Return the gradient with respect to the probabilities."""
-        p, target, w = self.saved("p", "target", "w")
-        grad_losses = self.undo_reduce(grad_output, p.shape, p.dtype, p.size)  # B4 ()
-        return (p - target) / np.maximum((1 - p) * p, FLOOR) * w * grad_losses  # B3, B2, B1 (...)
+    def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair of functions for these inputs, and what its forward takes behind ``p``."""
+        return self.functions, (target, 1.0 if self.weight is None else self.weight, self.reduction)
 
 
 class BCEWithLogitsLoss(Loss):
@@ -142,6 +194,10 @@ class BCEWithLogitsLoss(Loss):
     array([-0.5,  1. ])
     """
 
+    functions = binary_cross_entropy_with_logits, binary_cross_entropy_with_logits_backward
+    weight: np.ndarray | None
+    pos_weight: np.ndarray | None
+
     def __init__(
         self, weight: np.ndarray | None = None, *, reduction: str = "mean", pos_weight: np.ndarray | None = None
     ) -> None:
@@ -151,26 +207,14 @@ class BCEWithLogitsLoss(Loss):
                 check_array(self, array, name)
             self.register_buffer(name, array)
 
-    @quiet
-    def forward(self, x: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Return the loss of the logits ``x`` against ``target``."""
+    def check_pair(self, x: np.ndarray, target: np.ndarray) -> None:
+        """Raise unless input, target and weights fit each other."""
         check_pair(self, x, target, ValueError)
         check_weight(self, "weight", self.weight, x)
         check_weight(self, "pos_weight", self.pos_weight, x)
-        w = 1 if self.weight is None else self.weight
-        e = np.exp(-np.abs(x))
-        a = np.minimum(x, 0) - np.log1p(e)  # F1 (...)
-        k = 1 if self.pos_weight is None else 1 + (self.pos_weight - 1) * target  # F2 (...)
-        losses = ((1 - target) * x - k * a) * w  # F3 (...)
-        self.save_for_backward(x=x, e=e, target=target, w=w)
-        return self.reduce(losses, x.size)  # F4 ()
 
-    @quiet
-    def backward(self, grad_output: float | np.ndarray = 1.0) -> np.ndarray:
-        """Return the gradient with respect to the logits."""
-        x, e, target, w = self.saved("x", "e", "target", "w")
-        c = 1 if self.pos_weight is None else self.pos_weight
-        grad_losses = self.undo_reduce(grad_output, x.shape, x.dtype, x.size)  # B4 ()
-        near, far = 1 / (1 + e), e / (1 + e)  # s(|x|), s(-|x|)
-        yes, no = np.where(x < 0, far, near), np.where(x < 0, near, far)  # s(x), s(-x)
-        return ((1 - target) * yes - c * target * no) * w * grad_losses  # B3, B1 (...)
+    def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        weight = 1.0 if self.weight is None else self.weight
+        pos_weight = 1.0 if self.pos_weight is None else self.pos_weight
+        return self.functions, (target, weight, pos_weight, self.reduction)

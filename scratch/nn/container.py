@@ -3,10 +3,12 @@
     F1  x_0 = x;   x_k = f_k(x_(k-1)),   k = 1..K
     B1  grad_(k-1) = J_k^T grad_k,       k = K..1
 
-Forward goes through the layers in order, backward in the reverse order, each layer turning the gradient of its output
-into the gradient of its input, which is the output of the layer before.
+Forward goes through the layers in order, backward in the reverse order: each layer maps the gradient of its output to
+that of its input, which is the output of the layer before.
 
-PyTorch's counterpart: ``torch.nn.Sequential``. Left out: changing the list after construction.
+A layer is the attribute of its name, and nothing else holds it: ``model.fc = nn.Linear(...)`` replaces one.
+
+PyTorch's counterpart: ``torch.nn.Sequential``. Left out: its methods that change the list (``append`` and others).
 """
 
 from collections import OrderedDict
@@ -43,7 +45,7 @@ class Sequential(Module):
     def __init__(self, *layers: Module | OrderedDict) -> None:
         super().__init__()
         if len(layers) == 1 and isinstance(layers[0], OrderedDict):
-            named = layers[0].items()
+            named = list(layers[0].items())
         else:
             named = [(str(index), layer) for index, layer in enumerate(layers)]
         for name, layer in named:
@@ -52,34 +54,30 @@ class Sequential(Module):
             if not isinstance(layer, Module):
                 raise TypeError(f"Sequential: expected layer {name!r} to be a Module, got {type(layer).__name__}")
             setattr(self, name, layer)
-        self._layers = tuple(layer for _, layer in named)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Apply the layers in order."""
-        for layer in self._layers:
+        for layer in self._layers():
             x = layer(x)  # F1
         return x
 
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Apply the layers' backward in reverse order."""
-        for layer in reversed(self._layers):
+        for layer in reversed(self._layers()):
             grad_output = layer.backward(grad_output)  # B1
         return grad_output
 
-    def requires_input_grad_(self, mode: bool = True) -> Module:
-        """Hand the word on to the first layer, which reads the input."""
-        for layer in self._layers[:1]:
-            layer.requires_input_grad_(mode)
-        return self
-
     def __len__(self) -> int:
-        return len(self._layers)
+        return len(self._layers())
 
     def __iter__(self) -> Iterator[Module]:
-        return iter(self._layers)
+        return iter(self._layers())
 
     def __getitem__(self, index: int | slice) -> Module:
         """Return a layer, or for a slice a Sequential of the same layers under the same names."""
         if isinstance(index, slice):
             return Sequential(OrderedDict(list(self.named_children())[index]))
-        return self._layers[index]
+        return self._layers()[index]
+
+    def _layers(self) -> list[Module]:
+        return [layer for _, layer in self.named_children()]

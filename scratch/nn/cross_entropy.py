@@ -1,41 +1,63 @@
 r"""Cross-entropy: how many nats it costs to be told the right class by a model that expected others.
 
-    N  batch                                        x  (N, C)  logits, the input
-    C  classes                                      t  (N,)    target, the index of the right class
-    M  N times the sizes of all axes after C             or (N, C), a probability for each class
-    w  (C,)  weight of each class, 1 if absent      e  ()      label_smoothing
-    L  the loss of the whole model, a scalar        y  ()      output
+    N  batch                                        x       (M, C)  logits, the input
+    C  classes                                      target  (M,)    the index of the right class
+    M  N times the sizes of all axes after C                or (M, C), a probability for each class
+    e  label_smoothing                              weight  (C,)    of each class, 1 if absent
+                                                    y       ()      output
 
 Further axes, (N, C, d1, ...) with targets (N, d1, ...), act as more batch: each place in them is a row of C logits, and
 there are M rows. An input of shape (C,) is one row. Below, n counts rows and c classes.
 
-Forward
-    F1  z = x - max_c x                       (M, C)   leaves F2 as it is, and no exponential of z can overflow
-    F2  p = z - log sum_c exp z               (M, C)   log softmax x: the logarithm of each class's probability
-    F3  l_n = -sum_c q_nc p_nc                (M,)     q_nc says how much of the row's loss rests on class c:
-            class indices         q_nc = w_c [c = t_n]
-            with smoothing        q_nc = w_c ((1 - e) [c = t_n] + e / C)
-            class probabilities   q_nc = w_c ((1 - e) t_nc + e / C)
-        and l_n = 0 for a row whose target is ignore_index: it takes no part
-    F4  y = sum_n l_n / total                 ()       reduction "mean": total is the sum of w_(t_n) over the rows that
-                                                       are not ignored, M for class probabilities; the sum alone for
-                                                       "sum"; l itself, (N, d1, ...), for "none"
+cross_entropy, of class indices: the log-softmax, a gather, a mean
+    F1  z = x - max_c x                               (M, C)  leaves F2 as it is, and no exponential can overflow
+    F2  logp = z - log sum_c exp z                    (M, C)  log softmax x: each class's log-probability
+    F3  ignored = target == ignore_index              (M,)    these rows take no part
+    F4  label = target, 0 where ignored               (M,)    a class that can be looked up
+    F5  share = weight[label], 0 where ignored        (M,)
+    F6  picked = logp[n, label_n]                     (M,)    gather: one number of each row is read
+    F7  nll = -share picked                           (M,)    against the right class
+    F8  spread = -sum_c weight logp / C               (M,)    against all classes alike; not needed if e = 0
+    F9  losses = (1 - e) nll + e spread, 0 if ignored (M,)
+    F10 total = sum_n share, NaN for 0                ()
+    F11 y = reduce(losses, total)                     ()      mean: sum losses / total; or the sum; or the losses
 
-Backward, from grad_y = dL/dy
-    B4  grad_l = grad_y / total               ()       F4: each row had the same share; 0 for an ignored row
-    B3  grad_p = -q grad_l                    (M, C)   F3: l is linear in p
-    B2  grad_z = grad_p - exp(p) sum_c grad_p (M, C)   F2: z_c reaches p_c directly, and every p of its row through the
-                                                       sum: d log sum exp z / dz_c = exp z_c / sum exp z = exp p_c
-    B1  grad_x = grad_z                       (M, C)   F1: a row of grad_z sums to 0, so the path through max adds 0
+    B11 grad_losses = grad_y / total, 0 where ignored (M,)    F11 and F9: each row has the share 1 / total of the mean;
+                                                              an ignored one does not reach it
+    B9a grad_nll = (1 - e) grad_losses                (M,)    F9: times the other factor
+    B9b grad_spread = e grad_losses                   (M,)    F9: likewise
+    B7  grad_picked = -share grad_nll                 (M,)    F7: times the other factor
+    B6  grad_logp = (grad_picked at label, else 0)
+                    - weight grad_spread / C          (M, C)  F6 and F8: logp is used twice, so two gradients are added:
+                                                              a gather becomes a scatter, a sum a broadcast
+    B2  grad_z = grad_logp - exp(logp) sum_c grad_logp
+                                                      (M, C)  F2: z_c reaches logp_c directly, and every logp of its row
+                                                              through the sum: d log sum exp z / dz_c = exp(logp_c)
+    B1  grad_x = grad_z                               (M, C)  F1: a row of grad_z sums to 0, so the path through max
+                                                              adds 0
 
-The simplification that the code uses: for class indices without smoothing q has one entry in each row, k_n = w_(t_n).
-F3 then reads one log-probability, as `NLLLoss` does, and B3 put into B2 needs no q:
+The simplification that the kernel uses, without smoothing. B6 has one entry in each row, -share grad_losses = -k, which
+is its sum, too; so B2 is
 
-    grad_x = grad_l k_n (softmax(x) - onehot(t))       the prediction minus the truth
+    grad_x = k (softmax(x) - onehot(label))                   the prediction minus the truth
 
-Nothing left: if every row is ignored the mean is 0 / 0, NaN, and the gradient is 0, as no row took part. If the weights
-of all targets are 0, the mean and the gradient are NaN. A row that holds NaN or +infinity is NaN throughout; where it
-is ignored it adds nothing to the loss, but by B2 its gradient is NaN. All this is PyTorch's.
+cross_entropy_probabilities, of a distribution over the classes in each row
+    F1  z = x - max_c x                               (M, C)  as above
+    F2  logp = z - log sum_c exp z                    (M, C)
+    F3  uniform = 1 / C                               (C,)    the distribution that knows nothing
+    F4  q = ((1 - e) target + e uniform) weight       (M, C)  how much of a row's loss rests on each class
+    F5  losses = -sum_c q logp                        (M,)
+    F6  y = reduce(losses, M)                         ()      mean: sum losses / M, whatever the weights
+
+    B6  grad_losses = grad_y / M                      ()      F6: each row has the share 1 / M of the mean
+    B5  grad_logp = -q grad_losses                    (M, C)  F5: times the other factor; a sum becomes a broadcast
+    B2  grad_z = grad_logp - exp(logp) sum_c grad_logp
+                                                      (M, C)  F2: as above
+    B1  grad_x = grad_z                               (M, C)  F1: as above
+
+If every row is ignored the mean is 0 / 0, NaN, and the gradient is 0, as no row took part. If the weights of all
+targets are 0, the mean and the gradient are NaN. A row that holds NaN or +infinity is NaN throughout; where it is
+ignored it adds nothing to the loss, but by B2 its gradient is NaN. All this is PyTorch's.
 
 Label smoothing: Szegedy et al., "Rethinking the Inception Architecture", 2016, section 7. PyTorch's counterpart:
 ``torch.nn.CrossEntropyLoss``. Left out: the deprecated ``size_average`` and ``reduce``. Deliberate differences: class
@@ -43,11 +65,72 @@ probabilities have the input's dtype, where PyTorch promotes; a negative ``label
 is refused.
 """
 
+from typing import Any
+
 import numpy as np
 
 from scratch.checks import check_array, check_dtype
-from scratch.nn.loss import quiet
-from scratch.nn.nll import ClassLoss, Rows, rows_of, shape_rows
+from scratch.dispatch import Pair
+from scratch.nn.nll import ClassLoss, check_class_indices, flat_indices
+from scratch.nn.reduction import reduce, reduce_backward
+
+
+def cross_entropy(
+    x: np.ndarray, target: np.ndarray, weight: np.ndarray, ignore_index: int, label_smoothing: float, reduction: str
+) -> tuple[Any, tuple]:
+    """Return the cross-entropy between class indices and the softmax of ``x``, weighted and reduced."""
+    z = x - x.max(axis=1, keepdims=True, initial=-np.inf)  # F1 (M, C)
+    logp = z - np.log(np.exp(z).sum(axis=1, keepdims=True))  # F2 (M, C)
+    ignored = target == ignore_index  # F3 (M,)
+    label = np.where(ignored, 0, target)  # F4 (M,)
+    share = np.where(ignored, 0, weight[label])  # F5 (M,)
+    picked = logp[np.arange(len(x)), label]  # F6 (M,)
+    nll = -share * picked  # F7 (M,)
+    spread = -(weight * logp).sum(axis=1) / len(weight) if label_smoothing > 0 else 0.0  # F8 (M,)
+    losses = np.where(ignored, 0, (1 - label_smoothing) * nll + label_smoothing * spread)  # F9 (M,)
+    total = share.sum() or np.nan  # F10 ()
+    y = reduce(losses, reduction, total)  # F11 ()
+    return y, (logp, ignored, label, share, total)
+
+
+def cross_entropy_backward(
+    grad_y: Any, weight: np.ndarray, label_smoothing: float, reduction: str, saved: tuple
+) -> np.ndarray:
+    """Undo `cross_entropy`."""
+    logp, ignored, label, share, total = saved
+    grad_losses = np.where(ignored, 0, reduce_backward(grad_y, reduction, total))  # B11 (M,)
+    grad_nll = (1 - label_smoothing) * grad_losses  # B9a (M,)
+    grad_spread = label_smoothing * grad_losses if label_smoothing > 0 else np.zeros_like(grad_losses)  # B9b (M,)
+    grad_picked = -share * grad_nll  # B7 (M,)
+    grad_logp = np.where(np.arange(len(weight)) == label[:, None], grad_picked[:, None], 0) - weight * grad_spread[
+        :, None
+    ] / len(weight)  # B6 (M, C)
+    grad_z = grad_logp - np.exp(logp) * grad_logp.sum(axis=1, keepdims=True)  # B2 (M, C)
+    grad_x = grad_z  # B1 (M, C)
+    return grad_x
+
+
+def cross_entropy_probabilities(
+    x: np.ndarray, target: np.ndarray, weight: np.ndarray, label_smoothing: float, reduction: str
+) -> tuple[Any, tuple]:
+    """Return the cross-entropy between distributions over the classes and the softmax of ``x``, reduced."""
+    z = x - x.max(axis=1, keepdims=True, initial=-np.inf)  # F1 (M, C)
+    logp = z - np.log(np.exp(z).sum(axis=1, keepdims=True))  # F2 (M, C)
+    uniform = np.ones_like(weight) / len(weight)  # F3 (C,)
+    q = ((1 - label_smoothing) * target + label_smoothing * uniform) * weight  # F4 (M, C)
+    losses = -(q * logp).sum(axis=1)  # F5 (M,)
+    y = reduce(losses, reduction, len(x))  # F6 ()
+    return y, (logp, q)
+
+
+def cross_entropy_probabilities_backward(grad_y: Any, reduction: str, saved: tuple) -> np.ndarray:
+    """Undo `cross_entropy_probabilities`."""
+    logp, q = saved
+    grad_losses = reduce_backward(grad_y, reduction, len(q))  # B6 ()
+    grad_logp = -q * np.reshape(grad_losses, (-1, 1))  # B5 (M, C)
+    grad_z = grad_logp - np.exp(logp) * grad_logp.sum(axis=1, keepdims=True)  # B2 (M, C)
+    grad_x = grad_z  # B1 (M, C)
+    return grad_x
 
 
 class CrossEntropyLoss(ClassLoss):
@@ -83,6 +166,9 @@ class CrossEntropyLoss(ClassLoss):
            [-0.5 ,  0.5 ]])
     """
 
+    functions = cross_entropy, cross_entropy_backward
+    functions_of_probabilities = cross_entropy_probabilities, cross_entropy_probabilities_backward
+
     def __init__(
         self,
         weight: np.ndarray | None = None,
@@ -96,55 +182,16 @@ class CrossEntropyLoss(ClassLoss):
             raise RuntimeError(f"CrossEntropyLoss: expected label_smoothing within [0, 1], got {label_smoothing}")
         self.label_smoothing = label_smoothing
 
-    @quiet
-    def forward(self, x: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Return the loss of logits (N, C, ...) against indices (N, ...) or probabilities (N, C, ...)."""
+    def check_pair(self, x: np.ndarray, target: np.ndarray) -> None:
+        """Raise unless input, target and weight fit each other."""
         check_array(self, x)
-        probabilities = np.shape(target) == x.shape
-        if probabilities:
-            self.check_probabilities(x, target)
+        if np.shape(target) == x.shape:
+            self._check_probabilities(x, target)
         else:
-            self.check_indices(x, target)
-        logits = rows_of(x)
-        self.check_weight(logits)
-        z = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)  # F1 (M, C)
-        p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))  # F2 (M, C)
-        rows = Rows(None, None, None, 1.0, len(p)) if probabilities else self.look_up(target, p)
-        if probabilities or self.label_smoothing > 0:
-            q = self.shares(rows_of(target) if probabilities else one_hot(rows, p))
-            losses = rows.keep(-(q * p).sum(axis=1))  # F3 (M,)
-        else:
-            q = None
-            losses = rows.keep(-rows.k * p[rows.n, rows.t])  # F3 (M,)
-        shape = x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
-        self.save_for_backward(p=p, q=q, rows=rows, shape=shape, input_shape=x.shape)
-        return self.reduce(losses.reshape(shape), rows.total)  # F4 ()
+            check_class_indices(self, x, target, self.ignore_index)
+        self.check_weight(x)
 
-    @quiet
-    def backward(self, grad_output: float | np.ndarray = 1.0) -> np.ndarray:
-        """Return the gradient with respect to the logits."""
-        p, q, rows, shape, input_shape = self.saved("p", "q", "rows", "shape", "input_shape")
-        grad_losses = rows.keep(self.undo_reduce(grad_output, shape, p.dtype, rows.total).reshape(-1))  # B4 (M,)
-        grad_x = np.exp(p)
-        if q is None:
-            k = rows.k * grad_losses
-            grad_x *= k[:, None]
-            grad_x[rows.n, rows.t] -= k  # B3, B2, B1 (M, C)
-        else:
-            grad_p = -q * grad_losses[:, None]  # B3 (M, C)
-            grad_x *= -grad_p.sum(axis=1, keepdims=True)
-            grad_x += grad_p  # B2, B1 (M, C)
-        return shape_rows(grad_x, input_shape)
-
-    def shares(self, target: np.ndarray) -> np.ndarray:
-        """Return F3's q for a distribution over the classes in each row."""
-        q = target
-        if self.label_smoothing > 0:
-            q = (1 - self.label_smoothing) * q + self.label_smoothing / q.shape[1]
-        return q if self.weight is None else q * self.weight
-
-    def check_probabilities(self, x: np.ndarray, target: np.ndarray) -> None:
-        """Raise ``RuntimeError`` unless ``target`` can be class probabilities for the input."""
+    def _check_probabilities(self, x: np.ndarray, target: np.ndarray) -> None:
         check_dtype(self, target, x.dtype, "target (of the input's shape, so class probabilities)")
         if x.ndim == 0:
             raise RuntimeError("CrossEntropyLoss: expected input of shape (C,) or (N, C, ...), got ()")
@@ -154,9 +201,9 @@ class CrossEntropyLoss(ClassLoss):
                 "probabilities"
             )
 
-
-def one_hot(rows: Rows, like: np.ndarray) -> np.ndarray:
-    """Return an array like ``like`` with 1 at the right class of each row and 0 elsewhere."""
-    target = np.zeros_like(like)
-    target[rows.n, rows.t] = 1
-    return target
+    def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        weight, options = self.class_weight(x), (self.label_smoothing, self.reduction)
+        if target.shape == x.shape:
+            return self.functions_of_probabilities, (self.fold(target), weight, *options)
+        return self.functions, (flat_indices(target), weight, self.ignore_index, *options)

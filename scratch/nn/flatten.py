@@ -1,7 +1,12 @@
-"""Flatten: several axes laid end to end as one, where convolutions hand over to linear layers.
+"""Flatten: several axes laid end to end as one, between convolutions and linear layers.
 
-    F1  y = x with the axes start_dim..end_dim joined, the last of them running fastest
-    B1  grad_x = grad_y with that axis split again: no number changes, so the gradient only changes its shape
+    x  (..., A, B, ..., Z, ...)  input        start, end  first and last of the axes A to Z, which are joined
+    y  (..., K, ...)             output       K           A B ... Z
+
+flatten
+    F1  y = x, A to Z as one axis                (..., K, ...)                 the last of them runs fastest
+    B1  grad_x = grad_y in the shape of x        (..., A, B, ..., Z, ...)      F1: no number changes, so the gradient
+                                                                               only changes its shape
 
 The order is that of the shape (N, C, H, W), whatever the order in memory, so that the weights behind a Flatten fit
 PyTorch's. PyTorch's counterpart: ``torch.nn.Flatten``.
@@ -11,11 +16,23 @@ import math
 
 import numpy as np
 
-from scratch.checks import check_array, check_grad_output
-from scratch.nn.module import Module
+from scratch.nn.layer import Layer
 
 
-class Flatten(Module):
+def flatten(x: np.ndarray, start: int, end: int) -> tuple[np.ndarray, tuple]:
+    """Return ``x`` with the axes ``start`` to ``end`` as one."""
+    y = x.reshape(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])  # F1 (..., K, ...)
+    return y, (x.shape,)
+
+
+def flatten_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `flatten`."""
+    (shape,) = saved
+    grad_x = grad_y.reshape(shape)  # B1 (..., A, B, ..., Z, ...)
+    return grad_x
+
+
+class Flatten(Layer):
     """Join the axes ``start_dim`` to ``end_dim`` (inclusive) into one.
 
     Parameters
@@ -36,26 +53,20 @@ class Flatten(Module):
     (5, 24)
     """
 
+    functions = flatten, flatten_backward
+    passes_through = True
+
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (..., a, b, c, ...) to (..., a*b*c, ...)."""
-        check_array(self, x)
+        """Map (..., A, B, ..., Z, ...) to (..., K, ...)."""
+        self.check_input(x)
         start, end = (self._axis(dim, x.ndim) for dim in (self.start_dim, self.end_dim))
         if start > end:
             raise RuntimeError(f"Flatten: expected start_dim <= end_dim, got axes {start} and {end} of {x.shape}")
-        joined = math.prod(x.shape[start : end + 1])
-        y = x.reshape(*x.shape[:start], joined, *x.shape[end + 1 :])  # F1
-        self.save_for_backward(input_shape=x.shape, output_shape=y.shape, dtype=x.dtype)
-        return y
-
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Give ``grad_output`` the input's shape."""
-        input_shape, output_shape, dtype = self.saved("input_shape", "output_shape", "dtype")
-        check_grad_output(self, grad_output, output_shape, dtype)
-        return grad_output.reshape(input_shape)  # B1
+        return self.run(self.functions, x, start, end)[0]
 
     def _axis(self, dim: int, ndim: int) -> int:
         # A scalar counts as having one axis, as in PyTorch.

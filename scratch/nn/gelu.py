@@ -1,18 +1,24 @@
 r"""GELU: the input times the probability that a standard normal number lies below it.
 
-    x, y    any shape          Phi   the normal distribution function          phi = Phi'   its density
+Each output depends on one input alone, so the Jacobian is diagonal, and the vector-Jacobian product is an elementwise
+product, grad_x = grad_y f'(x). All arrays have the shape of x.
 
-Exact (``approximate="none"``)
-    F1  y = x Phi(x)
-    B1  grad_x = grad_y (Phi(x) + x phi(x)),    phi(x) = exp(-x^2 / 2) / sqrt(2 pi)       the product rule
+    x, y  input, output           Phi     the normal distribution function
+    gate  Phi(x), or nearly so    Phi'    its derivative, the density exp(-x^2 / 2) / sqrt(2 pi)
 
-With a tanh (``approximate="tanh"``), where s is the sigmoid and (1 + tanh(u)) / 2 = s(2 u)
-    F1  v = 2 sqrt(2 / pi) (x + 0.044715 x^3)
-    F2  g = s(v)                                                    close to Phi(x)
-    F3  y = x g
-    B3  grad_g = grad_y x;   through the factor x directly: grad_y g
-    B2  grad_v = grad_g g (1 - g)
-    B1  grad_x = grad_y g + grad_v 2 sqrt(2 / pi) (1 + 3 * 0.044715 x^2)        x is used twice: a sum
+gelu, for ``approximate="none"``
+    F1  gate = Phi(x)                                      (...)
+    F2  y = x gate                                         (...)
+    B1  grad_x = grad_y (gate + x Phi'(x))                 (...)   F2 and F1: x is used twice, and the product rule adds
+
+gelu_tanh, for ``approximate="tanh"``: Phi by a tanh, (1 + tanh(u)) / 2, which is the sigmoid of v = 2 u
+    F1  v = SLOPE x (1 + CUBIC x^2)                        (...)   SLOPE = 2 sqrt(2 / pi), CUBIC = 0.044715
+    F2  gate = 1 / (1 + exp(-v))                           (...)
+    F3  y = x gate                                         (...)
+    B1  grad_x = grad_y (gate + x gate (1 - gate)
+                                SLOPE (1 + 3 CUBIC x^2))   (...)   F3, F2 and F1: x is used twice, and the product rule
+                                                                   adds; the chain rule makes gate' of the sigmoid's
+                                                                   derivative, gate (1 - gate), and of v's
 
 As in PyTorch, minus infinity times zero is NaN: y is NaN at -inf, and so is the gradient at both infinities.
 
@@ -27,19 +33,44 @@ import math
 
 import numpy as np
 
-from scratch.checks import check_array, check_grad_output
-from scratch.kernels import memory
-from scratch.nn.module import Module
-from scratch.nn.normal_distribution import normal_cdf
-from scratch.nn.sigmoid import sigmoid
+from scratch.nn.layer import Layer
+from scratch.nn.normal_distribution import normal_cdf, normal_density
 
 CUBIC = 0.044715
 SLOPE = 2 * math.sqrt(2 / math.pi)
-LOG_SQRT_2_PI = math.log(2 * math.pi) / 2
 
 
-class GELU(Module):
-    """A smooth curve between 0 and the input.
+def gelu(x: np.ndarray) -> tuple[np.ndarray, tuple]:
+    """Return ``x`` times Phi(x)."""
+    gate = normal_cdf(x)  # F1 (...)
+    y = x * gate  # F2 (...)
+    return y, (x, gate)
+
+
+def gelu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `gelu`."""
+    x, gate = saved
+    grad_x = grad_y * (gate + x * normal_density(x))  # B1 (...)
+    return grad_x
+
+
+def gelu_tanh(x: np.ndarray) -> tuple[np.ndarray, tuple]:
+    """Return ``x`` times an approximation of Phi(x) by a tanh."""
+    v = SLOPE * x * (1 + CUBIC * x**2)  # F1 (...)
+    gate = 1 / (1 + np.exp(-v))  # F2 (...)
+    y = x * gate  # F3 (...)
+    return y, (x, gate)
+
+
+def gelu_tanh_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `gelu_tanh`."""
+    x, gate = saved
+    grad_x = grad_y * (gate + x * gate * (1 - gate) * SLOPE * (1 + 3 * CUBIC * x**2))  # B1 (...)
+    return grad_x
+
+
+class GELU(Layer):
+    """A smooth curve between 0 and the input; any shape. The slope is negative left of -0.75.
 
     Parameters
     ----------
@@ -60,51 +91,16 @@ class GELU(Module):
     array([-0.083315,  1.      ,  3.249946,  4.      ])
     """
 
+    functions = gelu, gelu_backward
+    functions_with_tanh = gelu_tanh, gelu_tanh_backward
+
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
         if approximate not in ("none", "tanh"):
             raise RuntimeError(f"GELU: expected approximate to be 'none' or 'tanh', got {approximate!r}")
         self.approximate = approximate
 
-    @np.errstate(over="ignore", invalid="ignore")
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array of any shape to one of the same shape."""
-        check_array(self, x)
-        gate = normal_cdf(x) if self.approximate == "none" else _tanh_gate(x)
-        self.save_for_backward(x=x, gate=gate)
-        return np.multiply(x, gate, out=memory.empty_like(x))  # F1 or F3
-
-    @np.errstate(over="ignore", invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Multiply the gradient by the slope, which is negative left of -0.75."""
-        x, gate = self.saved("x", "gate")
-        check_grad_output(self, grad_output, x.shape, x.dtype)
-        slope = _normal_density(x) if self.approximate == "none" else _tanh_gate_slope(x, gate)
-        slope *= x
-        slope += gate
-        slope *= grad_output
-        return slope  # B1
-
-
-def _normal_density(x: np.ndarray) -> np.ndarray:
-    density = np.multiply(x, x, out=memory.empty_like(x))
-    density *= -0.5
-    density -= LOG_SQRT_2_PI
-    return np.exp(density, out=density)
-
-
-def _tanh_gate(x: np.ndarray) -> np.ndarray:
-    v = np.multiply(x, x, out=memory.empty_like(x))
-    v *= SLOPE * CUBIC
-    v += SLOPE
-    v *= x  # F1
-    return sigmoid(v)  # F2
-
-
-def _tanh_gate_slope(x: np.ndarray, gate: np.ndarray) -> np.ndarray:
-    slope = np.multiply(x, x, out=memory.empty_like(x))
-    slope *= 3 * SLOPE * CUBIC
-    slope += SLOPE
-    slope *= gate
-    slope *= 1.0 - gate  # B2 and the inner derivative of B1
-    return slope
+        self.check_input(x)
+        return self.run(self.functions if self.approximate == "none" else self.functions_with_tanh, x)[0]

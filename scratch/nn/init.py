@@ -30,7 +30,7 @@ from typing import TypeVar
 import numpy as np
 
 from scratch import random
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 
 Target = TypeVar("Target", Parameter, np.ndarray)
 

@@ -5,11 +5,10 @@ r"""Linear: every output is a weighted sum of every input, plus a bias.
     O     out_features                   bias    (O,)
     L     the loss, a scalar             y       (N, O)   output
 
-Forward
+linear
     F1  z = x weight^T                   (N, O)
     F2  y = z + bias                     (N, O)   bias is broadcast over the batch
 
-Backward, from the upstream gradient grad_y = dL/dy of shape (N, O)
     B2  grad_bias = sum_n grad_y         (O,)     F2: a broadcast becomes a sum. A sum passes its gradient on unchanged,
                                                   so grad_z = grad_y
     B1a grad_weight = grad_y^T x         (O, I)   F1: z_no = sum_i x_ni weight_oi, so the gradient of
@@ -34,7 +33,7 @@ import numpy as np
 from scratch.checks import DType, check_float_dtype, check_size
 from scratch.nn import init
 from scratch.nn.layer import Layer
-from scratch.nn.module import Parameter
+from scratch.nn.parameter import Parameter
 
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, tuple]:
@@ -142,6 +141,7 @@ class Identity(Layer):
     """The input, unchanged: a place to leave a layer out of. Takes and ignores any arguments, as PyTorch's does."""
 
     functions = identity, identity_backward
+    passes_through = True
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__()

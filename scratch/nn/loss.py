@@ -1,136 +1,148 @@
 r"""Losses between two arrays of one shape: how far the input is from the target, as one number.
 
-    x  (...)  input           n  number of elements of x          d  (...)  difference
-    t  (...)  target          b  SmoothL1Loss's beta              l  (...)  loss of each element
-    L  the loss of the whole model, a scalar                      y  (...) or ()  output
+    x  (...)  input           d  (...)  difference             y  () or (...)  output
+    t  (...)  target          n  number of elements of x       `reduce`: mean, sum or none, `scratch.nn.reduction`
 
-Forward
-    F1  d = x - t             (...)
-    F2  l = f(d)              (...)   element by element:
+mse_loss
+    F1  d = x - t                             (...)
+    F2  losses = d^2                          (...)
+    F3  y = reduce(losses, n)                 ()      mean: sum losses / n
 
-        MSELoss        f(d) = d^2
-        L1Loss         f(d) = |d|
-        SmoothL1Loss   f(d) = d^2 / (2b)                where |d| < b,       |d| - b/2            elsewhere
-        HuberLoss      f(d) = d^2 / 2                   where |d| <= delta,  delta (|d| - delta/2) elsewhere
+    B3  grad_losses = grad_y / n              ()      F3: each element has the share 1 / n of the mean
+    B2  grad_d = 2 d grad_losses              (...)   F2: the derivative of the square
+    B1  grad_x = grad_d                       (...)   F1: x has the factor 1; the target is a constant
 
-    F3  y = sum l / n         ()      reduction "mean";  sum l for "sum";  l itself, (...), for "none"
+l1_loss
+    F1  d = x - t                             (...)
+    F2  losses = |d|                          (...)
+    F3  y = reduce(losses, n)                 ()
 
-Backward, from grad_y = dL/dy, a scalar unless the reduction is "none"
-    B3  grad_l = grad_y / n   ()      F3: every element had the share 1/n, so all have this gradient; grad_y for "sum"
-    B2  grad_d = f'(d) grad_l (...)   F2: element by element:
+    B3  grad_losses = grad_y / n              ()      F3: each element has the share 1 / n of the mean
+    B2  grad_d = sign(d) grad_losses          (...)   F2: the slope is -1 or 1; 0 at the kink, and where d is NaN
+    B1  grad_x = grad_d                       (...)   F1: x has the factor 1
 
-        MSELoss        f'(d) = 2d
-        L1Loss         f'(d) = sign(d)
-        SmoothL1Loss   f'(d) = d / b, held within [-1, 1]
-        HuberLoss      f'(d) = d, held within [-delta, delta]
+smooth_l1_loss
+    F1  d = x - t                             (...)
+    F2  size = |d|                            (...)
+    F3  losses = d^2 / (2 beta) where size < beta,
+                 size - beta / 2 elsewhere    (...)
+    F4  y = reduce(losses, n)                 ()
 
-    B1  grad_x = grad_d       (...)   F1: x enters with the factor 1; the target is a constant
+    B4  grad_losses = grad_y / n              ()      F4: each element has the share 1 / n of the mean
+    B3  grad_d = clip(d / beta, -1, 1)
+                 grad_losses                  (...)   F3 and F2: the parabola's slope d / beta reaches the lines' slopes
+                                                      -1 and 1 where the branches meet
+    B1  grad_x = grad_d                       (...)   F1: x has the factor 1
 
-The last two are one curve, a parabola that becomes a straight line where the slope has reached its limit, so that an
+huber_loss
+    F1  d = x - t                             (...)
+    F2  size = |d|                            (...)
+    F3  losses = d^2 / 2 where size <= delta,
+                 delta (size - delta / 2)
+                 elsewhere                    (...)
+    F4  y = reduce(losses, n)                 ()
+
+    B4  grad_losses = grad_y / n              ()      F4: each element has the share 1 / n of the mean
+    B3  grad_d = clip(d, -delta, delta)
+                 grad_losses                  (...)   F3 and F2: the parabola's slope d reaches the lines' slopes -delta
+                                                      and delta where the branches meet
+    B1  grad_x = grad_d                       (...)   F1: x has the factor 1
+
+The last two are one curve, a parabola that goes on as a straight line where its slope has reached the limit, so that an
 outlier pulls with a bounded force: HuberLoss is delta times SmoothL1Loss with beta = delta (Huber, "Robust Estimation
 of a Location Parameter", 1964; Girshick, "Fast R-CNN", 2015, equation 3, with beta = 1). Both branches have the same
-value and slope where they meet, so it does not matter which one owns |d| = b.
+value and slope where they meet, so it does not matter which one has |d| = beta.
 
-Kinks: L1Loss, and SmoothL1Loss with beta = 0, which is L1Loss, have no derivative at d = 0; the gradient is 0 there,
-and where d is NaN. The mean of no elements is NaN, without a warning.
+SmoothL1Loss with beta = 0 has no parabola: it is L1Loss, kink included.
 
 PyTorch's counterparts: ``torch.nn.MSELoss``, ``L1Loss``, ``SmoothL1Loss``, ``HuberLoss``. Left out: the deprecated
 ``size_average`` and ``reduce``. Deliberate differences: input and target have one shape and one dtype, where PyTorch
 warns and broadcasts (a target of shape (N,) against an input of (N, 1) would give N^2 differences), or promotes.
 """
 
+from typing import Any, ClassVar
+
 import numpy as np
 
-from scratch.checks import check_array, check_dtype, check_grad_output, check_scalar_grad_output, name_of
-from scratch.nn.module import Module
-
-REDUCTIONS = ("none", "mean", "sum")
-
-# PyTorch lets a loss become infinite or NaN without a word; so do the losses here.
-quiet = np.errstate(over="ignore", divide="ignore", invalid="ignore")
+from scratch.dispatch import Pair
+from scratch.nn.reduction import Loss, reduce, reduce_backward
 
 
-def check_pair(owner: object, x: np.ndarray, target: np.ndarray, mismatch: type[Exception] = RuntimeError) -> None:
-    """Raise unless input and target are arrays of one float dtype and one shape (else ``mismatch``)."""
-    check_array(owner, x)
-    check_dtype(owner, target, x.dtype, "target")
-    if x.shape != target.shape:
-        raise mismatch(f"{name_of(owner)}: expected target of shape {x.shape} (the input's), got {target.shape}")
+def mse_loss(x: np.ndarray, target: np.ndarray, reduction: str) -> tuple[Any, tuple]:
+    """Return the squared differences, reduced."""
+    d = x - target  # F1 (...)
+    losses = d**2  # F2 (...)
+    y = reduce(losses, reduction, d.size)  # F3 ()
+    return y, (d,)
 
 
-class Loss(Module):
-    """Base class of the losses: it knows how the losses of the elements become one number, F3 and B3.
+def mse_loss_backward(grad_y: Any, reduction: str, saved: tuple) -> np.ndarray:
+    """Undo `mse_loss`."""
+    (d,) = saved
+    grad_losses = reduce_backward(grad_y, reduction, d.size)  # B3 ()
+    grad_d = 2 * d * grad_losses  # B2 (...)
+    grad_x = grad_d  # B1 (...)
+    return grad_x
 
-    Parameters
-    ----------
-    reduction : {"mean", "sum", "none"}
-        What F3 does.
 
-    Raises
-    ------
-    ValueError
-        If ``reduction`` is none of these.
-    """
+def l1_loss(x: np.ndarray, target: np.ndarray, reduction: str) -> tuple[Any, tuple]:
+    """Return the absolute differences, reduced."""
+    d = x - target  # F1 (...)
+    losses = np.abs(d)  # F2 (...)
+    y = reduce(losses, reduction, d.size)  # F3 ()
+    return y, (d,)
 
-    def __init__(self, reduction: str) -> None:
-        super().__init__()
-        if reduction not in REDUCTIONS:
-            raise ValueError(f"{name_of(self)}: expected reduction to be one of {REDUCTIONS}, got {reduction!r}")
-        self.reduction = reduction
 
-    def reduce(self, losses: np.ndarray, total: float) -> np.ndarray:
-        """Return the losses, or their sum, or their sum over ``total``."""
-        if self.reduction == "none":
-            return losses
-        return losses.sum() / total if self.reduction == "mean" else losses.sum()
+def l1_loss_backward(grad_y: Any, reduction: str, saved: tuple) -> np.ndarray:
+    """Undo `l1_loss`."""
+    (d,) = saved
+    grad_losses = reduce_backward(grad_y, reduction, d.size)  # B3 ()
+    grad_d = np.where(np.isnan(d), 0, np.sign(d)) * grad_losses  # B2 (...)
+    grad_x = grad_d  # B1 (...)
+    return grad_x
 
-    def undo_reduce(
-        self, grad_output: float | np.ndarray, shape: tuple[int, ...], dtype: np.dtype, total: float
-    ) -> np.ndarray:
-        """Map the gradient of the output to that of the losses, of this shape and dtype: a scalar if all are equal."""
-        if self.reduction == "none" and shape != ():
-            if not isinstance(grad_output, np.ndarray):
-                raise RuntimeError(
-                    f"{name_of(self)}: with reduction='none' the output is an array of shape {shape}; "
-                    "call backward with its gradient, an array of that shape"
-                )
-            check_grad_output(self, grad_output, shape, dtype)
-            return grad_output
-        check_scalar_grad_output(self, grad_output)
-        grad_output = dtype.type(grad_output)
-        return grad_output / total if self.reduction == "mean" else grad_output
+
+def smooth_l1_loss(x: np.ndarray, target: np.ndarray, beta: float, reduction: str) -> tuple[Any, tuple]:
+    """Return the differences, squared within ``beta`` and absolute beyond, reduced."""
+    d = x - target  # F1 (...)
+    size = np.abs(d)  # F2 (...)
+    losses = np.where(size < beta, d**2 / (2 * beta), size - beta / 2)  # F3 (...)
+    y = reduce(losses, reduction, d.size)  # F4 ()
+    return y, (d,)
+
+
+def smooth_l1_loss_backward(grad_y: Any, beta: float, reduction: str, saved: tuple) -> np.ndarray:
+    """Undo `smooth_l1_loss`."""
+    (d,) = saved
+    grad_losses = reduce_backward(grad_y, reduction, d.size)  # B4 ()
+    grad_d = np.clip(d / beta, -1, 1) * grad_losses  # B3 (...)
+    grad_x = grad_d  # B1 (...)
+    return grad_x
+
+
+def huber_loss(x: np.ndarray, target: np.ndarray, delta: float, reduction: str) -> tuple[Any, tuple]:
+    """Return half the squared differences within ``delta`` and straight lines beyond, reduced."""
+    d = x - target  # F1 (...)
+    size = np.abs(d)  # F2 (...)
+    losses = np.where(size <= delta, d**2 / 2, delta * (size - delta / 2))  # F3 (...)
+    y = reduce(losses, reduction, d.size)  # F4 ()
+    return y, (d,)
+
+
+def huber_loss_backward(grad_y: Any, delta: float, reduction: str, saved: tuple) -> np.ndarray:
+    """Undo `huber_loss`."""
+    (d,) = saved
+    grad_losses = reduce_backward(grad_y, reduction, d.size)  # B4 ()
+    grad_d = np.clip(d, -delta, delta) * grad_losses  # B3 (...)
+    grad_x = grad_d  # B1 (...)
+    return grad_x
 
 
 class ElementwiseLoss(Loss):
-    """A loss of each element's difference, f(d); a subclass says what f and its slope f' are."""
+    """A loss of each element's difference."""
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
-
-    def f(self, d: np.ndarray) -> np.ndarray:
-        """Return each element's loss."""
-        raise NotImplementedError(f"{name_of(self)}: f is not defined")
-
-    def slope(self, d: np.ndarray) -> np.ndarray:
-        """Return the derivative of `f` at each element."""
-        raise NotImplementedError(f"{name_of(self)}: slope is not defined")
-
-    @quiet
-    def forward(self, x: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Return the loss of ``x`` against ``target``, a scalar unless the reduction is "none"."""
-        check_pair(self, x, target)
-        d = x - target  # F1 (...)
-        losses = self.f(d)  # F2 (...)
-        self.save_for_backward(d=d)
-        return self.reduce(losses, d.size)  # F3 ()
-
-    @quiet
-    def backward(self, grad_output: float | np.ndarray = 1.0) -> np.ndarray:
-        """Return the gradient with respect to the input, from that of the output."""
-        d = self.saved("d")
-        grad_losses = self.undo_reduce(grad_output, d.shape, d.dtype, d.size)  # B3 ()
-        grad_d = self.slope(d) * grad_losses  # B2 (...)
-        return grad_d  # B1 (...)
 
 
 class MSELoss(ElementwiseLoss):
@@ -155,13 +167,7 @@ class MSELoss(ElementwiseLoss):
     array([1., 3.])
     """
 
-    def f(self, d: np.ndarray) -> np.ndarray:
-        """Return d^2."""
-        return d * d
-
-    def slope(self, d: np.ndarray) -> np.ndarray:
-        """Return 2d."""
-        return 2 * d
+    functions = mse_loss, mse_loss_backward
 
 
 class L1Loss(ElementwiseLoss):
@@ -176,13 +182,7 @@ class L1Loss(ElementwiseLoss):
     array([-1.,  1.,  0.])
     """
 
-    def f(self, d: np.ndarray) -> np.ndarray:
-        """Return the absolute value of d."""
-        return np.abs(d)
-
-    def slope(self, d: np.ndarray) -> np.ndarray:
-        """Return the sign of d; 0 at 0 and for NaN."""
-        return (d > 0).astype(d.dtype) - (d < 0)
+    functions: ClassVar[Pair] = l1_loss, l1_loss_backward
 
 
 class SmoothL1Loss(L1Loss):
@@ -209,20 +209,20 @@ class SmoothL1Loss(L1Loss):
     array([0.5, 1. ])
     """
 
+    functions = smooth_l1_loss, smooth_l1_loss_backward
+    functions_without_parabola = l1_loss, l1_loss_backward
+
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
         if beta < 0:
             raise RuntimeError(f"SmoothL1Loss: expected beta of 0 or more, got {beta}")
         self.beta = beta
 
-    def f(self, d: np.ndarray) -> np.ndarray:
-        """Return d^2 / (2 beta) within beta, abs(d) - beta/2 beyond."""
-        size = np.abs(d)
-        return np.where(size < self.beta, 0.5 * d * d / self.beta, size - 0.5 * self.beta)
-
-    def slope(self, d: np.ndarray) -> np.ndarray:
-        """Return d / beta, held within [-1, 1]."""
-        return np.clip(d / self.beta, -1, 1) if self.beta > 0 else super().slope(d)
+    def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        if self.beta == 0:
+            return self.functions_without_parabola, (target, self.reduction)
+        return self.functions, (target, self.beta, self.reduction)
 
 
 class HuberLoss(ElementwiseLoss):
@@ -249,17 +249,14 @@ class HuberLoss(ElementwiseLoss):
     array([1., 2.])
     """
 
+    functions = huber_loss, huber_loss_backward
+
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
         if delta <= 0:
             raise RuntimeError(f"HuberLoss: expected delta of more than 0, got {delta}")
         self.delta = delta
 
-    def f(self, d: np.ndarray) -> np.ndarray:
-        """Return d^2 / 2 within delta, delta (abs(d) - delta/2) beyond."""
-        size = np.abs(d)
-        return np.where(size <= self.delta, 0.5 * d * d, self.delta * (size - 0.5 * self.delta))
-
-    def slope(self, d: np.ndarray) -> np.ndarray:
-        """Return d, held within [-delta, delta]."""
-        return np.clip(d, -self.delta, self.delta)
+    def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        return self.functions, (target, self.delta, self.reduction)

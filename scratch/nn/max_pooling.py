@@ -1,40 +1,102 @@
-r"""MaxPool2d: of each window of an image, the largest number.
+r"""MaxPool2d: the largest number of each window of an image.
 
-    N, C  batch, channels                    x  (N, C, H, W)   input
-    H, W  the image's rows and columns       y  (N, C, P, Q)   output
-    P, Q  the output's rows and columns
-    k, s, d  kernel, stride, dilation        a  padding, on each side
+    N, C     batch, channels                 x  (N, C, H, W)   input
+    H, W     the image's rows and columns    y  (N, C, P, Q)   output
+    P, Q     the output's rows and columns   s, d, a           stride, dilation and padding (down; likewise across)
+    kh, kw   kernel size                     K = kh kw         places in a window
 
-A window (p, q) covers the pixels x1_(ij) = x1[.., s p + d i, s q + d j], i, j = 0..k-1, of the padded image x1.
+The pixels of an image are numbered in reading order, from 1. The windows slide over the numbers; a 0 is padding.
 
-Forward
-    F1  x1 = pad(x, -inf)                    (N, C, H1, W1)   never the largest
-    F2  y = max_ij x1_(ij)                   (N, C, P, Q)
+max_pool2d
+    F1  numbers = 1 ... H W, padded with 0             (H1, W1)         in ceil_mode by s - 1 more at the end, so that
+                                                                        the last window may extend beyond the padding
+    F2  extent = d (kh - 1) + 1                        (2,)             rows and columns that a window spans
+    F3  anywhere_hwij = numbers_(h+di),(w+dj)          (.., .., kh, kw) a window at every place where one fits
+    F4  windows = every s-th of them                   (P, Q, kh, kw)   that begins before the end of the image
+    F5  places = windows, each flattened               (P, Q, K)
+    F6  pixels = -inf, followed by the pixels of x     (N, C, 1 + H W)  padding is never the largest
+    F7  seen = pixels[places]                          (N, C, P, Q, K)
+    F8  largest = max_k seen                           (N, C, P, Q, 1)  NaN, if there is a NaN
+    F9  ties = seen equals largest, and no padding     (N, C, P, Q, K)
+    F10 winner = the first k in ties; the last if NaN  (N, C, P, Q, 1)
+    F11 argmax = places[winner]                        (N, C, P, Q)     the number of the largest pixel
+    F12 y = seen[winner], which is pixels[argmax]      (N, C, P, Q)
+    F13 indices = argmax - 1                           (N, C, P, Q)     PyTorch counts from 0
 
-Backward, from grad_y = dL/dy of shape (N, C, P, Q)
-    B1  paid_(ij) = grad_y where (i, j) is the window's first place with x1_(ij) = y, else 0
-                                             (N, C, P, Q)     F2: the maximum is one of its arguments; that one gets all
-    B2  grad_x1_(ij) += paid_(ij)            (N, C, H1, W1)   F2: a pixel in several windows adds up what each pays
-    B3  grad_x = unpad(grad_x1)              (N, C, H, W)     F1: what was padded is cut off
+    B12a grad_pixels = 0                               (N, C, 1 + H W)  F12: room for sums
+    B12b grad_pixels[argmax] += grad_y                 (N, C, 1 + H W)  F12: y is one of the pixels, which gets all of
+                                                                        the gradient; a pixel that is the largest of
+                                                                        several windows gets the sum
+    B6  grad_x = grad_pixels without the first         (N, C, H, W)     F6: -inf is a constant
+
+F8 to F11 find out which pixel is the largest. A small change of x does not change the answer, except at a tie: they
+have no gradient.
 
 Several equal maxima are a kink, where any way to share the gradient among them is a subgradient; the first of them in
 reading order gets all of it, as in PyTorch. A window with a NaN yields NaN, and its last NaN gets the gradient.
 
 PyTorch's counterpart: ``torch.nn.MaxPool2d``. Differs from it where a dilated window sees nothing but padding: y is
--inf in both, but PyTorch pays a pixel beside the window, and here nobody is paid. Integer images are refused.
+-inf in both, but PyTorch gives the gradient to a pixel beside the window. Here no pixel gets it, and the index is -1.
+Integer images are refused.
 """
 
+import math
+from typing import Any
+
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from scratch.checks import check_array, check_grad_output
-from scratch.kernels import memory, threads
-from scratch.kernels.keep_where import keep_where
-from scratch.nn.images import as_batch
-from scratch.nn.padding import NO_SIDES, Sides, pad, unpad
-from scratch.nn.pool_windows import PoolWindows
+from scratch.nn.pooling import Pooling
 
 
-class MaxPool2d(PoolWindows):
+def max_pool2d(
+    x: np.ndarray,
+    kernel_size: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+    ceil_mode: bool,
+    return_indices: bool,
+) -> tuple[np.ndarray, tuple, np.ndarray | None]:
+    """Return the largest number of each window, and where in its image it is, if asked for."""
+    numbers = np.pad(  # F1 (H1, W1)
+        1 + np.arange(math.prod(x.shape[2:])).reshape(x.shape[2:]),
+        [(a, a + (s - 1 if ceil_mode else 0)) for a, s in zip(padding, stride, strict=True)],
+    )
+    extent = [d * (k - 1) + 1 for d, k in zip(dilation, kernel_size, strict=True)]  # F2 (2,)
+    anywhere = sliding_window_view(numbers, extent)[:, :, :: dilation[0], :: dilation[1]]  # F3 (.., .., kh, kw)
+    windows = anywhere[  # F4 (P, Q, kh, kw)
+        : padding[0] + x.shape[2] : stride[0], : padding[1] + x.shape[3] : stride[1]
+    ]
+    places = windows.reshape(*windows.shape[:2], math.prod(kernel_size))  # F5 (P, Q, K)
+    pixels = np.pad(  # F6 (N, C, 1 + H W)
+        x.reshape(*x.shape[:2], math.prod(x.shape[2:])), [(0, 0), (0, 0), (1, 0)], constant_values=-np.inf
+    )
+    seen = pixels[:, :, places]  # F7 (N, C, P, Q, K)
+    largest = seen.max(axis=-1, keepdims=True)  # F8 (N, C, P, Q, 1)
+    ties = ((seen == largest) | np.isnan(seen)) & (places > 0)  # F9 (N, C, P, Q, K)
+    winner = np.where(  # F10 (N, C, P, Q, 1)
+        np.isnan(largest),
+        ties.shape[-1] - 1 - ties[..., ::-1].argmax(axis=-1, keepdims=True),
+        ties.argmax(axis=-1, keepdims=True),
+    )
+    argmax = np.take_along_axis(places[None, None], winner, axis=-1)[..., 0]  # F11 (N, C, P, Q)
+    y = np.take_along_axis(seen, winner, axis=-1)[..., 0]  # F12 (N, C, P, Q)
+    indices = argmax - 1 if return_indices else None  # F13 (N, C, P, Q)
+    return y, (argmax, x.shape), indices
+
+
+def max_pool2d_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `max_pool2d`."""
+    argmax, x_shape = saved
+    grad_pixels = np.zeros((*x_shape[:2], 1 + math.prod(x_shape[2:])), grad_y.dtype)  # B12a (N, C, 1 + H W)
+    for image in np.ndindex(*x_shape[:2]):  # B12b (N, C, 1 + H W)
+        np.add.at(grad_pixels[image], argmax[image], grad_y[image])
+    grad_x = grad_pixels[:, :, 1:].reshape(x_shape)  # B6 (N, C, H, W)
+    return grad_x
+
+
+class MaxPool2d(Pooling):
     """The largest number of each window.
 
     Parameters
@@ -45,7 +107,7 @@ class MaxPool2d(PoolWindows):
         Whether forward returns a pair: the output, and where in the image's plane each maximum is (row times W plus
         column, int64).
     ceil_mode : bool
-        Whether a last window may stick out.
+        Whether a last window may extend beyond the padding.
 
     Raises
     ------
@@ -62,6 +124,8 @@ class MaxPool2d(PoolWindows):
             [ 0.,  0.,  0.,  0.]]])
     """
 
+    functions = max_pool2d, max_pool2d_backward
+
     def __init__(
         self,
         kernel_size: int | tuple[int, int],
@@ -74,80 +138,15 @@ class MaxPool2d(PoolWindows):
         super().__init__(kernel_size, stride, padding, dilation, ceil_mode)
         self.return_indices = return_indices
 
-    def forward(self, x: np.ndarray) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """Map (N, C, H, W) to (N, C, P, Q), or (C, H, W) to (C, P, Q)."""
-        check_array(self, x)
-        images = as_batch(self, x)
-        size, sides = self._windows(images)
-        y = memory.empty_like(images, (*images.shape[:2], *size))
+    def arguments(self) -> tuple:
+        """Return what `max_pool2d` takes behind ``x``."""
+        return self._kernel, self._stride, self._padding, self._dilation, self.ceil_mode, self.return_indices
 
-        def pool(chunk: slice) -> None:
-            x1 = pad(images[chunk], sides, value=-np.inf)  # F1 (n, C, H1, W1)
-            largest = y[chunk]
-            largest[...] = self._under(x1, size, self._places[0])
-            for place in self._places[1:]:
-                np.maximum(self._under(x1, size, place), largest, out=largest)  # F2 (n, C, P, Q)
-
-        chunks = threads.chunks(len(images), len(self._places) * y[:1].nbytes)
-        threads.run(pool, chunks)
-        self.save_for_backward(images=images, y=y, sides=sides, chunks=chunks, unbatched=x.ndim == 3)
-        if not self.return_indices:
-            return y[0] if x.ndim == 3 else y
-        indices = self._indices(images, y, sides)
-        return (y[0], indices[0]) if x.ndim == 3 else (y, indices)
-
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Map the gradient of (N, C, P, Q) to that of (N, C, H, W)."""
-        images, y, sides, chunks, unbatched = self.saved("images", "y", "sides", "chunks", "unbatched")
-        check_grad_output(self, grad_output, y.shape[1:] if unbatched else y.shape, y.dtype)
-        grad_y = grad_output[None] if unbatched else grad_output
-        grad_x = memory.empty_like(images)
-
-        def undo(chunk: slice) -> None:
-            pays, room = self._pays(images[chunk], y[chunk], sides)
-            grad = memory.in_order_of(grad_y[chunk], y)
-            paid = keep_where(pays, np.broadcast_to(grad, pays.shape), out=room)  # B1 (k k, n, C, P, Q)
-            grad_x1 = self._begin_grad_x1(grad_x[chunk], y.shape[2:], sides)
-            self._share_out(paid, grad_x1)  # B2 (n, C, H1, W1)
-            if sides != NO_SIDES:
-                grad_x[chunk] = unpad(grad_x1, sides)  # B3 (n, C, H, W)
-
-        threads.run(undo, chunks)
-        return grad_x[0] if unbatched else grad_x
-
-    def _pays(self, images: np.ndarray, y: np.ndarray, sides: Sides) -> tuple[np.ndarray, np.ndarray]:
-        """Return which of a window's places pays for y, bool (k k, n, C, P, Q), and room for numbers of that shape."""
-        # The windows' places one after the other, each in one piece: what follows runs through memory.
-        n, *rest = y.shape
-        shape = (len(self._places) * n, *rest)
-        pixels = memory.empty_like(y, shape).reshape(len(self._places), n, *rest)
-        # NaN is unequal to all, so that a padded place is not mistaken for a pixel of -inf.
-        self._gather(pad(images, sides, value=np.nan), pixels)
-        pays = np.equal(pixels, y, out=memory.empty_like(y, shape, dtype=bool).reshape(pixels.shape))
-        not_yet = np.logical_not(pays[0], out=memory.empty_like(y, dtype=bool))
-        for equal in pays[1:]:
-            equal &= not_yet
-            not_yet ^= equal
-        if not_yet.any():
-            # What is left has a NaN, and its last one pays; or a window of nothing but padding, where nobody does.
-            self._gather(pad(images, sides, value=-np.inf), pixels)
-            for place_pays, pixel in zip(pays[::-1], pixels[::-1], strict=True):
-                np.copyto(place_pays, not_yet & np.isnan(pixel), where=not_yet)
-                not_yet &= ~place_pays
-        return pays, pixels
-
-    def _gather(self, x1: np.ndarray, pixels: np.ndarray) -> None:
-        by_place = self._by_place(x1)
-        pixels.reshape(by_place.shape)[...] = by_place
-
-    def _indices(self, images: np.ndarray, y: np.ndarray, sides: Sides) -> np.ndarray:
-        """Return where in its plane each maximum is, (N, C, P, Q)."""
-        pays, _ = self._pays(images, y, sides)
-        winner = np.where(pays.any(axis=0), pays.argmax(axis=0), len(self._places))
-        (_, columns), (p, q) = self._kernel, y.shape[2:]
-        row = winner // columns * self._dilation[0] + np.arange(p)[:, None] * self._stride[0] - self._padding[0]
-        column = winner % columns * self._dilation[1] + np.arange(q) * self._stride[1] - self._padding[1]
-        return row * images.shape[3] + column
+    def forward(self, x: np.ndarray) -> Any:
+        """Map (N, C, H, W) to (N, C, P, Q), or (C, H, W) to (C, P, Q); with ``return_indices``, to a pair of them."""
+        self.check_input(x)
+        y, indices = self.run(self.functions, x, *self.arguments())
+        return (y, self.unfold(indices, x.shape)) if self.return_indices else y
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""

@@ -1,68 +1,127 @@
 r"""Negative log-likelihood: minus the log-probability of the class that was right, given log-probabilities.
 
-    N  batch                                        p  (N, C)  log-probabilities, the input
-    C  classes                                      t  (N,)    target, the index of the right class
-    M  N times the sizes of all axes after C        w  (C,)    weight of each class, 1 if absent
-    L  the loss of the whole model, a scalar        y  ()      output
+    N  batch                                        x       (M, C)  log-probabilities, the input
+    C  classes                                      target  (M,)    the index of the right class
+    M  N times the sizes of all axes after C        weight  (C,)    of each class, 1 if absent
+                                                    y       ()      output
 
 Further axes, (N, C, d1, ...) with targets (N, d1, ...), act as more batch: each place in them is a row of C numbers,
 and there are M rows. An input of shape (C,) is one row. Below, n counts rows and c classes.
 
-Forward
-    F1  k_n = w_(t_n), and 0 where t_n is ignore_index   (M,)
-    F2  l_n = -k_n p_(n, t_n)                            (M,)     0 for an ignored row, whatever p is there
-    F3  y = sum_n l_n / sum_n k_n                        ()       reduction "mean"; the sum for "sum"; l for "none"
+nll_loss
+    F1  ignored = target == ignore_index                   (M,)    these rows take no part
+    F2  label = target, 0 where ignored                    (M,)    a class that can be looked up
+    F3  share = weight[label], 0 where ignored             (M,)
+    F4  picked = x[n, label_n]                             (M,)    gather: one number of each row is read
+    F5  losses = -share picked, 0 where ignored            (M,)    0 even if picked is NaN there
+    F6  total = sum_n share, NaN for 0                     ()
+    F7  y = reduce(losses, total)                          ()      mean: sum losses / total; or the sum; or the losses
 
-Backward, from grad_y = dL/dy
-    B3  grad_l = grad_y / sum_n k_n                      ()       F3: every row had the same share; 0 for an ignored row
-    B2  grad_p = -k_n grad_l at c = t_n, 0 elsewhere     (M, C)   F2: only the right class's entry was read
+    B7  grad_losses = grad_y / total, 0 where ignored      (M,)    F7 and F5: each row has the share 1 / total of the
+                                                                   mean; an ignored one does not reach it
+    B5  grad_picked = -share grad_losses                   (M,)    F5: times the other factor
+    B4  grad_x = grad_picked at c = label, 0 elsewhere     (M, C)  F4: scatter, the transpose of a gather: what was not
+                                                                   read has no gradient
 
-Nothing left: if every row is ignored the mean is 0 / 0, NaN, and the gradient is 0, as no row took part. If the weights
-of all targets are 0, the mean is NaN, and so is the gradient where an entry was read.
+If every row is ignored the mean is 0 / 0, NaN, and the gradient is 0, as no row took part. If the weights of all
+targets are 0, the mean is NaN, and so is the gradient where a number was read.
 
 PyTorch's counterpart: ``torch.nn.NLLLoss``. Left out: the deprecated ``size_average`` and ``reduce``.
 """
 
-from typing import NamedTuple
+import functools
+from typing import Any
 
 import numpy as np
 
 from scratch.checks import check_array, check_dtype, name_of
-from scratch.nn.loss import Loss, quiet
+from scratch.dispatch import Pair
+from scratch.nn.reduction import Loss, reduce, reduce_backward
 
 INDEX_DTYPES = (np.dtype(np.int64), np.dtype(np.uint8))
 
 
-def rows_of(x: np.ndarray) -> np.ndarray:
-    """Map (N, C, d1, ...) to (M, C), and (C,) to (1, C)."""
-    if x.ndim == 2:
-        return x
-    return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) if x.ndim > 2 else x.reshape(1, -1)
+def nll_loss(
+    x: np.ndarray, target: np.ndarray, weight: np.ndarray, ignore_index: int, reduction: str
+) -> tuple[Any, tuple]:
+    """Return minus the targets' log-probabilities, weighted and reduced."""
+    ignored = target == ignore_index  # F1 (M,)
+    label = np.where(ignored, 0, target)  # F2 (M,)
+    share = np.where(ignored, 0, weight[label])  # F3 (M,)
+    picked = x[np.arange(len(x)), label]  # F4 (M,)
+    losses = np.where(ignored, 0, -share * picked)  # F5 (M,)
+    total = share.sum() or np.nan  # F6 ()
+    y = reduce(losses, reduction, total)  # F7 ()
+    return y, (ignored, label, share, total)
 
 
-def shape_rows(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Map (M, C) back to ``shape``, which is (N, C, d1, ...) or (C,)."""
-    if len(shape) <= 2:
-        return rows.reshape(shape)
-    return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
+def nll_loss_backward(grad_y: Any, weight: np.ndarray, reduction: str, saved: tuple) -> np.ndarray:
+    """Undo `nll_loss`."""
+    ignored, label, share, total = saved
+    grad_losses = np.where(ignored, 0, reduce_backward(grad_y, reduction, total))  # B7 (M,)
+    grad_picked = -share * grad_losses  # B5 (M,)
+    grad_x = np.where(np.arange(len(weight)) == label[:, None], grad_picked[:, None], 0)  # B4 (M, C)
+    return grad_x
 
 
-class Rows(NamedTuple):
-    """What the targets say about each of the M rows."""
+def check_class_indices(
+    owner: object, x: np.ndarray, target: object, ignore_index: int | None = None, name: str = "target"
+) -> None:
+    """Raise unless ``target`` is an array of class indices, one for each row of classes of the input.
 
-    n: np.ndarray  # (M,) 0, 1, 2, ...: p[n, t] are the entries of the right classes
-    t: np.ndarray  # (M,) the right classes; 0 for an ignored row
-    ignored: np.ndarray | None  # (M,) whether the row is ignored; None if none is
-    k: np.ndarray | float  # (M,) the row's weight, 0 for an ignored row; or 1.0, the weight of all
-    total: float  # the sum of k; NaN for 0, so that a mean over no weight is NaN, and not infinite
+    Raises
+    ------
+    TypeError
+        If it is no array.
+    ValueError, RuntimeError
+        If its shape does not fit: by its batch, or otherwise.
+    RuntimeError
+        If its dtype is neither int64 nor uint8.
+    IndexError
+        If an index is not within [0, C) and not ``ignore_index``.
+    """
+    if not isinstance(target, np.ndarray):
+        raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(target).__name__}")
+    expected = batch_shape(x.shape)
+    if target.shape != expected:
+        other_batch = target.shape[:1] != x.shape[:1] if x.ndim > 1 else target.ndim == 1 and target.size != 1
+        raise (ValueError if other_batch else RuntimeError)(
+            f"{name_of(owner)}: expected {name} of shape {expected} for input of shape {x.shape}, got {target.shape}"
+        )
+    if target.dtype not in INDEX_DTYPES:
+        raise RuntimeError(
+            f"{name_of(owner)}: expected {name} to be class indices of dtype int64 or uint8, got {target.dtype}; "
+            "convert them with .astype(np.int64)"
+        )
+    indices, classes = flat_indices(target), x.shape[min(x.ndim - 1, 1)]
+    # As unsigned numbers negative indices are huge, so that one comparison finds those on either side.
+    if indices.size and indices.view(np.uint64).max() >= classes:
+        outside = indices[(indices != ignore_index) & ((indices < 0) | (indices >= classes))]
+        if outside.size:
+            raise IndexError(f"{name_of(owner)}: {name} {outside[0]} is out of bounds for {classes} classes")
 
-    def keep(self, values: np.ndarray) -> np.ndarray:
-        """Return ``values`` with 0 for the ignored rows, even where they are NaN."""
-        return values if self.ignored is None else np.where(self.ignored, 0, values)
+
+def batch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of the class indices for an input of shape (N, C, d1, ...) or (C,)."""
+    return shape[:1] + shape[2:] if len(shape) > 1 else ()
+
+
+def flat_indices(target: np.ndarray) -> np.ndarray:
+    """Map class indices (N, d1, ...) to (M,), as int64."""
+    return target.reshape(-1).astype(np.int64, copy=False)
+
+
+@functools.cache
+def _ones(classes: int, dtype: np.dtype) -> np.ndarray:
+    weight = np.ones(classes, dtype)
+    weight.flags.writeable = False
+    return weight
 
 
 class ClassLoss(Loss):
-    """What the losses over classes share: their options, and which targets fit them."""
+    """What the losses over classes share: their options, which targets fit them, and rows from inputs of any shape."""
+
+    weight: np.ndarray | None
 
     def __init__(self, weight: np.ndarray | None, ignore_index: int, reduction: str) -> None:
         super().__init__(reduction)
@@ -73,55 +132,40 @@ class ClassLoss(Loss):
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
 
-    def check_weight(self, rows: np.ndarray) -> None:
+    def check_weight(self, x: np.ndarray) -> None:
         """Raise ``RuntimeError`` unless the weight is absent, or has the input's dtype and an element a class."""
         if self.weight is None:
             return
-        check_dtype(self, self.weight, rows.dtype, "weight")
-        if self.weight.shape != rows.shape[1:]:
+        expected = x.shape[:1] if x.ndim == 1 else x.shape[1:2]
+        check_dtype(self, self.weight, x.dtype, "weight")
+        if self.weight.shape != expected:
             raise RuntimeError(
-                f"{name_of(self)}: expected weight of shape {rows.shape[1:]}, one a class, got {self.weight.shape}"
+                f"{name_of(self)}: expected weight of shape {expected}, one a class, got {self.weight.shape}"
             )
 
-    def check_indices(self, x: np.ndarray, target: np.ndarray) -> None:
-        """Raise unless ``target`` is an array of class indices that fits the input's shape."""
-        if not isinstance(target, np.ndarray):
-            raise TypeError(f"{name_of(self)}: expected target to be a numpy.ndarray, got {type(target).__name__}")
-        expected = x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
-        if target.shape != expected:
-            other_batch = target.shape[:1] != x.shape[:1] if x.ndim > 1 else target.ndim == 1 and target.size != 1
-            raise (ValueError if other_batch else RuntimeError)(
-                f"{name_of(self)}: expected target of shape {expected} for input of shape {x.shape}, got {target.shape}"
-            )
-        if target.dtype not in INDEX_DTYPES:
-            raise RuntimeError(
-                f"{name_of(self)}: expected class indices of dtype int64 or uint8, got {target.dtype}; "
-                "convert them with .astype(np.int64)"
-            )
+    def class_weight(self, x: np.ndarray) -> np.ndarray:
+        """Return the weight of each class of an input, (C,)."""
+        return _ones(x.shape[min(x.ndim - 1, 1)], x.dtype) if self.weight is None else self.weight
 
-    def look_up(self, target: np.ndarray, rows: np.ndarray) -> Rows:
-        """Return what the class indices say about each row.
+    def fold(self, x: np.ndarray) -> np.ndarray:
+        """Map (N, C, d1, ...) to (M, C), and (C,) to (1, C)."""
+        if x.ndim == 2:
+            return x
+        return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) if x.ndim > 2 else x.reshape(1, -1)
 
-        Raises
-        ------
-        IndexError
-            If a class is not within [0, C) and not ``ignore_index``.
-        """
-        t, classes, ignored = target.reshape(-1).astype(np.int64, copy=False), rows.shape[1], None
-        # As unsigned numbers negative indices are huge, so that one comparison finds those on either side.
-        fits = t.size == 0 or t.view(np.uint64).max() < classes
-        if not fits or self.ignore_index >= 0:
-            ignored = t == self.ignore_index
-            outside = t[~ignored & ((t < 0) | (t >= classes))]
-            if outside.size:
-                raise IndexError(f"{name_of(self)}: target {outside[0]} is out of bounds for {classes} classes")
-            t = np.where(ignored, 0, t)
-        if self.weight is None and ignored is None:
-            return Rows(np.arange(t.size), t, None, 1.0, t.size)
-        k = np.ones(t.size, rows.dtype) if self.weight is None else self.weight[t]  # F1 (M,)
-        if ignored is not None:
-            k[ignored] = 0
-        return Rows(np.arange(t.size), t, ignored, k, k.sum() or np.nan)
+    def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+        """Map (M, C) to (N, C, d1, ...), and the losses of the rows, (M,), to (N, d1, ...)."""
+        if y.ndim == 1:
+            return y.reshape(batch_shape(input_shape))
+        if y.ndim == 0 or len(input_shape) == 2:
+            return y
+        if len(input_shape) == 1:
+            return y.reshape(input_shape)
+        return np.moveaxis(y.reshape(input_shape[0], *input_shape[2:], input_shape[1]), -1, 1)
+
+    def fold_losses(self, grad_output: np.ndarray) -> np.ndarray:
+        """Map (N, d1, ...) to (M,)."""
+        return grad_output.reshape(-1)
 
 
 class NLLLoss(ClassLoss):
@@ -155,28 +199,19 @@ class NLLLoss(ClassLoss):
            [-0.5,  0. ]])
     """
 
+    functions = nll_loss, nll_loss_backward
+
     def __init__(self, weight: np.ndarray | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, ignore_index, reduction)
 
-    @quiet
-    def forward(self, x: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Return the loss of log-probabilities (N, C, ...) against class indices (N, ...)."""
+    def check_pair(self, x: np.ndarray, target: np.ndarray) -> None:
+        """Raise unless input, target and weight fit each other."""
         check_array(self, x)
         if x.ndim == 0:
             raise ValueError("NLLLoss: expected input of shape (C,) or (N, C, ...), got ()")
-        self.check_indices(x, target)
-        p = rows_of(x)
-        self.check_weight(p)
-        rows = self.look_up(target, p)  # F1 (M,)
-        losses = rows.keep(-rows.k * p[rows.n, rows.t])  # F2 (M,)
-        self.save_for_backward(rows=rows, x=x, target=target)
-        return self.reduce(losses.reshape(target.shape), rows.total)  # F3 ()
+        check_class_indices(self, x, target, self.ignore_index)
+        self.check_weight(x)
 
-    @quiet
-    def backward(self, grad_output: float | np.ndarray = 1.0) -> np.ndarray:
-        """Return the gradient with respect to the log-probabilities."""
-        rows, x, target = self.saved("rows", "x", "target")
-        grad_losses = rows.keep(self.undo_reduce(grad_output, target.shape, x.dtype, rows.total).reshape(-1))  # B3 (M,)
-        grad_p = np.zeros_like(rows_of(x))
-        grad_p[rows.n, rows.t] = -rows.k * grad_losses  # B2 (M, C)
-        return shape_rows(grad_p, x.shape)
+    def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        return self.functions, (flat_indices(target), self.class_weight(x), self.ignore_index, self.reduction)

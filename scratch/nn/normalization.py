@@ -1,30 +1,76 @@
-r"""LayerNorm and GroupNorm: each example is normalized by its own numbers, whatever the rest of the batch may be.
+r"""LayerNorm and GroupNorm: each example is normalized by its own numbers, independently of the rest of the batch.
 
-    R     rows: what is normalized together      x  (R, K)   input, a row for each example (or group of channels)
-    K     numbers in a row                       w, b        weight and bias, broadcast against y
-    e     eps, against division by zero          y           output
+LayerNorm normalizes the last axes of x together, ``normalized_shape``, and has a weight and a bias for each number of
+them. GroupNorm normalizes a group of neighbouring channels at all their positions together, and has a weight and a bias
+for each channel.
 
-The layers differ in how they cut x into rows. LayerNorm makes a row of the last axes, ``normalized_shape``, and has a
-weight and a bias for each number of a row. GroupNorm makes a row of the channels of a group and of all their places,
-and has a weight and a bias for each channel.
+    x     input       weight, bias   broadcast against y
+    y     output      eps            against division by zero
 
-Forward
-    F1  mean = sum_k x / K                       (R, 1)
-    F2  centred = x - mean                       (R, K)
-    F3  var = sum_k centred^2 / K                (R, 1)
-    F4  r = 1 / sqrt(var + e)                    (R, 1)
-    F5  normalized = centred r                   (R, K)
-    F6  y = normalized w + b                     in the shape of the input
+layer_norm, of R rows of K numbers
+    F1  mean = sum_k x / K                                    (R, 1)
+    F2  shifted = x - mean                                    (R, K)
+    F3  residue = sum_k shifted / K                           (R, 1)  on paper 0: what rounding has left of the mean
+    F4  centred = shifted - residue                           (R, K)
+    F5  square = centred^2                                    (R, K)
+    F6  var = sum_k square / K                                (R, 1)
+    F7  std = sqrt(var + eps)                                 (R, 1)
+    F8  normalized = centred / std                            (R, K)
+    F9  scaled = normalized weight                            (R, K)
+    F10 y = scaled + bias                                     (R, K)
 
-Backward, from grad_y = dL/dy
-    B6  grad_b = sum grad_y,  grad_w = sum grad_y normalized    over every axis along which b and w were broadcast
-        grad_normalized = grad_y w               (R, K)
-    B5  to B1, as for batch normalization, where every step is written out (`scratch.nn.batchnorm`), with rows for
-        columns:
-        grad_x = r (grad_normalized - mean_k(grad_normalized) - normalized mean_k(grad_normalized normalized))
+    B10 grad_bias = sum_r grad_y                              (K,)    F10: bias was broadcast, and a broadcast becomes a
+                                                                      sum; grad_scaled is grad_y itself
+    B9a grad_weight = sum_r grad_y normalized                 (K,)    F9: a product, times the other factor; broadcast
+    B9b grad_normalized = grad_y weight                       (R, K)  F9: times the other factor
+    B8  grad_std = -sum_k grad_normalized centred / std^2     (R, 1)  F8: a quotient, by its denominator; broadcast
+    B7  grad_var = grad_std / (2 std)                         (R, 1)  F7: the derivative of the square root
+    B6  grad_square = grad_var / K                            (R, 1)  F6: each of the mean's K terms has the same share
+    B5  grad_centred = grad_normalized / std
+                       + 2 centred grad_square                (R, K)  F8 and F5: centred is used twice, so two gradients
+                                                                      are added: as the numerator, and of the square
+    B4  grad_residue = -sum_k grad_centred                    (R, 1)  F4: residue was broadcast: a sum
+    B3  grad_shifted = grad_centred + grad_residue / K        (R, K)  F4 and F3: shifted is used twice: an addition
+    B2  grad_x = grad_shifted                                 (R, K)  F2: its factor is 1. grad_shifted sums to 0 over
+                                                                      k, so mean, which was broadcast, gets nothing
 
-Moving a row as a whole, or stretching it, changes no output: grad_x sums to zero over each row, and is orthogonal to
-normalized (but for e). Training and evaluation are the same.
+Why F3 and F4: where a row is nearly constant and far from zero, the rounding error of its mean is as large as the
+differences that are left, and F8 enlarges them.
+
+group_norm, of N examples with C channels in G groups at P positions; K = P C/G; weight and bias are columns, (C, 1)
+    F1  rows = x, a row for each example's group              (N G, K)   the channels of a group are neighbours
+    F2  mean = sum_k rows / K                                 (N G, 1)
+    F3  shifted = rows - mean                                 (N G, K)
+    F4  residue = sum_k shifted / K                           (N G, 1)   on paper 0, as in layer_norm
+    F5  centred = shifted - residue                           (N G, K)
+    F6  square = centred^2                                    (N G, K)
+    F7  var = sum_k square / K                                (N G, 1)
+    F8  std = sqrt(var + eps)                                 (N G, 1)
+    F9  normalized = centred / std                            (N G, K)
+    F10 joined = normalized in the shape of x                 (N, C, P)
+    F11 scaled = joined weight                                (N, C, P)
+    F12 y = scaled + bias                                     (N, C, P)
+
+    B12 grad_bias = sum_np grad_y                             (C, 1)     F12: a broadcast becomes a sum
+    B11a grad_weight = sum_np grad_y joined                   (C, 1)     F11: times the other factor; broadcast
+    B11b grad_joined = grad_y weight                          (N, C, P)  F11: times the other factor
+    B10 grad_normalized = grad_joined in rows                 (N G, K)   F10: each number goes back to its place
+    B9  grad_std = -sum_k grad_normalized centred / std^2     (N G, 1)   F9: by the denominator; broadcast
+    B8  grad_var = grad_std / (2 std)                         (N G, 1)   F8: the derivative of the square root
+    B7  grad_square = grad_var / K                            (N G, 1)   F7: each of the K terms has the same share
+    B6  grad_centred = grad_normalized / std
+                       + 2 centred grad_square                (N G, K)   F9 and F6: centred is used twice
+    B5  grad_residue = -sum_k grad_centred                    (N G, 1)   F5: residue was broadcast: a sum
+    B4  grad_shifted = grad_centred + grad_residue / K        (N G, K)   F5 and F4: shifted is used twice
+    B3  grad_rows = grad_shifted                              (N G, K)   F3: as in layer_norm, mean gets nothing
+    B1  grad_x = grad_rows in the shape of x                  (N, C, P)  F1: each number goes back to its place
+
+The simplification that the kernels use is batch normalization's (`scratch.nn.batchnorm`), with rows for columns:
+
+    grad_x = (grad_normalized - mean_k(grad_normalized) - normalized mean_k(grad_normalized normalized)) / std
+
+Shifting a row, or scaling it, changes no output: grad_x sums to zero over each row, and is orthogonal to normalized
+(but for eps). Training and evaluation are the same.
 
 Sources: Ba, Kiros and Hinton, "Layer Normalization", 2016, equations 3 and 4; Wu and He, "Group Normalization", 2018,
 equations 1 to 7. PyTorch's counterparts: ``torch.nn.LayerNorm``, ``torch.nn.GroupNorm``. Left out: ``device``.
@@ -37,37 +83,101 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scratch.checks import check_float_dtype, check_grad_output, check_input
-from scratch.kernels.channel_sums import as_channels, channel_sum
-from scratch.nn.module import Module, Parameter
+from scratch.checks import DType, check_float_dtype
+from scratch.nn.layer import Layer
+from scratch.nn.parameter import Parameter
 
 
-def normalize_rows(x: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray]:
-    """Map (R, K) to ``normalized`` (R, K) and ``r`` (R, 1)."""
-    K = max(x.shape[1], 1)
-    mean = np.add.reduce(x, axis=1, keepdims=True) / K  # F1 (R, 1)
-    centred = x - mean  # F2 (R, K)
-    # The mean was rounded, which shows where a row is nearly constant: r makes it large. What is left of it goes, too.
-    centred -= np.add.reduce(centred, axis=1, keepdims=True) / K
-    var = np.vecdot(centred, centred)[:, np.newaxis] / K  # F3 (R, 1)
-    r = 1.0 / np.sqrt(var + eps)  # F4 (R, 1)
-    normalized = np.multiply(centred, r, out=centred)  # F5 (R, K)
-    return normalized, r
+def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float) -> tuple[np.ndarray, tuple]:
+    """Normalize each row, then scale and shift its numbers."""
+    mean = x.sum(axis=1, keepdims=True) / x.shape[1]  # F1 (R, 1)
+    shifted = x - mean  # F2 (R, K)
+    residue = shifted.sum(axis=1, keepdims=True) / x.shape[1]  # F3 (R, 1)
+    centred = shifted - residue  # F4 (R, K)
+    square = centred**2  # F5 (R, K)
+    var = square.sum(axis=1, keepdims=True) / x.shape[1]  # F6 (R, 1)
+    std = np.sqrt(var + eps)  # F7 (R, 1)
+    normalized = centred / std  # F8 (R, K)
+    scaled = normalized * weight  # F9 (R, K)
+    y = scaled + bias  # F10 (R, K)
+    return y, (centred, std, normalized)
 
 
-def normalize_rows_backward(grad_normalized: np.ndarray, normalized: np.ndarray, r: np.ndarray) -> np.ndarray:
-    """Map the gradient of ``normalized`` (R, K) to that of the rows (R, K)."""
-    K = max(normalized.shape[1], 1)
-    mean = np.add.reduce(grad_normalized, axis=1, keepdims=True) / K
-    along = np.vecdot(grad_normalized, normalized)[:, np.newaxis] / K
-    grad_x = normalized * along
-    np.subtract(grad_normalized, grad_x, out=grad_x)
-    grad_x -= mean
-    grad_x *= r  # B5 to B1 (R, K)
-    return grad_x
+def layer_norm_backward(
+    grad_y: np.ndarray, weight: np.ndarray, saved: tuple
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Undo `layer_norm`."""
+    centred, std, normalized = saved
+    grad_bias = grad_y.sum(axis=0)  # B10 (K,)
+    grad_weight = (grad_y * normalized).sum(axis=0)  # B9a (K,)
+    grad_normalized = grad_y * weight  # B9b (R, K)
+    grad_std = -(grad_normalized * centred).sum(axis=1, keepdims=True) / std**2  # B8 (R, 1)
+    grad_var = grad_std / (2 * std)  # B7 (R, 1)
+    grad_square = grad_var / centred.shape[1]  # B6 (R, 1)
+    grad_centred = grad_normalized / std + 2 * centred * grad_square  # B5 (R, K)
+    grad_residue = -grad_centred.sum(axis=1, keepdims=True)  # B4 (R, 1)
+    grad_shifted = grad_centred + grad_residue / centred.shape[1]  # B3 (R, K)
+    grad_x = grad_shifted  # B2 (R, K)
+    return grad_x, grad_weight, grad_bias
 
 
-class LayerNorm(Module):
+def group_norm(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, num_groups: int, eps: float
+) -> tuple[np.ndarray, tuple]:
+    """Normalize each group of channels of each example, then scale and shift each channel."""
+    rows = x.reshape(len(x) * num_groups, x.shape[1] * x.shape[2] // num_groups)  # F1 (N G, K)
+    mean = rows.sum(axis=1, keepdims=True) / rows.shape[1]  # F2 (N G, 1)
+    shifted = rows - mean  # F3 (N G, K)
+    residue = shifted.sum(axis=1, keepdims=True) / rows.shape[1]  # F4 (N G, 1)
+    centred = shifted - residue  # F5 (N G, K)
+    square = centred**2  # F6 (N G, K)
+    var = square.sum(axis=1, keepdims=True) / rows.shape[1]  # F7 (N G, 1)
+    std = np.sqrt(var + eps)  # F8 (N G, 1)
+    normalized = centred / std  # F9 (N G, K)
+    joined = normalized.reshape(x.shape)  # F10 (N, C, P)
+    scaled = joined * weight  # F11 (N, C, P)
+    y = scaled + bias  # F12 (N, C, P)
+    return y, (centred, std, joined)
+
+
+def group_norm_backward(
+    grad_y: np.ndarray, weight: np.ndarray, saved: tuple
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Undo `group_norm`."""
+    centred, std, joined = saved
+    grad_bias = grad_y.sum(axis=2, keepdims=True).sum(axis=0)  # B12 (C, 1)
+    grad_weight = (grad_y * joined).sum(axis=2, keepdims=True).sum(axis=0)  # B11a (C, 1)
+    grad_joined = grad_y * weight  # B11b (N, C, P)
+    grad_normalized = grad_joined.reshape(centred.shape)  # B10 (N G, K)
+    grad_std = -(grad_normalized * centred).sum(axis=1, keepdims=True) / std**2  # B9 (N G, 1)
+    grad_var = grad_std / (2 * std)  # B8 (N G, 1)
+    grad_square = grad_var / centred.shape[1]  # B7 (N G, 1)
+    grad_centred = grad_normalized / std + 2 * centred * grad_square  # B6 (N G, K)
+    grad_residue = -grad_centred.sum(axis=1, keepdims=True)  # B5 (N G, 1)
+    grad_shifted = grad_centred + grad_residue / centred.shape[1]  # B4 (N G, K)
+    grad_rows = grad_shifted  # B3 (N G, K)
+    grad_x = grad_rows.reshape(grad_y.shape)  # B1 (N, C, P)
+    return grad_x, grad_weight, grad_bias
+
+
+class _RowNorm(Layer):
+    learned = "weight", "bias"
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def reset_parameters(self) -> None:
+        """Set weight to 1 and bias to 0."""
+        if self.weight is not None:
+            self.weight.data.fill(1)
+        if self.bias is not None:
+            self.bias.data.fill(0)
+
+    def unfold_grad(self, grad: np.ndarray, parameter: Parameter) -> np.ndarray:
+        """Map a row or a column to the parameter's shape."""
+        return grad.reshape(parameter.shape)
+
+
+class LayerNorm(_RowNorm):
     """Normalize the last axes of each example.
 
     Parameters
@@ -103,13 +213,15 @@ class LayerNorm(Module):
     array([[-1.,  1., -1.,  1.]])
     """
 
+    functions = layer_norm, layer_norm_backward
+
     def __init__(
         self,
         normalized_shape: int | Sequence[int],
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
-        dtype: type = np.float32,
+        dtype: DType = np.float32,
     ) -> None:
         super().__init__()
         shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
@@ -123,40 +235,22 @@ class LayerNorm(Module):
         self.bias = Parameter(np.empty(shape, dtype)) if elementwise_affine and bias else None
         self.reset_parameters()
 
-    def reset_parameters(self) -> None:
-        """Set weight to 1 and bias to 0."""
-        _reset(self.weight, self.bias)
-
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (..., *normalized_shape) to the same shape."""
-        check_input(self, x, self.weight)
+    def check(self, x: np.ndarray) -> None:
+        """Raise unless the last axes of ``x`` are ``normalized_shape``."""
         if x.shape[-len(self.normalized_shape) :] != self.normalized_shape:
             raise RuntimeError(f"LayerNorm: expected input of shape (..., {self.normalized_shape}), got {x.shape}")
-        K = math.prod(self.normalized_shape)
-        rows = x.reshape(math.prod(x.shape[: -len(self.normalized_shape)]), K)
-        normalized, r = normalize_rows(rows, self.eps)  # F1 to F5
-        self.save_for_backward(normalized=normalized, r=r, shape=x.shape)
-        y = normalized
-        if self.weight is not None:
-            y = y * self.weight.data.reshape(-1)
-        if self.bias is not None:
-            y += self.bias.data.reshape(-1)  # F6
-        return y.reshape(x.shape)
 
-    @np.errstate(over="ignore", invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Map the gradient of the output to that of the input; add to weight's and bias's."""
-        normalized, r, shape = self.saved("normalized", "r", "shape")
-        check_grad_output(self, grad_output, shape, normalized.dtype)
-        grad_normalized = grad_output.reshape(normalized.shape)
-        if self.bias is not None:
-            self.bias.add_grad(np.add.reduce(grad_normalized, axis=0).reshape(self.normalized_shape))  # B6
-        if self.weight is not None:
-            grad_w = np.add.reduce(grad_normalized * normalized, axis=0)
-            self.weight.add_grad(grad_w.reshape(self.normalized_shape))  # B6
-            grad_normalized = grad_normalized * self.weight.data.reshape(-1)  # B6
-        return normalize_rows_backward(grad_normalized, normalized, r).reshape(shape)
+    def arguments(self) -> tuple:
+        """Return what `layer_norm` takes behind ``x``."""
+        return _reshaped(self.weight, (-1,), absent=1.0), _reshaped(self.bias, (-1,), absent=0.0), self.eps
+
+    def fold(self, x: np.ndarray) -> np.ndarray:
+        """Map (..., *normalized_shape) to (R, K)."""
+        return x.reshape(math.prod(x.shape[: -len(self.normalized_shape)]), math.prod(self.normalized_shape))
+
+    def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+        """Map (R, K) to (..., *normalized_shape)."""
+        return y.reshape(input_shape)
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
@@ -166,7 +260,7 @@ class LayerNorm(Module):
         )
 
 
-class GroupNorm(Module):
+class GroupNorm(_RowNorm):
     """Normalize groups of channels of each example.
 
     Parameters
@@ -193,8 +287,8 @@ class GroupNorm(Module):
     ValueError
         If ``num_channels`` is not a multiple of ``num_groups``, or the input has one value in all for each group.
     RuntimeError
-        If ``num_channels`` is negative, the input is not (N, num_channels, ...) with places in it, or its dtype is not
-        the layer's.
+        If ``num_channels`` is negative, the input is not (N, num_channels, ...) with positions in it, or its dtype is
+        not the layer's.
 
     Examples
     --------
@@ -204,6 +298,9 @@ class GroupNorm(Module):
             [ 1.,  1.]]])
     """
 
+    functions = group_norm, group_norm_backward
+    kernels_fold = False
+
     def __init__(
         self,
         num_groups: int,
@@ -212,7 +309,7 @@ class GroupNorm(Module):
         affine: bool = True,
         *,
         bias: bool = True,
-        dtype: type = np.float32,
+        dtype: DType = np.float32,
     ) -> None:
         super().__init__()
         if num_channels < 0:
@@ -227,42 +324,25 @@ class GroupNorm(Module):
         self.bias = Parameter(np.empty(num_channels, dtype)) if affine and bias else None
         self.reset_parameters()
 
-    def reset_parameters(self) -> None:
-        """Set weight to 1 and bias to 0."""
-        _reset(self.weight, self.bias)
-
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (N, C, ...) to the same shape."""
-        check_input(self, x, self.weight)
+    def check(self, x: np.ndarray) -> None:
+        """Raise unless ``x`` is (N, num_channels, ...), with more than one number to take a variance of."""
         if x.ndim < 2 or x.shape[1] != self.num_channels or 0 in x.shape[2:]:
             raise RuntimeError(f"GroupNorm: expected input of shape (N, {self.num_channels}, ...), got {x.shape}")
-        K = self.num_channels // self.num_groups * math.prod(x.shape[2:])
-        if x.shape[0] * K == 1:
+        if x.shape[0] * (x.shape[1] // self.num_groups) * math.prod(x.shape[2:]) == 1:
             raise ValueError(f"GroupNorm: expected more than 1 value per group, got input of shape {x.shape}")
-        rows = x.reshape(x.shape[0] * self.num_groups, K)
-        normalized, r = normalize_rows(rows, self.eps)  # F1 to F5
-        self.save_for_backward(normalized=normalized, r=r, shape=x.shape)
-        y = normalized.reshape(x.shape)
-        if self.weight is not None:
-            y = y * as_channels(self.weight.data, x)
-        if self.bias is not None:
-            y += as_channels(self.bias.data, x)  # F6
-        return y
 
-    @np.errstate(over="ignore", invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Map the gradient of the output to that of the input; add to weight's and bias's."""
-        normalized, r, shape = self.saved("normalized", "r", "shape")
-        check_grad_output(self, grad_output, shape, normalized.dtype)
-        grad_normalized = grad_output
-        if self.bias is not None:
-            self.bias.add_grad(channel_sum(grad_output))  # B6
-        if self.weight is not None:
-            self.weight.add_grad(channel_sum(grad_output * normalized.reshape(shape)))  # B6
-            grad_normalized = grad_output * as_channels(self.weight.data, grad_output)  # B6
-        grad_rows = normalize_rows_backward(grad_normalized.reshape(normalized.shape), normalized, r)
-        return grad_rows.reshape(shape)
+    def arguments(self) -> tuple:
+        """Return what `group_norm` takes behind ``x``."""
+        weight, bias = _reshaped(self.weight, (-1, 1), absent=1.0), _reshaped(self.bias, (-1, 1), absent=0.0)
+        return weight, bias, self.num_groups, self.eps
+
+    def fold(self, x: np.ndarray) -> np.ndarray:
+        """Map (N, C, ...) to (N, C, P)."""
+        return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+
+    def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+        """Map (N, C, P) to (N, C, ...)."""
+        return y.reshape(input_shape)
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
@@ -272,8 +352,5 @@ class GroupNorm(Module):
         )
 
 
-def _reset(weight: Parameter | None, bias: Parameter | None) -> None:
-    if weight is not None:
-        weight.data.fill(1)
-    if bias is not None:
-        bias.data.fill(0)
+def _reshaped(parameter: Parameter | None, shape: tuple[int, ...], absent: float) -> np.ndarray | float:
+    return absent if parameter is None else parameter.data.reshape(shape)

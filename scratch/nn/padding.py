@@ -1,73 +1,54 @@
-"""Padding an image's sides, and the way back: machinery of convolution and pooling.
+r"""Padding: rows and columns around an image, of zeros or of copies of its pixels.
 
-`pad` is linear in the image when it pads with zeros or with copies of its pixels, and `unpad` is its adjoint: a pixel
-that was copied to several places sums what comes back from each, and what comes back to a zero is dropped.
+    N, C    batch, channels                  x  (N, C, H, W)     input
+    H, W    the image's rows and columns     y  (N, C, H1, W1)   output
+
+pad
+    F1  source = the number of the pixel that is copied to each place, from 1 in reading order,
+        or 0 for a zero                           (H1, W1)
+    F2  pixels = a zero, followed by those of x   (N, C, 1 + H W)
+    F3  y = pixels[source]                        (N, C, H1, W1)
+
+    B3a grad_pixels = 0                           (N, C, 1 + H W)   F3: room for sums
+    B3b grad_pixels[source] += grad_y             (N, C, 1 + H W)   F3: a pixel that is copied to several places gets
+                                                                    the sum of their gradients
+    B2  grad_x = grad_pixels without the first    (N, C, H, W)      F2: the zero is a constant
+
+For an image of 1 x 3 pixels, padded by 2 on the left and 1 on the right, source is
+
+    zeros      0 0 1 2 3 0        replicate  1 1 1 2 3 3
+    reflect    3 2 1 2 3 2        circular   2 3 1 2 3 1
+
+PyTorch's counterpart: ``torch.nn.functional.pad`` of images.
 """
+
+import math
+from typing import Any
 
 import numpy as np
 
-from scratch.kernels import memory
+# PyTorch's names of the modes, and those of numpy.pad.
+MODES: dict[str, Any] = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
-# PyTorch's names for what numpy.pad calls "reflect", "edge" and "wrap".
-COPYING_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-
-Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
-NO_SIDES: Sides = ((0, 0), (0, 0))
+Padding = tuple[tuple[int, int], tuple[int, int]]
+"""Rows and columns to add: ((top, bottom), (left, right))."""
 
 
-def pad(
-    image: np.ndarray, sides: Sides, mode: str = "zeros", value: float = 0.0, channels_last: bool | None = None
-) -> np.ndarray:
-    """Return ``image`` (N, C, H, W) with its sides padded, in the asked order of memory.
-
-    Parameters
-    ----------
-    image : numpy.ndarray, shape (N, C, H, W)
-        The images; returned themselves where there is nothing to pad and their memory is in that order already.
-    sides : ((top, bottom), (left, right))
-        How many rows and columns to add.
-    mode : str
-        "zeros" (with ``value``, in fact), "reflect", "replicate" or "circular", as in ``torch.nn.Conv2d``.
-    value : float
-        What "zeros" pads with.
-    channels_last : bool, optional
-        Whether the result's channels must lie next to each other in memory, or its columns; by default either will do.
-    """
-    (top, bottom), (left, right) = sides
-    n, c, h, w = image.shape
-    if channels_last is None:
-        channels_last, in_order = memory.is_channels_last(image), True
-    else:
-        in_order = (image.transpose(0, 2, 3, 1) if channels_last else image).flags.c_contiguous
-    if in_order and sides == NO_SIDES:
-        return image
-    padded = memory.empty((n, c, top + h + bottom, left + w + right), image.dtype, channels_last)
-    if mode == "zeros":
-        padded[:, :, :top], padded[:, :, top + h :] = value, value
-        padded[:, :, :, :left], padded[:, :, :, left + w :] = value, value
-        padded[:, :, top : top + h, left : left + w] = image
-    else:
-        rows, columns = (_sources(size, *side, mode) for size, side in zip((h, w), sides, strict=True))
-        padded[...] = image[:, :, rows[:, None], columns]
-    return padded
+def pad(x: np.ndarray, padding: Padding, mode: str) -> tuple[np.ndarray, tuple]:
+    """Return ``x`` with rows and columns added around each image."""
+    source = np.pad(
+        1 + np.arange(math.prod(x.shape[2:])).reshape(x.shape[2:]), padding, mode=MODES[mode]
+    )  # F1 (H1, W1)
+    pixels = np.pad(x.reshape(*x.shape[:2], math.prod(x.shape[2:])), ((0, 0), (0, 0), (1, 0)))  # F2 (N, C, 1 + H W)
+    y = pixels[:, :, source]  # F3 (N, C, H1, W1)
+    return y, (source, x.shape)
 
 
-def unpad(grad_padded: np.ndarray, sides: Sides, mode: str = "zeros") -> np.ndarray:
-    """Return the gradient of the image from that of ``pad(image, sides, mode)``; shape (N, C, H, W)."""
-    grad = grad_padded
-    for axis, (before, after) in zip((2, 3), sides, strict=True):
-        size = grad.shape[axis] - before - after
-        grad_outside = np.moveaxis(grad, axis, 0)
-        grad_inside = grad_outside[before : before + size]
-        if mode != "zeros" and before + after > 0:
-            grad_inside = grad_inside.copy(order="K")
-            sources = _sources(size, before, after, mode)
-            for place in (*range(before), *range(before + size, len(sources))):
-                grad_inside[sources[place]] += grad_outside[place]
-        grad = np.moveaxis(grad_inside, 0, axis)
-    return grad
-
-
-def _sources(size: int, before: int, after: int, mode: str) -> np.ndarray:
-    # Which of an axis's places each padded place is a copy of.
-    return np.pad(np.arange(size), (before, after), mode=COPYING_MODES[mode])
+def pad_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `pad`."""
+    source, x_shape = saved
+    grad_pixels = np.zeros((*x_shape[:2], 1 + math.prod(x_shape[2:])), grad_y.dtype)  # B3a (N, C, 1 + H W)
+    for image in np.ndindex(*x_shape[:2]):  # B3b (N, C, 1 + H W)
+        np.add.at(grad_pixels[image], source, grad_y[image])
+    grad_x = grad_pixels[:, :, 1:].reshape(x_shape)  # B2 (N, C, H, W)
+    return grad_x

@@ -1,59 +1,113 @@
 r"""Sigmoid, Tanh, SiLU, Softplus: the smooth curves made of one exponential.
 
-Each output depends on one input, so the Jacobian is diagonal and backward is a product element by element:
+Each output depends on one input alone, so the Jacobian is diagonal, and the vector-Jacobian product is an elementwise
+product, grad_x = grad_y f'(x). All arrays have the shape of x.
 
-    grad_x = grad_y * f'(x)                 every array has the shape of x
+    x  input         s  the sigmoid of x
+    y  output        beta, threshold  options of Softplus
 
-    s(x)  the sigmoid 1 / (1 + exp(-x))     b     beta, of Softplus
+sigmoid
+    F1  y = 1 / (1 + exp(-x))                              (...)
+    B1  grad_x = grad_y y (1 - y)                          (...)   F1: y' = exp(-x) / (1 + exp(-x))^2, and
+                                                                   1 - y = exp(-x) / (1 + exp(-x))
 
-Forward
-    F1  Sigmoid     y = s(x)
-    F1  Tanh        y = tanh(x)
-    F1  SiLU        y = x s(x)
-    F1  Softplus    y = log(1 + exp(b x)) / b,   or y = x where b x > threshold
+tanh
+    F1  y = tanh(x)                                        (...)
+    B1  grad_x = grad_y (1 - y^2)                          (...)   F1: tanh' = 1 - tanh^2
 
-Backward
-    B1  Sigmoid     grad_x = grad_y y (1 - y)               s' = exp(-x) / (1 + exp(-x))^2 = s (1 - s)
-    B1  Tanh        grad_x = grad_y (1 - y^2)               tanh' = 1 - tanh^2
-    B1  SiLU        grad_x = grad_y s (1 + x (1 - s))       the product rule: s + x s (1 - s)
-    B1  Softplus    grad_x = grad_y s(b x),  or grad_y where b x > threshold      b exp(b x) / (1 + exp(b x)) / b
+silu
+    F1  s = 1 / (1 + exp(-x))                              (...)
+    F2  y = x s                                            (...)
+    B1  grad_x = grad_y s (1 + x (1 - s))                  (...)   F2 and F1: x is used twice, and the product rule
+                                                                   adds: s + x s', where s' = s (1 - s)
 
-The derivatives of Sigmoid and Tanh are functions of the output alone, so the output is all that they keep.
+softplus
+    F1  z = beta x                                         (...)
+    F2  linear = z > threshold                             (...)   where the curve is its asymptote, to rounding
+    F3  log = max(0, z) + log(1 + exp(-|z|))               (...)   log(1 + exp(z)), whose exponential may overflow
+    F4  y = x where linear, else log / beta                (...)
+    B1  grad_x = grad_y where linear,
+                 else grad_y / (1 + exp(-z))               (...)   F4, F3 and F1: the derivative of log(1 + exp(z)) is
+                                                                   the sigmoid of z; 1 / beta and beta cancel
 
-For large inputs exp(-x) goes to 0 or to infinity, and the quotient 1 / (1 + exp(-x)) to 1 or to 0: exp may overflow,
-the result does not. The logarithm of Softplus would, so it is computed as
+The derivatives of Sigmoid and Tanh are functions of the output, so the output is all that they save.
 
-    log(1 + exp(z)) = max(0, z) + log(1 + exp(-|z|)),   z = b x
+For large negative inputs exp(-x) overflows to infinity, and 1 / (1 + exp(-x)) is the right 0 all the same.
 
 Differs from PyTorch: with a threshold over log of the largest float (88 in float32, 709 in float64) PyTorch's Softplus
-overflows between there and the threshold; this one is right.
+overflows between there and the threshold; this one does not.
 
 Sources: Elfwing, Uchibe and Doya, "Sigmoid-Weighted Linear Units for Neural Network Function Approximation in
 Reinforcement Learning", 2018 (SiLU); Dugas et al., "Incorporating Second-Order Functional Knowledge for Better Option
 Pricing", 2001 (Softplus).
 
-PyTorch's counterparts: ``torch.nn.Sigmoid``, ``Tanh``, ``SiLU``, ``Softplus``. Left out: ``inplace=True``, since an
-input is never written to.
+PyTorch's counterparts: ``torch.nn.Sigmoid``, ``Tanh``, ``SiLU``, ``Softplus``. ``inplace=True`` is accepted, and
+changes nothing: an input is never written to.
 """
 
 import numpy as np
 
-from scratch.checks import check_array, check_grad_output, check_not_inplace
-from scratch.kernels import memory
-from scratch.nn.module import Module
+from scratch.nn.layer import Layer
 
 
-@np.errstate(over="ignore")
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Return 1 / (1 + exp(-x)) element by element, for any float32 or float64 array."""
-    y = np.negative(x, out=memory.empty_like(x))
-    np.exp(y, out=y)
-    y += 1.0
-    return np.reciprocal(y, out=y)
+def sigmoid(x: np.ndarray) -> tuple[np.ndarray, tuple]:
+    """Return 1 / (1 + exp(-x))."""
+    y = 1 / (1 + np.exp(-x))  # F1 (...)
+    return y, (y,)
 
 
-class Sigmoid(Module):
-    """The logistic curve from 0 to 1, y = 1 / (1 + exp(-x)). Ignores arguments, as PyTorch's does.
+def sigmoid_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `sigmoid`."""
+    (y,) = saved
+    grad_x = grad_y * (y * (1 - y))  # B1 (...)
+    return grad_x
+
+
+def tanh(x: np.ndarray) -> tuple[np.ndarray, tuple]:
+    """Return the hyperbolic tangent of ``x``."""
+    y = np.tanh(x)  # F1 (...)
+    return y, (y,)
+
+
+def tanh_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `tanh`."""
+    (y,) = saved
+    grad_x = grad_y * (1 - y**2)  # B1 (...)
+    return grad_x
+
+
+def silu(x: np.ndarray) -> tuple[np.ndarray, tuple]:
+    """Return ``x`` times its sigmoid."""
+    s = 1 / (1 + np.exp(-x))  # F1 (...)
+    y = x * s  # F2 (...)
+    return y, (x, s)
+
+
+def silu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `silu`."""
+    x, s = saved
+    grad_x = grad_y * (s * (1 + x * (1 - s)))  # B1 (...)
+    return grad_x
+
+
+def softplus(x: np.ndarray, beta: float, threshold: float) -> tuple[np.ndarray, tuple]:
+    """Return log(1 + exp(beta x)) / beta, and ``x`` where beta x is above the threshold."""
+    z = beta * x  # F1 (...)
+    linear = z > threshold  # F2 (...)
+    log = np.maximum(0, z) + np.log1p(np.exp(-np.abs(z)))  # F3 (...)
+    y = np.where(linear, x, log / beta)  # F4 (...)
+    return y, (z, linear)
+
+
+def softplus_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `softplus`."""
+    z, linear = saved
+    grad_x = np.where(linear, grad_y, grad_y / (1 + np.exp(-z)))  # B1 (...)
+    return grad_x
+
+
+class Sigmoid(Layer):
+    """The logistic curve from 0 to 1, y = 1 / (1 + exp(-x)); any shape. Ignores arguments, as PyTorch's does.
 
     Examples
     --------
@@ -64,29 +118,14 @@ class Sigmoid(Module):
     array([1., 3., 0.])
     """
 
+    functions = sigmoid, sigmoid_backward
+
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__()
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map an array of any shape to one of the same shape."""
-        check_array(self, x)
-        y = sigmoid(x)  # F1
-        self.save_for_backward(y=y)
-        return y
 
-    @np.errstate(invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Multiply the gradient by the slope, at most 1/4."""
-        y = self.saved("y")
-        check_grad_output(self, grad_output, y.shape, y.dtype)
-        grad_x = np.subtract(1.0, y, out=memory.empty_like(y))
-        grad_x *= y
-        grad_x *= grad_output  # B1
-        return grad_x
-
-
-class Tanh(Module):
-    """The hyperbolic tangent, from -1 to 1. Ignores arguments, as PyTorch's does.
+class Tanh(Layer):
+    """The hyperbolic tangent, from -1 to 1; any shape. Ignores arguments, as PyTorch's does.
 
     Examples
     --------
@@ -97,34 +136,19 @@ class Tanh(Module):
     array([5., 0.])
     """
 
+    functions = tanh, tanh_backward
+
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__()
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map an array of any shape to one of the same shape."""
-        check_array(self, x)
-        y = np.tanh(x, out=memory.empty_like(x))  # F1
-        self.save_for_backward(y=y)
-        return y
 
-    @np.errstate(invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Multiply the gradient by the slope, at most 1."""
-        y = self.saved("y")
-        check_grad_output(self, grad_output, y.shape, y.dtype)
-        grad_x = np.multiply(y, y, out=memory.empty_like(y))
-        np.subtract(1.0, grad_x, out=grad_x)
-        grad_x *= grad_output  # B1
-        return grad_x
-
-
-class SiLU(Module):
-    """The input times its own sigmoid, also known as Swish.
+class SiLU(Layer):
+    """The input times its own sigmoid, also known as Swish; any shape. The slope is negative left of -1.28.
 
     Parameters
     ----------
     inplace : bool
-        False; True is left out, and refused with ``ValueError``.
+        Changes nothing: an input is never written to.
 
     Examples
     --------
@@ -135,33 +159,14 @@ class SiLU(Module):
     array([ 2.,  5., -0.])
     """
 
+    functions = silu, silu_backward
+
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
-        check_not_inplace(self, inplace)
-
-    @np.errstate(invalid="ignore")
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map an array of any shape to one of the same shape."""
-        check_array(self, x)
-        s = sigmoid(x)
-        self.save_for_backward(x=x, s=s)
-        return np.multiply(x, s, out=memory.empty_like(x))  # F1
-
-    @np.errstate(invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Multiply the gradient by the slope, which is negative left of -1.28."""
-        x, s = self.saved("x", "s")
-        check_grad_output(self, grad_output, x.shape, x.dtype)
-        grad_x = np.subtract(1.0, s, out=memory.empty_like(s))
-        grad_x *= x
-        grad_x += 1.0
-        grad_x *= s
-        grad_x *= grad_output  # B1
-        return grad_x
 
 
-class Softplus(Module):
-    """A smooth version of the positive part, y = log(1 + exp(beta x)) / beta.
+class Softplus(Layer):
+    """A smooth version of the positive part, y = log(1 + exp(beta x)) / beta; any shape.
 
     Parameters
     ----------
@@ -179,34 +184,15 @@ class Softplus(Module):
     array([3., 0.])
     """
 
+    functions = softplus, softplus_backward
+
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
         self.beta, self.threshold = beta, threshold
 
-    @np.errstate(divide="ignore", invalid="ignore")
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map an array of any shape to one of the same shape."""
-        check_array(self, x)
-        z = np.multiply(x, self.beta, out=memory.empty_like(x))
-        y = np.abs(z, out=memory.empty_like(z))
-        np.negative(y, out=y)
-        np.exp(y, out=y)
-        np.log1p(y, out=y)
-        y += np.maximum(0.0, z)
-        y /= self.beta
-        np.copyto(y, x, where=z > self.threshold)  # F1
-        self.save_for_backward(z=z)
-        return y
-
-    @np.errstate(invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Multiply the gradient by the sigmoid of beta times the input, or by 1 above the threshold."""
-        z = self.saved("z")
-        check_grad_output(self, grad_output, z.shape, z.dtype)
-        slope = sigmoid(z)
-        np.copyto(slope, 1.0, where=z > self.threshold)
-        slope *= grad_output
-        return slope  # B1
+    def arguments(self) -> tuple:
+        """Return what `softplus` takes behind ``x``."""
+        return self.beta, self.threshold
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""

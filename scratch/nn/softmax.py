@@ -1,28 +1,45 @@
 r"""Softmax and LogSoftmax: scores in, probabilities (or their logarithms) out, that compete for a total of one.
 
-    K     entries along ``dim``, numbered k and j        x, y  any shape; the sums run along ``dim``
-    d_kj  1 if k = j, else 0                             1     length one along ``dim``, for what is shared by all k
+    x  (..., K)  input: K scores, numbered k, along the last axis       m  (..., 1)  the row's maximum
+    y  (..., K)  output                                                 t  (..., 1)  the row's total
 
-Forward
-    F1  m = max_k x_k                  (..., 1)
-    F2  z = x - m                      (..., K)     changes nothing (exp(-m) cancels), but exp cannot overflow any more
-    F3  e = exp(z)                     (..., K)
-    F4  t = sum_k e_k                  (..., 1)     between 1 and K
-    F5  y = e / t                      (..., K)     Softmax
-    F5  y = z - log(t)                 (..., K)     LogSoftmax: no logarithm of a probability that was rounded to zero
+softmax
+    F1  m = max_k x                                        (..., 1)
+    F2  z = x - m                                          (..., K)   changes no output, and exp cannot overflow now
+    F3  e = exp(z)                                         (..., K)
+    F4  t = sum_k e                                        (..., 1)   between 1 and K
+    F5  y = e / t                                          (..., K)
 
-Backward: every output depends on every input of its row. From F3 to F5,
+    B5  grad_t = -sum_k grad_y e / t^2                     (..., 1)   F5: a quotient, by its denominator; t was
+                                                                      broadcast, and a broadcast becomes a sum
+    B4  grad_e = grad_y / t + grad_t                       (..., K)   F5 and F4: e is used twice, so two gradients are
+                                                                      added: as the numerator, and as a term of the sum
+    B3  grad_z = grad_e e                                  (..., K)   F3: exp is its own derivative
+    B2  grad_x = grad_z                                    (..., K)   F2: x has the factor 1; m has no gradient
 
-    Softmax      dy_k/dx_j = y_k (d_kj - y_j)
-    LogSoftmax   dy_k/dx_j = d_kj - exp(y_j)
+log_softmax
+    F1  m = max_k x                                        (..., 1)
+    F2  z = x - m                                          (..., K)   as above
+    F3  e = exp(z)                                         (..., K)
+    F4  t = sum_k e                                        (..., 1)
+    F5  y = z - log(t)                                     (..., K)   no logarithm of a probability rounded to zero
 
-m drops out: y does not depend on it. Summed over k with grad_y_k, the Jacobian never needs to be formed:
+    B5  grad_t = -sum_k grad_y / t                         (..., 1)   F5: the derivative of log; t was broadcast: a sum
+    B4  grad_e = grad_t                                    (..., 1)   F4: each term of a sum has the sum's gradient
+    B3  grad_z = grad_y + grad_e e                         (..., K)   F5 and F3: z is used twice: an addition
+    B2  grad_x = grad_z                                    (..., K)   F2: x has the factor 1; m has no gradient
 
-    B1  Softmax      grad_x = y * (grad_y - sum_k grad_y_k y_k)
-    B1  LogSoftmax   grad_x = grad_y - exp(y) * sum_k grad_y_k
+F1 is not undone. Its gradient would be grad_m = -sum_k grad_z, as m was broadcast; but y does not depend on m, and that
+sum is zero. So the gradient needs no answer to the question which of several equal maxima is the maximum. For the same
+reason, raising all scores alike changes nothing, grad_x sums to zero along the row.
 
-Raising all scores alike leaves y as it is, so grad_x sums to zero along ``dim``; and a gradient of all ones, which
-asks for the derivative of the constant 1, gives a Softmax's grad_x of zero whatever the code does.
+The simplification. Put B5 to B2 together:
+
+    softmax        grad_x = y (grad_y - sum_k grad_y y)
+    log_softmax    grad_x = grad_y - exp(y) sum_k grad_y
+
+An upstream gradient of ones asks for the derivative of the constant 1: softmax's grad_x is zero then, and a test with
+ones passes whatever the code does.
 
 Source: Bridle, "Training Stochastic Model Recognition Algorithms as Networks can Lead to Maximum Mutual Information
 Estimation of Parameters", 1989. PyTorch's counterparts: ``torch.nn.Softmax``, ``torch.nn.LogSoftmax``.
@@ -32,26 +49,79 @@ import warnings
 
 import numpy as np
 
-from scratch.checks import check_array, check_grad_output, name_of
-from scratch.nn.module import Module
+from scratch.checks import name_of
+from scratch.nn.layer import Layer
 
 
-class _AlongDim(Module):
+def softmax(x: np.ndarray) -> tuple[np.ndarray, tuple]:
+    """Return the probabilities of the scores of each row."""
+    m = x.max(axis=-1, keepdims=True, initial=-np.inf)  # F1 (..., 1)
+    z = x - m  # F2 (..., K)
+    e = np.exp(z)  # F3 (..., K)
+    t = e.sum(axis=-1, keepdims=True)  # F4 (..., 1)
+    y = e / t  # F5 (..., K)
+    return y, (e, t)
+
+
+def softmax_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `softmax`."""
+    e, t = saved
+    grad_t = -(grad_y * e).sum(axis=-1, keepdims=True) / t**2  # B5 (..., 1)
+    grad_e = grad_y / t + grad_t  # B4 (..., K)
+    grad_z = grad_e * e  # B3 (..., K)
+    grad_x = grad_z  # B2 (..., K)
+    return grad_x
+
+
+def log_softmax(x: np.ndarray) -> tuple[np.ndarray, tuple]:
+    """Return the logarithms of the probabilities of the scores of each row."""
+    m = x.max(axis=-1, keepdims=True, initial=-np.inf)  # F1 (..., 1)
+    z = x - m  # F2 (..., K)
+    e = np.exp(z)  # F3 (..., K)
+    t = e.sum(axis=-1, keepdims=True)  # F4 (..., 1)
+    y = z - np.log(t)  # F5 (..., K)
+    return y, (e, t)
+
+
+def log_softmax_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `log_softmax`."""
+    e, t = saved
+    grad_t = -grad_y.sum(axis=-1, keepdims=True) / t  # B5 (..., 1)
+    grad_e = grad_t  # B4 (..., 1)
+    grad_z = grad_y + grad_e * e  # B3 (..., K)
+    grad_x = grad_z  # B2 (..., K)
+    return grad_x
+
+
+class _AlongDim(Layer):
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         if dim is not None and (not isinstance(dim, int) or isinstance(dim, bool)):
             raise TypeError(f"{name_of(self)}: expected dim to be an int or None, got {dim!r}")
         self.dim = dim
 
-    def _axis(self, x: np.ndarray) -> int:
-        dim = self.dim
-        if dim is None:
-            dim = 0 if x.ndim in (0, 1, 3) else 1
-            warnings.warn(f"{name_of(self)}: dim was not given; taking {dim}, by a deprecated rule", stacklevel=4)
+    def check(self, x: np.ndarray) -> None:
+        """Raise unless ``x`` has the axis; warn if the axis was not given."""
+        dim = self.axis(x)
+        if self.dim is None:
+            warnings.warn(f"{name_of(self)}: dim was not given; taking {dim}, by a deprecated rule", stacklevel=5)
         ndim = max(x.ndim, 1)  # a scalar counts as having one axis, as in PyTorch
         if not -ndim <= dim < ndim:
             raise IndexError(f"{name_of(self)}: expected dim within [{-ndim}, {ndim - 1}], got {dim}")
-        return dim
+
+    def axis(self, x: np.ndarray) -> int:
+        """Return the axis along which the scores of ``x`` compete."""
+        if self.dim is not None:
+            return self.dim
+        return 0 if x.ndim in (0, 1, 3) else 1
+
+    def fold(self, x: np.ndarray) -> np.ndarray:
+        """Swap the axis with the last one; a scalar becomes a row of one."""
+        return x.swapaxes(self.axis(x), -1) if x.ndim else x.reshape(1)
+
+    def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+        """Undo `fold`."""
+        return y.swapaxes(self.axis(y), -1) if input_shape else y.reshape(())
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
@@ -85,29 +155,7 @@ class Softmax(_AlongDim):
            [-2.,  2.]])
     """
 
-    @np.errstate(invalid="ignore")
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map an array of any shape to one of the same shape."""
-        check_array(self, x)
-        axis = self._axis(x)
-        m = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)  # F1 (..., 1)
-        z = np.subtract(x, m, out=np.empty_like(x))  # F2 (..., K)
-        e = np.exp(z, out=z)  # F3 (..., K)
-        t = np.add.reduce(e, axis=axis, keepdims=True)  # F4 (..., 1)
-        y = np.divide(e, t, out=e)  # F5 (..., K)
-        self.save_for_backward(y=y, axis=axis)
-        return y
-
-    @np.errstate(invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Take from each gradient the mean of its row, weighted by the probabilities, and weight the rest by them."""
-        y, axis = self.saved("y", "axis")
-        check_grad_output(self, grad_output, y.shape, y.dtype)
-        weighted = np.multiply(grad_output, y, out=np.empty_like(y))
-        mean = np.add.reduce(weighted, axis=axis, keepdims=True)
-        grad_x = np.subtract(grad_output, mean, out=weighted)
-        grad_x *= y  # B1 (..., K)
-        return grad_x
+    functions = softmax, softmax_backward
 
 
 class LogSoftmax(_AlongDim):
@@ -135,24 +183,4 @@ class LogSoftmax(_AlongDim):
     array([-3.,  3.])
     """
 
-    @np.errstate(divide="ignore", invalid="ignore")
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map an array of any shape to one of the same shape."""
-        check_array(self, x)
-        axis = self._axis(x)
-        m = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)  # F1 (..., 1)
-        z = np.subtract(x, m, out=np.empty_like(x))  # F2 (..., K)
-        e = np.exp(z, out=np.empty_like(z))  # F3 (..., K)
-        t = np.add.reduce(e, axis=axis, keepdims=True)  # F4 (..., 1)
-        y = np.subtract(z, np.log(t), out=z)  # F5 (..., K)
-        self.save_for_backward(y=y, axis=axis)
-        return y
-
-    @np.errstate(invalid="ignore")
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Take from each gradient its probability's share of the row's sum."""
-        y, axis = self.saved("y", "axis")
-        check_grad_output(self, grad_output, y.shape, y.dtype)
-        share = np.exp(y, out=np.empty_like(y))
-        share *= np.add.reduce(grad_output, axis=axis, keepdims=True)
-        return np.subtract(grad_output, share, out=share)  # B1 (..., K)
+    functions = log_softmax, log_softmax_backward

@@ -1,38 +1,65 @@
 r"""Adam: a step whose length is set by lr, whatever the scale of the gradient.
 
-    w  the parameters                    lr      learning rate          lambda  weight_decay
-    g  their gradient                    b1, b2  betas                  eps     keeps the division finite
-    m  exp_avg, running mean of g        t       number of the step, from 1
-    v  exp_avg_sq, running mean of g^2   vmax    max_exp_avg_sq
+    w  the parameters                     lr            learning rate     lambda  weight_decay
+    g  their gradient                     beta1, beta2  betas             eps     keeps the division finite
+    m  exp_avg, running mean of g         t             number of the step, from 1
+    v  exp_avg_sq, running mean of g^2    v_max         max_exp_avg_sq, the largest v so far
 
-    U1  g <- -g                                           if maximize
-    U2  g <- g + lambda w                                 L2: the gradient of lambda/2 |w|^2 joins the loss's
-        w <- w - lr lambda w                              instead, if decoupled_weight_decay (AdamW)
-    U3  m <- m + (1 - b1) (g - m)                         = b1 m + (1 - b1) g
-    U4  v <- b2 v + (1 - b2) g^2
-    U5  m^ = m / (1 - b1^t),  v^ = v / (1 - b2^t)         m and v start at 0; this takes out the bias towards it
-    U6  w <- w - lr m^ / (sqrt(v^) + eps)                 elementwise; vmax <- max(vmax, v) stands for v if amsgrad
+Every array has the shape of w, and every operation is elementwise.
+
+    U1  slope = g                                    (...)   -g to maximize: going up L is going down -L
+    U2  penalized = slope + lambda w                 (...)   L2: the gradient of lambda/2 |w|^2 joins the loss's
+    U3  m_next = m + (1 - beta1) (penalized - m)     (...)   = beta1 m + (1 - beta1) penalized
+    U4  v_next = beta2 v + (1 - beta2) penalized^2   (...)
+    U5  v_max_next = v_next                          (...)   amsgrad: max(v_max, v_next)
+    U6  m_hat = m_next / (1 - beta1^t)               (...)   m and v start at 0: this takes out the bias towards it
+    U7  v_hat = v_max_next / (1 - beta2^t)           (...)
+    U8  w_next = w - lr m_hat / (sqrt(v_hat) + eps)  (...)
 
 (Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1; amsgrad: Reddi et al., "On the
-Convergence of Adam and Beyond", 2018.) At t = 1, m^ = g and v^ = g^2, so the first step is lr sign(g), whatever |g| is.
+Convergence of Adam and Beyond", 2018.) At t = 1, m_hat = g and v_hat = g^2, so the first step is lr sign(g), whatever
+|g| is.
 
-Why the L2 of U2 is not weight decay here. Through U3 and U6 the term lambda w is divided by sqrt(v^) like the rest of
-the gradient: a weight whose gradients are large is hardly decayed, and one whose loss gradient is near 0 moves by about
-lr sign(w) a step however small lambda is. SGD has no such division, and there the two are one. Decay that is the same
-for all weights has to stay outside the moments: the second form of U2 (Loshchilov and Hutter, "Decoupled Weight Decay
-Regularization", 2019, algorithm 2, whose decay PyTorch multiplies by lr as well).
+Why the L2 of U2 is not weight decay here. Through U3 and U8 the term lambda w is divided by sqrt(v_hat) like the rest
+of the gradient: a weight whose gradients are large is hardly decayed, and one whose loss gradient is near 0 moves by
+about lr sign(w) a step however small lambda is. SGD has no such division, and there the two are one. Decay that is the
+same for all weights has to stay outside of the moments: that is `scratch.optim.adamw`.
 
 PyTorch's counterpart: ``torch.optim.Adam``. Left out: ``foreach``, ``fused``, ``capturable``, ``differentiable``.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 
-from scratch.checks import name_of
-from scratch.kernels.flat_parameters import Block
-from scratch.nn.module import Parameter
-from scratch.optim.optimizer import Optimizer
+from scratch.optim.optimizer import Optimizer, Params, Rule
+from scratch.optim.options import check_betas, check_bool, check_number
+
+
+def adam(
+    w: np.ndarray,
+    g: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    v_max: np.ndarray,
+    t: int,
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+    amsgrad: bool,
+    maximize: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return w, m, v and v_max after step ``t``; only amsgrad reads v_max."""
+    beta1, beta2 = betas
+    slope = -g if maximize else g  # U1 (...)
+    penalized = slope + weight_decay * w if weight_decay != 0 else slope  # U2 (...)
+    m_next = m + (1 - beta1) * (penalized - m)  # U3 (...)
+    v_next = beta2 * v + (1 - beta2) * penalized**2  # U4 (...)
+    v_max_next = np.maximum(v_max, v_next) if amsgrad else v_next  # U5 (...)
+    m_hat = m_next / (1 - beta1**t)  # U6 (...)
+    v_hat = v_max_next / (1 - beta2**t)  # U7 (...)
+    w_next = w - lr * m_hat / (np.sqrt(v_hat) + eps)  # U8 (...)
+    return w_next, m_next, v_next, v_max_next
 
 
 class Adam(Optimizer):
@@ -55,15 +82,18 @@ class Adam(Optimizer):
     maximize : bool
         Whether to go up the gradient instead of down.
     decoupled_weight_decay : bool
-        Whether the weight decay is `AdamW`'s.
+        Whether the rule is `AdamW`'s.
 
     Raises
     ------
+    TypeError
+        If an option is no number, or no bool where one is expected.
     ValueError
         If an option is out of its domain.
 
     Examples
     --------
+    >>> from scratch.nn import Parameter
     >>> w = Parameter(np.array([1.0, 1.0]))
     >>> optimizer = Adam([w], lr=0.25)
     >>> w.grad = np.array([1e-3, -1e3])
@@ -72,9 +102,13 @@ class Adam(Optimizer):
     array([0.75, 1.25])
     """
 
+    rule = adam
+    state_names = "exp_avg", "exp_avg_sq", "max_exp_avg_sq"
+    optional_names = ("max_exp_avg_sq",)
+
     def __init__(
         self,
-        params: Iterable[Parameter] | Iterable[dict],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -84,14 +118,9 @@ class Adam(Optimizer):
         maximize: bool = False,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        for name, value in (("lr", lr), ("eps", eps), ("weight_decay", weight_decay)):
-            if not value >= 0:
-                raise ValueError(f"{name_of(self)}: expected {name} of 0 or more, got {value}")
-        if not all(isinstance(beta, float) and 0 <= beta < 1 for beta in betas):
-            raise ValueError(f"{name_of(self)}: expected betas to be floats within [0, 1), got {betas}")
         defaults = {
             "lr": lr,
-            "betas": tuple(betas),
+            "betas": check_betas(self, betas),
             "eps": eps,
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
@@ -100,30 +129,19 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def update(self, block: Block, t: int, group: dict) -> None:
-        """Take a step: U1 to U6."""
-        w, g, temp = block.w, block.g, block.temp
-        m, v = block.state("exp_avg"), block.state("exp_avg_sq")
-        lr, (beta1, beta2), weight_decay = float(group["lr"]), group["betas"], group["weight_decay"]
-        if group["maximize"]:
-            np.negative(g, out=g)  # U1
-        if weight_decay != 0 and group["decoupled_weight_decay"]:
-            w *= 1 - lr * weight_decay  # U2, AdamW
-        elif weight_decay != 0:
-            g += np.multiply(w, weight_decay, out=temp)  # U2, L2
-        np.subtract(g, m, out=temp)
-        temp *= 1 - beta1
-        m += temp  # U3
-        g *= g
-        g *= 1 - beta2
-        v *= beta2
-        v += g  # U4
-        if group["amsgrad"]:
-            v_max = block.state("max_exp_avg_sq")
-            np.maximum(v_max, v, out=v_max)
-        denominator = np.sqrt(v_max if group["amsgrad"] else v, out=temp)
-        denominator /= (1 - beta2**t) ** 0.5  # U5
-        denominator += group["eps"]
-        change = np.divide(m, denominator, out=temp)
-        change *= lr / (1 - beta1**t)  # U5
-        w -= change  # U6
+    def check_options(self, options: dict) -> dict:
+        """Return the options as Python's own numbers, or raise if one is out of its domain."""
+        checked: dict = {name: check_number(self, name, options[name]) for name in ("lr", "eps", "weight_decay")}
+        checked["betas"] = check_betas(self, options["betas"])
+        flags = "amsgrad", "maximize", "decoupled_weight_decay"
+        return checked | {name: check_bool(self, name, options[name]) for name in flags}
+
+    def rule_of(self, options: dict) -> Rule:
+        """Return the class's rule, or AdamW's where the decay is decoupled."""
+        from scratch.optim.adamw import adamw  # here, as AdamW is an Adam
+
+        return adamw if options["decoupled_weight_decay"] else super().rule_of(options)
+
+    def kept(self, options: dict) -> tuple[str | None, ...]:
+        """Return the names of both running means, and that of the largest v with amsgrad."""
+        return self.state_names if options["amsgrad"] else (*self.state_names[:2], None)

@@ -1,16 +1,43 @@
 """AdamW: Adam, with weight decay that shrinks every weight by the same factor 1 - lr lambda a step.
 
-The algorithm, and why this is not the L2 of `Adam`, is in `scratch.optim.adam`: of its two forms of U2, AdamW takes the
-second (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019). Note the other default of
-``weight_decay``, 0.01.
+The letters are those of `scratch.optim.adam`, which says, too, why L2 regularization is not weight decay in Adam.
+
+    U1  shrunk = w (1 - lr lambda)           (...)   the decay stays outside of g, and so of m and v
+    U2  w_next, m_next, v_next, v_max_next   (...)   = adam(shrunk, ...), where lambda is 0: Adam's U1 to U8
+
+(Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2, whose decay PyTorch multiplies by
+lr as well.) Note the other default of ``weight_decay``, 0.01.
 
 PyTorch's counterpart: ``torch.optim.AdamW``. Left out: ``foreach``, ``fused``, ``capturable``, ``differentiable``.
 """
 
-from collections.abc import Iterable
+import numpy as np
 
-from scratch.nn.module import Parameter
-from scratch.optim.adam import Adam
+from scratch.optim.adam import Adam, adam
+from scratch.optim.optimizer import Params, Rule
+
+
+def adamw(
+    w: np.ndarray,
+    g: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    v_max: np.ndarray,
+    t: int,
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+    amsgrad: bool,
+    maximize: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return w, m, v and v_max after step ``t``; only amsgrad reads v_max."""
+    shrunk = w * (1 - lr * weight_decay)  # U1 (...)
+    w_next, m_next, v_next, v_max_next = adam(
+        shrunk, g, m, v, v_max, t, lr=lr, betas=betas, eps=eps, weight_decay=0, amsgrad=amsgrad, maximize=maximize
+    )  # U2 (...)
+    return w_next, m_next, v_next, v_max_next
 
 
 class AdamW(Adam):
@@ -18,7 +45,7 @@ class AdamW(Adam):
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from scratch.nn import Parameter
     >>> w = Parameter(np.array([1.0]))
     >>> optimizer = AdamW([w], lr=0.25, weight_decay=0.5)
     >>> w.grad = np.array([0.0])
@@ -27,9 +54,11 @@ class AdamW(Adam):
     [0.875]
     """
 
+    rule = adamw
+
     def __init__(
         self,
-        params: Iterable[Parameter] | Iterable[dict],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -39,6 +68,10 @@ class AdamW(Adam):
         maximize: bool = False,
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
+
+    def rule_of(self, options: dict) -> Rule:
+        """Return the class's rule: the decay is always decoupled."""
+        return type(self).rule
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Take over a state, as `Optimizer` does; one of `Adam`'s too, whose weight decay becomes decoupled."""

@@ -1,5 +1,14 @@
 """What every optimizer has in common: parameter groups, their options, and a state that can be saved.
 
+An optimizer is a rule, a pure function (`scratch.optim.sgd`, `scratch.optim.adam`, `scratch.optim.adamw`), and the
+class around it, which is the same for all. A step gathers a parameter's values, its gradient and what the optimizer
+keeps of the past, calls the rule, and writes the results back:
+
+    w, m, v, v_max = adam(w, g, m, v, v_max, t, lr=..., betas=..., ...)
+
+It writes into the array that ``Parameter.data`` is. That array stays the same object for ever: whoever holds it (a
+state dict, a second parameter that is tied to it) sees the new values, as in PyTorch.
+
 Weight decay. ``weight_decay`` = lambda adds lambda w to the gradient of a parameter w. That is the gradient of
 lambda/2 |w|^2, so PyTorch's convention is that the loss has gained lambda/2 |w|^2. A textbook that penalises with
 lambda |w|^2 has the gradient 2 lambda w, and needs a ``weight_decay`` of twice its lambda here. Biases and the scales
@@ -10,24 +19,55 @@ not: see `scratch.optim.adam`.
 
 PyTorch's counterpart: ``torch.optim.Optimizer``. Left out: hooks, ``step``'s closure, ``named_parameters()`` as
 ``params``, and the options that choose between PyTorch's implementations (``foreach``, ``fused``, ``capturable``,
-``differentiable``, a learning rate that is a tensor). Deliberate difference: a parameter that stands twice in a group
-is refused, where PyTorch warns and steps twice.
+``differentiable``, a learning rate that is a tensor). Deliberate differences: a parameter that stands twice in a group
+is refused, where PyTorch warns and steps twice; options are checked in every group and after every change, not in the
+constructor alone; a parameter whose ``requires_grad`` is False takes no step, even if a gradient is left from before.
 """
 
-from collections.abc import Iterable
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
 import numpy as np
 
-from scratch.checks import name_of
-from scratch.kernels.flat_parameters import Block, Flat
-from scratch.nn.module import Parameter
+from scratch import dispatch
+from scratch.checks import FLOAT_DTYPES, name_of
+from scratch.nn.module import Module
+from scratch.nn.parameter import Parameter
+from scratch.optim.loading import check_entry, check_groups
+from scratch.optim.state import State
+
+Params = Iterable[Parameter] | Iterable[dict]
+Rule = Callable[..., tuple[np.ndarray, ...]]
+
+
+def update(rule: Rule, state: State, places: list[int], names: tuple[str | None, ...], options: dict) -> None:
+    """Take a step with the parameters at ``places``, one after the other.
+
+    ``names`` are those of the arrays that the rule takes and returns behind w; None where the options keep none.
+    """
+    for index in places:
+        parameter, t = state.parameters[index], state.steps[index] + 1
+        kept = [None if name is None else state.view(name, index) for name in names]
+        w, *kept_next = rule(parameter.data, parameter.grad, *kept, t, **options)
+        parameter.data[...] = w
+        for array, array_next in zip(kept, kept_next, strict=True):
+            if array is not None:
+                array[...] = array_next
+        if any(names):
+            state.steps[index] = t
+
+
+@functools.cache
+def options_of(rule: Rule) -> tuple[str, ...]:
+    """Return the names of the options that a rule takes."""
+    parameters = inspect.signature(rule).parameters.values()
+    return tuple(one.name for one in parameters if one.kind is one.KEYWORD_ONLY)
 
 
 class Optimizer:
-    """Base class of the optimizers; a subclass defines `update`.
-
-    Each ``Parameter.data`` becomes a view of an array that the optimizer owns (see `scratch.kernels.flat_parameters`). It may be
-    written to or replaced at any time: the next step starts from what it finds.
+    """Base class of the optimizers; a subclass sets `rule`, and defines `check_options` and `kept`.
 
     Parameters
     ----------
@@ -38,24 +78,36 @@ class Optimizer:
 
     Attributes
     ----------
+    rule : function
+        ``rule(w, g, *state, t, **options) -> (w, *state)``, which takes a step with one parameter and writes to
+        nothing. Of the options it takes those that it names.
+    state_names, optional_names : tuple of str
+        What PyTorch calls the arrays of the rule's state, in its order; and those that not all options keep.
+    counts_steps : bool
+        Whether the state dict has the number of steps.
     param_groups : list of dict
         Each group's "params" and options, which may be changed between steps (``group["lr"] *= 0.1``).
 
     Raises
     ------
     TypeError
-        If ``params`` is a single Parameter or a set, or holds something else than parameters.
+        If ``params`` is a Module, a single Parameter or a set, or holds something else than parameters.
     ValueError
         If there is nothing to optimize, or a parameter stands in two places.
     """
 
-    def __init__(self, params: Iterable[Parameter] | Iterable[dict], defaults: dict) -> None:
-        if isinstance(params, (Parameter, set)):
-            raise TypeError(f"{name_of(self)}: expected params in an ordered iterable, got a {type(params).__name__}")
+    rule: ClassVar[Rule]
+    state_names: ClassVar[tuple[str, ...]] = ()
+    optional_names: ClassVar[tuple[str, ...]] = ()
+    counts_steps: ClassVar[bool] = True
+
+    def __init__(self, params: Params, defaults: dict) -> None:
+        self._check_iterable("params", params, Parameter)
         self.defaults = defaults
         self.param_groups: list[dict] = []
-        self._flats: list[list[Flat]] = []
-        groups = list(params)
+        self._states: list[list[State]] = []
+        self._plans: list[tuple[dict, tuple]] = []
+        groups: list = list(params)
         if not groups:
             raise ValueError(f"{name_of(self)}: expected at least one parameter, got none")
         if not isinstance(groups[0], dict):
@@ -70,23 +122,36 @@ class Optimizer:
                 f"{name_of(self)}: expected a parameter group to be a dict, got {type(param_group).__name__}"
             )
         params = param_group["params"]
-        if isinstance(params, set):
-            raise TypeError(f"{name_of(self)}: expected a group's params in an ordered iterable, got a set")
-        params = [params] if isinstance(params, Parameter) else list(params)
+        params = [params] if isinstance(params, Parameter) else params
+        self._check_iterable("a group's params", params)
+        params = list(params)
         taken = {id(parameter) for group in self.param_groups for parameter in group["params"]}
         for parameter in params:
             if not isinstance(parameter, Parameter):
                 raise TypeError(
                     f"{name_of(self)}: expected every param to be a Parameter, got {type(parameter).__name__}"
                 )
+            if parameter.dtype not in FLOAT_DTYPES:
+                raise TypeError(f"{name_of(self)}: expected parameters of dtype float32 or float64, got a {parameter}")
             if id(parameter) in taken:
                 raise ValueError(f"{name_of(self)}: a {parameter} stands in more than one place")
             taken.add(id(parameter))
-        self.param_groups.append({**self.defaults, **param_group, "params": params})
+        group = {**self.defaults, **param_group, "params": params}
+        self._plans.append(self._make_plan(group))
+        self.param_groups.append(group)
         by_dtype: dict[np.dtype, list[Parameter]] = {}
         for parameter in params:
             by_dtype.setdefault(parameter.dtype, []).append(parameter)
-        self._flats.append([Flat(parameters) for parameters in by_dtype.values()])
+        self._states.append([State(name_of(self), parameters) for parameters in by_dtype.values()])
+
+    def _check_iterable(self, name: str, params: Any, *refused: type) -> None:
+        if isinstance(params, Module):
+            raise TypeError(
+                f"{name_of(self)}: expected {name} in an ordered iterable, got the module {type(params).__name__}; "
+                "pass model.parameters()"
+            )
+        if isinstance(params, (set, frozenset, str, *refused)) or not isinstance(params, Iterable):
+            raise TypeError(f"{name_of(self)}: expected {name} in an ordered iterable, got a {type(params).__name__}")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set every gradient to None, or fill it with zeros: a parameter with a gradient of 0 still takes a step."""
@@ -97,43 +162,58 @@ class Optimizer:
                 elif parameter.grad is not None:
                     parameter.grad.fill(0)
 
-    @np.errstate(over="ignore", divide="ignore", invalid="ignore")
     def step(self) -> None:
-        """Update every parameter that has a gradient; others, and their state, stay as they are."""
-        for group, flats in zip(self.param_groups, self._flats, strict=True):
-            for flat in flats:
-                for first, stop in flat.runs():
-                    t = flat.steps[first] + 1
-                    for block in flat.blocks(first, stop):
-                        self.update(block, t, group)
-                    if self.keeps_state(group):
-                        flat.steps[first:stop] = [t] * (stop - first)
+        """Update every parameter that has a gradient and requires one; others, and their state, stay as they are.
 
-    def update(self, block: Block, t: int, group: dict) -> None:
-        """Take the ``t``-th step (from 1) with the values ``block.w``, in place."""
-        raise NotImplementedError(f"{name_of(self)}: update is not defined")
+        Everything is checked before the first number is written.
+        """
+        run = update if dispatch.is_plain() else dispatch.kernel_of(update)
+        updates = []
+        for number, states in enumerate(self._states):
+            rule, names, options = self._plan(number)
+            updates += [(rule, state, state.taking_part(), names, options) for state in states]
+        for arguments in updates:
+            dispatch.run(run, *arguments)
 
-    def keeps_state(self, group: dict) -> bool:
-        """Whether a step with this group's options changes the optimizer's state."""
-        return True
+    def _plan(self, number: int) -> tuple[Rule, tuple[str | None, ...], dict]:
+        """Return a group's rule, the names of the arrays that it keeps, and its options; anew if they were changed."""
+        group, (seen, plan) = self.param_groups[number], self._plans[number]
+        try:
+            unchanged = group == seen
+        except ValueError:  # an array compares to an array; the check refuses it by name
+            unchanged = False
+        if not unchanged:
+            self._plans[number] = seen, plan = self._make_plan(group)
+        return plan
+
+    def _make_plan(self, group: dict) -> tuple[dict, tuple[Rule, tuple[str | None, ...], dict]]:
+        options = self.check_options(group)
+        rule = self.rule_of(options)
+        own = {name: options[name] for name in options_of(rule)}
+        return {**group, **options}, (rule, self.kept(options), own)
+
+    # What a subclass defines.
+
+    def check_options(self, options: dict) -> dict:
+        """Return the options as Python's own numbers, or raise if one is out of its domain."""
+        raise NotImplementedError(f"{name_of(self)}: check_options is not defined")
+
+    def kept(self, options: dict) -> tuple[str | None, ...]:
+        """Return `state_names`, with None for an array that a step with these options does not keep."""
+        return self.state_names
+
+    def rule_of(self, options: dict) -> Rule:
+        """Return the rule of a step with these options."""
+        return type(self).rule
 
     # The state, under PyTorch's names.
 
-    def pack(self, t: int, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return what the state dict holds of a parameter after its ``t``-th step."""
-        return {"step": np.array(t, np.float32), **arrays}
-
-    def unpack(self, state: dict[str, np.ndarray]) -> tuple[int, dict[str, np.ndarray]]:
-        """Undo `pack`."""
-        arrays = {name: np.asarray(value) for name, value in state.items() if value is not None}
-        return int(arrays.pop("step")), arrays
-
-    def _places(self) -> list[tuple[Flat, int]]:
-        """Where each parameter is, in the order of the groups."""
-        places = {}
-        for flats in self._flats:
-            for flat in flats:
-                places |= {id(parameter): (flat, index) for index, parameter in enumerate(flat.parameters)}
+    def _places(self) -> list[tuple[State, int]]:
+        """Return where the state of each parameter is, in the order of the groups."""
+        places: dict[int, tuple[State, int]] = {}
+        for states in self._states:
+            for state in states:
+                places |= {id(parameter): (state, index) for index, parameter in enumerate(state.parameters)}
         return [places[id(parameter)] for group in self.param_groups for parameter in group["params"]]
 
     def state_dict(self) -> dict:
@@ -142,56 +222,55 @@ class Optimizer:
         Parameters are numbered in the order of the groups; one that has taken no step has no entry. The arrays are the
         optimizer's, not copies, as in PyTorch: copy them to keep a snapshot.
         """
-        state = {}
-        for number, (flat, index) in enumerate(self._places()):
-            if flat.steps[index] > 0:
-                state[number] = self.pack(flat.steps[index], flat.states_of(index))
+        entries = {}
+        for number, (state, index) in enumerate(self._places()):
+            if state.steps[index] > 0:
+                step = {"step": np.array(state.steps[index], np.float32)} if self.counts_steps else {}
+                entries[number] = step | state.of(index)
         groups, start = [], 0
         for group in self.param_groups:
             options = {name: value for name, value in group.items() if name != "params"}
             numbers = list(range(start, start + len(group["params"])))
             groups.append({**options, "params": numbers})
             start += len(numbers)
-        return {"state": state, "param_groups": groups}
+        return {"state": entries, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Take over a state that `state_dict` returned, here or in PyTorch, with all groups' options.
 
-        The arrays are copied and converted to the parameters' dtypes; tensors do as well. Everything is checked before
-        anything is changed.
+        The numbers are copied into the optimizer's own arrays and converted to their dtypes; tensors do as well.
+        Everything is checked before anything is changed.
 
         Raises
         ------
+        TypeError
+            If it is no state dict.
         ValueError
-            If the number of groups, the number of parameters in one, or the shape of an array differs.
+            If the number of groups, the number of parameters in one, or the shape of an array differs; if an array is
+            missing, unknown, or not of numbers; or if an option is out of its domain.
         """
-        saved_groups = state_dict["param_groups"]
-        counts = [len(group["params"]) for group in self.param_groups]
-        saved_counts = [len(group["params"]) for group in saved_groups]
-        if counts != saved_counts:
-            raise ValueError(f"{name_of(self)}: expected groups of {counts} parameters, got {saved_counts}")
-        numbers = [number for group in saved_groups for number in group["params"]]
-        places = dict(zip(numbers, self._places(), strict=True))
+        saved_groups, order = check_groups(
+            name_of(self), state_dict, [len(group["params"]) for group in self.param_groups]
+        )
+        own = self._places()
+        places: dict[Any, tuple[State, int]] = {}
+        names = ("step", *self.state_names) if self.counts_steps else self.state_names
         loaded = {}
-        for number, state in state_dict["state"].items():
-            if number not in places:
-                raise ValueError(f"{name_of(self)}: the state is that of parameter {number!r}, which is in no group")
-            flat, index = places[number]
-            loaded[number] = t, arrays = self.unpack(state)
-            for name, array in arrays.items():
-                if array.shape != flat.parameters[index].shape:
-                    raise ValueError(
-                        f"{name_of(self)}: expected {name} of parameter {number} to have shape "
-                        f"{flat.parameters[index].shape}, got {array.shape}"
-                    )
-        for flats in self._flats:
-            for flat in flats:
-                flat.forget()
-        for number, (t, arrays) in loaded.items():
-            flat, index = places[number]
-            flat.steps[index] = t
-            for name, array in arrays.items():
-                flat.state(name)
-                flat.states_of(index)[name][...] = array
+        for number, entry in state_dict["state"].items():
+            places[number] = state, index = own[order[number]]
+            loaded[number] = check_entry(name_of(self), number, entry, names, self.optional_names, state.shapes[index])
+        changed = []
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
-            group.update({name: value for name, value in saved.items() if name != "params"})
+            changed.append({name: value for name, value in saved.items() if name != "params"})
+            self.check_options({**group, **changed[-1]})
+        for states in self._states:
+            for state in states:
+                state.forget()
+        for number, arrays in loaded.items():
+            state, index = places[number]
+            # Without a number of steps, all that counts is whether there was one.
+            state.steps[index] = int(arrays.pop("step")) if self.counts_steps else len(arrays)
+            for name, array in arrays.items():
+                dispatch.run(np.copyto, state.view(name, index), array, "unsafe")
+        for group, options in zip(self.param_groups, changed, strict=True):
+            group.update(options)

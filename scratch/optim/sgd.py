@@ -4,27 +4,49 @@ r"""SGD: a step against the gradient of a batch, or along a running average of s
     g  their gradient            mu      momentum               tau     dampening
     b  momentum_buffer           t       number of the step, from 1
 
-    U1  g <- -g                          if maximize
-    U2  g <- g + lambda w                the gradient of lambda/2 |w|^2 (see `scratch.optim.optimizer`)
-    U3  b <- mu b + (1 - tau) g          with momentum; b <- g at t = 1, undampened
-    U4  g <- b, or g + mu b              or: nesterov, a look ahead along b
-    U5  w <- w - lr g
+Every array has the shape of w, and every operation is elementwise.
+
+    U1  slope = g                            (...)    -g to maximize: going up L is going down -L
+    U2  penalized = slope + lambda w         (...)    L2: the gradient of lambda/2 |w|^2 joins the loss's
+    U3  b_next = mu b + (1 - tau) penalized  (...)    the running average; penalized itself at t = 1, or where mu = 0
+    U4  direction = b_next                   (...)    nesterov: penalized + mu b_next, a look ahead along b
+    U5  w_next = w - lr direction            (...)
 
 A gradient that stays the same adds up in b to g / (1 - mu): with mu = 0.9 the steps become ten times as long along a
 valley's floor, while those across it, of alternating sign, cancel (Polyak, 1964; Sutskever et al., "On the Importance
 of Initialization and Momentum in Deep Learning", 2013). As in PyTorch, and unlike that paper, lr is applied after the
-averaging, so that a change of lr acts on the whole of b at once.
+averaging, so that a change of lr acts on the whole of b at once. What lambda is, is in `scratch.optim.optimizer`.
 
 PyTorch's counterpart: ``torch.optim.SGD``. Left out: ``foreach``, ``fused``, ``differentiable``.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 
-from scratch.kernels.flat_parameters import Block
-from scratch.nn.module import Parameter
-from scratch.optim.optimizer import Optimizer
+from scratch.checks import name_of
+from scratch.optim.optimizer import Optimizer, Params
+from scratch.optim.options import check_bool, check_number
+
+
+def sgd(
+    w: np.ndarray,
+    g: np.ndarray,
+    b: np.ndarray,
+    t: int,
+    *,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the parameters and the momentum buffer after step ``t``."""
+    slope = -g if maximize else g  # U1 (...)
+    penalized = slope + weight_decay * w if weight_decay != 0 else slope  # U2 (...)
+    b_next = momentum * b + (1 - dampening) * penalized if momentum != 0 and t > 1 else penalized.copy()  # U3 (...)
+    direction = penalized + momentum * b_next if nesterov else b_next  # U4 (...)
+    w_next = w - lr * direction  # U5 (...)
+    return w_next, b_next
 
 
 class SGD(Optimizer):
@@ -43,11 +65,14 @@ class SGD(Optimizer):
 
     Raises
     ------
+    TypeError
+        If an option is no number, or no bool where one is expected.
     ValueError
         If an option is out of its domain.
 
     Examples
     --------
+    >>> from scratch.nn import Parameter
     >>> w = Parameter(np.array([1.0]))
     >>> optimizer = SGD([w], lr=0.5, momentum=0.5)
     >>> for _ in range(2):
@@ -58,9 +83,13 @@ class SGD(Optimizer):
     [-0.25]
     """
 
+    rule = sgd
+    state_names = optional_names = ("momentum_buffer",)
+    counts_steps = False  # all that counts is whether there was one: the buffer exists then
+
     def __init__(
         self,
-        params: Iterable[Parameter] | Iterable[dict],
+        params: Params,
         lr: float = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
@@ -69,11 +98,6 @@ class SGD(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        for name, value in (("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay)):
-            if not value >= 0:
-                raise ValueError(f"SGD: expected {name} of 0 or more, got {value}")
-        if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError(f"SGD: nesterov needs a momentum and no dampening, got {momentum} and {dampening}")
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -84,36 +108,18 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def update(self, block: Block, t: int, group: dict) -> None:
-        """Take a step: U1 to U5."""
-        w, g, temp = block.w, block.g, block.temp
-        lr, momentum, weight_decay = float(group["lr"]), group["momentum"], group["weight_decay"]
-        if group["maximize"]:
-            np.negative(g, out=g)  # U1
-        if weight_decay != 0:
-            g += np.multiply(w, weight_decay, out=temp)  # U2
-        if momentum != 0:
-            b = block.state("momentum_buffer")
-            if t == 1:
-                b[...] = g  # U3
-            else:
-                b *= momentum
-                b += np.multiply(g, 1 - group["dampening"], out=temp)  # U3
-            if group["nesterov"]:
-                g += np.multiply(b, momentum, out=temp)  # U4
-            else:
-                g = b  # U4
-        w -= np.multiply(g, lr, out=temp)  # U5
+    def check_options(self, options: dict) -> dict:
+        """Return the options as Python's own numbers, or raise if one is out of its domain."""
+        checked = {name: check_number(self, name, options[name]) for name in ("lr", "momentum", "weight_decay")}
+        checked["dampening"] = check_number(self, "dampening", options["dampening"], at_least=None)
+        checked |= {name: check_bool(self, name, options[name]) for name in ("nesterov", "maximize")}
+        if checked["nesterov"] and (checked["momentum"] == 0 or checked["dampening"] != 0):
+            raise ValueError(
+                f"{name_of(self)}: nesterov needs a momentum and no dampening, "
+                f"got {options['momentum']} and {options['dampening']}"
+            )
+        return checked
 
-    def keeps_state(self, group: dict) -> bool:
-        """Whether there is momentum."""
-        return group["momentum"] != 0
-
-    def pack(self, t: int, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the buffer alone: all that counts of ``t`` is whether there is one."""
-        return arrays
-
-    def unpack(self, state: dict[str, np.ndarray]) -> tuple[int, dict[str, np.ndarray]]:
-        """Undo `pack`."""
-        arrays = {name: np.asarray(value) for name, value in state.items() if value is not None}
-        return len(arrays), arrays
+    def kept(self, options: dict) -> tuple[str | None, ...]:
+        """Return the buffer's name, if there is momentum."""
+        return self.state_names if options["momentum"] != 0 else (None,)

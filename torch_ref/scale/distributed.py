@@ -22,6 +22,7 @@ SyncBatchNorm, which takes them over the batch (PyTorch has it for no CPU).
 
 import datetime
 import os
+import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -190,11 +191,35 @@ def largest(number: int) -> int:
     return int(shared)
 
 
-def gather(value: object) -> list:
-    """Return the values that the processes call this with, in their order; the values can be pickled."""
-    values = [None] * dist.get_world_size()
-    dist.all_gather_object(values, value)
-    return values
+def gather(content: bytes) -> list[bytes]:
+    """Return the bytes that the processes call this with, in their order; they are sent as they are."""
+    sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(dist.get_world_size())]
+    dist.all_gather(sizes, torch.tensor([len(content)]))
+    # What is sent must have one size.
+    longest = max(int(size) for size in sizes)
+    padded = torch.frombuffer(bytearray(content.ljust(longest, b"\0")), dtype=torch.uint8)
+    parts = [torch.empty_like(padded) for _ in sizes]
+    dist.all_gather(parts, padded)
+    return [bytes(part.tolist())[: int(size)] for part, size in zip(parts, sizes, strict=True)]
+
+
+def threads_of(processes: int) -> int:
+    """Return how many of PyTorch's threads each of several processes has on the CPU, where they share the cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(torch.get_num_threads(), cores // processes))
+
+
+def stay_on_this_machine() -> None:
+    """Let the libraries of this process that talk to others listen on the loopback interface alone.
+
+    By themselves they take the address that the host's name stands for, where the whole network hears them. Windows has
+    no names for its interfaces here, and stays as it is.
+    """
+    names = [name for _, name in socket.if_nameindex()] if hasattr(socket, "if_nameindex") else []
+    for name in ("lo", "lo0"):
+        if name in names:
+            os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = name
+            return
 
 
 def check(device: str, processes: int) -> None:
@@ -248,7 +273,7 @@ def launch(
     with tempfile.TemporaryDirectory() as folder:
         store = str(Path(folder, "store"))
         return workers.run(
-            _join_group, processes, (work, device, store, timeout, args), on_message or (lambda message: None)
+            _join_group, processes, (work, device, store, timeout, args), on_message or (lambda message: None), folder
         )
 
 
@@ -259,8 +284,8 @@ def _join_group(
     if device == "cuda":
         torch.cuda.set_device(own)
     else:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        torch.set_num_threads(max(1, min(torch.get_num_threads(), cores // processes)))
+        torch.set_num_threads(threads_of(processes))
+    stay_on_this_machine()
     dist.init_process_group(
         BACKENDS[device],
         init_method=Path(store).as_uri(),

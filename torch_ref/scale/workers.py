@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import multiprocessing.resource_tracker
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -15,10 +16,13 @@ from multiprocessing.process import BaseProcess
 START = "spawn"  # from nothing: a forked process would take over threads and devices in whatever state they are
 
 
-def run(work: Callable, processes: int, args: tuple, on_message: Callable[[object], None]) -> object:
+def run(
+    work: Callable, processes: int, args: tuple, on_message: Callable[[object], None], folder: str | None = None
+) -> object:
     """Call ``work(rank, processes, send, *args)`` in new processes; return what rank 0 returned.
 
     ``send(message)`` in rank 0 returns what ``on_message(message)`` returns here; in the others it does nothing.
+    ``folder`` is one that belongs to them: if this process is killed, they remove it on their way out.
 
     Raises
     ------
@@ -31,7 +35,7 @@ def run(work: Callable, processes: int, args: tuple, on_message: Callable[[objec
         with _deaf_to_interrupts():
             for rank in range(processes):
                 here, there = context.Pipe()
-                process = context.Process(target=_work, args=(work, rank, processes, there, args), daemon=True)
+                process = context.Process(target=_work, args=(work, rank, processes, there, args, folder), daemon=True)
                 process.start()
                 there.close()  # the child holds the only one, so that its death closes the pipe
                 started.append((process, here))
@@ -97,8 +101,8 @@ def _how_it_ended(process: BaseProcess) -> str:
     return f"ended with status {process.exitcode}"
 
 
-def _work(work: Callable, rank: int, processes: int, connection: Connection, args: tuple) -> None:
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+def _work(work: Callable, rank: int, processes: int, connection: Connection, args: tuple, folder: str | None) -> None:
+    threading.Thread(target=_end_with_the_parent, args=(folder,), daemon=True).start()
 
     def send(message: object) -> object:
         if rank == 0:
@@ -116,6 +120,8 @@ def _work(work: Callable, rank: int, processes: int, connection: Connection, arg
     os._exit(0)  # without taking down what is left, which a library's threads may still use
 
 
-def _end_with_the_parent() -> None:
+def _end_with_the_parent(folder: str | None) -> None:
     wait([multiprocessing.parent_process().sentinel])
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from benchmarks import engines
 from benchmarks.engines import Engine
-from benchmarks.errors import Failure
+from benchmarks.errors import Failure, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +23,7 @@ class Blackboard:
     Parameters
     ----------
     engine_names : sequence of str
-        "scratch", "torch", or both; a lesson computes the same in each.
+        One of `benchmarks.engines.EVERY`, or "scratch" and "torch"; a lesson computes the same in each.
     seed : int
         What the lesson hands to ``manual_seed``; where it trains several times, the first of its seeds.
     out : Path
@@ -32,7 +33,7 @@ class Blackboard:
     """
 
     def __init__(self, engine_names: Sequence[str], seed: int, out: Path, data_dir: Path) -> None:
-        from benchmarks.commands.tables import console
+        from benchmarks.tables import console
 
         self.engine_names, self.seed, self.out, self.data_dir = tuple(engine_names), seed, out, data_dir
         self._console = console()
@@ -41,19 +42,23 @@ class Blackboard:
         """Return the engines that were asked for, computing in ``dtype``."""
         return [engines.get(name, dtype) for name in self.engine_names]
 
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Let the engines compute as each of them does; of several, all must do so alike."""
+        with contextlib.ExitStack() as stack:
+            for engine in self.engines():
+                stack.enter_context(engine.running())
+            yield
+
     def write(self, text: str) -> None:
         """Print a paragraph, after an empty line."""
-        self._console.print(f"\n{text}", markup=False, soft_wrap=True)
+        self._console.print(f"\n{text}", soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[object], rows: Iterable[Sequence[object]]) -> None:
         """Print a table: the first column names the row, the others hold values, printed as ``str`` gives them."""
-        from rich import box
-        from rich.table import Table
+        from benchmarks.tables import new_table
 
-        look = {"title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD, "padding": (0, 1)}
-        table = Table(title=f"\n{title}", pad_edge=False, **look)
-        for index, column in enumerate(columns):
-            table.add_column(str(column), justify="right" if index else "left")
+        table = new_table(*map(str, columns), words=1, title=f"\n{title}")
         for row in rows:
             table.add_row(*(str(value) for value in row))
         self._console.print(table)
@@ -78,20 +83,20 @@ class Blackboard:
         self.table("How far the engines are apart", columns, rows)
 
     def figure(self, name: str, figure: Figure) -> Path:
-        """Save a figure as ``NAME.png``, whole or not at all; one that is there already is replaced.
+        """Save a figure as ``NAME.png``, whole or not at all, and over no other file.
 
         Raises
         ------
         Failure
-            If the folder cannot be made or written to.
+            If the folder cannot be written to, or holds a file of this name.
         """
         from benchmarks.figures import style
 
         path = self.out / f"{name}.png"
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            style.save(figure, path)
+            style.save_new(figure, path)
         except OSError as error:
-            raise Failure(f"cannot write {path}: {error.strerror}; choose another --out") from None
-        self.write(f"Figure: {path}")
+            raise Failure(f"cannot write {shown(path)}: {error.strerror}; choose another --out") from None
+        self.write(f"Figure: {shown(path)}")
         return path

@@ -14,8 +14,9 @@ import pytest
 from benchmarks import cli
 from benchmarks.errors import Failure
 from benchmarks.speed import benches, mnist_run, results, work
-from benchmarks.speed.contenders import CONTENDERS, Scratch, TorchEager
+from benchmarks.speed.contenders import CONTENDERS, Plain, Scratch, TorchEager
 from benchmarks.speed.timing import Times, interleave
+from parity_tests.tests.commands.test_cli import refused
 
 
 def test_a_ratio_is_of_the_turns_of_one_round():
@@ -40,10 +41,11 @@ def test_a_timed_layer_runs_and_its_products_are_counted(layer):
         outputs = module(work.upstream(layer.shape, "float64")).size
         assert layer.products == outputs * module.weight.data[0].size
     Scratch(1).layer(layer, "float64")()
+    Plain(1).layer(layer, "float64")()
     TorchEager(1).layer(layer, "float64")()
 
 
-@pytest.mark.parametrize("name", ["scratch", "torch", "torch-channels-last"])
+@pytest.mark.parametrize("name", ["scratch", "plain", "torch", "torch-channels-last"])
 def test_a_timed_step_moves_the_parameters(name):
     contender = CONTENDERS[name](1)
     models = []
@@ -69,8 +71,10 @@ def test_steps_writes_draws_and_compares(tmp_path, capsys, monkeypatch):
     assert content["machine"]["numpy_blas"]
     assert {row["dtype"] for row in content["rows"]} == set(benches.DTYPES)
     assert (tmp_path / "steps.png").exists()
-    assert cli.main([*arguments, "--compare", str(tmp_path / "steps.json")]) == 0
+    again = [*arguments[:-1], str(tmp_path / "again"), "--compare", str(tmp_path / "steps.json")]
+    assert cli.main(again) == 0
     assert "ratio before" in capsys.readouterr().out
+    assert "steps.json exists already" in refused(capsys, 1, arguments)
 
 
 def process(rivals, seconds):

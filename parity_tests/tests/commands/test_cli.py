@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cli
-from benchmarks.runs import folder as runs
+from benchmarks import cli, engines
+from benchmarks.runs import record, tensor_files
 from benchmarks.tasks import idx
 from parity_tests.tests.commands.test_tasks import offline, write_small_mnist
 
@@ -26,6 +26,11 @@ def refused(capsys, status, argv):
     assert said.err.count("\n") == 1
     assert "Traceback" not in said.err
     return said.err
+
+
+def read_part(part):
+    """Return the weights and the history that a run's folder holds."""
+    return tensor_files.read(part / record.MODEL)[1], record.load_history(part)
 
 
 def backprop(*words, **options):
@@ -59,7 +64,7 @@ def test_version(capsys):
     assert capsys.readouterr().out.startswith("backprop ")
 
 
-@pytest.mark.parametrize("engine", ["scratch", "torch"])
+@pytest.mark.parametrize("engine", engines.EVERY)
 def test_train_writes_a_run(capsys, tmp_path, engine):
     out = tmp_path / "run"
     assert cli.main(["train", "moons", "--engine", engine, "--out", str(out), "--seed", "3", *QUICK]) == 0
@@ -70,7 +75,7 @@ def test_train_writes_a_run(capsys, tmp_path, engine):
         "curves.png",
         "boundary.png",
     }
-    config = runs.load_config(out)
+    config = record.load_config(out)
     assert config["settings"] == {
         "task": "moons",
         "engine": engine,
@@ -84,7 +89,7 @@ def test_train_writes_a_run(capsys, tmp_path, engine):
         "device": "cpu",
         "processes": 1,
     }
-    state, history = runs.load(out)
+    state, history = read_part(out)
     assert state["net.0.weight"].shape == (64, 2)
     assert [len(history[name]) for name in ("step_loss", "train_loss", "test_accuracy")] == [3, 1, 1]
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
@@ -94,10 +99,10 @@ def test_train_writes_a_run(capsys, tmp_path, engine):
 def test_the_recorded_command_repeats_the_run(capsys, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     assert cli.main(["train", "moons", "--engine", "both", "--dtype", "float64", "--out", str(first), *QUICK]) == 0
-    command = runs.load_config(first / "torch")["command"].split()
+    command = record.load_config(first / "torch")["command"].split()
     assert command[0] == "backprop"
     assert cli.main([*command[1:], "--out", str(second)]) == 0
-    (state, history), (state_again, history_again) = runs.load(first / "torch"), runs.load(second)
+    (state, history), (state_again, history_again) = read_part(first / "torch"), read_part(second)
     assert history["step_loss"] == history_again["step_loss"]
     assert all((state[key] == state_again[key]).all() for key in state)
 
@@ -260,19 +265,25 @@ def test_evaluate_refuses_what_is_no_run(capsys, tmp_path):
 
 @pytest.mark.parametrize("engine", ["scratch", "torch"])
 def test_evaluate_refuses_weights_of_another_network(capsys, run, engine):
-    state = runs.read_tensors(run / "model.safetensors")
-    runs.write_tensors(run / "model.safetensors", {**state, "net.0.weight": state["net.0.weight"][:5]})
+    state = tensor_files.read(run / "model.safetensors")[1]
+    tensor_files.write(run / "model.safetensors", {**state, "net.0.weight": state["net.0.weight"][:5]})
     said = refused(capsys, 1, ["evaluate", run, "--engine", engine])
     assert "does not fit the network of moons" in said
     assert "net.0.weight" in said
 
 
-@pytest.mark.parametrize("change", [{"lr": None}, {"colour": "red"}])
-def test_evaluate_refuses_settings_of_another_kind(capsys, run, change):
-    config = runs.load_config(run)
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"lr": None}, "expected lr to be a finite number of 0 or more, got nothing"),
+        ({"colour": "red"}, 'expected colour to be absent, got "red"'),
+    ],
+)
+def test_evaluate_refuses_settings_of_another_kind(capsys, run, change, words):
+    config = record.load_config(run)
     settings = {key: value for key, value in {**config["settings"], **change}.items() if value is not None}
-    runs.write_json(run / "config.json", {**config, "settings": settings})
-    assert "expected the settings task, engine" in refused(capsys, 1, ["evaluate", run, "--engine", "torch"])
+    record.write_config(run, {**config, "settings": settings})
+    assert f"config.json is damaged: {words}" in refused(capsys, 1, ["evaluate", run, "--engine", "torch"])
 
 
 def test_figures_that_fail_do_not_lose_the_run(capsys, tmp_path, monkeypatch):

@@ -9,9 +9,8 @@ import pytest
 from benchmarks import cli, engines, tasks
 from benchmarks.commands.export import compare
 from benchmarks.errors import Failure
-from benchmarks.runs import folder as runs
-from benchmarks.runs import onnx_model
-from parity_tests.tests.commands.test_cli import refused
+from benchmarks.runs import onnx_model, record
+from parity_tests.tests.commands.test_cli import read_part, refused
 from parity_tests.tests.commands.test_tasks import write_small_mnist
 
 needs_onnx = pytest.mark.skipif(
@@ -68,7 +67,7 @@ def test_a_convolution_and_any_number_of_rows(capsys, images, tmp_path):
     assert str(os.getcwd()).encode() not in content
     engine = engines.get("scratch")
     model = tasks.get("mnist").build(engine, 0.2)
-    engine.load_state(model, runs.load(run / "torch")[0])
+    engine.load_state(model, read_part(run / "torch")[0])
     for rows in (1, 2, 5):
         x = np.random.default_rng(rows).random((rows, 1, 28, 28), np.float32)
         np.testing.assert_allclose(onnx_model.predict(content, x, 3), engine.predict(model, x), atol=1e-5)
@@ -165,6 +164,7 @@ def test_damaged_weights(capsys, moons, tmp_path, content):
 
 
 def test_an_unfinished_run(capsys, moons, tmp_path):
-    config = runs.read_json(moons / "torch" / "config.json")
-    runs.write_json(tmp_path / "config.json", {**config, "unfinished": {}})
+    config = record.load_config(moons / "torch")
+    del config["files"]
+    record.write_config(tmp_path, {**config, "unfinished": {"data_dir": None, "checkpoint_every": None}})
     assert "is not a finished run; go on with" in refused(capsys, 1, ["export", tmp_path, "--onnx"])

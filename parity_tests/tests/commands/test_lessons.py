@@ -14,6 +14,7 @@ from benchmarks.lessons import (
     activations,
     convolution,
     get,
+    graph,
     neuron,
     normalization,
     regularization,
@@ -34,6 +35,7 @@ SHORT = {
 }
 FIGURES = {
     "neuron": {"neuron"},
+    "graph": {"graph"},
     "activations": {"activations_slopes", "activations_vanishing", "activations_dying"},
     "regularization": {"regularization_curves", "regularization_boundaries", "regularization_adamw"},
     "normalization": {"normalization_axes", "normalization_modes", "normalization_batch_size"},
@@ -69,7 +71,16 @@ def test_a_lesson_shows_both_engines_and_how_far_they_are_apart(name, tmp_path, 
     assert "How far the engines are apart" in said
 
 
-@pytest.mark.parametrize("engine_name", engines.NAMES)
+@pytest.mark.parametrize("engine_name", engines.EVERY)
+def test_the_graph_is_drawn_in_one_engine_alone(engine_name, tmp_path, capsys):
+    assert cli.main(["lesson", "graph", "--engine", engine_name, "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert ("PowBackward0" in said) == (engine_name == "torch")
+    assert "apart" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["graph.png"]
+
+
+@pytest.mark.parametrize("engine_name", engines.EVERY)
 def test_a_lesson_runs_in_one_engine_alone(engine_name, tmp_path, capsys):
     assert cli.main(["lesson", "neuron", "--engine", engine_name, "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
@@ -95,6 +106,52 @@ def test_the_neuron_converges_below_the_largest_learning_rate_and_diverges_above
     ends = {lr: neuron.descend(engine, lr).loss[-1] for lr in neuron.RATES}
     assert min(ends, key=ends.get) == 0.4
     assert ends[0.54] < 9 < ends[0.57]
+
+
+@pytest.mark.parametrize("engine_name", engines.NAMES)
+def test_the_graph_is_the_one_of_the_page(engine_name):
+    entries = graph.GRAPHS[engine_name]()
+    assert {name: entry.value for name, entry in entries.items()} == {
+        **{"x": 2, "w": 3, "b": -4, "p": 6, "a": 2, "h": 4, "y": 6, "e": 2, "L": 4},
+    }
+    assert {name: entry.grad for name, entry in entries.items()} == {
+        **{"x": 60, "w": 40, "b": 20, "p": 20, "a": 20, "h": 4, "y": 4, "e": 4, "L": 1},
+    }
+    assert {name: entry.sent for name, entry in entries.items() if entry.sent} == {
+        **{"p": {"w": 40, "x": 60}, "a": {"p": 20, "b": 20}, "h": {"a": 16}, "y": {"h": 4, "a": 4}},
+        **{"e": {"y": 4}, "L": {"e": 4}},
+    }
+
+
+def test_the_order_in_which_nodes_are_reached_is_wrong():
+    tape, values = graph.on_the_tape()
+    root = values["L"].node
+    right, wrong = (graph.backward_in(order, root) for order in (tape.nodes[::-1], graph.first_reached(root)))
+    grads = tape.gradients(values["L"], 1.0)
+    assert all(right[value.node] == grads[value] for value in values.values())
+    assert [wrong[values[name].node] for name in "awbx"] == [20, 8, 4, 12]
+    assert set(graph.first_reached(root)) == set(tape.nodes)
+
+
+def test_paths_double_with_every_skip_connection_and_edges_do_not():
+    assert [graph.walks(graph.residual_chain(blocks)) for blocks in (1, 2, 3)] == [(3, 3), (6, 9), (9, 21)]
+
+
+def test_gradients_accumulate_until_zero_grad(engine):
+    once, twice, again, halves = graph.accumulated(engine, seed=0).values()
+    assert np.array_equal(twice, 2 * once)
+    assert np.array_equal(again, once)
+    assert np.allclose(halves, once, rtol=0, atol=1e-12)
+
+
+def test_an_activation_a_layer_is_kept_until_its_backward_and_none_under_no_grad(engine):
+    kept, without, refusal = graph.kept(engine, seed=0)
+    activation = graph.BATCH * graph.UNITS * 8
+    rising = [activation * (1 + done // 2) for done in range(1, 2 * graph.LAYERS + 1)]
+    assert kept[: len(rising)] == rising
+    assert kept[len(rising) :] == [*reversed(rising[:-1]), 0]
+    assert without == [0] * len(rising)
+    assert "second time" in refusal
 
 
 def test_slopes_are_what_the_table_says(engine):
@@ -196,7 +253,7 @@ def test_an_unknown_lesson_is_a_usage_error_of_one_line(capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        "backprop lesson: unknown lesson 'astrology'; choose from neuron, activations, regularization, "
+        "backprop lesson: unknown lesson 'astrology'; choose from neuron, graph, activations, regularization, "
         "normalization, convolution, policy, atari, all\n"
     )
 
@@ -215,8 +272,20 @@ def test_a_folder_that_cannot_be_made_is_a_failure_of_one_line(tmp_path, capsys)
     assert "choose another --out" in said
 
 
-def test_an_interrupted_lesson_leaves_the_figure_of_before_and_no_half_of_a_new_one(tmp_path, capsys, monkeypatch):
+def test_a_figure_that_is_there_is_not_replaced(tmp_path, capsys):
     (tmp_path / "neuron.png").write_bytes(b"of before")
+    assert cli.main(["lesson", "neuron", "--engine", "scratch", "--out", str(tmp_path)]) == 1
+    assert "neuron.png exists already" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["neuron.png"]
+    assert (tmp_path / "neuron.png").read_bytes() == b"of before"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lessons_figures_are_called_as_it_begins(name):
+    assert all(figure == name or figure.startswith(f"{name}_") for figure in FIGURES.get(name, ()))
+
+
+def test_an_interrupted_lesson_leaves_no_half_of_a_figure(tmp_path, capsys, monkeypatch):
     write = Figure.savefig
 
     def interrupted(figure, *args, **kwargs):
@@ -225,8 +294,7 @@ def test_an_interrupted_lesson_leaves_the_figure_of_before_and_no_half_of_a_new_
 
     monkeypatch.setattr(Figure, "savefig", interrupted)
     assert cli.main(["lesson", "neuron", "--engine", "scratch", "--out", str(tmp_path)]) == 130
-    assert [path.name for path in tmp_path.iterdir()] == ["neuron.png"]
-    assert (tmp_path / "neuron.png").read_bytes() == b"of before"
+    assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().err == "backprop lesson: interrupted\n"
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from benchmarks import engines, tasks
 from benchmarks.errors import Failure, UsageError
-from benchmarks.runs.training import Settings, train
+from benchmarks.runs.settings import Settings
+from benchmarks.runs.training import train
 from benchmarks.tasks import idx
 
 DATA = Path(os.environ.get("BACKPROP_DATA") or "data")
@@ -187,7 +188,7 @@ def test_files_that_do_not_belong_are_refused(tmp_path, file, array, message):
         tasks.get("mnist").load(tmp_path)
 
 
-@pytest.mark.parametrize("engine", engines.NAMES)
+@pytest.mark.parametrize("engine", engines.EVERY)
 def test_moons_reaches_its_accuracy(engine):
     task = tasks.get("moons")
     data = task.load(Path("absent"))

@@ -1,12 +1,15 @@
 """``backprop trace``: the table, the JSON, and how it says no."""
 
+import inspect
 import json
 
 import numpy as np
 import pytest
 
 from benchmarks import cli
+from parity_tests.catalogue import of_kind
 from parity_tests.tests.commands.test_cli import refused
+from scratch.nn import relu
 
 
 def said(capsys, *argv):
@@ -40,6 +43,26 @@ def test_arguments_shape_seed_and_mode_are_the_users(capsys):
     assert json.loads(said(capsys, *words, "--eval"))["pairs"][0]["name"] == "batch_norm_inference"
 
 
+def test_an_optimizer_takes_two_steps(capsys):
+    words = ["SGD", "--args", "lr=0.25, momentum=0.5, maximize=True", "--input", "2"]
+    first, second = json.loads(said(capsys, *words, "--json", "-"))["pairs"]
+    assert [step["label"] for step in first["forward"]] == ["U1", "U2", "U3", "U4", "U5"]
+    w, g = (np.array(first["arguments"][name]["numbers"]) for name in "wg")
+    after = np.array(second["arguments"]["w"]["numbers"])
+    np.testing.assert_allclose(after, w + 0.25 * g)
+    assert first["forward"][4]["values"]["w_next"]["numbers"] == after.tolist()
+    assert first["backward"] == []
+    assert second["arguments"]["b"] == first["forward"][2]["values"]["b_next"]
+    shown = said(capsys, *words)
+    assert shown.count("w_next = w - lr direction") == 2
+    assert "by the tape" not in shown
+
+
+@pytest.mark.parametrize("name", [one.name for one in of_kind("optimizer")])
+def test_every_optimizer_can_be_traced(name, capsys):
+    assert " U1 " in said(capsys, name)
+
+
 def test_json_goes_to_a_file_beside_the_table(tmp_path, capsys):
     file = tmp_path / "elu.json"
     assert "elu, in scratch.nn.relu" in said(capsys, "ELU", "--json", str(file))
@@ -67,6 +90,8 @@ def test_large_arrays_are_cut_on_the_screen_and_whole_in_json(capsys):
         (["Linear", "--input", "2,x"], "expected lengths separated by commas"),
         (["Linear", "--input", "2,-3"], "expected lengths of 0 or more"),
         (["Linear", "--seed", "-1"], "expected 0 to"),
+        (["SGD", "--args", "lr=-1"], "--args: SGD refuses them"),
+        (["Optimizer"], "unknown layer 'Optimizer'"),
     ],
 )
 def test_usage_errors_are_one_line(words, message, capsys):
@@ -80,11 +105,11 @@ def test_a_file_that_cannot_be_written_is_a_failure(tmp_path, capsys):
 
 
 def test_a_wrong_statement_is_a_failure(capsys, monkeypatch):
-    from scratch.nn import relu
-
-    def wrong(grad_y, saved):
-        return 2 * grad_y
-
-    monkeypatch.setattr(relu.ReLU, "functions", (relu.relu, wrong))
-    # The trace executes the file's statements, not the function that stands in for them: they are right.
-    assert cli.main(["trace", "ReLU"]) == 0
+    source = inspect.getsource(relu).replace(
+        "np.where(y != 0, grad_y, 0)  # B1", "np.where(y != 0, 2 * grad_y, 0)  # B1"
+    )
+    monkeypatch.setattr(inspect, "getsource", lambda module: source)
+    assert cli.main(["trace", "ReLU"]) == 1
+    shown = capsys.readouterr()
+    assert "differs" in shown.out
+    assert shown.err.count("\n") == 1

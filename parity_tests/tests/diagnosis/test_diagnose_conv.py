@@ -1,4 +1,4 @@
-"""The guesses at a convolution's mistakes: windows that overlap, kernels turned in some way, patches cut elsewhere."""
+"""Likely mistakes in a convolution: windows that overlap, kernels flipped or transposed, patches copied elsewhere."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_overlapping_windows_overwrite_each_other():
 
 
 @pytest.mark.parametrize(
-    ("turn", "words"),
+    ("change", "words"),
     [
         (lambda kernel: kernel[..., ::-1, ::-1], "weight is turned round: the kernel must be flipped in backward"),
         (lambda kernel: kernel[..., ::-1, :], "weight is flipped along axis 2 only"),
@@ -29,12 +29,12 @@ def test_overlapping_windows_overwrite_each_other():
         (lambda kernel: kernel.swapaxes(0, 1), "weight is transposed once too often, or not at all"),
     ],
 )
-def test_a_kernel_used_in_another_way_in_backward(turn, words):
+def test_a_kernel_used_in_another_way_in_backward(change, words):
     def backward(self, g):
-        kernel = self.weight.data
-        self.weight.data = np.ascontiguousarray(turn(kernel))
+        kernel = self.weight.data.copy()
+        self.weight.data[...] = change(kernel)  # in place: backward reads the array that forward read
         grad_input = self.right(g)
-        self.weight.data = kernel
+        self.weight.data[...] = kernel
         return grad_input
 
     said = str(report(wrong(nn.Conv2d, backward=backward), CONV, IMAGE, padding=1))

@@ -46,7 +46,7 @@ def test_forward_goes_up_and_backward_goes_down(derivation):
 
 
 def is_unpacking(node):
-    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == "saved"
+    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Name)
 
 
 @each_derivation

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,82 @@ def test_scratch_imports_numpy_and_the_standard_library_only():
 )
 def test_arrows_run_one_way(package, others):
     assert {str(path.relative_to(ROOT)): wrong for path in files(package) if (wrong := imports(path) & others)} == {}
+
+
+def modules_imported(path: Path, everywhere: bool = False) -> set[Path]:
+    """Return our own files that a file imports while it is imported itself, or, ``everywhere``, at any time."""
+    package = path.parent.relative_to(ROOT)
+    names, tree = set(), ast.parse(path.read_text())
+    for node in ast.walk(tree) if everywhere else outside_of_functions(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.parts[: len(package.parts) - node.level + 1] if node.level else ()
+            base = ".".join([*parts, *([node.module] if node.module else [])])
+            # What is no module of that package is a name in its __init__.py.
+            names |= {name if file_of(name := f"{base}.{alias.name}") else base for alias in node.names}
+    return {found for name in names if (found := file_of(name)) is not None} - {path}
+
+
+def outside_of_functions(tree: ast.AST) -> Iterator[ast.AST]:
+    """Go through the statements that run on import; what stands under TYPE_CHECKING does not."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from outside_of_functions(node)
+
+
+def file_of(name: str) -> Path | None:
+    """Return the file of one of our modules, by its dotted name."""
+    place = ROOT.joinpath(*name.split("."))
+    found = [path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()]
+    return found[0] if found and name.split(".")[0] in OURS else None
+
+
+def circles(graph: dict[Path, set[Path]]) -> list[str]:
+    """Return the circles in a graph, each in words; one in which it came back to a file is enough for that file."""
+    found, finished, way = [], set(), []
+
+    def visit(path: Path) -> None:
+        if path in way:
+            found.append(" -> ".join(str(one.relative_to(ROOT)) for one in [*way[way.index(path) :], path]))
+        elif path not in finished:
+            way.append(path)
+            for following in sorted(graph[path]):
+                visit(following)
+            finished.add(way.pop())
+
+    for path in sorted(graph):
+        visit(path)
+    return found
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    every = [path for package in sorted(OURS) for path in files(package)]
+    assert circles({path: modules_imported(path) for path in every}) == []
+
+
+def test_a_circle_would_be_found():
+    one, two, three = (ROOT / name for name in ("a.py", "b.py", "c.py"))
+    assert circles({one: {two}, two: {three}, three: {two}}) == ["b.py -> c.py -> b.py"]
+
+
+PLACES = ("commands", "lessons", "speed", "figures", "runs", "tasks")  # from the top of the house to the bottom
+
+
+def test_in_benchmarks_arrows_run_one_way():
+    """What commands are made of knows of no command, runs of no figure, tasks of no run but how files are read."""
+    wrong = set()
+    for path in files("benchmarks"):
+        own = path.relative_to(ROOT / "benchmarks").parts[0]
+        for other in modules_imported(path, everywhere=True):
+            place = other.relative_to(ROOT / "benchmarks").parts[0] if other.is_relative_to(ROOT / "benchmarks") else ""
+            if own in PLACES and place in PLACES and PLACES.index(place) < PLACES.index(own):
+                wrong.add((str(path.relative_to(ROOT)), str(other.relative_to(ROOT))))
+    assert wrong == set()
 
 
 def test_the_harness_knows_of_benchmarks_only_in_the_tests_of_commands():

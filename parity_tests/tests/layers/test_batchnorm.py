@@ -1,4 +1,4 @@
-"""Batch normalization against PyTorch over several steps, against its own literal derivation, and its laws."""
+"""Batch normalization against PyTorch over several steps, its kernels against its plain functions, and its laws."""
 
 import inspect
 import warnings
@@ -9,12 +9,12 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import scratch
 import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
 from scratch.kernels import channel_sums as channels
 from scratch.kernels.channel_sums import channel_sum
-from scratch.nn.batchnorm import StepwiseBatchNorm
 
 TORCH_HAS_BIAS = "bias" in inspect.signature(torch.nn.BatchNorm1d).parameters
 
@@ -42,6 +42,13 @@ def values_per_channel(shape):
     return int(np.prod(shape)) // shape[1]
 
 
+def largest_scale(layer, x):
+    """Return the largest weight / std, by which the input gradient is multiplied."""
+    by_batch = layer.training or not layer.track_running_stats
+    var = x.var(axis=tuple(axis for axis in range(x.ndim) if axis != 1)) if by_batch else layer.running_var
+    return np.abs(layer.value("weight", absent=1.0) / np.sqrt(var + layer.eps)).max()
+
+
 @given(shape=shapes, kwargs=options, training=st.booleans(), dtype=dtypes, layout=layouts, seed=seeds)
 def test_batchnorm_is_torchs(shape, kwargs, training, dtype, layout, seed):
     layer, reference = pair(shape, dtype, **kwargs)
@@ -58,8 +65,7 @@ def test_two_values_per_channel(shape, seed):
     layer, reference = pair(shape)
     x, grad_output = array(shape, seed=seed), array(shape, seed=seed + 1)
     report = check(random_state(layer, seed), reference, x, grad_output=grad_output)
-    layer(x)
-    terms = np.abs(layer.saved("scale")).max() * np.abs(grad_output).max()
+    terms = largest_scale(layer, x) * np.abs(grad_output).max()
     assert report["grad_input"].max_abs < 1e-14 * terms
     assert all(quantity.ok for quantity in report.quantities if not quantity.name.startswith("grad_input"))
 
@@ -98,18 +104,21 @@ def test_without_momentum_every_batch_counts_alike():
     np.testing.assert_allclose(layer.running_var, np.mean(np.var(batches, axis=1, ddof=1)), rtol=1e-14)
 
 
-@given(shape=st.tuples(st.integers(2, 6), st.integers(1, 4)), eps=st.sampled_from([1e-5, 0.5]), seed=seeds)
-def test_fast_and_stepwise_agree(shape, eps, seed):
-    fast = random_state(nn.BatchNorm1d(shape[1], eps=eps, track_running_stats=False, dtype=np.float64), seed)
-    stepwise = StepwiseBatchNorm(shape[1], eps=eps, dtype=np.float64)
-    stepwise.load_state_dict(fast.state_dict())
-    x, grad_output = array(shape, seed=seed), array(shape, seed=seed + 1)
-    np.testing.assert_allclose(fast(x), stepwise(x), rtol=1e-11, atol=1e-11)
-    grad_x, expected = fast.backward(grad_output), stepwise.backward(grad_output)
-    scale = 1 + np.abs(fast.saved("scale")).max()
-    np.testing.assert_allclose(grad_x, expected, rtol=1e-10, atol=1e-11 * scale)
-    np.testing.assert_allclose(fast.weight.grad, stepwise.weight.grad, rtol=1e-10, atol=1e-11)
-    np.testing.assert_allclose(fast.bias.grad, stepwise.bias.grad, rtol=1e-12, atol=1e-12)
+@given(shape=shapes, kwargs=options, training=st.booleans(), layout=layouts, seed=seeds)
+def test_kernels_and_plain_functions_agree(shape, kwargs, training, layout, seed):
+    assume(values_per_channel(shape) > 1 or not (training or not kwargs.get("track_running_stats", True)))
+    x, grad_output = array(shape, seed=seed, layout=layout), array(shape, seed=seed + 1)
+    found = []
+    for is_plain in (False, True):
+        with scratch.plain(is_plain):
+            layer, _ = pair(shape, **kwargs)
+            random_state(layer, seed).train(training)
+            found.append([layer(x), layer.backward(grad_output), *(p.grad for p in layer.parameters())])
+    scale = 1 + largest_scale(layer, x)
+    for fast, plain in zip(*found, strict=True):
+        np.testing.assert_allclose(fast, plain, rtol=1e-10, atol=1e-11 * scale)
+    for name, values in layer.state_dict().items():
+        np.testing.assert_array_equal(np.isnan(values), False, err_msg=name)
 
 
 @given(shape=shapes, kwargs=options, training=st.booleans(), seed=seeds)
@@ -120,11 +129,6 @@ def test_backward_is_the_derivative(shape, kwargs, training, seed):
     check(layer, None, array(shape, seed=seed), seed=seed).raise_if_different()
 
 
-def test_stepwise_backward_is_the_derivative():
-    layer = random_state(StepwiseBatchNorm(3, dtype=np.float64))
-    check(layer, None, array((5, 3))).raise_if_different()
-
-
 @given(shape=shapes, layout=layouts, seed=seeds)
 def test_input_gradient_knows_nothing_of_moving_and_stretching(shape, layout, seed):
     assume(values_per_channel(shape) > 2)
@@ -133,7 +137,7 @@ def test_input_gradient_knows_nothing_of_moving_and_stretching(shape, layout, se
     x = array(shape, seed=seed, layout=layout)
     layer(x)
     grad_x = layer.backward(array(shape, seed=seed + 1))
-    scale = np.abs(layer.saved("scale")).max() * values_per_channel(shape)
+    scale = largest_scale(layer, x) * values_per_channel(shape)
     np.testing.assert_allclose(channel_sum(grad_x), 0, atol=1e-12 * scale)
     np.testing.assert_allclose(channel_sum(grad_x * x), 0, atol=1e-9 * scale)
 
@@ -143,11 +147,12 @@ def test_backward_is_linear(shape, kwargs, training, layout, seed):
     layer, _ = pair(shape, **kwargs)
     random_state(layer, seed).train(training)
     assume(values_per_channel(shape) > 1 or not (training or not layer.track_running_stats))
-    layer(array(shape, seed=seed))
+    x = array(shape, seed=seed)
+    layer(x)
     g, h = array(shape, seed=seed + 1, layout=layout), array(shape, seed=seed + 2)
-    scale = np.abs(layer.saved("scale")).max()
-    combined = layer.backward(2 * g - 3 * h)
-    np.testing.assert_allclose(combined, 2 * layer.backward(g) - 3 * layer.backward(h), rtol=1e-11, atol=1e-11 * scale)
+    with scratch.retain_graph():
+        combined, one, other = (layer.backward(grad) for grad in (2 * g - 3 * h, g, h))
+    np.testing.assert_allclose(combined, 2 * one - 3 * other, rtol=1e-11, atol=1e-11 * largest_scale(layer, x))
 
 
 @given(shape=shapes, layout=layouts, seed=seeds)
@@ -177,10 +182,11 @@ def test_large_batch_far_from_zero(shape, dtype):
 
 
 @pytest.mark.parametrize("layout", ["C", "channels-last"])
-def test_results_lie_in_memory_as_the_input_does(layout):
+def test_results_of_the_kernels_lie_in_memory_as_the_input_does(layout):
     layer, _ = pair((2, 3, 4, 5))
     x = array((2, 3, 4, 5), layout=layout)
-    assert layer(x).strides == x.strides
+    with scratch.plain(False):
+        assert layer(x).strides == x.strides
     assert layer.backward(x).strides == x.strides
 
 
@@ -268,9 +274,8 @@ def test_other_refusals():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_parameters_are_of_the_layers_dtype(dtype):
-    for layer in (nn.BatchNorm1d(3, dtype=dtype), StepwiseBatchNorm(3, dtype=dtype)):
-        assert [parameter.dtype for parameter in layer.parameters()] == [dtype, dtype]
-    assert StepwiseBatchNorm(3).eps == nn.BatchNorm1d(3).eps == torch.nn.BatchNorm1d(3).eps
+    assert [parameter.dtype for parameter in nn.BatchNorm1d(3, dtype=dtype).parameters()] == [dtype, dtype]
+    assert nn.BatchNorm1d(3).eps == torch.nn.BatchNorm1d(3).eps
     assert "bias=True" in repr(nn.BatchNorm1d(3))
     assert "bias=False" in repr(nn.BatchNorm1d(3, bias=False))
     assert nn.BatchNorm1d(0).weight.shape == tuple(torch.nn.BatchNorm1d(0).weight.shape)

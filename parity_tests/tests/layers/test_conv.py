@@ -1,4 +1,4 @@
-"""Conv2d against PyTorch, finite differences, its own literal version and laws; options crossed with shapes."""
+"""Conv2d against PyTorch, finite differences, loops and laws; options crossed with shapes."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 import scratch.nn as nn
 from parity_tests.harness.compare import check
+from parity_tests.harness.conv_in_loops import convolve_in_loops, convolve_in_loops_backward
 from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used by every test
+from parity_tests.harness.modes import kernels_only
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
 from scratch.kernels import threads
 from scratch.kernels.patch_plan import PatchPlan
-from scratch.nn.conv_literal import convolve_literally, convolve_literally_backward
 
 # PyTorch's remark on its own copying.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
@@ -71,7 +72,7 @@ def test_is_torchs(channels, options, batch, image, dtype, layout, seed):
             layer(x)
 
 
-# Shapes at which each of the ways to cut and to fold is taken, with several chunks of images for two threads.
+# Shapes at which each of the ways of im2col and col2im is taken, with several chunks of images for two threads.
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     ("arguments", "options", "shape"),
@@ -105,7 +106,7 @@ def test_is_torchs_at_the_shapes_of_networks(arguments, options, shape, dtype):
     image=images,
     seed=seeds,
 )
-def test_is_its_literal_version(channels, options, padding, image, seed):
+def test_is_what_loops_compute(channels, options, padding, image, seed):
     layer, torch_layer = build(channels, options | {"padding_mode": "zeros", "padding": padding}, seed=seed)
     shape = (2, layer.in_channels, *image)
     assume(accepts(torch_layer, shape))
@@ -115,21 +116,21 @@ def test_is_its_literal_version(channels, options, padding, image, seed):
     grad_x = layer.backward(grad_y)
     geometry = {name: getattr(layer, name) for name in ("stride", "padding", "dilation", "groups")}
     bias = None if layer.bias is None else layer.bias.data
-    literal = convolve_literally(x, layer.weight.data, bias, **geometry)
-    literal_grad_x, grad_weight, grad_bias = convolve_literally_backward(x, layer.weight.data, grad_y, **geometry)
-    np.testing.assert_allclose(y, literal, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(grad_x, literal_grad_x, rtol=1e-12, atol=1e-12)
+    loops = convolve_in_loops(x, layer.weight.data, bias, **geometry)
+    loops_grad_x, grad_weight, grad_bias = convolve_in_loops_backward(x, layer.weight.data, grad_y, **geometry)
+    np.testing.assert_allclose(y, loops, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(grad_x, loops_grad_x, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(layer.weight.grad, grad_weight, rtol=1e-12, atol=1e-12)
     if layer.bias is not None:
         np.testing.assert_allclose(layer.bias.grad, grad_bias, rtol=1e-12, atol=1e-12)
 
 
-def test_the_literal_version_keeps_to_its_inputs_dtype():
+def test_loops_keep_to_its_inputs_dtype():
     x, weight, grad_y = (array(shape, "float32") for shape in ((1, 2, 3, 4), (1, 2, 2, 2), (1, 1, 4, 3)))
     geometry = {"stride": (1, 1), "padding": (1, 0), "dilation": (1, 1), "groups": 1}
     results = (
-        convolve_literally(x, weight, None, **geometry),
-        *convolve_literally_backward(x, weight, grad_y, **geometry),
+        convolve_in_loops(x, weight, None, **geometry),
+        *convolve_in_loops_backward(x, weight, grad_y, **geometry),
     )
     assert [result.dtype for result in results] == [np.float32] * 4
 
@@ -171,6 +172,7 @@ def test_the_gradients_of_a_batch_are_the_sum_of_its_parts(channels, options, im
         np.testing.assert_allclose(parameter.grad, whole[name], rtol=1e-12, atol=1e-12)
 
 
+@kernels_only
 def test_results_do_not_depend_on_the_number_of_threads():
     layer = nn.Conv2d(8, 16, 3, padding=1)
     x = array((70, 8, 20, 20), "float32")
@@ -209,6 +211,7 @@ def test_special_values_are_torchs(place):
     check(random_state(nn.Conv2d(3, 4, 3, padding=1)), torch.nn.Conv2d(3, 4, 3, padding=1), x).raise_if_different()
 
 
+@kernels_only
 def test_output_lies_in_memory_channels_last():
     layer = nn.Conv2d(2, 3, 3)
     y = layer(array((2, 2, 5, 6), "float32"))
@@ -336,6 +339,7 @@ def test_a_refusal_says_what_was_expected(arguments, options, error, message):
         nn.Conv2d(*arguments, **options)
 
 
+@kernels_only
 def test_nothing_is_widened_on_the_way(monkeypatch):
     """A float64 array among the float32 ones would be right, and slow."""
     seen = []
@@ -350,7 +354,30 @@ def test_nothing_is_widened_on_the_way(monkeypatch):
         monkeypatch.setattr(owner, name, wrapped)
 
     spy(threads, "sum_products")
-    spy(PatchPlan, "fold")
+    spy(PatchPlan, "col2im")
     layer, x = nn.Conv2d(2, 3, 3), array((2, 2, 9, 8), dtype=np.float32)
     layer.backward(array(layer(x).shape, dtype=np.float32))
     assert seen == [np.float32] * 6
+
+
+@pytest.mark.parametrize("frozen", [("weight",), ("bias",), ("weight", "bias")])
+@pytest.mark.parametrize("input_grad", [True, False])
+@pytest.mark.parametrize(
+    "arguments", [(32, 33, 3), (4, 6, (4, 2), (2, 1)), (2, 3, 1)], ids=["Winograd", "blocks", "rows"]
+)
+def test_what_nobody_reads_is_left_out_and_nothing_else_changes(arguments, frozen, input_grad):
+    layer = random_state(nn.Conv2d(*arguments, dtype=np.float64), 1)
+    x = array((3, arguments[0], 7, 6))
+    g = array(layer(x).shape, seed=1)
+    expected = {"x": layer.backward(g)} | {name: one.grad for name, one in layer.named_parameters()}
+    layer.zero_grad()
+    layer.requires_input_grad_(input_grad)
+    for name in frozen:
+        getattr(layer, name).requires_grad = False
+    layer(x)
+    grad_x = layer.backward(g)
+    found = {"x": grad_x} | {name: one.grad for name, one in layer.named_parameters()}
+    unread = {*frozen, *(() if input_grad else ("x",))}
+    assert {name for name, value in found.items() if value is None} == unread
+    for name in expected.keys() - unread:
+        np.testing.assert_array_equal(found[name], expected[name])

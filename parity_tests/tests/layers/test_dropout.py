@@ -31,7 +31,7 @@ def test_dropout_is_torchs_from_the_same_seed(shape, p, training, dtype, layout,
     y = layer(x)
     grad_x = layer.backward(grad_output)
     torch.manual_seed(seed)
-    tensor = to_torch(x).requires_grad_()
+    tensor = to_torch(x.copy() if x.ndim == 4 else x).requires_grad_()  # images: the mask of PyTorch's usual order
     expected = reference(tensor)
     expected.backward(to_torch(grad_output))
 
@@ -42,11 +42,11 @@ def test_dropout_is_torchs_from_the_same_seed(shape, p, training, dtype, layout,
 
 
 @given(shape=shapes, p=st.sampled_from([0.1, 0.5]), dtype=dtypes, layout=layouts, seed=seeds)
-def test_given_noise_is_used_in_both_directions(shape, p, dtype, layout, seed):
-    noise = array(shape, dtype, seed=seed + 1)
+def test_a_given_draw_is_used_in_both_directions(shape, p, dtype, layout, seed):
+    draw = array(shape, dtype, seed=seed + 1)  # any numbers will do: they show more than zeros and ones
     layer = nn.Dropout(p)
-    layer.draw_noise = lambda x: noise
-    factors = torch.from_numpy(noise)
+    layer.draw = lambda x: draw
+    factors = torch.from_numpy(np.asarray(draw / (1 - p)))
     x = array(shape, dtype, seed=seed, layout=layout)
     check(layer, lambda tensor: tensor * factors.to(tensor.dtype), x, seed=seed).raise_if_different()
 
@@ -85,12 +85,21 @@ def test_special_values_are_torchs(p):
     np.testing.assert_array_equal(layer.backward(x), tensor.grad.numpy())
 
 
+def test_inplace_changes_nothing():
+    layer, x = nn.Dropout(0.5, inplace=True), array((4, 5))
+    before = x.copy()
+    scratch.manual_seed(3)
+    y = layer(x)
+    scratch.manual_seed(3)
+    np.testing.assert_array_equal(y, nn.Dropout(0.5)(x))
+    np.testing.assert_array_equal(x, before)
+    assert repr(layer) == repr(torch.nn.Dropout(0.5, inplace=True))
+
+
 def test_bad_arguments():
     for p in (-0.1, 1.5, np.nan):
         with pytest.raises(ValueError, match=r"Dropout: expected p within \[0, 1\]"):
             nn.Dropout(p)
-    with pytest.raises(ValueError, match="Dropout: expected inplace=False"):
-        nn.Dropout(0.5, inplace=True)
     layer = nn.Dropout(0.5)
     with pytest.raises(TypeError, match="Dropout: expected input of dtype"):
         layer(np.arange(3))
@@ -100,3 +109,30 @@ def test_bad_arguments():
         layer.train(mode)(np.ones(3))
         with pytest.raises(RuntimeError, match=r"Dropout: expected grad_output of shape \(3,\)"):
             layer.backward(np.ones(2))
+
+
+def test_dropout_after_a_convolution_and_a_pooling_draws_torchs_masks():
+    """Our images lie channels-last after a convolution; the mask is in the order in which PyTorch's lie."""
+
+    def network(engine, **options):
+        return engine.Sequential(
+            engine.Conv2d(2, 3, 3, padding=1, **options),
+            engine.Dropout(0.3),
+            engine.MaxPool2d(2),
+            engine.Dropout(0.5),
+            engine.Flatten(),
+            engine.Linear(27, 4, **options),
+        )
+
+    x, g = array((2, 2, 6, 7)), array((2, 4), seed=1)
+    scratch.manual_seed(3)
+    model = network(nn, dtype=np.float64)
+    y = model(x)
+    grad_x = model.backward(g)
+    torch.manual_seed(3)
+    reference = network(torch.nn, dtype=torch.float64)
+    tensor = torch.tensor(x, requires_grad=True)
+    expected = reference(tensor)
+    expected.backward(torch.tensor(g))
+    np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(grad_x, tensor.grad.numpy(), rtol=1e-12, atol=1e-13)

@@ -7,21 +7,25 @@ import scratch
 from parity_tests.harness.arrays import array
 from scratch import models, nn, optim, train
 
-# From a name to the network, the shape of its input, and the first layer, which is the one that saves work.
-NETWORKS = {
-    "Linear": (lambda: nn.Linear(3, 2), (5, 3), lambda layer: layer),
-    "Conv2d": (lambda: nn.Conv2d(2, 3, 3, padding=1), (2, 2, 5, 4), lambda layer: layer),
-    "Conv2d, unbatched": (lambda: nn.Conv2d(2, 3, 3), (2, 5, 4), lambda layer: layer),
-    "Sequential": (lambda: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), (5, 3), lambda net: net[0]),
-    "two Linear": (lambda: nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), (5, 3), lambda net: net[0]),
-    "MLP": (lambda: models.MLP(in_dim=3, use_bn=True), (5, 3), lambda model: model.net[0]),
-    "SmallCNN": (lambda: models.SmallCNN(pdrop=0.0), (3, 1, 28, 28), lambda model: model.feat[0]),
-    "NatureEncoder": (lambda: models.NatureEncoder(), (1, 4, 84, 84), lambda model: model.conv[0]),
-    "ActorCritic": (
-        lambda: models.ActorCritic(nn.Sequential(nn.Linear(3, 4), nn.ReLU()), 4, 2),
-        (5, 3),
-        lambda model: model.backbone[0],
+LAYERS = {
+    "ReLU": (nn.ReLU, (5, 3)),
+    "Softmax": (lambda: nn.Softmax(1), (5, 3)),
+    "Dropout, in evaluation": (lambda: nn.Dropout().eval(), (5, 3)),
+    "Linear": (lambda: nn.Linear(3, 2), (5, 3)),
+    "Conv2d": (lambda: nn.Conv2d(2, 3, 3, padding=1), (2, 2, 5, 4)),
+    "Conv2d, unbatched": (lambda: nn.Conv2d(2, 3, 3), (2, 5, 4)),
+}
+MODELS = {
+    "Sequential": (lambda: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), (5, 3)),
+    "two Linear": (lambda: nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), (5, 3)),
+    "Sequential in another": (
+        lambda: nn.Sequential(nn.Sequential(nn.Flatten(), nn.Linear(6, 4)), nn.ReLU()),
+        (5, 3, 2),
     ),
+    "MLP": (lambda: models.MLP(in_dim=3, use_bn=True), (5, 3)),
+    "SmallCNN": (lambda: models.SmallCNN(pdrop=0.0), (3, 1, 28, 28)),
+    "NatureEncoder": (lambda: models.NatureEncoder(), (1, 4, 84, 84)),
+    "ActorCritic": (lambda: models.ActorCritic(nn.Sequential(nn.Linear(3, 4), nn.ReLU()), 4, 2), (5, 3)),
 }
 
 
@@ -33,20 +37,25 @@ def gradients(model, x, grad_outputs):
     return grad_x, {name: parameter.grad.copy() for name, parameter in model.named_parameters()}
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*LAYERS, *MODELS])
 def test_the_parameters_gradients_are_the_same_without_the_inputs(name):
-    build, shape, first = NETWORKS[name]
+    build, shape = (LAYERS | MODELS)[name]
     scratch.manual_seed(0)
     model, x = build(), array(shape, "float32", seed=1)
-    outputs = model(x)
+    with scratch.no_grad():
+        outputs = model(x)
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     grad_outputs = [array(output.shape, "float32", seed=2 + index) for index, output in enumerate(outputs)]
 
     grad_x, wanted = gradients(model, x, grad_outputs)
     assert model.requires_input_grad_(False) is model
-    assert not first(model).needs_input_grad
     nothing, got = gradients(model, x, grad_outputs)
-    assert nothing is None
+    if name in LAYERS:
+        assert nothing is None
+    else:  # a layer inside of the model: what it returns has to go through the model's sums
+        assert (nothing.shape, nothing.dtype) == (x.shape, x.dtype)
+        assert np.isnan(nothing).all()
+        assert nothing.strides == (0,) * x.ndim  # one number, and no work
     assert wanted.keys() == got.keys()
     assert all(wanted[key].tobytes() == got[key].tobytes() for key in wanted)
 
@@ -54,20 +63,30 @@ def test_the_parameters_gradients_are_the_same_without_the_inputs(name):
     assert gradients(model, x, grad_outputs)[0].tobytes() == grad_x.tobytes()
 
 
-def test_a_layer_that_can_save_nothing_goes_on_as_before():
-    layer = nn.ReLU().requires_input_grad_(False)
-    layer(np.array([1.0, -1.0]))
-    assert layer.backward(np.array([2.0, 3.0])).tolist() == [2.0, 0.0]
-    assert len(nn.Sequential().requires_input_grad_(False)) == 0
+def test_what_is_made_of_the_input_without_parameters_needs_no_gradient_either():
+    model = nn.Sequential(nn.Flatten(), nn.Sigmoid(), nn.Dropout(0.5), nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+    model.requires_input_grad_(False)
+    model(array((5, 3, 2), "float32"))
+    grads = [array((5, 2), "float32")]
+    for layer in reversed(list(model)):
+        grads.append(layer.backward(grads[-1]))
+    assert [bool(np.isnan(grad).any()) for grad in grads] == [False, False, False, True, True, True, True]
+
+
+def test_an_empty_model_returns_the_gradient_that_it_is_given():
+    model, g = nn.Sequential().requires_input_grad_(False), array((5, 3))
+    assert len(model) == 0
+    assert model(g) is g
+    assert model.backward(g) is g
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_training_leaves_it_out_and_gives_it_back(interrupted):
     model = models.MLP()
-    first, seen = model.net[0], []
+    seen = []
 
     def on_step(progress):
-        seen.append(first.needs_input_grad)
+        seen.append(model.needs_input_grad)
         if interrupted:
             raise KeyboardInterrupt
 
@@ -78,4 +97,4 @@ def test_training_leaves_it_out_and_gives_it_back(interrupted):
     except KeyboardInterrupt:
         assert interrupted
     assert seen == [False] * (1 if interrupted else 2)
-    assert first.needs_input_grad
+    assert model.needs_input_grad

@@ -1,4 +1,4 @@
-"""Cutting and folding patches, padding and its undoing: against loops, and as adjoints of one another."""
+"""The kernels' im2col and col2im, padding and its undoing: against loops, and as adjoints of one another."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used by every test
+from parity_tests.harness.modes import kernels_only
 from parity_tests.harness.strategies import array, layouts, seeds
 from scratch.kernels import memory
+from scratch.kernels.padded_images import COPYING_MODES, NO_SIDES, pad_images, unpad_images
 from scratch.kernels.patch_plan import PatchPlan
-from scratch.kernels.patches import cut, fold, into_blocks, out_of_blocks, output_size, windows
-from scratch.nn.padding import COPYING_MODES, NO_SIDES, pad, unpad
+from scratch.kernels.patches import col2im, im2col, into_blocks, out_of_blocks, output_size, windows
+
+pytestmark = kernels_only
 
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 images = st.tuples(st.integers(1, 11), st.integers(1, 11))
@@ -45,17 +48,17 @@ def test_windows_are_what_a_loop_finds(kernel, stride, dilation, image, layout):
     layout=layouts,
     seed=seeds,
 )
-def test_cut_and_fold_are_adjoint(kernel, stride, dilation, image, groups, planes, layout, seed):
-    """<cut(x), g> = <x, fold(g)>: what is read once per patch is what is written once per patch."""
+def test_im2col_and_col2im_are_adjoint(kernel, stride, dilation, image, groups, planes, layout, seed):
+    """<im2col(x), g> = <x, col2im(g)>: what is read once per patch is what is written once per patch."""
     assume(min(output_size(image, kernel, stride, dilation)) > 0)
     x = array((2, 2 * groups, *image), layout=layout, seed=seed)
-    patches = cut(x, kernel, stride, dilation, groups, planes)
+    patches = im2col(x, kernel, stride, dilation, groups, planes)
     rows = np.moveaxis(windows(x, kernel, stride, dilation), 1, -1).reshape(len(patches[0]), *kernel, groups, 2)
     np.testing.assert_array_equal(patches, np.moveaxis(rows, 3, 0).reshape(patches.shape))
     g = array(patches.shape, seed=seed + 1)
-    folded = np.full(x.shape, np.nan)
-    fold(g, folded, kernel, stride, dilation)
-    np.testing.assert_allclose(dot(patches, g), dot(x, folded), rtol=0, atol=1e-13 * patches.size)
+    grad_x = np.full(x.shape, np.nan)
+    col2im(g, grad_x, kernel, stride, dilation)
+    np.testing.assert_allclose(dot(patches, g), dot(x, grad_x), rtol=0, atol=1e-13 * patches.size)
 
 
 @given(image=images, sides=sides, mode=st.sampled_from(["zeros", *COPYING_MODES]), layout=layouts, seed=seeds)
@@ -64,33 +67,35 @@ def test_pad_is_numpys_and_unpad_its_adjoint(image, sides, mode, layout, seed):
     assume(all(max(side) <= length + longest for side, length in zip(sides, image, strict=True)))
     x = array((2, 3, *image), layout=layout, seed=seed)
     for channels_last in (True, False, None):
-        padded = pad(x, sides, mode, channels_last=channels_last)
+        padded = pad_images(x, sides, mode, channels_last=channels_last)
         np.testing.assert_array_equal(padded, np.pad(x, ((0, 0), (0, 0), *sides), COPYING_MODES.get(mode, "constant")))
         if channels_last is not None:
             assert (padded.transpose(0, 2, 3, 1) if channels_last else padded).flags.c_contiguous
         g = array(padded.shape, seed=seed + 1)
         before = g.copy()
-        np.testing.assert_allclose(dot(padded, g), dot(x, unpad(g, sides, mode)), rtol=0, atol=1e-13 * g.size)
+        np.testing.assert_allclose(dot(padded, g), dot(x, unpad_images(g, sides, mode)), rtol=0, atol=1e-13 * g.size)
         np.testing.assert_array_equal(g, before)
 
 
 def test_nothing_is_copied_where_there_is_nothing_to_pad():
     none = ((0, 0), (0, 0))
     rows, columns = array((2, 3, 4, 5), layout="channels-last"), array((2, 3, 4, 5))
-    assert pad(rows, none) is rows
-    assert pad(columns, none) is columns
-    assert pad(rows, none, channels_last=True) is rows
-    assert pad(columns, none, channels_last=False) is columns
+    assert pad_images(rows, none) is rows
+    assert pad_images(columns, none) is columns
+    assert pad_images(rows, none, channels_last=True) is rows
+    assert pad_images(columns, none, channels_last=False) is columns
 
 
 def test_padding_is_with_zeros_unless_it_is_said():
     x, sides = array((1, 1, 2, 3)), ((1, 2), (0, 1))
-    np.testing.assert_array_equal(pad(x, sides), pad(x, sides, "zeros"))
-    np.testing.assert_array_equal(unpad(pad(x, sides), sides), x)
+    np.testing.assert_array_equal(pad_images(x, sides), pad_images(x, sides, "zeros"))
+    np.testing.assert_array_equal(unpad_images(pad_images(x, sides), sides), x)
 
 
 def test_pad_takes_any_value():
-    np.testing.assert_array_equal(pad(np.ones((1, 1, 1, 1)), ((1, 0), (0, 2)), value=-np.inf)[0, 0, 0], [-np.inf] * 3)
+    np.testing.assert_array_equal(
+        pad_images(np.ones((1, 1, 1, 1)), ((1, 0), (0, 2)), value=-np.inf)[0, 0, 0], [-np.inf] * 3
+    )
 
 
 @given(block=pairs, image=images, spare=st.tuples(st.integers(0, 2), st.integers(0, 2)), layout=layouts, seed=seeds)
@@ -108,20 +113,20 @@ def test_blocks_and_back_are_adjoint(block, image, spare, layout, seed):
 @pytest.mark.parametrize(
     ("image", "kernels", "stride", "way"),
     [
-        ((28, 28), (32, 1, 3, 3), (1, 1), "planes, folded"),
-        ((14, 14), (64, 31, 3, 3), (1, 1), "rows, turned"),
-        ((14, 14), (64, 32, 3, 3), (1, 1), "tiles, or rows, folded"),
-        ((84, 84), (32, 4, 8, 8), (4, 4), "blocks, turned"),
-        ((20, 20), (64, 32, 4, 4), (2, 2), "blocks, turned"),
-        ((9, 9), (64, 64, 3, 3), (2, 2), "rows, folded"),
+        ((28, 28), (32, 1, 3, 3), (1, 1), "planes, col2im"),
+        ((14, 14), (64, 31, 3, 3), (1, 1), "rows, flipped"),
+        ((14, 14), (64, 32, 3, 3), (1, 1), "tiles, or rows, col2im"),
+        ((84, 84), (32, 4, 8, 8), (4, 4), "blocks, flipped"),
+        ((20, 20), (64, 32, 4, 4), (2, 2), "blocks, flipped"),
+        ((9, 9), (64, 64, 3, 3), (2, 2), "rows, col2im"),
     ],
 )
 def test_the_way_that_is_chosen(image, kernels, stride, way):
     sides = ((1, 1), (1, 1)) if stride == (1, 1) else ((0, 0), (0, 0))
     plan = PatchPlan(image, kernels, stride, (1, 1), sides, "zeros", 1)
-    cutting = "blocks" if plan.block != (1, 1) else "planes" if plan.planes else "rows"
+    copying = "blocks" if plan.block != (1, 1) else "planes" if plan.planes else "rows"
     tiles = "tiles, or " if plan.tiled else ""
-    assert f"{tiles}{cutting}, {'turned' if plan.turned else 'folded'}" == way
+    assert f"{tiles}{copying}, {'flipped' if plan.flipped else 'col2im'}" == way
 
 
 def plan_of(image=(9, 8), kernels=(6, 5, 3, 3), stride=(1, 1), dilation=(1, 1), sides=NO_SIDES, mode="zeros", groups=1):
@@ -160,7 +165,7 @@ def test_a_gradient_comes_straight_back_to_the_image_unless_its_pixels_were_copi
 
 
 @pytest.mark.parametrize(
-    ("turned", "options"),
+    ("flipped", "options"),
     [
         (True, {"sides": ((2, 2), (2, 2))}),  # nothing is left to pad grad_y with
         (False, {"sides": ((3, 0), (0, 0))}),  # nor is a padding taken away
@@ -171,8 +176,8 @@ def test_a_gradient_comes_straight_back_to_the_image_unless_its_pixels_were_copi
         (False, {"stride": (2, 2)}),
     ],
 )
-def test_what_is_turned(turned, options):
-    assert plan_of(**options).turned == turned
+def test_when_the_kernel_is_flipped(flipped, options):
+    assert plan_of(**options).flipped == flipped
 
 
 def test_a_plan_says_how_much_memory_an_image_takes():
@@ -181,6 +186,6 @@ def test_a_plan_says_how_much_memory_an_image_takes():
     assert plan.image_bytes(np.dtype(np.float64)) == 49 * 60 * 8
 
 
-def test_patches_of_a_channels_last_image_are_cut_in_its_order():
+def test_patches_of_a_channels_last_image_are_copied_in_its_order():
     x = memory.empty((2, 4, 5, 6), np.float32, channels_last=True)
-    assert pad(x, ((0, 0), (0, 0)), channels_last=True) is x
+    assert pad_images(x, ((0, 0), (0, 0)), channels_last=True) is x

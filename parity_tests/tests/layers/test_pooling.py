@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used by every test
+from parity_tests.harness.modes import kernels_only
 from parity_tests.harness.strategies import array, distinct, dtypes, lay_out, layouts, seeds, tied
 
 sizes = st.one_of(st.integers(1, 4), st.tuples(st.integers(1, 4), st.integers(1, 4)))
@@ -40,7 +41,7 @@ def compare(layer, torch_layer, x, seed=0):
 
 
 def sees_only_padding(kernel_size, options, image):
-    """Return whether a dilated window has no pixel: there PyTorch pays a pixel beside the window, and we do not."""
+    """Return whether a dilated window has no pixel: there PyTorch gives the gradient to a pixel beside the window."""
     ones = np.ones((1, 1, *image))
     try:
         return np.isneginf(nn.MaxPool2d(kernel_size, **options)(ones)).any()
@@ -135,7 +136,7 @@ def test_is_its_finite_differences(layer, shape):
     check(layer, None, distinct(shape)).raise_if_different()
 
 
-def test_the_first_of_equal_maxima_is_paid():
+def test_the_first_of_equal_maxima_gets_the_gradient():
     layer = nn.MaxPool2d((2, 3))
     layer(np.zeros((1, 1, 2, 3)))
     np.testing.assert_array_equal(layer.backward(np.full((1, 1, 1, 1), 5.0))[0, 0], [[5, 0, 0], [0, 0, 0]])
@@ -175,8 +176,8 @@ def test_average_pooling_is_the_adjoint_of_its_backward(kernel_size, stride, ima
 
 
 @given(kernel_size=sizes, stride=strides, image=images, seed=seeds)
-def test_max_pooling_hands_on_all_of_its_gradient(kernel_size, stride, image, seed):
-    """Each window pays one pixel, so that nothing is lost or doubled."""
+def test_max_pooling_loses_nothing_of_its_gradient(kernel_size, stride, image, seed):
+    """Each window gives its gradient to one pixel, so that nothing is lost or doubled."""
     layer = nn.MaxPool2d(kernel_size, stride, padding=share(0.5, kernel_size), ceil_mode=True)
     g = array(layer(tied((2, *image), seed=seed)).shape, seed=seed)
     np.testing.assert_allclose(layer.backward(g).sum(axis=(2, 3)), g.sum(axis=(2, 3)), rtol=0, atol=1e-13 * g.size)
@@ -194,6 +195,17 @@ def test_indices_point_at_the_maxima(kernel_size, image, seed):
     np.testing.assert_array_equal(flat.reshape(y.shape), y)
 
 
+def test_a_window_of_nothing_but_padding_has_no_pixel():
+    layer = nn.MaxPool2d((1, 2), padding=(0, 1), dilation=(1, 3), stride=1, return_indices=True)
+    x = distinct((1, 2, 2, 2))  # the places of each window are 3 columns apart: the one in the middle sees padding only
+    y, indices = layer(x)
+    assert y.shape == (1, 2, 2, 1)
+    np.testing.assert_array_equal(indices, np.full(y.shape, -1))
+    assert np.isneginf(y).all()
+    np.testing.assert_array_equal(layer.backward(np.ones_like(y)), np.zeros_like(x))
+
+
+@kernels_only
 def test_layout_is_kept():
     x = lay_out(array((2, 3, 4, 6)), "channels-last")
     for layer in (nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(2)):
@@ -242,8 +254,9 @@ def test_refuses_what_torch_refuses_in_the_same_kind(name, arguments, shape):
         getattr(nn, name)(**arguments)(np.zeros(shape, np.float32))
 
 
-@pytest.mark.parametrize("layer", [nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(2)])
-def test_refuses_integers_and_a_wrong_order_of_calls(layer):
+@pytest.mark.parametrize("kind", [nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d])
+def test_refuses_integers_and_a_wrong_order_of_calls(kind):
+    layer = kind(2)
     with pytest.raises(RuntimeError, match="before forward"):
         layer.backward(np.zeros((1, 1, 2, 2)))
     with pytest.raises(TypeError, match="float32"):

@@ -1,4 +1,4 @@
-"""The normal distribution function, and keeping elements by their bits."""
+"""The normal distribution function, plain and fast, and keeping elements by their bits."""
 
 import math
 
@@ -9,48 +9,74 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parity_tests.harness.strategies import array, dtypes, layouts, seeds
+from scratch.dispatch import kernel_of, run
 from scratch.kernels.keep_where import keep_where
-from scratch.nn.normal_distribution import normal_cdf
+from scratch.nn.normal_distribution import normal_cdf, normal_density
+
+each_cdf = pytest.mark.parametrize("cdf", [normal_cdf, kernel_of(normal_cdf)], ids=["plain", "fast"])
+each_density = pytest.mark.parametrize("density", [normal_density, kernel_of(normal_density)], ids=["plain", "fast"])
 
 
+def test_there_is_a_fast_one():
+    assert kernel_of(normal_cdf) is not normal_cdf
+    assert kernel_of(normal_density) is not normal_density
+
+
+@each_cdf
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_normal_cdf_is_half_of_erfc(dtype):
+def test_normal_cdf_is_half_of_erfc(cdf, dtype):
     # Rounding a^2 costs us up to x^2 / 4 units; rounding x / sqrt(2) twice costs the expected value up to x^2.
     info = np.finfo(dtype)
     lowest = -37.0 if dtype == "float64" else -12.9  # below, the result is subnormal
     x = np.concatenate([np.linspace(lowest, 9, 20_011), np.linspace(-1, 1, 5_003)]).astype(dtype)
     exact = np.array([math.erfc(-value / math.sqrt(2)) / 2 for value in x.tolist()])
-    error = np.abs(normal_cdf(x) - exact) / exact
+    error = np.abs(cdf(x) - exact) / exact
     assert (error <= (4 + 1.25 * x.astype(float) ** 2) * info.eps).all()
     assert error[np.abs(x) < 1].max() <= 4 * info.eps
 
 
+@each_cdf
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_normal_cdf_at_the_ends(dtype):
+def test_normal_cdf_at_the_ends(cdf, dtype):
     x = np.array([-np.inf, -1e4, -0.0, 0.0, 1e4, np.inf, np.nan, np.finfo(dtype).max, np.finfo(dtype).min], dtype)
-    np.testing.assert_array_equal(normal_cdf(x), np.array([0, 0, 0.5, 0.5, 1, 1, np.nan, 1, 0], dtype))
+    np.testing.assert_array_equal(run(cdf, x), np.array([0, 0, 0.5, 0.5, 1, 1, np.nan, 1, 0], dtype))
 
 
+@each_cdf
 @given(shape=st.lists(st.integers(0, 30), max_size=3).map(tuple), dtype=dtypes, layout=layouts, seed=seeds)
-def test_normal_cdf_of_any_array(shape, dtype, layout, seed):
+def test_normal_cdf_of_any_array(cdf, shape, dtype, layout, seed):
     x = array(shape, dtype, seed=seed, layout=layout)
-    cdf = normal_cdf(x)
-    assert (cdf.shape, cdf.dtype) == (x.shape, x.dtype)
+    y = cdf(x)
+    assert (y.shape, y.dtype) == (x.shape, x.dtype)
     expected = torch.special.ndtr(torch.from_numpy(x.astype("float64"))).numpy()
-    np.testing.assert_allclose(cdf, expected, rtol=8 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(y, expected, rtol=8 * np.finfo(dtype).eps)
 
 
-def test_normal_cdf_of_a_broadcast_array():
+@each_cdf
+def test_normal_cdf_of_a_broadcast_array(cdf):
     # Its memory is no run of numbers, and the axis without a stride has no place in memory's order.
     x = np.broadcast_to(array((1, 3, 4)), (2, 3, 4))
-    np.testing.assert_array_equal(normal_cdf(x), normal_cdf(x.copy()))
+    np.testing.assert_array_equal(cdf(x), cdf(x.copy()))
 
 
-def test_normal_cdf_is_increasing_and_symmetric():
+@each_cdf
+def test_normal_cdf_is_increasing_and_symmetric(cdf):
     x = np.linspace(-38, 8, 100_001)
-    cdf = normal_cdf(x)
-    assert (np.diff(cdf) >= -4 * np.finfo(float).eps * (1 + x[1:] ** 2) * cdf[1:]).all()
-    np.testing.assert_allclose(cdf + normal_cdf(-x), 1.0, rtol=1e-15)
+    y = cdf(x)
+    assert (np.diff(y) >= -4 * np.finfo(float).eps * (1 + x[1:] ** 2) * y[1:]).all()
+    np.testing.assert_allclose(y + cdf(-x), 1.0, rtol=1e-15)
+
+
+@each_density
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_normal_density_is_the_formula(density, dtype):
+    # The exponent is rounded, by up to half a unit of its own size, and then multiplies what it is rounded by.
+    x = np.linspace(-12, 12, 20_011).astype(dtype)
+    exact = np.array([math.exp(-value * value / 2) / math.sqrt(2 * math.pi) for value in x.tolist()])
+    error = np.abs(density(x) - exact) / exact
+    assert density(x).dtype == dtype
+    assert (error <= (4 + x.astype(float) ** 2) * np.finfo(dtype).eps).all()
+    np.testing.assert_array_equal(density(np.array([-np.inf, np.inf, np.nan], dtype)), np.array([0, 0, np.nan], dtype))
 
 
 @given(shape=st.lists(st.integers(0, 6), max_size=3).map(tuple), dtype=dtypes, layout=layouts, seed=seeds)

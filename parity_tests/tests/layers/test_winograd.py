@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used by every test
+from parity_tests.harness.modes import kernels_only
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
 from scratch.kernels import memory, patch_plan, winograd
+from scratch.kernels.padded_images import NO_SIDES
 from scratch.kernels.patch_plan import PatchPlan
-from scratch.nn.padding import NO_SIDES
+
+pytestmark = kernels_only
 
 ONE_EACH = ((1, 1), (1, 1))
 
@@ -27,16 +30,22 @@ def _however_few_channels(monkeypatch):
 
 @pytest.fixture
 def no_patches(monkeypatch):
-    """Fail where patches are cut: what is computed must be Winograd's."""
+    """Fail at an im2col: what is computed must be Winograd's."""
 
-    def cut(*_):
-        raise AssertionError("patches were cut")
+    def im2col(*_):
+        raise AssertionError("im2col was called")
 
-    monkeypatch.setattr(PatchPlan, "cut", cut)
+    monkeypatch.setattr(PatchPlan, "im2col", im2col)
+
+
+def plan_of(layer, image):
+    """Return a layer's plan for images of a size."""
+    options = layer.stride, layer.dilation, layer._sides, layer.padding_mode, layer.groups
+    return PatchPlan(image, layer.weight.shape, *options)
 
 
 def kernels(layer):
-    """Return a layer's kernels as w' (9 C, O), transformed, and that transposed."""
+    """Return a layer's kernels as w' (9 C, O), transformed, and the latter transposed."""
     matrix = layer.weight.data.transpose(2, 3, 1, 0).reshape(-1, layer.out_channels)
     u = winograd.transform_kernels(matrix)
     return matrix, u, u.swapaxes(1, 2)
@@ -101,7 +110,7 @@ def test_no_output_and_no_gradient_knows_of_a_pixel_outside_its_patch(padding):
         spoilt = grad_y.copy()
         spoilt[0, 1, row, column] = np.nan
         grad_x = np.empty_like(x)
-        assert not winograd.convolve_back(x, u_back, spoilt, sides, np.empty_like(matrix), np.empty(3), grad_x)
+        assert not winograd.convolve_backward(x, u_back, spoilt, sides, np.empty_like(matrix), np.empty(3), grad_x)
         expected = torch.nn.grad.conv2d_input(
             x.shape, torch.from_numpy(layer.weight.data), torch.from_numpy(spoilt), padding=padding
         )
@@ -123,7 +132,7 @@ def test_where_a_patch_is_zero_the_output_is_the_bias_to_the_last_bit():
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e38, -3e38])
 @pytest.mark.parametrize("where", ["x", "grad_y", "weight"])
 def test_special_values_are_torchs(value, where):
-    """An infinity that is subtracted from itself, or a sum beyond the largest number: then patches are cut."""
+    """An infinity that is subtracted from itself, or a sum beyond the largest number: then im2col takes over."""
     padding = int(where != "weight")  # whether a weight of NaN makes NaN of zeros around an image is PyTorch's secret
     layer, torch_layer = nn.Conv2d(2, 3, 3, padding=padding), torch.nn.Conv2d(2, 3, 3, padding=padding)
     random_state(layer)
@@ -151,8 +160,8 @@ def test_says_whether_its_results_are_to_be_trusted():
         assert winograd.convolve(large, u, None, NO_SIDES, y) is trusted
         for grad_x in (None, np.empty_like(x)):
             arguments = (large, u_back, grad_y, NO_SIDES, grad_matrix, grad_bias)
-            assert winograd.convolve_back(*arguments, grad_x) is trusted
-    assert not winograd.convolve_back(
+            assert winograd.convolve_backward(*arguments, grad_x) is trusted
+    assert not winograd.convolve_backward(
         x, u_back * np.float32(1e25), grad_y, NO_SIDES, grad_matrix, grad_bias, np.empty_like(x)
     )
 
@@ -171,6 +180,7 @@ def test_the_work_on_one_shape_is_prepared_once_for_each_thread(monkeypatch):
     layer = nn.Conv2d(2, 3, 3)
 
     def use(shape):
+        layer.zero_grad()
         layer.backward(layer(array(shape, "float32")))
 
     for shape in ((2, 2, 5, 4), (2, 2, 5, 4), (1, 2, 5, 4), (2, 2, 5, 4)):
@@ -213,13 +223,13 @@ def test_the_memory_of_a_large_image_is_not_kept(monkeypatch):
 def test_is_for_three_by_three_kernels_of_many_channels(monkeypatch, options, tiled):
     monkeypatch.setattr(patch_plan, "FEWEST_CHANNELS", 32)
     layer = nn.Conv2d(**{"in_channels": 32, "out_channels": 32, "kernel_size": 3} | options)
-    assert layer._plan(np.zeros((1, layer.in_channels, 12, 12), np.float32)).tiled is tiled
+    assert plan_of(layer, (12, 12)).tiled is tiled
 
 
 def test_a_chunk_is_measured_by_its_tiles():
     # 3 x 2 tiles of 16 places, with 5 + 7 channels.
     assert winograd.image_bytes(5, 7, (5, 4), np.dtype("float32")) == 16 * 6 * 12 * 4
-    plan = nn.Conv2d(5, 7, 3)._plan(np.zeros((1, 5, 7, 6), np.float32))
+    plan = plan_of(nn.Conv2d(5, 7, 3), (7, 6))
     assert plan.image_bytes(np.dtype("float32")) == 16 * 6 * 12 * 4
 
 

@@ -153,24 +153,36 @@ def test_the_policy_gradient_is_the_gradient_of_the_expected_advantage(n, seed):
 
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 30.0, 1e4])
-def test_the_entropys_one_line_backward_is_the_stepwise_one_and_stays_finite(scale):
+@pytest.mark.parametrize("grad_output", [1.0, -0.3])
+def test_the_entropys_backward_is_its_one_line_and_stays_finite(scale, grad_output):
     logits = scale * array((5, ACTIONS))
     entropy = policy_gradient.Entropy()
     assert 0 <= entropy(logits) <= np.log(ACTIONS) * (1 + 1e-15)
-    stepwise = policy_gradient.entropy_backward_stepwise(logits, -0.3)
-    np.testing.assert_allclose(entropy.backward(-0.3), stepwise, rtol=1e-9, atol=1e-15)
-    for default in (entropy.backward(), policy_gradient.entropy_backward_stepwise(logits)):
-        np.testing.assert_allclose(default, stepwise / -0.3, rtol=1e-9, atol=1e-15)
+    p, z = nn.Softmax(dim=1)(logits), logits - logits.max(axis=1, keepdims=True)
+    one_line = -grad_output / 5 * p * (z - (p * z).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(entropy.backward(grad_output), one_line, rtol=1e-9, atol=1e-15)
     check(entropy, torch_policy_gradient.Entropy(), logits).raise_if_different()
 
 
+def in_turn(n=2):
+    """Return each loss of reinforcement learning, called."""
+    _, actions, advantages, returns = drawn(n, 0)
+    losses = policy_gradient.PolicyGradientLoss(), policy_gradient.Entropy(), actor_critic.ActorCriticLoss(nn.MSELoss())
+    logits = array((n, ACTIONS))
+    inputs = (logits, actions, advantages), (logits,), (logits, advantages, actions, advantages, returns)
+    return [(loss, loss(*arrays)) for loss, arrays in zip(losses, inputs, strict=True)]
+
+
 def test_an_upstream_gradient_that_is_no_scalar_is_refused():
-    loss, entropy = policy_gradient.PolicyGradientLoss(), policy_gradient.Entropy()
-    loss(array((2, ACTIONS)), np.array([0, 1]), np.ones(2))
-    entropy(array((2, ACTIONS)))
-    for one in (loss, entropy):
-        with pytest.raises(RuntimeError, match="expected grad_output to be a scalar"):
-            one.backward(np.ones(2))
+    for loss, value in in_turn():
+        name = type(loss).__name__
+        with pytest.raises(RuntimeError, match=f"{name}: expected grad_output to be a scalar"):
+            loss.backward(np.ones(2))
+        with pytest.raises(TypeError, match=f"{name}: expected grad_output to be a number, got None"):
+            loss.backward(None)
+        with pytest.raises(RuntimeError, match=f"{name}: backward was given the loss itself"):
+            loss.backward(value)
+        loss.backward(float(value))
 
 
 def test_going_down_on_the_loss_raises_the_entropy():
@@ -215,8 +227,9 @@ def test_what_does_not_fit_is_refused(criterion, inputs, words):
 
 
 def test_an_action_out_of_range_is_refused():
-    with pytest.raises(IndexError):
-        policy_gradient.PolicyGradientLoss()(np.ones((1, 3)), np.array([3]), np.ones(1))
+    for action in (3, -1, -100):
+        with pytest.raises(IndexError, match=f"PolicyGradientLoss: actions {action} is out of bounds for 3 classes"):
+            policy_gradient.PolicyGradientLoss()(np.ones((1, 3)), np.array([action]), np.ones(1))
 
 
 def test_backward_before_forward_is_refused():

@@ -110,6 +110,12 @@ def test_what_scratch_alone_refuses():
             getattr(nn, name)([1.0, 2.0])
         with pytest.raises(RuntimeError, match=f"{name}: backward was called before forward"):
             getattr(nn, name)().backward()
+        criterion = getattr(nn, name)()
+        loss = criterion(np.ones((2, 3)), np.array([0, 1]))
+        with pytest.raises(RuntimeError, match=f"{name}: backward was given the loss itself"):
+            criterion.backward(loss)
+        with pytest.raises(TypeError, match=f"{name}: expected grad_output to be a number, got None"):
+            criterion.backward(None)
         criterion = getattr(nn, name)(reduction="none")
         criterion(np.ones((2, 3)), np.array([0, 1]))
         with pytest.raises(RuntimeError, match=f"{name}: with reduction='none' the output is an array"):

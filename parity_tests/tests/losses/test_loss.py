@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import scratch
 import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.refusals import refuses_as_torch
@@ -172,8 +173,52 @@ def test_mean_is_the_sum_over_the_number_and_backward_is_linear(name):
     x, target = probabilities((3, 5), "float64", 0), probabilities((3, 5), "float64", 1)
     mean, total = getattr(nn, name)(), getattr(nn, name)(reduction="sum")
     np.testing.assert_allclose(15 * mean(x, target), total(x, target), rtol=1e-14)
-    np.testing.assert_allclose(mean.backward(3.0), total.backward(-0.2) * -1, rtol=1e-14)
-    np.testing.assert_array_equal(mean.backward(), mean.backward(1.0))
+    with scratch.retain_graph():
+        np.testing.assert_allclose(mean.backward(3.0), total.backward(-0.2) * -1, rtol=1e-14)
+        np.testing.assert_array_equal(mean.backward(), mean.backward(1.0))
+
+
+@each_loss
+def test_the_loss_itself_is_no_upstream_gradient(name):
+    """loss.backward() suggests criterion.backward(loss); a number that is meant as a factor is another object."""
+    x, target = probabilities((3, 5), "float32", 0), probabilities((3, 5), "float32", 1)
+    criterion, _ = both(name)
+    loss = criterion(x, target)
+    with pytest.raises(RuntimeError, match=rf"{name}: backward was given the loss itself .* call backward\(\) without"):
+        criterion.backward(loss)
+    plain = criterion.backward()
+    criterion(x, target)
+    np.testing.assert_allclose(criterion.backward(float(loss)), float(loss) * plain, rtol=1e-6)
+    other, _ = both(name, "sum")
+    factor = other(x, target)
+    criterion(x, target)
+    np.testing.assert_allclose(criterion.backward(factor), factor * plain, rtol=1e-6)  # d (loss factor) / d loss
+    criterion, _ = both(name, "none")
+    losses = criterion(x, target)
+    np.testing.assert_allclose(criterion.backward(losses), 15 * losses * plain, rtol=1e-5)
+
+
+@each_loss
+@pytest.mark.parametrize("grad_output", [None, "1.0", 1j, object()], ids=lambda one: type(one).__name__)
+def test_an_upstream_gradient_that_is_no_number_is_refused(name, grad_output):
+    criterion, _ = both(name)
+    criterion(*(probabilities((3, 2), "float64", seed) for seed in (0, 1)))
+    with pytest.raises(TypeError, match=f"{name}: expected grad_output to be a number, got "):
+        criterion.backward(grad_output)
+
+
+@each_loss
+def test_a_forward_without_gradients_disturbs_nothing(name):
+    x, target = probabilities((3, 2), "float64", 0), probabilities((3, 2), "float64", 1)
+    criterion, _ = both(name)
+    loss = criterion(x, target)
+    with scratch.no_grad():
+        criterion(target, x)
+    with pytest.raises(RuntimeError, match="the loss itself"):
+        criterion.backward(loss)
+    expected = criterion.backward()
+    criterion(x, target)
+    np.testing.assert_array_equal(criterion.backward(), expected)
 
 
 @each_loss

@@ -1,16 +1,22 @@
 """The optimizers against PyTorch's over hundreds of steps, options crossed, and what must hold without it."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import scratch
 from parity_tests.harness.optimizer_pair import Pair, cases, decays, each_optimizer
 from parity_tests.harness.strategies import array, dtypes, layouts, seeds
-from scratch import optim
+from scratch import nn, optim
 from scratch.kernels import flat_parameters as flat
 from scratch.nn import Parameter
+from scratch.optim.adam import adam
+from scratch.optim.adamw import adamw
+from scratch.optim.sgd import sgd
 
 
 @given(
@@ -89,11 +95,11 @@ def test_any_layout_of_a_gradient_will_do(name, options):
 
 @each_optimizer
 def test_data_may_be_assigned_and_written(name, options):
-    """A new array is noticed at the next step; so are new numbers in the old one."""
+    """A new array is noticed at the next step, and written to from then on; so are new numbers in the old one."""
     pair = Pair(name, options)
     pair.step(2)
-    new = array((3, 4), seed=77)
-    kept = new.copy()
+    new, old = array((3, 4), seed=77), pair.ours[0].data
+    kept = old.copy()
     pair.ours[0].data = new
     pair.ours[1].data[...] = 5.0
     with torch.no_grad():
@@ -101,7 +107,140 @@ def test_data_may_be_assigned_and_written(name, options):
         pair.torchs[1].fill_(5.0)
     pair.step(2)
     pair.compare()
-    np.testing.assert_array_equal(new, kept)
+    assert pair.ours[0].data is new
+    np.testing.assert_array_equal(old, kept)
+
+
+@each_optimizer
+@pytest.mark.parametrize("layout", ["C", "F", "strided"])
+def test_a_step_writes_into_the_array_that_a_parameter_has(monkeypatch, name, options, layout):
+    for block in (5, flat.BLOCK):
+        monkeypatch.setattr(flat, "BLOCK", block)
+        pair = Pair(name, options)
+        pair.ours[0].data = {
+            "C": np.array,
+            "F": np.asfortranarray,
+            "strided": lambda values: np.repeat(values, 2, axis=1)[:, ::2],
+        }[layout](pair.ours[0].data)
+        arrays = [parameter.data for parameter in pair.ours]
+        pair.step(3, 0.3)
+        pair.compare()
+        assert all(parameter.data is array for parameter, array in zip(pair.ours, arrays, strict=True))
+
+
+@each_optimizer
+@pytest.mark.parametrize("cut", [np.s_[:], np.s_[1:, :2], np.s_[::2]], ids=str)
+@pytest.mark.parametrize("between", [False, True])
+def test_arrays_tied_by_hand_stay_tied(name, options, cut, between):
+    """Two parameters on the same memory: the second starts from what the first has become, as in PyTorch."""
+    ours, torchs = array((4, 3)), torch.tensor(array((4, 3)))
+    views, torch_views = (
+        [ours, array((2,), seed=1), ours[cut]],
+        [torchs, torch.tensor(array((2,), seed=1)), torchs[cut]],
+    )
+    if not between:
+        views, torch_views = views[::2], torch_views[::2]
+    params, torch_params = [Parameter(view) for view in views], [torch.nn.Parameter(view) for view in torch_views]
+    optimizer, torch_optimizer = (
+        getattr(optim, name)(params, **options),
+        getattr(torch.optim, name)(torch_params, **options),
+    )
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        for one, other in zip(params, torch_params, strict=True):
+            one.grad = rng.normal(size=one.shape)
+            other.grad = torch.tensor(one.grad)
+        optimizer.step()
+        torch_optimizer.step()
+    np.testing.assert_allclose(ours, torchs.numpy(), rtol=1e-12)
+    assert params[0].data is ours
+
+
+def test_what_was_taken_from_a_model_before_its_optimizer_was_made_stays_live():
+    model = nn.Linear(3, 2)
+    weight, state = model.weight.data, model.state_dict()
+    before = weight.copy()
+    optimizer = optim.Adam(model.parameters(), lr=0.1)
+    model(array((4, 3), "float32"))
+    model.backward(array((4, 2), "float32", seed=1))
+    optimizer.step()
+    assert model.weight.data is weight is state["weight"]
+    assert np.abs(weight - before).min() > 0.01
+
+
+def test_read_only_data_is_refused_before_anything_is_written():
+    pair = Pair("SGD", {"lr": 0.1})
+    pair.give_gradients()
+    pair.ours[3].data = pair.ours[3].data.copy()
+    pair.ours[3].data.flags.writeable = False
+    before = pair.ours[0].data.copy()
+    with pytest.raises(RuntimeError, match=r"SGD: a parameter of shape \(2, 3, 1, 2\) .* has data that is read-only"):
+        pair.optimizer.step()
+    np.testing.assert_array_equal(pair.ours[0].data, before)
+
+
+@each_optimizer
+def test_a_parameter_that_requires_no_gradient_stays(name, options):
+    pair = Pair(name, options)
+    pair.step(2)
+    before, state = pair.ours[1].data.copy(), pair.optimizer.state_dict()["state"].get(1)
+    steps = state and state.get("step")
+    pair.ours[1].requires_grad = False
+    pair.give_gradients()
+    pair.optimizer.step()
+    np.testing.assert_array_equal(pair.ours[1].data, before)
+    if steps is not None:
+        assert pair.optimizer.state_dict()["state"][1]["step"] == steps
+
+
+@each_optimizer
+def test_plain_and_fast_take_the_same_steps_and_may_take_turns(name, options):
+    fast, plain, mixed = (Pair(name, options) for _ in range(3))
+    for number in range(6):
+        for pair, mode in ((fast, False), (plain, True), (mixed, number % 2 == 0)):
+            with scratch.plain(mode):
+                pair.step(1, 0.3)
+    for others in zip(fast.ours, plain.ours, mixed.ours, strict=True):
+        for other in others[1:]:
+            np.testing.assert_array_equal(others[0].data, other.data, strict=True)
+
+
+@pytest.mark.parametrize("rule", [sgd, adam, adamw])
+@pytest.mark.parametrize("flag", [False, True])
+@pytest.mark.parametrize("t", [1, 3])
+def test_rules_write_to_no_argument_and_return_new_arrays(rule, flag, t):
+    names = list(inspect.signature(rule).parameters)
+    arrays = [np.abs(array((3, 4), seed=seed)) for seed in range(names.index("t"))]
+    for one in arrays:
+        one.flags.writeable = False
+    numbers = {"lr": 0.1, "momentum": 0.9 * flag, "dampening": 0.0, "weight_decay": 0.1 * flag}
+    numbers |= {"betas": (0.9, 0.99), "eps": 1e-8}
+    options = {name: numbers.get(name, flag) for name in names[names.index("t") + 1 :]}
+    returned = rule(*arrays, t, **options)
+    assert len(returned) == len(arrays) - 1
+    assert not any(np.shares_memory(new, old) for new in returned for old in arrays)
+
+
+@each_optimizer
+def test_options_that_come_from_numpy_leave_the_dtype_alone(name, options):
+    pair = Pair(name, options, "float32")
+    for key in ("lr", "weight_decay"):
+        group = pair.optimizer.param_groups[0]
+        group[key] = np.float64(group[key])
+    pair.step(3)
+    pair.compare()
+
+
+@pytest.mark.parametrize(("key", "value"), [("lr", np.nan), ("lr", "0.1"), ("lr", np.ones(2)), ("weight_decay", None)])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_a_changed_option_is_checked_before_the_next_step(name, key, value):
+    pair = Pair(name, {})
+    pair.give_gradients()
+    before = pair.ours[0].data.copy()
+    pair.optimizer.param_groups[0][key] = value
+    with pytest.raises((TypeError, ValueError), match=f"^{name}: expected {key} "):
+        pair.optimizer.step()
+    np.testing.assert_array_equal(pair.ours[0].data, before)
 
 
 def test_data_of_another_shape_or_dtype_is_refused():
@@ -113,13 +252,21 @@ def test_data_of_another_shape_or_dtype_is_refused():
             pair.optimizer.step()
 
 
-@pytest.mark.parametrize("grad", [np.zeros(4), np.zeros(3, np.float32)])
-def test_a_gradient_that_does_not_fit_is_refused(grad):
-    parameter = Parameter(np.zeros(3))
-    optimizer = optim.SGD([parameter])
-    parameter.grad = grad
-    with pytest.raises(RuntimeError, match=r"expected a gradient of shape \(3,\) and dtype float64, got"):
+@pytest.mark.parametrize("grad", [np.zeros(4), np.zeros(3, np.float32), 1.0, [1.0, 2.0, 3.0]])
+def test_a_gradient_that_does_not_fit_is_refused_before_anything_is_written(grad):
+    parameters = [Parameter(np.zeros(2)), Parameter(np.zeros(3))]
+    optimizer = optim.SGD(parameters)
+    parameters[0].grad, parameters[1].grad = np.ones(2), grad
+    with pytest.raises(RuntimeError, match=r"SGD: expected a gradient of shape \(3,\) and dtype float64, got"):
         optimizer.step()
+    assert not parameters[0].data.any()
+
+
+def test_the_gradient_of_a_parameter_without_axes_may_be_a_scalar():
+    parameter = Parameter(np.array(1.0))
+    parameter.grad = np.float64(2.0)
+    optim.SGD([parameter], lr=0.25).step()
+    assert parameter.data == 0.5
 
 
 @each_optimizer

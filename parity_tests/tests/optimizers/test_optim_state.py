@@ -15,8 +15,8 @@ from parity_tests.harness.optimizer_pair import Pair, cases, each_optimizer
 from parity_tests.harness.refusals import refuses_as_torch
 from parity_tests.harness.strategies import array, dtypes, seeds
 from scratch import optim
-from scratch.kernels.flat_parameters import Flat
 from scratch.nn import Parameter
+from scratch.optim.adam import adam
 
 
 @given(case=cases, absent=st.sampled_from([0.0, 0.3]), dtype=dtypes, seed=seeds)
@@ -46,8 +46,22 @@ def move_state(name, options, absent, dtype, seed):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_an_update_computes_in_the_parameters_dtype(dtype):
-    flat = Flat([Parameter(np.ones(3, dtype))])
-    assert flat.data.dtype == flat.room.dtype == flat.state("exp_avg").dtype == dtype
+    parameter = Parameter(np.ones(3, dtype))
+    parameter.grad = np.ones(3, dtype)
+    seen = []
+
+    class Watched(optim.Adam):
+        @staticmethod
+        def rule(w, g, m, v, v_max, t, *, lr, betas, eps, weight_decay, amsgrad, maximize):
+            seen.extend(array.dtype for array in (w, g, m, v))
+            found = adam(w, g, m, v, v_max, t, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad,
+                         maximize=maximize)  # fmt: skip
+            seen.extend(array.dtype for array in found)
+            return found
+
+    Watched([parameter], weight_decay=0.1).step()
+    assert len(seen) == 8
+    assert set(seen) == {np.dtype(dtype)}
 
 
 @each_optimizer
@@ -133,6 +147,134 @@ def test_options_that_torch_refuses_are_refused(name, options):
         lambda: getattr(optim, name)(parameters(), **options), lambda: getattr(torch.optim, name)(tensors(), **options)
     )
     assert re.search(rf"\b{next(iter(options))}\b", message)
+
+
+BAD_NUMBERS = [(value, TypeError) for value in (None, "0.1", [0.1], np.array([0.1, 0.2]), True, 1j)]
+BAD_NUMBERS += [(float("nan"), ValueError), (float("inf"), ValueError), (np.float32("nan"), ValueError)]
+NUMBERS = [("SGD", "momentum"), ("SGD", "dampening"), ("Adam", "eps"), ("AdamW", "eps")]
+NUMBERS += [(name, option) for name in ("SGD", "Adam", "AdamW") for option in ("lr", "weight_decay")]
+FLAGS = [("SGD", "nesterov"), ("Adam", "amsgrad"), ("AdamW", "amsgrad"), ("Adam", "decoupled_weight_decay")]
+FLAGS += [(name, "maximize") for name in ("SGD", "Adam", "AdamW")]
+
+
+@pytest.mark.parametrize(("name", "option"), NUMBERS)
+@pytest.mark.parametrize(("value", "error"), BAD_NUMBERS, ids=lambda one: repr(one)[:20])
+def test_an_option_that_is_no_number_is_refused_by_name(name, option, value, error):
+    make = getattr(optim, name)
+    with pytest.raises(error, match=f"^{name}: expected {option} "):
+        make(parameters(), **{option: value})
+    with pytest.raises(error, match=f"^{name}: expected {option} "):
+        make([{"params": parameters(), option: value}])
+
+
+@pytest.mark.parametrize(("name", "option"), FLAGS)
+@pytest.mark.parametrize("value", [None, "False", 0.0, 1, np.ones(2, bool)], ids=repr)
+def test_a_flag_that_is_no_bool_is_refused_by_name(name, option, value):
+    with pytest.raises(TypeError, match=f"^{name}: expected {option} to be a bool, got"):
+        getattr(optim, name)(parameters(), **{option: value})
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW"])
+@pytest.mark.parametrize(
+    ("betas", "error"),
+    [
+        *[(betas, TypeError) for betas in (None, 0.9, "ab", {0.9, 0.99})],
+        *[(betas, ValueError) for betas in ((), (0.9,), (0.9, 0.99, 0.999), (0.9, float("nan")), ("0.9", "0.99"))],
+        *[(betas, ValueError) for betas in ((0.9, None), (0.9, 1.0), (-0.1, 0.9))],
+    ],
+    ids=str,
+)
+def test_betas_that_are_no_pair_are_refused_by_name(name, betas, error):
+    with pytest.raises(error, match=f"^{name}: expected betas to be "):
+        getattr(optim, name)(parameters(), betas=betas)
+
+
+def test_betas_may_be_a_list_that_changes():
+    pair = Pair("Adam", {"betas": [0.9, 0.99]})
+    assert pair.optimizer.param_groups[0]["betas"] == (0.9, 0.99)
+    (group,), (torch_group,) = pair.optimizer.param_groups, pair.torch_optimizer.param_groups
+    group["betas"] = [0.8, 0.99]
+    for beta in (0.8, 0.5):
+        group["betas"][0], torch_group["betas"] = beta, (beta, 0.99)
+        pair.step(2)
+    group["betas"] = tuple(group["betas"])
+    pair.compare()
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_a_model_in_place_of_its_parameters_is_refused_with_the_way_out(name):
+    model = nn.Linear(2, 3)
+    for params in (model, [{"params": model}]):
+        with pytest.raises(TypeError, match=f"^{name}: expected .* got the module Linear; pass model.parameters()"):
+            getattr(optim, name)(params)
+    for params in (model.parameters, 3, None, "weights"):
+        with pytest.raises(TypeError, match=f"^{name}: expected params in an ordered iterable, got a "):
+            getattr(optim, name)(params)
+    with pytest.raises(TypeError, match=f"^{name}: expected every param to be a Parameter, got tuple"):
+        getattr(optim, name)(model.named_parameters())
+    with pytest.raises(
+        TypeError, match=rf"^{name}: .* float32 or float64, got a Parameter\(shape=\(2,\), dtype=int64\)"
+    ):
+        getattr(optim, name)([Parameter(np.zeros(2, np.int64))])
+
+
+@each_optimizer
+def test_loading_what_state_dict_returned_changes_nothing(name, options):
+    """The arrays of a state dict are the optimizer's own: they are read before anything is written."""
+    pair = Pair(name, options)
+    pair.step(3)
+    pair.optimizer.load_state_dict(pair.optimizer.state_dict())
+    pair.torch_optimizer.load_state_dict(pair.torch_optimizer.state_dict())
+    pair.compare()
+    pair.step(3)
+    pair.compare()
+
+
+def damaged():
+    """Return what can be wrong with a state dict of Adam: each as a function that does it, and what is said of it."""
+
+    def entry(**values):
+        return lambda state: state["state"][1].update(values)
+
+    return [
+        (entry(exp_avg=np.full((5,), None)), "expected exp_avg of parameter 1 to hold numbers, got dtype object"),
+        (entry(exp_avg=np.full((5,), "1.0")), "expected exp_avg of parameter 1 to hold numbers, got dtype <U3"),
+        (
+            entry(exp_avg=np.zeros((5,), complex)),
+            "expected exp_avg of parameter 1 to hold numbers, got dtype complex128",
+        ),
+        (entry(exp_avg=None), "the state of parameter 1 has no exp_avg"),
+        (lambda state: state["state"][1].pop("step"), "the state of parameter 1 has no step"),
+        (entry(momentum_buffer=np.zeros(5)), "the state of parameter 1 has an unknown 'momentum_buffer'"),
+        (entry(exp_avg_sq=np.zeros(4)), r"expected exp_avg_sq of parameter 1 to have shape \(5,\), got \(4,\)"),
+        (entry(step=np.array(1.5)), "expected step of parameter 1 to be a whole number of 0 or more, got 1.5"),
+        (entry(step=np.array(-1.0)), "expected step of parameter 1 to be a whole number of 0 or more, got -1.0"),
+        (entry(step=np.array(np.nan)), "expected step of parameter 1 to be a whole number of 0 or more, got nan"),
+        (entry(step=np.zeros(2)), r"expected step of parameter 1 to have shape \(\), got \(2,\)"),
+        (lambda state: state["param_groups"][0].update(lr=float("nan")), "expected lr of 0 or more, got nan"),
+        (lambda state: state["param_groups"][0].update(betas=(0.9,)), "expected betas to be a pair"),
+        (lambda state: state["param_groups"][0].update(params=[0, 1, 2, 3, 3]), "stands in more than one place"),
+        (lambda state: state.pop("state"), 'expected a state dict with "state" and "param_groups"'),
+        (lambda state: state.update(param_groups=[{}]), 'expected param_groups to be dicts with "params"'),
+        (lambda state: state.update(state=[]), "expected the state to be a dict of dicts"),
+        (lambda state: state["state"].update({1: 3}), "expected the state to be a dict of dicts"),
+    ]
+
+
+@pytest.mark.parametrize(("damage", "message"), damaged(), ids=lambda one: one if isinstance(one, str) else "")
+def test_a_damaged_state_is_refused_and_changes_nothing(damage, message):
+    pair = Pair("Adam", {"lr": 0.1})
+    pair.step(2)
+    before = copy.deepcopy(pair.optimizer.state_dict())
+    state = copy.deepcopy(before)
+    damage(state)
+    with pytest.raises((TypeError, ValueError), match=f"^Adam: .*{message}"):
+        pair.optimizer.load_state_dict(state)
+    after = pair.optimizer.state_dict()
+    assert after["param_groups"] == before["param_groups"]
+    for number, entry in before["state"].items():
+        for key, value in entry.items():
+            np.testing.assert_array_equal(after["state"][number][key], value)
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])

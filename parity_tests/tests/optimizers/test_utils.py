@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from parity_tests.harness.refusals import refuses_as_torch
 from parity_tests.harness.strategies import array, dtypes, layouts, seeds
+from scratch import nn
 from scratch.nn import Parameter
 from scratch.nn.utils import clip_grad_norm_
 
@@ -94,3 +95,25 @@ def test_one_parameter_and_none():
     assert clip_grad_norm_([], 1.0) == 0
     with pytest.raises(TypeError):
         clip_grad_norm_([parameter], 1.0, foreach=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"max_norm": None}, TypeError, "expected max_norm to be a number, got None"),
+        ({"max_norm": "1"}, TypeError, "expected max_norm to be a number, got '1'"),
+        ({"max_norm": np.nan}, ValueError, "expected max_norm of 0 or more, got nan"),
+        ({"max_norm": -1.0}, ValueError, "expected max_norm of 0 or more, got -1.0"),
+        ({"max_norm": 1.0, "norm_type": np.nan}, ValueError, "expected norm_type to be a number, got nan"),
+    ],
+    ids=str,
+)
+def test_options_that_make_no_sense_are_refused(arguments, error, message):
+    ours, _ = with_gradients(SHAPES)
+    with pytest.raises(error, match=f"^clip_grad_norm_: {message}"):
+        clip_grad_norm_(ours, **arguments)
+
+
+def test_a_model_in_place_of_its_parameters_is_refused_with_the_way_out():
+    with pytest.raises(TypeError, match=r"clip_grad_norm_: .* got the module Linear; pass model.parameters\(\)"):
+        clip_grad_norm_(nn.Linear(2, 3), 1.0)

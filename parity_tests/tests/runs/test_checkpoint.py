@@ -1,7 +1,7 @@
 """A checkpoint file: all of the state comes back, bit for bit, and anything else is refused by name."""
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -9,11 +9,11 @@ import pytest
 
 from benchmarks import engines, tasks
 from benchmarks.errors import Failure, Interrupted
-from benchmarks.runs import checkpoint
-from benchmarks.runs import folder as runs
+from benchmarks.runs import checkpoint, tensor_files
 from benchmarks.runs.checkpoint import Keeper
 from benchmarks.runs.interrupts import Interrupts
-from benchmarks.runs.training import Settings, train
+from benchmarks.runs.settings import Settings
+from benchmarks.runs.training import train
 from benchmarks.tasks import Data
 from torch_ref.scale import devices
 
@@ -40,7 +40,7 @@ def interrupted(path, settings, data, stop):
         if len(progress.history.step_loss) == stop:
             interrupts.received = 2
 
-    keeper = Keeper(path, asdict(settings), None, interrupts)
+    keeper = Keeper(path, settings, None, interrupts)
     with pytest.raises(Interrupted):
         train(settings, engines.get(settings.engine, settings.dtype, settings.device), data, on_step, keeper)
 
@@ -52,7 +52,7 @@ def uninterrupted(settings, data):
 
 
 def resumed(path, settings, data):
-    keeper = Keeper(path, asdict(settings), None, Interrupts())
+    keeper = Keeper(path, settings, None, Interrupts())
     return train(settings, engines.get(settings.engine, settings.dtype, settings.device), data, None, keeper)
 
 
@@ -68,7 +68,7 @@ def assert_same(one, other):
     assert len(one.history["seconds"]) == len(other.history["seconds"])
 
 
-@pytest.mark.parametrize("engine", engines.NAMES)
+@pytest.mark.parametrize("engine", engines.EVERY)
 @pytest.mark.parametrize("dtype", engines.DTYPES)
 @pytest.mark.parametrize("stop", [3, STEPS, STEPS + 1, 2 * STEPS])
 def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(tmp_path, digits, engine, dtype, stop):
@@ -79,7 +79,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(tmp_path, digits, e
     assert_same(resumed(path, settings, digits), uninterrupted(settings, digits))
 
 
-@pytest.mark.parametrize("engine", engines.NAMES)
+@pytest.mark.parametrize("engine", engines.EVERY)
 def test_a_signal_during_an_evaluation_is_not_lost(tmp_path, digits, engine, monkeypatch):
     settings = settings_of(engine)
     path = tmp_path / "checkpoint.safetensors"
@@ -92,7 +92,7 @@ def test_a_signal_during_an_evaluation_is_not_lost(tmp_path, digits, engine, mon
 
     monkeypatch.setattr(loop, "evaluate", signalled)
     with pytest.raises(Interrupted):
-        train(settings, engines.get(engine), digits, None, Keeper(path, asdict(settings), None, interrupts))
+        train(settings, engines.get(engine), digits, None, Keeper(path, settings, None, interrupts))
     monkeypatch.undo()
     rest, tensors = checkpoint.read(path)
     assert rest["progress"]["epoch"] == 1
@@ -101,7 +101,7 @@ def test_a_signal_during_an_evaluation_is_not_lost(tmp_path, digits, engine, mon
     assert_same(resumed(path, settings, digits), uninterrupted(settings, digits))
 
 
-@pytest.mark.parametrize("engine", engines.NAMES)
+@pytest.mark.parametrize("engine", engines.EVERY)
 def test_losses_that_are_not_finite_come_back(tmp_path, digits, engine):
     settings = settings_of(engine, lr=1e30)
     path = tmp_path / "checkpoint.safetensors"
@@ -119,7 +119,7 @@ def test_checkpoints_come_every_so_many_steps_across_epochs(tmp_path, digits, mo
     monkeypatch.setattr(
         checkpoint, "write", lambda path, rest, tensors: steps.append(len(tensors["history/step_loss"]))
     )
-    keeper = Keeper(tmp_path / "checkpoint.safetensors", asdict(settings), every, Interrupts())
+    keeper = Keeper(tmp_path / "checkpoint.safetensors", settings, every, Interrupts())
     train(settings, engines.get("scratch"), digits, None, keeper)
     assert steps == saved
 
@@ -202,7 +202,7 @@ def test_what_is_no_safetensors_file(tmp_path, digits, content):
 
 def test_weights_alone_are_no_checkpoint(tmp_path, digits):
     path = tmp_path / "checkpoint.safetensors"
-    runs.write_tensors(path, {"weight": np.ones(3)})
+    tensor_files.write(path, {"weight": np.ones(3)})
     assert "is not a checkpoint" in refused(path, digits)
 
 
@@ -225,7 +225,7 @@ def test_a_newer_format(tmp_path, digits, saved, monkeypatch):
     ],
 )
 def test_another_run(digits, saved, change, words):
-    settings = Settings(**{**asdict(settings_of("scratch")), **change})
+    settings = replace(settings_of("scratch"), **change)
     assert words in refused(saved, digits, settings)
 
 
@@ -243,6 +243,14 @@ def cut(name):
     return change
 
 
+def let(name, value):
+    def change(rest, tensors):
+        tensors[name] = tensors[name].copy() if name in tensors else np.ones(1, np.float32)
+        tensors[name].flat[0] = value
+
+    return change
+
+
 def put(*keys, value):
     def change(rest, tensors):
         for key in keys[:-1]:
@@ -255,20 +263,35 @@ def put(*keys, value):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (drop("model/feat.0.weight"), "missing key 'feat.0.weight'"),
-        (cut("model/head.4.bias"), "head.4.bias"),
-        (cut("optimizer/0/exp_avg"), "exp_avg"),
-        (put("groups", value=[]), "groups"),
-        (drop("history/step_loss"), "history/step_loss"),
-        (cut("history/step_loss"), "expected 7 entries of step_loss, got 6"),
-        (cut("history/test_loss"), "expected 1 entries of test_loss, got 0"),
-        (cut("progress/order"), "an order of the 70 training rows"),
-        (drop("progress/order"), "steps in an epoch"),
-        (put("progress", "step", value=6), "expected 0 to 5 steps in an epoch, got 6"),
-        (put("progress", "epoch", value="x"), "does not fit"),
-        (put("generator", "words", value=[1, 2]), "624"),
-        (put("generator", value=None), "get_state"),
-        (put("settings", value={"task": "digits"}), "expected the settings"),
+        (drop("model/feat.0.weight"), "model/feat.0.weight to be float32 of shape (32, 1, 3, 3), got nothing"),
+        (cut("model/head.4.bias"), "model/head.4.bias to be float32 of shape (10,), got float32 of shape (9,)"),
+        (cut("optimizer/0/exp_avg"), "optimizer/0/exp_avg to be float32 of shape (32, 1, 3, 3)"),
+        (drop("optimizer/3/step"), "optimizer/3/step to be float32 of shape (), got nothing"),
+        (let("optimizer/3/step", -1), "optimizer/3/step to be 7, got -1.0"),
+        (let("optimizer/3/exp_avg_sq", -1), "optimizer/3/exp_avg_sq[0] to be 0 or more, got -1.0"),
+        (let("model/extra", 1), "model/extra to be absent, got float32 of shape (1,)"),
+        (put("groups", value=[]), "groups to be a list of 1 entries, got 0"),
+        (put("groups", 0, "lr", value=1e9), "groups[0].lr to be 0.001, got 1000000000.0"),
+        (put("groups", 0, "amsgrad", value=True), "groups[0].amsgrad to be false, got true"),
+        (drop("history/step_loss"), "history/step_loss to be float64 of shape (7,), got nothing"),
+        (cut("history/step_loss"), "history/step_loss to be float64 of shape (7,), got float64 of shape (6,)"),
+        (cut("history/test_loss"), "history/test_loss to be float64 of shape (1,), got float64 of shape (0,)"),
+        (let("history/step_correct", 17), "history/step_correct[0] to be a whole number from 0 to 16, got 17.0"),
+        (let("history/test_accuracy", 2), "history/test_accuracy[0] to be a finite number from 0 to 1, got 2.0"),
+        (cut("progress/order"), "progress/order to be an order of the 70 training rows, got int64 of shape (69,)"),
+        (let("progress/order", 70), "progress/order[0] to be an integer from 0 to 69, got 70"),
+        (let("progress/order", 5), "an order of the 70 training rows, got row 5 2 times"),
+        (drop("progress/order"), "progress/order to be an order of the 70 training rows, got nothing"),
+        (put("progress", "step", value=6), "step to be an integer from 0 to 5, got 6"),
+        (put("progress", "epoch", value="x"), 'epoch to be an integer from 0 to 2, got "x"'),
+        (put("progress", "epoch", value=True), "epoch to be an integer from 0 to 2, got true"),
+        (put("progress", "epoch", value=2), "step to be an integer from 0 to 0, got 2"),
+        (put("progress", "seconds", value=-1), "seconds to be a finite number of 0 or more, got -1"),
+        (put("generator", "words", value=[1, 2]), "generator.words to be a list of 624 entries, got 2"),
+        (put("generator", "words", 3, value=-1), "generator.words[3] to be an integer from 0 to 4294967295, got -1"),
+        (put("generator", value=None), "generator to be an object, got null"),
+        (put("generators", value=[]), "generators to be absent, got an empty list"),
+        (put("settings", value={"task": "digits"}), 'settings.engine to be "scratch", got nothing'),
     ],
 )
 def test_content_that_does_not_fit_the_run(tmp_path, digits, saved, change, words):
@@ -281,7 +304,7 @@ def test_content_that_does_not_fit_the_run(tmp_path, digits, saved, change, word
 
 def test_another_number_of_rows(digits, saved):
     fewer = Data(digits.x_train[:69], digits.y_train[:69], digits.x_test, digits.y_test, digits.classes)
-    assert "an order of the 69 training rows" in refused(saved, fewer)
+    assert "an order of the 69 training rows, got int64 of shape (70,)" in refused(saved, fewer)
 
 
 def test_the_rest_is_json(saved):

@@ -165,10 +165,10 @@ def test_float64_data_arrive_on_mps_as_float32():
 @on_accelerator
 def test_both_engines_train_with_torch_on_the_accelerator(tmp_path, capsys):
     from benchmarks import cli
-    from benchmarks.runs import folder as runs
+    from benchmarks.runs import record
 
     out = tmp_path / "run"
     assert cli.main(["train", "moons", "--epochs", "1", "--batch-size", "500", "--out", str(out)]) == 0
-    assert runs.load_config(out)["settings"]["device"] == ACCELERATOR
-    assert runs.load_config(out / "scratch")["settings"]["device"] == "cpu"
+    assert record.load_config(out)["settings"]["device"] == ACCELERATOR
+    assert record.load_config(out / "scratch")["settings"]["device"] == "cpu"
     assert ACCELERATOR in capsys.readouterr().out

@@ -13,10 +13,11 @@ import torch
 
 import torch_ref
 from benchmarks import cli
-from benchmarks.runs import checkpoint
-from benchmarks.runs import folder as runs
-from parity_tests.harness import processes as children
-from parity_tests.tests.commands.test_cli import refused
+from benchmarks.runs import checkpoint, folder, record
+from benchmarks.runs import processes as shared
+from parity_tests.harness import processes
+from parity_tests.tests.commands.test_cli import read_part, refused
+from parity_tests.tests.runs.test_kills import PRELOADED
 from torch_ref.scale import distributed, workers
 
 ROWS, EPOCHS = 67, 3
@@ -97,8 +98,8 @@ def forked():
     """Let processes start from one that has imported everything; those of `whole` and a script start from nothing."""
     with pytest.MonkeyPatch.context() as context:
         if os.name == "posix":
-            children.context()
-            context.setattr(workers, "START", children.METHOD)
+            processes.context((__name__, shared.__name__, *PRELOADED))
+            context.setattr(workers, "START", processes.METHOD)
         yield
 
 
@@ -176,7 +177,7 @@ def test_a_process_that_stands_still_ends_the_job_when_the_time_is_up(forked):
 @posix
 def test_processes_end_with_their_parent():
     code = (
-        "from parity_tests.tests.runs.test_distributed import say_who; from torch_ref import workers\n"
+        "from parity_tests.tests.runs.test_distributed import say_who; from torch_ref.scale import workers\n"
         "if __name__ == '__main__':\n"
         "    workers.run(say_who, 1, (), lambda pid: print(pid, flush=True))\n"
     )
@@ -229,7 +230,7 @@ def whole(tmp_path_factory):
 
 
 def test_train_with_two_processes(capsys, whole):
-    out, config = whole, runs.load_config(whole)
+    out, config = whole, record.load_config(whole)
     assert config["settings"]["processes"] == 2
     assert "--processes 2" in config["command"]
     assert sorted(path.name for path in out.iterdir()) == [
@@ -239,7 +240,7 @@ def test_train_with_two_processes(capsys, whole):
         "history.json",
         "model.safetensors",
     ]
-    recorded = runs.load(out)[1]["test_accuracy"][-1]
+    recorded = read_part(out)[1]["test_accuracy"][-1]
     capsys.readouterr()
     assert cli.main(["evaluate", str(out), "--engine", "scratch"]) == 0
     assert f"{recorded:.4f}" in capsys.readouterr().out
@@ -257,7 +258,7 @@ def signals_at(monkeypatch, step, signals):
 
         yield lambda engine: on_step
 
-    monkeypatch.setattr("benchmarks.commands.tables.progress_bars", bars)
+    monkeypatch.setattr("benchmarks.commands.run_tables.progress_bars", bars)
 
 
 @posix
@@ -267,7 +268,7 @@ def test_a_run_of_three_processes_goes_on_as_if_it_had_not_stopped(capsys, tmp_p
     Three, because the sum of two numbers does not depend on their order.
     """
     whole, run = tmp_path / "whole", tmp_path / "run"
-    path = run / runs.CHECKPOINT
+    path = run / folder.CHECKPOINT
     command = [*TRAIN, "--processes", "3"]
     assert cli.main([*command, "--out", str(whole)]) == 0
     with monkeypatch.context() as context:
@@ -283,7 +284,7 @@ def test_a_run_of_three_processes_goes_on_as_if_it_had_not_stopped(capsys, tmp_p
     assert len({str(state) for state in rest["generators"]}) == 3
     assert cli.main(["train", "--resume", str(run)]) == 0
     assert not path.exists()
-    (state, history), (expected, expected_history) = runs.load(run), runs.load(whole)
+    (state, history), (expected, expected_history) = read_part(run), read_part(whole)
     assert {**history, "seconds": None} == {**expected_history, "seconds": None}
     for name, array in expected.items():
         np.testing.assert_array_equal(state[name], array, err_msg=name)
@@ -293,9 +294,10 @@ def test_a_checkpoint_of_fewer_processes_is_refused(capsys, tmp_path, whole):
     """Before any process is started, as its speed shows."""
     run = tmp_path / "run"
     run.mkdir()
-    config = runs.load_config(whole)
-    runs.write_json(run / "config.json", {**config, "unfinished": {"data_dir": str(tmp_path)}})
-    checkpoint.write(run / runs.CHECKPOINT, {"settings": {**config["settings"], "processes": 1}}, {})
+    config = record.load_config(whole)
+    del config["files"]
+    record.write_config(run, {**config, "unfinished": {"data_dir": str(tmp_path), "checkpoint_every": None}})
+    checkpoint.write(run / folder.CHECKPOINT, {"settings": {**config["settings"], "processes": 1}}, {})
     began = time.monotonic()
     assert cli.main(["train", "--resume", str(run)]) == 1
     assert time.monotonic() - began < 2

@@ -10,15 +10,15 @@ import torch
 
 import torch_ref
 from benchmarks import cli, engines, tasks
-from benchmarks.commands import argument_types as options
 from benchmarks.errors import Interrupted
-from benchmarks.runs import folder as runs
+from benchmarks.runs import record
 from benchmarks.runs.checkpoint import Keeper
 from benchmarks.runs.interrupts import Interrupts
-from benchmarks.runs.training import Settings, train
+from benchmarks.runs.settings import Settings
+from benchmarks.runs.training import train
 from benchmarks.speed import race
 from benchmarks.tasks import Data
-from parity_tests.tests.commands.test_cli import QUICK, refused
+from parity_tests.tests.commands.test_cli import QUICK, read_part, refused
 from torch_ref.scale import devices, fast
 
 ACCELERATOR = devices.accelerator()
@@ -203,12 +203,12 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(tmp_path, small, st
 def test_train_records_how_it_computed(capsys, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     assert cli.main(["train", "moons", *QUICK, "--precision", "bf16", "--out", str(first)]) == 0
-    config = runs.load_config(first / "torch")
+    config = record.load_config(first / "torch")
     assert config["settings"]["precision"] == "bf16"
     assert "compile" not in config["settings"]
-    assert "precision" not in runs.load_config(first / "scratch")["settings"]
+    assert "precision" not in record.load_config(first / "scratch")["settings"]
     assert cli.main([*config["command"].split()[1:], "--out", str(second)]) == 0
-    assert runs.load(second)[1]["step_loss"] == runs.load(first / "torch")[1]["step_loss"]
+    assert read_part(second)[1]["step_loss"] == read_part(first / "torch")[1]["step_loss"]
 
 
 def test_settings_name_what_was_chosen_and_old_ones_still_load():
@@ -222,7 +222,7 @@ def test_settings_name_what_was_chosen_and_old_ones_still_load():
 
 
 def test_the_command_line_offers_what_the_loop_has():
-    assert options.PRECISIONS == fast.PRECISIONS
+    assert engines.PRECISIONS == fast.PRECISIONS
 
 
 @pytest.mark.parametrize(

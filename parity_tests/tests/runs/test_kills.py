@@ -9,19 +9,20 @@ import time
 
 import pytest
 
-from benchmarks import cli
-from benchmarks.runs import folder as runs
-from parity_tests.harness import processes as children
+from benchmarks import cli, figures
+from benchmarks.commands import run_tables
+from parity_tests.harness import processes
+from parity_tests.tests.commands.test_cli import read_part
 from parity_tests.tests.runs.test_resume import SHORT, assert_same, posix
 
 TRAIN = ["train", "moons", *SHORT, "--checkpoint-every", "2"]
 KILLS = 10
+TORCH = ("torch._dynamo", "torch.optim", "torch.nn.parallel.distributed")
+PRELOADED = (__name__, *TORCH, "sklearn.datasets", "sklearn.model_selection", run_tables.__name__)
 
 
 def in_child(argv, said, die_at=None):
     """Run a command line, without its pictures; ``die_at``, a pair (call, count): kill it in that call of os."""
-    from benchmarks import figures
-
     for number, path in ((1, os.devnull), (2, said)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     figures.draw = lambda *args: None
@@ -44,7 +45,7 @@ def start(tmp_path_factory):
     """Return the function that starts a command in a process of its own."""
     if os.name != "posix":
         pytest.skip("needs POSIX signals")
-    context = children.context()
+    context = processes.context(PRELOADED)
     said = tmp_path_factory.mktemp("said") / "said"
 
     def start_one(*argv, die_at=None):
@@ -144,4 +145,4 @@ def test_the_command_line_itself(tmp_path):
     assert process.returncode == 143, said
     done = subprocess.run([*command, "--resume", str(run)], timeout=120, **options)
     assert done.returncode == 0, done.stderr
-    assert len(runs.load(run)[1]["test_loss"]) == 20
+    assert len(read_part(run)[1]["test_loss"]) == 20

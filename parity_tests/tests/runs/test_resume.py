@@ -6,11 +6,11 @@ import signal
 import numpy as np
 import pytest
 
-from benchmarks import cli
+from benchmarks import cli, files
 from benchmarks.errors import Interrupted
-from benchmarks.runs import folder as runs
+from benchmarks.runs import record
 from benchmarks.runs.interrupts import Interrupts
-from parity_tests.tests.commands.test_cli import refused
+from parity_tests.tests.commands.test_cli import read_part, refused
 
 SHORT = ["--epochs", "3", "--batch-size", "150", "--device", "cpu"]  # the last bit is promised there alone
 
@@ -29,9 +29,9 @@ def assert_same(run, other):
     """Hold two finished runs equal to the last bit, seconds aside, and the first tidy."""
     held = sorted(path.name for path in run.rglob("*") if path.is_file() and path.suffix != ".png")
     assert held == sorted(["config.json"] + 2 * ["config.json", "history.json", "model.safetensors"])
-    assert "unfinished" not in runs.read_json(run / "config.json")
+    assert "unfinished" not in files.read_json(run / "config.json")
     for engine in ("scratch", "torch"):
-        (state, history), (other_state, other_history) = runs.load(run / engine), runs.load(other / engine)
+        (state, history), (other_state, other_history) = read_part(run / engine), read_part(other / engine)
         assert set(state) == set(other_state)
         for name, array in state.items():
             np.testing.assert_array_equal(array, other_state[name], err_msg=f"{engine} {name}")
@@ -183,9 +183,9 @@ def test_resume_refuses_a_part_of_another_run(capsys, tmp_path, monkeypatch):
     with monkeypatch.context() as context:
         signalled(context, "torch", 5)
         assert cli.main(["train", "moons", *SHORT, "--out", str(run)]) == 143
-    config = runs.read_json(run / "scratch" / "config.json")
+    config = files.read_json(run / "scratch" / "config.json")
     config["settings"]["lr"] = 0.25
-    runs.write_json(run / "scratch" / "config.json", config)
+    record.write_config(run / "scratch", config)
     assert cli.main(["train", "--resume", str(run)]) == 1
     assert "scratch is a run of other settings: backprop train moons" in capsys.readouterr().err
 

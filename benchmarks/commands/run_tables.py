@@ -1,25 +1,17 @@
-"""What a command shows while it runs and when it is done. Tables go to standard output, progress to standard error."""
+"""What the commands about runs show: a bar for each engine while it trains, and the tables of what came out."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from benchmarks.runs.drift import Drift
-from benchmarks.runs.training import Settings
+from benchmarks.runs.settings import Settings
+from benchmarks.tables import new_table
 
 CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-
-
-def console() -> Console:
-    """Return standard output; where it is no terminal, wide enough for the tables."""
-    screen = Console(highlight=False)
-    if not screen.is_terminal:
-        screen.width = 120
-    return screen
 
 
 @contextmanager
@@ -50,21 +42,13 @@ def progress_bars(epochs: int, steps: int) -> Iterator[Callable]:
         yield add
 
 
-def new_table(*columns: str, words: int = 0) -> Table:
-    """Return an empty table; the first ``words`` columns hold words, the others numbers."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index < words else "right")
-    return table
-
-
 def epochs_table(histories: dict[str, dict[str, list[float]]]) -> Table:
     """Return a row for each epoch: loss and accuracy, train and test, for each engine, and the largest difference."""
     table = new_table("epoch")
     for engine in histories:
         for curve in CURVES:
             header = f"{engine}\n" + curve.replace("_", "\n")
-            table.add_column(header, justify="right", style="cyan" if engine == "scratch" else "")
+            table.add_column(header, justify="right", style="" if engine == "torch" else "cyan")
     if len(histories) > 1:
         table.add_column("largest\ndifference", justify="right")
     for epoch in range(max(len(history["test_loss"]) for history in histories.values())):

@@ -1,22 +1,17 @@
-"""Convolution said literally: one output number at a time, each made of the patch that the kernel sees there.
+"""Convolution in loops, one output number at a time: an independent witness for `scratch.nn.conv` and its kernels.
 
-    y_nopq      = b_o + sum_cij x1_n,c,(sp+di),(sq+dj) w_ocij              x1 is x, padded with zeros
-    grad_b_o    = sum_npq grad_y_nopq
-    grad_w_ocij = sum_npq grad_y_nopq x1_n,c,(sp+di),(sq+dj)
-    grad_x1     = for each n, o, p, q: add grad_y_nopq w_o to the patch that y_nopq was made of
-
-Slow, and meant to be read beside `scratch.nn.conv`, which computes the same with matrix products; a test holds the two
-together.
+y_nopq      = b_o + sum_cij x1_n,c,(sp+di),(sq+dj) w_ocij              x1 is x, padded with zeros
+grad_b_o    = sum_npq grad_y_nopq
+grad_w_ocij = sum_npq grad_y_nopq x1_n,c,(sp+di),(sq+dj)
+grad_x1     = for each n, o, p, q: add grad_y_nopq w_o to the patch that y_nopq was made of
 """
 
 import numpy as np
 
-from scratch.kernels.patches import output_size
-
 Pair = tuple[int, int]
 
 
-def convolve_literally(
+def convolve_in_loops(
     x: np.ndarray,
     weight: np.ndarray,
     bias: np.ndarray | None,
@@ -27,8 +22,11 @@ def convolve_literally(
 ) -> np.ndarray:
     """Return what Conv2d's forward returns for zero padding, one output number at a time."""
     x1 = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
-    out_channels, _, kh, kw = weight.shape
-    y = np.zeros((len(x), out_channels, *output_size(x1.shape[2:], (kh, kw), stride, dilation)), x.dtype)
+    size = [
+        (length - d * (k - 1) - 1) // s + 1
+        for length, k, s, d in zip(x1.shape[2:], weight.shape[2:], stride, dilation, strict=True)
+    ]
+    y = np.zeros((len(x), len(weight), *size), x.dtype)
     for n, o, p, q in np.ndindex(*y.shape):
         y[n, o, p, q] = (_patch(x1, weight, n, o, p, q, stride, dilation, groups) * weight[o]).sum()
         if bias is not None:
@@ -36,7 +34,7 @@ def convolve_literally(
     return y
 
 
-def convolve_literally_backward(
+def convolve_in_loops_backward(
     x: np.ndarray,
     weight: np.ndarray,
     grad_y: np.ndarray,
@@ -45,7 +43,7 @@ def convolve_literally_backward(
     dilation: Pair,
     groups: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the gradients of x, weight and bias: each output number hands its own on to what it was made of."""
+    """Return the gradients of x, weight and bias, to which each output number adds its share."""
     x1 = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
     grad_x1, grad_weight, grad_bias = np.zeros_like(x1), np.zeros_like(weight), np.zeros(len(weight), weight.dtype)
     for n, o, p, q in np.ndindex(*grad_y.shape):

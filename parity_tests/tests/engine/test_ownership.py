@@ -1,0 +1,88 @@
+"""Who owns an array (see `scratch.nn.layer`): what forward saved is not changed by what its caller does afterwards."""
+
+import numpy as np
+import pytest
+
+import scratch
+import scratch.nn as nn
+from parity_tests.catalogue import of_kind
+from parity_tests.harness.arrays import array
+from scratch.nn import Parameter
+
+ENTRIES = of_kind("layer", "loss")
+each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
+each_mode = pytest.mark.parametrize("plain", [False, True], ids=["fast", "plain"])
+
+
+def run(case, inputs, spoil_inputs, spoil_output):
+    """Return the gradients of a backward, or None if a write was refused; ``spoil`` what the caller can reach."""
+    scratch.manual_seed(0)
+    case.layer.zero_grad()
+    case.layer.train(case.layer.training)
+    inputs = [np.array(x, order="C") for x in inputs]
+    returned = case.layer(*inputs)
+    y = returned[0] if isinstance(returned, tuple) else returned
+    rng = np.random.default_rng(0)
+    grad = rng.normal(size=np.shape(y)).astype(np.asarray(y).dtype)
+    if spoil_inputs:
+        for x in inputs:
+            x[...] = 0 if x.dtype.kind == "i" else 0.5
+    if spoil_output and np.ndim(y):
+        if not y.flags.writeable:
+            return None
+        y[...] = 0.5
+    grads = case.layer.backward(grad if grad.ndim else float(grad))
+    grads = grads if isinstance(grads, tuple) else (grads,)
+    return [*map(np.array, grads), *[p.grad.copy() for p in case.layer.parameters() if p.grad is not None]]
+
+
+@each_entry
+@each_mode
+def test_inputs_may_be_overwritten_once_forward_has_returned(entry, plain):
+    with scratch.plain(plain), np.errstate(all="ignore"):
+        for seed in range(4):
+            case = entry.case("float64", seed, batch=3)
+            expected, found = (run(case, case.inputs, spoil, False) for spoil in (False, True))
+            for one, other in zip(expected, found, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+@each_entry
+@each_mode
+def test_an_output_that_backward_reads_cannot_be_written_to(entry, plain):
+    with scratch.plain(plain), np.errstate(all="ignore"):
+        for seed in range(4):
+            case = entry.case("float64", seed, batch=3)
+            expected, found = (run(case, case.inputs, False, spoil) for spoil in (False, True))
+            for one, other in zip(expected, found or expected, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+@each_entry
+@each_mode
+def test_what_a_layer_returns_shares_no_writable_memory_with_what_it_was_given(entry, plain):
+    with scratch.plain(plain), np.errstate(all="ignore"):
+        case = entry.case("float64", 2, batch=3)
+        inputs = [np.array(x, order="C") for x in case.inputs]
+        returned = case.layer(*inputs)
+        y = returned[0] if isinstance(returned, tuple) else returned
+        grad = np.random.default_rng(0).normal(size=np.shape(y))
+        grads = case.layer.backward(grad if grad.ndim else float(grad))
+        for result, given in [(y, x) for x in inputs] + [(grads, grad)]:
+            if isinstance(result, np.ndarray) and np.may_share_memory(result, given):
+                assert not result.flags.writeable
+
+
+def test_after_its_backward_an_output_can_be_written_to():
+    layer = nn.ReLU()
+    y = layer(array((2, 3)))
+    layer.backward(array((2, 3)))
+    y += 1.0
+
+
+def test_two_parameters_given_one_gradient_do_not_share_it():
+    one, other, grad = Parameter(np.zeros(3)), Parameter(np.zeros(3)), np.ones(3)
+    one.add_grad(grad)
+    other.add_grad(grad)
+    one.add_grad(np.ones(3))
+    assert other.grad.tolist() == grad.tolist() == [1.0, 1.0, 1.0]

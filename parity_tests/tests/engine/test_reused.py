@@ -1,0 +1,128 @@
+"""A module applied several times before backward: right gradients in any allowed order, an error in any other."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import scratch
+import scratch.nn as nn
+from parity_tests.harness.strategies import array, seeds
+
+
+def cell():
+    scratch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4, dtype=np.float64), nn.Tanh(), nn.Linear(4, 3, dtype=np.float64), nn.Sigmoid())
+
+
+def alone(x, g):
+    """Return what one application gives, by a cell that is used once."""
+    one = cell()
+    y = one(x)
+    return y, one.backward(g), [parameter.grad for parameter in one.parameters()]
+
+
+@given(choices=st.lists(st.sampled_from(["forward", "backward", "handle", "no_grad"]), max_size=14), seed=seeds)
+def test_drawn_orders_of_forwards_and_backwards_give_the_gradients_of_separate_cells_or_raise(choices, seed):
+    reused, waiting, sums = nn.Reused(cell()), [], None
+    rng = np.random.default_rng(seed)
+    for choice in choices:
+        x, g = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
+        if choice == "forward":
+            y, handle = reused.forward_with_handle(x)
+            assert np.array_equal(y, alone(x, g)[0])
+            waiting.append((x, handle))
+        elif choice == "no_grad":
+            with scratch.no_grad():
+                reused(x)
+        elif not waiting:
+            with pytest.raises(RuntimeError, match="no forward left"):
+                reused.backward(g)
+        else:
+            place = -1 if choice == "backward" else rng.integers(len(waiting))
+            x, handle = waiting.pop(place)
+            grad_x = reused.backward(g) if choice == "backward" else reused.backward(g, handle)
+            _, expected, grads = alone(x, g)
+            assert np.array_equal(grad_x, expected)
+            sums = grads if sums is None else [one + other for one, other in zip(sums, grads, strict=True)]
+            for parameter, total in zip(reused.parameters(), sums, strict=True):
+                np.testing.assert_allclose(parameter.grad, total, rtol=1e-12, atol=1e-14)
+
+
+class Residual(nn.Module):
+    """y = relu(x + fc2(relu(fc1(x)))), with one ReLU object for both places."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(width, width, dtype=np.float64), nn.Linear(width, width, dtype=np.float64)
+        self.relu = nn.Reused(nn.ReLU())
+
+    def forward(self, x):
+        return self.relu(x + self.fc2(self.relu(self.fc1(x))))
+
+    def backward(self, grad_output):
+        grad_sum = self.relu.backward(grad_output)
+        return grad_sum + self.fc1.backward(self.relu.backward(self.fc2.backward(grad_sum)))
+
+
+class Twice(nn.Module):
+    """A siamese pair of residual blocks: one block, reused, which itself reuses its ReLU."""
+
+    def __init__(self):
+        super().__init__()
+        self.block = nn.Reused(Residual(3))
+
+    def forward(self, x):
+        return self.block(self.block(x))
+
+    def backward(self, grad_output):
+        return self.block.backward(self.block.backward(grad_output))
+
+
+def test_a_whole_network_that_reuses_a_layer_can_be_reused():
+    scratch.manual_seed(0)
+    model, x, g = Twice(), array((4, 3)), array((4, 3), seed=1)
+    y = model(x)
+    grad_x = model.backward(g)
+    weights = {name: torch.tensor(p.data, requires_grad=True) for name, p in model.named_parameters()}
+    assert sorted(weights) == ["block.fc1.bias", "block.fc1.weight", "block.fc2.bias", "block.fc2.weight"]
+
+    def block(z):
+        inner = torch.relu(z @ weights["block.fc1.weight"].T + weights["block.fc1.bias"])
+        return torch.relu(z + inner @ weights["block.fc2.weight"].T + weights["block.fc2.bias"])
+
+    tensor = torch.tensor(x, requires_grad=True)
+    expected = block(block(tensor))
+    expected.backward(torch.tensor(g))
+    np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(grad_x, tensor.grad.numpy(), rtol=1e-12, atol=1e-14)
+    for name, parameter in model.named_parameters():
+        np.testing.assert_allclose(parameter.grad, weights[name].grad.numpy(), rtol=1e-12, atol=1e-14)
+
+
+def test_train_forgets_and_copies_start_without_applications():
+    reused, x = nn.Reused(nn.ReLU()), np.ones(3)
+    reused(x)
+    for other in (copy.deepcopy(reused), pickle.loads(pickle.dumps(reused)), reused.train()):
+        with pytest.raises(RuntimeError, match=r"Reused\(ReLU\): backward found no forward left"):
+            other.backward(x)
+
+
+def test_a_handle_of_another_module_is_refused():
+    one, other, x = nn.Reused(nn.ReLU()), nn.Reused(nn.ReLU()), np.ones(3)
+    one(x)
+    _, handle = other.forward_with_handle(x)
+    with pytest.raises(RuntimeError, match="no forward left"):
+        one.backward(x, handle)
+    with pytest.raises(TypeError, match="expected a Module"):
+        nn.Reused(np.tanh)
+
+
+def test_state_dicts_are_those_of_the_module_itself():
+    inner = cell()
+    model = nn.Sequential(nn.Reused(inner))
+    assert list(model.state_dict()) == [f"0.{name}" for name in inner.state_dict()]

@@ -1,0 +1,94 @@
+"""Convolution in chunks of images on several threads, each the way that `scratch.kernels.patch_plan` chooses.
+
+A chunk is a few images, whose patches stay in the cache between im2col and the matrix product. Backward computes the
+patches again, which is cheaper than to keep kh kw copies of the input. Outputs and input gradients have the shape
+(N, C, H, W) and lie in memory channels last, (N, H, W, C): then patches are runs of adjacent numbers. Inputs may have
+any memory order.
+
+A 3 x 3 kernel over many channels is left to `scratch.kernels.winograd`, as long as a chunk's numbers are finite.
+"""
+
+import numpy as np
+
+from scratch.kernels import memory, threads, winograd
+from scratch.kernels.output_mask import is_read
+from scratch.kernels.padded_images import Sides
+from scratch.kernels.patch_plan import PatchPlan, as_rows
+from scratch.kernels.patches import Pair
+
+
+def conv2d(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | float,
+    stride: Pair,
+    padding: Sides,
+    dilation: Pair,
+    groups: int,
+    padding_mode: str,
+) -> tuple[np.ndarray, tuple]:
+    """Convolve ``x`` with the kernels ``weight``, and add the bias."""
+    plan = PatchPlan(x.shape[2:], weight.shape, stride, dilation, padding, padding_mode, groups)
+    y = memory.empty((len(x), len(weight), *plan.size), x.dtype, channels_last=True)
+    matrix = plan.as_matrix(weight)  # w' (G, K, O/G)
+    u = winograd.transform_kernels(matrix[0]) if plan.tiled else None
+    own_bias = bias if isinstance(bias, np.ndarray) else None
+    # Repeated for a whole row of the output, so that the addition runs through memory.
+    bias_of_row = None if own_bias is None else np.tile(own_bias, (plan.size[1], 1))
+
+    def convolve(chunk: slice) -> None:
+        if u is not None and winograd.convolve(x[chunk], u, own_bias, plan.sides, y[chunk]):
+            return
+        patches = plan.im2col(x[chunk])  # (G, n P Q, K)
+        np.matmul(patches, matrix, out=as_rows(y[chunk], groups))
+        if bias_of_row is not None:
+            place_by_place = y[chunk].transpose(0, 2, 3, 1)
+            place_by_place += bias_of_row
+
+    chunks = threads.chunks(len(x), plan.image_bytes(x.dtype))
+    threads.run(convolve, chunks)
+    return y, (x, plan, chunks)
+
+
+def conv2d_backward(
+    grad_y: np.ndarray, weight: np.ndarray, stride: Pair, dilation: Pair, groups: int, saved: tuple
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Undo `conv2d`; leave out what nobody reads."""
+    x, plan, chunks = saved
+    matrix = plan.as_matrix(weight)  # w' (G, K, O/G)
+    grad_x = memory.empty(x.shape, x.dtype, channels_last=True) if is_read(0) else None
+    # A gradient for each chunk, so that they can be summed in order: results do not depend on timing.
+    grad_matrices = memory.empty((len(chunks), *matrix.shape), matrix.dtype) if is_read(1) else None
+    grad_biases = np.empty((len(chunks), groups, 1, matrix.shape[2]), matrix.dtype) if is_read(2) else None
+    flipped = plan.as_flipped_matrix(weight) if plan.flipped and grad_x is not None else None
+    u_transposed = winograd.transform_kernels(matrix[0]).swapaxes(1, 2).copy() if plan.tiled else None
+
+    def undo(part: tuple[int, slice]) -> None:
+        index, chunk = part
+        grad_matrix = None if grad_matrices is None else grad_matrices[index]
+        grad_bias = None if grad_biases is None else grad_biases[index]
+        grad_chunk = None if grad_x is None else grad_x[chunk]
+        if u_transposed is not None and winograd.convolve_backward(
+            x[chunk], u_transposed, grad_y[chunk], plan.sides, grad_matrix, grad_bias, grad_chunk
+        ):
+            return
+        grad_rows = as_rows(grad_y[chunk], groups)  # (G, n P Q, O/G)
+        if grad_bias is not None:
+            # A sum over rows, as a product: the BLAS is faster at it.
+            ones = np.ones((1, grad_rows.shape[1], 1), grad_rows.dtype)
+            grad_bias[...] = threads.sum_products(ones, grad_rows)
+        if grad_matrix is not None:
+            grad_matrix[...] = threads.sum_products(plan.im2col(x[chunk]), grad_rows)
+        if grad_chunk is None:
+            return
+        if flipped is not None:
+            plan.convolve_flipped(grad_y[chunk], flipped, grad_chunk)
+        else:
+            grad_patches = plan.empty_patches(len(grad_chunk), grad_chunk.dtype)
+            np.matmul(grad_rows, matrix.transpose(0, 2, 1), out=grad_patches)  # (G, n P Q, K)
+            plan.col2im(grad_patches, grad_chunk)
+
+    threads.run(undo, enumerate(chunks))
+    grad_weight = None if grad_matrices is None else plan.as_kernels(grad_matrices.sum(axis=0))
+    grad_bias = None if grad_biases is None else grad_biases.sum(axis=0).reshape(-1)
+    return grad_x, grad_weight, grad_bias

@@ -1,0 +1,100 @@
+"""Parameter: an array that an optimizer changes, with its gradient."""
+
+import threading
+
+import numpy as np
+
+from scratch import dispatch
+
+
+class Parameter:
+    """An array that an optimizer changes, with its gradient.
+
+    Parameters
+    ----------
+    data : numpy.ndarray
+        The values. Kept as given, not copied.
+    requires_grad : bool
+        Whether backwards add to ``grad``.
+
+    Attributes
+    ----------
+    data : numpy.ndarray
+        The values, of any shape.
+    grad : numpy.ndarray or None
+        The gradient of the loss with respect to ``data``, of the same shape and dtype; None until the first backward.
+    requires_grad : bool
+        Whether backwards add to ``grad``. May be changed at any time.
+    """
+
+    __slots__ = ("_taken", "_thread", "data", "grad", "requires_grad")
+
+    def __init__(self, data: np.ndarray, requires_grad: bool = True) -> None:
+        self.data = data
+        self.grad: np.ndarray | None = None
+        self.requires_grad = requires_grad
+        self._taken: np.ndarray | None = None
+        self._thread = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of ``data``."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of ``data``."""
+        return self.data.dtype
+
+    def add_grad(self, grad: np.ndarray) -> None:
+        """Add ``grad`` to ``self.grad``; where that is None, it becomes a copy.
+
+        Raises
+        ------
+        RuntimeError
+            If ``grad`` has another shape or dtype than ``data``, or another thread has added before.
+        """
+        if grad.shape != self.data.shape or grad.dtype != self.data.dtype:
+            raise RuntimeError(
+                f"Parameter: expected a gradient of shape {self.data.shape} and dtype {self.data.dtype}, "
+                f"got {grad.shape} and {grad.dtype}"
+            )
+        self.take_grad(grad.copy() if self.grad is None else grad)
+
+    def take_grad(self, grad: np.ndarray) -> None:
+        """Do the same with an array that its caller made and gives away: it becomes ``self.grad`` where that is None.
+
+        Raises
+        ------
+        RuntimeError
+            If another thread has added before.
+        """
+        if self.grad is None:
+            self.grad = self._taken = grad
+            self._thread = threading.get_ident()
+        else:
+            self.check_thread()
+            self._accumulate(grad)
+
+    @dispatch.quiet
+    def _accumulate(self, grad: np.ndarray) -> None:
+        self.grad += grad
+
+    def check_thread(self) -> None:
+        """Raise ``RuntimeError`` if a backward in another thread made the gradient that is there."""
+        if self.grad is self._taken and self.grad is not None and self._thread != threading.get_ident():
+            raise RuntimeError(
+                "Parameter: its gradient was made by a backward in another thread; two threads that train one model "
+                "would mix their gradients: give each thread a copy of the model (copy.deepcopy), or take turns with a "
+                "lock and call zero_grad() in between"
+            )
+
+    def __getstate__(self) -> tuple:
+        return self.data, self.grad, self.requires_grad
+
+    def __setstate__(self, state: tuple) -> None:
+        self.data, self.grad, self.requires_grad = state
+        self._taken, self._thread = None, 0
+
+    def __repr__(self) -> str:
+        return f"Parameter(shape={self.shape}, dtype={self.dtype})"

@@ -1,0 +1,120 @@
+"""Reused: a module that is applied several times before backward, each application undone by a backward of its own.
+
+A cell over time, one ReLU object for two places, a siamese network, a discriminator on real and on fake images: the
+module's parameters are shared, and what each forward kept is not. So the forwards lie on a stack,
+
+    F1  y_1 = f(x_1),  y_2 = f(x_2),  ...,  y_T = f(x_T)                   each puts what it kept on the stack
+    B1  grad_x_T = J_T^T grad_y_T,  ...,  grad_x_1 = J_1^T grad_y_1        each backward takes one off: the last first
+
+and the gradient of a shared parameter is the sum of its gradients along all T paths, because backward adds.
+
+Backwards in another order than the reverse say which forward they mean:
+
+    y, forward = cell.forward_with_handle(x)
+    grad_x = cell.backward(grad_y, forward)
+
+PyTorch needs none of this: its graph remembers each application. Here it stands in the model's code, where it is seen:
+
+    self.relu = nn.Reused(nn.ReLU())
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from scratch import grad_mode
+from scratch.checks import name_of
+from scratch.nn.module import Module
+
+
+class Reused(Module):
+    """A module for several places or points in time. Its parameters have the names that they have without this.
+
+    Parameters
+    ----------
+    module : Module
+        The layer or the network to apply; it may itself hold modules that are reused.
+
+    Raises
+    ------
+    TypeError
+        If ``module`` is none.
+    RuntimeError
+        If a backward finds no forward left to undo.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scratch.nn as nn
+    >>> relu = nn.Reused(nn.ReLU())
+    >>> relu(np.array([-1.0])), relu(np.array([2.0]))
+    (array([0.]), array([2.]))
+    >>> relu.backward(np.array([5.0])), relu.backward(np.array([5.0]))
+    (array([5.]), array([0.]))
+    """
+
+    def __init__(self, module: Module) -> None:
+        super().__init__()
+        if not isinstance(module, Module):
+            raise TypeError(f"Reused: expected a Module, got {type(module).__name__}")
+        self.module = module
+        self._stack: list[Kept] = []
+
+    def forward(self, *inputs: Any) -> Any:
+        """Apply the module."""
+        return self.forward_with_handle(*inputs)[0]
+
+    def forward_with_handle(self, *inputs: Any) -> tuple[Any, "Kept | None"]:
+        """Apply the module; return the output, and what to hand to `backward` to mean this application."""
+        output = self.module(*inputs)
+        if not grad_mode.recording.get():
+            return output, None
+        kept = Kept(self.module)
+        self._stack.append(kept)
+        return output, kept
+
+    def backward(self, grad_output: Any, forward: "Kept | None" = None) -> Any:
+        """Undo the latest application that no backward has undone, or the one that is meant."""
+        place: int | None = -1
+        if forward is not None:
+            place = next((index for index, kept in enumerate(self._stack) if kept is forward), None)
+        if not self._stack or place is None:
+            raise RuntimeError(
+                f"Reused({name_of(self.module)}): backward found no forward left to undo; each forward has one "
+                "backward, the last forward's comes first"
+            )
+        kept = self._stack[place] if grad_mode.retaining.get() else self._stack.pop(place)
+        kept.put_back()
+        return self.module.backward(grad_output)
+
+    def take_kept(self) -> Any:
+        """Return the applications that wait for a backward, and forget them."""
+        stack, self._stack = self._stack, []
+        return stack
+
+    def put_kept(self, kept: Any) -> None:
+        """Set the applications that wait for a backward."""
+        self._stack = list(kept)
+
+    def forget(self) -> None:
+        """Drop the applications that wait for a backward."""
+        self._stack = []
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Any]]:
+        # The module's names stay what they are without this one around it.
+        yield prefix, self
+        yield from self.module._walk(prefix)
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_stack": []}
+
+
+class Kept:
+    """What one application of a module kept, in all of its layers."""
+
+    def __init__(self, module: Module) -> None:
+        self._of = [(one, one.take_kept()) for one in module.modules()]
+
+    def put_back(self) -> None:
+        """Give it back to the layers, for their backwards."""
+        for module, kept in self._of:
+            module.put_kept(kept)

@@ -1,0 +1,107 @@
+"""What an optimizer keeps of the past: the number of steps, and running means, under PyTorch's names.
+
+The numbers of one name (``exp_avg``, say) lie end to end in one array for all parameters, and a parameter's own are a
+view of it: one by one for the plain update, in long stretches for the fast one (`scratch.kernels.flat_parameters`).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from scratch.nn.parameter import Parameter
+
+
+class State:
+    """The state of an optimizer for parameters of one dtype, in one group.
+
+    Parameters
+    ----------
+    owner : str
+        The optimizer's name, for messages.
+    parameters : list of Parameter
+
+    Attributes
+    ----------
+    parameters : list of Parameter
+    steps : list of int
+        How many updates each parameter's state has seen.
+    starts : list of int
+        Where each parameter's numbers begin in an array of the state; at the end, the size of all.
+    layout : object
+        Room for what the fast update remembers from step to step; None where a parameter was given another array.
+    """
+
+    def __init__(self, owner: str, parameters: list[Parameter]) -> None:
+        self.owner, self.parameters = owner, parameters
+        self.dtype, self.shapes = parameters[0].dtype, [parameter.shape for parameter in parameters]
+        self.steps = [0] * len(parameters)
+        self.starts = [0]
+        for parameter in parameters:
+            self.starts.append(self.starts[-1] + parameter.data.size)
+        self.layout: Any = None
+        self._seen: list[np.ndarray | None] = [None] * len(parameters)
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def array(self, name: str) -> np.ndarray:
+        """Return the numbers of a name for all parameters, end to end; zeros at first."""
+        if name not in self._arrays:
+            self._arrays[name] = np.zeros(self.starts[-1], self.dtype)
+        return self._arrays[name]
+
+    def of(self, index: int) -> dict[str, np.ndarray]:
+        """Return the numbers kept for one parameter, in its shape: views, not copies."""
+        return {name: self.view(name, index) for name in self._arrays}
+
+    def view(self, name: str, index: int) -> np.ndarray:
+        """Return the numbers of a name for one parameter, in its shape."""
+        return self.array(name)[self.starts[index] : self.starts[index + 1]].reshape(self.shapes[index])
+
+    def forget(self) -> None:
+        """Return to the state before the first update."""
+        self.steps = [0] * len(self.parameters)
+        for array in self._arrays.values():
+            array.fill(0)
+
+    def taking_part(self) -> list[int]:
+        """Return the places of the parameters that a step changes: those with a gradient that require one.
+
+        Raises
+        ------
+        RuntimeError
+            If the data or the gradient of one of them has another shape or dtype than the parameter had, or its data
+            cannot be written to.
+        """
+        places, dtype = [], self.dtype
+        for index, parameter in enumerate(self.parameters):
+            grad, shape = parameter.grad, self.shapes[index]
+            if grad is None or not parameter.requires_grad:
+                continue
+            if parameter.data is not self._seen[index]:
+                self._meet(index, parameter.data)
+            if grad.__class__ is not np.ndarray or grad.shape != shape or grad.dtype != dtype:
+                self._check_grad(grad, shape)
+            places.append(index)
+        return places
+
+    def _meet(self, index: int, data: np.ndarray) -> None:
+        """Check an array that a parameter did not have at the step before."""
+        whose = f"{self.owner}: a parameter of shape {self.shapes[index]} and dtype {self.dtype}"
+        if data.shape != self.shapes[index] or data.dtype != self.dtype:
+            raise RuntimeError(
+                f"{whose} was given data of shape {data.shape} and dtype {data.dtype}; make a new optimizer"
+            )
+        if not data.flags.writeable:
+            raise RuntimeError(f"{whose} has data that is read-only; a step writes to it, so assign a copy")
+        self._seen[index] = data
+        self.layout = None
+
+    def _check_grad(self, grad: Any, shape: tuple[int, ...]) -> None:
+        is_array = isinstance(grad, (np.ndarray, np.generic))
+        if not is_array or grad.shape != shape or grad.dtype != self.dtype:
+            found = f"{grad.shape} and {grad.dtype}" if is_array else f"a {type(grad).__name__}"
+            raise RuntimeError(
+                f"{self.owner}: expected a gradient of shape {shape} and dtype {self.dtype}, got {found}"
+            )
+
+    def __getstate__(self) -> dict:
+        return {**vars(self), "layout": None}
