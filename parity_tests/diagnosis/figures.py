@@ -55,10 +55,6 @@ class Figures:
             ("the mistake named in words", f"{named} of {self.wrong}"),
             ("mistakes in a line of backward: the first wrong line named", f"{located} of {self.lines}"),
             ("sentences that mislead", f"{len(self.misleading)}"),
-            (
-                "the museum's wrong layers that PyTorch's numbers catch: detected",
-                f"{self.exhibits - len(self.overlooked)} of {self.exhibits}",
-            ),
         ]
         return "\n".join(["| | |", "|---|---|", *(f"| {words} | {count} |" for words, count in rows)])
 
