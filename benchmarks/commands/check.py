@@ -9,9 +9,9 @@ from benchmarks.errors import UsageError
 
 EXAMPLES = """\
 Your layer may be a class or an object with forward(x) and backward(grad_output) under these or the usual other names
-(forward_pass, __call__ and gradient, forward(ctx, x), ...), or two functions. What it learns is found by what its output
-depends on, wherever it keeps it; gradients are what backward writes or returns. The report begins with what was read
-how. What is not understood gets an adapter, to paste and run.
+(forward_pass, __call__ and gradient, forward(ctx, x), ...), or two functions. What it learns is found by what its
+output depends on, wherever it keeps it; gradients are what backward writes or returns. The report begins with what was
+read how. What is not understood gets an adapter, to paste and run.
 
 Both layers get the same parameters, made of random numbers, and a random upstream gradient; then once more inputs with
 ties and zeros, then extreme ones. Without --against, the gradients are held against finite differences of forward. A

@@ -1,6 +1,6 @@
 """The likely mistakes of any layer, each as the array that it would have produced.
 
-`parity_tests.diagnosis.diagnose` tries them all, those of single layers in `parity_tests.diagnosis.likely_mistakes_in_layers` too.
+`parity_tests.diagnosis.diagnose` tries them all, and those of `likely_mistakes_in_layers`.
 To add one: yield a sentence and an array. A sentence says what was done and what to do, to somebody who sees only it.
 """
 
@@ -76,7 +76,11 @@ def scaled(case: Case) -> Pairs:
                     found.setdefault(count, []).append(words)
             for count, names in found.items():
                 value = math.sqrt(count) if root else count
+                varied = other is None or any(_counts(other).get(one) != count for one in names)
+                if not varied and value == 2:
+                    continue  # a plain 2, of which more below
                 extra = "" if factor == 1 else f", and times {factor:g}"
+                extra += "" if varied else f" (or a constant {value:.4g}: it is the same at another batch size)"
                 sentence = said.format(count, " or ".join(names), count) + extra
                 yield sentence, case.expected * factor * (value if times else 1 / value)
     if other is None or _ratio(other, 0.5):
