@@ -32,6 +32,16 @@ def why_equivalent(file: str, before: str, after: str) -> str | None:
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "scratch/nn/module_tree.py",
+        'for prefix, module in self._walk(""):',
+        "for prefix, module in self._walk(None):",
+    ): "None is as false as an empty prefix",
+    (
+        "scratch/nn/module_tree.py",
+        'faults += [f"missing key {key!r}" for key in missing]',
+        'faults = [f"missing key {key!r}" for key in missing]',
+    ): "the list is empty before",
+    (
         "scratch/nn/loss.py",
         "losses = np.where(size <= delta, d**2 / 2, delta * (size - delta / 2))  # F3 (...)",
         "losses = np.where(size < delta, d**2 / 2, delta * (size - delta / 2))  # F3 (...)",
@@ -61,16 +71,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "np.abs(np.subtract(x > 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|",
         "np.abs(np.subtract(x >= 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|",
     ): "at 0 the tail is a half, and 1 - 1/2 is 1/2",
-    (
-        "scratch/nn/module.py",
-        'for prefix, module in self._walk(""):',
-        "for prefix, module in self._walk(None):",
-    ): "None is as false as an empty prefix",
-    (
-        "scratch/nn/module.py",
-        'faults += [f"missing key {key!r}" for key in missing]',
-        'faults = [f"missing key {key!r}" for key in missing]',
-    ): "the list is empty before",
     (
         "scratch/nn/nll.py",
         "return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) if x.ndim > 2 else x.reshape(1, -1)",
@@ -106,21 +106,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return kernel[1] * channels < columns",
         "return kernel[1] * channels <= columns",
     ): "a choice of speed: either order is the same matrix",
-    (
-        "scratch/nn/normalization.py",
-        "self.bias.add_grad(np.add.reduce(grad_normalized, axis=0).reshape(self.normalized_shape))  # B6",
-        "self.bias.add_grad(np.add.reduce(grad_normalized, ).reshape(self.normalized_shape))  # B6",
-    ): "axis 0 is NumPy's default",
-    (
-        "scratch/nn/normalization.py",
-        "grad_w = np.add.reduce(grad_normalized * normalized, axis=0)",
-        "grad_w = np.add.reduce(grad_normalized * normalized, )",
-    ): "axis 0 is NumPy's default",
-    (
-        "scratch/nn/batchnorm.py",
-        "return max(count, 1)  # an empty batch has sums of zero, and means that nobody reads",
-        "return max(count, 2)  # an empty batch has sums of zero, and means that nobody reads",
-    ): "zero divided by two is zero, too",
     (
         "scratch/nn/init.py",
         "q = q * np.sign(np.diag(r))",
