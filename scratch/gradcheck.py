@@ -171,10 +171,11 @@ class _Problem:
         arrays = [np.asarray(output) for output in (returned if isinstance(returned, tuple) else (returned,))]
         return [array for array in arrays if array.dtype.kind == "f"]
 
-    def gradients(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    def gradients(self) -> list[tuple[str, np.ndarray, Any]]:
         """Return name, values and backward's gradient for each array that L is differentiated by."""
         names = ["grad_input"] if len(self.grad_inputs) == 1 else [f"grad_input[{i}]" for i in range(len(self.inputs))]
-        triples = [t for t in zip(names, self.inputs, self.grad_inputs, strict=False) if t[2] is not None]
+        inputs = zip(names, self.inputs, self.grad_inputs, strict=False)
+        triples = [(name, values, grad) for name, values, grad in inputs if grad is not None]
         for name, parameter in self.parameters.items():
             prefix, dot, last = name.rpartition(".")
             grad = np.zeros_like(parameter.data) if parameter.grad is None else np.array(parameter.grad)

@@ -102,7 +102,7 @@ def _passes(args: argparse.Namespace) -> tuple[Module, tuple, list[Trace]]:
     if args.args and not args.input and args.layer in pencil.ARGUMENTS:
         raise UsageError(f"--args changes the shapes that {args.layer} takes: give --input, too")
     try:
-        arrays = pencil.inputs(args.layer, args.input, args.target, args.seed)
+        arrays = pencil.inputs(layer, args.input, args.target, args.seed)
         return layer, arrays, pencil.traces(layer.train(not args.eval), arrays, args.seed)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise UsageError(f"{args.layer} refuses the input: {error}") from error
@@ -175,7 +175,9 @@ def show(traced: Module | Optimizer, found: list[Trace]) -> None:
 def _code(step: Step) -> Any:
     from rich.text import Text
 
-    return Text.assemble(step.equation, "\n", (step.statement, "cyan"))
+    return Text.assemble(
+        step.equation, "\n", (step.statement, "cyan"), (f"\n{step.remark}" if step.remark else "", "dim")
+    )
 
 
 def _verdict(step: Step) -> Any:

@@ -63,7 +63,7 @@ class Draw:
         return (self.fixed_batch, *self.integers(1, 3, self.integer(0, 1)))
 
     def array(self, shape: tuple[int, ...], draw: Callable = arrays.array, factor: float = 1.0) -> np.ndarray:
-        """Return numbers of this dtype in any memory layout; ``draw`` is a function of `parity_tests.harness.arrays`."""
+        """Return numbers of this dtype in any memory layout; ``draw`` is one of `parity_tests.harness.arrays`."""
         values = np.asarray(factor * draw(shape, "float64", seed=self.seed)).astype(self.dtype)
         return arrays.lay_out(values, self.one_of(*arrays.LAYOUTS))
 

@@ -37,7 +37,7 @@ def linear(d: Draw) -> LayerCase:
 
 @entry("Embedding", "layer")
 def embedding(d: Draw) -> LayerCase:
-    """Indices of any shape, most of them repeated; with and without a padding row, counted from either end."""
+    """Draw indices of any shape, most of them repeated; with and without a padding row, counted from either end."""
     rows = d.integer(1, 6)
     options = d.some_of(padding_idx=(None, 0, rows - 1, -1))
     layer, reference = both(d, "Embedding", rows, d.integer(1, 5), **options)

@@ -1,20 +1,21 @@
 """Naming the mistake: a wrong result is compared with what likely mistakes would have given.
 
-A guess (`parity_tests.diagnosis.likely_mistakes`) is a function of a `parity_tests.diagnosis.evidence.Case` that yields pairs of a sentence and the
-array that the mistake would have produced. Where that array is what came, the sentence is printed. Where no guess fits,
-the pattern of the differences is described: which rows, which ratio, which inputs.
+A guess (`parity_tests.diagnosis.likely_mistakes`) is a function of a `parity_tests.diagnosis.evidence.Case` that yields
+pairs of a sentence and the array that the mistake would have produced. Where that array is what came, the sentence is
+printed. Where no guess fits, the pattern of the differences is described: which rows, which ratio, which inputs.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from parity_tests.diagnosis import likely_mistakes_in_layers as guesses_of_layers  # noqa: F401 - they register themselves
+from parity_tests.diagnosis import likely_mistakes, likely_mistakes_in_layers  # noqa: F401 - they register themselves
 from parity_tests.diagnosis.evidence import GUESSES, Case
-from parity_tests.harness.reference import FiniteDifferences, Torch
+from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.harness.reference import FiniteDifferences, Torch, grad_name
 from parity_tests.harness.report import AGAIN, Quantity, Report
 from scratch.gradcheck import compare_direction
 from scratch.nn import Module
@@ -30,7 +31,7 @@ def explains(guessed: np.ndarray, case: Case) -> bool:
         return False
     if not (np.isfinite(guessed).all() and np.isfinite(case.got).all()):
         return False
-    close = case.tolerance * np.abs(guessed).max()
+    close = (1e-4 if case.inputs[0].dtype == np.float32 else 1e-8) * np.abs(guessed).max()
     same_as_expected = guessed.shape == case.expected.shape and np.abs(guessed - case.expected).max() <= close
     return not same_as_expected and np.abs(guessed - case.got).max() <= close
 
@@ -49,6 +50,8 @@ class Suspects:
     grads: tuple[np.ndarray, ...]
     count: int
     state: dict[str, np.ndarray]
+    torch_layer: Callable | None = None
+    _other: tuple | None = None
 
     def __call__(self, report: Report) -> list[str]:
         """Return a sentence or more for each wrong quantity, none twice."""
@@ -58,11 +61,70 @@ class Suspects:
                 "here float64 (or compare in float32, with PyTorch's layer)"
             ]
         sentences = list(self._about_backward_alone(report))
+        found: dict[str, list[str]] = {}
         for quantity in report.wrong:
             case = self._case(report, quantity)
-            found = list(dict.fromkeys(_named(case)))[:MOST] or list(patterns(case))[:MOST]
-            sentences += [f"{quantity.name}: {sentence}" for sentence in found]
-        return sentences
+            for sentence in _most_specific(list(dict.fromkeys(_named(case)))) or list(patterns(case))[:MOST]:
+                found.setdefault(sentence, []).append(quantity.name)
+        # What explains the most comes first.
+        for sentence, names in sorted(found.items(), key=lambda pair: -len(pair[1])):
+            sentences.append(f"{', '.join(names)}: {sentence}")
+        return [*self._after_the_step(report), *sentences, *self._averaged(report, found)]
+
+    def _averaged(self, report: Report, found: dict[str, list[str]]) -> Iterator[str]:
+        # The convention of some courses: the upstream gradients are those of each example, and a layer averages.
+        for sentence, names in found.items():
+            wrong = [q.name for q in report.wrong if not q.name.endswith(AGAIN)]
+            if sentence.startswith("divided by") and "times" not in sentence and len(names) > 1 and names == wrong:
+                yield (
+                    f"{', '.join(names)}: right by the convention that a layer's own gradients are means over the "
+                    "examples; --averages compares by it"
+                )
+
+    def _after_the_step(self, report: Report) -> Iterator[str]:
+        # A backward that steps its weights, and then uses them.
+        steps = {one.name: one.gradient.rate for one in _steps(self.layer)}
+        wrong = [q for q in report.wrong if q.name.startswith("grad_input") and not q.name.endswith(AGAIN)]
+        if not steps or not wrong:
+            return
+        state = dict(self.state)
+        for name, rate in steps.items():
+            made = self.got.get(grad_name(name))
+            if made is not None and made.shape == state[name].shape:
+                state[name] = state[name] - rate * made
+        with suppress(Exception):
+            case = self._case(report, wrong[0])
+            if explains(case.rerun(state=state), case):
+                yield (
+                    f"{wrong[0].name}: made with the weights after backward has stepped them; compute the gradient of "
+                    "the input first, then take the step"
+                )
+
+    def _another(self, quantity: Quantity) -> Case | None:
+        """Return the quantity's case for a batch of another size."""
+        if self._other is None:
+            self._other = self._at_another_size() or ()
+        if not self._other:
+            return None
+        suspects, report = self._other
+        with suppress(KeyError):
+            return suspects._case(report, report[quantity.name])
+        return None
+
+    def _at_another_size(self) -> tuple["Suspects", Report] | None:
+        from parity_tests.harness.compare import check
+
+        count = self.inputs[0].shape[0] if self.inputs[0].ndim else 0
+        if count < 1 or self.inputs[0].size > 5000:
+            return None
+        columns = isinstance(self.layer, Learner) and self.inputs[0].ndim == 2
+        for axis in (0, 1) if columns and self.torch_layer is None else (0,):
+            inputs = tuple(_longer(x, self.inputs[0].shape[axis], axis) for x in self.inputs)
+            with suppress(Exception):
+                report = check(self.layer, self.torch_layer, *inputs, strict=False)
+                if report.quantities:
+                    return report.suspects, report
+        return None
 
     def _forward_is_rounded(self) -> bool:
         outputs = [values for name, values in self.got.items() if name.startswith("output")]
@@ -90,6 +152,8 @@ class Suspects:
         def rerun(
             inputs: tuple | None = None, grads: tuple | None = None, name: str = quantity.name, **changes: object
         ) -> np.ndarray:
+            if isinstance(self.reference, FiniteDifferences):
+                changes["name"] = name
             results = self.reference.results(inputs or self.inputs, grads or self.grads, self.count, **changes)
             return results[name]
 
@@ -106,7 +170,23 @@ class Suspects:
             self.reference.layer if isinstance(self.reference, Torch) else None,
             report["output"].expected if isinstance(self.reference, Torch) else None,
             rerun,
+            lambda: self._another(quantity),
         )
+
+
+def _steps(layer: object) -> list:
+    if not isinstance(layer, Learner):
+        return []
+    return [one for one in layer.reading.learned if one.gradient is not None and one.gradient.step]
+
+
+def _longer(x: np.ndarray, count: int, axis: int) -> np.ndarray:
+    # Three more examples: the first ones again, moved a little.
+    if x.ndim <= axis or x.shape[axis] != count:
+        return x
+    more = np.take(x, np.arange(3) % count, axis)
+    more = more * x.dtype.type(0.75) if x.dtype.kind == "f" and not set(np.unique(x)) <= {0.0, 1.0} else more
+    return np.concatenate([x, more], axis)
 
 
 def _named(case: Case) -> Iterator[str]:
@@ -127,13 +207,13 @@ def patterns(case: Case) -> Iterator[str]:
         yield "is all zeros"
         return
     got, expected = case.got.astype(np.float64), case.expected.astype(np.float64)
-    tolerance = case.tolerance * max(1e-300, np.nanmax(np.abs(expected)))
+    tolerance = (1e-4 if case.inputs[0].dtype == np.float32 else 1e-8) * max(1e-300, np.nanmax(np.abs(expected)))
     with np.errstate(invalid="ignore"):
         different = ~(np.abs(got - expected) <= tolerance)
     if not np.isfinite(got[different]).all():
         yield f"{np.isnan(got).sum()} NaN and {np.isinf(got).sum()} infinite where PyTorch is finite"
         return
-    if case.expected.dtype == np.float64 and np.abs(got - expected).max() <= 1e-6 * np.abs(expected).max():
+    if case.inputs[0].dtype == np.float64 and np.abs(got - expected).max() <= 1e-6 * np.abs(expected).max():
         yield "right to six digits: something is float32 on the way, or a small constant such as eps differs"
         return
     if np.abs(np.sort(got, axis=None) - np.sort(expected, axis=None)).max() <= tolerance:
@@ -142,8 +222,11 @@ def patterns(case: Case) -> Iterator[str]:
     if x.shape == got.shape and case.kind in ("output", "grad_input"):
         for words, where in (("exactly 0", x == 0), ("negative", x < 0), ("positive", x > 0)):
             if different.any() and where.any() and not where.all() and not (different & ~where).any():
-                yield f"differs only where the input is {words}"
+                if words == "exactly 0" or not _ties_explain(x, different):
+                    yield f"differs only where the input is {words}"
                 break
+        if different.any() and not (different & (x != 0)).any():
+            return
         values, counts = np.unique(x, return_counts=True)
         if (
             counts.max() > 1
@@ -151,6 +234,16 @@ def patterns(case: Case) -> Iterator[str]:
             and not (different & (x == 0)).all()
         ):
             yield "differs only where the input is tied with another: who is paid among equal maxima?"
+    tied = case.inputs[0].shape == different.shape and _ties_explain(case.inputs[0], different)
+    if (
+        different.any()
+        and not tied
+        and not expected[different].any()
+        and case.kind == "grad_input"
+        and got[different].all()
+    ):
+        yield "the expected is 0 wherever it differs: forward's mask, of what it dropped or cut off, is left out"
+        return
     if not different.all():
         yield from _beyond(case, different)
         yield from _confined(different)
@@ -160,6 +253,20 @@ def patterns(case: Case) -> Iterator[str]:
     if used.all():
         yield from _along_axes(got / expected, "is the expected times", 1e-6 if tolerance else 0)
     yield from _along_axes(got - expected, "is the expected plus", tolerance)
+
+
+def _most_specific(sentences: list[str]) -> list[str]:
+    # A product of factors, or a plain 2, where one factor alone explains it, is a longer way to say it.
+    plain = [s for s in sentences if ", and times " not in s]
+    sentences = plain or sentences
+    if any("1/(1-p)" in s for s in sentences):
+        sentences = [s for s in sentences if not s.startswith(("twice", "half", "times", "divided"))]
+    return sentences
+
+
+def _ties_explain(x: np.ndarray, different: np.ndarray) -> bool:
+    values, counts = np.unique(x, return_counts=True)
+    return bool(counts.max() > 1 and not (different & ~np.isin(x, values[counts > 1])).any())
 
 
 def _beyond(case: Case, different: np.ndarray) -> Iterator[str]:

@@ -33,6 +33,8 @@ class Case:
     rerun : callable
         ``rerun(inputs=..., grads=..., state=..., training=..., options=...)`` returns what this quantity would be if
         those were replaced; with ``name=...``, another quantity.
+    another : callable
+        Returns the same quantity's case for a batch of another size; None if there is none.
     """
 
     name: str
@@ -47,16 +49,12 @@ class Case:
     layer: object
     output: np.ndarray | None
     rerun: Callable[..., np.ndarray]
+    another: Callable[[], "Case | None"] = lambda: None
 
     @property
     def parameter(self) -> np.ndarray | None:
         """The parameter whose gradient this is."""
         return self.state.get(self.name.removesuffix(AGAIN).replace("grad_", ""))
-
-    @property
-    def tolerance(self) -> float:
-        """The relative difference below which two arrays are taken for the same."""
-        return 1e-4 if self.expected.dtype == np.float32 else 1e-8
 
     def option(self, name: str) -> object:
         """Return one of the PyTorch layer's options, None if it has no such."""

@@ -1,6 +1,6 @@
 """The likely mistakes of any layer, each as the array that it would have produced.
 
-`parity_tests.diagnosis.diagnose` tries them all, those of single layers in `parity_tests.diagnosis.likely_mistakes_in_layers` too.
+`parity_tests.diagnosis.diagnose` tries them all, and those of `likely_mistakes_in_layers`.
 To add one: yield a sentence and an array. A sentence says what was done and what to do, to somebody who sees only it.
 """
 
@@ -47,6 +47,8 @@ def some_of_the_batch(case: Case) -> Pairs:
 def path_round_the_layer(case: Case) -> Pairs:
     """Forget the other branch of a sum, or add one."""
     g = case.grads[0]
+    if g.shape == case.expected.shape and np.linalg.matrix_rank(np.stack([g.ravel(), case.expected.ravel()])) < 2:
+        return
     yield "grad_output itself is missing in it: the path round the layer, y = x + f(x), is forgotten", case.expected - g
     yield "grad_output itself is added to it; forward has no such path", case.expected + g
 
@@ -54,21 +56,67 @@ def path_round_the_layer(case: Case) -> Pairs:
 @guess(*EVERYTHING)
 def scaled(case: Case) -> Pairs:
     """Average where a sum belongs, and the reverse."""
-    for words, count in _counts(case).items():
-        yield (
-            f"divided by {count}, {words}: averaged instead of summed, or 1/{count} applied twice",
-            case.expected / count,
-        )
-        yield f"times {count}, {words}: a missing 1/{count}, summed instead of averaged", case.expected * count
-        root = math.sqrt(count)
-        yield f"times the root of {count}, {words}: a scale of 1/sqrt({count}) is missing", case.expected * root
-        yield f"divided by the root of {count}, {words}: a scale of 1/sqrt({count}) too many", case.expected / root
-    yield "half of what it should be: a factor 2 is lost (the derivative of a square?)", case.expected / 2
-    yield "twice what it should be: a factor 2 too many, or a path counted twice", case.expected * 2
+    other = case.another()
+    if not _constant_ratio(case):
+        return
+    for root, times, said in (
+        (False, False, "divided by {}, {}: averaged instead of summed, or 1/{} applied twice"),
+        (False, True, "times {}, {}: a missing 1/{}, summed instead of averaged"),
+        (True, True, "times the root of {}, {}: a scale of 1/sqrt({}) is missing"),
+        (True, False, "divided by the root of {}, {}: a scale of 1/sqrt({}) too many"),
+    ):
+        for factor in (1, 2, 0.5, 4):
+            found: dict[int, list[str]] = {}
+            for words, count in _counts(case).items():
+                if (
+                    count > 1
+                    and _fits(case, words, factor, root, times)
+                    and (other is None or _fits(other, words, factor, root, times))
+                ):
+                    found.setdefault(count, []).append(words)
+            for count, names in found.items():
+                value = math.sqrt(count) if root else count
+                varied = other is None or any(_counts(other).get(one) != count for one in names)
+                if not varied and value == 2:
+                    continue  # a plain 2, of which more below
+                extra = "" if factor == 1 else f", and times {factor:g}"
+                extra += "" if varied else f" (or a constant {value:.4g}: it is the same at another batch size)"
+                sentence = said.format(count, " or ".join(names), count) + extra
+                yield sentence, case.expected * factor * (value if times else 1 / value)
+    if other is None or _ratio(other, 0.5):
+        yield "half of what it should be: a factor 2 is lost (the derivative of a square?)", case.expected / 2
+    if other is None or _ratio(other, 2):
+        yield "twice what it should be: a factor 2 too many, or a path counted twice", case.expected * 2
     p = case.option("p")
     if isinstance(p, float) and 0 < p < 1:
-        yield f"dropout's factor 1/(1-p) is missing, p = {p}", case.expected * (1 - p)
-        yield f"dropout's factor 1/(1-p) is applied twice, p = {p}", case.expected / (1 - p)
+        if case.option("training"):
+            yield f"dropout's factor 1/(1-p) is missing, p = {p}", case.expected * (1 - p)
+            yield f"dropout's factor 1/(1-p) is applied twice, p = {p}", case.expected / (1 - p)
+        else:
+            yield f"dropout's factor 1/(1-p) is applied in evaluation, p = {p}", case.expected / (1 - p)
+
+
+def _constant_ratio(case: Case) -> bool:
+    got, expected = case.got, case.expected
+    if got.shape != expected.shape or not np.any(expected):
+        return False
+    ratio = (got * expected).sum() / (expected * expected).sum()
+    return bool(np.abs(got - ratio * expected).max() <= 1e-3 * np.abs(got).max())
+
+
+def _ratio(case: Case, wanted: float) -> bool:
+    close = 1e-4 if case.inputs[0].dtype == np.float32 else 1e-7
+    return case.got.shape == case.expected.shape and bool(
+        np.abs(case.got - wanted * case.expected).max(initial=0) <= close * np.abs(case.got).max(initial=0)
+    )
+
+
+def _fits(case: Case, words: str, factor: float, root: bool, times: bool) -> bool:
+    count = _counts(case).get(words)
+    if count is None:
+        return False
+    value = math.sqrt(count) if root else count
+    return _ratio(case, factor * (value if times else 1 / value))
 
 
 def _counts(case: Case) -> dict[str, int]:
@@ -88,9 +136,7 @@ def _counts(case: Case) -> dict[str, int]:
     if kernel is not None:
         sides = (kernel, kernel) if isinstance(kernel, int) else kernel
         counts["the side of the kernel"], counts["the area of the kernel"] = sides[0], math.prod(sides)
-    # 1 is no mistake, and 2 has its own sentence.
-    names = {count: [words for words in counts if counts[words] == count] for count in counts.values() if count > 2}
-    return {" or ".join(names[count]): count for count in names}
+    return counts
 
 
 @guess("grad_input")

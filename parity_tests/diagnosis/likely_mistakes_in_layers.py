@@ -1,4 +1,4 @@
-"""The likely mistakes in activations, convolution, normalization and softmax, as in `parity_tests.diagnosis.likely_mistakes`."""
+"""The likely mistakes in activations, convolution, normalization and softmax, as in `likely_mistakes`."""
 
 import itertools
 
@@ -169,6 +169,28 @@ def root_mean_square_taken_for_constant(case: Case) -> Pairs:
         yield "the path through the root mean square is forgotten: it depends on x", g * weight / root
 
 
+# Embedding.
+
+
+@guess("grad_parameter")
+def rows_looked_up_by_indices(case: Case) -> Pairs:
+    """Lose the repetitions of an index, average over them, or let the padding learn."""
+    x, g, weight = case.inputs[0], case.grads[0], case.parameter
+    if x.dtype.kind not in "iu" or g.shape != (*x.shape, *weight.shape[1:]):
+        return
+    last, total = np.zeros_like(case.expected), np.zeros_like(case.expected)
+    last[x] = g
+    np.add.at(total, x, g)
+    padding = case.option("padding_idx")
+    if padding is not None:
+        yield f"row {padding}, the padding's, gets a gradient; it is a constant", total.copy()
+        last[padding] = total[padding] = 0
+    words = "an index that occurs several times counts once; add for each: np.add.at(grad, x, grad_output)"
+    yield words, last
+    counts = np.maximum(np.bincount(x.ravel(), minlength=len(weight)), 1)
+    yield "averaged over the occurrences of an index; add them", total / counts[:, None]
+
+
 # Softmax.
 
 
@@ -193,3 +215,18 @@ def softmax(case: Case) -> Pairs:
         elif g.ndim == 0:
             for rows in (1, x.shape[0]):
                 yield "the target is not subtracted from the probabilities: p - onehot(target)", y * g / rows
+
+
+@guess("output")
+def normalized_over_other_axes(case: Case) -> Pairs:
+    """Divide by the sum over other axes than the one over which the probabilities sum to one."""
+    x = case.inputs[0].astype(np.float64)
+    if x.shape != case.expected.shape or not x.ndim:
+        return
+    e = np.exp(x - x.max())
+    right = [axis for axis in range(x.ndim) if np.allclose(case.expected.sum(axis=axis), 1)]
+    for count in range(1, x.ndim + 1):
+        for axes in itertools.combinations(range(x.ndim), count):
+            over = "all axes" if count == x.ndim and x.ndim > 1 else f"axis {axes[0]}" if count == 1 else f"axes {axes}"
+            if right and axes != (right[0],):
+                yield f"divided by the sum over {over}; sum over axis {right[0]}", e / e.sum(axis=axes, keepdims=True)

@@ -21,13 +21,16 @@ import numpy as np
 
 import scratch
 from parity_tests.diagnosis.diagnose import Suspects
+from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.read import of_anything
+from parity_tests.diagnosis.reading.tell import tell
 from parity_tests.harness.reference import SECOND, FiniteDifferences, Torch, compared_dtype, grad_name, numbered
 from parity_tests.harness.report import AGAIN, Quantity, Report
 from scratch.nn import Module, Parameter
 
 
 def check(
-    scratch_layer: Module,
+    scratch_layer: object,
     torch_layer: Callable | None,
     *inputs: np.ndarray,
     grad_output: np.ndarray | tuple[np.ndarray, ...] | None = None,
@@ -38,16 +41,17 @@ def check(
 
     Parameters
     ----------
-    scratch_layer : Module
-        The layer under test, with the state and the mode (train or eval) that both are to have.
+    scratch_layer : Module, or any object
+        The layer under test, with the state and the mode (train or eval) that both are to have. A plain class's object
+        or a pair of functions is read as ``backprop check`` reads it (`parity_tests.diagnosis.reading`).
     torch_layer : torch.nn.Module, function of tensors, or None
         What it is held against; a copy of it gets the state and the mode. None: finite differences of
         ``scratch_layer``'s own forward pass, which see wrong gradients but no wrong output, and decide nothing at a
         kink: where all of a gradient is at kinks, the report is not ``ok`` and says so.
     *inputs : numpy.ndarray
         What both are called with. The dtype of the first floating one is the dtype that is compared, or, where there is
-        none (an embedding's indices), that of the layer's numbers; integer arrays get no gradient. Several inputs and a scalar output make a loss, whose backward is handed a
-        float.
+        none (an embedding's indices), that of the layer's numbers; integer arrays get no gradient. Several inputs and a
+        scalar output make a loss, whose backward is handed a float.
     grad_output : numpy.ndarray, or a tuple of them for several outputs
         The upstream gradient; random by default.
     seed : int
@@ -61,13 +65,17 @@ def check(
         ``report.ok``, ``report.raise_if_different()``, ``print(report)``; arrays under
         ``report["grad_weight"].got`` and ``.expected``.
     """
+    if not isinstance(scratch_layer, Module | Learner):
+        scratch_layer = of_anything(scratch_layer, torch_layer, inputs, seed)
+    if isinstance(scratch_layer, Learner):
+        scratch_layer.forget()
     layer = copy.deepcopy(scratch_layer)
     against = "finite differences" if torch_layer is None else _name(torch_layer)
     shapes = ", ".join(str(x.shape) for x in inputs)
     state = {name: np.array(values) for name, values in layer.state_dict().items()}
     dtype = compared_dtype(inputs, state.values())
     report = Report(f"{_name(scratch_layer)} against {against}: {dtype}, input {shapes}")
-    if torch_layer is None:
+    if torch_layer is None or getattr(layer, "unmatched", None):
         reference = FiniteDifferences(scratch_layer, seed)
     else:
         reference = Torch(torch_layer, state, layer.training, seed, strict)
@@ -76,16 +84,40 @@ def check(
             return report
 
     got, grads, count = _run(layer, inputs, grad_output, seed, report.faults)
-    for name, expected, *budget in reference.expectations(inputs, grads, count):
+    without = _without_gradient(layer, count)
+    for name, expected, *budget in _expectations(reference, layer, inputs, grads, count):
         found = got.get(name)
+        if name.removesuffix(AGAIN) in without:
+            continue
         if expected is not None and found is not None:
             report.quantities.append(Quantity(name, expected, found, *budget))
         elif expected is not None:
             report.faults.append(f"{name} is missing: expected an array of shape {expected.shape}, got None")
         elif found is not None:
             report.faults.append(f"{name} was not expected: PyTorch has none")
-    report.suspects = Suspects(scratch_layer, got, reference, inputs, grads, count, state)
+    report.suspects = Suspects(scratch_layer, got, reference, inputs, grads, count, state, torch_layer)
+    if isinstance(layer, Learner):
+        tell(layer, report)
     return report
+
+
+def _expectations(
+    reference: Torch | FiniteDifferences, layer: Module | Learner, inputs: tuple, grads: tuple, count: int
+) -> list:
+    found = reference.expectations(inputs, grads, count)
+    names = [name for name, _ in layer.named_parameters()]
+    if isinstance(reference, Torch) and not reference.is_module and names:
+        # A function of PyTorch's has no parameters: those of the layer are held against finite differences.
+        wanted = {grad_name(name) for name in names}
+        own = FiniteDifferences(layer, reference.seed).expectations(inputs, grads, count)
+        found += [e for e in own if e.name.removesuffix(AGAIN) in wanted]
+    return found
+
+
+def _without_gradient(layer: Module | Learner, count: int) -> set[str]:
+    if not isinstance(layer, Learner):
+        return set()
+    return {numbered("grad_input", i, count) for i in layer.without_gradient if i < count}
 
 
 def upstream(outputs: list[np.ndarray], seed: int) -> tuple[np.ndarray, ...]:
@@ -127,6 +159,7 @@ def _run(
     """Run forward and both backwards; return every quantity, the upstream gradients, the number of input gradients."""
     parameters = dict(layer.named_parameters())
     watch = _Watch(faults)
+    inputs = tuple(np.array(values, order="K") for values in inputs)
     for i, values in enumerate(inputs):
         watch.add(numbered("input", i, len(inputs)), values)
     for name, parameter in parameters.items():

@@ -1,5 +1,6 @@
 """Layers with numbers small enough to be followed with a pencil, and their traces."""
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from unittest import mock
 import numpy as np
 
 import scratch
-from parity_tests.catalogue import CATALOGUE, Entry
+from parity_tests.catalogue import CATALOGUE, Entry, LayerCase
 from parity_tests.harness.calls import recorded_calls
 from parity_tests.harness.trace import Trace, trace, trace_rule
 from scratch import nn, optim, policy_gradient
@@ -17,11 +18,11 @@ from scratch.nn import Module
 from scratch.optim import optimizer as optimizer_module
 from scratch.optim.optimizer import Optimizer
 
-KINDS = ("classes", "values", "binary")
-
-# What a constructor takes, and the input's shape; all others take nothing, and an input of shape (2, 3).
+# What a constructor takes, and the input's shape. Others take nothing, and an input of shape (2, 3); those that need
+# arguments are the smallest of the catalogue.
 ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "Linear": ((3, 2), {}, (2, 3)),
+    "Embedding": ((4, 2), {}, (2, 3)),
     "Conv2d": ((1, 2), {"kernel_size": 2}, (1, 1, 3, 3)),
     "MaxPool2d": ((2,), {}, (1, 1, 4, 4)),
     "AvgPool2d": ((2,), {}, (1, 1, 4, 4)),
@@ -33,6 +34,7 @@ ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "Softmax": ((1,), {}, (2, 3)),
     "LogSoftmax": ((1,), {}, (2, 3)),
 }
+NOTHING: tuple[tuple, dict, tuple[int, ...]] = ((), {}, (2, 3))
 DRAWS = 30
 
 # An optimizer's options, and the steps that are traced; all others take lr=0.5.
@@ -66,10 +68,13 @@ def names() -> list[str]:
 def make(name: str, args: tuple | None, kwargs: dict, seed: int) -> Module:
     """Return a float64 layer whose parameters and buffers are small whole numbers; ``args`` of None are our own."""
     cls = class_of(name)
-    if args is None:
-        args, kwargs, _ = ARGUMENTS.get(name, ((), {}, ()))
-    own = {"dtype": np.float64} if "dtype" in inspect.signature(cls).parameters else {}
-    layer, rng = cls(*args, **{**own, **kwargs}), np.random.default_rng([seed, 1])
+    if args is None and _is_drawn(name):
+        layer = copy.deepcopy(_smallest(name).layer)
+    else:
+        args, kwargs, _ = ARGUMENTS.get(name, NOTHING) if args is None else (args, kwargs, ())
+        own = {"dtype": np.float64} if "dtype" in inspect.signature(cls).parameters else {}
+        layer = cls(*args, **{**own, **kwargs})
+    rng = np.random.default_rng([seed, 1])
     learned = {name for name, _ in layer.named_parameters()}
     for key, values in layer.state_dict().items():
         if values.dtype.kind == "f":
@@ -78,14 +83,17 @@ def make(name: str, args: tuple | None, kwargs: dict, seed: int) -> Module:
     return layer
 
 
-def inputs(name: str, shapes: Sequence[tuple[int, ...]], target: str | None, seed: int) -> tuple[np.ndarray, ...]:
-    """Return what a layer or loss is called with: the first of one of `KINDS`, as the catalogue has it.
+def inputs(layer: Module, shapes: Sequence[tuple[int, ...]], target: str | None, seed: int) -> tuple[np.ndarray, ...]:
+    """Return what a layer or loss is called with: as many arrays, and of the kinds, that the catalogue has.
 
-    ``shapes`` are those of the inputs, as many as were given; ``target`` is the kind of the second, if it was given.
+    ``shapes`` are those of the first ones, as many as were given. ``target`` is the kind of the second, if given:
+    "classes", "values" or "binary".
     """
-    draws = [entry_of(name).case("float64", seed).inputs for seed in range(DRAWS)]
+    name = type(layer).__name__
+    draws = [case.inputs for case in _cases(name)]
     rng, found = np.random.default_rng([seed, 2]), []
-    first = shapes[0] if shapes else ARGUMENTS.get(name, ((), {}, (2, 3)))[2]
+    own = _smallest(name).inputs[0].shape if _is_drawn(name) else ARGUMENTS.get(name, NOTHING)[2]
+    first = shapes[0] if shapes else own
     for place in range(len(draws[0])):
         drawn = [one[place] for one in draws]
         kind = target if place == 1 and target else _kind(drawn)
@@ -94,7 +102,9 @@ def inputs(name: str, shapes: Sequence[tuple[int, ...]], target: str | None, see
         if 0 < place >= len(shapes) and (kind == "classes" or not same):
             shape = first[:1] + first[2:] if len(first) > 1 else ()
         if kind == "classes":
-            found.append(rng.integers(0, first[1] if len(first) > 1 else first[0], shape))
+            # Of a loss there are as many as the input has columns, of a layer that is indexed as its weight has rows.
+            count = first[min(1, len(first) - 1)] if place else len(next(iter(layer.parameters())).data)
+            found.append(rng.integers(0, count, shape))
         elif kind == "values":
             found.append(numbers(shape, rng))
         elif place:
@@ -102,6 +112,22 @@ def inputs(name: str, shapes: Sequence[tuple[int, ...]], target: str | None, see
         else:
             found.append((rng.permutation(int(np.prod(shape))) + 1.0).reshape(shape) / (np.prod(shape) + 1))
     return tuple(found)
+
+
+@functools.cache
+def _cases(name: str) -> list[LayerCase]:
+    return [entry_of(name).case("float64", seed) for seed in range(DRAWS)]
+
+
+def _smallest(name: str) -> LayerCase:
+    return min(_cases(name), key=lambda case: abs(case.inputs[0].size - 6))
+
+
+def _is_drawn(name: str) -> bool:
+    """Return whether a layer must have arguments that are not ours to choose."""
+    parameters = inspect.signature(class_of(name)).parameters.values()
+    needed = [one for one in parameters if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD]
+    return bool(needed) and name not in ARGUMENTS
 
 
 def _kind(drawn: list[np.ndarray]) -> str:

@@ -115,19 +115,29 @@ class Report:
         Every compared array.
     faults : list of str
         Sentences: an argument written to, a gradient missing, a state that does not match.
+    read : list of str
+        What of somebody else's layer was taken for what.
+    notes : list of str
+        Sentences about what is no mistake.
+    unseen : list of str
+        What the output depends on and was not compared.
     suspects : callable
-        Returns the classic mistakes that would explain the differences, a sentence each (`parity_tests.diagnosis.diagnose`).
+        Returns the classic mistakes that would explain the differences, a sentence each
+        (`parity_tests.diagnosis.diagnose`).
     """
 
     title: str
     quantities: list[Quantity] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
     suspects: Callable[["Report"], list[str]] = lambda report: []
 
     @property
     def ok(self) -> bool:
         """Whether everything was compared and agrees."""
-        return not self.differs and not self.unknown
+        return not self.differs and not self.unknown and not self.unseen
 
     @property
     def differs(self) -> bool:
@@ -160,15 +170,20 @@ class Report:
     def words(self) -> str:
         """Say what differs, what first, what agrees, and what may be the mistake."""
         once = [q for q in self.quantities if not q.name.endswith(AGAIN)]
-        if self.ok:
+        if not self.differs and not self.unknown:
             kinks = [f"{q.undecided.sum()} of {q.undecided.size} in {q.name}" for q in once if np.any(q.undecided)]
-            return "All agree." + f" Elements at a kink were left out: {', '.join(kinks)}." * bool(kinks)
+            left_out = f" Elements at a kink were left out: {', '.join(kinks)}." * bool(kinks)
+            if self.unseen:
+                return f"What was compared agrees, but not everything was compared.{left_out}\n" + "\n".join(
+                    self.unseen
+                )
+            return f"All agree.{left_out}"
         lines = [quantity.words() for quantity in [*self.wrong, *self.unknown]]
         right = [quantity.name for quantity in once if quantity.ok and not quantity.nothing_decided]
         if lines and right:
             names = ", ".join(right[:-1]) + " and " * (len(right) > 1) + right[-1]
             lines[0] += f"; {names} agree{'s' * (len(right) == 1)}"
-        return "\n".join([*lines, *self.faults, *(f"-> {sentence}" for sentence in self.suspects(self))])
+        return "\n".join([*lines, *self.faults, *self.unseen, *(f"-> {sentence}" for sentence in self.suspects(self))])
 
     def table(self) -> str:
         """Return a line for each quantity; a second backward's only where it found something."""
@@ -186,4 +201,6 @@ class Report:
         return "\n".join(line.rstrip() for line in padded)
 
     def __str__(self) -> str:
-        return "\n\n".join([self.title, *[self.table()] * bool(self.quantities), self.words()])
+        read = ["\n".join(["read as:", *(f"  {line}" for line in self.read)])] if self.read else []
+        notes = ["\n".join(f"note: {note}" for note in self.notes)] if self.notes else []
+        return "\n\n".join([*read, self.title, *[self.table()] * bool(self.quantities), self.words(), *notes])

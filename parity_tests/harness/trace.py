@@ -15,7 +15,8 @@ As JSON (`Trace.as_json`), which the pages are made of:
     arguments           by name: what forward was called with
     forward             a list of steps:
         label           "F1"
-        equation        the docstring's, white space joined
+        equation        the docstring's, "grad_bias = sum_n grad_y"
+        remark          what stands there behind the shape: "F2: a broadcast becomes a sum"
         shape           the comment's: "(N, O)"
         statement, line the code, and its line in the module's file
         values          by name: what the statement computed
@@ -42,6 +43,7 @@ import ast
 import inspect
 import itertools
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -73,6 +75,7 @@ class Step:
 
     label: str
     equation: str
+    remark: str
     shape: str | None
     statement: str
     line: int
@@ -119,11 +122,14 @@ def derivation_of(name: str, module: ModuleType | str) -> Derivation:
     return next(one for one in derivations(module) if one.name == name)
 
 
-def operands(derivation: Derivation) -> list[str]:
-    """Return the arguments of forward whose gradients backward returns, in its order: "x", "weight", "bias"."""
+def operands(derivation: Derivation) -> list[str | None]:
+    """Return the arguments of forward whose gradients backward returns, in its order: "x", "weight", "bias".
+
+    None for an argument that has no gradient: backward returns None for it.
+    """
     value = derivation.backward[-1].node.value
     returned = value.elts if isinstance(value, ast.Tuple) else [value]
-    names = [one.id.removeprefix("grad_") for one in returned]
+    names = [one.id.removeprefix("grad_") if isinstance(one, ast.Name) else None for one in returned]
     first = next(iter(inspect.signature(getattr(derivation.module, derivation.name)).parameters))
     return [first if name == "y" else name for name in names]  # a pair that does nothing returns grad_y
 
@@ -139,7 +145,7 @@ def trace(call: Call) -> Trace:
 
     tape, made_in = Tape(), {}
     # A parameter that is None comes as a number.
-    differentiable = [name for name in operands(derivation) if isinstance(arguments[name], np.ndarray)]
+    differentiable = [name for name in operands(derivation) if isinstance(arguments.get(name), np.ndarray)]
     watching = _Run(derivation, arguments | {name: tape.watch(arguments[name]) for name in differentiable})
     for statement in derivation.forward:
         before = len(tape.nodes)
@@ -153,7 +159,7 @@ def trace(call: Call) -> Trace:
     undone = [step for statement in derivation.backward if (step := undo.execute(statement))]
     _judge(undone, truth)
     grads = undo.result if isinstance(undo.result, tuple) else (undo.result,)
-    gradients = dict(zip(operands(derivation), grads, strict=True))
+    gradients = {name: grad for name, grad in zip(operands(derivation), grads, strict=True) if name is not None}
     return Trace(call.name, derivation.module, arguments, steps, call.grad_y, undone, gradients)
 
 
@@ -164,6 +170,25 @@ def trace_rule(rule: Callable, *arguments: Any, **options: Any) -> Trace:
     run = _Run(derivation, dict(given))
     steps = [step for statement in derivation.forward if (step := run.execute(statement))]
     return Trace(rule.__name__, derivation.module, dict(given), steps)
+
+
+def in_columns(text: str, docstring: str, shape: str | None) -> tuple[str, str]:
+    """Return an equation without its shape, and the remark behind it: the columns left and right of the shape."""
+    first, *more = text.split("\n")
+    indent = next(len(line) - len(first) for line in docstring.splitlines() if line.endswith(first))
+    lines = [" " * indent + first, *more]
+    found = next((match for line in lines if (match := re.search(f" {re.escape(str(shape))}( |$)", line))), None)
+    if found is None:
+        return " ".join(text.split()), ""
+    equation, remark = [], []
+    for line in lines:
+        if line == found.string:
+            equation.append(line[: found.start()])
+            remark.append(line[found.end() :])
+            continue
+        for part in re.finditer(r"\S+(?: \S+)*", line):
+            (equation if part.start() < found.start() else remark).append(part.group())
+    return " ".join(" ".join(equation).split()), " ".join(" ".join(remark).split())
 
 
 class _Run:
@@ -189,8 +214,9 @@ class _Run:
             return None
         names = [name for name in changed if name not in _helpers(node)]
         values = {name: _snapshot(self.namespace[name]) for name in dict.fromkeys([*names, *_written_to(node)])}
-        equation = " ".join(self.derivation.equation(statement.label).text.split())
-        return Step(statement.label, equation, statement.shape, statement.source, statement.line, values)
+        text = self.derivation.equation(statement.label).text
+        equation, remark = in_columns(text, self.derivation.module.__doc__, statement.shape)
+        return Step(statement.label, equation, remark, statement.shape, statement.source, statement.line, values)
 
     def _is_new(self, name: str, value: Any) -> bool:
         if name == "__builtins__":

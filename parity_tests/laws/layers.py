@@ -44,7 +44,9 @@ def raising_all_scores_alike_changes_nothing(layer: nn.Softmax, x: np.ndarray) -
 @law(nn.Softmax, nn.LogSoftmax)
 def a_score_raises_its_own_and_lowers_the_others(layer: nn.Softmax, x: np.ndarray) -> None:
     """A larger score takes probability from all others of its row: the gradient of one output has just those signs."""
-    (y,) = forward(layer, x)
+    if x.shape[layer.dim] == 1:
+        return
+    (y,) = forward(layer, x / np.abs(x).max())  # where a probability is 1 but for rounding, no score changes anything
     first = np.zeros_like(y)
     np.moveaxis(first, layer.dim, 0)[0] = 1.0
     grad_x = np.moveaxis(layer.backward(first), layer.dim, 0)
@@ -169,8 +171,10 @@ def _both_sides(layer: nn.Module, x: np.ndarray) -> tuple[np.ndarray, ...]:
 def a_gate_and_its_mirror_image_let_all_through(layer: nn.Module, x: np.ndarray) -> None:
     """f(x) - f(-x) = x, since what the gate at x holds back is what the gate at -x lets through; so f'(x) + f'(-x) = 1.
 
-    For a leaky ReLU both are 1 + slope instead.
+    For a leaky ReLU both are 1 + slope instead. A softplus with a low threshold jumps there.
     """
+    if isinstance(layer, nn.Softplus) and layer.threshold < 20:
+        return
     both = 1 + getattr(layer, "negative_slope", 0.0)
     x, y, slope, y_mirrored, slope_mirrored = _both_sides(layer, x)
     same(y - y_mirrored, both * x)

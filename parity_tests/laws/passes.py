@@ -102,13 +102,19 @@ def backward_is_the_adjoint_of_forward(layer: nn.Module, x: np.ndarray) -> None:
     same((grad_x * v).sum(), (g * (forward(layer, moved)[0] - y)).sum())
 
 
-def looks_at_the_whole_batch(layer: nn.Module) -> bool:
+def looks_at_the_whole_batch(layer: nn.Module, x: np.ndarray) -> bool:
     """Return whether an example's output depends on the others, or on where in the batch it stands."""
-    return any(
+    return joins_the_batch(layer, x) or any(
         (isinstance(module, _BatchNorm) and (module.training or not module.track_running_stats))
         or (isinstance(module, nn.Dropout) and module.training)
+        or (isinstance(module, nn.Softmax | nn.LogSoftmax) and module.dim in (0, -x.ndim))
         for module in layer.modules()
     )
+
+
+def joins_the_batch(layer: nn.Module, x: np.ndarray) -> bool:
+    """Return whether the first axis of the output is not that of the input."""
+    return isinstance(layer, nn.Flatten) and layer.start_dim in (0, -x.ndim)
 
 
 @law(nn.Module)
@@ -117,7 +123,7 @@ def a_batch_is_its_examples(layer: nn.Module, *inputs: np.ndarray) -> None:
 
     Not so for batch normalization in training, and for losses, which average.
     """
-    if looks_at_the_whole_batch(layer) or isinstance(layer, LOSSES):
+    if looks_at_the_whole_batch(layer, inputs[0]) or isinstance(layer, LOSSES):
         return
     outputs = forward(layer, *inputs)
     grads = random_grads(outputs)
@@ -139,7 +145,7 @@ def a_batch_is_its_examples(layer: nn.Module, *inputs: np.ndarray) -> None:
 def the_order_of_a_batch_is_nothing(layer: nn.Module, *inputs: np.ndarray) -> None:
     """Examples in another order have the same outputs and gradients in that order; a mean stays as it is."""
     drops = any(isinstance(module, nn.Dropout) and module.training for module in layer.modules())
-    if drops or any(len(values) != len(inputs[0]) for values in inputs):
+    if drops or joins_the_batch(layer, inputs[0]) or any(len(values) != len(inputs[0]) for values in inputs):
         return
     order = np.random.default_rng(5).permutation(len(inputs[0]))
     outputs = forward(layer, *inputs)

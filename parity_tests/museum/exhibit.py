@@ -130,7 +130,9 @@ class LayerExhibit(Exhibit):
         if isinstance(torchs, torch.nn.Module):
             learned = dict(torchs.named_parameters())
             pairs += [(p.grad, learned[name].grad) for name, p in layer.named_parameters()]
-        return any(not _within_a_hundredth(found, expected.numpy()) for found, expected in pairs if expected is not None)
+        return any(
+            not _within_a_hundredth(found, expected.numpy()) for found, expected in pairs if expected is not None
+        )
 
 
 def _within_a_hundredth(found: np.ndarray | None, expected: np.ndarray) -> bool:

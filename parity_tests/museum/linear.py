@@ -112,7 +112,7 @@ class UpstreamWrittenTo(nn.Linear):
 class Overwriting(nn.Parameter):
     """A parameter that keeps the latest gradient."""
 
-    def add_grad(self, grad):
+    def take_grad(self, grad):
         """Assign."""
         self.grad = grad
 

@@ -1,84 +1,79 @@
-"""Which tests a file is held against, besides its own doctests."""
+"""Which tests a file is held against, besides its own doctests.
 
-LAWS = "parity_tests/tests/harness/test_laws.py"
-POOLING = ["parity_tests/tests/layers/test_pooling.py"]
-PADDING = "parity_tests/tests/layers/test_padding.py"
-CONV = [
-    "parity_tests/tests/layers/test_patches.py",
-    "parity_tests/tests/layers/test_conv.py",
-    "parity_tests/tests/layers/test_winograd.py",
-]
-CLASSES = [
-    "parity_tests/tests/losses/test_cross_entropy.py",
-    "parity_tests/tests/losses/test_cross_entropy_refusals.py",
-]
-OPTIM = [
-    f"{LAWS}::test_optimizers",
-    "parity_tests/tests/optimizers/test_optim.py",
-    "parity_tests/tests/optimizers/test_optim_state.py",
-]
-MODULE = "parity_tests/tests/engine/test_module.py"
-INPUT_GRAD = "parity_tests/tests/layers/test_input_grad.py"
-NORMAL = ["parity_tests/tests/layers/test_special.py", "parity_tests/tests/layers/test_activation.py"]
+They are found by name (``test_linear.py`` for ``scratch/nn/linear.py`` and ``scratch/kernels/linear.py``), by import
+(a test that imports from the file), and in `TOPICS`, for tests of several files.
+"""
 
-TESTS = {
-    "scratch/nn/avg_pooling.py": POOLING,
-    "scratch/nn/batchnorm.py": ["parity_tests/tests/layers/test_batchnorm.py"],
-    "scratch/nn/binary_cross_entropy.py": ["parity_tests/tests/losses/test_loss.py"],
-    "scratch/kernels/channel_sums.py": ["parity_tests/tests/layers/test_batchnorm.py"],
-    "scratch/nn/container.py": ["parity_tests/tests/layers/test_linear.py", MODULE, INPUT_GRAD],
-    "scratch/nn/conv.py": [*CONV, INPUT_GRAD],
-    "scratch/nn/cross_entropy.py": CLASSES,
-    "scratch/nn/dropout.py": ["parity_tests/tests/layers/test_dropout.py", MODULE],
-    "scratch/nn/flatten.py": ["parity_tests/tests/layers/test_linear.py", MODULE],
-    "scratch/nn/gelu.py": ["parity_tests/tests/layers/test_activation.py"],
-    "scratch/nn/image_layer.py": [*POOLING, "parity_tests/tests/layers/test_conv.py"],
-    "scratch/nn/init.py": ["parity_tests/tests/engine/test_init.py"],
-    "scratch/nn/linear.py": [
-        "parity_tests/tests/layers/test_linear.py",
-        "parity_tests/tests/engine/test_init.py",
-        MODULE,
-        INPUT_GRAD,
-    ],
-    "scratch/nn/loss.py": ["parity_tests/tests/losses/test_loss.py"],
-    "scratch/nn/max_pooling.py": POOLING,
-    "scratch/nn/module.py": [MODULE, INPUT_GRAD],
-    "scratch/nn/nll.py": CLASSES,
-    "scratch/nn/normalization.py": ["parity_tests/tests/layers/test_normalization.py"],
-    "scratch/nn/padding.py": [PADDING, "parity_tests/tests/layers/test_conv.py"],
-    "scratch/nn/pooling.py": POOLING,
-    "scratch/kernels/avg_pooling.py": POOLING,
-    "scratch/kernels/conv.py": [*CONV, INPUT_GRAD],
-    "scratch/kernels/cross_entropy.py": CLASSES,
-    "scratch/kernels/max_pooling.py": POOLING,
-    "scratch/kernels/padded_images.py": [PADDING, *CONV],
-    "scratch/kernels/patch_plan.py": CONV,
-    "scratch/kernels/patches.py": CONV,
-    "scratch/kernels/pool_windows.py": POOLING,
-    "scratch/nn/reduction.py": ["parity_tests/tests/losses/test_loss.py", *CLASSES],
-    "scratch/nn/relu.py": ["parity_tests/tests/layers/test_activation.py"],
-    "scratch/kernels/keep_where.py": [
-        "parity_tests/tests/layers/test_special.py",
-        "parity_tests/tests/layers/test_activation.py",
-    ],
-    "scratch/nn/sigmoid.py": ["parity_tests/tests/layers/test_activation.py"],
-    "scratch/nn/softmax.py": ["parity_tests/tests/layers/test_softmax.py"],
-    "scratch/nn/normal_distribution.py": NORMAL,
-    "scratch/kernels/normal_distribution.py": NORMAL,
-    "scratch/kernels/gelu.py": ["parity_tests/tests/layers/test_activation.py"],
-    "scratch/kernels/relu.py": ["parity_tests/tests/layers/test_activation.py"],
-    "scratch/kernels/softmax.py": ["parity_tests/tests/layers/test_softmax.py"],
-    "scratch/normal_tail.py": NORMAL,
-    "scratch/nn/utils.py": ["parity_tests/tests/optimizers/test_utils.py"],
-    "scratch/optim/adam.py": OPTIM,
-    "scratch/optim/adamw.py": OPTIM,
-    "scratch/kernels/flat_parameters.py": OPTIM,
-    "scratch/kernels/optimizer.py": OPTIM,
-    "scratch/optim/loading.py": OPTIM,
-    "scratch/optim/optimizer.py": OPTIM,
-    "scratch/optim/options.py": OPTIM,
-    "scratch/optim/sgd.py": OPTIM,
-    "scratch/optim/state.py": OPTIM,
-    "scratch/kernels/winograd.py": ["parity_tests/tests/layers/test_winograd.py"],
-    "scratch/policy_gradient.py": ["parity_tests/tests/losses/test_actor_critic.py"],
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("scratch/nn", "scratch/kernels", "scratch/optim")
+OTHERS = ("scratch/policy_gradient.py", "scratch/normal_tail.py")
+NOT_MUTATED = {
+    "scratch/kernels/memory.py": "no number depends on where it is kept",
+    "scratch/kernels/output_mask.py": "one variable",
+    "scratch/kernels/threads.py": "a mutant may wait for ever",
 }
+
+OPTIMIZERS = "adam adamw flat_parameters loading optimizer options sgd state"
+TOPICS = {
+    "engine/test_init.py": "linear",
+    "engine/test_module.py": "container dropout flatten layer linear module_tree parameter",
+    "engine/test_order_of_passes.py": "container layer parameter",
+    "engine/test_ownership.py": "layer",
+    "harness/test_laws.py::test_optimizers": OPTIMIZERS,
+    "layers/test_activation.py": "gelu keep_where normal_distribution normal_tail relu sigmoid",
+    "layers/test_conv.py": "image_layer padded_images padding patch_plan patches",
+    "layers/test_input_grad.py": "container conv layer linear module",
+    "layers/test_linear.py": "container flatten layer",
+    "layers/test_padding.py": "padded_images",
+    "layers/test_patches.py": "conv padded_images patch_plan",
+    "layers/test_pooling.py": "avg_pooling image_layer max_pooling pool_windows pooling",
+    "layers/test_special.py": "keep_where normal_distribution normal_tail",
+    "layers/test_winograd.py": "conv padded_images patch_plan patches",
+    "losses/test_actor_critic.py": "policy_gradient",
+    "losses/test_cross_entropy.py": "nll reduction",
+    "losses/test_cross_entropy_refusals.py": "cross_entropy nll reduction",
+    "losses/test_loss.py": "binary_cross_entropy loss reduction",
+    "optimizers/test_optim.py": OPTIMIZERS,
+    "optimizers/test_optim_state.py": OPTIMIZERS,
+}
+"""From tests, below ``parity_tests/tests``, to the names of the files that they hold."""
+
+
+def files() -> list[str]:
+    """Return the files that are mutated."""
+    found = [str(path.relative_to(ROOT)) for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.py"))]
+    return [path for path in (*found, *OTHERS) if not path.endswith("__init__.py") and path not in NOT_MUTATED]
+
+
+def suite_of(path: str) -> list[str]:
+    """Return the tests that hold a file."""
+    stem = Path(path).stem
+    found = {test for test, stems in TOPICS.items() if stem in stems.split()}
+    module = path.removesuffix(".py").replace("/", ".")
+    for test, imported in _imports().items():
+        if Path(test).name == f"test_{stem}.py" or module in imported:
+            found.add(test)
+    return [f"parity_tests/tests/{test}" for test in sorted(found)]
+
+
+@cache
+def _imports() -> dict[str, set[str]]:
+    # From each test to the modules that it imports, or imports something from.
+    tests = ROOT / "parity_tests" / "tests"
+    found: dict[str, set[str]] = {}
+    for folder in ("engine", "layers", "losses", "optimizers"):
+        for path in sorted((tests / folder).glob("test_*.py")):
+            names = found.setdefault(str(path.relative_to(tests)), set())
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+TESTS = {path: suite_of(path) for path in files()}

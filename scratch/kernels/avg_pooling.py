@@ -38,13 +38,13 @@ def avg_pool2d(
 
     chunks = threads.chunks(len(x), x[:1].nbytes)
     threads.run(pool, chunks)
-    return y, (x, counts, where, chunks)
+    return y, (x.shape, memory.is_channels_last(x), counts, where, chunks)
 
 
 def avg_pool2d_backward(grad_y: np.ndarray, kernel_size: Pair, stride: Pair, padding: Pair, saved: tuple) -> np.ndarray:
     """Undo `avg_pool2d`."""
-    x, counts, where, chunks = saved
-    grad_x = memory.empty_like(x)
+    x_shape, channels_last, counts, where, chunks = saved
+    grad_x = memory.empty(x_shape, grad_y.dtype, channels_last)
 
     def undo(chunk: slice) -> None:
         grad_total = memory.in_order_of(grad_y[chunk], grad_x) / counts

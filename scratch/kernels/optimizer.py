@@ -1,7 +1,6 @@
 """An optimizer's step in few, long calls: its rule on stretches of parameters that lie end to end."""
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,9 +55,8 @@ def update(
 
 def neighbours(places: list[int], steps: list[int]) -> Iterator[tuple[int, int]]:
     """Yield (first, last + 1) of parameters next to one another that have the same number of steps behind them."""
-    first = None
-    for place, after in pairwise([*places, None]):
-        first = place if first is None else first
-        if after != place + 1 or steps[after] != steps[place]:
-            yield first, place + 1
-            first = None
+    first = 0
+    for last, place in enumerate(places, 1):
+        if last == len(places) or places[last] != place + 1 or steps[place + 1] != steps[place]:
+            yield places[first], place + 1
+            first = last

@@ -11,8 +11,9 @@ dropout, in training
                                                         on x: the same elements are dropped, those kept are scaled alike
 
 In evaluation, and for p = 0, y = x and nothing is drawn; as the mean is right already, no correction is needed. For
-p = 1, y = 0 x, and nothing is drawn either. The elements are drawn in the order in which the input lies in memory, so
-that the generator's stream is used as PyTorch's is.
+p = 1, y = 0 x, and nothing is drawn either. The elements are drawn in the order in which PyTorch's tensor would lie in
+memory, so that one seed gives one mask: that of the input, but for images (N, C, H, W) that of their axes, since a
+convolution's output lies so in PyTorch. A channels-last input of the caller's own gets another mask than in PyTorch.
 
 Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014, sections 4 and 10
 (there the weights are scaled at test time; dividing by 1 - p while training is its equivalent, "inverted" dropout).
@@ -80,7 +81,9 @@ class Dropout(Layer):
 
     def draw(self, x: np.ndarray) -> np.ndarray:
         """Return 1 for each element of ``x`` to keep and 0 for each to drop. Replace it to choose them yourself."""
-        return random.bernoulli_(np.empty_like(x), 1 - self.p) if self.p < 1 else np.zeros_like(x)
+        # After a convolution images lie channels-last here, and in PyTorch as (N, C, H, W): hence its order.
+        draw = np.zeros_like(x, order="C" if x.ndim == 4 else "K")
+        return random.bernoulli_(draw, 1 - self.p) if self.p < 1 else draw
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array of any shape to one of the same shape."""

@@ -5,12 +5,11 @@ r"""Embedding: a table with a learned row for each of V symbols; an index is map
                           y       (..., D)  output
 
 embedding
-    F1  learns = x != padding_idx                (...)     whether an index may change its row; -1 if each one may
-    F2  y = weight[x]                            (..., D)
+    F1  learns = x != padding_idx                  (...)     whether an index may change its row; -1 if each one may
+    F2  y = weight[x]                              (..., D)
 
-    B2a grad_weight = 0                          (V, D)    F2: a row that no index names has no share in y
-    B2b grad_weight[x_n] += grad_y_n             (V, D)    F2: for each n with learns_n; a row is used as often as its
-        for each n, where learns_n                         index occurs, and used several times becomes an addition
+    B2a grad_weight = 0                            (V, D)    F2: a row that no index names has no share in y
+    B2b grad_weight[x_n] += grad_y_n, if learns_n  (V, D)    F2: for each n; used several times becomes an addition
 
 F2 is a matrix product, y = hot weight with hot_nv = 1 where x_n = v and 0 elsewhere (one-hot rows), so B2 is Linear's
 grad_weight = hot^T grad_y. To look up a row, and to add to it, is the same without the products by zero.

@@ -162,6 +162,8 @@ def group_norm_backward(
 
 class _RowNorm(Layer):
     learned = "weight", "bias"
+    weight: Parameter | None
+    bias: Parameter | None
 
     def reset_parameters(self) -> None:
         """Set weight to 1 and bias to 0."""

@@ -133,10 +133,18 @@ class Norm:
         return (g - g.mean(axis=0) - self.x_hat * (g * self.x_hat).mean(axis=0)) / self.std
 
 
+class Seen(dict):
+    def __deepcopy__(self, memo):
+        return self
+
+
+FIRST = Seen()
+
+
 class Novelty:
     def forward(self, x):
-        self.first = getattr(self, "first", x.copy())
-        return np.abs(x - self.first)
+        FIRST.setdefault("x", [x.copy()])
+        return np.abs(x - FIRST["x"][0])
 
     def backward(self, g):
         return g * 0
@@ -147,9 +155,9 @@ class Raising(Relu):
         raise IndexError("out of bounds")
 
 
-class Demanding(Relu):
-    def backward(self, g, more):
-        return g
+class Returning(Relu):
+    def forward(self, x):
+        return [[1.0]]
 
 
 class NoBackward:

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parity_tests.catalogue import of_kind
 from parity_tests.harness.strategies import dtypes
 from parity_tests.tests.engine.test_random import SPECIAL_SEEDS, seed_both, seeds, x86_functions
 from scratch import models, nn, random
@@ -60,6 +61,20 @@ def test_layers(seed, dtype):
         for layer in (ours, theirs):
             layer.reset_parameters()
         assert_same_state(ours, theirs)
+
+
+@pytest.mark.parametrize("entry", of_kind("layer"), ids=lambda entry: entry.name)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_layer_of_the_catalogue_begins_as_torchs(entry, dtype):
+    for seed in range(4):
+        case = entry.case(dtype, seed)
+        case.reference.to(getattr(torch, dtype))
+        seed_both(seed)
+        for model in (case.layer, case.reference):
+            for module in model.modules():
+                if hasattr(module, "reset_parameters"):
+                    module.reset_parameters()
+        assert_same_state(case.layer, case.reference)
 
 
 @pytest.mark.parametrize(("name", "options"), MODELS)

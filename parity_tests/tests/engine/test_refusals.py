@@ -60,7 +60,7 @@ def test_another_shape(entry, change):
         pytest.skip(ANOTHER_KIND[entry.name, change])
     for seed in range(CASES):
         case = entry.case("float64", seed, batch=3)
-        inputs = (np.full(CHANGES[change](case.inputs[0].shape), 0.5),)
+        inputs = (np.full(CHANGES[change](case.inputs[0].shape), 0.5).astype(case.inputs[0].dtype),)
         try:
             torch_run(case, inputs)
         except Exception:
@@ -77,9 +77,18 @@ def test_another_shape(entry, change):
 
 @each_entry
 def test_another_dtype_than_its_numbers(entry):
-    """Integers are refused; so is float32 by a layer of float64 numbers, where PyTorch refuses in the same kind."""
+    """Integers are refused; so is float32 by a layer of float64 numbers, where PyTorch refuses in the same kind.
+
+    A layer that takes indices refuses any other numbers.
+    """
     case = entry.case("float64", 0, batch=3)
     x = np.array(case.inputs[0])
+    if x.dtype.kind == "i":
+        for dtype in ("float64", "float32", "int16", "bool"):
+            wrong = x.astype(dtype)
+            said = refuses_as_torch(lambda: case.layer(wrong), lambda: torch_run(case, (wrong,)))  # noqa: B023
+            assert f"expected input of dtype int64 or int32, got {dtype}" in said
+        return
     with pytest.raises((TypeError, RuntimeError), match=r"\w+: expected .* of dtype .*float64, got int64"):
         case.layer(x.astype(np.int64), *case.inputs[1:])
     if list(case.layer.parameters()):

@@ -6,58 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parity_tests import laws
-from parity_tests.harness.strategies import array, distinct, layouts, random_state, seeds
-from scratch import actor_critic, models, nn, optim, policy_gradient
+from parity_tests.catalogue import of_kind
+from parity_tests.harness.strategies import array, distinct, layouts, seeds
+from scratch import actor_critic, nn, optim, policy_gradient
 
-F64 = {"dtype": np.float64}
 WEIGHT = np.array([0.5, 2.0, 1.25])
-BN = [{"affine": affine, "track_running_stats": track} for affine in (True, False) for track in (True, False)]
-CONV = [
-    {},
-    {"stride": 2, "padding": 1},
-    {"stride": (1, 2), "dilation": (2, 1), "groups": 2},
-    {"padding": "same", "dilation": 2},
-    {"padding": (2, 1), "groups": 2, "bias": False},
-]
-POOL = [{}, {"stride": 1}, {"padding": 1}, {"ceil_mode": True}, {"stride": (1, 2), "padding": (0, 1)}]
-
-LAYERS = [
-    *[(nn.Linear(3, 5, bias=bias, **F64), (4, 3)) for bias in (True, False)],
-    (nn.Linear(4, 2, **F64), (3, 2, 4)),
-    (nn.Identity(), (3, 2)),
-    *[(nn.Flatten(*args), (3, 2, 4, 2)) for args in ((), (1, 2), (2,))],
-    *[(cls(), (3, 4)) for cls in (nn.ReLU, nn.SiLU, nn.Sigmoid, nn.Tanh)],
-    *[(nn.LeakyReLU(slope), (3, 4)) for slope in (0.01, 0.3)],
-    *[(nn.ELU(alpha), (3, 4)) for alpha in (1.0, 0.4)],
-    *[(nn.GELU(approximate), (3, 4)) for approximate in ("none", "tanh")],
-    *[(nn.Softplus(**options), (3, 4)) for options in ({}, {"beta": 3.0})],
-    *[(cls(dim), (2, 4, 3)) for cls in (nn.Softmax, nn.LogSoftmax) for dim in (1, 2, -1)],
-    *[(nn.Dropout(p), (5, 4)) for p in (0.0, 0.2, 0.5)],
-    *[(nn.BatchNorm1d(3, **options, **F64), shape) for options in BN for shape in ((5, 3), (4, 3, 2))],
-    *[(nn.BatchNorm2d(3, momentum=m, **F64), (2, 3, 4, 1)) for m in (0.1, None, 1.0)],
-    *[(nn.LayerNorm(*args, **F64), (3, 2, 5)) for args in ((5,), ((2, 5),), (5, 1e-5, False))],
-    *[(nn.GroupNorm(*args, **F64), (3, 4, 3)) for args in ((1, 4), (2, 4), (2, 4, 1e-5, False))],
-    *[(nn.Conv2d(4, 6, (3, 2), **options, **F64), (2, 4, 5, 6)) for options in CONV],
-    *[(nn.MaxPool2d((2, 3), **options), (2, 2, 5, 6)) for options in (*POOL, {"dilation": 2})],
-    *[(nn.AvgPool2d((2, 3), **options), (2, 2, 5, 6)) for options in POOL],
-    (nn.AvgPool2d((2, 3), padding=1, count_include_pad=False), (2, 2, 5, 6)),
-    *[(nn.AdaptiveAvgPool2d(size), (2, 2, 5, 6)) for size in (1, (3, 4), (None, 7))],
-    (nn.Sequential(nn.Linear(3, 4, **F64), nn.BatchNorm1d(4, **F64), nn.ReLU(), nn.Dropout(0.5)), (5, 3)),
-    (models.ActorCritic(nn.Linear(4, 6, **F64), 6, 3, **F64), (5, 4)),
-    (policy_gradient.Entropy(), (5, 3)),
-]
+ENTRIES = [entry for entry in of_kind("layer", "model") if entry.share == 1]
 
 
-def layer_id(case):
-    return f"{case[0]!r} {case[1]}".replace("\n", "") if isinstance(case, tuple) else None
-
-
-@pytest.mark.parametrize("case", LAYERS, ids=layer_id)
-@given(training=st.booleans(), layout=layouts, seed=seeds)
-def test_layers(case, training, layout, seed):
-    layer, shape = case
-    x = distinct(shape, seed=seed, layout=layout)
-    assert laws.broken(random_state(layer, seed).train(training), x) == []
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+@given(training=st.booleans(), seed=seeds)
+def test_layers(entry, training, seed):
+    case = entry.case("float64", seed, batch=4)
+    assert laws.broken(case.layer.train(training), *case.inputs) == []
 
 
 REDUCTIONS = ("mean", "sum")
@@ -109,6 +70,11 @@ def test_losses_of_classes(loss, extra, layout, seed):
     assert laws.broken(loss, x, rng.integers(0, 3, (4, *extra))) == []
 
 
+@given(seed=seeds)
+def test_entropy(seed):
+    assert laws.broken(policy_gradient.Entropy(), distinct((5, 3), seed=seed)) == []
+
+
 @given(value=st.sampled_from([nn.MSELoss, nn.HuberLoss]), seed=seeds)
 def test_losses_of_reinforcement_learning(value, seed):
     rng = np.random.default_rng(seed)
@@ -134,10 +100,20 @@ def test_optimizers(cls, options, decay, maximize):
     assert laws.broken_by_optimizer(cls, options) == []
 
 
+HELD = [entry.case("float64", 0, batch=4).layer for entry in ENTRIES] + ELEMENTWISE + BINARY + CLASSES
+REINFORCEMENT = {policy_gradient.PolicyGradientLoss, policy_gradient.Entropy, actor_critic.ActorCriticLoss}
+CLASSES_HELD = {type(thing) for thing in HELD} | REINFORCEMENT | {optim.SGD, optim.Adam, optim.AdamW}
+
+
+@pytest.mark.parametrize("entry", of_kind("loss"), ids=lambda entry: entry.name)
+def test_every_loss_is_held_to_the_laws(entry):
+    assert entry.name in {cls.__name__ for cls in CLASSES_HELD}, (
+        f"{entry.name} is held to no law of losses; add it to ELEMENTWISE, BINARY or CLASSES in "
+        "parity_tests/tests/harness/test_laws.py"
+    )
+
+
 def test_every_law_has_somebody_to_keep_it():
-    things = [*(case[0] for case in LAYERS), *ELEMENTWISE, *BINARY, *CLASSES]
-    classes = {type(thing) for thing in things} | {optim.SGD, optim.Adam, optim.AdamW}
-    classes |= {policy_gradient.PolicyGradientLoss, actor_critic.ActorCriticLoss}
     for kinds, function in laws.LAWS:
         assert function.__doc__
-        assert any(issubclass(cls, kinds) for cls in classes)
+        assert any(issubclass(cls, kinds) for cls in CLASSES_HELD)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from parity_tests.mutation_testing.equivalents import EQUIVALENT, why_equivalent
-from parity_tests.mutation_testing.files import TESTS
+from parity_tests.mutation_testing.files import NOT_MUTATED, TOPICS, files, suite_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -18,13 +18,28 @@ def mutants():
     return mutants
 
 
-def test_every_file_of_layers_and_optimizers_has_its_tests():
-    files = {
-        str(path.relative_to(ROOT)) for folder in ("nn", "optim") for path in (ROOT / "scratch" / folder).glob("*.py")
-    }
-    assert {path for path in files if not path.endswith("__init__.py")} <= set(TESTS)
-    for paths in TESTS.values():
-        assert all((ROOT / path.split("::")[0]).exists() for path in paths)
+@pytest.mark.parametrize("path", files())
+def test_every_file_has_its_tests(path):
+    """For files of layers, test_adding_a_layer.py says the same."""
+    assert suite_of(path), (
+        f"{path}: no test is found; list those that hold it in parity_tests/mutation_testing/files.py"
+    )
+
+
+def test_what_is_listed_exists():
+    stems = {Path(path).stem for path in files()}
+    for test, listed in TOPICS.items():
+        assert (ROOT / "parity_tests" / "tests" / test.split("::")[0]).exists()
+        assert set(listed.split()) <= stems, f"{test}: {set(listed.split()) - stems}"
+    assert all((ROOT / path).exists() for path in NOT_MUTATED)
+
+
+def test_tests_are_found_by_name_by_import_and_by_topic():
+    for path in ("scratch/nn/embedding.py", "scratch/kernels/embedding.py"):
+        assert suite_of(path) == ["parity_tests/tests/layers/test_embedding.py"]
+    assert "parity_tests/tests/layers/test_batchnorm.py" in suite_of("scratch/kernels/channel_sums.py")
+    assert "parity_tests/tests/layers/test_activation.py" in suite_of("scratch/kernels/relu.py")
+    assert suite_of("scratch/nn/unheard.py") == []
 
 
 CODE = '''

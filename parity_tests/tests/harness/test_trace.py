@@ -12,7 +12,7 @@ import scratch.nn as nn
 from parity_tests.catalogue import LayerCase, of_kind
 from parity_tests.harness import pencil
 from parity_tests.harness.calls import Call, recorded_calls
-from parity_tests.harness.trace import as_json, trace
+from parity_tests.harness.trace import as_json, in_columns, trace
 
 ENTRIES = of_kind("layer", "loss")
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
@@ -20,7 +20,8 @@ RIGHT = {"equal", "part", "room", "constant", "helper"}
 
 
 def traced(name, seed=0):
-    return pencil.traces(pencil.make(name, None, {}, seed), pencil.inputs(name, (), None, seed), seed)
+    layer = pencil.make(name, None, {}, seed)
+    return pencil.traces(layer, pencil.inputs(layer, (), None, seed), seed)
 
 
 @each_entry
@@ -52,6 +53,8 @@ def test_so_it_does_with_every_option(entry):
             y = y[0] if isinstance(y, tuple) else y
             grad_y = np.random.default_rng(seed).normal(size=np.shape(y))
             case.layer.backward(grad_y if np.ndim(y) else float(grad_y))
+        if getattr(case.layer, "padding_idx", None) is not None:
+            continue  # its row does not learn, though the output depends on it
         for call in calls:
             wrong = {step.label: step.of for step in trace(call).backward if step.verdict not in RIGHT}
             assert wrong == {}, f"{case.layer!r} at seed {seed}"
@@ -61,12 +64,14 @@ def test_so_it_does_with_every_option(entry):
 def test_the_trace_ends_where_the_functions_end(entry):
     if pencil.class_of(entry.name) is None:
         pytest.skip(f"{entry.name} is no layer of scratch.nn")
-    layer, inputs = pencil.make(entry.name, None, {}, 0), pencil.inputs(entry.name, (), None, 0)
+    layer = pencil.make(entry.name, None, {}, 0)
+    inputs = pencil.inputs(layer, (), None, 0)
     with recorded_calls() as calls:
         y = layer(*inputs)
         layer.backward(np.random.default_rng(0).normal(size=y.shape) if np.ndim(y) else 0.7)
     for call in calls:
-        for traced_grad, grad in zip(trace(call).gradients.values(), call.grads, strict=True):
+        grads = [grad for grad in call.grads if grad is not None]
+        for traced_grad, grad in zip(trace(call).gradients.values(), grads, strict=True):
             np.testing.assert_array_equal(traced_grad, grad)
 
 
@@ -82,7 +87,11 @@ def test_linear_step_by_step():
         ("F2", "y = z + bias"),
     ]
     assert [value.tolist() for step in found.forward for value in step.values.values()] == [[[32], [3]], [[33], [4]]]
-    assert found.forward[0].equation == "z = x weight^T (N, O)"
+    assert found.forward[0].equation == "z = x weight^T"
+    assert (found.backward[0].equation, found.backward[0].remark[:34]) == (
+        "grad_bias = sum_n grad_y",
+        "F2: a broadcast becomes a sum. A s",
+    )
     assert [(step.label, step.of, step.verdict, step.tape.tolist()) for step in found.backward] == [
         ("B2", "bias", "equal", [12]),
         ("B1a", "weight", "equal", [[5, 57]]),
@@ -93,6 +102,29 @@ def test_linear_step_by_step():
         "weight": [[5, 57]],
         "bias": [12],
     }
+
+
+def test_a_layer_whose_arguments_are_unknown_is_drawn_from_the_catalogue(monkeypatch):
+    monkeypatch.delitem(pencil.ARGUMENTS, "Conv2d")
+    (found,) = traced("Conv2d")
+    assert found.agrees
+    assert found.arguments["x"].dtype == np.float64
+
+
+def test_equations_and_remarks_are_told_apart_by_their_columns():
+    docstring = """A layer.
+
+    B3  grad_a = grad_b / c
+                 + 2 d grad_e          (M, C)  F4 and F3: a is used twice,
+                 for each n                    an addition
+    """
+    lines = docstring.splitlines()[2:5]
+    text = "\n".join([lines[0].split("B3  ")[1], *lines[1:]])
+    assert in_columns(text, docstring, "(M, C)") == (
+        "grad_a = grad_b / c + 2 d grad_e for each n",
+        "F4 and F3: a is used twice, an addition",
+    )
+    assert in_columns(text, docstring, None)[1] == ""
 
 
 def test_uses_are_kept_apart():
@@ -171,9 +203,9 @@ def test_json_has_no_numbers_that_json_lacks():
 def test_a_traces_json_has_the_keys_that_the_docstring_names():
     found = traced("BatchNorm1d")[0].as_json()
     assert list(found) == ["name", "module", "arguments", "forward", "grad_y", "backward", "gradients"]
-    assert list(found["forward"][0]) == ["label", "equation", "shape", "statement", "line", "values"]
+    assert list(found["forward"][0]) == ["label", "equation", "remark", "shape", "statement", "line", "values"]
     extra = ["of", "tape", "verdict", "contributions"]
-    assert list(found["backward"][0]) == ["label", "equation", "shape", "statement", "line", "values", *extra]
+    assert list(found["backward"][0]) == ["label", "equation", "remark", "shape", "statement", "line", "values", *extra]
     contributions = [one for step in found["backward"] for one in step["contributions"]]
     assert all(list(one) == ["through", "operation", "gradient", "counted"] for one in contributions)
     json.dumps(found, allow_nan=False)

@@ -31,7 +31,7 @@ def test_dropout_is_torchs_from_the_same_seed(shape, p, training, dtype, layout,
     y = layer(x)
     grad_x = layer.backward(grad_output)
     torch.manual_seed(seed)
-    tensor = to_torch(x).requires_grad_()
+    tensor = to_torch(x.copy() if x.ndim == 4 else x).requires_grad_()  # images: the mask of PyTorch's usual order
     expected = reference(tensor)
     expected.backward(to_torch(grad_output))
 
@@ -109,3 +109,30 @@ def test_bad_arguments():
         layer.train(mode)(np.ones(3))
         with pytest.raises(RuntimeError, match=r"Dropout: expected grad_output of shape \(3,\)"):
             layer.backward(np.ones(2))
+
+
+def test_dropout_after_a_convolution_and_a_pooling_draws_torchs_masks():
+    """Our images lie channels-last after a convolution; the mask is in the order in which PyTorch's lie."""
+
+    def network(engine, **options):
+        return engine.Sequential(
+            engine.Conv2d(2, 3, 3, padding=1, **options),
+            engine.Dropout(0.3),
+            engine.MaxPool2d(2),
+            engine.Dropout(0.5),
+            engine.Flatten(),
+            engine.Linear(27, 4, **options),
+        )
+
+    x, g = array((2, 2, 6, 7)), array((2, 4), seed=1)
+    scratch.manual_seed(3)
+    model = network(nn, dtype=np.float64)
+    y = model(x)
+    grad_x = model.backward(g)
+    torch.manual_seed(3)
+    reference = network(torch.nn, dtype=torch.float64)
+    tensor = torch.tensor(x, requires_grad=True)
+    expected = reference(tensor)
+    expected.backward(torch.tensor(g))
+    np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(grad_x, tensor.grad.numpy(), rtol=1e-12, atol=1e-13)

@@ -1,0 +1,21 @@
+"""``python -m parity_tests.diagnosis``: the figures of the check, over its collection of learners' layers."""
+
+import sys
+
+from parity_tests.diagnosis.figures import measure
+
+
+def main() -> int:
+    """Print the table, and what is not as it should be; return 1 if a right layer is accused or a wrong one missed."""
+    figures = measure()
+    print(figures.table())
+    caught = figures.exhibits - len(figures.overlooked)
+    print(f"\nof the museum's {figures.exhibits} wrong layers that PyTorch's numbers are to catch: {caught} detected")
+    for words in ("accused", "unmentioned", "missed", "nameless", "elsewhere", "misleading", "overlooked"):
+        for name in getattr(figures, words):
+            print(f"{words}: {name}")
+    return int(bool(figures.accused or figures.unmentioned or figures.missed or figures.misleading))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""The whole of ``backprop check``: a file's layer, loss, optimizer or initialiser is run, read and compared.
+
+After the comparison on random numbers come numbers with ties and zeros, then extreme ones (`extremes`); where forward
+draws at random, its draws are held fixed for the gradients, and their distribution is compared (`randomness`).
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from parity_tests.diagnosis import against, constants, extremes, kinks, lines, optimizers, ours, randomness, targets
+from parity_tests.diagnosis import initialisers as initialisers_
+from parity_tests.diagnosis.reading import find as finding
+from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.loading import loaded, parse_args
+from parity_tests.diagnosis.reading.plans import Options
+from parity_tests.diagnosis.reading.read import prepare, read
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.harness import arrays
+from parity_tests.harness.compare import check
+from parity_tests.harness.report import AGAIN, Report
+
+
+@dataclass
+class Request:
+    """What is to be compared with what; the fields are the command's options."""
+
+    path: Path
+    names: str
+    inputs: list[tuple[int, ...]]
+    against: str | None = None
+    args: str = ""
+    torch_args: str | None = None
+    target: str | None = None
+    range: tuple[float, float] | None = None
+    dtype: str = "float64"
+    training: bool = True
+    seed: int = 0
+    constants: tuple[str, ...] = ()
+    columns: bool = False
+    averages: bool = False
+
+
+@dataclass
+class Verdict:
+    """What came out: a status as the command's, and what it prints. ``reports`` are for whoever wants the numbers."""
+
+    status: int
+    text: str
+    reports: list[Report] = field(default_factory=list)
+    learner: Learner | None = None
+
+
+def examine(request: Request) -> Verdict:
+    """Run the file and compare; raise `NotUnderstoodError` if the request cannot be meant."""
+    stage = Stage(request.seed, request.dtype)
+    if request.against is not None:
+        against.named(request.against)
+    literal = _literals(request)
+    try:
+        with loaded(request.path, stage) as module:
+            args = parse_args("--args", request.args, module)
+            kind = _kind(request, module)
+            if kind is not None:
+                return kind(request, module, args, literal, stage)
+            return _examine_layer(request, module, args, literal, stage)
+    except LearnerRaisedError as error:
+        return Verdict(1, str(error))
+
+
+def _literals(request: Request) -> tuple[list, dict]:
+    text = request.args if request.torch_args is None else request.torch_args
+    try:
+        return parse_args("--args" if request.torch_args is None else "--torch-args", text)
+    except NotUnderstoodError:
+        if request.against is None or request.torch_args is None:
+            return [], {}
+        raise
+
+
+def _kind(request: Request, module: object) -> Callable | None:
+    name = request.against or ""
+    thing = getattr(module, request.names.split(",")[0].split(".")[0], None)
+    if name.startswith("torch.optim.") or (not name and optimizers.is_optimizer(thing)):
+        return optimizers.examine
+    if name.startswith("torch.nn.init."):
+        return initialisers_.examine
+    return None
+
+
+def _examine_layer(
+    request: Request, module: object, args: tuple[list, dict], literal: tuple[list, dict], stage: Stage
+) -> Verdict:
+    theirs = None
+    if not request.inputs:
+        raise NotUnderstoodError("--input SHAPE is needed: the shape of the input, such as --input 4,3")
+    inputs, target = targets.draw(request, arrays.array)
+    options = Options(
+        training=request.training,
+        target=target,
+        torch_order=request.against is not None and len(inputs) == 2,
+        columns=request.columns,
+        file=request.path.name,
+    )
+    if request.against is not None:
+        theirs = against.built(request.against, literal)
+        theirs = theirs.train(request.training) if hasattr(theirs, "train") else theirs
+        inputs, theirs = _fitting(request, options, theirs, inputs)
+    found = _found(request, module, args, options, stage)
+    ready = functools.partial(prepare, theirs=theirs, inputs=inputs, seed=request.seed, randomized=True)
+    settings = {"dtype": request.dtype, "constants": request.constants, "averages": request.averages}
+    learner = read(found, inputs, options, stage, ready, **settings)
+    notes: list[str] = []
+    if plain := randomness.is_random(learner, theirs, inputs):
+        notes += randomness.compare(learner, theirs, inputs, request.seed)
+        theirs = None
+    elif theirs is not None:
+        theirs, said = targets.same_reduction(learner, theirs, inputs)
+        notes += said
+    faults = targets.broadcast(learner, inputs, request) if len(inputs) == 2 else []
+    learner, inputs, said_of_rows = targets.rows_that_sum_to_one(
+        learner, theirs, inputs, request, found, options, stage
+    )
+    notes += said_of_rows
+    report = check(learner, theirs, *inputs, seed=request.seed, strict=False)
+    report.faults += faults
+    if faults:
+        report.quantities = [q for q in report.quantities if not faults or q.ok]
+    report.notes += notes
+    report.read.insert(0, f"({request.path.name} was run)")
+    reports = [report]
+    note, fault = constants.settle(learner, inputs, request.constants)
+    if note:
+        report.quantities = [q for q in report.quantities if q.ok and not q.name.endswith(AGAIN)]
+        report.notes.append(note)
+    elif fault:
+        report.faults.append(fault)
+    if not report.ok:
+        text = str(report)
+        located = lines.located(learner, report, theirs, inputs) if report.differs else ""
+        own = ours.sentences(request.against, learner, report, literal, inputs, request.seed)
+        parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]
+        return Verdict(1, "\n\n".join(part for part in parts if part), reports, learner)
+    said = [str(report)]
+    for kind, others in _harder(request, theirs, inputs, target, plain):
+        if said_of_rows:
+            others = (*others[:-1], inputs[-1])
+        other = check(learner, theirs, *others, seed=request.seed, strict=False)
+        other.title += f", {kind}"
+        if other.differs and (valid := kinks.shares(learner, theirs, others, other)):
+            said.append(valid)
+            continue
+        if other.differs:
+            other.read = report.read
+            return Verdict(1, str(other), [*reports, other], learner)
+        reports.append(other)
+        said.append(f"Nor do they differ on {kind}.")
+    if theirs is None and not request.range and (paid := kinks.paid_twice(learner, inputs)):
+        return Verdict(1, "\n".join([*said, paid]), reports, learner)
+    found_faults, found_notes = extremes.look(learner, theirs, inputs, target, request)
+    said += [f"note: {note}" for note in found_notes]
+    if found_faults:
+        return Verdict(1, "\n".join([*said, *found_faults]), reports, learner)
+    return Verdict(0, "\n".join(said), reports, learner)
+
+
+def _found(request: Request, module: object, args: tuple[list, dict], options: Options, stage: Stage) -> finding.Found:
+    # For functions, --args are forward's further arguments.
+    thing = getattr(module, request.names.split(",")[0].split(".")[0], None)
+    functions = "," in request.names or (
+        callable(thing) and not isinstance(thing, type) and not hasattr(thing, "forward")
+    )
+    if functions and args[1]:
+        options.extras = dict(args[1])
+        args = ([], {})
+    elif functions and "," in request.names:
+        args = ([], {})
+    return finding.find(module, request.names, args, stage, request.path.name)
+
+
+def _fitting(request: Request, options: Options, theirs: Callable, inputs: tuple) -> tuple[tuple, Callable]:
+    refused = against.refusal(theirs, inputs)
+    if not refused and not request.columns:
+        return inputs, theirs
+    if isinstance(theirs, torch.nn.LSTMCell) and len(inputs) == 3:
+        return inputs, against.with_state(theirs)
+    if not isinstance(theirs, torch.nn.Module) and not request.columns:
+        other, at = against.with_transposed(theirs, inputs)
+        if at:
+            return inputs, other
+    turned = (np.ascontiguousarray(inputs[0].T), *inputs[1:]) if inputs[0].ndim == 2 else inputs
+    if not against.refusal(theirs, turned) and inputs[0].ndim == 2:
+        options.columns = True
+        others = tuple(np.ascontiguousarray(x.T) if x.ndim == 2 else x for x in inputs[1:])
+        return (turned[0], *others), theirs
+    raise NotUnderstoodError(f"{request.against} refuses the input: {refused}")
+
+
+def _harder(request: Request, theirs: Callable | None, inputs: tuple, target: int | None, plain: bool) -> list:
+    if theirs is None or request.range or plain:
+        return []
+    others, _ = targets.draw(request, arrays.tied)
+    if others[0].shape != inputs[0].shape:
+        others = tuple(np.ascontiguousarray(x.T) if x.ndim == 2 else x for x in others)
+    if against.refusal(theirs, others):
+        return []
+    return [("numbers with ties and zeros", others)]

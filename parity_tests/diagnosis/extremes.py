@@ -1,0 +1,100 @@
+"""Extreme inputs, tried after the usual ones agree: overflow, NaN from finite numbers, the logarithm of 0."""
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from parity_tests.diagnosis import against
+from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.running import LearnerRaisedError
+
+LARGE = 1000.0
+"""Beyond 710, exp overflows in float64."""
+
+
+def look(
+    learner: Learner, theirs: Callable | None, inputs: tuple, target: int | None, request: object
+) -> tuple[list[str], list[str]]:
+    """Return what is wrong at extreme inputs, and what is worth a note."""
+    if request.range is not None or inputs[0].dtype.kind != "f" or not inputs[0].size or learner.reading.random:
+        return [], []
+    faults, notes = [], []
+    for words, extreme in _inputs(inputs[0]):
+        others = (extreme, *inputs[1:])
+        fault, note = _try(learner, theirs, others, words)
+        faults += [fault] if fault else []
+        notes += [note] if note else []
+    return faults[:1], [] if faults else notes[:1]
+
+
+def _inputs(x: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    # Rows far apart from each other, then numbers far apart within each row.
+    signs = np.where(np.arange(len(x) if x.ndim else 1) % 2, -1.0, 1.0).reshape(-1, *[1] * max(0, x.ndim - 1))
+    steps = np.arange(x.size).reshape(x.shape)
+    return [
+        (f"inputs around {LARGE:g} in one example and {-LARGE:g} in the next", (x + LARGE * signs).astype(x.dtype)),
+        (f"inputs around {LARGE:g} and {-LARGE:g}", (x + LARGE * np.where(steps % 3 == 1, -1.0, 1.0)).astype(x.dtype)),
+        ("inputs of 0", np.zeros_like(x)),
+    ]
+
+
+def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -> tuple[str, str]:
+    try:
+        made = learner.forward(*inputs)
+        outputs = made if isinstance(made, tuple) else (made,)
+        grads = learner.backward(*[np.ones_like(y) if np.ndim(y) else 1.0 for y in outputs])
+    except LearnerRaisedError as error:
+        return f"at {words}: {error}", ""
+    returned = list(grads) if isinstance(grads, tuple) else [grads]
+    gradients = [g for g in [*returned, *(p.grad for _, p in learner.named_parameters())] if g is not None]
+    expected = _theirs(theirs, learner, inputs)
+    bad_output = _bad(outputs[0], None if expected is None else expected[0])
+    bad_gradient = any(np.isnan(g).any() for g in gradients)
+    zero = words.endswith("of 0")
+    if not bad_output and not bad_gradient:
+        return "", ""
+    loss = np.ndim(outputs[0]) == 0
+    what = "NaN" if np.isnan(outputs[0]).any() or bad_gradient else "infinity"
+    where = learner.found.forward_name if bad_output else learner.found.backward_name or learner.found.forward_name
+    sentence = f"at {words}, {where} gives {what} from finite numbers"
+    if expected is not None:
+        sentence += (
+            f" where PyTorch gives {np.asarray(expected[0]).flat[0]:.4g}" if loss else " where PyTorch is finite"
+        )
+    if loss and not bad_gradient:
+        return "", (
+            f"{sentence}; the gradient is right there. It is the logarithm of a probability that has become 0: take it "
+            "of the scores instead, x - max - log(sum(exp(x - max)))"
+        )
+    if zero and expected is None:
+        return "", f"{sentence} (0/0, or the logarithm of 0?)"
+    if what == "infinity" and expected is None:
+        return "", ""
+    advice = (
+        "exp overflows: subtract the maximum of each row (not of the whole array) before it, or use its mirror image"
+    )
+    return f"{sentence}: {advice if not zero else '0/0, or the logarithm of 0'}", ""
+
+
+def _bad(output: np.ndarray, expected: np.ndarray | None) -> bool:
+    if expected is None:
+        return not np.isfinite(output).all()
+    if np.shape(expected) != np.shape(output):
+        return False
+    return bool((np.isfinite(expected) & ~np.isfinite(output)).any())
+
+
+def _theirs(theirs: Callable | None, learner: Learner, inputs: tuple) -> tuple[np.ndarray, ...] | None:
+    if theirs is None or learner.unmatched:
+        return None
+    if isinstance(theirs, torch.nn.Module):
+        theirs = copy.deepcopy(theirs).double()
+        own = theirs.state_dict()
+        state = {n: torch.from_numpy(np.array(v)) for n, v in learner.state_dict().items() if n in own}
+        theirs.load_state_dict(state, strict=False)
+    try:
+        return against.outputs(theirs, inputs)
+    except Exception:
+        return None

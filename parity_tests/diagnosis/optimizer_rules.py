@@ -1,0 +1,125 @@
+"""The likely mistakes in optimizers: each as the rule that it makes, with the sentence that names it."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+Rule = Callable[[np.ndarray, np.ndarray, dict, int, dict], np.ndarray]
+
+
+def adam(**changed: object) -> Rule:
+    """Return Adam's rule with parts of it changed."""
+
+    def step(w: np.ndarray, g: np.ndarray, state: dict, t: int, options: dict) -> np.ndarray:
+        lr, (b1, b2), eps = options.get("lr", 1e-3), options.get("betas", (0.9, 0.999)), options.get("eps", 1e-8)
+        if changed.get("swapped"):
+            b1, b2 = b2, b1
+        decay = options.get("weight_decay", 0.0)
+        g = g + decay * w * (not changed.get("decoupled"))
+        m, v = state.get("m", 0 * w), state.get("v", 0 * w)
+        m = b1 * m + (1.0 if changed.get("unweighted") else 1 - b1) * g
+        v = b2 * v + (1 - b2) * (np.abs(g) if changed.get("unsquared") else g**2)
+        t = t + changed.get("late", 0)
+        power1, power2 = (b1, b2) if changed.get("no_power") else (b1**t, b2**t)
+        up = changed.get("multiplied")
+        c1, c2 = ((1 - power1), (1 - power2))
+        m_hat, v_hat = (m * c1, v * c2) if up else (m / c1, v / c2)
+        if changed.get("uncorrected"):
+            m_hat, v_hat = m, v
+        if changed.get("first_only"):
+            v_hat = v
+        if changed.get("second_only"):
+            m_hat = m
+        state["m"], state["v"] = (m_hat, v_hat) if changed.get("stored") else (m, v)
+        root = np.sqrt(v_hat + eps) if changed.get("eps_inside") else np.sqrt(v_hat) + eps
+        root = v_hat + eps if changed.get("no_root") else root
+        moved = w - lr * m_hat / root * (-1 if changed.get("uphill") else 1)
+        return moved - lr * decay * w * bool(changed.get("decoupled"))
+
+    return step
+
+
+def sgd(**changed: object) -> Rule:
+    """Return SGD's rule with parts of it changed."""
+
+    def step(w: np.ndarray, g: np.ndarray, state: dict, t: int, options: dict) -> np.ndarray:
+        lr, mu, decay = options.get("lr", 1e-3), options.get("momentum", 0.0), options.get("weight_decay", 0.0)
+        g = g + decay * w * changed.get("decay", 1.0)
+        before = state.get("b", 0 * w)
+        if changed.get("averaged"):
+            b = mu * before + (1 - mu) * g
+        elif changed.get("lr_inside"):
+            b = mu * before + lr * g
+            state["b"] = b
+            return w - b
+        else:
+            b = mu * before + g
+        state["b"] = b
+        direction = g + mu * b if changed.get("nesterov", options.get("nesterov")) else b
+        if changed.get("forgotten"):
+            direction = g
+        return w - lr * direction * (-1 if changed.get("uphill") else 1)
+
+    return step
+
+
+def rmsprop(**changed: object) -> Rule:
+    """Return RMSprop's rule with parts of it changed."""
+
+    def step(w: np.ndarray, g: np.ndarray, state: dict, t: int, options: dict) -> np.ndarray:
+        lr, rho, eps = options.get("lr", 1e-2), options.get("alpha", 0.99), options.get("eps", 1e-8)
+        s = state.get("s", 0 * w)
+        s = (1 - rho) * s + rho * g**2 if changed.get("reversed") else rho * s + (1 - rho) * g**2
+        s = state.get("s", 0 * w) + g**2 if changed.get("summed") else s
+        state["s"] = s
+        root = np.sqrt(s + eps) if changed.get("eps_inside") else np.sqrt(s) + eps
+        root = s + eps if changed.get("no_root") else root
+        return w - lr * g / root * (-1 if changed.get("uphill") else 1)
+
+    return step
+
+
+EPS = (
+    "eps is added under the root; PyTorch's is added to the root. Neither is wrong: with another eps it trains alike, "
+    "but the numbers are not PyTorch's"
+)
+ADAM: dict[str, Rule] = {
+    "the bias correction multiplies by 1 - beta^t; it has to divide": adam(multiplied=True),
+    "the bias correction is by 1 - beta, the same at each step; it has to be 1 - beta^t": adam(no_power=True),
+    "the corrected moments are stored back; keep the uncorrected ones for the next step": adam(stored=True),
+    "the bias correction is missing: the first steps are too short": adam(uncorrected=True),
+    "the second moment is not corrected for its start at 0": adam(first_only=True),
+    "the first moment is not corrected for its start at 0": adam(second_only=True),
+    EPS: adam(eps_inside=True),
+    "the step is divided by the second moment; take its root": adam(no_root=True),
+    "the second moment averages the gradient's magnitude; it has to be its square": adam(unsquared=True),
+    "beta1 and beta2 are exchanged": adam(swapped=True),
+    "the count of steps is one ahead: count the first step as t = 1": adam(late=1),
+    "the first moment adds the gradient without the factor 1 - beta1": adam(unweighted=True),
+    "the step goes uphill: the sign is flipped": adam(uphill=True),
+    "the weight decay is decoupled, as in AdamW": adam(decoupled=True),
+}
+ADAMW = {words: rule for words, rule in ADAM.items() if "decoupled" not in words} | {
+    "the weight decay goes into the gradient and its moments, as in Adam; AdamW takes it off the weights": adam()
+}
+VARIANTS: dict[str, dict[str, Rule]] = {
+    "Adam": ADAM,
+    "AdamW": ADAMW,
+    "SGD": {
+        "the momentum is left out": sgd(forgotten=True),
+        "the momentum buffer averages, (1 - mu) g; PyTorch's adds g": sgd(averaged=True),
+        "the learning rate is inside the momentum buffer": sgd(lr_inside=True),
+        "this is Nesterov's momentum": sgd(nesterov=True),
+        "this is momentum without Nesterov's step ahead": sgd(nesterov=False),
+        "the weight decay is twice what it should be": sgd(decay=2.0),
+        "the weight decay is left out": sgd(decay=0.0),
+        "the step goes uphill: the sign is flipped": sgd(uphill=True),
+    },
+    "RMSprop": {
+        EPS: rmsprop(eps_inside=True),
+        "the share of the new square is rho; it has to be 1 - rho": rmsprop(reversed=True),
+        "the squares are summed, as in Adagrad; RMSprop averages them": rmsprop(summed=True),
+        "the step is divided by the mean square; take its root": rmsprop(no_root=True),
+        "the step goes uphill: the sign is flipped": rmsprop(uphill=True),
+    },
+}

@@ -1,0 +1,93 @@
+"""A short adapter for code whose form is not understood: printed with its names filled in, to paste and run."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+
+
+def of_object(thing: object, file: str) -> str:
+    """Return an adapter for an object without a recognizable forward or backward."""
+    cls, stem = type(thing).__name__, Path(file or "my.py").stem
+    own = [
+        name
+        for name, value in inspect.getmembers(type(thing), callable)
+        if not name.startswith("_") and inspect.isfunction(value)
+    ]
+    listed = ", ".join(own) or "none"
+    return f"""\
+import numpy as np
+from {stem} import {cls}
+
+layer = {cls}(...)  # its methods: {listed}
+
+
+def forward(x):
+    return layer.{own[0] if own else "..."}(x)  # the array that comes out
+
+
+def backward(grad_output, x):
+    return ...  # the gradient of x: grad_output times the derivative
+
+
+# backprop check {stem}_adapter.py:forward,backward --input 4,3"""
+
+
+def of_scalars(cls: type, file: str) -> str:
+    """Return an adapter for a class of scalars that remember their operations, as micrograd's Value."""
+    name, stem = cls.__name__, Path(file or "my.py").stem
+    unary = [
+        method
+        for method, value in inspect.getmembers(cls, inspect.isfunction)
+        if not method.startswith("_") and len(inspect.signature(value).parameters) == 1 and method != "backward"
+    ]
+    operation = unary[0] if unary else "__neg__"
+    return f'''\
+import numpy as np
+from {stem} import {name}
+
+OPERATION = "{operation}"  # also: {", ".join(unary[1:]) or "none"}
+
+
+def forward(x):
+    return np.vectorize(lambda v: getattr({name}(float(v)), OPERATION)().data)(x)
+
+
+def backward(grad_output, x):
+    grads = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        leaf = {name}(float(x[index]))
+        getattr(leaf, OPERATION)().backward()
+        grads[index] = leaf.grad
+    return grad_output * grads
+
+
+# backprop check {stem}_adapter.py:forward,backward --input 4,3'''
+
+
+def of_functions(forward: Callable, backward: Callable | None, file: str, unknown: list[str]) -> str:
+    """Return an adapter for two functions of which some arguments are unknown."""
+    stem = Path(file or "my.py").stem
+    names = ", ".join(p for p in inspect.signature(forward).parameters)
+    backs = "" if backward is None else ", ".join(inspect.signature(backward).parameters)
+    back = getattr(backward, "__name__", "backward")
+    front = getattr(forward, "__name__", "forward")
+    missing = "\n".join(f"        self.{name} = ...  # what {name} is" for name in unknown)
+    return f"""\
+import numpy as np
+import {stem}
+
+
+class Adapter:
+    def __init__(self):
+{missing or "        pass"}
+
+    def forward(self, x):
+        result = {stem}.{front}({names})  # with self.{unknown[0] if unknown else "..."} where it belongs
+        return ...  # the array, or the loss, that backward's gradients are of
+
+    def backward(self, grad_output=1.0):
+        self.grads = {stem}.{back}({backs})
+        return None  # or the gradient of x
+
+
+# backprop check {stem}_adapter.py:Adapter --input 3,5"""

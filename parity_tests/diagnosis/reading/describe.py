@@ -1,0 +1,79 @@
+"""What was read how, a line for each thing: the beginning of every report."""
+
+from parity_tests.diagnosis.reading.learner import Learned, Learner
+from parity_tests.diagnosis.reading.plans import RATE
+
+
+def lines(learner: Learner) -> list[str]:
+    """Return what forward and backward are called with and return, and every array that was found."""
+    plan, reading = learner.plan, learner.reading
+    names = learner.input_names(len(learner.last))
+    shown = [names[i] + " as one-hot rows" * (plan.onehot and i == plan.options.target) for i in plan.order]
+    returned = _returned(learner)
+    found = [f"{learner.found.forward_name}({', '.join(shown)}) -> {returned}"]
+    found.append(_backward(learner, names))
+    for one in reading.learned:
+        found.append(f"{learner.world.words(one.place)} {one.shape}: {_parameter(learner, one)}")
+    if learner.buffers:
+        for name, (place, values) in learner.buffers.items():
+            own = learner.world.words(place)
+            found.append(
+                f"{own} {values.shape}: " + (f"PyTorch's {name}" if place.name != name else "compared after forward")
+            )
+    taken = {place for place, _ in learner.buffers.values()}
+    for place, shape in reading.state:
+        if place not in taken:
+            found.append(f"{learner.world.words(place)} {shape}: state that forward keeps; not compared")
+    for place, shape in reading.constants:
+        found.append(f"{learner.world.words(place)} {shape}: a constant, without gradient")
+    for i in learner.without_gradient:
+        found.append(f"{names[i]} {learner.last[i].shape}: no gradient is returned for it")
+    found += plan.extra_words
+    if plan.options.columns:
+        found.append("the columns are the examples: PyTorch gets the transpose")
+    return found
+
+
+def _returned(learner: Learner) -> str:
+    plan = learner.plan
+    outputs = ["y"] if len(plan.outputs) == 1 else [f"y{i}" for i in range(len(plan.outputs))]
+    if plan.outputs[0].ndim == 0:
+        outputs[0] = "the loss"
+    if plan.returned is None:
+        return f"None; the output is self.{plan.output_name}"
+    if plan.pulled is not None:
+        return "(y, the function that pulls back)"
+    if plan.rest and learner.found.backward is None:
+        return f"({', '.join(outputs)}, gradients)"
+    return f"({', '.join([*outputs, 'cache'])})" if plan.rest else ", ".join(outputs)
+
+
+def _backward(learner: Learner, names: list[str]) -> str:
+    plan, found = learner.plan, learner.found
+    inputs = learner.reading.inputs
+    parts = [
+        f"the gradient of {names[i]}" + (f" in {learner.world.words(s.place)}" if s.place is not None else "")
+        for i, s in sorted(inputs.items())
+    ]
+    said = ", ".join(parts) or "no gradient of the input"
+    called = found.backward_name or ("the function returned" if plan.pulled else found.forward_name)
+    handed = {
+        "upstream": "grad_output",
+        "derivative": "what forward got; its result is multiplied by grad_output",
+        "none": "; its result is multiplied by grad_output",
+    }[plan.convention]
+    if found.backward is None and plan.pulled is None:
+        return f"gradients beside the loss: {said}"
+    return f"{called}({handed}) -> {said}"
+
+
+def _parameter(learner: Learner, one: Learned) -> str:
+    said = one.name if one.name != one.place.name else "parameter"
+    if one.view.words:
+        said += f", {one.view.words}" + ("" if "shape" in one.view.words else f": PyTorch's is {one.view.shape}")
+    source = one.gradient.words(learner.world, learner.found.backward_name or learner.found.forward_name)
+    if one.gradient.step:
+        source += f", learning rate {one.gradient.rate:g}" + " (given)" * (one.gradient.rate == RATE)
+    if not one.moves:
+        said += ", on which the output does not depend"
+    return f"{said}; {source}"

@@ -1,0 +1,200 @@
+"""What to call: forward and backward among what a file offers, by the names that people give them."""
+
+import inspect
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from parity_tests.diagnosis.reading import adapters
+from parity_tests.diagnosis.reading.names import BACKWARD, CONTEXTS, DERIVATIVES, FORWARD
+from parity_tests.diagnosis.reading.places import World
+from parity_tests.diagnosis.reading.running import NotUnderstoodError, Stage
+from scratch.nn import Module
+
+
+@dataclass
+class Found:
+    """The two functions to call, what they belong to, and what they are called.
+
+    ``backward`` is None where forward returns its own: a function, or the gradients beside the loss.
+    """
+
+    title: str
+    forward: Callable
+    backward: Callable | None
+    owner: object = None
+    module: types.ModuleType | None = None
+    roots: list = field(default_factory=list)
+    prefixes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Collect the roots that numbers are looked for under."""
+        if self.owner is not None:
+            self.roots.append(self.owner)
+            self.prefixes.append("self")
+        for function in (self.forward, self.backward):
+            inner = getattr(function, "__func__", function)
+            if isinstance(inner, types.FunctionType) and inner.__closure__:
+                self.roots.append(inner)
+                self.prefixes.append("")
+        if self.module is not None and not isinstance(self.owner, Module):
+            self.roots.append(self.module)
+            self.prefixes.append("")
+        self.world = World(self.roots, self.prefixes)
+
+    @property
+    def forward_name(self) -> str:
+        """Forward's own name."""
+        return getattr(self.forward, "__name__", "forward")
+
+    @property
+    def backward_name(self) -> str:
+        """Backward's own name; empty where there is none."""
+        return getattr(self.backward, "__name__", "") if self.backward else ""
+
+    @property
+    def derivative(self) -> bool:
+        """Whether backward's name says that it returns the derivative itself."""
+        name = self.backward_name.lower()
+        return name in DERIVATIVES or name.endswith(tuple(f"_{word}" for word in DERIVATIVES)) or name.startswith("d_")
+
+    def parameters(self, function: Callable | None) -> list[inspect.Parameter]:
+        """Return a function's parameters, without a context."""
+        if function is None:
+            return []
+        try:
+            found = list(inspect.signature(function).parameters.values())
+        except (TypeError, ValueError):
+            return []
+        return found[1:] if found and CONTEXTS.match(found[0].name) else found
+
+    def has_context(self, function: Callable) -> bool:
+        """Return whether a function's first parameter is a context."""
+        try:
+            names = list(inspect.signature(function).parameters)
+        except (TypeError, ValueError):
+            return False
+        return bool(names) and bool(CONTEXTS.match(names[0]))
+
+
+def find(module: types.ModuleType, names: str, args: tuple[list, dict], stage: Stage, file: str) -> Found:
+    """Return what ``names`` of a module mean: a class, an object, a function, or two as FORWARD,BACKWARD."""
+    parts = names.split(",")
+    found = [_named(module, name, file) for name in parts]
+    if len(found) > 2:
+        raise NotUnderstoodError(f"expected a class, a function, or two as FORWARD,BACKWARD; got {names!r}")
+    if len(found) == 2:
+        if not all(map(callable, found)):
+            raise NotUnderstoodError(f"{file} has no class or function {names!r}")
+        return Found(parts[0], *found, module=module)
+    thing = found[0]
+    if isinstance(thing, type):
+        return of_class(thing, args, stage, module, file)
+    if isinstance(thing, types.FunctionType):
+        return of_function(module, names, thing, args, stage, file)
+    return of_object(thing, module, file)
+
+
+def of_class(cls: type, args: tuple[list, dict], stage: Stage, module: types.ModuleType | None, file: str) -> Found:
+    """Return what a class offers, constructed with ``args``."""
+    static = vars(cls).get("forward")
+    inner = getattr(static, "__func__", static)
+    if callable(inner) and (names := list(inspect.signature(inner).parameters)) and CONTEXTS.match(names[0]):
+        back = vars(cls).get("backward")
+        return Found(cls.__name__, inner, getattr(back, "__func__", back), module=module)
+    positional, named = args
+    try:
+        inspect.signature(cls).bind(*positional, **named)
+    except TypeError as error:
+        wants = inspect.signature(cls)
+        scalar = "data" in wants.parameters and hasattr(cls, "backward") and not hasattr(cls, "forward")
+        raise NotUnderstoodError(
+            f"{cls.__name__} holds one number and is no layer: its operations are checked through an adapter"
+            if scalar
+            else f"--args: {cls.__name__}{wants} cannot be called with these: {error}",
+            adapters.of_scalars(cls, file) if scalar else "",
+        ) from error
+    if "dtype" in inspect.signature(cls).parameters and "dtype" not in named and stage.dtype:
+        named = named | {"dtype": np.dtype(stage.dtype)}
+    with stage(f"{cls.__name__}(...)", reseed=True):
+        made = cls(*positional, **named)
+    return of_object(made, module, file)
+
+
+def of_object(thing: object, module: types.ModuleType | None = None, file: str = "") -> Found:
+    """Return what an object offers."""
+    title = getattr(thing, "title", None) or type(thing).__name__
+    forward, backward = _method(thing, FORWARD, "forward"), _method(thing, BACKWARD, "back", "grad", "deriv")
+    if forward is not None and backward is not None and forward.__name__ == backward.__name__:
+        backward = None
+    if forward is None or (
+        backward is None and forward.__name__ not in ("loss", "forward", "__call__", "compute_loss")
+    ):
+        wanted = "forward" if forward is None else "backward"
+        raise NotUnderstoodError(f"{title} has no method {wanted}", adapters.of_object(thing, file))
+    return Found(title, forward, backward, owner=thing, module=module)
+
+
+def _method(thing: object, names: list[str], *parts: str) -> Callable | None:
+    for name in names:
+        if name == "__call__" and not any("__call__" in vars(cls) for cls in type(thing).__mro__):
+            continue
+        if callable(getattr(type(thing), name, None)) or callable(getattr(thing, "__dict__", {}).get(name)):
+            return getattr(thing, name)
+    own = [name for name in dir(type(thing)) if not name.startswith("__") and callable(getattr(thing, name, None))]
+    for part in parts:
+        for name in own:
+            if part in name.lower() and not name.startswith(("zero", "clip", "reset", "check", "numerical")):
+                return getattr(thing, name)
+    return None
+
+
+def of_function(
+    module: types.ModuleType, name: str, function: Callable, args: tuple[list, dict], stage: Stage, file: str
+) -> Found:
+    """Return what a function offers: its partner in the module, what it builds, or what it returns."""
+    partner = next((vars(module)[other] for other in partners(name) if callable(vars(module).get(other))), None)
+    if partner is not None:
+        return Found(name, function, partner, module=module)
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+    if args[0] or args[1] or not parameters:
+        with stage(f"{name}(...)", reseed=True):
+            made = function(*args[0], **args[1])
+        if isinstance(made, tuple) and len(made) == 2 and all(map(callable, made)):
+            return Found(name, *made, module=module)
+        if isinstance(made, dict) and callable(made.get("forward")) and callable(made.get("backward")):
+            return Found(name, made["forward"], made["backward"], module=module)
+        return of_object(made, module, file)
+    return Found(name, function, None, module=module)
+
+
+def of_module(module: types.ModuleType) -> Found:
+    """Return a module's two functions."""
+    pairs = [(vars(module).get(front), front) for front in FORWARD]
+    for forward, name in pairs:
+        back = next((vars(module)[b] for b in (*partners(name), *BACKWARD) if callable(vars(module).get(b))), None)
+        if callable(forward) and back is not None:
+            return Found(module.__name__, forward, back, module=module)
+    raise NotUnderstoodError(f"{module.__name__} has no forward and backward")
+
+
+def partners(name: str) -> list[str]:
+    """Return the names under which the backward of a function called ``name`` may be found."""
+    endings = ("backward", "bwd", "back", "backprop", "grad", "gradient", "derivative", "deriv", "prime", "vjp")
+    found = [f"{name}_{ending}" for ending in endings]
+    found += [f"{ending}_{name}" for ending in ("backward", "d", "grad", "gradient", "back")] + [f"d{name}"]
+    for word, others in (("forward", ("backward", "back", "backwards")), ("fwd", ("bwd",)), ("fprop", ("bprop",))):
+        if word in name:
+            found = [name.replace(word, other) for other in others] + found
+    return found
+
+
+def _named(module: types.ModuleType, dotted: str, file: str) -> object:
+    found: object = module
+    for part in dotted.split("."):
+        found = getattr(found, part, None) if part else None
+        if found is None or isinstance(found, types.ModuleType):
+            raise NotUnderstoodError(f"{file} has no class or function {dotted!r}")
+    return found

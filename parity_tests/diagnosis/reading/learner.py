@@ -1,0 +1,504 @@
+"""A layer that somebody else wrote, read by trying it out, and dressed so that `parity_tests.check` can run it.
+
+Nothing is believed by its name alone. What a layer learns is what its output depends on: every array that can be
+reached from it is moved a little, and forward run again. Of what backward writes or returns, what belongs to a
+parameter by its name, its numbers or its shape is its gradient. What moves the output and has no gradient is named.
+"""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.gradients import Source, assign
+from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.plans import RATE, Plan
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
+from parity_tests.diagnosis.reading.views import View, same
+from parity_tests.harness.arrays import array
+
+
+@dataclass
+class Learned:
+    """A parameter of the learner's: where it lies, how PyTorch would have it, and where its gradient comes from."""
+
+    place: Place
+    shape: tuple[int, ...]
+    view: View
+    gradient: Source | None = None
+    name: str = ""
+    moves: bool = True
+    integer: bool = False
+
+
+class Parameter:
+    """A parameter as `check` wants it: ``data`` and ``grad``, in PyTorch's order of axes."""
+
+    def __init__(self, data: np.ndarray) -> None:
+        self.data, self.grad = data, None
+
+
+@dataclass
+class Reading:
+    """What was found out about a layer, in the order in which it is told."""
+
+    learned: list[Learned] = field(default_factory=list)
+    inputs: dict[int, Source] = field(default_factory=dict)
+    unseen: list[tuple[Place, tuple]] = field(default_factory=list)
+    state: list[tuple[Place, tuple]] = field(default_factory=list)
+    constants: list[tuple[Place, tuple]] = field(default_factory=list)
+    random: bool = False
+
+
+class Learner:
+    """Somebody's layer with the methods that `check` calls.
+
+    Parameters
+    ----------
+    plan : Plan
+        How it is called.
+    inputs : tuple of numpy.ndarray
+        Inputs to try it on.
+    dtype : str
+        What its parameters are converted to.
+    constants : tuple of str
+        Names of arrays (or of inputs) that are to have no gradient.
+    stage : Stage
+        Where its code runs.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        inputs: tuple[np.ndarray, ...],
+        dtype: str = "float64",
+        constants: tuple[str, ...] = (),
+        stage: Stage | None = None,
+        averages: bool = False,
+    ) -> None:
+        self.plan, self.found, self.dtype = plan, plan.found, dtype
+        self.constants, self.stage, self.averages = constants, stage or Stage(), averages
+        self.title, self.training = self.found.title, plan.options.training
+        self.world = self.found.world
+        self.reading = Reading()
+        self.faults: list[str] = []
+        self.notes: list[str] = []
+        self.accumulates: dict[str, bool] = {}
+        self.unmatched: list[str] = []
+        self.parameters: dict[str, Parameter] = {}
+        self.buffers: dict[str, tuple[Place, np.ndarray]] = {}
+        self._values: dict[Place, np.ndarray] = {}
+        if not self.training and self.found.owner is not None:
+            self._evaluation_mode()
+        self._explore(inputs)
+        self._name_parameters()
+
+    # What `check` calls.
+
+    def forward(self, *inputs: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
+        """Run the layer's forward from its start, with the parameters as they stand here."""
+        self.world.restore()
+        self._write()
+        self.backwards, self.last = 0, inputs
+        return self._forward(inputs)
+
+    __call__ = forward
+
+    def _forward(self, inputs: tuple[np.ndarray, ...]) -> np.ndarray | tuple[np.ndarray, ...]:
+        with self.stage("forward", reseed=True):
+            outputs = self.plan.forward(inputs)
+        self._look_for_writes(inputs)
+        for name, (place, values) in self.buffers.items():
+            found = self.world.get(place)
+            if np.shape(found) == values.shape:
+                self.buffers[name] = (place, np.array(found, values.dtype))
+        made = tuple(np.array(y) for y in outputs)
+        self.outputs = made
+        return made if len(made) > 1 else made[0]
+
+    def backward(self, *grads: np.ndarray | float) -> tuple[np.ndarray | None, ...] | np.ndarray | None:
+        """Run the layer's backward; a second one after a second forward, as a training loop has it."""
+        self.backwards += 1
+        if self.backwards > 1:
+            self._write()
+            self._forward(self.last)
+        before = {name: self._gradient(learned) for name, learned in self._learned() if self.backwards > 1}
+        leaves = self._backward(tuple(np.asarray(grad) for grad in grads))
+        for name, learned in self._learned():
+            self._collect(name, learned, before.get(name), leaves)
+        found = [self._input_gradient(i, source, leaves) for i, source in sorted(self.reading.inputs.items())]
+        places = sorted(self.reading.inputs)
+        if not places:
+            return None
+        returned = [None] * (places[-1] + 1)
+        for place, values in zip(places, found, strict=True):
+            returned[place] = values
+        return tuple(returned) if len(returned) != 1 else returned[0]
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield the parameters under PyTorch's names, or under their own where none matched."""
+        yield from self.parameters.items()
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return the parameters' arrays and those of the buffers that PyTorch has, too."""
+        state = {name: parameter.data for name, parameter in self.parameters.items()}
+        return state | {name: values for name, (_, values) in self.buffers.items()}
+
+    def __deepcopy__(self, memo: dict) -> "Learner":
+        """Copy the numbers; the layer itself is put back to its start before each forward."""
+        other = copy.copy(self)
+        other._first = {}
+        other.parameters = {name: Parameter(np.array(p.data)) for name, p in self.parameters.items()}
+        other.buffers = {name: (place, np.array(values)) for name, (place, values) in self.buffers.items()}
+        return other
+
+    @property
+    def without_gradient(self) -> list[int]:
+        """The floating inputs that have no gradient."""
+        return [i for i, values in enumerate(self.last) if values.dtype.kind == "f" and i not in self.reading.inputs]
+
+    def forget(self) -> None:
+        """Start a comparison: what was found wrong in earlier runs is that of earlier runs."""
+        self.faults, self.accumulates = [], {}
+        for one in self.reading.learned:
+            if one.integer:
+                own = self.world.words(one.place)
+                self._fault(f"{own} holds whole numbers: a small step leaves it as it is; make it float")
+
+    # One run.
+
+    def _write(self) -> None:
+        for name, learned in self._learned():
+            self.world.put(learned.place, learned.view.back(self.parameters[name].data, learned.shape))
+        for place, values in self.buffers.values():
+            self.world.put(place, np.array(values))
+        for place, values in self._values.items():
+            self.world.put(place, np.array(values))
+        for learned in self.reading.learned:
+            if learned.gradient is not None and learned.gradient.place is not None and not learned.gradient.step:
+                held = self.world.get(learned.gradient.place)
+                if isinstance(held, np.ndarray) and getattr(self, "backwards", 0) == 0:
+                    self.world.put(learned.gradient.place, np.zeros(held.shape, self.dtype))
+
+    def _backward(self, grads: tuple[np.ndarray, ...]) -> dict[str, np.ndarray | None]:
+        self._before = {id(learned): np.array(self.world.get(learned.place)) for learned in self.reading.learned}
+        with self.stage("backward"):
+            leaves = self.plan.backward(grads)
+        for grad, given in zip(self.plan.passed, grads, strict=False):
+            if np.ndim(grad) and not np.array_equal(grad, self.plan._undressed(given), equal_nan=True):
+                self._fault(f"{self.found.backward_name} writes to the gradient that it is handed: work on a copy")
+        for learned in self.reading.learned:
+            now = self.world.get(learned.place)
+            stepped = learned.gradient is not None and learned.gradient.step
+            if not stepped and not np.array_equal(self._before[id(learned)], now, equal_nan=True):
+                words = self.world.words(learned.place)
+                self._fault(f"{words} was written to by {self.found.backward_name}")
+        return leaves
+
+    def _look_for_writes(self, inputs: tuple[np.ndarray, ...]) -> None:
+        fronts = self.input_names(len(inputs))
+        for i, values in enumerate(inputs):
+            before = self.plan._dressed(values, i)
+            if not np.array_equal(before, self.plan.inputs[i], equal_nan=True):
+                self._fault(
+                    f"{self.found.forward_name} writes to its input {fronts[i]}: whoever passed it finds other numbers "
+                    f"in it; work on a copy, {fronts[i]} = {fronts[i]}.copy()"
+                )
+
+    def _fault(self, sentence: str) -> None:
+        if sentence not in self.faults:
+            self.faults.append(sentence)
+
+    def input_names(self, count: int) -> list[str]:
+        """Return forward's own names of the inputs, in the order of the inputs."""
+        fronts = [p.name for p in self.found.parameters(self.found.forward) if p.name not in self.plan.options.extras]
+        found = [f"input {i}" for i in range(count)]
+        for place, index in enumerate(self.plan.order):
+            if place < len(fronts):
+                found[index] = fronts[place]
+        return found
+
+    # Gradients.
+
+    def _learned(self) -> Iterator[tuple[str, Learned]]:
+        for learned in self.reading.learned:
+            yield learned.name, learned
+
+    def _gradient(self, learned: Learned, leaves: dict | None = None) -> np.ndarray | None:
+        source = learned.gradient
+        if source is None:
+            return None
+        if source.step:
+            return (self._before_of(learned) - np.asarray(self.world.get(learned.place))) / source.rate
+        found = self.world.get(source.place) if source.place is not None else (leaves or {}).get(source.leaf)
+        if found is None:
+            return None
+        found = np.array(found)
+        if np.ndim(self.plan.factor) == 0 and self.plan.factor != 1 and found.dtype.kind == "f":
+            found = found * found.dtype.type(self.plan.factor)
+        return found
+
+    def _before_of(self, learned: Learned) -> np.ndarray:
+        return self._before[id(learned)]
+
+    def _collect(self, name: str, learned: Learned, before: np.ndarray | None, leaves: dict) -> None:
+        parameter, found = self.parameters[name], self._gradient(learned, leaves)
+        if found is None:
+            if learned.gradient is not None:
+                parameter.grad = None
+            return
+        if self.averages:
+            found = found * (self.last[0].shape[1 if self.plan.options.columns else 0] if self.last[0].ndim else 1)
+        seen = self._in_view(learned, found)
+        if self.backwards == 1:
+            self._first = getattr(self, "_first", {}) | {name: seen}
+            parameter.grad = seen
+            return
+        first = self._first.get(name)
+        afresh = learned.gradient.step or learned.gradient.place is None
+        if first is not None and first.shape == seen.shape:
+            # The second upstream gradient is the first times -1/2 (`SECOND`): assigned gradients follow it.
+            assigned = np.allclose(seen, -0.5 * first, rtol=1e-4 if seen.dtype == np.float32 else 1e-9, atol=0)
+            if afresh or assigned:
+                if not afresh and np.any(first):
+                    self.accumulates[name] = False
+                parameter.grad = first + seen
+                return
+            if np.any(first) and np.allclose(
+                seen, 0.5 * first, rtol=1e-4 if seen.dtype == np.float32 else 1e-9, atol=0
+            ):
+                self.accumulates[name] = True
+        parameter.grad = seen
+
+    def _in_view(self, learned: Learned, found: np.ndarray) -> np.ndarray:
+        if found.shape == learned.shape:
+            return learned.view.there(found)
+        squeezed = tuple(n for n in found.shape if n != 1) == tuple(n for n in learned.shape if n != 1)
+        if squeezed and found.size == np.prod(learned.shape):
+            return learned.view.there(found.reshape(learned.shape))
+        if found.shape == learned.shape[::-1] and learned.gradient is not None and learned.gradient.transposed:
+            return learned.view.there(found.T)
+        return found
+
+    def _input_gradient(self, index: int, source: Source, leaves: dict) -> np.ndarray | None:
+        found = self.world.get(source.place) if source.place is not None else leaves.get(source.leaf)
+        if found is None:
+            return None
+        found = np.array(found)
+        factor = self.plan.factor
+        if np.ndim(factor) == 0:
+            found = found * found.dtype.type(factor) if found.dtype.kind == "f" and factor != 1 else found
+        elif factor.shape == found.shape:
+            found = found * factor
+        elif found.ndim > factor.ndim and found.shape[: factor.ndim] == factor.shape:
+            found = found * factor.reshape(*factor.shape, *[1] * (found.ndim - factor.ndim))
+            if self.plan.mean:
+                found = found * factor.size
+        return self.plan._undressed(found)
+
+    # Finding out.
+
+    def _evaluation_mode(self) -> None:
+        owner = self.found.owner
+        if callable(getattr(owner, "eval", None)):
+            with self.stage("eval()"):
+                owner.eval()
+        for name in ("training", "train", "is_training", "train_mode", "train_flg", "is_train"):
+            if isinstance(getattr(owner, name, None), bool):
+                setattr(owner, name, False)
+        if isinstance(getattr(owner, "mode", None), str):
+            owner.mode = "test"
+        self.world.snapshot()
+
+    def _outputs_with(self, inputs: tuple, changes: dict[Place, np.ndarray]) -> list[np.ndarray]:
+        self.world.restore()
+        for place, values in changes.items():
+            self.world.put(place, np.array(values))
+        with self.stage("forward", reseed=True):
+            return [np.array(y) for y in self.plan.forward(inputs)]
+
+    def _explore(self, inputs: tuple[np.ndarray, ...]) -> None:
+        self._outputs_with(inputs, {})
+        self._built_on_the_way(inputs)
+        self.world.restore()
+        places = dict(self.world.places())
+        arrays = {p: v for p, v in places.items() if v.ndim and v.dtype.kind in "fiu" and v.size}
+        scalars = {p: v for p, v in places.items() if not v.ndim and v.dtype.kind == "f"}
+        # First with random numbers in everything that has the name of a gradient's owner: a bias of zeros or a last
+        # layer of zeros hides what lies behind it.
+        written, leaves = self._written(inputs, {})
+        drawn: dict[Place, np.ndarray] = {}
+        depends: dict[Place, np.ndarray] = {}
+        for _ in range(3):
+            new = self._moving(inputs, {p: v for p, v in arrays.items() if p not in depends}, drawn)
+            depends |= new
+            named = {p: v for p, v in arrays.items() if v.dtype.kind == "f" and self._owner_of_gradient(p, written)}
+            before = set(drawn)
+            for number, (place, values) in enumerate((depends | named).items()):
+                if place not in drawn and values.dtype.kind == "f" and not self._is_state(place):
+                    drawn[place] = array(values.shape, "float64", seed=11 + number)
+            if set(drawn) == before:
+                break
+            try:
+                self._outputs_with(inputs, drawn)
+            except LearnerRaisedError:
+                drawn = {}
+                break
+        written, leaves = self._written(inputs, drawn)
+        self._sort(inputs, places, arrays, scalars, depends, written, leaves)
+
+    def _is_state(self, place: Place) -> bool:
+        return words.meaning(place.last) in ("running_mean", "running_var")
+
+    def _built_on_the_way(self, inputs: tuple) -> None:
+        # Parameters that the first forward makes: what is there after it and moves a second forward.
+        self.world.restore()
+        known = {place for place, _ in self.world.places()}
+        with self.stage("forward", reseed=True):
+            first = [np.array(y) for y in self.plan.forward(inputs)]
+        later = {p: np.array(v) for p, v in self.world.places() if p not in known and v.ndim and v.dtype.kind == "f"}
+        if not later:
+            return
+        held = copy.deepcopy(later)
+        with self.stage("forward", reseed=True):
+            again = [np.array(y) for y in self.plan.forward(inputs)]
+        if not _equal(first, again):
+            return
+        for place, values in held.items():
+            self.world.put(place, _moved(values))
+            with self.stage("forward", reseed=True):
+                moved = [np.array(y) for y in self.plan.forward(inputs)]
+            self.world.put(place, values)
+            if not _equal(first, moved):
+                with self.stage("forward", reseed=True):
+                    self.plan.forward(inputs)
+                self.world.snapshot()
+                return
+
+    def _moving(
+        self, inputs: tuple, candidates: dict[Place, np.ndarray], drawn: dict[Place, np.ndarray]
+    ) -> dict[Place, np.ndarray]:
+        base = self._outputs_with(inputs, drawn)
+        found = {}
+        for place, values in candidates.items():
+            try:
+                moved = self._outputs_with(inputs, drawn | {place: _moved(drawn.get(place, values))})
+            except LearnerRaisedError:
+                continue  # an index or a size: it cannot be moved a little
+            if not _equal(base, moved):
+                found[place] = values
+        return found
+
+    def _written(
+        self, inputs: tuple, drawn: dict[Place, np.ndarray]
+    ) -> tuple[dict[Place, np.ndarray], dict[str, np.ndarray | None]]:
+        # What backward leaves behind: every array that is new or other than before, and what it returns.
+        outputs = self._outputs_with(inputs, drawn)
+        before = {place: np.array(values) for place, values in self.world.places()}
+        grads = _upstream(outputs)
+        with self.stage("backward"):
+            leaves = self.plan.backward(grads)
+        after = {place: np.array(values) for place, values in self.world.places()}
+        changed = {
+            place: values
+            for place, values in after.items()
+            if place not in before or not np.array_equal(before[place], values, equal_nan=True)
+        }
+        return changed, leaves
+
+    def _owner_of_gradient(self, place: Place, written: dict[Place, np.ndarray]) -> bool:
+        return any(
+            any(words.alike(place.last, owner) for owner in words.undressed(grad.last)) and place != grad
+            for grad in written
+        )
+
+    def _sort(
+        self,
+        inputs: tuple,
+        places: dict,
+        arrays: dict,
+        scalars: dict,
+        depends: dict,
+        written: dict[Place, np.ndarray],
+        leaves: dict[str, np.ndarray | None],
+    ) -> None:
+        self.world.restore()
+        with self.stage("forward", reseed=True):
+            self.plan.forward(inputs)
+        kept = {p: v for p, v in arrays.items() if np.array_equal(self.world.get(p), v, equal_nan=True)}
+        reading = self.reading
+        owners = {
+            p: v
+            for p, v in arrays.items()
+            if p in depends or (v.dtype.kind == "f" and p in kept and self._owner_of_gradient(p, written))
+        }
+        owners |= {p: v for p, v in scalars.items() if self._owner_of_gradient(p, written)}
+        gradients_of_others = {
+            p for p in owners if p not in depends and any(words.undressed(p.last)) and self._is_gradient(p, owners)
+        }
+        wanted = {p: v for p, v in owners.items() if p not in gradients_of_others}
+        learned = [p for p in wanted if p.last not in self.constants and p.name not in self.constants]
+        sources, input_sources = assign(self, inputs, {p: wanted[p] for p in learned}, written, leaves)
+        for place, values in wanted.items():
+            if place not in learned:
+                reading.constants.append((place, values.shape))
+            elif sources.get(place) is not None:
+                one = Learned(place, values.shape, same(values.shape), sources[place], place.name, place in depends)
+                one.integer = values.dtype.kind in "iu"
+                reading.learned.append(one)
+            elif place not in depends:
+                continue
+            elif place not in kept or self._is_state(place):
+                reading.state.append((place, values.shape))
+            elif values.dtype.kind in "iu" and not self._fractions_matter(inputs, place, values):
+                reading.constants.append((place, values.shape))
+            else:
+                reading.unseen.append((place, values.shape))
+        for place, values in arrays.items():
+            if place not in kept and place not in written and place not in wanted:
+                reading.state.append((place, values.shape))
+        reading.inputs = input_sources
+        for one in reading.learned:
+            if one.integer:
+                self._fault(
+                    f"{self.world.words(one.place)} holds whole numbers: a small step leaves it as it is; make it float"
+                )
+
+    def _is_gradient(self, place: Place, owners: dict) -> bool:
+        return any(
+            other != place and any(words.alike(other.last, name) for name in words.undressed(place.last))
+            for other in owners
+        )
+
+    def _fractions_matter(self, inputs: tuple, place: Place, values: np.ndarray) -> bool:
+        try:
+            self._outputs_with(inputs, {place: values + 0.25})
+        except LearnerRaisedError:
+            return False
+        return True
+
+    def _name_parameters(self) -> None:
+        for one in self.reading.learned:
+            one.name = one.place.name.removesuffix(".data").removesuffix(".value")
+            self.parameters[one.name] = Parameter(np.array(self.world.get(one.place), self.dtype))
+
+
+def _moved(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind in "iu":
+        return values + 0.25
+    return values + 1e-3 * array(values.shape, "float64", seed=5) * (1 + np.abs(values))
+
+
+def _upstream(outputs: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+    return tuple(array(np.shape(y), "float64", seed=31 + i) for i, y in enumerate(outputs))
+
+
+def _equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return len(one) == len(other) and all(
+        a.shape == b.shape and np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True)
+    )
+
+
+__all__ = ["RATE", "Learned", "Learner", "Parameter", "Reading"]

@@ -1,0 +1,98 @@
+"""What a name means: a gradient, a target, a cache, a weight; as people write them."""
+
+import re
+
+
+def listed(text: str) -> list[str]:
+    """Return the words of a text."""
+    return text.split()
+
+
+FORWARD = listed(
+    "forward forward_pass forward_propagation forward_prop fprop feedforward feed_forward forwardpass "
+    "forward_propagate propagate loss compute_loss cost compute activate activation function func fn f value evaluate "
+    "calc calculate apply predict __call__ call run"
+)
+BACKWARD = listed(
+    "backward backward_pass backward_propagation backward_prop backprop back_prop bprop backpropagate backpropagation "
+    "back_propagation backwards backwardpass backward_propagate gradient gradients grad derivative deriv diff prime "
+    "df d_loss dloss loss_prime loss_derivative loss_grad gradient_loss delta bwd pullback vjp"
+)
+DERIVATIVES = ("gradient", "gradients", "grad", "derivative", "deriv", "diff", "prime", "df", "delta")
+
+TARGETS = re.compile(
+    r"^(t|ts|y_?true|targets?|labels?|classes|truth|y_?t|actual|expected|gt|actions?|onehot|one_hot|y_?onehot|ys|tgt)$",
+    re.I,
+)
+MAYBE_TARGETS = re.compile(r"^(y|y_i|y_batch)$", re.I)
+CACHES = re.compile(r"cache|saved|memo|memory|context|^ctx$|residual|tape|stored|^state$|^aux$", re.I)
+CONTEXTS = re.compile(r"^(ctx|context)$")
+RATES = re.compile(r"^(lr|learning_?rate|eta|alpha_lr|step_?size|rate|l_?rate)$", re.I)
+OUTPUTS = re.compile(r"^(y|out|outputs?|a|act|activations?|s|p|probs?|y_?hat|y_?pred|result|sigma|h)$", re.I)
+UPSTREAM = re.compile(
+    r"^(d(out|y|z|a|h|c|x|s|o|l|v|p|values?|logits|loss|next\w*|upper|top|[A-Z]\w*|_\w+|output\w*)?|g|gy|gs|gout|gz|grad\w*|"
+    r"\w*_grad|\w*gradients?|upstream\w*|delta\w*|errors?|err|error_\w+|\w*_error|nabla\w*|e|cotangent|ct|dnext_\w+)$"
+)
+SWITCHES = re.compile(r"^(training|train|is_?train(ing)?|train_?mode|train_?flg|is_training)$", re.I)
+GENERATORS = re.compile(r"^(rng|generator|random_state)$")
+
+PARAMS = {  # what cs231n's assignments hand to their functions
+    "bn_param": {"mode": "train"},
+    "ln_param": {},
+    "gn_param": {},
+    "dropout_param": {"mode": "train", "p": 0.5, "seed": 0},
+    "conv_param": {"stride": 1, "pad": 0},
+    "pool_param": {"pool_height": 2, "pool_width": 2, "stride": 2},
+}
+
+MEANINGS = {
+    "weight": listed("w weight weights kernel kernels filter filters gamma scale weight_matrix wt theta wx coef coefs"),
+    "bias": ["b", "bias", "biases", "beta", "shift", "offset", "biass", "intercept"],
+    "weight_ih": ["w_ih", "wx", "wxh", "w_xh", "weight_ih"],
+    "weight_hh": ["w_hh", "wh", "whh", "w_hh", "weight_hh"],
+    "running_mean": listed("running_mean moving_mean mean_running running_mu moving_avg run_mean rm ema_mean avg_mean"),
+    "running_var": listed(
+        "running_var moving_var var_running running_variance moving_variance run_var rv ema_var avg_var"
+    ),
+}
+
+
+def meaning(path: str) -> str:
+    """Return PyTorch's name for ``path``'s last part where it has one: "layers.0.W" is "layers.0.weight"."""
+    prefix, dot, last = path.rpartition(".")
+    last = last.strip("_")
+    known = next((name for name, others in MEANINGS.items() if last.lower() in others), last)
+    return f"{prefix}{dot}{known}"
+
+
+MARKS = re.compile(
+    r"^(dl_?d|dl|dj_?d|de_?d|d_loss_d_?|grads?_of_|gradients?_of_|grads?_|gradients?_|nabla_|delta_|grad|d_|d|g_|g|nabla|delta)"
+    r"(?=.)|(_gradients?|_grads?|_delta|_g|grads?|gradients?)$",
+    re.I,
+)
+
+
+def undressed(name: str) -> set[str]:
+    """Return what ``name`` may be the gradient of: "dW", "grad_W" and "W_grad" of "W"."""
+    found = set()
+    for match in MARKS.finditer(name):
+        rest = name[: match.start()] + name[match.end() :]
+        if rest.strip("_"):
+            found.add(rest.strip("_"))
+    for short in ("grad_", "grads_", "gradient_", "nabla_", "delta_", "d_", "dL_d", "dLd", "d", "g"):
+        if name.startswith(short) and len(name) > len(short):
+            found.add(name[len(short) :].strip("_"))
+    return found
+
+
+def alike(one: str, other: str) -> bool:
+    """Return whether two names are one but for case, underscores and the plural."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    name = name.lower().replace("_", "")
+    for ending in ("es", "s"):
+        if name.endswith(ending) and len(name) > len(ending) + 3:
+            return name[: -len(ending)]
+    return name

@@ -1,0 +1,125 @@
+"""From an object to a layer that can be compared: the likeliest way to call it that agrees, else the likeliest."""
+
+import copy
+import functools
+import sys
+import types
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from parity_tests.diagnosis.against import outputs
+from parity_tests.diagnosis.reading.find import Found, of_class, of_function, of_module, of_object
+from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.matching import match
+from parity_tests.diagnosis.reading.plans import Options, plans
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.harness.arrays import random_state
+from scratch.gradcheck import compare_direction
+
+
+def read(
+    found: Found,
+    inputs: tuple[np.ndarray, ...],
+    options: Options,
+    stage: Stage,
+    prepare: Callable[[Learner], bool] = lambda learner: True,
+    **settings: object,
+) -> Learner:
+    """Return the learner for the first plan under which backward is forward's derivative, else for the first that runs.
+
+    ``prepare`` is called with each candidate, gives its parameters PyTorch's names and random numbers, and says
+    whether its outputs are those of what it is compared with.
+    """
+    first: Learner | None = None
+    trouble: Exception | None = None
+    for plan in plans(found, options, inputs):
+        try:
+            learner = Learner(plan, inputs, stage=stage, **settings)
+            outputs_agree = prepare(learner)
+            learner.forward(*inputs)
+            learner.backward(*[np.ones_like(y) for y in learner.outputs])
+        except (LearnerRaisedError, NotUnderstoodError) as error:
+            trouble = trouble or error
+            continue
+        first = first or learner
+        if outputs_agree and differentiates(learner, inputs):
+            return learner
+    if first is None:
+        raise trouble
+    return first
+
+
+def differentiates(learner: Learner, inputs: tuple[np.ndarray, ...]) -> bool:
+    """Return whether backward is forward's derivative along a random direction; True where that cannot be told."""
+    try:
+        (along,) = compare_direction(
+            learner, *(np.asarray(x, np.float64) if x.dtype.kind == "f" else x for x in inputs)
+        )
+    except LearnerRaisedError:
+        return False
+    except (TypeError, ValueError):
+        return False
+    return not bool(along.different)
+
+
+def of_anything(thing: object, theirs: Callable | None, inputs: tuple[np.ndarray, ...], seed: int = 0) -> Learner:
+    """Return the learner for an object, a class, a module or a pair of functions, for `parity_tests.check`."""
+    dtype = str(next(x.dtype for x in inputs if x.dtype.kind == "f"))
+    stage = Stage(seed, dtype)
+    if isinstance(thing, tuple):
+        found = Found(thing[0].__name__, *thing, module=sys.modules.get(thing[0].__module__))
+    elif isinstance(thing, type):
+        found = of_class(thing, ([], {}), stage, sys.modules.get(thing.__module__), "")
+    elif isinstance(thing, types.ModuleType):
+        found = of_module(thing)
+    elif isinstance(thing, types.FunctionType):
+        found = of_function(sys.modules[thing.__module__], thing.__name__, thing, ([], {}), stage, "")
+    else:
+        found = of_object(thing, sys.modules.get(type(thing).__module__))
+    training = bool(getattr(thing, "training", True))
+    options = Options(training=training, torch_order=theirs is not None and len(inputs) == 2)
+    ready = functools.partial(prepare, theirs=theirs, inputs=inputs, seed=seed)
+    return read(found, inputs, options, stage, ready, dtype=dtype)
+
+
+def prepare(
+    learner: Learner, theirs: Callable | None, inputs: tuple[np.ndarray, ...], seed: int, randomized: bool = False
+) -> bool:
+    """Give a learner's parameters PyTorch's names, and random numbers if wanted; return whether the outputs agree."""
+
+    def agrees() -> bool:
+        if randomized:
+            random_state(learner, seed)
+        if theirs is None:
+            return True
+        try:
+            ours = learner.forward(*inputs)
+            expected = _outputs_of(theirs, learner, inputs, seed)
+        except (LearnerRaisedError, RuntimeError, ValueError, IndexError):
+            return False
+        made = ours if isinstance(ours, tuple) else (ours,)
+        return len(made) == len(expected) and all(
+            a.shape == b.shape and np.allclose(a, b, rtol=1e-4, atol=1e-6, equal_nan=True)
+            for a, b in zip(made, expected, strict=True)
+        )
+
+    if isinstance(theirs, torch.nn.Module):
+        learned = {name: tuple(t.shape) for name, t in theirs.named_parameters()}
+        buffers = {name: tuple(t.shape) for name, t in theirs.named_buffers()}
+        learner.unmatched = match(learner, learned, buffers, agrees)
+        extra = [name for name in learner.parameters if name not in learned]
+        shapes = [n for n, p in learner.parameters.items() if n in learned and p.data.shape != learned[n]]
+        learner.unmatched += [*extra, *shapes]
+    return agrees()
+
+
+def _outputs_of(theirs: Callable, learner: Learner, inputs: tuple, seed: int) -> tuple[np.ndarray, ...]:
+    layer = theirs
+    if isinstance(theirs, torch.nn.Module):
+        layer = copy.deepcopy(theirs).double().train(learner.training)
+        own = layer.state_dict()
+        state = {n: torch.from_numpy(np.array(v)) for n, v in learner.state_dict().items() if n in own}
+        layer.load_state_dict(state, strict=False)
+    return outputs(layer, inputs, seed)

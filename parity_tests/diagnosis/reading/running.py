@@ -1,0 +1,99 @@
+"""Running somebody else's code: its errors are its own, and its warnings and prints do not drown the report."""
+
+import contextlib
+import io
+import random
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[3]
+OURS = tuple(
+    str(path)
+    for path in (
+        *(ROOT / "parity_tests" / "diagnosis").glob("*.py"),
+        ROOT / "parity_tests" / "diagnosis" / "reading",
+        ROOT / "parity_tests" / "harness",
+        *(ROOT / "scratch" / f"{name}.py" for name in ("tape", "vjp", "gradcheck", "checks")),
+        Path(np.__file__).resolve().parent,
+        Path(random.__file__).resolve().parent,
+    )
+)
+
+
+def is_theirs(file: str) -> bool:
+    """Return whether a file is the learner's: not ours, not NumPy's, not Python's own."""
+    return not file.startswith((*OURS, "<"))
+
+
+class LearnerRaisedError(Exception):
+    """The code under test raised, or ended the program; the message says where, in its own lines."""
+
+
+class NotUnderstoodError(Exception):
+    """The call cannot be meant, or the form of the code is not understood; ``adapter`` is a way to write it."""
+
+    def __init__(self, message: str, adapter: str = "") -> None:
+        super().__init__(message)
+        self.adapter = adapter
+
+
+@contextlib.contextmanager
+def blaming(doing: str) -> Iterator[None]:
+    """Turn what the learner's code raises into a sentence with its own line."""
+    try:
+        yield
+    except (KeyboardInterrupt, LearnerRaisedError, NotUnderstoodError):
+        raise
+    except SyntaxError as error:
+        raise LearnerRaisedError(f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}") from error
+    except BaseException as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        theirs = [frame for frame in frames if is_theirs(frame.filename)]
+        said = f"{type(error).__name__}: {first_line(error)}"
+        if isinstance(error, SystemExit):
+            said = f"this ended the program (sys.exit({error.code!r})) during {doing}"
+            said += "; nothing was compared. What a script does belongs under if __name__ == '__main__':"
+        if theirs:
+            said = f"{theirs[-1].filename}:{theirs[-1].lineno}: in {theirs[-1].name}: {theirs[-1].line}\n{said}"
+        else:
+            said = f"{doing}: {said}"
+        raise LearnerRaisedError(said) from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return an error's message as one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+class Stage:
+    """Where the learner's code runs: seeded, its warnings muted, what it prints shown the first few times only."""
+
+    def __init__(self, seed: int = 0, dtype: str = "", shows: int = 4) -> None:
+        self.seed, self.dtype, self.shows = seed, dtype, shows
+
+    @contextlib.contextmanager
+    def __call__(self, doing: str, reseed: bool = False) -> Iterator[None]:
+        """Run one call; ``reseed`` puts every generator that has no seed of its own back to the start."""
+        fresh = np.random.default_rng
+        if reseed:
+            np.random.seed(self.seed)
+            random.seed(self.seed)
+        self.shows -= 1
+        out = sys.stdout if self.shows >= 0 else io.StringIO()
+        np.random.default_rng = lambda seed=None: fresh(self.seed if seed is None else seed)
+        try:
+            with (
+                blaming(doing),
+                contextlib.redirect_stdout(out),
+                warnings.catch_warnings(),
+                np.errstate(all="ignore"),
+            ):
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            np.random.default_rng = fresh

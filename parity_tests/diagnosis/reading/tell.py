@@ -1,0 +1,77 @@
+"""What a learner's layer adds to a report: what was read how, what was not compared, and what is no mistake."""
+
+import numpy as np
+
+from parity_tests.diagnosis.reading.describe import lines
+from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.harness.report import Report
+
+ASSIGNED = (
+    "gradients are assigned, not added up. That is right as long as each weight is used once between two steps; add "
+    "(+=, and zero them before each step) to share a weight, or to send a batch through in parts"
+)
+
+
+def tell(learner: Learner, report: Report) -> None:
+    """Add the lines, notes and faults of a learner that was compared."""
+    report.read = lines(learner)
+    report.faults += learner.faults
+    added = {name for name, adds in learner.accumulates.items() if adds}
+    assigned = {name for name, adds in learner.accumulates.items() if not adds}
+    if added and assigned:
+        for name in sorted(assigned):
+            report.faults.append(
+                f"{_grad(name)} after a second backward: overwritten, while {_grad(min(added))} is added up: make all "
+                "of them +=, or none"
+            )
+    elif assigned:
+        report.notes.append(ASSIGNED)
+    stepped = [one for one in learner.reading.learned if one.gradient is not None and one.gradient.step]
+    if stepped:
+        report.notes.append(
+            f"{learner.found.backward_name} takes the step itself: what was compared is the step, divided by the "
+            "learning rate"
+        )
+    for place, shape in learner.reading.unseen:
+        own = learner.world.words(place)
+        report.unseen.append(
+            f"{own} {shape}: the output depends on it, and no gradient of it was found (a constant? say --constant "
+            f"{place.last})"
+        )
+    if learner.unmatched:
+        report.unseen.append(
+            f"the output was not compared with PyTorch's: {', '.join(learner.unmatched)} found no counterpart, so that "
+            "the two layers cannot be given the same parameters; the gradients were held against finite differences"
+        )
+    _inputs(learner, report)
+
+
+def _grad(name: str) -> str:
+    prefix, dot, last = name.rpartition(".")
+    return f"{prefix}{dot}grad_{last}"
+
+
+def _inputs(learner: Learner, report: Report) -> None:
+    names = learner.input_names(len(learner.last))
+    without = [i for i in learner.without_gradient if names[i] not in learner.constants]
+    if not without:
+        return
+    loss = all(np.ndim(y) == 0 for y in learner.outputs) or learner.plan.convention != "upstream"
+    if learner.reading.inputs and (loss or learner.plan.options.target is not None):
+        return  # targets
+    if not learner.reading.inputs and _is_network(learner):
+        report.notes.append(
+            f"{learner.found.backward_name} returns no gradient of {names[0]}: nobody needs it in front of a first "
+            "layer; it was not compared"
+        )
+        return
+    for i in without:
+        report.unseen.append(
+            f"{names[i]} {learner.last[i].shape}: the output depends on it, and {learner.found.backward_name} returns "
+            f"no gradient of it (is the return missing? a constant? say --constant {names[i]})"
+        )
+
+
+def _is_network(learner: Learner) -> bool:
+    matrices = [one for one in learner.reading.learned if len([n for n in one.shape if n > 1]) > 1]
+    return len(matrices) > 1

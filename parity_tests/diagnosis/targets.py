@@ -1,0 +1,134 @@
+"""The inputs of a loss: how they are drawn, what may be wrong with their shapes, and what a loss takes for granted."""
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from parity_tests.diagnosis import against
+from parity_tests.diagnosis.reading.find import Found
+from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.plans import Options
+from parity_tests.diagnosis.reading.read import differentiates, prepare, read
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.harness import arrays
+
+
+def draw(request: object, how: Callable) -> tuple[tuple[np.ndarray, ...], int | None]:
+    """Return the inputs, drawn by a function of `arrays`, and which of them is the target."""
+    shapes, dtype, seed = request.inputs, request.dtype, request.seed
+    try:
+        inputs = [how(shape, dtype, seed=seed + i) for i, shape in enumerate(shapes)]
+    except (ValueError, MemoryError, OverflowError) as error:
+        raise NotUnderstoodError(f"--input: {error}") from error
+    rng = np.random.default_rng(seed)
+    if request.range:
+        inputs = [rng.uniform(*request.range, shape).astype(dtype) for shape in shapes]
+    if request.target is None:
+        return tuple(inputs), None
+    inputs.append(target(request.target, shapes[0], dtype, rng, seed))
+    return tuple(inputs), len(inputs) - 1
+
+
+def target(kind: str, shape: tuple[int, ...], dtype: str, rng: np.random.Generator, seed: int) -> np.ndarray:
+    """Return a target for predictions of a shape: "classes", "one-hot", "values" or "binary"."""
+    if kind in ("classes", "one-hot"):
+        classes = shape[1] if len(shape) > 1 else shape[0]
+        drawn = rng.integers(0, classes, (shape[0], *shape[2:]) if len(shape) > 1 else ())
+        return (
+            drawn
+            if kind == "classes"
+            else np.moveaxis(np.eye(classes, dtype=dtype)[drawn], -1, 1 if len(shape) > 1 else 0)
+        )
+    if kind == "values":
+        return arrays.array(shape, dtype, seed=seed + 100)
+    return rng.integers(0, 2, shape).astype(dtype)
+
+
+def same_reduction(learner: Learner, theirs: Callable, inputs: tuple) -> tuple[Callable, list[str]]:
+    """Return PyTorch's loss without its mean, where the learner's leaves it to the caller."""
+    ours = np.shape(learner.outputs[0])
+    shape = against.outputs(theirs, inputs)[0].shape
+    if ours == shape or not hasattr(theirs, "reduction"):
+        return theirs, []
+    plain = copy.deepcopy(theirs)
+    plain.reduction = "none"
+    if against.outputs(plain, inputs)[0].shape != ours:
+        return theirs, []
+    return plain, [
+        f"{learner.found.forward_name} returns a number for each element and leaves the mean to its caller, so "
+        "PyTorch's was asked for reduction='none'; whoever takes the mean has to divide the gradient, too"
+    ]
+
+
+def broadcast(learner: Learner, inputs: tuple, request: object) -> list[str]:
+    """Return what to say if a target of another shape is broadcast against the predictions."""
+    prediction, other = inputs
+    if np.shape(learner.outputs[0]) != () or prediction.shape == other.shape or prediction.size != other.size:
+        return []
+    try:
+        wide = np.broadcast_shapes(prediction.shape, other.shape)
+    except ValueError:
+        return []
+    if wide == prediction.shape or other.dtype.kind != "f":
+        return []
+    try:
+        as_it_is = float(learner.forward(prediction, other))
+        shaped = float(learner.forward(prediction, other.reshape(prediction.shape)))
+    except LearnerRaisedError:
+        return []
+    finally:
+        learner.forward(*inputs)
+    if np.isclose(as_it_is, shaped, rtol=1e-9):
+        return []
+    return [
+        f"the target's shape {other.shape} is broadcast against {prediction.shape} to {wide}: every prediction is held "
+        f"against every target (the loss is {as_it_is:.6g}; with the target in the predictions' shape it is "
+        f"{shaped:.6g}). Refuse other shapes, or reshape the target"
+    ]
+
+
+def rows_that_sum_to_one(
+    learner: Learner,
+    theirs: Callable | None,
+    inputs: tuple,
+    request: object,
+    found: Found,
+    options: Options,
+    stage: Stage,
+) -> tuple[Learner, tuple, list[str]]:
+    """Take one-hot rows for the target where a softmax's loss takes rows that sum to one for granted."""
+    given = request.target in ("values", "binary") and options.target is not None and inputs[0].ndim == 2
+    if not given or np.shape(learner.outputs[0]) != () or differentiates(learner, inputs):
+        return learner, inputs, []
+    rows = target("one-hot", inputs[0].shape, request.dtype, np.random.default_rng(request.seed), request.seed)
+    others = (*inputs[:-1], rows)
+    try:
+        moved = (inputs[0] + 3.0, *others[1:])
+        if not np.isclose(float(learner.forward(*others)), float(learner.forward(*moved)), rtol=1e-9):
+            return learner, inputs, []
+        fresh = read(
+            found,
+            others,
+            options,
+            stage,
+            lambda one: prepare(one, theirs, others, request.seed, randomized=True),
+            dtype=request.dtype,
+            constants=request.constants,
+        )
+    except LearnerRaisedError:
+        return learner, inputs, []
+    if not differentiates(fresh, others):
+        learner.forward(*inputs)
+        return learner, inputs, []
+    note = (
+        f"compared with one-hot rows for targets, for which it is right: its backward takes for granted that a row of "
+        f"the target sums to one, which the {request.target} drawn for --target {request.target} do not"
+    )
+    return fresh, others, [note]
+
+
+def is_loss(theirs: Callable | None) -> bool:
+    """Return whether PyTorch's is a loss."""
+    return isinstance(theirs, torch.nn.modules.loss._Loss)

@@ -1,0 +1,18 @@
+"""Dropout in reused memory."""
+
+import numpy as np
+
+from scratch.kernels import memory
+
+
+def dropout(x: np.ndarray, draw: np.ndarray, p: float) -> tuple[np.ndarray, tuple]:
+    """Return ``x`` where ``draw`` is 1, scaled up, and 0 where it is 0."""
+    factor = np.divide(draw, 1 - p, out=memory.empty_like(draw)) if p < 1 else draw
+    y = np.multiply(x, factor, out=memory.empty_like(x))
+    return y, (factor,)
+
+
+def dropout_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `dropout`."""
+    (factor,) = saved
+    return np.multiply(grad_y, factor, out=memory.empty_like(factor))
