@@ -77,8 +77,8 @@ def scaled(case: Case) -> Pairs:
             for count, names in found.items():
                 value = math.sqrt(count) if root else count
                 varied = other is None or any(_counts(other).get(one) != count for one in names)
-                if not varied and value == 2:
-                    continue  # a plain 2, of which more below
+                if not varied and (value == 2 or factor != 1):
+                    continue  # a constant, of which 2 has its own sentence
                 extra = "" if factor == 1 else f", and times {factor:g}"
                 extra += "" if varied else f" (or a constant {value:.4g}: it is the same at another batch size)"
                 sentence = said.format(count, " or ".join(names), count) + extra
@@ -105,7 +105,7 @@ def _constant_ratio(case: Case) -> bool:
 
 
 def _ratio(case: Case, wanted: float) -> bool:
-    close = 1e-4 if case.inputs[0].dtype == np.float32 else 1e-7
+    close = 1e-4 if case.got.dtype == np.float32 else 1e-7
     return case.got.shape == case.expected.shape and bool(
         np.abs(case.got - wanted * case.expected).max(initial=0) <= close * np.abs(case.got).max(initial=0)
     )

@@ -396,11 +396,11 @@ class Learner:
     ) -> tuple[dict[Place, np.ndarray], dict[str, np.ndarray | None]]:
         # What backward leaves behind: every array that is new or other than before, and what it returns.
         outputs = self._outputs_with(inputs, drawn)
-        before = {place: np.array(values) for place, values in self.world.places()}
+        before = {place: np.array(values) for place, values in self.world.places(aliases=True)}
         grads = _upstream(outputs)
         with self.stage("backward"):
             leaves = self.plan.backward(grads)
-        after = {place: np.array(values) for place, values in self.world.places()}
+        after = {place: np.array(values) for place, values in self.world.places(aliases=True)}
         changed = {
             place: values
             for place, values in after.items()
