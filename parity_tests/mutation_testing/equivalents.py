@@ -112,6 +112,21 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return kernel[1] * channels <= columns",
     ): "a choice of speed: either order is the same matrix",
     (
+        "scratch/kernels/embedding.py",
+        "begins = np.flatnonzero(np.diff(indices, prepend=-1))",
+        "begins = np.flatnonzero(np.diff(indices, prepend=-2))",
+    ): "any number below the indices makes the first one a beginning",
+    (
+        "scratch/kernels/embedding.py",
+        "grad_weight[indices[begin]] += np.add.reduce(rows[order[begin:end]], axis=0)",
+        "grad_weight[indices[begin]] += np.add.reduce(rows[order[begin:end]], )",
+    ): "axis 0 is NumPy's default",
+    (
+        "scratch/nn/embedding.py",
+        "return self.weight.data, -1 if self.padding_idx is None else self.padding_idx",
+        "return self.weight.data, -2 if self.padding_idx is None else self.padding_idx",
+    ): "no index is negative",
+    (
         "scratch/nn/init.py",
         "q = q * np.sign(np.diag(r))",
         "q = q / np.sign(np.diag(r))",

@@ -16,7 +16,7 @@ def embedding_backward(grad_y: np.ndarray, weight: np.ndarray, saved: tuple) -> 
     """Undo `embedding`; the indices have no gradient."""
     x, padding_idx = saved
     indices, rows = x.ravel(), grad_y.reshape(x.size, weight.shape[1])
-    order = np.argsort(indices, kind="stable")
+    order = np.argsort(indices, stable=True)
     indices = indices[order]
     begins = np.flatnonzero(np.diff(indices, prepend=-1))
     ends = np.append(begins[1:], len(indices))
