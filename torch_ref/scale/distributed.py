@@ -80,7 +80,7 @@ def mean_in_order(state: None, bucket: Any) -> torch.futures.Future[torch.Tensor
     parts = [torch.empty_like(bucket.buffer()) for _ in range(dist.get_world_size())]
     dist.all_gather(parts, bucket.buffer())
     mean: torch.futures.Future[torch.Tensor] = torch.futures.Future()
-    mean.set_result(sum(parts) / len(parts))
+    mean.set_result(sum(parts[1:], start=parts[0]) / len(parts))
     return mean
 
 

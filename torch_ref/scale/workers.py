@@ -42,9 +42,9 @@ def run(
                 started.append((process, here))
         return _watch(started, on_message)
     finally:
-        for process, connection in started:
-            process.kill()
-            process.join()
+        for one, connection in started:
+            one.kill()
+            one.join()
             connection.close()
 
 
@@ -73,7 +73,7 @@ def _watch(started: list[tuple[BaseProcess, Connection]], on_message: Callable[[
     deaths: dict[int, str] = {}
     while ranks:
         # After the first failure others follow, because they wait for the one that failed: a second to hear them all.
-        ready = wait(ranks, 1 if errors or deaths else None)
+        ready: list[Any] = wait(ranks, 1 if errors or deaths else None)
         if not ready:
             break
         for connection in ready:
