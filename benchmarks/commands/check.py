@@ -27,6 +27,7 @@ examples:
   backprop check my.py:relu,relu_backward --against torch.nn.functional.relu --input 4,3
   backprop check my.py:Swish --input 4,3
   backprop check my.py:Adam --against torch.optim.Adam --args "lr=1e-3"
+  backprop check my.py:Network.train_step --args "3, 4" --input 5,3 --input 5
   backprop check my.py:xavier_normal --against torch.nn.init.xavier_normal_
 """
 

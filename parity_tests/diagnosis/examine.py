@@ -12,7 +12,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from parity_tests.diagnosis import against, constants, extremes, kinks, lines, optimizers, ours, randomness, targets
+from parity_tests.diagnosis import (
+    against,
+    constants,
+    extremes,
+    kinks,
+    lines,
+    optimizers,
+    ours,
+    randomness,
+    targets,
+    training_step,
+)
 from parity_tests.diagnosis import initialisers as initialisers_
 from parity_tests.diagnosis.reading import find as finding
 from parity_tests.diagnosis.reading.learner import Learner
@@ -87,6 +98,12 @@ def _kind(request: Request, module: object) -> Callable | None:
     thing = getattr(module, request.names.split(",")[0].split(".")[0], None)
     if name.startswith("torch.optim.") or (not name and optimizers.is_optimizer(thing)):
         return optimizers.examine
+    if (
+        not name
+        and training_step.method(thing)
+        and (request.names.endswith(training_step.method(thing)) or not hasattr(thing, "backward"))
+    ):
+        return training_step.examine
     if name.startswith("torch.nn.init."):
         return initialisers_.examine
     return None

@@ -459,4 +459,20 @@ SUBJECTS = (
             ),
         ),
     ),
+    Subject(
+        "training_steps.py",
+        "Regression",
+        {"args": "3, 4", "inputs": [(5, 3), (5,)]},
+        0,
+        (
+            Twin("        self.zero_grad()\n        dy", "        dy", ("zero them before each backward",), False),
+            Twin(
+                "        dz = dy",
+                "        self.W2 = self.W2 - self.lr * self.dW2\n        self.dW2 *= 0\n        dz = dy",
+                ("with what was stepped before",),
+                False,
+            ),
+            Twin("self.predict(x) - y.reshape(-1, 1)) ** 2", "self.predict(x) - y) ** 2", ("is broadcast",), False),
+        ),
+    ),
 )

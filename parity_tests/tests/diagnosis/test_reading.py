@@ -235,3 +235,11 @@ def test_from_python_functions_and_modules_are_taken():
     module = types.ModuleType("mine")
     module.forward, module.backward = tanh, tanh_backward
     assert check(module, None, X).ok
+
+
+def test_a_training_step_is_held_to_the_gradient_of_its_loss(capsys):
+    from parity_tests.diagnosis.collection import training_steps
+
+    options = ["--args", "3, 4", "--input", "5,3", "--input", "5"]
+    assert main(["check", f"{training_steps.__file__}:Regression", *options]) == 0
+    assert "All agree: two steps, 4 parameters." in capsys.readouterr().out
