@@ -167,7 +167,7 @@ def sign(case: Case) -> Pairs:
 @guess("grad_input")
 def grad_output_misused(case: Case) -> Pairs:
     """Hand the upstream gradient on as it came, or multiply it in twice."""
-    yield "grad_output is handed on unchanged; multiply it by the layer's derivative", case.grads[0]
+    yield "grad_output is passed on unchanged; multiply it by the layer's derivative", case.grads[0]
     if case.expected.shape == case.grads[0].shape:
         yield "grad_output is multiplied in twice", case.expected * case.grads[0]
 
@@ -248,13 +248,13 @@ def shape(case: Case) -> Pairs:
 
 @guess("output", "grad_input")
 def weights(case: Case) -> Pairs:
-    """Use a weight turned round, or not at all."""
+    """Use a flipped weight, or one that is not flipped."""
     for name, weight in case.state.items():
         if weight.dtype.kind != "f":
             continue
         space = tuple(range(2, weight.ndim))
         if space:
-            words = f"{name} is turned round: the kernel must be flipped in backward and nowhere else"
+            words = f"{name} is flipped: the kernel must be flipped in backward and nowhere else"
             yield words, case.rerun(state={name: np.flip(weight, space)})
             for axis in space:
                 yield f"{name} is flipped along axis {axis} only", case.rerun(state={name: np.flip(weight, axis)})

@@ -132,7 +132,7 @@ SUBJECTS = (
             Twin(
                 "dout * (cache > 0)",
                 "dout",
-                ("handed on unchanged", "mask"),
+                ("passed on unchanged", "mask"),
             ),
         ),
     ),
@@ -249,7 +249,7 @@ SUBJECTS = (
         "Exp",
         {"inputs": X, "against": "torch.exp"},
         0,
-        (Twin("return grad_output * ctx.y", "return grad_output", ("handed on unchanged",)),),
+        (Twin("return grad_output * ctx.y", "return grad_output", ("passed on unchanged",)),),
     ),
     Subject(
         "steps.py",

@@ -34,7 +34,7 @@ def test_a_right_convolution_agrees(command):
     [
         ("self.db += g.sum(axis=(0, 2, 3))", "self.db += g.mean(axis=(0, 2, 3))", "grad_bias: divided by 70"),
         ("self.db += g", "self.db = g", "grad_bias after a second backward: overwritten"),
-        ("self.W, (1, 0))", "self.W[:, :, ::-1, ::-1], (1, 0))", "grad_input: weight is turned round"),
+        ("self.W, (1, 0))", "self.W[:, :, ::-1, ::-1], (1, 0))", "grad_input: weight is flipped"),
         ("return gx[:, :, p:gx.shape[2] - p, p:gx.shape[3] - p]", "return gx", "the padding is not cut off"),
         ("self.dW += np", "self.dW -= np", "grad_weight: the sign is flipped"),
         ("+ self.b", "", "output: bias is left out"),

@@ -84,7 +84,7 @@ MISTAKES = {
         IMAGE,
         "shifted by 1 along axis 3",
     ),
-    "handed on": (edited(nn.Sigmoid, lambda d, g: g.copy()), (), X, "handed on unchanged"),
+    "passed on": (edited(nn.Sigmoid, lambda d, g: g.copy()), (), X, "passed on unchanged"),
     "multiplied in twice": (edited(nn.Sigmoid, lambda d, g: d * g), (), X, "multiplied in twice"),
     "ones": (
         wrong(nn.Linear, backward=lambda self, g: self.right(np.ones_like(g))),
