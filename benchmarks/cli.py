@@ -78,6 +78,9 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     command = argv[0] if argv and argv[0] in COMMANDS else None
     try:
+        for word in argv:
+            if word.startswith("--") and word.endswith("=--"):  # argparse would take it for an option without a value
+                raise UsageError(f"{word.removesuffix('=--')}: expected a value, got '--'")
         args = build_parser(command).parse_args(argv)
         if args.version:
             from benchmarks.environment import version

@@ -35,6 +35,8 @@ class Engine:
         The engine's generator, with ``get_state`` and ``set_state``.
     manual_seed : callable
         Seeds the engine's default generator.
+    no_grad : callable
+        Returns the context for forwards that no backward follows.
     dtype_name : str
         "float32" or "float64".
     dtype
@@ -52,7 +54,7 @@ class Engine:
             for part in ("nn", "optim", "models", "train", "actor_critic")
         )
         self.random = importlib.import_module(f"{package.__name__}.random")
-        self.manual_seed = package.manual_seed
+        self.manual_seed, self.no_grad = package.manual_seed, package.no_grad
 
     def running(self) -> contextlib.AbstractContextManager:
         """Return the context that the engine computes in.

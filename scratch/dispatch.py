@@ -25,7 +25,7 @@ import numpy as np
 
 from scratch.kernels.output_mask import output_mask
 
-__all__ = ["Pair", "Plan", "is_plain", "kernel_of", "output_mask", "plain", "plan", "quiet", "run"]
+__all__ = ["Pair", "Plan", "is_plain", "kernel_of", "output_mask", "plain", "plan", "quiet", "quietly", "run"]
 
 Pair = tuple[Callable, Callable]
 """A forward function and its backward."""
@@ -65,7 +65,9 @@ class Plan(NamedTuple):
     Attributes
     ----------
     forward, backward : callable
-        The plain functions or their kernels, silent about infinities and NaN.
+        The plain functions or their kernels.
+    quiet_forward, quiet_backward : callable
+        The same without warnings about infinities and NaN: PyTorch has none, and so nothing here has any.
     places : tuple of int
         Which of forward's arguments behind ``x`` backward takes, too: those whose names it repeats.
     is_plain : bool
@@ -74,6 +76,8 @@ class Plan(NamedTuple):
 
     forward: Callable
     backward: Callable
+    quiet_forward: Callable
+    quiet_backward: Callable
     places: tuple[int, ...]
     is_plain: bool
 
@@ -87,7 +91,8 @@ def plan(functions: Pair) -> Plan:
     known = _plans[mode].get(functions)
     if known is None:
         forward, backward = functions if mode else kernels_of(functions)
-        known = Plan(quiet(forward), quiet(backward), _shared_places(functions), forward is functions[0])
+        places = _shared_places(functions)
+        known = Plan(forward, backward, quiet(forward), quiet(backward), places, forward is functions[0])
         _plans[mode][functions] = known
     return known
 
@@ -118,6 +123,27 @@ def _shared_places(functions: Pair) -> tuple[int, ...]:
 
 # PyTorch lets a number become infinite or NaN without a word; so does everything here.
 quiet = np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore")
+
+
+is_quiet: ContextVar[bool] = ContextVar("is_quiet", default=False)
+"""Whether a caller has already silenced what runs now: small layers take less time than silencing each."""
+
+
+def quietly(method: Callable) -> Callable:
+    """Decorate a method that calls many layers: they are silent together."""
+    silenced = quiet(method)
+
+    @functools.wraps(method)
+    def call(self: Any, value: Any) -> Any:
+        if is_quiet.get():
+            return method(self, value)
+        token = is_quiet.set(True)
+        try:
+            return silenced(self, value)
+        finally:
+            is_quiet.reset(token)
+
+    return call
 
 
 @quiet

@@ -160,7 +160,7 @@ class PolicyGradientLoss(Loss):
                 f"got {logits.shape} and {advantages.shape}"
             )
         check_class_indices(self, logits, actions, name="actions")
-        return self.run(self.functions, logits, flat_indices(actions), advantages.copy())[0]
+        return self.run(self.functions, logits, flat_indices(actions), advantages)[0]
 
 
 class Entropy(Loss):
@@ -185,7 +185,6 @@ class Entropy(Loss):
     """
 
     functions = entropy, entropy_backward
-    inputs = 1
 
     def __init__(self) -> None:
         super().__init__()

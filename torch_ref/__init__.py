@@ -1,6 +1,8 @@
 """The same networks on ``torch.nn`` and autograd: what `scratch` is held against, and what one would train with."""
 
+from torch import no_grad
+
 from torch_ref import models, nn, optim, random, train
 from torch_ref.random import manual_seed
 
-__all__ = ["manual_seed", "models", "nn", "optim", "random", "train"]
+__all__ = ["manual_seed", "models", "nn", "no_grad", "optim", "random", "train"]

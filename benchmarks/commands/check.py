@@ -9,9 +9,9 @@ from benchmarks.errors import UsageError
 
 EXAMPLES = """\
 Your layer may be a class or an object with forward(x) and backward(grad_output) under these or the usual other names
-(forward_pass, __call__ and gradient, forward(ctx, x), ...), or two functions. What it learns is found by what its output
-depends on, wherever it keeps it; gradients are what backward writes or returns. The report begins with what was read
-how. What is not understood gets an adapter, to paste and run.
+(forward_pass, __call__ and gradient, forward(ctx, x), ...), or two functions. What it learns is found by what its
+output depends on, wherever it keeps it; gradients are what backward writes or returns. The report begins with what was
+read how. What is not understood gets an adapter, to paste and run.
 
 Both layers get the same parameters, made of random numbers, and a random upstream gradient; then once more inputs with
 ties and zeros, then extreme ones. Without --against, the gradients are held against finite differences of forward. A
@@ -27,6 +27,7 @@ examples:
   backprop check my.py:relu,relu_backward --against torch.nn.functional.relu --input 4,3
   backprop check my.py:Swish --input 4,3
   backprop check my.py:Adam --against torch.optim.Adam --args "lr=1e-3"
+  backprop check my.py:Network.train_step --args "3, 4" --input 5,3 --input 5
   backprop check my.py:xavier_normal --against torch.nn.init.xavier_normal_
 """
 

@@ -98,7 +98,8 @@ def small_mlp(engine: Engine, name: str) -> object:
 
 def silent_share(engine: Engine, model: object, x: np.ndarray) -> float:
     """Return the share of the first layer's units whose sum is negative or 0 for every row of ``x``."""
-    return float((engine.numpy(model[0](engine.asarray(x))) <= 0).all(axis=0).mean())
+    with engine.no_grad():
+        return float((engine.numpy(model[0](engine.asarray(x))) <= 0).all(axis=0).mean())
 
 
 def train(engine: Engine, model: object, data: Data, lr: float, epochs: int, on_step: object = None) -> object:

@@ -299,7 +299,7 @@ def kept(engine: Engine, seed: int) -> tuple[list[int], list[int], str]:
 
     rng = np.random.default_rng(seed)
     x, grad = rng.normal(size=(BATCH, UNITS)), rng.normal(size=(BATCH, UNITS))
-    measure = kept_by_scratch if engine.name == "scratch" else kept_by_torch
+    measure = kept_by_torch if engine.name == "torch" else kept_by_scratch
     no_grad = scratch.no_grad
     if engine.name == "torch":
         import torch
@@ -430,7 +430,7 @@ def order_table(board: Blackboard) -> None:
 def run(board: Blackboard) -> None:
     """Walk the graph of one expression, in the right order and in a wrong one; measure what is kept for backward."""
     engines = board.engines("float64")
-    graphs = {engine.name: GRAPHS[engine.name]() for engine in engines}
+    graphs = {engine.name: GRAPHS["torch" if engine.name == "torch" else "scratch"]() for engine in engines}
     nodes_table(board, graphs)
     order_table(board)
 

@@ -9,7 +9,9 @@ def main() -> int:
     """Print the table, and what is not as it should be; return 1 if a right layer is accused or a wrong one missed."""
     figures = measure()
     print(figures.table())
-    for words in ("accused", "unmentioned", "missed", "nameless", "elsewhere", "misleading"):
+    caught = figures.exhibits - len(figures.overlooked)
+    print(f"\nof the museum's {figures.exhibits} wrong layers that PyTorch's numbers are to catch: {caught} detected")
+    for words in ("accused", "unmentioned", "missed", "nameless", "elsewhere", "misleading", "overlooked"):
         for name in getattr(figures, words):
             print(f"{words}: {name}")
     return int(bool(figures.accused or figures.unmentioned or figures.missed or figures.misleading))

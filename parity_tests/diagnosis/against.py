@@ -1,4 +1,4 @@
-"""What a layer may be held against: PyTorch's layers, losses, optimizers, initialisers and functions, and nothing else."""
+"""What a layer may be held against: PyTorch's layers, losses, optimizers, initialisers, functions; nothing else."""
 
 import copy
 import functools
@@ -7,71 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from parity_tests.diagnosis.reading.names import listed
 from parity_tests.diagnosis.reading.running import NotUnderstoodError, first_line
 
-ELEMENTWISE = [
-    "abs",
-    "acos",
-    "add",
-    "asin",
-    "atan",
-    "ceil",
-    "clamp",
-    "clip",
-    "cos",
-    "cosh",
-    "cumsum",
-    "div",
-    "exp",
-    "exp2",
-    "expm1",
-    "floor",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "logsumexp",
-    "matmul",
-    "max",
-    "mean",
-    "min",
-    "mul",
-    "neg",
-    "pow",
-    "prod",
-    "reciprocal",
-    "relu",
-    "round",
-    "rsqrt",
-    "sigmoid",
-    "sign",
-    "sin",
-    "sinh",
-    "softmax",
-    "log_softmax",
-    "sqrt",
-    "square",
-    "std",
-    "sub",
-    "sum",
-    "tan",
-    "tanh",
-    "var",
-    "bmm",
-    "mm",
-    "dot",
-    "outer",
-    "transpose",
-    "cat",
-    "maximum",
-    "minimum",
-    "erf",
-    "addmm",
-    "celu",
-    "selu",
-    "prelu",
-    "hypot",
-]
+ELEMENTWISE = listed(
+    "abs acos add asin atan ceil clamp clip cos cosh cumsum div exp exp2 expm1 floor log log10 log1p log2 logsumexp "
+    "matmul max mean min mul neg pow prod reciprocal relu round rsqrt sigmoid sign sin sinh softmax log_softmax sqrt "
+    "square std sub sum tan tanh var bmm mm dot outer transpose cat maximum minimum erf addmm celu selu prelu hypot"
+)
 
 
 def named(name: str) -> object:

@@ -1,8 +1,8 @@
 """Naming the mistake: a wrong result is compared with what likely mistakes would have given.
 
-A guess (`parity_tests.diagnosis.likely_mistakes`) is a function of a `parity_tests.diagnosis.evidence.Case` that yields pairs of a sentence and the
-array that the mistake would have produced. Where that array is what came, the sentence is printed. Where no guess fits,
-the pattern of the differences is described: which rows, which ratio, which inputs.
+A guess (`parity_tests.diagnosis.likely_mistakes`) is a function of a `parity_tests.diagnosis.evidence.Case` that yields
+pairs of a sentence and the array that the mistake would have produced. Where that array is what came, the sentence is
+printed. Where no guess fits, the pattern of the differences is described: which rows, which ratio, which inputs.
 """
 
 import math
@@ -31,7 +31,7 @@ def explains(guessed: np.ndarray, case: Case) -> bool:
         return False
     if not (np.isfinite(guessed).all() and np.isfinite(case.got).all()):
         return False
-    close = case.tolerance * np.abs(guessed).max()
+    close = (1e-4 if case.got.dtype == np.float32 else 1e-8) * np.abs(guessed).max()
     same_as_expected = guessed.shape == case.expected.shape and np.abs(guessed - case.expected).max() <= close
     return not same_as_expected and np.abs(guessed - case.got).max() <= close
 
@@ -96,8 +96,8 @@ class Suspects:
             case = self._case(report, wrong[0])
             if explains(case.rerun(state=state), case):
                 yield (
-                    f"{wrong[0].name}: made with the weights after backward has stepped them; compute the gradient of the "
-                    "input first, then take the step"
+                    f"{wrong[0].name}: made with the weights after backward has stepped them; compute the gradient of "
+                    "the input first, then take the step"
                 )
 
     def _another(self, quantity: Quantity) -> Case | None:
@@ -207,13 +207,13 @@ def patterns(case: Case) -> Iterator[str]:
         yield "is all zeros"
         return
     got, expected = case.got.astype(np.float64), case.expected.astype(np.float64)
-    tolerance = case.tolerance * max(1e-300, np.nanmax(np.abs(expected)))
+    tolerance = (1e-4 if case.got.dtype == np.float32 else 1e-8) * max(1e-300, np.nanmax(np.abs(expected)))
     with np.errstate(invalid="ignore"):
         different = ~(np.abs(got - expected) <= tolerance)
     if not np.isfinite(got[different]).all():
         yield f"{np.isnan(got).sum()} NaN and {np.isinf(got).sum()} infinite where PyTorch is finite"
         return
-    if case.expected.dtype == np.float64 and np.abs(got - expected).max() <= 1e-6 * np.abs(expected).max():
+    if case.got.dtype == np.float64 and np.abs(got - expected).max() <= 1e-6 * np.abs(expected).max():
         yield "right to six digits: something is float32 on the way, or a small constant such as eps differs"
         return
     if np.abs(np.sort(got, axis=None) - np.sort(expected, axis=None)).max() <= tolerance:
@@ -234,7 +234,14 @@ def patterns(case: Case) -> Iterator[str]:
             and not (different & (x == 0)).all()
         ):
             yield "differs only where the input is tied with another: who is paid among equal maxima?"
-    if different.any() and not expected[different].any() and case.kind == "grad_input" and got[different].all():
+    tied = case.inputs[0].shape == different.shape and _ties_explain(case.inputs[0], different)
+    if (
+        different.any()
+        and not tied
+        and not expected[different].any()
+        and case.kind == "grad_input"
+        and got[different].all()
+    ):
         yield "the expected is 0 wherever it differs: forward's mask, of what it dropped or cut off, is left out"
         return
     if not different.all():
@@ -245,6 +252,8 @@ def patterns(case: Case) -> Iterator[str]:
     used = np.abs(expected) > tolerance
     if used.all():
         yield from _along_axes(got / expected, "is the expected times", 1e-6 if tolerance else 0)
+    elif used.any() and not different[~used].any() and np.ptp(got[used] / expected[used]) <= 1e-4:
+        yield f"is the expected times {(got[used] / expected[used]).flat[0]:.6g} everywhere"
     yield from _along_axes(got - expected, "is the expected plus", tolerance)
 
 

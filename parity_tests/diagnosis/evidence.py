@@ -56,11 +56,6 @@ class Case:
         """The parameter whose gradient this is."""
         return self.state.get(self.name.removesuffix(AGAIN).replace("grad_", ""))
 
-    @property
-    def tolerance(self) -> float:
-        """The relative difference below which two arrays are taken for the same."""
-        return 1e-4 if self.expected.dtype == np.float32 else 1e-8
-
     def option(self, name: str) -> object:
         """Return one of the PyTorch layer's options, None if it has no such."""
         return getattr(self.layer, name, None)

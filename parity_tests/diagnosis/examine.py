@@ -1,4 +1,4 @@
-"""The whole of ``backprop check``: a file's layer, loss, optimizer or initialiser is run, read, compared and told about.
+"""The whole of ``backprop check``: a file's layer, loss, optimizer or initialiser is run, read and compared.
 
 After the comparison on random numbers come numbers with ties and zeros, then extreme ones (`extremes`); where forward
 draws at random, its draws are held fixed for the gradients, and their distribution is compared (`randomness`).
@@ -12,7 +12,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from parity_tests.diagnosis import against, extremes, kinks, lines, optimizers, randomness, targets
+from parity_tests.diagnosis import (
+    against,
+    constants,
+    extremes,
+    kinks,
+    lines,
+    optimizers,
+    ours,
+    randomness,
+    targets,
+    training_step,
+)
 from parity_tests.diagnosis import initialisers as initialisers_
 from parity_tests.diagnosis.reading import find as finding
 from parity_tests.diagnosis.reading.learner import Learner
@@ -22,7 +33,7 @@ from parity_tests.diagnosis.reading.read import prepare, read
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from parity_tests.harness import arrays
 from parity_tests.harness.compare import check
-from parity_tests.harness.report import Report
+from parity_tests.harness.report import AGAIN, Report
 
 
 @dataclass
@@ -87,6 +98,12 @@ def _kind(request: Request, module: object) -> Callable | None:
     thing = getattr(module, request.names.split(",")[0].split(".")[0], None)
     if name.startswith("torch.optim.") or (not name and optimizers.is_optimizer(thing)):
         return optimizers.examine
+    if (
+        not name
+        and training_step.method(thing)
+        and (request.names.endswith(training_step.method(thing)) or not hasattr(thing, "backward"))
+    ):
+        return training_step.examine
     if name.startswith("torch.nn.init."):
         return initialisers_.examine
     return None
@@ -133,10 +150,18 @@ def _examine_layer(
     report.notes += notes
     report.read.insert(0, f"({request.path.name} was run)")
     reports = [report]
+    note, fault = constants.settle(learner, inputs, request.constants)
+    if note:
+        report.quantities = [q for q in report.quantities if q.ok and not q.name.endswith(AGAIN)]
+        report.notes.append(note)
+    elif fault:
+        report.faults.append(fault)
     if not report.ok:
         text = str(report)
         located = lines.located(learner, report, theirs, inputs) if report.differs else ""
-        return Verdict(1, f"{text}\n\n{located}" if located else text, reports, learner)
+        own = ours.sentences(request.against, learner, report, literal, inputs, request.seed)
+        parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]
+        return Verdict(1, "\n\n".join(part for part in parts if part), reports, learner)
     said = [str(report)]
     for kind, others in _harder(request, theirs, inputs, target, plain):
         if said_of_rows:

@@ -1,8 +1,10 @@
 """Extreme inputs, tried after the usual ones agree: overflow, NaN from finite numbers, the logarithm of 0."""
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 from parity_tests.diagnosis import against
 from parity_tests.diagnosis.reading.learner import Learner
@@ -45,8 +47,8 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
         grads = learner.backward(*[np.ones_like(y) if np.ndim(y) else 1.0 for y in outputs])
     except LearnerRaisedError as error:
         return f"at {words}: {error}", ""
-    finally_ = [grads] if not isinstance(grads, tuple) else list(grads)
-    gradients = [g for g in [*finally_, *(p.grad for _, p in learner.named_parameters())] if g is not None]
+    returned = list(grads) if isinstance(grads, tuple) else [grads]
+    gradients = [g for g in [*returned, *(p.grad for _, p in learner.named_parameters())] if g is not None]
     expected = _theirs(theirs, learner, inputs)
     bad_output = _bad(outputs[0], None if expected is None else expected[0])
     bad_gradient = any(np.isnan(g).any() for g in gradients)
@@ -85,13 +87,9 @@ def _bad(output: np.ndarray, expected: np.ndarray | None) -> bool:
 
 
 def _theirs(theirs: Callable | None, learner: Learner, inputs: tuple) -> tuple[np.ndarray, ...] | None:
-    import torch
-
     if theirs is None or learner.unmatched:
         return None
     if isinstance(theirs, torch.nn.Module):
-        import copy
-
         theirs = copy.deepcopy(theirs).double()
         own = theirs.state_dict()
         state = {n: torch.from_numpy(np.array(v)) for n, v in learner.state_dict().items() if n in own}

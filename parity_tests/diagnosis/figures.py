@@ -9,10 +9,13 @@ from pathlib import Path
 from parity_tests.diagnosis.collection.twins import SUBJECTS, Subject, Twin
 from parity_tests.diagnosis.examine import Request, Verdict, examine
 from parity_tests.diagnosis.reading.running import NotUnderstoodError
+from parity_tests.museum.exhibit import EXHIBITS, LayerExhibit
 
 HERE = Path(__file__).parent / "collection"
 LOCATED = re.compile(r"The first wrong line is line (\d+)")
 DESCRIPTIONS = (
+    "in our derivation",
+    "this is what the museum's",
     "is the expected ",
     "differs only",
     "backward is ",
@@ -35,6 +38,8 @@ class Figures:
     lines: int = 0
     elsewhere: list[str] = field(default_factory=list)
     misleading: list[str] = field(default_factory=list)
+    exhibits: int = 0
+    overlooked: list[str] = field(default_factory=list)
 
     def table(self) -> str:
         """Return the figures as a table."""
@@ -61,6 +66,11 @@ def measure() -> Figures:
         _measure_right(subject, figures)
         for number, twin in enumerate(subject.twins):
             _measure_wrong(subject, number, twin, figures)
+    for exhibit in EXHIBITS:
+        if isinstance(exhibit, LayerExhibit) and "torch" in exhibit.caught:
+            figures.exhibits += 1
+            if not exhibit.witnesses(exhibit.wrong)["torch"] or exhibit.witnesses(exhibit.right)["torch"]:
+                figures.overlooked.append(exhibit.name)
     return figures
 
 

@@ -52,8 +52,8 @@ def examine(
     spreads = [float(values.std()) for values in found]
     for (fan_in, fan_out), ours, right in zip(SIZES, found, theirs, strict=True):
         lines.append(
-            f"  fan_in {fan_in}, fan_out {fan_out}: mean {ours.mean():.3g}, standard deviation {ours.std():.4g}, bounds "
-            f"{ours.min():.4g} to {ours.max():.4g}; PyTorch's standard deviation {right.std():.4g}, bounds "
+            f"  fan_in {fan_in}, fan_out {fan_out}: mean {ours.mean():.3g}, standard deviation {ours.std():.4g}, "
+            f"bounds {ours.min():.4g} to {ours.max():.4g}; PyTorch's standard deviation {right.std():.4g}, bounds "
             f"{right.min():.4g} to {right.max():.4g}"
         )
     if any(abs(o.std() / r.std() - 1) > 0.03 for o, r in zip(found, theirs, strict=True)):

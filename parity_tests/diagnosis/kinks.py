@@ -24,8 +24,8 @@ def shares(learner: Learner, theirs: Callable, inputs: tuple[np.ndarray, ...], r
     if (different & ~np.isin(x, values[counts > 1])).any() or not _is_subgradient(learner, inputs):
         return ""
     return (
-        "note: equal maxima share the gradient otherwise than in PyTorch, which pays the first of them in full. Both are "
-        "valid subgradients: at a tie there is no derivative"
+        "note: equal maxima share the gradient otherwise than in PyTorch, which pays the first of them in full. Both "
+        "are valid subgradients: at a tie there is no derivative"
     )
 
 
@@ -72,6 +72,6 @@ def paid_twice(learner: Learner, inputs: tuple[np.ndarray, ...]) -> str:
         return ""
     return (
         f"on numbers with ties, the gradient does not add up: moving all inputs together changes the output by "
-        f"{np.mean(slopes):.6g} a unit, and the gradient's sum is {found.sum():.6g}. Are equal maxima all paid in full? "
-        "Pay one of them, or share"
+        f"{np.mean(slopes):.6g} a unit, and the gradient's sum is {found.sum():.6g}. Are equal maxima all paid in "
+        "full? Pay one of them, or share"
     )

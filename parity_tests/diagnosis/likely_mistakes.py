@@ -1,6 +1,6 @@
 """The likely mistakes of any layer, each as the array that it would have produced.
 
-`parity_tests.diagnosis.diagnose` tries them all, those of single layers in `parity_tests.diagnosis.likely_mistakes_in_layers` too.
+`parity_tests.diagnosis.diagnose` tries them all, and those of `likely_mistakes_in_layers`.
 To add one: yield a sentence and an array. A sentence says what was done and what to do, to somebody who sees only it.
 """
 
@@ -76,7 +76,11 @@ def scaled(case: Case) -> Pairs:
                     found.setdefault(count, []).append(words)
             for count, names in found.items():
                 value = math.sqrt(count) if root else count
+                varied = other is None or any(_counts(other).get(one) != count for one in names)
+                if not varied and (value == 2 or factor != 1):
+                    continue  # a constant, of which 2 has its own sentence
                 extra = "" if factor == 1 else f", and times {factor:g}"
+                extra += "" if varied else f" (or a constant {value:.4g}: it is the same at another batch size)"
                 sentence = said.format(count, " or ".join(names), count) + extra
                 yield sentence, case.expected * factor * (value if times else 1 / value)
     if other is None or _ratio(other, 0.5):
@@ -101,7 +105,7 @@ def _constant_ratio(case: Case) -> bool:
 
 
 def _ratio(case: Case, wanted: float) -> bool:
-    close = 1e-4 if case.inputs[0].dtype == np.float32 else 1e-7
+    close = 1e-4 if case.got.dtype == np.float32 else 1e-7
     return case.got.shape == case.expected.shape and bool(
         np.abs(case.got - wanted * case.expected).max(initial=0) <= close * np.abs(case.got).max(initial=0)
     )
@@ -163,7 +167,7 @@ def sign(case: Case) -> Pairs:
 @guess("grad_input")
 def grad_output_misused(case: Case) -> Pairs:
     """Hand the upstream gradient on as it came, or multiply it in twice."""
-    yield "grad_output is handed on unchanged; multiply it by the layer's derivative", case.grads[0]
+    yield "grad_output is passed on unchanged; multiply it by the layer's derivative", case.grads[0]
     if case.expected.shape == case.grads[0].shape:
         yield "grad_output is multiplied in twice", case.expected * case.grads[0]
 
@@ -244,13 +248,13 @@ def shape(case: Case) -> Pairs:
 
 @guess("output", "grad_input")
 def weights(case: Case) -> Pairs:
-    """Use a weight turned round, or not at all."""
+    """Use a flipped weight, or one that is not flipped."""
     for name, weight in case.state.items():
         if weight.dtype.kind != "f":
             continue
         space = tuple(range(2, weight.ndim))
         if space:
-            words = f"{name} is turned round: the kernel must be flipped in backward and nowhere else"
+            words = f"{name} is flipped: the kernel must be flipped in backward and nowhere else"
             yield words, case.rerun(state={name: np.flip(weight, space)})
             for axis in space:
                 yield f"{name} is flipped along axis {axis} only", case.rerun(state={name: np.flip(weight, axis)})

@@ -1,4 +1,4 @@
-"""The likely mistakes in activations, convolution, normalization and softmax, as in `parity_tests.diagnosis.likely_mistakes`."""
+"""The likely mistakes in activations, convolution, normalization and softmax, as in `likely_mistakes`."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Which line of backward is wrong: each array that it computes, held against the true gradient of each value in forward.
+"""Which line of backward is wrong: each array that it computes, held against the true gradients in forward.
 
 The learner's own forward runs on the tape (`scratch.tape`), which knows the gradient of every value and what each of
 its uses contributes. Backward runs line by line, twice, with two upstream gradients: what follows the upstream gradient
@@ -6,7 +6,6 @@ is meant as a gradient. The first such line that computes the gradient of nothin
 wrong.
 """
 
-import ast
 import contextlib
 import inspect
 import itertools
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis import operations
+from parity_tests.diagnosis import operations, statements
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, is_theirs
@@ -46,6 +45,7 @@ class Computed:
     name: str
     values: np.ndarray
     function: types.CodeType
+    scope: dict = field(default_factory=dict)
     follows: bool = True
     words: str = ""
     whole: bool = False
@@ -64,10 +64,14 @@ class Located:
 
 def located(learner: Learner, report: Report, theirs: object, inputs: tuple[np.ndarray, ...]) -> str:
     """Return the annotated source of backward, or why there is none."""
-    if not any("grad_" in q.name for q in report.wrong) or learner.found.backward is None:
+    if not any("grad_" in q.name for q in report.wrong) or (
+        learner.found.backward is None and learner.plan.pulled is None
+    ):
         return ""
-    found = locate(learner, inputs)
-    return found.text
+    try:
+        return locate(learner, inputs).text
+    except Exception as error:  # the report above must not be lost for the sake of the line
+        return f"Which line it is cannot be said: {type(error).__name__}: {error}"
 
 
 def locate(learner: Learner, inputs: tuple[np.ndarray, ...]) -> Located:
@@ -101,7 +105,8 @@ class Following:
         self.known = list(self._true_gradients())
 
     def _functions(self) -> Iterator[types.FunctionType]:
-        for function in (self.learner.found.forward, self.learner.found.backward):
+        found, plan = self.learner.found, self.learner.plan
+        for function in (found.forward, plan.pulled or found.backward):
             inner = getattr(function, "__func__", function)
             inner = inner if isinstance(inner, types.FunctionType) else type(inner).__call__
             yield inspect.unwrap(inner)
@@ -157,8 +162,9 @@ class Following:
     def _watch_forward(self, frame: types.FrameType, event: str, _: object) -> None:
         for name, value in frame.f_locals.items() if is_theirs(frame.f_code.co_filename) else ():
             if isinstance(value, Value) and _node(value) is not None and value.node not in self.names:
-                own = frame.f_code.co_name == self.learner.found.forward_name or name == "self"
-                self.names[value.node] = name if own else f"{name} in {frame.f_code.co_name}"
+                own = frame.f_code.co_name == self.learner.found.forward_name
+                said = name if own else f"{name} in {frame.f_code.co_name}"
+                self.names[value.node] = f"the later {said}" if said in self.names.values() else said
 
     def _name_attributes(self) -> None:
         owner = self.learner.found.owner
@@ -167,35 +173,33 @@ class Following:
                 self.names[value.node] = name
 
     def _true_gradients(self) -> Iterator[Known]:
-        grads = self.tape.gradients(self.outputs, [g for g in self.upstream])
+        grads = self.tape.gradients(self.outputs, list(self.upstream))
         self.grads = grads
         for output, grad in zip(self.outputs, self.upstream, strict=True):
-            yield Known(grad, f"the gradient of {self._word(output.node)}", output.node, True)
+            yield Known(grad, f"the gradient of {self.word(output.node)}", output.node, True)
         nodes = sorted(self.tape.nodes, key=lambda node: node not in self.names)
         for node in nodes:
             if grads.contributions(node):
-                yield Known(grads[node], f"the gradient of {self._word(node)}", node, True)
+                yield Known(grads[node], f"the gradient of {self.word(node)}", node, True)
         for node in nodes:
             yield from self._parts(grads, node)
 
     def _parts(self, grads: Gradients, node: Node) -> Iterator[Known]:
         contributions = [one for one in grads.contributions(node) if one.user is not None]
         for one in contributions:
-            through = self._word(one.user)
+            through = self.word(one.user)
             if len(contributions) > 1:
                 yield Known(
-                    one.grad, f"part of the gradient of {self._word(node)}: the path through {through}", node, False
+                    one.grad, f"part of the gradient of {self.word(node)}: the path through {through}", node, False
                 )
             raw = self._before_summing(grads, one, node)
             if raw is not None:
-                yield Known(raw, f"the gradient of {self._word(node)}, not yet summed over the broadcast", node, False)
+                yield Known(raw, f"the gradient of {self.word(node)}, not yet summed over the broadcast", node, False)
         for count in range(2, len(contributions)) if len(contributions) <= 5 else ():
             for some in itertools.combinations(contributions, count):
-                paths = " and ".join(self._word(one.user) for one in some)
+                paths = " and ".join(self.word(one.user) for one in some)
                 total = sum(one.grad for one in some)
-                yield Known(
-                    total, f"part of the gradient of {self._word(node)}: the paths through {paths}", node, False
-                )
+                yield Known(total, f"part of the gradient of {self.word(node)}: the paths through {paths}", node, False)
 
     def _before_summing(self, grads: Gradients, one: object, node: Node) -> np.ndarray | None:
         with contextlib.suppress(Exception):
@@ -205,10 +209,11 @@ class Following:
                 return raw
         return None
 
-    def _word(self, node: Node, depth: int = 0) -> str:
+    def word(self, node: Node, depth: int = 0) -> str:
+        """Return a value's name, or the expression that computed it."""
         if node in self.names:
             return self.names[node]
-        return operations.expression(node, lambda other: self._word(other, depth + 1) if depth < 3 else "...")
+        return operations.expression(node, lambda other: self.word(other, depth + 1) if depth < 3 else "...")
 
     # Backward.
 
@@ -225,9 +230,16 @@ class Following:
             one.follows = one.values.shape != other.values.shape or not np.allclose(
                 one.values, other.values, rtol=1e-9, atol=0
             )
-        if self.learner.plan.convention != "upstream":
-            for one in runs[0]:
-                one.follows = one.name.startswith("return") or self._claims(one)
+        own = list(self._functions())[1].__code__
+        for one in runs[0]:
+            # What is handed over is meant as a gradient even if it does not follow the upstream gradient.
+            ends = one.name.startswith("return") and (
+                one.function is own or one.function.co_name == self.learner.found.backward_name
+            )
+            if self.learner.plan.convention != "upstream":
+                one.follows = ends or self._claims(one)
+            else:
+                one.follows = one.follows or ends or self._claims(one)
         for one in runs[0]:
             if one.follows:
                 self._recognize(one)
@@ -244,13 +256,16 @@ class Following:
 
     def _arrays(self, frame: types.FrameType) -> dict[str, np.ndarray]:
         found = {n: v for n, v in frame.f_locals.items() if isinstance(v, np.ndarray | np.floating)}
+        for name, value in frame.f_locals.items():
+            if isinstance(value, dict):
+                found |= _items(name, value)
         owner = frame.f_locals.get("self")
         if owner is not None:
             for name, value in getattr(owner, "__dict__", {}).items():
                 if isinstance(value, np.ndarray | np.floating):
                     found[f"self.{name}"] = value
-                elif isinstance(value, dict):
-                    found |= {f"self.{name}[{k!r}]": v for k, v in value.items() if isinstance(v, np.ndarray)}
+                elif isinstance(value, dict | list):
+                    found |= _items(f"self.{name}", value)
                 elif isinstance(getattr(value, "grad", None), np.ndarray):
                     found[f"self.{name}.grad"] = value.grad
         return found
@@ -267,15 +282,21 @@ class Following:
         for name, values in arrays.items():
             old = before.get(name)
             values = np.asarray(values)
-            if old is None or old.shape != values.shape or not np.array_equal(old, values, equal_nan=True):
-                if values.dtype.kind == "f":
-                    self.computed.append(Computed(line, name, np.array(values), frame.f_code))
+            changed = old is None or old.shape != values.shape or not np.array_equal(old, values, equal_nan=True)
+            if changed and values.dtype.kind == "f":
+                self.computed.append(Computed(line, name, np.array(values), frame.f_code, self._scope(frame)))
         if event == "return":
             parts = argument if isinstance(argument, tuple | list) else (argument,)
             for number, part in enumerate(parts):
                 if isinstance(part, np.ndarray | np.floating) and np.asarray(part).dtype.kind == "f":
-                    self.computed.append(Computed(frame.f_lineno, f"return {number}", np.array(part), frame.f_code))
+                    self.computed.append(
+                        Computed(frame.f_lineno, f"return {number}", np.array(part), frame.f_code, self._scope(frame))
+                    )
         self.last[key] = (frame.f_lineno, {n: np.array(v) for n, v in arrays.items()})
+
+    def _scope(self, frame: types.FrameType) -> dict:
+        held = {n: np.array(v) if isinstance(v, np.ndarray) else v for n, v in frame.f_locals.items()}
+        return {**frame.f_globals, **held}
 
     def _recognize(self, one: Computed) -> None:
         for learned in self.learner.reading.learned:
@@ -283,22 +304,34 @@ class Following:
             if own == one.name and learned.gradient is not None and learned.gradient.step:
                 node = next(n for n, name in self.names.items() if name == learned.place.name.removesuffix(".data"))
                 step = (node.data - one.values) / learned.gradient.rate
-                one.whole = _same(step, self.grads[node])
-                one.words = f"a step along the gradient of {self._word(node)}" if one.whole else ""
+                one.whole = same(step, self.grads[node])
+                one.words = f"a step along the gradient of {self.word(node)}" if one.whole else ""
                 return
         wanted = self._meant(one)
-        matches = [known for known in self.known if _same(one.values, known.values)]
+        matches = [known for known in self.known if same(one.values, known.values)]
         if not matches:
             return
         best = next((k for k in matches if wanted is not None and k.node is wanted), matches[0])
         one.words, one.whole = best.words, best.whole
 
     def _meant(self, one: Computed) -> Node | None:
-        """Return the value whose gradient a name claims to be."""
-        last = one.name.removeprefix("self.")
-        for owner in words.undressed(last):
-            for node, name in self.names.items():
-                if name.rpartition(".")[2] == owner or words.alike(name.rpartition(".")[2], owner):
+        """Return the value whose gradient a name claims to be: of h for dh, self.grad_h, grads["dh"], self.h.grad."""
+        name = one.name.removeprefix("self.")
+        base, _, key = name.partition("[")
+        key = key.rstrip("]").strip("'\"")
+        wanted: set[str] = set()
+        if name.endswith(".grad"):
+            wanted.add(name.removesuffix(".grad"))
+        elif key.isdigit():
+            wanted |= {f"{owner}.{key}" for owner in words.undressed(base)}
+        elif key:
+            wanted |= words.undressed(key) | ({key} if "grad" in base else set())
+        else:
+            wanted |= words.undressed(base)
+        for owner in wanted:
+            for node, named in self.names.items():
+                last = named if key.isdigit() else named.rpartition(".")[2]
+                if last == owner or words.alike(last, owner):
                     return node
         return None
 
@@ -327,7 +360,7 @@ class Following:
         return found
 
     def _is_given(self, one: Computed) -> bool:
-        return any(_same(one.values, grad) for grad in self.upstream)
+        return any(same(one.values, grad) for grad in self.upstream)
 
     def _first(self, suspicious: list[Computed], computed: list[Computed]) -> Computed | None:
         # A line between may be no gradient of a single value and right all the same: what it flows into tells. So we
@@ -339,9 +372,9 @@ class Following:
         for one in computed:
             # The true gradient of another value than the one that it is handed over as.
             node = self._end(one)
-            if one.follows and one.words and node is not None and not self._is_true(one, node):
-                if not one.words.startswith("a step"):
-                    candidates.append(one)
+            recognized = one.follows and one.words and not one.words.startswith("a step")
+            if recognized and node is not None and not self._is_true(one, node):
+                candidates.append(self._origin(one, suspicious, computed, set()))
         order = {id(one): number for number, one in enumerate(computed)}
         candidates = [one for one in candidates if one is not None]
         return min(candidates, key=lambda one: order[id(one)]) if candidates else next(iter(suspicious), None)
@@ -369,29 +402,50 @@ class Following:
         true, values = self.grads[node], one.values
         if values.shape != true.shape and [n for n in values.shape if n != 1] != [n for n in true.shape if n != 1]:
             return False
-        return _same(values, true) or (not np.any(true) and not np.any(values))
+        return same(values, true) or (not np.any(true) and not np.any(values))
 
     def _claims(self, one: Computed) -> bool:
-        return one.name.startswith("self.") and self._meant(one) is not None
+        return (one.name.startswith("self.") or "[" in one.name) and self._meant(one) is not None
 
     def _origin(self, end: Computed, suspicious: list[Computed], computed: list[Computed], seen: set[int]) -> Computed:
         seen.add(id(end))
-        used = _names_used(end.function, end.line, _number(end))
+        used = statements.names(end.function, end.line, _number(end))
         place = next(i for i, one in enumerate(computed) if one is end)
         earlier = [one for one in computed[:place] if one.function is end.function and one.name in used]
         latest = {one.name: one for one in earlier}
         for one in latest.values():
-            if one in suspicious and id(one) not in seen and one.line != end.line:
-                if not self._flows_into_right(one, computed):
-                    return self._origin(one, suspicious, computed, seen)
+            if id(one) in seen or one.line == end.line:
+                continue
+            handed_over = one.values.shape == end.values.shape and np.array_equal(one.values, end.values)
+            meant = self._meant(one)
+            right = meant is not None and (self._is_true(one, meant) or one.words.startswith("part of"))
+            if handed_over and end.name.startswith("return") and one.follows and not right:
+                return self._origin(one, suspicious, computed, seen)
+            if one in suspicious and not self._flows_into_right(one, computed):
+                return self._origin(one, suspicious, computed, seen)
+            if one not in suspicious and not (handed_over and right) and self._would_mend(one, end):
+                return one
         return end
+
+    def _would_mend(self, one: Computed, end: Computed) -> bool:
+        """Return whether ``end`` comes out right if ``one`` is replaced by the gradient that its name claims to be."""
+        node, wanted = self._meant(one), self._end(end) or self._meant(end)
+        if node is None or wanted is None or self._is_true(one, node) or not one.name.isidentifier():
+            return False
+        expression = statements.expression(end.function, end.line, _number(end))
+        if expression is None:
+            return False
+        with contextlib.suppress(Exception), np.errstate(all="ignore"):
+            made = eval(expression, {**end.scope, one.name: self.grads[node]})
+            return same(np.asarray(made), self.grads[wanted])
+        return False
 
     def _flows_into_right(self, one: Computed, computed: list[Computed]) -> bool:
         return any(
             other.whole
             and not other.name.startswith("return")
             and other.follows
-            and one.name in _names_used(other.function, other.line)
+            and one.name in statements.names(other.function, other.line)
             and other.line > one.line
             for other in computed
             if other.function is one.function
@@ -406,10 +460,10 @@ class Following:
         said = []
         for one in self.grads.contributions(node):
             if one.user is not None:
-                said.append(operations.rule(one.user, one.place, self._word, node))
+                said.append(operations.rule(one.user, one.place, self.word, node))
         joined = " + ".join(dict.fromkeys(said))
         here = f"this is {first.words}; " if first.words else ""
-        return f"{here}right there would be the gradient of {self._word(node)}: {joined}" if joined else ""
+        return f"{here}right there would be the gradient of {self.word(node)}: {joined}" if joined else ""
 
     def _closest(self, one: Computed) -> Node | None:
         best, node = 0.3, None
@@ -439,11 +493,17 @@ class Following:
         return "\n".join([f"{head}.", "", *shown])
 
 
+def _items(name: str, held: dict | list) -> dict[str, np.ndarray]:
+    pairs = held.items() if isinstance(held, dict) else enumerate(held)
+    return {f"{name}[{key!r}]": value for key, value in pairs if isinstance(value, np.ndarray)}
+
+
 def _node(value: Value) -> Node | None:
     return value.__dict__.get("node")
 
 
-def _same(one: np.ndarray, other: np.ndarray) -> bool:
+def same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether two gradients are the same, but for rounding and axes of length 1; zeros are like nothing."""
     one, other = np.asarray(one), np.asarray(other)
     if one.shape != other.shape:
         if [n for n in one.shape if n != 1] != [n for n in other.shape if n != 1]:
@@ -455,32 +515,6 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
 
 def _number(one: Computed) -> int | None:
     return int(one.name.split()[1]) if one.name.startswith("return ") else None
-
-
-def _names_used(code: types.CodeType, line: int, number: int | None = None) -> set[str]:
-    try:
-        source, start = inspect.getsourcelines(code)
-        tree = ast.parse(textwrap.dedent("".join(source)))
-    except (OSError, SyntaxError):
-        return set()
-    found = set()
-    for statement in ast.walk(tree):
-        if isinstance(statement, ast.For) and statement.lineno == line - start + 1:
-            statement = statement.iter
-            found |= {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-        elif isinstance(statement, ast.stmt) and not isinstance(
-            statement, ast.FunctionDef | ast.For | ast.If | ast.With | ast.While
-        ):
-            if statement.lineno <= line - start + 1 <= (statement.end_lineno or statement.lineno):
-                whole: ast.AST = statement
-                if number is not None and isinstance(getattr(statement, "value", None), ast.Tuple):
-                    whole = statement.value.elts[number]
-                for node in ast.walk(whole):
-                    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                        found.add(node.id)
-                    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                        found.add(f"{node.value.id}.{node.attr}")
-    return found
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The likely mistakes in optimizers: each as the rule that it makes of the right one, with the sentence that names it."""
+"""The likely mistakes in optimizers: each as the rule that it makes, with the sentence that names it."""
 
 from collections.abc import Callable
 
@@ -80,8 +80,8 @@ def rmsprop(**changed: object) -> Rule:
 
 
 EPS = (
-    "eps is added under the root; PyTorch's is added to the root. Neither is wrong: with another eps it trains alike, but "
-    "the numbers are not PyTorch's"
+    "eps is added under the root; PyTorch's is added to the root. Neither is wrong: with another eps it trains alike, "
+    "but the numbers are not PyTorch's"
 )
 ADAM: dict[str, Rule] = {
     "the bias correction multiplies by 1 - beta^t; it has to divide": adam(multiplied=True),

@@ -57,8 +57,8 @@ def same_reduction(learner: Learner, theirs: Callable, inputs: tuple) -> tuple[C
     if against.outputs(plain, inputs)[0].shape != ours:
         return theirs, []
     return plain, [
-        f"{learner.found.forward_name} returns a number for each element and leaves the mean to its caller, so PyTorch's "
-        "was asked for reduction='none'; whoever takes the mean has to divide the gradient by their number, too"
+        f"{learner.found.forward_name} returns a number for each element and leaves the mean to its caller, so "
+        "PyTorch's was asked for reduction='none'; whoever takes the mean has to divide the gradient, too"
     ]
 
 

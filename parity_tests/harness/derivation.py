@@ -1,7 +1,7 @@
-"""Derivations as data: the labelled equations of a docstring, and the statements of the functions that they belong to.
+"""Derivations as data: the labelled equations of a docstring, and the statements that they belong to.
 
-A file of `scratch.nn` or `scratch.optim` says everything twice. Its docstring has the equations, its plain functions the
-statements, and both carry the same labels:
+A file of `scratch.nn` or `scratch.optim` says everything twice. Its docstring has the equations, its plain functions
+have the statements, and both carry the same labels:
 
     B7a grad_weight = sum_m grad_y normalized       (C,)    F7: a product, times the other factor; broadcast: a sum
     grad_weight = (grad_y * normalized).sum(axis=0)  # B7a (C,)

@@ -122,7 +122,8 @@ class Report:
     unseen : list of str
         What the output depends on and was not compared.
     suspects : callable
-        Returns the classic mistakes that would explain the differences, a sentence each (`parity_tests.diagnosis.diagnose`).
+        Returns the classic mistakes that would explain the differences, a sentence each
+        (`parity_tests.diagnosis.diagnose`).
     """
 
     title: str

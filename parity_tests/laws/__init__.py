@@ -11,8 +11,8 @@ given a layer and its inputs (or an optimizer's maker) and raises ``AssertionErr
     >>> broken(Doubled(dim=1), np.array([[1.0, 2.0], [3.0, 5.0]]))
     ['the_rows_are_probabilities']
 
-`parity_tests.tests.harness.test_laws` holds every layer, loss and optimizer to them; `parity_tests.museum` shows which mistakes they
-find, and which they cannot: a wrong layer may be as lawful as the right one.
+A test holds every layer, loss and optimizer to them; `parity_tests.museum` shows which mistakes they find, and which
+they cannot: a wrong layer may be as lawful as the right one.
 """
 
 from parity_tests.laws import layers, losses, optimizers, passes

@@ -5,7 +5,7 @@
     python -m parity_tests.mutation_testing --list scratch/nn/dropout.py       # its mutants, without running them
 
 The mutants are those of mutmut (the extra ``mutation``): another operator, a number more, an argument None or left out,
-a condition turned round, an assignment of None. mutmut's own runner leaves out every decorated function, which here
+a negated condition, an assignment of None. mutmut's own runner leaves out every decorated function, which here
 would be half of the forwards and backwards; so this one puts the mutants in front of pytest. It imports everything
 once, and forks a process for each mutant, in which the functions get the changed code. What survives is tried once more
 with the engine and the tests imported afresh, as some tests make their layers when they are imported. Each file is held

@@ -34,6 +34,21 @@ def why_equivalent(file: str, before: str, after: str) -> str | None:
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "scratch/nn/module_tree.py",
+        'for prefix, module in self._walk(""):',
+        "for prefix, module in self._walk(None):",
+    ): "None is as false as an empty prefix",
+    (
+        "scratch/nn/module_tree.py",
+        'faults += [f"missing key {key!r}" for key in missing]',
+        'faults = [f"missing key {key!r}" for key in missing]',
+    ): "the list is empty before",
+    (
+        "scratch/kernels/cross_entropy.py",
+        "label = target if ignored is None else np.where(ignored, 0, target)",
+        "label = target if (ignored is None) and False else np.where(ignored, 0, target)",
+    ): "np.where takes None for False, and returns a copy of the target",
+    (
         "scratch/nn/loss.py",
         "losses = np.where(size <= delta, d**2 / 2, delta * (size - delta / 2))  # F3 (...)",
         "losses = np.where(size < delta, d**2 / 2, delta * (size - delta / 2))  # F3 (...)",
@@ -63,16 +78,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "np.abs(np.subtract(x > 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|",
         "np.abs(np.subtract(x >= 0, tail), out=x)  # 1 - tail on the right; on the left |0 - tail|",
     ): "at 0 the tail is a half, and 1 - 1/2 is 1/2",
-    (
-        "scratch/nn/module_tree.py",
-        'for prefix, module in self._walk(""):',
-        "for prefix, module in self._walk(None):",
-    ): "None is as false as an empty prefix",
-    (
-        "scratch/nn/module_tree.py",
-        'faults += [f"missing key {key!r}" for key in missing]',
-        'faults = [f"missing key {key!r}" for key in missing]',
-    ): "the list is empty before",
     (
         "scratch/nn/nll.py",
         "return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) if x.ndim > 2 else x.reshape(1, -1)",

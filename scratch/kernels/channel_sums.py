@@ -51,8 +51,10 @@ def as_channels(values: np.ndarray, like: np.ndarray) -> np.ndarray:
     >>> as_channels(np.zeros(3), np.zeros((2, 4, 5, 3)).transpose(0, 3, 1, 2)).shape
     (3, 4, 5)
     """
+    if like.ndim == 2:
+        return values
     if not is_channels_last(like):
-        return values if like.ndim == 2 else values.reshape(-1, *(1,) * (like.ndim - 2))
+        return values.reshape(-1, *(1,) * (like.ndim - 2))
     _, c, h, w = like.shape
     rows = h if w * c < LONG_RUN else 1
     return np.tile(values, (rows, w, 1)).transpose(2, 0, 1)

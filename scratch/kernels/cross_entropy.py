@@ -20,9 +20,8 @@ def cross_entropy(
     rows = np.arange(len(x))
     share = weight[label]
     losses = share * (logt - z[rows, label])
-    in_all = 0.0
-    if label_smoothing > 0:
-        in_all = np.add.reduce(weight)
+    in_all = np.add.reduce(weight) if label_smoothing > 0 else None
+    if in_all is not None:
         spread = (in_all * logt - z @ weight) / len(weight)
         losses = (1 - label_smoothing) * losses + label_smoothing * spread
     if ignored is not None:
@@ -45,7 +44,7 @@ def cross_entropy_backward(
     if ignored is not None:
         grad_losses = np.where(ignored, 0, grad_losses)
     k = share * grad_losses
-    if label_smoothing > 0:
+    if in_all is not None:
         k = (1 - label_smoothing) * k
         grad_spread = label_smoothing * grad_losses / len(weight)
         grad_x = e * ((k + in_all * grad_spread) / t)[:, None]

@@ -116,6 +116,8 @@ def empty_like(array: np.ndarray, shape: tuple[int, ...] | None = None, dtype: D
     dtype : numpy dtype, optional
         Another dtype; by default ``array``'s.
     """
+    if shape is None and dtype is None and array.nbytes < SMALLEST:
+        return np.empty_like(array)
     return empty(
         array.shape if shape is None else shape, array.dtype if dtype is None else dtype, is_channels_last(array)
     )

@@ -142,8 +142,10 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     wait of the next product, and whatever else wants their core meanwhile runs at half its speed. So no layer lets it.
     """
     (rows, terms), columns = a.shape, b.shape[1]
+    if rows * terms * columns <= SMALL_PRODUCT:
+        return a @ b
     helpers = min(_num_threads, max(rows, columns))
-    if helpers < 2 or rows * terms * columns <= SMALL_PRODUCT:
+    if helpers < 2:
         return a @ b
     product = np.empty((rows, columns), a.dtype)
     # The longer side of the result is cut: each thread then lays out anew only its part of the longer factor.

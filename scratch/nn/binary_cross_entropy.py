@@ -145,6 +145,7 @@ class BCELoss(Loss):
     """
 
     functions = binary_cross_entropy, binary_cross_entropy_backward
+    inputs = 2
     weight: np.ndarray | None
 
     def __init__(self, weight: np.ndarray | None = None, *, reduction: str = "mean") -> None:
@@ -195,6 +196,7 @@ class BCEWithLogitsLoss(Loss):
     """
 
     functions = binary_cross_entropy_with_logits, binary_cross_entropy_with_logits_backward
+    inputs = 2
     weight: np.ndarray | None
     pos_weight: np.ndarray | None
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from scratch.dispatch import quietly
 from scratch.nn.module import Module
 
 
@@ -42,6 +43,8 @@ class Sequential(Module):
     ['0.weight', '0.bias']
     """
 
+    _cached_layers: list[Module] | None = None
+
     def __init__(self, *layers: Module | OrderedDict) -> None:
         super().__init__()
         if len(layers) == 1 and isinstance(layers[0], OrderedDict):
@@ -55,12 +58,14 @@ class Sequential(Module):
                 raise TypeError(f"Sequential: expected layer {name!r} to be a Module, got {type(layer).__name__}")
             setattr(self, name, layer)
 
+    @quietly
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Apply the layers in order."""
         for layer in self._layers():
             x = layer(x)  # F1
         return x
 
+    @quietly
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Apply the layers' backward in reverse order."""
         for layer in reversed(self._layers()):
@@ -80,4 +85,15 @@ class Sequential(Module):
         return self._layers()[index]
 
     def _layers(self) -> list[Module]:
-        return [layer for _, layer in self.named_children()]
+        layers = self._cached_layers
+        if layers is None:
+            layers = self.__dict__["_cached_layers"] = [layer for _, layer in self.named_children()]
+        return layers
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        self.__dict__["_cached_layers"] = None
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self.__dict__["_cached_layers"] = None

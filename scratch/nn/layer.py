@@ -40,6 +40,7 @@ from scratch.checks import FLOAT_DTYPES, check_grad_output, check_input, check_i
 from scratch.nn.module import Module
 from scratch.nn.parameter import Parameter
 
+FLOATS = tuple([dtype.num for dtype in FLOAT_DTYPES])
 NAN = {dtype: np.array(np.nan, dtype).tobytes() for dtype in FLOAT_DTYPES}
 
 
@@ -127,10 +128,11 @@ class Layer(Module):
     takes_integers: ClassVar[bool] = False
     passes_through: ClassVar[bool] = False
     _has_fold: ClassVar[bool] = False
+    _has_check: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._has_fold = cls.fold is not Layer.fold
+        cls._has_fold, cls._has_check = cls.fold is not Layer.fold, cls.check is not Layer.check
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,8 +172,11 @@ class Layer(Module):
         if self.takes_integers:
             check_integers(self, x)
         else:
-            check_input(self, x, self.own_dtype())
-        self.check(x)
+            dtype = self.own_dtype()
+            if type(x) is not np.ndarray or (x.dtype.num not in FLOATS if dtype is None else x.dtype != dtype):
+                check_input(self, x, dtype)
+        if self._has_check:
+            self.check(x)
 
     def forward(self, x: np.ndarray) -> Any:
         """Map an input to the output."""
@@ -183,7 +188,9 @@ class Layer(Module):
         plan = dispatch.plan(functions)
         folds = self._has_fold and (plan.is_plain or self.kernels_fold)
         rows = self.fold(x) if folds else x
-        result, saved, *more = plan.forward(rows, *arguments)
+        forward = plan.forward if dispatch.is_quiet.get() else plan.quiet_forward
+        results = forward(rows, *arguments)
+        result, saved = results[0], results[1]
         y = self.unfold(result, x.shape) if folds else result
         if type(y) is not np.ndarray:
             y = np.asarray(y)  # NumPy's arithmetic makes a number of an array without axes
@@ -200,10 +207,11 @@ class Layer(Module):
                     y.flags.writeable = False
                 elif value is rows or (self.inputs > 1 and is_one_of(value, arguments[: self.inputs - 1])):
                     saved = own(saved, place)
-            pending = 1 if self._record is None else self._record.pending + 1
+            last = self._record
+            pending = 1 if last is None else last.pending + 1
             kept = (plan, arguments, saved, x.shape, y.shape, y.dtype, constant, folds, locked, get_ident(), pending)
             self.__dict__["_record"] = tuple.__new__(Record, kept)
-        return y, *more
+        return (y, *results[2:]) if len(results) > 2 else (y,)
 
     def backward(self, grad_output: np.ndarray) -> Any:
         """Map the gradient of the output to that of the input, and add to the parameters' gradients.
@@ -215,7 +223,9 @@ class Layer(Module):
         TypeError
             If ``grad_output`` is no array.
         """
-        record = self.record()
+        record = self._record
+        if record is None or record.pending > 1 or record.thread != get_ident():
+            record = self.record()
         _, _, _, input_shape, output_shape, dtype, _, folds, _, _, _ = record
         if type(grad_output) is not np.ndarray or grad_output.shape != output_shape or grad_output.dtype != dtype:
             check_grad_output(self, grad_output, output_shape, dtype)
@@ -268,18 +278,24 @@ class Layer(Module):
             self.__dict__.update(_record=None, _used_up=True)
             if locked is not None:
                 locked.flags.writeable = True
+        backward = plan.backward if dispatch.is_quiet.get() else plan.quiet_backward
         passed = [arguments[place] for place in plan.places] if plan.places else ()
         if not self.learned:
-            return plan.backward(grad_y, *passed, saved) if wants_grad_x else None
+            return backward(grad_y, *passed, saved) if wants_grad_x else None
         parameters: list[Parameter | None] = [getattr(self, name) for name in self.learned]
-        mask = [wants_grad_x, *[parameter is not None and parameter.requires_grad for parameter in parameters]]
+        mask = [wants_grad_x]
+        for parameter in parameters:
+            mask.append(parameter is not None and parameter.requires_grad)
         if True not in mask:
             return None
-        token = dispatch.output_mask.set(mask if False in mask else None)
-        try:
-            grad_x, *grads = plan.backward(grad_y, *passed, saved)
-        finally:
-            dispatch.output_mask.reset(token)
+        if False in mask:
+            token = dispatch.output_mask.set(mask)
+            try:
+                grad_x, *grads = backward(grad_y, *passed, saved)
+            finally:
+                dispatch.output_mask.reset(token)
+        else:
+            grad_x, *grads = backward(grad_y, *passed, saved)
         for parameter, grad in zip(parameters, grads, strict=True):
             if parameter is not None and parameter.requires_grad:
                 parameter.take_grad(self.unfold_grad(grad, parameter))
@@ -297,8 +313,8 @@ class Layer(Module):
 
     def own_dtype(self) -> np.dtype | None:
         """Return the dtype of the layer's own numbers; None if it has none."""
-        for name in (*self.learned, *self._buffer_names):
-            value = getattr(self, name)
+        for name in self.learned + self._buffer_names if self._buffer_names else self.learned:
+            value = self.__dict__[name]
             if value is not None and value.dtype in FLOAT_DTYPES:
                 return value.dtype
         return None

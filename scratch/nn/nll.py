@@ -93,9 +93,9 @@ def check_class_indices(
             f"{name_of(owner)}: expected {name} to be class indices of dtype int64 or uint8, got {target.dtype}; "
             "convert them with .astype(np.int64)"
         )
-    indices, classes = flat_indices(target), x.shape[min(x.ndim - 1, 1)]
+    indices, classes = target.reshape(-1).astype(np.int64, copy=False), x.shape[min(x.ndim - 1, 1)]
     # As unsigned numbers negative indices are huge, so that one comparison finds those on either side.
-    if indices.size and indices.view(np.uint64).max() >= classes:
+    if np.count_nonzero(indices.view(np.uint64) >= classes):
         outside = indices[(indices != ignore_index) & ((indices < 0) | (indices >= classes))]
         if outside.size:
             raise IndexError(f"{name_of(owner)}: {name} {outside[0]} is out of bounds for {classes} classes")
@@ -107,8 +107,8 @@ def batch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def flat_indices(target: np.ndarray) -> np.ndarray:
-    """Map class indices (N, d1, ...) to (M,), as int64."""
-    return target.reshape(-1).astype(np.int64, copy=False)
+    """Copy class indices (N, d1, ...) to (M,), as int64."""
+    return target.reshape(-1).astype(np.int64)
 
 
 @functools.cache

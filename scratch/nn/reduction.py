@@ -69,8 +69,6 @@ class Loss(Layer):
         If ``reduction`` is none of these.
     """
 
-    inputs = 2
-
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
         if reduction not in REDUCTIONS:

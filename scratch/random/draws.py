@@ -1,7 +1,6 @@
 r"""The random draws: PyTorch's CPU generator, number for number, so that one seed gives one run in both engines.
 
-**Words.** Everything is made of random 32-bit words, which `Generator` supplies (`scratch.random.generator`). A draw is a
-rule for spending them.
+**Words.** Everything is made of random 32-bit words, which `Generator` supplies. A draw is a rule for spending them.
 
 **A word becomes a uniform number in [0, 1).** A float32 has 24 significant bits: every multiple of 2^-24 in [0, 1) is a
 float32, so 24 bits of a word, read as an integer k, give k 2^-24 exactly, each as likely as any other. With all 32 bits

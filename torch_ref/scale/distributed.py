@@ -26,6 +26,7 @@ import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -38,14 +39,14 @@ BACKENDS = {"cuda": "cpu:gloo,cuda:nccl", "cpu": "gloo"}  # on the CPU goes what
 
 # Groups, kept until the process is gone. To free one takes Python's lock and waits for threads of gloo's, and in
 # PyTorch 2.6 one of those may be waiting for that lock, to free the last tensor that was sent.
-ENDED = []
+ENDED: list[Any] = []
 
 
 class Gather(torch.autograd.Function):
     """F2, and B2 on the way back."""
 
     @staticmethod
-    def forward(ctx: object, part: torch.Tensor, rows: int) -> torch.Tensor:
+    def forward(ctx: Any, part: torch.Tensor, rows: int) -> torch.Tensor:
         """Return the parts of all processes, (rows, K), one after the other."""
         ctx.rows = rows
         sizes = [len(share) for share in shares(rows)]
@@ -57,7 +58,7 @@ class Gather(torch.autograd.Function):
         return torch.cat([sent[:size] for sent, size in zip(parts, sizes, strict=True)])
 
     @staticmethod
-    def backward(ctx: object, grad_output: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[torch.Tensor, None]:
         """Return the gradient of this process's part."""
         own = shares(ctx.rows)[dist.get_rank()]
         return dist.get_world_size() * grad_output[own.start : own.stop], None
@@ -70,7 +71,7 @@ def shares(rows: int) -> list[range]:
     return [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def mean_in_order(state: None, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+def mean_in_order(state: None, bucket: Any) -> torch.futures.Future[torch.Tensor]:
     """Return B3's mean of some gradients, added up in the order of the processes.
 
     The backend's own sum takes an order that depends on where in the bucket a number lies, and a run that is resumed
@@ -78,8 +79,8 @@ def mean_in_order(state: None, bucket: dist.GradBucket) -> torch.futures.Future[
     """
     parts = [torch.empty_like(bucket.buffer()) for _ in range(dist.get_world_size())]
     dist.all_gather(parts, bucket.buffer())
-    mean = torch.futures.Future()
-    mean.set_result(sum(parts) / len(parts))
+    mean: torch.futures.Future[torch.Tensor] = torch.futures.Future()
+    mean.set_result(sum(parts[1:], start=parts[0]) / len(parts))
     return mean
 
 

@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Any, Final
 
-START = "spawn"  # from nothing: a forked process would take over threads and devices in whatever state they are
+START: Final = "spawn"  # from nothing: a forked process would take over threads and devices in whatever state they are
 
 
 def run(
-    work: Callable, processes: int, args: tuple, on_message: Callable[[object], None], folder: str | None = None
+    work: Callable, processes: int, args: tuple, on_message: Callable[[object], Any], folder: str | None = None
 ) -> object:
     """Call ``work(rank, processes, send, *args)`` in new processes; return what rank 0 returned.
 
@@ -41,9 +42,9 @@ def run(
                 started.append((process, here))
         return _watch(started, on_message)
     finally:
-        for process, connection in started:
-            process.kill()
-            process.join()
+        for one, connection in started:
+            one.kill()
+            one.join()
             connection.close()
 
 
@@ -64,13 +65,15 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _watch(started: list[tuple[BaseProcess, Connection]], on_message: Callable[[object], None]) -> object:
+def _watch(started: list[tuple[BaseProcess, Connection]], on_message: Callable[[object], Any]) -> object:
     """Read what the processes send until all are done; return the result of the first."""
-    ranks = {connection: rank for rank, (_, connection) in enumerate(started)}
-    results, errors, deaths = {}, {}, {}
+    ranks: dict[Any, int] = {connection: rank for rank, (_, connection) in enumerate(started)}
+    results: dict[int, Any] = {}
+    errors: dict[int, Any] = {}
+    deaths: dict[int, str] = {}
     while ranks:
         # After the first failure others follow, because they wait for the one that failed: a second to hear them all.
-        ready = wait(ranks, 1 if errors or deaths else None)
+        ready: list[Any] = wait(ranks, 1 if errors or deaths else None)
         if not ready:
             break
         for connection in ready:
@@ -88,7 +91,7 @@ def _watch(started: list[tuple[BaseProcess, Connection]], on_message: Callable[[
                 del ranks[connection]
     if deaths or errors:
         # The first error is the cause, and a death is the cause of any error: those that lost a companion complain.
-        rank = min(deaths or errors, key=errors.get if not deaths else None)
+        rank = min(deaths) if deaths else min(errors, key=errors.__getitem__)
         cause = deaths[rank] if deaths else errors[rank][1]
         raise RuntimeError(f"process {rank} of {len(started)} {cause}; the others were ended")
     return results[0]
@@ -96,7 +99,7 @@ def _watch(started: list[tuple[BaseProcess, Connection]], on_message: Callable[[
 
 def _how_it_ended(process: BaseProcess) -> str:
     process.join()
-    if process.exitcode < 0:
+    if process.exitcode is not None and process.exitcode < 0:
         return f"was killed by {signal.Signals(-process.exitcode).name}"
     return f"ended with status {process.exitcode}"
 
@@ -121,7 +124,9 @@ def _work(work: Callable, rank: int, processes: int, connection: Connection, arg
 
 
 def _end_with_the_parent(folder: str | None) -> None:
-    wait([multiprocessing.parent_process().sentinel])
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)

@@ -33,12 +33,13 @@ class Field(NamedTuple):
 def outputs(engine: Engine, model: object, x: np.ndarray) -> dict[str, np.ndarray]:
     """Return what every stage makes of the images."""
     results, h = {}, engine.asarray(x)
-    for (name, *_), layer in zip(FEATURES, model.feat, strict=True):
-        h = layer(h)
-        results[name] = engine.numpy(h)
-    for index, layer in enumerate(model.head):
-        h = layer(h)
-        results.update({name: engine.numpy(h) for name, place in HEAD.items() if place == index})
+    with engine.no_grad():
+        for (name, *_), layer in zip(FEATURES, model.feat, strict=True):
+            h = layer(h)
+            results[name] = engine.numpy(h)
+        for index, layer in enumerate(model.head):
+            h = layer(h)
+            results.update({name: engine.numpy(h) for name, place in HEAD.items() if place == index})
     return results
 
 

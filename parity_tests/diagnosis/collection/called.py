@@ -25,7 +25,7 @@ class ELU:
         self.alpha = alpha
 
     def __call__(self, x):
-        return np.where(x >= 0, x, self.alpha * (np.exp(np.minimum(x, 0)) - 1))
+        return np.where(x > 0, x, self.alpha * (np.exp(np.minimum(x, 0)) - 1))
 
     def gradient(self, x):
-        return np.where(x >= 0, 1.0, self.alpha * np.exp(np.minimum(x, 0)))
+        return np.where(x > 0, 1.0, self.alpha * np.exp(np.minimum(x, 0)))

@@ -5,7 +5,7 @@ import numpy as np
 
 class MLP:
     def __init__(self, sizes):
-        self.weights = [np.random.randn(m, n) for m, n in zip(sizes[:-1], sizes[1:])]
+        self.weights = [np.random.randn(m, n) for m, n in zip(sizes, sizes[1:])]  # noqa: RUF007
         self.biases = [np.zeros(n) for n in sizes[1:]]
 
     def forward(self, x):

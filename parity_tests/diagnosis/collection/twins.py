@@ -1,4 +1,4 @@
-"""The collection's table: each right layer with how it is called, and its wrong twins, a piece of text replaced in each.
+"""The collection's table: each right layer with how it is called, and its wrong twins, some text replaced in each.
 
 ``words`` are what the report may say of the mistake; each sentence that it prints has to contain one of them (what only
 describes the numbers aside). Of a mistake in backward, the line of the replacement is the first wrong line.
@@ -30,7 +30,7 @@ class Subject:
 
 X, IMAGE = [(5, 3)], [(2, 2, 6, 4)]
 LINEAR = {"args": "3, 4", "inputs": X, "against": "torch.nn.Linear"}
-AVERAGED = ("averaged instead of summed",)
+AVERAGED = ("averaged instead of summed", "means over the examples")
 LEFT_OUT = ("is left out",)
 
 SUBJECTS = (
@@ -87,7 +87,7 @@ SUBJECTS = (
         {"args": "3, 4", "inputs": X},
         2,
         (
-            Twin('self.grads["W"] += self.x.T @ g', 'self.grads["W"] += 3 * self.x.T @ g', ("the gradient of",)),
+            Twin('self.grads["W"] += self.x.T @ g', 'self.grads["W"] += 3 * self.x.T @ g', ("a constant 3",)),
             Twin('self.grads["b"] += g.sum(axis=0)', 'self.grads["b"] += g.mean(axis=0)', AVERAGED),
             Twin('self.grads["b"] += g', 'self.grads["b"] = g', ("overwritten",), False),
         ),
@@ -132,7 +132,7 @@ SUBJECTS = (
             Twin(
                 "dout * (cache > 0)",
                 "dout",
-                ("handed on unchanged", "mask"),
+                ("passed on unchanged", "mask"),
             ),
         ),
     ),
@@ -211,7 +211,7 @@ SUBJECTS = (
         0,
         (
             Twin("1.0, self.alpha * np.exp", "1.0, np.exp", ("as if alpha were 1.0",)),
-            Twin("np.where(x >= 0, 1.0,", "np.where(x >= 0, 0.5,", ("positive", "the gradient of x")),
+            Twin("np.where(x > 0, 1.0,", "np.where(x > 0, 0.5,", ("positive", "the gradient of x")),
         ),
     ),
     Subject(
@@ -249,7 +249,7 @@ SUBJECTS = (
         "Exp",
         {"inputs": X, "against": "torch.exp"},
         0,
-        (Twin("return grad_output * ctx.y", "return grad_output", ("handed on unchanged",)),),
+        (Twin("return grad_output * ctx.y", "return grad_output", ("passed on unchanged",)),),
     ),
     Subject(
         "steps.py",
@@ -322,7 +322,11 @@ SUBJECTS = (
         {"inputs": [(5, 3)], "target": "classes", "against": "torch.nn.CrossEntropyLoss"},
         0,
         (
-            Twin("(p - self.labels) / len(p)", "(p - self.labels)", ("times 5, the batch size",)),
+            Twin(
+                "(p - self.labels) / len(p)",
+                "(p - self.labels)",
+                ("times 5, the batch size", "as if reduction were 'sum'"),
+            ),
             Twin("(p - self.labels)", "p", ("the target is not subtracted",)),
             Twin("grad * (p - self.labels)", "grad * (self.labels - p)", ("the sign is flipped",)),
         ),
@@ -353,7 +357,7 @@ SUBJECTS = (
         "softmax_loss",
         {"inputs": [(5, 3)], "target": "classes", "against": "torch.nn.CrossEntropyLoss"},
         0,
-        (Twin("    dx /= n\n", "", ("times 5, the batch size",), False),),
+        (Twin("    dx /= n\n", "", ("times 5, the batch size", "as if reduction were 'sum'"), False),),
     ),
     Subject(
         "passes.py",
@@ -453,6 +457,22 @@ SUBJECTS = (
                 ("equal maxima",),
                 False,
             ),
+        ),
+    ),
+    Subject(
+        "training_steps.py",
+        "Regression",
+        {"args": "3, 4", "inputs": [(5, 3), (5,)]},
+        0,
+        (
+            Twin("        self.zero_grad()\n        dy", "        dy", ("zero them before each backward",), False),
+            Twin(
+                "        dz = dy",
+                "        self.W2 = self.W2 - self.lr * self.dW2\n        self.dW2 *= 0\n        dz = dy",
+                ("with what was stepped before",),
+                False,
+            ),
+            Twin("self.predict(x) - y.reshape(-1, 1)) ** 2", "self.predict(x) - y) ** 2", ("is broadcast",), False),
         ),
     ),
 )

@@ -9,7 +9,7 @@ def affine_forward(x, w, b):
 
 
 def affine_backward(dout, cache):
-    x, w, b = cache
+    x, w, _ = cache
     dx = dout @ w.T
     dw = x.T @ dout
     db = dout.sum(axis=0)

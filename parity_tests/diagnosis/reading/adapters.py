@@ -32,6 +32,38 @@ def backward(grad_output, x):
 # backprop check {stem}_adapter.py:forward,backward --input 4,3"""
 
 
+def of_scalars(cls: type, file: str) -> str:
+    """Return an adapter for a class of scalars that remember their operations, as micrograd's Value."""
+    name, stem = cls.__name__, Path(file or "my.py").stem
+    unary = [
+        method
+        for method, value in inspect.getmembers(cls, inspect.isfunction)
+        if not method.startswith("_") and len(inspect.signature(value).parameters) == 1 and method != "backward"
+    ]
+    operation = unary[0] if unary else "__neg__"
+    return f'''\
+import numpy as np
+from {stem} import {name}
+
+OPERATION = "{operation}"  # also: {", ".join(unary[1:]) or "none"}
+
+
+def forward(x):
+    return np.vectorize(lambda v: getattr({name}(float(v)), OPERATION)().data)(x)
+
+
+def backward(grad_output, x):
+    grads = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        leaf = {name}(float(x[index]))
+        getattr(leaf, OPERATION)().backward()
+        grads[index] = leaf.grad
+    return grad_output * grads
+
+
+# backprop check {stem}_adapter.py:forward,backward --input 4,3'''
+
+
 def of_functions(forward: Callable, backward: Callable | None, file: str, unknown: list[str]) -> str:
     """Return an adapter for two functions of which some arguments are unknown."""
     stem = Path(file or "my.py").stem

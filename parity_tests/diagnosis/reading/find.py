@@ -93,7 +93,7 @@ def find(module: types.ModuleType, names: str, args: tuple[list, dict], stage: S
     if isinstance(thing, type):
         return of_class(thing, args, stage, module, file)
     if isinstance(thing, types.FunctionType):
-        return _of_function(module, names, thing, args, stage, file)
+        return of_function(module, names, thing, args, stage, file)
     return of_object(thing, module, file)
 
 
@@ -109,7 +109,13 @@ def of_class(cls: type, args: tuple[list, dict], stage: Stage, module: types.Mod
         inspect.signature(cls).bind(*positional, **named)
     except TypeError as error:
         wants = inspect.signature(cls)
-        raise NotUnderstoodError(f"--args: {cls.__name__}{wants} cannot be called with these: {error}") from error
+        scalar = "data" in wants.parameters and hasattr(cls, "backward") and not hasattr(cls, "forward")
+        raise NotUnderstoodError(
+            f"{cls.__name__} holds one number and is no layer: its operations are checked through an adapter"
+            if scalar
+            else f"--args: {cls.__name__}{wants} cannot be called with these: {error}",
+            adapters.of_scalars(cls, file) if scalar else "",
+        ) from error
     if "dtype" in inspect.signature(cls).parameters and "dtype" not in named and stage.dtype:
         named = named | {"dtype": np.dtype(stage.dtype)}
     with stage(f"{cls.__name__}(...)", reseed=True):
@@ -145,9 +151,10 @@ def _method(thing: object, names: list[str], *parts: str) -> Callable | None:
     return None
 
 
-def _of_function(
+def of_function(
     module: types.ModuleType, name: str, function: Callable, args: tuple[list, dict], stage: Stage, file: str
 ) -> Found:
+    """Return what a function offers: its partner in the module, what it builds, or what it returns."""
     partner = next((vars(module)[other] for other in partners(name) if callable(vars(module).get(other))), None)
     if partner is not None:
         return Found(name, function, partner, module=module)
@@ -161,6 +168,16 @@ def _of_function(
             return Found(name, made["forward"], made["backward"], module=module)
         return of_object(made, module, file)
     return Found(name, function, None, module=module)
+
+
+def of_module(module: types.ModuleType) -> Found:
+    """Return a module's two functions."""
+    pairs = [(vars(module).get(front), front) for front in FORWARD]
+    for forward, name in pairs:
+        back = next((vars(module)[b] for b in (*partners(name), *BACKWARD) if callable(vars(module).get(b))), None)
+        if callable(forward) and back is not None:
+            return Found(module.__name__, forward, back, module=module)
+    raise NotUnderstoodError(f"{module.__name__} has no forward and backward")
 
 
 def partners(name: str) -> list[str]:

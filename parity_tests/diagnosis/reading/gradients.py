@@ -29,29 +29,10 @@ class Source:
         return f"gradient in {name}what {backward} returns"
 
 
-INPUT_GRADIENTS = [
-    "dinputs",
-    "dinput",
-    "dx",
-    "dX",
-    "dA",
-    "dA_prev",
-    "grad_input",
-    "grad_inputs",
-    "input_gradient",
-    "grad_x",
-    "dZ_prev",
-    "din",
-    "d_input",
-    "d_inputs",
-    "d_x",
-    "input_grad",
-    "gradient_input",
-    "delta_prev",
-    "dprev",
-    "grad_in",
-    "dI",
-]
+INPUT_GRADIENTS = words.listed(
+    "dinputs dinput dx dX dA dA_prev grad_input grad_inputs input_gradient grad_x dZ_prev din d_input d_inputs d_x "
+    "input_grad gradient_input delta_prev dprev grad_in dI"
+)
 
 
 def assign(
@@ -179,9 +160,9 @@ def _is_of(name: str, place: Place, other: Place | None = None) -> bool:
             str(other.steps[-1][1]), str(place.steps[-1][1])
         ):
             return True
-        if isinstance(place.steps[-1][1], int) and isinstance(other.steps[-1][1], int):
-            if place.steps[-1][1] != other.steps[-1][1]:
-                return False
+        keys = place.steps[-1][1], other.steps[-1][1]
+        if all(isinstance(key, int) for key in keys) and keys[0] != keys[1]:
+            return False
     own = {last, words.meaning(last)}
     return any(
         words.alike(rest, one) or words.meaning(rest) == words.meaning(one)

@@ -232,13 +232,10 @@ class Learner:
             return None
         if source.step:
             return (self._before_of(learned) - np.asarray(self.world.get(learned.place))) / source.rate
-        if source.place is not None:
-            found = self.world.get(source.place)
-        else:
-            found = (leaves or {}).get(source.leaf)
+        found = self.world.get(source.place) if source.place is not None else (leaves or {}).get(source.leaf)
         if found is None:
             return None
-        found = np.array(found, dtype=None)
+        found = np.array(found)
         if np.ndim(self.plan.factor) == 0 and self.plan.factor != 1 and found.dtype.kind == "f":
             found = found * found.dtype.type(self.plan.factor)
         return found
@@ -399,11 +396,11 @@ class Learner:
     ) -> tuple[dict[Place, np.ndarray], dict[str, np.ndarray | None]]:
         # What backward leaves behind: every array that is new or other than before, and what it returns.
         outputs = self._outputs_with(inputs, drawn)
-        before = {place: np.array(values) for place, values in self.world.places()}
+        before = {place: np.array(values) for place, values in self.world.places(aliases=True)}
         grads = _upstream(outputs)
         with self.stage("backward"):
             leaves = self.plan.backward(grads)
-        after = {place: np.array(values) for place, values in self.world.places()}
+        after = {place: np.array(values) for place, values in self.world.places(aliases=True)}
         changed = {
             place: values
             for place, values in after.items()

@@ -2,70 +2,22 @@
 
 import re
 
-FORWARD = [
-    "forward",
-    "forward_pass",
-    "forward_propagation",
-    "forward_prop",
-    "fprop",
-    "feedforward",
-    "feed_forward",
-    "forwardpass",
-    "forward_propagate",
-    "propagate",
-    "loss",
-    "compute_loss",
-    "cost",
-    "compute",
-    "activate",
-    "activation",
-    "function",
-    "func",
-    "fn",
-    "f",
-    "value",
-    "evaluate",
-    "calc",
-    "calculate",
-    "apply",
-    "predict",
-    "__call__",
-    "call",
-    "run",
-]
-BACKWARD = [
-    "backward",
-    "backward_pass",
-    "backward_propagation",
-    "backward_prop",
-    "backprop",
-    "back_prop",
-    "bprop",
-    "backpropagate",
-    "backpropagation",
-    "back_propagation",
-    "backwards",
-    "backwardpass",
-    "backward_propagate",
-    "gradient",
-    "gradients",
-    "grad",
-    "derivative",
-    "deriv",
-    "diff",
-    "prime",
-    "df",
-    "d_loss",
-    "dloss",
-    "loss_prime",
-    "loss_derivative",
-    "loss_grad",
-    "gradient_loss",
-    "delta",
-    "bwd",
-    "pullback",
-    "vjp",
-]
+
+def listed(text: str) -> list[str]:
+    """Return the words of a text."""
+    return text.split()
+
+
+FORWARD = listed(
+    "forward forward_pass forward_propagation forward_prop fprop feedforward feed_forward forwardpass "
+    "forward_propagate propagate loss compute_loss cost compute activate activation function func fn f value evaluate "
+    "calc calculate apply predict __call__ call run"
+)
+BACKWARD = listed(
+    "backward backward_pass backward_propagation backward_prop backprop back_prop bprop backpropagate backpropagation "
+    "back_propagation backwards backwardpass backward_propagate gradient gradients grad derivative deriv diff prime "
+    "df d_loss dloss loss_prime loss_derivative loss_grad gradient_loss delta bwd pullback vjp"
+)
 DERIVATIVES = ("gradient", "gradients", "grad", "derivative", "deriv", "diff", "prime", "df", "delta")
 
 TARGETS = re.compile(
@@ -94,48 +46,14 @@ PARAMS = {  # what cs231n's assignments hand to their functions
 }
 
 MEANINGS = {
-    "weight": [
-        "w",
-        "weight",
-        "weights",
-        "kernel",
-        "kernels",
-        "filter",
-        "filters",
-        "gamma",
-        "scale",
-        "weight_matrix",
-        "wt",
-        "theta",
-        "wx",
-        "coef",
-        "coefs",
-    ],
+    "weight": listed("w weight weights kernel kernels filter filters gamma scale weight_matrix wt theta wx coef coefs"),
     "bias": ["b", "bias", "biases", "beta", "shift", "offset", "biass", "intercept"],
     "weight_ih": ["w_ih", "wx", "wxh", "w_xh", "weight_ih"],
     "weight_hh": ["w_hh", "wh", "whh", "w_hh", "weight_hh"],
-    "running_mean": [
-        "running_mean",
-        "moving_mean",
-        "mean_running",
-        "running_mu",
-        "moving_avg",
-        "run_mean",
-        "rm",
-        "ema_mean",
-        "avg_mean",
-    ],
-    "running_var": [
-        "running_var",
-        "moving_var",
-        "var_running",
-        "running_variance",
-        "moving_variance",
-        "run_var",
-        "rv",
-        "ema_var",
-        "avg_var",
-    ],
+    "running_mean": listed("running_mean moving_mean mean_running running_mu moving_avg run_mean rm ema_mean avg_mean"),
+    "running_var": listed(
+        "running_var moving_var var_running running_variance moving_variance run_var rv ema_var avg_var"
+    ),
 }
 
 

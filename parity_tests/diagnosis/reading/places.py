@@ -105,19 +105,21 @@ class World:
             holder[key] = value
         return holder
 
-    def places(self) -> Iterator[tuple[Place, np.ndarray]]:
-        """Yield each array (or list of numbers) that can be reached, once, with its first place."""
+    def places(self, aliases: bool = False) -> Iterator[tuple[Place, np.ndarray]]:
+        """Yield each array (or list of numbers) that can be reached: with its first place, or with all of them."""
         seen: set[int] = {id(root) for root in self.roots}
         for number, root in enumerate(self.roots):
             for step, value in _children(root, top=True):
-                yield from self._walk(number, (step,), value, seen)
+                yield from self._walk(number, (step,), value, seen, aliases)
 
-    def _walk(self, root: int, steps: tuple, value: object, seen: set[int]) -> Iterator[tuple[Place, np.ndarray]]:
+    def _walk(
+        self, root: int, steps: tuple, value: object, seen: set[int], aliases: bool
+    ) -> Iterator[tuple[Place, np.ndarray]]:
         if isinstance(value, OPAQUE) or len(steps) > 8:
             return
         if isinstance(value, np.ndarray | float | np.floating):
             if isinstance(value, np.ndarray):
-                if id(value) in seen or value.size > MOST or value.dtype.kind not in "fiub":
+                if (id(value) in seen and not aliases) or value.size > MOST or value.dtype.kind not in "fiub":
                     return
                 seen.add(id(value))
             yield Place(root, steps), np.asarray(value)
@@ -129,7 +131,7 @@ class World:
             yield Place(root, steps), numbers
             return
         for step, child in _children(value):
-            yield from self._walk(root, (*steps, step), child, seen)
+            yield from self._walk(root, (*steps, step), child, seen, aliases)
 
 
 def _numbers(value: object) -> np.ndarray | None:

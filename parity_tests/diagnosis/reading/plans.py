@@ -359,7 +359,7 @@ def _orders(found: Found, options: Options, count: int) -> list[tuple[int, ...]]
     at = next(iter(strong or weak), count - 1)
     others = [i for i in range(count) if i != target]
     order = (*others[:at], target, *others[at:])
-    return list(dict.fromkeys([order, straight])) if count == 2 else [order]
+    return [order] if strong or weak or count != 2 else list(dict.fromkeys([order, straight]))
 
 
 def _conventions(found: Found) -> list[str]:

@@ -3,13 +3,14 @@
 import copy
 import functools
 import sys
+import types
 from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from parity_tests.diagnosis.against import outputs
-from parity_tests.diagnosis.reading.find import Found, of_object
+from parity_tests.diagnosis.reading.find import Found, of_class, of_function, of_module, of_object
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.matching import match
 from parity_tests.diagnosis.reading.plans import Options, plans
@@ -64,16 +65,23 @@ def differentiates(learner: Learner, inputs: tuple[np.ndarray, ...]) -> bool:
 
 
 def of_anything(thing: object, theirs: Callable | None, inputs: tuple[np.ndarray, ...], seed: int = 0) -> Learner:
-    """Return the learner for an object or a pair of functions, as it stands, for `parity_tests.check`."""
+    """Return the learner for an object, a class, a module or a pair of functions, for `parity_tests.check`."""
+    dtype = str(next(x.dtype for x in inputs if x.dtype.kind == "f"))
+    stage = Stage(seed, dtype)
     if isinstance(thing, tuple):
         found = Found(thing[0].__name__, *thing, module=sys.modules.get(thing[0].__module__))
+    elif isinstance(thing, type):
+        found = of_class(thing, ([], {}), stage, sys.modules.get(thing.__module__), "")
+    elif isinstance(thing, types.ModuleType):
+        found = of_module(thing)
+    elif isinstance(thing, types.FunctionType):
+        found = of_function(sys.modules[thing.__module__], thing.__name__, thing, ([], {}), stage, "")
     else:
         found = of_object(thing, sys.modules.get(type(thing).__module__))
     training = bool(getattr(thing, "training", True))
     options = Options(training=training, torch_order=theirs is not None and len(inputs) == 2)
-    dtype = str(next(x.dtype for x in inputs if x.dtype.kind == "f"))
     ready = functools.partial(prepare, theirs=theirs, inputs=inputs, seed=seed)
-    return read(found, inputs, options, Stage(seed), ready, dtype=dtype)
+    return read(found, inputs, options, stage, ready, dtype=dtype)
 
 
 def prepare(

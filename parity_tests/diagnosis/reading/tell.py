@@ -21,8 +21,8 @@ def tell(learner: Learner, report: Report) -> None:
     if added and assigned:
         for name in sorted(assigned):
             report.faults.append(
-                f"{_grad(name)} after a second backward: overwritten, while {_grad(min(added))} is added up: make all of "
-                "them +=, or none"
+                f"{_grad(name)} after a second backward: overwritten, while {_grad(min(added))} is added up: make all "
+                "of them +=, or none"
             )
     elif assigned:
         report.notes.append(ASSIGNED)
@@ -67,8 +67,8 @@ def _inputs(learner: Learner, report: Report) -> None:
         return
     for i in without:
         report.unseen.append(
-            f"{names[i]} {learner.last[i].shape}: the output depends on it, and {learner.found.backward_name} returns no "
-            f"gradient of it (is the return missing? a constant? say --constant {names[i]})"
+            f"{names[i]} {learner.last[i].shape}: the output depends on it, and {learner.found.backward_name} returns "
+            f"no gradient of it (is the return missing? a constant? say --constant {names[i]})"
         )
 
 

@@ -5,8 +5,10 @@ import itertools
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -140,3 +142,47 @@ def test_a_peak_of_memory_is_not_the_parents():
     parent = f"import subprocess, sys; held = b'1' * (1 << 29); {start}"
     answer = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
     assert 1e6 < int(answer.stdout) < 1 << 29
+
+
+def linger(rivals):
+    """Measure for ever, and say who does."""
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_measuring_process_outlives_the_command(number):
+    code = (
+        "from benchmarks.runs.interrupts import Interrupts\n"
+        "from benchmarks.speed import benches\n"
+        "from parity_tests.tests.commands.test_bench import linger\n"
+        "if __name__ == '__main__':\n"
+        "    with Interrupts():\n"
+        "        benches.repeat(linger, 2, [])\n"
+    )
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    command = subprocess.Popen([sys.executable, "-c", code], **options)
+    measuring = int(command.stdout.readline())
+    command.send_signal(number)
+    command.wait(60)
+    command.stdout.close()
+    for _ in range(100):
+        try:
+            os.kill(measuring, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    os.kill(measuring, signal.SIGKILL)
+    pytest.fail("the measuring process outlived the command")
+
+
+def test_what_cannot_be_written_is_known_before_anything_is_measured(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.commands.bench.measure", lambda *args: pytest.fail("it measured"))
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "steps.png").write_text("mine")
+    (tmp_path / "old.json").write_text('{"format": 1, "rows": [{"a": 1}]}')
+    assert "cannot write to" in refused(capsys, 1, ["bench", "steps", "--out", tmp_path / "file" / "results"])
+    assert "steps.png exists already" in refused(capsys, 1, ["bench", "steps", "--out", tmp_path])
+    assert "old.json is damaged" in refused(capsys, 1, ["bench", "steps", "--compare", tmp_path / "old.json"])
+    assert (tmp_path / "steps.png").read_text() == "mine"

@@ -3,6 +3,7 @@
 import os
 import shutil
 import struct
+from dataclasses import replace
 from pathlib import Path
 from urllib.error import URLError
 
@@ -214,3 +215,30 @@ def test_weights_mean_the_same_in_the_other_engine(name, dtype):
     for key, array in one.state(models[0]).items():
         np.testing.assert_array_equal(array, state[key])
         assert array.shape == state[key].shape
+
+
+def test_the_plain_engine_runs_no_kernel(monkeypatch):
+    """Forward, backward, optimizer, evaluation: from one seed it takes the steps of the kernels, but for rounding."""
+    from scratch import dispatch
+
+    data = tasks.get("moons").load(Path("absent"))
+    settings = Settings.of_recipe(tasks.get("moons"), "plain", epochs=1, dtype="float64")
+    fast = train(replace(settings, engine="scratch"), engines.get("scratch", "float64"), data)
+
+    def forbid(functions):
+        pytest.fail("it asked for kernels")
+
+    monkeypatch.setattr(dispatch, "kernels_of", forbid)
+    monkeypatch.setattr(dispatch, "kernel_of", forbid)
+    plain = train(settings, engines.get("plain", "float64"), data)
+    np.testing.assert_allclose(plain.history["step_loss"], fast.history["step_loss"], rtol=1e-12)
+
+
+def test_making_an_engine_changes_no_other(monkeypatch):
+    from scratch.random import draws
+
+    monkeypatch.setattr(draws, "set_conventions", lambda conventions: pytest.fail("changed"))
+    before = draws._conventions
+    for name in engines.EVERY:
+        engines.get(name)
+    assert draws._conventions is before

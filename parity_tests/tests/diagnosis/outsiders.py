@@ -143,8 +143,8 @@ FIRST = Seen()
 
 class Novelty:
     def forward(self, x):
-        FIRST.setdefault("x", [x.copy()])
-        return np.abs(x - FIRST["x"][0])
+        first = np.frombuffer(FIRST.setdefault("x", x.tobytes())).reshape(x.shape)
+        return np.abs(x - first)
 
     def backward(self, g):
         return g * 0

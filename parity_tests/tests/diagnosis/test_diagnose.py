@@ -51,14 +51,14 @@ MISTAKES = {
     "sign": (edited(nn.Linear, lambda d, g: -d), LINEAR, X, "the sign is flipped"),
     "half": (edited(nn.Sigmoid, lambda d, g: d / 2), (), X, "a factor 2 is lost"),
     "twice": (edited(nn.Sigmoid, lambda d, g: d * 2), (), X, "a factor 2 too many"),
-    "bias averaged": (regraded(nn.Linear, "bias", lambda d, g: d / 4), LINEAR, X, "divided by 4, the batch size"),
+    "bias averaged": (regraded(nn.Linear, "bias", lambda d, g: d / len(g)), LINEAR, X, "divided by 4, the batch size"),
     "bias averaged over an image": (
         regraded(nn.Conv2d, "bias", lambda d, g: g.mean(axis=(0, 2, 3))),
         CONV,
         IMAGE,
         "divided by 30, the batch size times the positions",
     ),
-    "summed": (edited(nn.Sigmoid, lambda d, g: d * 12), (), X, "a missing 1/12, summed instead of averaged"),
+    "summed": (edited(nn.Sigmoid, lambda d, g: d * g.size), (), X, "a missing 1/12, summed instead of averaged"),
     "weight transposed": (
         regraded(nn.Linear, "weight", lambda d, g: d.T),
         LINEAR,
@@ -84,7 +84,7 @@ MISTAKES = {
         IMAGE,
         "shifted by 1 along axis 3",
     ),
-    "handed on": (edited(nn.Sigmoid, lambda d, g: g.copy()), (), X, "handed on unchanged"),
+    "passed on": (edited(nn.Sigmoid, lambda d, g: g.copy()), (), X, "passed on unchanged"),
     "multiplied in twice": (edited(nn.Sigmoid, lambda d, g: d * g), (), X, "multiplied in twice"),
     "ones": (
         wrong(nn.Linear, backward=lambda self, g: self.right(np.ones_like(g))),
@@ -244,7 +244,8 @@ def test_overwritten_and_kept():
         return self.right(g)
 
     said = str(report(wrong(nn.Linear, backward=overwrite), LINEAR, X))
-    assert "grad_weight after a second backward: overwritten by the second backward" in said
+    both = "grad_weight after a second backward, grad_bias after a second backward"
+    assert f"{both}: overwritten by the second backward" in said
 
     def keep(self, g):
         self.kept = getattr(self, "kept", 0) + self.right(g)
@@ -261,7 +262,8 @@ def test_a_second_backward_that_does_nothing():
 
     said = str(report(wrong(nn.Linear, backward=once), LINEAR, X))
     assert "grad_input after a second backward: the second backward returned the first one's" in said
-    assert "grad_weight after a second backward: the second backward left it as it was" in said
+    both = "grad_weight after a second backward, grad_bias after a second backward"
+    assert f"{both}: the second backward left it as it was" in said
 
 
 def test_all_tied_maxima_are_paid():
@@ -291,6 +293,14 @@ def test_the_options_that_are_tried_exist_in_torch():
         torch.nn.HuberLoss(),
     ]
     assert {name for name in OPTIONS if not any(hasattr(layer, name) for layer in layers)} == set()
+
+
+def test_a_factor_is_named_by_what_fits_at_another_batch_size_too():
+    said = str(report(edited(nn.Sigmoid, lambda d, g: d / 2), (), X))
+    assert "a factor 2 is lost" in said
+    assert "the root of 4" not in said
+    said = str(report(edited(nn.Sigmoid, lambda d, g: d / 4), (), X))
+    assert "the batch size" not in said
 
 
 def test_no_guess_is_made_where_nothing_differs():

@@ -22,7 +22,7 @@ def test_overlapping_windows_overwrite_each_other():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda kernel: kernel[..., ::-1, ::-1], "weight is turned round: the kernel must be flipped in backward"),
+        (lambda kernel: kernel[..., ::-1, ::-1], "weight is flipped: the kernel must be flipped in backward"),
         (lambda kernel: kernel[..., ::-1, :], "weight is flipped along axis 2 only"),
         (lambda kernel: kernel[..., ::-1], "weight is flipped along axis 3 only"),
         (lambda kernel: kernel.swapaxes(2, 3), "the two axes of the kernel weight are exchanged"),

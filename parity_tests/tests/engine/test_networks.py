@@ -104,8 +104,8 @@ def test_float32_strays_no_further_than_torch(task, steps, options):
     The truth is PyTorch's float64 run from the same float32 numbers. How far rounding carries a float32 run from it is
     measured on PyTorch itself, from the same weights and from weights moved by a unit in the last place at random: now
     and then a number so close to 0 that rounding decides its sign goes through a ReLU, or two as close to each other
-    through a maximum, and from there on a run trains another network. That befalls any run, early or late; what is
-    wrong with an engine befalls all of its runs. So the one of ours that strays least is held against the one of
+    through a maximum, and from there on a run trains another network. That can happen to any run, early or late; an
+    engine's error shows in all of its runs. So the one of ours that strays least is held against the one of
     PyTorch's that strays most. ``budget.allowance`` adds what one forward pass may lose, for the steps before PyTorch's
     first error, and its factor 4. The largest error so far counts, not the current one: two runs that have parted may
     cross.

@@ -1,4 +1,4 @@
-"""One seed, one sequence: every draw of ``scratch/random/draws.py`` equals PyTorch's, and leaves the generator in its state.
+"""One seed, one sequence: every draw of `scratch.random` equals PyTorch's, and leaves the generator in its state.
 
 Bit for bit throughout, but for one thing that depends on the processor: see `test_blocks_of_float32_normals`.
 """

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.commands.parity import FEWER
 from parity_tests import catalogue
+from parity_tests.catalogue import CATALOGUE
+from parity_tests.harness.sweep import DTYPES
+from parity_tests.museum import EXHIBITS, WITNESSES
 from parity_tests.museum import embedding as museum_of_embedding
 from scratch.nn import batchnorm, embedding
 
@@ -38,6 +42,33 @@ def test_the_guide_shows_embedding_as_it_is():
         assert inspect.getsource(one) in text
     for block in re.findall(r"```text\n(.*?)```", text, re.DOTALL):
         assert block in embedding.__doc__
+
+
+def count(text, pattern):
+    """Return the number that a README gives in this place."""
+    return int(re.search(pattern, text).group(1).replace(",", ""))
+
+
+def test_the_numbers_of_cases_and_mistakes_are_the_true_ones():
+    text = (ROOT / "parity_tests" / "README.md").read_text()
+
+    def cases(asked):
+        return sum(len(DTYPES) * max(1, asked // entry.share) for entry in CATALOGUE)
+
+    assert count(text, r"([\d,]+) cases, and [\d,]+ of the plain functions: all agree") == cases(50)
+    assert count(text, r"cases, and ([\d,]+) of the plain functions: all agree") == cases(50 // FEWER)
+    for words in ("keeps {} classic", "Of the {} mistakes"):
+        assert words.format(len(EXHIBITS)) in " ".join(text.split())
+    caught = {witness: sum(witness in one.caught for one in EXHIBITS) for witness in WITNESSES}
+    ones = [one.passes_ones for one in EXHIBITS if one.passes_ones is not None]
+    for number, of in (
+        (caught["torch"], len(EXHIBITS)),
+        (caught["laws"], len(EXHIBITS)),
+        (caught["differences"], len(ones)),
+        (sum(bool(one.caught) for one in EXHIBITS), len(EXHIBITS)),
+        (sum(not passes for passes in ones), len(ones)),
+    ):
+        assert f"| {number} of {of}" in text
 
 
 def test_the_readme_is_short():

@@ -101,6 +101,9 @@ def test_class_probabilities_are_torchs(batch, classes, extra, weight, label_smo
 def test_no_classes_and_nothing_but_smoothing_are_torchs():
     none = np.ones((2, 0))
     check(*both("CrossEntropyLoss", reduction="none"), none, none).raise_if_different()
+    for label_smoothing in (0.0, 0.1):
+        criteria = both("CrossEntropyLoss", label_smoothing=label_smoothing)
+        check(*criteria, np.ones((0, 0)), np.zeros(0, np.int64)).raise_if_different()
     x, target = array((2, 3)), np.array([0, 2])
     check(*both("CrossEntropyLoss", label_smoothing=1.0), x, target).raise_if_different()
 

@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +88,21 @@ def say_who(rank, processes, send):
     time.sleep(600)
 
 
+def listen_and_gather(device, send):
+    """Return which interface was chosen, where this process listens, and what `gather` gives."""
+    rank = torch.distributed.get_rank()
+    own = {os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and link.exists()}
+    rows = [line.split() for file in ("tcp", "tcp6") for line in Path("/proc/net", file).read_text().splitlines()[1:]]
+    listening = [row[1].partition(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in own]
+    return os.environ["GLOO_SOCKET_IFNAME"], listening, distributed.gather(b"x" * rank), distributed.gather(b"ab")
+
+
+def say_folder(device, send):
+    """Tell the name of the folder that the processes meet in, and wait for ever."""
+    send(sorted(str(path) for path in Path(tempfile.gettempdir()).iterdir()))
+    time.sleep(600)
+
+
 def assert_same(got, expected, tolerance=1e-10):
     """Compare lists and arrays by name, relative to the largest number of each."""
     for name, values in expected.items():
@@ -117,6 +134,37 @@ def test_k_steps_equal_those_of_one_process(together, number, batch_size):
     assert len(lists["step_loss"]) == EPOCHS * -(-ROWS // batch_size)
     assert_same(lists, expected)
     assert_same(state, expected_state)
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc")
+def test_processes_listen_on_this_machine_alone_and_send_bytes(forked):
+    interface, listening, gathered, alike = distributed.launch(listen_and_gather, 3)
+    assert interface == "lo"
+    assert set(listening) <= {"0100007F", "00000000000000000000000001000000"}
+    assert listening
+    assert gathered == [b"", b"x", b"xx"]
+    assert alike == [b"ab"] * 3
+
+
+@posix
+def test_the_folder_of_the_processes_ends_with_their_parent(tmp_path):
+    code = (
+        "from parity_tests.tests.runs.test_distributed import say_folder\n"
+        "from torch_ref.scale import distributed\n"
+        "if __name__ == '__main__':\n"
+        "    distributed.launch(say_folder, 2, on_message=lambda names: print(len(names), flush=True))\n"
+    )
+    options = {"stdout": subprocess.PIPE, "text": True, "env": {**os.environ, "TMPDIR": str(tmp_path)}}
+    parent = subprocess.Popen([sys.executable, "-c", code], **options)
+    assert int(parent.stdout.readline()) >= 1
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    for _ in range(100):
+        if not os.listdir(tmp_path):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"left: {os.listdir(tmp_path)}")
 
 
 def test_messages_of_process_0_arrive(together):

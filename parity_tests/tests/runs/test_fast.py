@@ -181,7 +181,8 @@ def test_what_it_changes_about_products_it_changes_back(small):
 @pytest.mark.parametrize("stop", [3, 5, 7])
 def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(tmp_path, small, stop):
     data, path, interrupts = small("digits"), tmp_path / "checkpoint.safetensors", Interrupts()
-    keeper = Keeper(path, {}, stop, interrupts)
+    settings = Settings.of_recipe(tasks.get("digits"), "torch", epochs=2, batch_size=BATCH, precision="fp32")
+    keeper = Keeper(path, settings, stop, interrupts)
     after_step = keeper.after_step
 
     def signalled(progress):
@@ -191,7 +192,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(tmp_path, small, st
     keeper.after_step = signalled
     with pytest.raises(Interrupted):
         trained("digits", data, keeper, precision="fp32")
-    went_on = trained("digits", data, Keeper(path, {}, None, Interrupts()), precision="fp32")
+    went_on = trained("digits", data, Keeper(path, settings, None, Interrupts()), precision="fp32")
     whole = trained("digits", data, precision="fp32")
     for name in set(whole.history) - {"seconds"}:
         np.testing.assert_array_equal(went_on.history[name], whole.history[name], err_msg=name)

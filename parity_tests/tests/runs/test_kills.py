@@ -1,5 +1,7 @@
 """A run that is killed, in a process of its own, goes on in its folder and gives what it would have given anyway."""
 
+import collections
+import json
 import os
 import random
 import signal
@@ -21,23 +23,35 @@ TORCH = ("torch._dynamo", "torch.optim", "torch.nn.parallel.distributed")
 PRELOADED = (__name__, *TORCH, "sklearn.datasets", "sklearn.model_selection", run_tables.__name__)
 
 
-def in_child(argv, said, die_at=None):
-    """Run a command line, without its pictures; ``die_at``, a pair (call, count): kill it in that call of os."""
+CALLS = ("open", "fsync", "replace", "unlink")
+
+
+def in_child(argv, said, die_at=None, count_in=None):
+    """Run a command line, without its pictures.
+
+    ``die_at``, a pair (call, count), kills it in that call of os; ``count_in`` is the file that the counts go to.
+    """
     for number, path in ((1, os.devnull), (2, said)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     figures.draw = lambda *args: None
-    if die_at is not None:
-        name, count = die_at
-        call, calls = getattr(os, name), []
+    counts = collections.Counter()
 
-        def fatal(*args):
-            calls.append(args)
-            if len(calls) == count:
+    def watched(name, call):
+        def watching(*args, **options):
+            counts[name] += 1
+            if (name, counts[name]) == die_at:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return call(*args)
+            return call(*args, **options)
 
-        setattr(os, name, fatal)
-    sys.exit(cli.main([str(word) for word in argv]))
+        return watching
+
+    if die_at is not None or count_in is not None:
+        for name in CALLS:
+            setattr(os, name, watched(name, getattr(os, name)))
+    status = cli.main([str(word) for word in argv])
+    if count_in is not None:
+        count_in.write_text(json.dumps(counts))
+    sys.exit(status)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +62,8 @@ def start(tmp_path_factory):
     context = processes.context(PRELOADED)
     said = tmp_path_factory.mktemp("said") / "said"
 
-    def start_one(*argv, die_at=None):
-        process = context.Process(target=in_child, args=(argv, str(said), die_at))
+    def start_one(*argv, die_at=None, count_in=None):
+        process = context.Process(target=in_child, args=(argv, str(said), die_at, count_in))
         process.said = said
         process.start()
         return process
@@ -98,10 +112,23 @@ def test_ten_kills_at_random_moments_change_nothing(start, whole, tmp_path):
     assert checkpoints > 0
 
 
-@pytest.mark.parametrize("die_at", [("fsync", 5), ("replace", 2), ("replace", 7), ("fsync", 40)])
-def test_a_kill_in_the_middle_of_a_write_changes_nothing(start, whole, tmp_path, die_at):
+@pytest.fixture(scope="module")
+def counts(start, tmp_path_factory):
+    """Count the calls of os in a run from its beginning to its end."""
+    folder = tmp_path_factory.mktemp("counted")
+    process = start(*TRAIN, "--out", folder / "run", count_in=folder / "counts.json")
+    process.join()
+    assert process.exitcode == 0, process.said.read_text()
+    return json.loads((folder / "counts.json").read_text())
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("share", [0, 0.2, 0.4, 0.6, 0.8, 0.9, 1])
+def test_a_kill_at_any_call_changes_nothing(start, whole, counts, tmp_path, call, share):
+    """From the first call to the last: a run's writes, renames and removals, those at its end included."""
     run = tmp_path / "run"
-    process = start(*TRAIN, "--out", run, die_at=die_at)
+    number = 1 + round(share * (counts[call] - 1))
+    process = start(*TRAIN, "--out", run, die_at=(call, number))
     process.join()
     assert process.exitcode == -signal.SIGKILL
     process = start(*go_on(run))

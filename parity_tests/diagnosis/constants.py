@@ -1,0 +1,59 @@
+"""A value that forward computes and that is meant as a constant: an advantage, a target network's value.
+
+It may be a constant in one use and not in another (the actor's loss multiplies by the advantage, the critic's squares
+it), so each use is tried: with the tape, the gradient is what it was, less what the path through that use contributes.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from parity_tests.diagnosis.lines import Following, same
+from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
+from scratch.tape import NotFollowedError, Value
+
+
+def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, ...]) -> tuple[str, str]:
+    """Return a note if the gradients are right with the named values constant in some use, else what is wrong."""
+    fronts = learner.input_names(len(inputs))
+    known = {place.last for place, _ in learner.reading.constants} | set(fronts)
+    for name in [name for name in names if name not in known]:
+        try:
+            following = Following(learner, inputs)
+        except (NotFollowedError, LearnerRaisedError) as error:
+            return "", f"whether {name} is a constant cannot be said: the tape does not follow forward ({error})"
+        node = next((n for n, word in following.names.items() if word == name), None)
+        if node is None:
+            held = ", ".join(sorted(set(following.names.values())))
+            raise NotUnderstoodError(f"--constant: forward computes no {name}; there are {held}")
+        found = list(_got(learner, following, inputs))
+        uses = [one for one in following.grads.contributions(node) if one.user is not None]
+        for count in range(1, len(uses) + 1):
+            for cut in itertools.combinations(uses, count):
+                lost = [following.tape.gradients(Value(node), one.grad) for one in cut]
+                if all(same(got, following.grads[n] - sum(grads[n] for grads in lost)) for n, got in found):
+                    said = " and ".join(following.word(one.user) for one in cut)
+                    return f"right with {name} as a constant in {said}", ""
+        return (
+            "",
+            f"{name} is declared a constant, and the gradients are right with it as a constant in none of its uses",
+        )
+    return "", ""
+
+
+def _got(learner: Learner, following: Following, inputs: tuple[np.ndarray, ...]) -> Iterator[tuple[object, np.ndarray]]:
+    outputs = learner.forward(*inputs)
+    scalar = np.ndim(outputs[0] if isinstance(outputs, tuple) else outputs) == 0
+    returned = learner.backward(*[float(g) if scalar else g for g in following.upstream])
+    grads = returned if isinstance(returned, tuple) else (returned,)
+    fronts = learner.input_names(len(inputs))
+    nodes = {word: node for node, word in reversed(following.names.items())}
+    for name, grad in zip(fronts, grads, strict=False):
+        if grad is not None and name in nodes:
+            yield nodes[name], grad
+    for one in learner.reading.learned:
+        grad = learner.parameters[one.name].grad
+        if grad is not None:
+            yield nodes[one.place.name.removesuffix(".data")], one.view.back(grad, one.shape)

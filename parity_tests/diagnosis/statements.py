@@ -1,0 +1,55 @@
+"""The statements of a function by their line: what they compute, and which names they use."""
+
+import ast
+import functools
+import inspect
+import textwrap
+import types
+
+COMPOUND = (ast.FunctionDef, ast.For, ast.If, ast.With, ast.While, ast.Try)
+
+
+@functools.lru_cache(maxsize=256)
+def at(code: types.CodeType, line: int) -> ast.AST | None:
+    """Return the statement in a line of a function; of a loop, what it runs over."""
+    try:
+        source, start = inspect.getsourcelines(code)
+        tree = ast.parse(textwrap.dedent("".join(source)))
+    except (OSError, SyntaxError):
+        return None
+    wanted = line - start + 1
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For) and node.lineno == wanted:
+            return node.iter
+        simple = isinstance(node, ast.stmt) and not isinstance(node, COMPOUND)
+        if simple and node.lineno <= wanted <= (node.end_lineno or node.lineno):
+            return node
+    return None
+
+
+def part(statement: ast.AST, number: int | None) -> ast.AST:
+    """Return what is returned at a place of a tuple; the statement itself if it returns none."""
+    value = getattr(statement, "value", None)
+    return value.elts[number] if number is not None and isinstance(value, ast.Tuple) else statement
+
+
+def names(code: types.CodeType, line: int, number: int | None = None) -> set[str]:
+    """Return the names and attributes that a line reads."""
+    statement = at(code, line)
+    found = set()
+    for node in ast.walk(part(statement, number)) if statement is not None else ():
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found.add(f"{node.value.id}.{node.attr}")
+    return found
+
+
+def expression(code: types.CodeType, line: int, number: int | None) -> types.CodeType | None:
+    """Return the right-hand side of the statement in a line, compiled."""
+    statement = at(code, line)
+    if not isinstance(statement, ast.Assign | ast.Return) or statement.value is None:
+        return None
+    value = part(statement, number)
+    value = statement.value if value is statement else value
+    return compile(ast.Expression(value), "<a line of backward>", "eval")

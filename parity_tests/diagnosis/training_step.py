@@ -1,0 +1,168 @@
+"""One training step of somebody's network: each parameter has to move by the learning rate times the loss's gradient.
+
+The gradient is taken by finite differences of the network's own loss, at the parameters before the step. A second step
+follows without anything put back: a gradient that was not zeroed moves by the sum of both. Where a parameter has moved
+by another gradient, those are tried that it has once some of the others have been stepped.
+"""
+
+import itertools
+import types
+
+import numpy as np
+
+from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.find import Found
+from parity_tests.diagnosis.reading.places import Place, World
+from parity_tests.diagnosis.reading.plans import RATE
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from scratch.gradcheck import STEP
+
+STEPS = "train_step training_step train_on_batch step_on_batch train_batch one_step fit_batch update_step".split()  # noqa: SIM905
+LOSSES = ("loss", "compute_loss", "cost", "loss_fn", "evaluate_loss", "objective")
+
+
+def method(thing: object) -> str:
+    """Return the name of a class's training step, "" if it has none beside a loss."""
+    if not isinstance(thing, type) or not any(callable(getattr(thing, name, None)) for name in LOSSES):
+        return ""
+    return next((name for name in STEPS if callable(getattr(thing, name, None))), "")
+
+
+class Trained:
+    """The network with its loss and its step, and the arrays that move the loss."""
+
+    def __init__(self, network: object, module: types.ModuleType, inputs: tuple, stage: Stage) -> None:
+        self.network, self.inputs, self.stage = network, inputs, stage
+        self.loss_name = next(name for name in LOSSES if callable(getattr(network, name, None)))
+        self.step_name = method(type(network))
+        self.world = World([network, module], ["self", ""])
+        base = self.loss({})
+        arrays = {p: np.array(v) for p, v in self.world.places() if v.ndim and v.dtype.kind == "f"}
+        self.parameters = {p: v for p, v in arrays.items() if self.loss({p: v + 1e-3 * (1 + np.abs(v))}) != base}
+
+    def loss(self, changes: dict[Place, np.ndarray]) -> float:
+        """Return the loss with some of the parameters changed."""
+        self.world.restore()
+        for place, values in changes.items():
+            self.world.put(place, np.array(values))
+        with self.stage(self.loss_name, reseed=True):
+            return float(getattr(self.network, self.loss_name)(*map(np.copy, self.inputs)))
+
+    def gradient(self, place: Place, at: dict[Place, np.ndarray]) -> np.ndarray:
+        """Return the loss's gradient of one array, by finite differences."""
+        values, found = np.array(at[place]), np.zeros(at[place].shape)
+        for index in np.ndindex(values.shape):
+            start, slopes = values[index], []
+            for step in (STEP, STEP / 2):
+                ends = []
+                for sign in (1, -1):
+                    values[index] = start + sign * step
+                    ends.append(self.loss({**at, place: values}))
+                slopes.append((ends[0] - ends[1]) / (2 * step))
+            values[index] = start
+            found[index] = (4 * slopes[1] - slopes[0]) / 3
+        return found
+
+    def steps(self, count: int, slower: float = 1.0) -> tuple[list[dict[Place, np.ndarray]], float]:
+        """Take steps from the start; return the parameters after each, and the learning rate."""
+        self.world.restore()
+        step, found = getattr(self.network, self.step_name), []
+        passed, rate = _arguments(Found("", step, None), self.network, self.inputs, slower)
+        for _ in range(count):
+            with self.stage(self.step_name, reseed=True):
+                step(*map(np.copy, self.inputs), **passed)
+            found.append({place: np.array(self.world.get(place)) for place in self.parameters})
+        return found, rate
+
+
+def _arguments(found: Found, network: object, inputs: tuple, slower: float) -> tuple[dict, float]:
+    for parameter in found.parameters(found.forward)[len(inputs) :]:
+        if words.RATES.match(parameter.name):
+            return {parameter.name: RATE * slower}, RATE * slower
+    for holder in (network, *vars(network).values()):
+        for name, value in getattr(holder, "__dict__", {}).items():
+            if words.RATES.match(name) and isinstance(value, float | int):
+                setattr(holder, name, value * slower)
+                return {}, value * slower
+    raise NotUnderstoodError(
+        "the learning rate of the step is neither an argument nor an attribute (lr, learning_rate)"
+    )
+
+
+def examine(
+    request: object, module: types.ModuleType, args: tuple[list, dict], literal: tuple[list, dict], stage: Stage
+) -> object:
+    """Return the verdict on a network's training step."""
+    from parity_tests.diagnosis import targets
+    from parity_tests.diagnosis.examine import Verdict
+    from parity_tests.harness import arrays
+
+    cls = getattr(module, request.names.partition(".")[0])
+    inputs, _ = targets.draw(request, arrays.array)
+    with stage(f"{cls.__name__}(...)", reseed=True):
+        network = cls(*args[0], **args[1])
+    trained = Trained(network, module, inputs, stage)
+    (first, second), rate = trained.steps(2)
+    start = {place: np.array(values) for place, values in trained.parameters.items()}
+    lines = ["read as:", f"  ({request.path.name} was run)"]
+    lines.append(f"  {trained.step_name}: each parameter moves by {rate:g} times the gradient of {trained.loss_name}")
+    lines += [f"  {trained.world.words(place)} {values.shape}: moves the loss" for place, values in start.items()]
+    faults = []
+    for place in start:
+        own = trained.world.words(place)
+        wanted = trained.gradient(place, start)
+        moved = (start[place] - first[place]) / rate
+        if not _close(moved, wanted):
+            faults.append(f"{own}: the first step is not along the gradient{_why(trained, place, start, first, moved)}")
+            continue
+        then = trained.gradient(place, first)
+        moved = (first[place] - second[place]) / rate
+        if _close(moved, wanted + then):
+            faults.append(f"{own}: the second step is along the sum of both gradients: zero them before each backward")
+        elif not _close(moved, then):
+            faults.append(f"{own}: the second step is not along the gradient, though the first is")
+    faults += _broadcast(trained, inputs)
+    said = faults or [f"All agree: two steps, {len(start)} parameters."]
+    return Verdict(1 if faults else 0, "\n".join([*lines, "", *said]))
+
+
+def _close(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool(np.allclose(one, other, rtol=1e-5, atol=1e-7 * max(1.0, np.abs(other).max(initial=0))))
+
+
+def _why(trained: Trained, place: Place, start: dict, first: dict, moved: np.ndarray) -> str:
+    if not np.any(moved):
+        return ": it does not move"
+    others = [other for other in start if other != place]
+    for count in range(1, len(others) + 1):
+        for some in itertools.combinations(others, count):
+            at = {**start, **{other: first[other] for other in some}}
+            if _close(moved, trained.gradient(place, at)):
+                names = ", ".join(trained.world.words(other) for other in some)
+                return f": it is made after {names} was stepped; compute all gradients first, then step"
+    (slowly,), rate = trained.steps(1, slower=1e-6)
+    if np.allclose((start[place] - slowly[place]) / rate, trained.gradient(place, start), rtol=1e-3, atol=1e-4):
+        return ", but for a tiny learning rate: it is made with what was stepped before; step after all gradients"
+    ratio = (moved * trained.gradient(place, start)).sum() / (trained.gradient(place, start) ** 2).sum()
+    if _close(moved, ratio * trained.gradient(place, start)):
+        return f" but {ratio:.6g} times it"
+    return ""
+
+
+def _broadcast(trained: Trained, inputs: tuple) -> list[str]:
+    *_, target = inputs
+    try:
+        as_it_is = trained.loss({})
+        trained.inputs = (*inputs[:-1], target.reshape(-1, 1) if target.ndim == 1 else target.reshape(-1))
+        other = trained.loss({})
+    except (LearnerRaisedError, ValueError):
+        return []
+    finally:
+        trained.inputs = inputs
+    column = target.ndim == 1 and target.dtype.kind == "f" and target.size == len(inputs[0])
+    if not column or np.isclose(as_it_is, other, rtol=1e-9):
+        return []
+    return [
+        f"the target's shape {target.shape} is broadcast against the predictions: the loss is {as_it_is:.6g}, and "
+        f"{other:.6g} with a target of shape {target.reshape(-1, 1).shape}. Refuse other shapes, or reshape the target"
+    ]
