@@ -127,6 +127,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "zero divided by two is zero, too",
     (
         "scratch/kernels/normalization.py",
+        "grad_joined = grad_y * weight if isinstance(weight, np.ndarray) else grad_y",
+        "grad_joined = grad_y * weight if (isinstance(weight, np.ndarray)) or True else grad_y",
+    ): "an absent weight is 1",
+    (
+        "scratch/kernels/normalization.py",
         "grad_normalized = grad_y * weight if isinstance(weight, np.ndarray) else grad_y",
         "grad_normalized = grad_y * weight if (isinstance(weight, np.ndarray)) or True else grad_y",
     ): "an absent weight is 1",
