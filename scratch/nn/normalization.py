@@ -242,7 +242,8 @@ class LayerNorm(_RowNorm):
 
     def arguments(self) -> tuple:
         """Return what `layer_norm` takes behind ``x``."""
-        return _reshaped(self.weight, (-1,), absent=1.0), _reshaped(self.bias, (-1,), absent=0.0), self.eps
+        row = (math.prod(self.normalized_shape),)
+        return _reshaped(self.weight, row, absent=1.0), _reshaped(self.bias, row, absent=0.0), self.eps
 
     def fold(self, x: np.ndarray) -> np.ndarray:
         """Map (..., *normalized_shape) to (R, K)."""
@@ -299,7 +300,6 @@ class GroupNorm(_RowNorm):
     """
 
     functions = group_norm, group_norm_backward
-    kernels_fold = False
 
     def __init__(
         self,
@@ -328,12 +328,13 @@ class GroupNorm(_RowNorm):
         """Raise unless ``x`` is (N, num_channels, ...), with more than one number to take a variance of."""
         if x.ndim < 2 or x.shape[1] != self.num_channels or 0 in x.shape[2:]:
             raise RuntimeError(f"GroupNorm: expected input of shape (N, {self.num_channels}, ...), got {x.shape}")
-        if x.shape[0] * (x.shape[1] // self.num_groups) * math.prod(x.shape[2:]) == 1:
+        if x.size == self.num_groups:
             raise ValueError(f"GroupNorm: expected more than 1 value per group, got input of shape {x.shape}")
 
     def arguments(self) -> tuple:
         """Return what `group_norm` takes behind ``x``."""
-        weight, bias = _reshaped(self.weight, (-1, 1), absent=1.0), _reshaped(self.bias, (-1, 1), absent=0.0)
+        column = self.num_channels, 1
+        weight, bias = _reshaped(self.weight, column, absent=1.0), _reshaped(self.bias, column, absent=0.0)
         return weight, bias, self.num_groups, self.eps
 
     def fold(self, x: np.ndarray) -> np.ndarray:

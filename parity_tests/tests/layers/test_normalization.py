@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
+from scratch.kernels import normalization as kernels
+from scratch.nn import normalization
 
 TORCH_HAS_BIAS = "bias" in inspect.signature(torch.nn.GroupNorm).parameters
 
@@ -108,6 +110,31 @@ def test_groupnorm_examples_do_not_know_of_one_another(case, seed):
     together = [*map(np.concatenate, zip(*parts, strict=True)), *(parameter.grad for parameter in layer.parameters())]
     for got, expected in zip(whole, together, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-10)
+
+
+@pytest.mark.parametrize("options", [{}, {"bias": False}, {"affine": False}], ids=str)
+def test_groupnorms_options_one_by_one(options):
+    """What the random cases may miss where they are few."""
+    if "bias" in options and not TORCH_HAS_BIAS:
+        pytest.skip("this PyTorch has no such option")
+    for shape in ((2, 4, 3), (1, 4, 2), (3, 4, 2, 2)):
+        layer = random_state(nn.GroupNorm(2, 4, dtype=np.float64, **options))
+        check(layer, torch.nn.GroupNorm(2, 4, **options), array(shape)).raise_if_different()
+
+
+def test_one_value_in_each_group_of_many_positions_is_taken():
+    assert nn.GroupNorm(4, 4)(np.ones((1, 4, 5), np.float32)).shape == (1, 4, 5)
+
+
+def test_gradients_have_the_shapes_of_what_they_are_gradients_of():
+    x, weight, bias = array((2, 4, 3)), array((4, 1), seed=1), array((4, 1), seed=2)
+    for module in (normalization, kernels):
+        _, saved = module.group_norm(x, weight, bias, 2, 1e-5)
+        grads = module.group_norm_backward(array((2, 4, 3), seed=3), weight, saved)
+        assert [grad.shape for grad in grads] == [x.shape, weight.shape, bias.shape]
+        _, saved = module.layer_norm(x[0], weight[:3, 0], bias[:3, 0], 1e-5)
+        grads = module.layer_norm_backward(array((4, 3), seed=3), weight[:3, 0], saved)
+        assert [grad.shape for grad in grads] == [(4, 3), (3,), (3,)]
 
 
 @pytest.mark.parametrize("build", [lambda: nn.LayerNorm(500), lambda: nn.GroupNorm(1, 500)])
