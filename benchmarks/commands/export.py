@@ -45,14 +45,17 @@ def run(args: argparse.Namespace) -> int:
     paths = {name: args.out or part / "model.onnx" for name, part in parts.items()}
     for path in paths.values():
         files.check_new(path)
+    every_engine = [engines.get(name, settings.dtype) for name in engines.NAMES]
+    trained = {
+        trainer: {engine.name: load_model(engine, settings, part) for engine in every_engine}
+        for trainer, part in parts.items()
+    }
     onnx_model.require()
     data = tasks.get(settings.task).load(argument_types.data_dir(args.data_dir))
-    every_engine = [engines.get(name, settings.dtype) for name in engines.NAMES]
     x = data.x_test.astype(settings.dtype, copy=False)
 
     rows, contents = [], {}
-    for trainer, part in parts.items():
-        models = {engine.name: load_model(engine, settings, part) for engine in every_engine}
+    for trainer, models in trained.items():
         by_name = {engine.name: engine for engine in every_engine}
         contents[trainer] = onnx_model.build(by_name["torch"], models["torch"], x)
         logits = onnx_model.predict(contents[trainer], x)

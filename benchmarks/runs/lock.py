@@ -55,7 +55,7 @@ def _take(path: Path) -> int:
                 holder = os.read(descriptor, 20).decode(errors="replace").strip()
                 who = f"process {holder}" if holder.isdecimal() else "another process"
                 raise Failure(f"{shown(path.parent)} is taken: {who} is working in it") from None
-            if os.path.exists(path) and os.path.samestat(os.fstat(descriptor), os.stat(path)):
+            if _is_at(descriptor, path):
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, f"{os.getpid()}\n".encode())
                 return descriptor
@@ -63,6 +63,14 @@ def _take(path: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    # Whoever held the lock before may have removed its file since it was opened here, or remove it at any moment.
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def is_locked(folder: Path) -> bool:

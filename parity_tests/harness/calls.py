@@ -45,7 +45,9 @@ def recorded_calls() -> Iterator[list[Call]]:
 
     def listening(functions: dispatch.Pair) -> dispatch.Plan:
         known = plan(functions)
-        return known._replace(forward=forward(functions, known.forward), backward=backward(functions, known.backward))
+        heard = {name: forward(functions, getattr(known, name)) for name in ("forward", "quiet_forward")}
+        heard |= {name: backward(functions, getattr(known, name)) for name in ("backward", "quiet_backward")}
+        return known._replace(**heard)
 
     def forward(functions: dispatch.Pair, function: Callable) -> Callable:
         @functools.wraps(function)

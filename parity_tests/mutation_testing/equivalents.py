@@ -94,11 +94,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return np.add.reduce(images @ _ones(images.shape[2], x.dtype), )",
     ): "axis 0 is NumPy's default",
     (
-        "scratch/kernels/channel_sums.py",
-        "return values if like.ndim == 2 else values.reshape(-1, *(1,) * (like.ndim - 2))",
-        "return values if (like.ndim == 2) and False else values.reshape(-1, *(1,) * (like.ndim - 2))",
-    ): "a reshape to the same shape",
-    (
         "scratch/optim/optimizer.py",
         'options = {name: value for name, value in group.items() if name != "params"}',
         'options = {name: value for name, value in group.items() if name != "XXparamsXX"}',

@@ -71,7 +71,7 @@ def shares(rows: int) -> list[range]:
     return [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def mean_in_order(state: None, bucket: Any) -> torch.futures.Future[torch.Tensor]:
+def mean_in_order(state: None, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:  # type: ignore[name-defined]
     """Return B3's mean of some gradients, added up in the order of the processes.
 
     The backend's own sum takes an order that depends on where in the bucket a number lies, and a run that is resumed
