@@ -47,9 +47,10 @@ def cross_entropy_backward(
     if in_all is not None:
         k = (1 - label_smoothing) * k
         grad_spread = label_smoothing * grad_losses / len(weight)
-        grad_x = e * ((k + in_all * grad_spread) / t)[:, None]
-        grad_x -= grad_spread[..., None] * weight
-    else:
-        grad_x = e * (k / t)[:, None]
+        # Of a single class both terms are equal to the last bit, and cancel.
+        grad_p = np.zeros_like(e) - np.asarray(grad_spread)[..., None] * weight
+        grad_p[rows, label] -= k
+        return grad_p - e * (grad_p.sum(axis=1) / t)[:, None]
+    grad_x = e * (k / t)[:, None]
     grad_x[rows, label] -= k
     return grad_x
