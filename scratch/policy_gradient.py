@@ -47,17 +47,15 @@ entropy, to keep the policy from settling before it has tried everything
     F5  y = sum_n entropies / N             ()
 
     B5  grad_entropies = grad_y / N         ()      F5: a mean
-    B4  grad_p = -grad_entropies logp       (N, A)  F4: a product, by its first factor
-    B3  grad_logp = -grad_entropies p
-                    + grad_p p              (N, A)  F4 and F3: logp is used twice, as the second factor and by p, and
-                                                    d exp = exp: two gradients are added
-    B2  grad_z = grad_logp
-                 - p sum_k grad_logp        (N, A)  F2: every logit is in its row's sum of exponentials
+    B2  grad_z = -grad_entropies p
+                 (logp - sum_k p logp)      (N, A)  F4 to F2, put together below: a row of p sums to 1
     B1  grad_logits = grad_z                (N, A)  F1: as above
 
-    In one line: a row of p sums to 1, so B3's row sum is grad_entropies (H - 1), where H is the row's entropy, and B2
-    becomes grad_logits = -grad_entropies p (logp + H) = -grad_entropies p (z - sum_k p z): each logit is drawn towards
-    the policy's mean logit. Where all are equal the gradient is 0: no entropy is greater.
+    Step by step, F4 is a product: grad_p = -grad_entropies logp. logp is used twice, as the other factor and by p:
+    grad_logp = -grad_entropies p + grad_p p. Every logit is in its row's sum of exponentials: grad_z = grad_logp -
+    p sum_k grad_logp. A row of p sums to 1, so that sum is -grad_entropies (1 + sum_k p logp); the 1 cancels, and with
+    it the digits that the steps would lose. Each logit is drawn towards the mean of logp; where all are equal the
+    gradient is 0: no entropy is greater.
 
 The entropy is a bonus: a loss SUBTRACTS it (Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016,
 section 4, after Williams and Peng, 1991).
@@ -111,9 +109,7 @@ def entropy_backward(grad_y: Any, saved: tuple) -> np.ndarray:
     """Undo `entropy`."""
     logp, p = saved
     grad_entropies = grad_y / len(p)  # B5 ()
-    grad_p = -grad_entropies * logp  # B4 (N, A)
-    grad_logp = -grad_entropies * p + grad_p * p  # B3 (N, A)
-    grad_z = grad_logp - p * grad_logp.sum(axis=1, keepdims=True)  # B2 (N, A)
+    grad_z = -grad_entropies * p * (logp - (p * logp).sum(axis=1, keepdims=True))  # B2 (N, A)
     grad_logits = grad_z  # B1 (N, A)
     return grad_logits
 

@@ -59,11 +59,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "losses = np.where(size <= beta, d**2 / (2 * beta), size - beta / 2)  # F3 (...)",
     ): "where they meet, at abs(d) = beta, both halves are beta / 2",
     (
-        "scratch/policy_gradient.py",
-        "grad_logp = -grad_entropies * p + grad_p * p  # B3 (N, A)",
-        "grad_logp = +grad_entropies * p + grad_p * p  # B3 (N, A)",
-    ): "a multiple of p in grad_logp is what B2 takes out again, as the p of a row sum to 1",
-    (
         "scratch/nn/normal_distribution.py",
         "return np.where(x > 0, 1 - tail, tail)",
         "return np.where(x >= 0, 1 - tail, tail)",
