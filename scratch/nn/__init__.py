@@ -18,6 +18,18 @@ from scratch.nn.max_pooling import MaxPool1d, MaxPool2d
 from scratch.nn.module import Module
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
+from scratch.nn.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ZeroPad1d,
+    ZeroPad2d,
+)
 from scratch.nn.parameter import Parameter
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
 from scratch.nn.reused import Reused
@@ -34,6 +46,10 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "CircularPad1d",
+    "CircularPad2d",
+    "ConstantPad1d",
+    "ConstantPad2d",
     "Conv1d",
     "Conv2d",
     "ConvTranspose1d",
@@ -57,6 +73,10 @@ __all__ = [
     "NLLLoss",
     "Parameter",
     "ReLU",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
     "Reused",
     "Sequential",
     "SiLU",
@@ -65,6 +85,8 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "ZeroPad1d",
+    "ZeroPad2d",
     "init",
     "utils",
 ]

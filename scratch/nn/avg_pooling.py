@@ -42,7 +42,8 @@ adaptive_avg_pool2d
                                                                         1 / n in the mean; a pixel in several windows
                                                                         gets the sum
 
-PyTorch's counterparts: ``torch.nn.AvgPool2d``, ``torch.nn.AvgPool1d``, ``torch.nn.AdaptiveAvgPool2d``. Integer images are refused.
+PyTorch's counterparts: ``torch.nn.AvgPool2d``, ``torch.nn.AvgPool1d``, ``torch.nn.AdaptiveAvgPool2d``.
+Integer images are refused.
 """
 
 import numpy as np

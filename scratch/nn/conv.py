@@ -36,18 +36,19 @@ With a stride of 1, B6b to B1 are a convolution themselves. Written out, for a p
     grad_x_nchw = sum_(o,i,j) grad_y_n,o,(h+a-di),(w+a-dj) w_ocij
 
 which is grad_y, padded with d (k - 1) - a zeros, convolved with the flipped kernel, whose two channel axes are
-exchanged: see `scratch.nn.conv_transpose`, the layer whose forward is this backward. That needs no col2im, and `scratch.kernels.conv` uses it where it is faster. For 3 x 3 kernels over many
-channels it uses Winograd's algorithm, with less than half of the multiplications.
+exchanged. That needs no col2im, and `scratch.kernels.conv` uses it where it is faster. For 3 x 3 kernels over many
+channels it uses Winograd's algorithm, with less than half of the multiplications. With any stride, B6b to B1 are a
+layer of their own: `scratch.nn.conv_transpose`.
 
 Conv1d is Conv2d of images of one row: (N, C, L) is taken for (N, C, 1, L), and a kernel of k places for one of 1 x k.
 
 The default initialisation is `Linear`'s, with fan_in = K.
 
-Deep learning's convolution is a cross-correlation: forward does not flip the kernel. PyTorch's counterpart:
-``torch.nn.Conv2d``, ``torch.nn.Conv1d``. Left out: ``device``; a negative padding, which PyTorch refuses for padding_mode 'zeros' and takes
-as cropping for the others, is always refused. LeCun et al., "Gradient-based learning applied to document recognition",
-1998; im2col: Chellapilla et al., "High performance convolutional neural networks for document processing", 2006; a
-guide to the arithmetic of strides and paddings: Dumoulin and Visin, arXiv:1603.07285.
+Deep learning's convolution is a cross-correlation: forward does not flip the kernel. PyTorch's counterparts:
+``torch.nn.Conv2d``, ``torch.nn.Conv1d``. Left out: ``device``; a negative padding, which PyTorch refuses for
+padding_mode 'zeros' and takes as cropping for the others, is always refused. LeCun et al., "Gradient-based learning
+applied to document recognition", 1998; im2col: Chellapilla et al., "High performance convolutional neural networks for
+document processing", 2006; a guide to the arithmetic of strides and paddings: Dumoulin and Visin, arXiv:1603.07285.
 """
 
 import math

@@ -26,8 +26,8 @@ conv_transpose2d
     B7  grad_windows_nohwij = grad_y1_no,(sh+di),(sw+dj)              F7: a sum passes its gradient on to each of its
                                                    (N, O, H, W, kh, kw) terms; this is im2col
     B4  grad_patches = grad_windows, as            (G, N H W, K)      F4: a reshape, by its inverse
-    B3a grad_rows = grad_patches kernels^T         (G, N H W, C/G)    F3: a matrix product, as in `Linear`
-    B3b grad_kernels = rows^T grad_patches         (G, C/G, K)        F3: likewise
+    B3a grad_kernels = rows^T grad_patches         (G, C/G, K)        F3: a matrix product, as in `Linear`
+    B3b grad_rows = grad_patches kernels^T         (G, N H W, C/G)    F3: likewise
     B2  grad_weight = grad_kernels, as             (C, O/G, kh, kw)   F2: a reshape, by its inverse
     B1  grad_x = grad_rows, channels first         (N, C, H, W)       F1: likewise
 
@@ -113,8 +113,8 @@ def conv_transpose2d_backward(
         grad_y1, [d * (k - 1) + 1 for d, k in zip(dilation, weight.shape[2:], strict=True)], axis=(2, 3)
     )[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]][:, :, : x_shape[2], : x_shape[3]]
     grad_patches = by_group(grad_windows.transpose(0, 2, 3, 1, 4, 5), groups)  # B4 (G, N H W, K)
-    grad_rows = grad_patches @ weight.reshape(groups, rows.shape[2], weight[0].size).transpose(0, 2, 1)  # B3a (G, N H W, C/G)
-    grad_kernels = rows.transpose(0, 2, 1) @ grad_patches  # B3b (G, C/G, K)
+    grad_kernels = rows.transpose(0, 2, 1) @ grad_patches  # B3a (G, C/G, K)
+    grad_rows = grad_patches @ weight.reshape(grad_kernels.shape).transpose(0, 2, 1)  # B3b (G, N H W, C/G)
     grad_weight = grad_kernels.reshape(weight.shape)  # B2 (C, O/G, kh, kw)
     grad_x = (  # B1 (N, C, H, W)
         grad_rows.transpose(1, 0, 2).reshape(x_shape[0], *x_shape[2:], x_shape[1]).transpose(0, 3, 1, 2)

@@ -54,9 +54,7 @@ class Convolution(ImageLayer):
         """Raise unless ``x`` is images of the layer's channels."""
         super().check(x)
         if x.shape[-self.axes - 1] != self.in_channels:
-            raise RuntimeError(
-                f"{name_of(self)}: expected input with {self.in_channels} channels, got shape {x.shape}"
-            )
+            raise RuntimeError(f"{name_of(self)}: expected input with {self.in_channels} channels, got shape {x.shape}")
         if self.out_channels == 0:
             raise RuntimeError(f"{name_of(self)}: expected out_channels of 1 or more, got 0")
 

@@ -35,11 +35,11 @@ have no gradient.
 Several equal maxima are a kink, where any way to share the gradient among them is a subgradient; the first of them in
 reading order gets all of it, as in PyTorch. A window with a NaN yields NaN, and its last NaN gets the gradient.
 
-MaxPool1d is MaxPool2d of images of one row: (N, C, L) is taken for (N, C, 1, L), and the index of a pixel is its column.
+MaxPool1d is MaxPool2d of images of one row: (N, C, L) is taken for (N, C, 1, L). A pixel's index is its column.
 
-PyTorch's counterparts: ``torch.nn.MaxPool2d``, ``torch.nn.MaxPool1d``. Differs from them where a dilated window sees nothing but padding: y is
--inf in both, but PyTorch gives the gradient to a pixel beside the window. Here no pixel gets it, and the index is -1.
-Integer images are refused.
+PyTorch's counterparts: ``torch.nn.MaxPool2d``, ``torch.nn.MaxPool1d``. Differs from them where a dilated window sees
+nothing but padding: y is -inf in both, but PyTorch gives the gradient to a pixel beside the window. Here no pixel gets
+it, and the index is -1. Integer images are refused.
 """
 
 import math
