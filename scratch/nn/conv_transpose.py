@@ -1,4 +1,4 @@
-r"""ConvTranspose2d and ConvTranspose1d: Conv2d backwards; every pixel puts down a multiple of the kernel, and they add up.
+r"""ConvTranspose2d and ConvTranspose1d: Conv2d backwards. Each pixel puts down a multiple of the kernel.
 
     N     batch                              x       (N, C, H, W)        input
     C, O  in_channels, out_channels          weight  (C, O/G, kh, kw)    the kernels

@@ -89,7 +89,7 @@ class _Pad(ImageLayer):
             raise RuntimeError(f"{name_of(self)}: expected padding to have {count} entries ({order}), got {padding!r}")
         if self.mode == "circular" and min(sides) < 0:
             raise RuntimeError(
-                f"{name_of(self)}: expected padding of 0 or more, got {padding!r}; index the input first"
+                f"{name_of(self)}: expected padding of 0 or more, got {padding!r}"
             )
         self.padding = tuple([int(side) for side in sides])
         # PyTorch counts from the last axis: left, right, top, bottom.
@@ -224,7 +224,7 @@ class ReflectionPad2d(_Pad):
 
 
 class ReflectionPad1d(_Pad):
-    """At both ends of each sequence its mirror image, as `ReflectionPad2d`; ``padding`` is (left, right) or a number."""
+    """At both ends of each sequence its mirror image, as `ReflectionPad2d`; ``padding`` is (left, right)."""
 
     mode = "reflect"
     axes = 1
