@@ -31,10 +31,12 @@ from scratch.nn.padding import (
     ZeroPad2d,
 )
 from scratch.nn.parameter import Parameter
+from scratch.nn.pixel_shuffle import PixelShuffle, PixelUnshuffle
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
 from scratch.nn.reused import Reused
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
+from scratch.nn.upsample import Upsample
 
 __all__ = [
     "ELU",
@@ -72,6 +74,8 @@ __all__ = [
     "Module",
     "NLLLoss",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "ReLU",
     "ReflectionPad1d",
     "ReflectionPad2d",
@@ -85,6 +89,7 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "Upsample",
     "ZeroPad1d",
     "ZeroPad2d",
     "init",

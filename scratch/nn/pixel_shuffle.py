@@ -43,12 +43,12 @@ def pixel_shuffle(x: np.ndarray, factor: int) -> tuple[np.ndarray, tuple]:
     blocks = x.reshape(*lead, c // factor**2, factor, factor, h, w)  # F1 (..., D, r, r, H, W)
     places = np.moveaxis(blocks, (-4, -3), (-3, -1))  # F2 (..., D, H, r, W, r)
     y = places.reshape(*lead, c // factor**2, h * factor, w * factor)  # F3 (..., D, H r, W r)
-    return y, (blocks.shape, places.shape, x.shape)
+    return y, (places.shape, x.shape)
 
 
 def pixel_shuffle_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `pixel_shuffle`."""
-    blocks_shape, places_shape, x_shape = saved
+    places_shape, x_shape = saved
     grad_places = grad_y.reshape(places_shape)  # B3 (..., D, H, r, W, r)
     grad_blocks = np.moveaxis(grad_places, (-3, -1), (-4, -3))  # B2 (..., D, r, r, H, W)
     grad_x = grad_blocks.reshape(x_shape)  # B1 (..., C, H, W)
@@ -61,12 +61,12 @@ def pixel_unshuffle(x: np.ndarray, factor: int) -> tuple[np.ndarray, tuple]:
     places = x.reshape(*lead, c, h // factor, factor, w // factor, factor)  # F1 (..., C, P, r, Q, r)
     blocks = np.moveaxis(places, (-3, -1), (-4, -3))  # F2 (..., C, r, r, P, Q)
     y = blocks.reshape(*lead, c * factor**2, h // factor, w // factor)  # F3 (..., C r r, P, Q)
-    return y, (places.shape, blocks.shape, x.shape)
+    return y, (blocks.shape, x.shape)
 
 
 def pixel_unshuffle_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `pixel_unshuffle`."""
-    places_shape, blocks_shape, x_shape = saved
+    blocks_shape, x_shape = saved
     grad_blocks = grad_y.reshape(blocks_shape)  # B3 (..., C, r, r, P, Q)
     grad_places = np.moveaxis(grad_blocks, (-4, -3), (-3, -1))  # B2 (..., C, P, r, Q, r)
     grad_x = grad_places.reshape(x_shape)  # B1 (..., C, H, W)
@@ -126,7 +126,7 @@ class PixelShuffle(_Shuffle):
         super().check(x)
         if x.shape[-3] % self.upscale_factor**2:
             raise RuntimeError(
-                f"PixelShuffle: expected a number of channels that {self.upscale_factor**2} divides, got shape {x.shape}"
+                f"PixelShuffle: expected channels that {self.upscale_factor**2} divides, got shape {x.shape}"
             )
 
     def arguments(self) -> tuple:
