@@ -17,12 +17,16 @@ conv_transpose2d
     F5  size = s (H - 1) + d (kh - 1) + 1 + b      (2,)               H1, W1: room for all of them
     F6  y1 = 0                                     (N, O, H1, W1)
     F7  y1_no,(sh+di),(sw+dj) += windows_nohwij    (N, O, H1, W1)     col2im; a loop over i, j
-    F8  y2 = y1 without a rows and columns at each side  (N, O, P, Q)
-    F9  y = y2 + bias                              (N, O, P, Q)
+    F8  places = y1 without a rows and columns at each side, channels last
+                                                   (N, P, Q, O)
+    F9  z = places + bias                          (N, P, Q, O)
+    F10 y = z, channels first                      (N, O, P, Q)
 
-    B9  grad_bias = sum_npq grad_y                 (O,)               F9: bias was broadcast, and a broadcast becomes a
-                                                                      sum; a sum passes its gradient on to y2 unchanged
-    B8  grad_y1 = grad_y, padded with a zeros      (N, O, H1, W1)     F8: what was cut off has no share in y
+    B10 grad_z = grad_y, channels last             (N, P, Q, O)       F10: a transpose, by its inverse
+    B9  grad_bias = sum_npq grad_z                 (O,)               F9: bias was broadcast, and a broadcast becomes a
+                                                                      sum; the gradient of places is grad_z
+    B8  grad_y1 = grad_z, channels first, padded with a zeros         F8: what was cut off has no share in y
+                                                   (N, O, H1, W1)
     B7  grad_windows_nohwij = grad_y1_no,(sh+di),(sw+dj)              F7: a sum passes its gradient on to each of its
                                                    (N, O, H, W, kh, kw) terms; this is im2col
     B4  grad_patches = grad_windows, as            (G, N H W, K)      F4: a reshape, by its inverse
@@ -91,8 +95,11 @@ def conv_transpose2d(
         down = slice(dilation[0] * i, dilation[0] * i + stride[0] * (x.shape[2] - 1) + 1, stride[0])
         across = slice(dilation[1] * j, dilation[1] * j + stride[1] * (x.shape[3] - 1) + 1, stride[1])
         y1[:, :, down, across] += windows[..., i, j]
-    y2 = y1[:, :, padding[0] : size[0] - padding[0], padding[1] : size[1] - padding[1]]  # F8 (N, O, P, Q)
-    y = y2 + np.reshape(bias, (-1, 1, 1))  # F9 (N, O, P, Q)
+    places = y1[  # F8 (N, P, Q, O)
+        :, :, padding[0] : size[0] - padding[0], padding[1] : size[1] - padding[1]
+    ].transpose(0, 2, 3, 1)
+    z = places + bias  # F9 (N, P, Q, O)
+    y = z.transpose(0, 3, 1, 2)  # F10 (N, O, P, Q)
     return y, (rows, x.shape)
 
 
@@ -107,8 +114,11 @@ def conv_transpose2d_backward(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Undo `conv_transpose2d`."""
     rows, x_shape = saved
-    grad_bias = grad_y.sum(axis=(0, 2, 3))  # B9 (O,)
-    grad_y1 = np.pad(grad_y, ((0, 0), (0, 0), *[(a, a) for a in padding]))  # B8 (N, O, H1, W1)
+    grad_z = grad_y.transpose(0, 2, 3, 1)  # B10 (N, P, Q, O)
+    grad_bias = grad_z.sum(axis=(0, 1, 2))  # B9 (O,)
+    grad_y1 = np.pad(  # B8 (N, O, H1, W1)
+        grad_z.transpose(0, 3, 1, 2), ((0, 0), (0, 0), *[(a, a) for a in padding])
+    )
     grad_windows = sliding_window_view(  # B7 (N, O, H, W, kh, kw)
         grad_y1, [d * (k - 1) + 1 for d, k in zip(dilation, weight.shape[2:], strict=True)], axis=(2, 3)
     )[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]][:, :, : x_shape[2], : x_shape[3]]

@@ -84,6 +84,8 @@ def test_empty_batch(entry, dtype):
     """Of a batch of nothing the outputs are empty, sums 0 and means NaN, and the parameters' gradients 0."""
     if entry.name in REINFORCEMENT:
         pytest.skip("refused, on purpose: see test_actor_critic.py")
+    if entry.name in ("PixelShuffle", "PixelUnshuffle"):
+        pytest.skip("PyTorch's own shapes are wrong there: see test_pixel_shuffle.py")
     for seed in range(2 * CASES):
         entry.case(dtype, seed, batch=0).check(seed).raise_if_different()
 
