@@ -46,6 +46,9 @@ With a stride of 1, F3 to F8 are a convolution of x themselves, with the flipped
 s - 1 zeros between its pixels (a "fractionally strided" convolution). Where stride and kernel overlap unevenly, k not a
 multiple of s, outputs are sums of unequally many terms: the checkerboard pattern of generated images.
 
+What is cut off has a gradient of 0, and 0 times a NaN or an infinity is NaN: so one in x spoils the gradient of all
+kernels of its channel, as in PyTorch's float64 code. Its float32 code leaves those products out.
+
 The default initialisation is `Linear`'s, with fan_in = O/G kh kw, the numbers of weight[0]: PyTorch's choice, though an
 output is not a sum of so many terms.
 

@@ -1,4 +1,4 @@
-"""MaxPool2d, AvgPool2d, their twins of sequences, and AdaptiveAvgPool2d against PyTorch, finite differences and laws, at ties and at NaN."""
+"""The poolings of images and of sequences against PyTorch, finite differences and laws, at ties and at NaN."""
 
 import numpy as np
 import pytest

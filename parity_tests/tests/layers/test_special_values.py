@@ -21,6 +21,12 @@ UNLIKE_TORCH = {
     ("ELU", "nan"): "PyTorch's gradient at NaN depends on the dtype and on the array's length",
     ("GELU", "inf"): "PyTorch's float32 vector code gives NaN, its float64 code infinity, as we do",
 }
+UNLIKE_TORCH_IN_FLOAT32 = {
+    # The weight's gradient where a patch is partly cut off: there the gradient is 0, and 0 times infinity is NaN.
+    (f"ConvTranspose{axes}d", name): "PyTorch's float32 code leaves out what its float64 code multiplies, as we do"
+    for axes in (1, 2)
+    for name in ("nan", "inf", "-inf")
+}
 REINFORCEMENT = {"PolicyGradientLoss", "Entropy", "ActorCriticLoss"}
 
 
@@ -48,6 +54,8 @@ def special_inputs(case, name):
 def test_one_in_the_input(entry, name, dtype):
     if (entry.name, name) in UNLIKE_TORCH:
         pytest.skip(UNLIKE_TORCH[entry.name, name])
+    if dtype == "float32" and (entry.name, name) in UNLIKE_TORCH_IN_FLOAT32:
+        pytest.skip(UNLIKE_TORCH_IN_FLOAT32[entry.name, name])
     for seed in range(CASES):
         case = entry.case(dtype, seed, batch=3)
         inputs = special_inputs(case, name)

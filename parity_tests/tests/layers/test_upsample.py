@@ -43,7 +43,7 @@ def test_by_a_factor_is_torchs(factor, recompute, mode, batch, image, dtype, lay
 
 
 def test_the_nearest_pixels_are_torchs_at_every_size():
-    """Where the product of step and place is nearly whole, its rounding decides: it is float32's, whatever the dtype."""
+    """Where step times place is nearly whole, rounding decides: it is float32's, whatever the dtype."""
     for length in range(1, 30):
         x = np.arange(float(length)).reshape(1, 1, 1, length)
         for count in range(1, 90):
