@@ -169,18 +169,16 @@ class CornersAligned(nn.Upsample):
 
 def blocks_first(x, factor):
     """Make pixels of channels, of which those of one place in the block are next to each other."""
-    *lead, c, h, w = x.shape
-    split = x.reshape(*lead, factor**2, c // factor**2, h, w)
-    y, saved = pixel_shuffle(np.moveaxis(split, -4, -3).reshape(x.shape), factor)
+    split = x.reshape(len(x), factor**2, x.shape[1] // factor**2, *x.shape[2:])
+    y, saved = pixel_shuffle(split.swapaxes(1, 2).reshape(x.shape), factor)
     return y, (split.shape, saved)
 
 
 def blocks_first_backward(grad_y, saved):
     """Undo `blocks_first`."""
-    shape, rest = saved
+    (n, squared, channels, h, w), rest = saved
     grad_x = pixel_shuffle_backward(grad_y, rest)
-    *lead, squared, channels, h, w = shape
-    return np.moveaxis(grad_x.reshape(*lead, channels, squared, h, w), -3, -4).reshape(grad_x.shape)
+    return grad_x.reshape(n, channels, squared, h, w).swapaxes(1, 2).reshape(grad_x.shape)
 
 
 @layer(array((2, 8, 3, 2)), args=(2,), caught="torch", passes_ones=True)
@@ -194,10 +192,9 @@ class BlocksFirst(nn.PixelShuffle):
 
 
 def rows_for_columns_backward(grad_y, saved):
-    """Undo `pixel_unshuffle` with the axes in forward's order."""
+    """Undo `pixel_unshuffle`, with the two axes of a block exchanged."""
     blocks_shape, x_shape = saved
-    moved = np.moveaxis(grad_y.reshape(blocks_shape), (-4, -3), (-1, -3))
-    return moved.reshape(x_shape)
+    return grad_y.reshape(blocks_shape).transpose(0, 1, 4, 3, 5, 2).reshape(x_shape)
 
 
 @layer(array((2, 2, 4, 6)), args=(2,), caught="torch differences laws", passes_ones=True)
