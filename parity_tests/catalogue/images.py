@@ -66,32 +66,22 @@ def conv1d(d: Draw) -> LayerCase:
 
 
 def transposed_convolution(d: Draw, axes: int) -> LayerCase:
-    """Return a case of ConvTranspose1d or ConvTranspose2d: with every option that it has."""
-    name = f"ConvTranspose{axes}d"
-
-    def make() -> tuple:
-        stride, dilation = d.integers(1, 3, axes), d.one_of((1,) * axes, d.integers(1, 3, axes))
-        most = [max(own) - 1 for own in zip(stride, dilation, strict=True)]
-        options = {
-            "kernel_size": per_axis(d, axes, 1, 4),
-            "stride": stride,
-            "padding": d.one_of(0, per_axis(d, axes, 0, 3)),
-            "output_padding": d.one_of(0, tuple(d.integer(0, one) for one in most)),
-            "dilation": dilation,
-            "groups": d.one_of(1, 1, 2, 3),
-            "bias": d.one_of(True, False),
-        }
-        channels = d.integers(1, 4, 2)
-        if axes == 2 and d.one_of(True, *[False] * 5):
-            options |= {"kernel_size": 3, "stride": 1, "dilation": 1, "output_padding": 0, "groups": 1}
-            channels = d.integers(32, 40, 2)
-        options["in_channels"], options["out_channels"] = (options["groups"] * n for n in channels)
-        shape = (d.batch(0, 1, 3), options["in_channels"], *d.integers(1, 7, axes))
-        return options, getattr(torch.nn, name)(**options), shape[unbatched(d) :]
-
-    options, reference, shape = d.until_torch_takes(make)
-    layer = arrays.random_state(getattr(nn, name)(**options, dtype=d.dtype), d.seed)
-    return LayerCase(layer, reference, (d.array(shape),))
+    """Return a case of ConvTranspose1d or ConvTranspose2d, with every option that fits."""
+    channels, groups = d.integers(1, 4, 2), d.one_of(1, 1, 2, 3)
+    kernel, stride, dilation = d.integers(1, 4, axes), d.integers(1, 3, axes), d.one_of((1,) * axes, (2, 3)[:axes])
+    if axes == 2 and d.one_of(True, *[False] * 5):
+        channels, groups, kernel, stride, dilation = d.integers(32, 40, 2), 1, (3, 3), (1, 1), (1, 1)
+    places = d.integers(1, 7, axes)
+    added, cut_off = [], []
+    for n, k, s, e in zip(places, kernel, stride, dilation, strict=True):
+        added.append(d.one_of(0, d.integer(0, max(s, e) - 1)))
+        size = s * (n - 1) + e * (k - 1) + 1 + added[-1]
+        cut_off.append(d.one_of(0, d.integer(0, min(3, (size - 1) // 2))))
+    options = {"kernel_size": kernel, "stride": stride, "dilation": dilation, "groups": groups}
+    options |= {"padding": tuple(cut_off), "output_padding": tuple(added), "bias": d.one_of(True, False)}
+    inside, outside = (groups * count for count in channels)
+    x = d.array((d.batch(0, 1, 3), inside, *places)[unbatched(d) :])
+    return LayerCase(*both(d, f"ConvTranspose{axes}d", inside, outside, **options), (x,))
 
 
 @entry("ConvTranspose2d", "layer")

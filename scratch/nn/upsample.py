@@ -138,10 +138,11 @@ class Upsample(Layer):
     Raises
     ------
     ValueError
-        If not one of ``size`` and ``scale_factor`` is given, or one with another number of entries than two; for
-        ``align_corners`` with "nearest", and ``recompute_scale_factor`` with ``size``.
+        If not one of ``size`` and ``scale_factor`` is given, or one with another number of entries than two, or than
+        the input has rows and columns; for ``align_corners`` with "nearest", and ``recompute_scale_factor`` with
+        ``size``.
     NotImplementedError
-        For another ``mode``, or an input that is not (N, C, H, W).
+        For another ``mode``, or, if ``size`` or ``scale_factor`` is one number, an input that is not (N, C, H, W).
     RuntimeError
         If the input or the output would have no pixels, or there are no channels.
 
@@ -196,7 +197,9 @@ class Upsample(Layer):
     def check(self, x: np.ndarray) -> None:
         """Raise unless ``x`` is a batch of images that have pixels and channels."""
         if x.ndim != 4:
-            raise NotImplementedError(f"Upsample: expected input of shape (N, C, H, W), got {x.shape}")
+            # PyTorch first compares the numbers of axes and of entries.
+            kind = ValueError if isinstance(self.size or self.scale_factor, (tuple, list)) else NotImplementedError
+            raise kind(f"Upsample: expected input of shape (N, C, H, W), got {x.shape}")
         if 0 in x.shape[1:]:
             raise RuntimeError(f"Upsample: expected input with at least one channel and pixel, got {x.shape}")
 
