@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
 from parity_tests.catalogue.entry import Draw, LayerCase, entry
@@ -176,7 +177,8 @@ def padding(name: str, axes: int) -> None:
             arguments = (d.one_of(d.integer(lowest, 3), d.integers(lowest, 4, 2 * axes)),)
             if name == "ConstantPad":
                 arguments = (*arguments, d.one_of(0.0, -1.5, 3))
-            shape = (d.batch(0, 1, 3), d.integer(1, 3), *d.integers(1, 7, axes))
+            cut = max(0, -2 * np.min(arguments[0]))  # something is left of the image
+            shape = (d.batch(0, 1, 3), d.integer(1, 3), *d.integers(1 + cut, 7, axes))
             return arguments, getattr(torch.nn, f"{name}{axes}d")(*arguments), shape[unbatched(d) :]
 
         arguments, reference, shape = d.until_torch_takes(make)

@@ -103,7 +103,7 @@ def conv_transpose2d(
     ].transpose(0, 2, 3, 1)
     z = places + bias  # F9 (N, P, Q, O)
     y = z.transpose(0, 3, 1, 2)  # F10 (N, O, P, Q)
-    return y, (rows, x.shape)
+    return y, (x,)
 
 
 def conv_transpose2d_backward(
@@ -116,7 +116,7 @@ def conv_transpose2d_backward(
     saved: tuple,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Undo `conv_transpose2d`."""
-    rows, x_shape = saved
+    (x,) = saved
     grad_z = grad_y.transpose(0, 2, 3, 1)  # B10 (N, P, Q, O)
     grad_bias = grad_z.sum(axis=(0, 1, 2))  # B9 (O,)
     grad_y1 = np.pad(  # B8 (N, O, H1, W1)
@@ -124,13 +124,13 @@ def conv_transpose2d_backward(
     )
     grad_windows = sliding_window_view(  # B7 (N, O, H, W, kh, kw)
         grad_y1, [d * (k - 1) + 1 for d, k in zip(dilation, weight.shape[2:], strict=True)], axis=(2, 3)
-    )[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]][:, :, : x_shape[2], : x_shape[3]]
+    )[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]][:, :, : x.shape[2], : x.shape[3]]
     grad_patches = by_group(grad_windows.transpose(0, 2, 3, 1, 4, 5), groups)  # B4 (G, N H W, K)
-    grad_kernels = rows.transpose(0, 2, 1) @ grad_patches  # B3a (G, C/G, K)
+    grad_kernels = by_group(x.transpose(0, 2, 3, 1), groups).transpose(0, 2, 1) @ grad_patches  # B3a (G, C/G, K)
     grad_rows = grad_patches @ weight.reshape(grad_kernels.shape).transpose(0, 2, 1)  # B3b (G, N H W, C/G)
     grad_weight = grad_kernels.reshape(weight.shape)  # B2 (C, O/G, kh, kw)
     grad_x = (  # B1 (N, C, H, W)
-        grad_rows.transpose(1, 0, 2).reshape(x_shape[0], *x_shape[2:], x_shape[1]).transpose(0, 3, 1, 2)
+        grad_rows.transpose(1, 0, 2).reshape(len(x), *x.shape[2:], x.shape[1]).transpose(0, 3, 1, 2)
     )
     return grad_x, grad_weight, grad_bias
 
