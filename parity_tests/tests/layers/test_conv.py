@@ -452,6 +452,7 @@ def test_of_long_sequences_is_torchs(dtype):
         ({"padding": 7, "padding_mode": "circular"}, (1, 2, 6)),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_of_sequences_refuses_what_torch_refuses_in_the_same_kind(arguments, shape):
     arguments = {"in_channels": 2, "out_channels": 4, "kernel_size": 3} | arguments
 
