@@ -72,7 +72,7 @@ def _linear(network: str, batch: int, i: int, o: int) -> Layer:
 
 
 def layers(batch: int = 128, frames: int = 32) -> list[Layer]:
-    """Return the layers of SmallCNN (batch 128), of the Atari encoder and a decoder (batch 32), and of the MLP's kind."""
+    """Return the layers of SmallCNN (batch 128), of the Atari encoder, of a decoder (batch 32), and of MLPs."""
     cnn, atari, decoder = "SmallCNN", "Atari encoder", "decoder"
     return [
         _conv(cnn, 1, 32, 3, (batch, 1, 28, 28), padding=1),
