@@ -1,7 +1,7 @@
 """Upsampling in chunks of images on several threads, rows first, and then columns.
 
-Which pixel a row is a copy of grows from row to row, so the copies of one pixel are next to each other, and one
-``reduceat`` adds up their gradients. Results have the order in memory of the images.
+Which pixel a row is a copy of grows from row to row, so the copies of one pixel are next to each other: where nothing
+quicker will do, one ``reduceat`` adds up their gradients. Results have the order in memory of the images.
 """
 
 from collections.abc import Callable
@@ -87,12 +87,19 @@ class _Mixture:
 
 def _sums(grad: np.ndarray, places: np.ndarray, length: int, axis: int) -> np.ndarray:
     """Return what each of ``length`` pixels gets in all, if places never go back: the adjoint of ``np.take``."""
-    starts = np.flatnonzero(np.diff(places, prepend=-1))
-    sums = np.add.reduceat(grad, starts, axis)
-    if len(starts) == length:
-        return sums
+    before = (slice(None),) * axis
     total = np.zeros((*grad.shape[:axis], length, *grad.shape[axis + 1 :]), grad.dtype)
-    total[(slice(None),) * axis + (places[starts],)] = sums
+    starts = np.flatnonzero(np.diff(places, prepend=-1))
+    count, rest = divmod(len(places), len(starts))
+    if len(starts) == length and rest == 0 and np.array_equal(starts, np.arange(0, len(places), count)):
+        # As many copies of each pixel: one addition for all first ones, one for all second ones, ...
+        for place in range(count):
+            total += grad[(*before, slice(place, None, count))]
+    elif axis == grad.ndim - 1:
+        total[(*before, places[starts])] = np.add.reduceat(grad, starts, axis)
+    else:
+        for place, pixel in enumerate(places):
+            total[(*before, pixel)] += grad[(*before, place)]
     return total
 
 
