@@ -8,7 +8,7 @@ The tests of a single layer draw theirs with Hypothesis, which also shrinks what
 alike: the table of ``backprop parity``, special values, refusals.
 """
 
-from parity_tests.catalogue import layers, losses, models, optimizers
+from parity_tests.catalogue import activations, layers, likelihoods_and_margins, losses, models, optimizers
 from parity_tests.catalogue.entry import CATALOGUE, KINDS, Draw, Entry, LayerCase
 
 __all__ = [
@@ -17,7 +17,9 @@ __all__ = [
     "Draw",
     "Entry",
     "LayerCase",
+    "activations",
     "layers",
+    "likelihoods_and_margins",
     "losses",
     "models",
     "named",

@@ -18,7 +18,7 @@ cosine_embedding_loss
 
     B7  grad_losses = grad_y / N                                   ()      F7: the share 1 / N of the mean
     B6  grad_cosine = -grad_losses where t = 1, grad_losses
-                      where t = -1 and cosine >= margin, else 0    (N,)    F6: the branch that was taken
+                      where t = -1 and cosine > margin, else 0    (N,)    F6: the branch that was taken
     B5a grad_dot = grad_cosine / size                              (N,)    F5: a quotient, by its numerator
     B5b grad_size = -grad_cosine cosine / size                     (N,)    F5: and by its denominator
     B4a grad_square1 = grad_size square2 / (2 size)                (N,)    F4: the root's slope, times the other factor
@@ -52,7 +52,7 @@ def cosine_embedding_loss(
     square2 = (x2**2).sum(axis=-1) + EPS  # F3 (N,)
     size = np.sqrt(square1 * square2)  # F4 (N,)
     cosine = dot / size  # F5 (N,)
-    losses = np.where(target == 1, 1 - cosine, np.where(target == -1, np.clip(cosine - margin, 0, None), 0))  # F6 (N,)
+    losses = np.where(target == 1, 1 - cosine, np.where(target == -1, np.maximum(cosine - margin, 0), 0))  # F6 (N,)
     y = reduce(losses, reduction, losses.size)  # F7 ()
     return y, (x1, x2, target, square1, square2, size, cosine)
 
@@ -64,7 +64,7 @@ def cosine_embedding_loss_backward(
     x1, x2, target, square1, square2, size, cosine = saved
     grad_losses = reduce_backward(grad_y, reduction, size.size)  # B7 ()
     grad_cosine = np.where(
-        target == 1, -grad_losses, np.where((target == -1) & (cosine - margin >= 0), grad_losses, 0)
+        target == 1, -grad_losses, np.where((target == -1) & (cosine - margin > 0), grad_losses, 0)
     )  # B6 (N,)
     grad_dot = grad_cosine / size  # B5a (N,)
     grad_size = -grad_cosine * cosine / size  # B5b (N,)

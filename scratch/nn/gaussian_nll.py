@@ -19,9 +19,9 @@ gaussian_nll_loss
                                                                                    1 / v; a broadcast becomes a sum
     B3a grad_target = -grad_d                                              (...)   F3: a sign
     B3b grad_x = grad_d                                                    (...)   F3: x has the factor 1
-    B2  grad_wide = grad_v                                                 (...)   F2: PyTorch's floor is not
-                                                                                   differentiated: it passes the gradient
-                                                                                   on, also where it holds
+    B2  grad_wide = grad_v                                                 (...)   F2: the floor is not differentiated,
+                                                                                   as in PyTorch: also where it holds,
+                                                                                   the gradient passes
     B1  grad_var = grad_wide in the shape of var                           (...)   F1
 
 Where the error d^2 is larger than the variance, B4b is negative, and descent makes the variance larger: it ends where

@@ -13,7 +13,7 @@ hinge_embedding_loss: x is a distance; small is right where t = 1, at least ``ma
     B5  grad_losses = grad_y / n                         ()      F5: the share 1 / n of the mean
     B4a grad_near = grad_losses                          ()      F4: a sum passes its gradient on
     B4b grad_far = grad_losses                           ()      F4: to both
-    B3  grad_z = grad_far where t != 1 and z >= 0,
+    B3  grad_z = grad_far where t != 1 and z > 0,
                  else 0                                  (...)   F3: of the branches, the gradient takes the one taken
     B1  grad_x = (grad_near where t != -1, else 0)
                  - grad_z                                (...)   F2 and F1: x is used twice; in F2 with the sign -1
@@ -34,13 +34,12 @@ margin_ranking_loss: x1 should be larger than x2 where t = 1, and smaller where 
     F4  y = reduce(losses, n)                            ()
 
     B4  grad_losses = grad_y / n                         ()      F4: as above
-    B3  grad_z = grad_losses where z >= 0, else 0        (...)   F3: the branch that was taken
+    B3  grad_z = grad_losses where z > 0, else 0        (...)   F3: the branch that was taken
     B2  grad_d = -t grad_z                               (...)   F2: times the other factor
     B1a grad_x2 = -grad_d                                (...)   F1: a sign
     B1b grad_x1 = grad_d                                 (...)   F1: x1 has the factor 1
 
-Exactly at the margin, a kink, the gradient is that of the side where the loss is paid, as in PyTorch. So examples that
-are equal are told apart even with a margin of 0.
+Exactly at the margin, a kink, there is no derivative; like PyTorch we take 0, from the side where nothing is paid.
 
 Differs from PyTorch: SoftMarginLoss overflows there where t x is below minus the logarithm of the largest float (-88 in
 float32, -709 in float64), to an infinite loss and a gradient of NaN; this one does not.
@@ -62,7 +61,7 @@ def hinge_embedding_loss(x: np.ndarray, target: np.ndarray, margin: float, reduc
     """Return the distances of pairs that belong together, and what others lack to the margin, reduced."""
     near = np.where(target != -1, x, 0)  # F1 (...)
     z = margin - x  # F2 (...)
-    far = np.where(target != 1, np.clip(z, 0, None), 0)  # F3 (...)
+    far = np.where(target != 1, np.maximum(z, 0), 0)  # F3 (...)
     losses = near + far  # F4 (...)
     y = reduce(losses, reduction, x.size)  # F5 ()
     return y, (target, z)
@@ -74,7 +73,7 @@ def hinge_embedding_loss_backward(grad_y: Any, reduction: str, saved: tuple) -> 
     grad_losses = reduce_backward(grad_y, reduction, z.size)  # B5 ()
     grad_near = grad_losses  # B4a ()
     grad_far = grad_losses  # B4b ()
-    grad_z = np.where((target != 1) & (z >= 0), grad_far, 0)  # B3 (...)
+    grad_z = np.where((target != 1) & (z > 0), grad_far, 0)  # B3 (...)
     grad_x = np.where(target != -1, grad_near, 0) - grad_z  # B1 (...)
     return grad_x
 
@@ -102,7 +101,7 @@ def margin_ranking_loss(
     """Return what differences lack to the margin, reduced."""
     d = x1 - x2  # F1 (...)
     z = margin - target * d  # F2 (...)
-    losses = np.clip(z, 0, None)  # F3 (...)
+    losses = np.maximum(z, 0)  # F3 (...)
     y = reduce(losses, reduction, z.size)  # F4 ()
     return y, (target, z)
 
@@ -111,7 +110,7 @@ def margin_ranking_loss_backward(grad_y: Any, reduction: str, saved: tuple) -> t
     """Undo `margin_ranking_loss`."""
     target, z = saved
     grad_losses = reduce_backward(grad_y, reduction, z.size)  # B4 ()
-    grad_z = np.where(z >= 0, grad_losses, 0)  # B3 (...)
+    grad_z = np.where(z > 0, grad_losses, 0)  # B3 (...)
     grad_d = -target * grad_z  # B2 (...)
     grad_x2 = -grad_d  # B1a (...)
     grad_x1 = grad_d  # B1b (...)

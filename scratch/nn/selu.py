@@ -30,6 +30,8 @@ multiplies outside, so that its slope at 0 is 1 from either side, whatever alpha
 At x = 0 SELU has a kink. Like PyTorch we take the derivative from the left, SCALE ALPHA. NaN stays NaN, and has the
 gradient NaN; PyTorch gives NaN or the slope of the right half, depending on the dtype and the array's length.
 
+Differs from PyTorch: whose CELU, in backward, takes the reciprocal of alpha rounded to float32, in float64 as well.
+
 Sources: Klambauer, Unterthiner, Mayr and Hochreiter, "Self-Normalizing Neural Networks", 2017, equation 2 and appendix
 for the digits; Barron, "Continuously Differentiable Exponential Linear Units", 2017. PyTorch's counterparts:
 ``torch.nn.SELU``, ``torch.nn.CELU``. ``inplace=True`` is accepted, and changes nothing: an input is never written to.

@@ -10,12 +10,10 @@ softmin
     F4  t = sum_k e                                        (..., 1)   between 1 and K
     F5  y = e / t                                          (..., K)
 
-    B5  grad_t = -sum_k grad_y e / t^2                     (..., 1)   F5: a quotient, by its denominator; t was
-                                                                      broadcast, and a broadcast becomes a sum
-    B4  grad_e = grad_y / t + grad_t                       (..., K)   F5 and F4: e is used twice: an addition
-    B3  grad_z = grad_e e                                  (..., K)   F3: exp is its own derivative
+    B3  grad_z = y (grad_y - sum_k grad_y y)               (..., K)   F5, F4 and F3 in one: `scratch.nn.softmax` has the
+                                                                      steps; every score is in its row's total
     B2  grad_x = -grad_z                                   (..., K)   F2: a sign; m has no gradient, as y does not
-                                                                      depend on it: see `scratch.nn.softmax`
+                                                                      depend on it
 
 Distances become probabilities: the nearer, the likelier. PyTorch's counterpart: ``torch.nn.Softmin``.
 """
@@ -32,15 +30,13 @@ def softmin(x: np.ndarray) -> tuple[np.ndarray, tuple]:
     e = np.exp(z)  # F3 (..., K)
     t = e.sum(axis=-1, keepdims=True)  # F4 (..., 1)
     y = e / t  # F5 (..., K)
-    return y, (e, t)
+    return y, (y,)
 
 
 def softmin_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `softmin`."""
-    e, t = saved
-    grad_t = -(grad_y * e).sum(axis=-1, keepdims=True) / t**2  # B5 (..., 1)
-    grad_e = grad_y / t + grad_t  # B4 (..., K)
-    grad_z = grad_e * e  # B3 (..., K)
+    (y,) = saved
+    grad_z = y * (grad_y - (grad_y * y).sum(axis=-1, keepdims=True))  # B3 (..., K)
     grad_x = -grad_z  # B2 (..., K)
     return grad_x
 

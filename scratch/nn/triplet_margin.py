@@ -25,7 +25,7 @@ triplet_margin_loss
     F10 y = reduce(losses, n)                            ()
 
     B10 grad_losses = grad_y / n                         ()         F10: the share 1 / n of the mean
-    B9  grad_z = grad_losses where z >= 0, else 0        (...)      F9: the branch that was taken
+    B9  grad_z = grad_losses where z > 0, else 0        (...)      F9: the branch that was taken
     B8a grad_near = grad_z                               (...)      F8: near has the factor 1
     B8b grad_least = -grad_z                             (...)      F8: a sign
     B7a grad_far = grad_least where far is less          (...)      F7: to the smaller one; one half to each of equals
@@ -99,7 +99,7 @@ def triplet_margin_loss(
     other = norm(across, p) if swap else np.full_like(far, np.inf)  # F6 (...)
     least = np.minimum(far, other)  # F7 (...)
     z = margin + near - least  # F8 (...)
-    losses = np.clip(z, 0, None)  # F9 (...)
+    losses = np.maximum(z, 0)  # F9 (...)
     y = reduce(losses, reduction, z.size)  # F10 ()
     return y, (to_positive, to_negative, across, near, far, other, z)
 
@@ -110,7 +110,7 @@ def triplet_margin_loss_backward(
     """Undo `triplet_margin_loss`."""
     to_positive, to_negative, across, near, far, other, z = saved
     grad_losses = reduce_backward(grad_y, reduction, z.size)  # B10 ()
-    grad_z = np.where(z >= 0, grad_losses, 0)  # B9 (...)
+    grad_z = np.where(z > 0, grad_losses, 0)  # B9 (...)
     grad_near = grad_z  # B8a (...)
     grad_least = -grad_z  # B8b (...)
     grad_far = grad_least * share_of_minimum(far, other)  # B7a (...)
