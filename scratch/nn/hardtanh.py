@@ -6,7 +6,7 @@ product, grad_x = grad_y f'(x). All arrays have the shape of x.
     x, y  input, output        min_val, max_val  the bounds; 0 and 6 for ReLU6
 
 hardtanh
-    F1  y = min(max(x, min_val), max_val)                      (...)
+    F1  y = max_val where x >= max_val, else max(x, min_val)   (...)
     B1  grad_x = grad_y where min_val < y < max_val, else 0    (...)   F1: beyond a bound y is a constant
 
 At a bound itself, a kink, there is no derivative. Like PyTorch we take 0, from outside. So the output alone says where
@@ -27,7 +27,7 @@ from scratch.nn.layer import Layer
 
 def hardtanh(x: np.ndarray, min_val: float, max_val: float) -> tuple[np.ndarray, tuple]:
     """Return ``x`` within the bounds, and the nearer bound elsewhere."""
-    y = np.minimum(np.maximum(x, min_val), max_val)  # F1 (...)
+    y = np.where(x >= max_val, max_val, np.maximum(x, min_val))  # F1 (...)
     return y, (y,)
 
 

@@ -21,7 +21,7 @@ multi_margin_loss
     B7  grad_powers = share grad_losses                 (N, 1)  F7: times the other factor; the same for each term of a
                                                                 sum
     B5  grad_hinge = grad_powers p hinge^(p - 1)        (N, C)  F5: the derivative of a power
-    B4  grad_z = grad_hinge where it pays, else 0       (N, C)  F4: the branch that was taken
+    B4  grad_z = grad_hinge where it pays, else 0       (N, C)  F4: the branch that was taken; as a factor of 1 or 0
     B2  grad_picked = -sum_c grad_z                     (N, 1)  F2: a sign; broadcast over the classes: a sum
     B1  grad_x = grad_z + grad_picked at c = t_n        (N, C)  F2 and F1: x is used twice, as itself and by the gather,
                                                                 whose transpose is a scatter
@@ -64,7 +64,7 @@ def multi_margin_loss_backward(grad_y: Any, p: int, reduction: str, saved: tuple
     grad_losses = reduce_backward(grad_y, reduction, len(share))  # B8 ()
     grad_powers = (share * grad_losses)[:, None]  # B7 (N, 1)
     grad_hinge = grad_powers * p * hinge ** (p - 1)  # B5 (N, C)
-    grad_z = np.where(pays, grad_hinge, 0)  # B4 (N, C)
+    grad_z = grad_hinge * pays  # B4 (N, C)
     grad_picked = -grad_z.sum(axis=1, keepdims=True)  # B2 (N, 1)
     grad_x = np.where(np.arange(hinge.shape[1]) == target[:, None], grad_z + grad_picked, grad_z)  # B1 (N, C)
     return grad_x

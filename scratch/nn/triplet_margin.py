@@ -10,7 +10,7 @@ norm: the length of each row, (sum_d |x_d|^p)^(1/p)
     B2  grad_size = grad_y (size / y)^(p-1), for inf
                     divided among the largest            (..., D)   F2: p size^(p-1) from inside, y^(1-p) / p from
                                                                     outside; 0 where y = 0; broadcast over D
-    B1  grad_x = grad_size sign(x)                       (..., D)   F1: the slope is -1 or 1; 0 at the kink
+    B1  grad_x = grad_size sign(x)                       (..., D)   F1: the slope is -1 or 1; 0 at the kink, and at NaN
 
 triplet_margin_loss
     F1  to_positive = a - q + eps                        (..., D)
@@ -63,14 +63,14 @@ def norm(x: np.ndarray, p: float) -> np.ndarray:
 def norm_backward(grad_y: np.ndarray, x: np.ndarray, y: np.ndarray, p: float) -> np.ndarray:
     """Undo `norm`."""
     grad_size = grad_y[..., None] * slope_of_norm(np.abs(x), y[..., None], p)  # B2 (..., D)
-    grad_x = grad_size * np.sign(x)  # B1 (..., D)
+    grad_x = grad_size * np.where(np.isnan(x), 0, np.sign(x))  # B1 (..., D)
     return grad_x
 
 
 def slope_of_norm(size: np.ndarray, y: np.ndarray, p: float) -> np.ndarray:
     """Return the derivatives of norms ``y`` (..., 1) with respect to the sizes (..., D) that they are made of."""
     if p == np.inf:
-        largest = size == y
+        largest = (size == y) | np.isnan(size)
         return largest / largest.sum(axis=-1, keepdims=True).astype(y.dtype)
     return np.where((y == 0) | ((size == 0) & (p < 1)), 0, (size / y) ** (p - 1))
 
