@@ -10,10 +10,10 @@ mish
     F2  gate = tanh(s)                                     (...)
     F3  y = x gate                                         (...)
 
-    B3  grad_gate = grad_y x                               (...)   F3: times the other factor
-    B2  grad_s = grad_gate (1 - gate^2)                    (...)   F2: tanh' = 1 - tanh^2
-    B1  grad_x = grad_y gate + grad_s / (1 + exp(-x))      (...)   F3 and F1: x is used twice, as a factor and inside of
-                                                                   the gate, whose softplus has the slope sigmoid(x)
+    B1  grad_x = grad_y (gate + x (1 - gate^2)
+                         / (1 + exp(-x)))                  (...)   F3, F2 and F1: x is used twice, and the product rule
+                                                                   adds; tanh' = 1 - tanh^2, and softplus has the slope
+                                                                   sigmoid(x)
 
 As in PyTorch, minus infinity times zero is NaN: y is NaN at -inf, and so is the gradient at both infinities.
 
@@ -37,9 +37,7 @@ def mish(x: np.ndarray) -> tuple[np.ndarray, tuple]:
 def mish_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `mish`."""
     x, gate = saved
-    grad_gate = grad_y * x  # B3 (...)
-    grad_s = grad_gate * (1 - gate**2)  # B2 (...)
-    grad_x = grad_y * gate + grad_s / (1 + np.exp(-x))  # B1 (...)
+    grad_x = grad_y * (gate + x * (1 - gate**2) / (1 + np.exp(-x)))  # B1 (...)
     return grad_x
 
 
