@@ -157,7 +157,7 @@ def test_a_negative_variance_is_refused():
     tensor = torch.ones(2, dtype=torch.float64)
     message = refuses_as_torch(lambda: loss(x, x, var), lambda: reference(tensor, tensor, torch.tensor(var)))
     assert message == "GaussianNLLLoss: expected var of 0 or more, got -0.5"
-    with pytest.raises(ValueError, match="expected var of 0 or more, got -1.0"):
+    with pytest.raises(ValueError, match=r"expected var of 0 or more, got -1\.0"):
         loss(x, x, -1.0)
     for eps in (0.0, -1.0):
         with pytest.raises(ValueError, match=f"GaussianNLLLoss: expected eps of more than 0, got {eps}"):
@@ -257,11 +257,11 @@ def test_multi_margin_refuses_weights_and_powers():
         assert message == f"MultiMarginLoss: expected p to be 1 or 2, got {p}"
     with pytest.raises(RuntimeError, match=r"expected weight of shape \(3,\), one a class, got \(2,\)"):
         nn.MultiMarginLoss(weight=np.ones(2))(x, target)
-    with pytest.raises(RuntimeError, match="expected weight of dtype float64, got float32"):
+    with pytest.raises(RuntimeError, match=r"expected weight of dtype float64, got float32"):
         nn.MultiMarginLoss(weight=np.ones(3, np.float32))(x, target)
-    with pytest.raises(TypeError, match="expected weight to be a numpy.ndarray, got list"):
+    with pytest.raises(TypeError, match=r"expected weight to be a numpy\.ndarray, got list"):
         nn.MultiMarginLoss(weight=[1.0, 2.0, 3.0])
-    with pytest.raises(RuntimeError, match="expected target to be class indices of dtype int64 or uint8, got float64"):
+    with pytest.raises(RuntimeError, match=r"expected target to be class indices .* got float64"):
         nn.MultiMarginLoss()(x, np.zeros(2))
     assert list(nn.MultiMarginLoss(weight=np.ones(3)).state_dict()) == ["weight"]
 
