@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("scratch/nn", "scratch/kernels", "scratch/optim")
+FOLDERS = ("scratch/nn", "scratch/kernels", "scratch/optim", "scratch/distributions")
 OTHERS = ("scratch/policy_gradient.py", "scratch/normal_tail.py")
 NOT_MUTATED = {
     "scratch/kernels/memory.py": "no number depends on where it is kept",

@@ -118,11 +118,13 @@ class CategoricalLogProb(Method):
             np.broadcast_shapes(action.shape, logits.shape[:-1])
         except ValueError:
             raise ValueError(
-                f"{name_of(self)}: expected action of a shape that broadcasts to {logits.shape[:-1]}, got {action.shape}"
+                f"{name_of(self)}: expected action of a shape that broadcasts with {logits.shape[:-1]}, "
+                f"got {action.shape}"
             ) from None
         if action.size and not 0 <= action.min() <= action.max() < logits.shape[-1]:
             raise ValueError(
-                f"{name_of(self)}: expected actions from 0 to {logits.shape[-1] - 1}, got {action.min()} to {action.max()}"
+                f"{name_of(self)}: expected actions from 0 to {logits.shape[-1] - 1}, "
+                f"got {action.min()} to {action.max()}"
             )
         return self.run(self.functions, logits, action)[0]
 

@@ -71,3 +71,14 @@ def check_positive(owner: object, name: str, array: np.ndarray) -> None:
 def standard_normal(shape: Shape, dtype: np.dtype) -> np.ndarray:
     """Return standard normal numbers, those that PyTorch would draw."""
     return random.normal_(np.empty(tuple(shape), dtype))
+
+
+def sum_event(y: np.ndarray, event_dim: int) -> np.ndarray:
+    """Return the sum over the last ``event_dim`` axes."""
+    return np.asarray(y.sum(axis=tuple(range(-event_dim, 0))))
+
+
+def spread_event(grad: np.ndarray, shape: Shape, event_dim: int) -> np.ndarray:
+    """Undo `sum_event`, of an array whose last axes are those of ``shape``: each term has the sum's gradient."""
+    wide = np.expand_dims(grad, tuple(range(-event_dim, 0)))
+    return np.broadcast_to(wide, (*grad.shape, *shape[len(shape) - event_dim :]))

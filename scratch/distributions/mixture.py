@@ -121,7 +121,7 @@ class MixtureSameFamily:
     array([-1.6118, -2.9189])
     >>> grad_value, grad_logits, grad_loc, grad_scale = mixture.log_prob_backward(np.array([1.0, 1.0]))
     >>> grad_logits.round(4), grad_loc.round(4)
-    (array([ 0.4997, -0.4997]), array([ 1.    , -0.9987]))
+    (array([ 0.4997, -0.4997]), array([ 1.    , -1.0013]))
     """
 
     def __init__(self, mixture_distribution: Categorical, component_distribution: Normal | Independent) -> None:

@@ -1,7 +1,8 @@
 r"""The normal distribution: independent numbers, each with its own mean and standard deviation.
 
     v  value           noise  standard normal numbers       All arrays are broadcast together, to (...). A gradient has
-    m  loc, the mean   C      log(2 pi) / 2                 the shape of its array: a broadcast becomes a sum.
+    m  loc, the mean   C      log(2 pi) / 2                 the shape of its array, (v), (m), (s): a broadcast becomes a
+                                                            sum.
     s  scale, the standard deviation
 
 log_prob
@@ -9,9 +10,9 @@ log_prob
     F2  y = -z^2 / 2 - log s - C                       (...)   log of the density exp(-z^2 / 2) / (s sqrt(2 pi))
 
     B2  grad_z = -grad_y z                             (...)   F2: the square's slope, halved
-    B1a grad_value = sum grad_z / s                    v's     F1: a quotient, by its numerator
-    B1b grad_loc = -sum grad_z / s                     m's     F1: likewise, with a sign
-    B1c grad_scale = -sum (grad_y + grad_z z) / s      s's     F2 and F1: s is used twice; in the logarithm, and below
+    B1a grad_value = sum grad_z / s                    (v)     F1: a quotient, by its numerator
+    B1b grad_loc = -sum grad_z / s                     (m)     F1: likewise, with a sign
+    B1c grad_scale = -sum (grad_y + grad_z z) / s      (s)     F2 and F1: s is used twice; in the logarithm, and below
                                                                the line
 
 entropy
@@ -20,8 +21,8 @@ entropy
 
 rsample: the reparameterised sample
     F1  y = m + s noise                                (...)
-    B1a grad_loc = sum grad_y                          m's     F1: m has the factor 1
-    B1b grad_scale = sum grad_y noise                  s's     F1: times the other factor
+    B1a grad_loc = sum grad_y                          (m)     F1: m has the factor 1
+    B1b grad_scale = sum grad_y noise                  (s)     F1: times the other factor
 
 A sample is drawn by chance, and chance has no derivative. But the chance is in the noise, which depends on no
 parameter; what is made of it, m + s noise, has one. So the gradient of a loss of the sample reaches the parameters
@@ -38,7 +39,15 @@ from typing import Any
 import numpy as np
 
 from scratch.checks import check_array, check_dtype
-from scratch.distributions.method import Method, Shape, check_broadcast, check_positive, standard_normal
+from scratch.distributions.method import (
+    Method,
+    Shape,
+    check_broadcast,
+    check_positive,
+    spread_event,
+    standard_normal,
+    sum_event,
+)
 from scratch.grad_mode import no_grad
 from scratch.vjp import unbroadcast
 
@@ -56,9 +65,9 @@ def log_prob_backward(grad_y: np.ndarray, saved: tuple) -> tuple[np.ndarray, np.
     """Undo `log_prob`."""
     z, scale, of_value, of_loc = saved
     grad_z = -grad_y * z  # B2 (...)
-    grad_value = unbroadcast(grad_z / scale, of_value)  # B1a
-    grad_loc = -unbroadcast(grad_z / scale, of_loc)  # B1b
-    grad_scale = -unbroadcast((grad_y + grad_z * z) / scale, scale.shape)  # B1c
+    grad_value = unbroadcast(grad_z / scale, of_value)  # B1a (v)
+    grad_loc = -unbroadcast(grad_z / scale, of_loc)  # B1b (m)
+    grad_scale = -unbroadcast((grad_y + grad_z * z) / scale, scale.shape)  # B1c (s)
     return grad_value, grad_loc, grad_scale
 
 
@@ -84,8 +93,8 @@ def rsample(loc: np.ndarray, scale: np.ndarray, noise: np.ndarray) -> tuple[np.n
 def rsample_backward(grad_y: np.ndarray, saved: tuple) -> tuple[np.ndarray, np.ndarray]:
     """Undo `rsample`."""
     noise, of_loc, of_scale = saved
-    grad_loc = unbroadcast(grad_y, of_loc)  # B1a
-    grad_scale = unbroadcast(grad_y * noise, of_scale)  # B1b
+    grad_loc = unbroadcast(grad_y, of_loc)  # B1a (m)
+    grad_scale = unbroadcast(grad_y * noise, of_scale)  # B1b (s)
     return grad_loc, grad_scale
 
 
@@ -211,29 +220,21 @@ class Independent:
         self.base_dist, self.event_dim = base_distribution, reinterpreted_batch_ndims
         self.batch_shape = base_distribution.batch_shape[: len(base_distribution.batch_shape) - self.event_dim]
 
-    def _axes(self) -> tuple[int, ...]:
-        return tuple(range(-self.event_dim, 0))
-
-    def _spread(self, grad_output: np.ndarray, shape: Shape) -> np.ndarray:
-        # Each term of a sum has the sum's gradient.
-        wide = np.expand_dims(grad_output, self._axes())
-        return np.broadcast_to(wide, (*grad_output.shape, *shape[len(shape) - self.event_dim :]))
-
     def log_prob(self, value: np.ndarray) -> np.ndarray:
         """Return the logarithm of the density at each value."""
-        return np.asarray(self.base_dist.log_prob(value).sum(axis=self._axes()))
+        return sum_event(self.base_dist.log_prob(value), self.event_dim)
 
     def log_prob_backward(self, grad_output: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return the gradients that the base distribution's ``log_prob_backward`` returns."""
-        return self.base_dist.log_prob_backward(self._spread(grad_output, self.base_dist.batch_shape))
+        return self.base_dist.log_prob_backward(spread_event(grad_output, self.base_dist.batch_shape, self.event_dim))
 
     def entropy(self) -> np.ndarray:
         """Return the entropy of each event's distribution, in nats."""
-        return np.asarray(self.base_dist.entropy().sum(axis=self._axes()))
+        return sum_event(self.base_dist.entropy(), self.event_dim)
 
     def entropy_backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Return the gradient that the base distribution's ``entropy_backward`` returns."""
-        return self.base_dist.entropy_backward(self._spread(grad_output, self.base_dist.batch_shape))
+        return self.base_dist.entropy_backward(spread_event(grad_output, self.base_dist.batch_shape, self.event_dim))
 
     def rsample(self, sample_shape: Shape = ()) -> np.ndarray:
         """Draw as the base distribution does."""

@@ -1,8 +1,8 @@
 r"""The tanh-squashed normal distribution: normally distributed numbers, bent into (-1, 1); actions with limits.
 
     u  normally distributed        y      tanh u, in (-1, 1)       All arrays are broadcast together, to (...). A
-    m  loc, s  scale, of u         noise  standard normal          gradient has the shape of its array: a broadcast
-    C  log(2 pi) / 2                                               becomes a sum.
+    m  loc, s  scale, of u         noise  standard normal          gradient has the shape of its array, (y), (m), (s): a
+    C  log(2 pi) / 2                                               broadcast becomes a sum.
 
 A density counts probability per length, and tanh changes lengths by its slope: p(y) = p(u) / (1 - tanh^2 u). The
 logarithm of that slope, without a difference of nearly equal numbers:
@@ -18,9 +18,9 @@ log_prob of a value y
     B4  grad_z = -grad_logp z                              (...)   F4: the square's slope, halved
     B3  grad_u = grad_z / s + 2 grad_logp tanh(u)          (...)   F3 and F2: u is used twice; the sign of F4 and that
                                                                    of the derivative cancel
-    B2a grad_loc = -sum grad_z / s                         m's     F2: a sign
-    B2b grad_scale = -sum (grad_logp + grad_z z) / s       s's     F4 and F2: s is used twice
-    B1  grad_value = sum grad_u / (1 - y^2)                y's     F1: the derivative of the inverse function
+    B2a grad_loc = -sum grad_z / s                         (m)     F2: a sign
+    B2b grad_scale = -sum (grad_logp + grad_z z) / s       (s)     F4 and F2: s is used twice
+    B1  grad_value = sum grad_u / (1 - y^2)                (y)     F1: the derivative of the inverse function
 
 rsample_with_log_prob: a reparameterised sample and its own log-probability, as soft actor-critic needs them
     F1  u = m + s noise                                    (...)
@@ -29,8 +29,8 @@ rsample_with_log_prob: a reparameterised sample and its own log-probability, as 
     F4  logp = -noise^2 / 2 - log s - C - log_slope        (...)   (u - m) / s is the noise itself: no parameter
 
     B3  grad_u = grad_y (1 - y^2) + 2 grad_logp y          (...)   F4 to F2: u is used twice; tanh u is y
-    B1a grad_loc = sum grad_u                              m's     F1: m has the factor 1
-    B1b grad_scale = sum (grad_u noise - grad_logp / s)    s's     F4 and F1: s is used twice
+    B1a grad_loc = sum grad_u                              (m)     F1: m has the factor 1
+    B1b grad_scale = sum (grad_u noise - grad_logp / s)    (s)     F4 and F1: s is used twice
 
 Near the ends, y is rounded to -1 or 1, and `log_prob` of it is infinite. `rsample_with_log_prob` knows u, and stays
 finite; so does PyTorch with ``TanhTransform(cache_size=1)``.
@@ -45,7 +45,7 @@ from typing import Any
 
 import numpy as np
 
-from scratch.distributions.method import Method, Shape, standard_normal
+from scratch.distributions.method import Method, Shape, spread_event, standard_normal, sum_event
 from scratch.distributions.normal import C, Independent, Normal
 from scratch.grad_mode import no_grad
 from scratch.vjp import unbroadcast
@@ -65,9 +65,9 @@ def log_prob_backward(grad_logp: np.ndarray, saved: tuple) -> tuple[np.ndarray, 
     value, z, scale, of_loc = saved
     grad_z = -grad_logp * z  # B4 (...)
     grad_u = grad_z / scale + 2 * grad_logp * value  # B3 (...)
-    grad_loc = -unbroadcast(grad_z / scale, of_loc)  # B2a
-    grad_scale = -unbroadcast((grad_logp + grad_z * z) / scale, scale.shape)  # B2b
-    grad_value = unbroadcast(grad_u / (1 - value**2), value.shape)  # B1
+    grad_loc = -unbroadcast(grad_z / scale, of_loc)  # B2a (m)
+    grad_scale = -unbroadcast((grad_logp + grad_z * z) / scale, scale.shape)  # B2b (s)
+    grad_value = unbroadcast(grad_u / (1 - value**2), value.shape)  # B1 (y)
     return grad_value, grad_loc, grad_scale
 
 
@@ -88,8 +88,8 @@ def rsample_with_log_prob_backward(
     """Undo `rsample_with_log_prob`."""
     y, noise, scale, of_loc = saved
     grad_u = grad_y * (1 - y**2) + 2 * grad_logp * y  # B3 (...)
-    grad_loc = unbroadcast(grad_u, of_loc)  # B1a
-    grad_scale = unbroadcast(grad_u * noise - grad_logp / scale, scale.shape)  # B1b
+    grad_loc = unbroadcast(grad_u, of_loc)  # B1a (m)
+    grad_scale = unbroadcast(grad_u * noise - grad_logp / scale, scale.shape)  # B1b (s)
     return grad_loc, grad_scale
 
 
@@ -99,6 +99,13 @@ class TanhNormalLogProb(Method):
     functions = log_prob, log_prob_backward
     names = "value", "loc", "scale"
     inputs = grad_inputs = 3
+
+    def check_shapes(self, *arrays: np.ndarray) -> None:
+        """Raise ``ValueError`` unless the arrays broadcast together, and the values are within [-1, 1]."""
+        super().check_shapes(*arrays)
+        value = arrays[0]
+        if (np.abs(value) > 1).any():
+            raise ValueError(f"TanhNormalLogProb: expected value within [-1, 1], got {value[np.abs(value) > 1][0]}")
 
 
 class TanhNormalRSample(Method):
@@ -137,8 +144,8 @@ class TransformedDistribution:
     >>> policy.log_prob(np.array([0.0, 0.5])).round(4)
     array([-0.9189, -0.7821])
     >>> grad_value, grad_loc, grad_scale = policy.log_prob_backward(np.array([1.0, 1.0]))
-    >>> grad_loc.round(4)
-    array([0.    , 0.5493])
+    >>> grad_scale.round(4)
+    array([-1.    , -0.6983])
     """
 
     def __init__(self, base_distribution: Normal | Independent, transforms: Any) -> None:
@@ -149,37 +156,31 @@ class TransformedDistribution:
                 "TransformedDistribution: expected a Normal, or Independent of one, and a TanhTransform, got "
                 f"{type(base).__name__} and {type(transform).__name__}"
             )
-        self.base_dist, self.event_dim, self.batch_shape = base, base_distribution.event_dim, base.batch_shape
+        self.base_dist, self.event_dim = base, base_distribution.event_dim
+        self.batch_shape = base_distribution.batch_shape
         self._log_prob, self._rsample = TanhNormalLogProb(), TanhNormalRSample()
-
-    def _sum(self, logp: np.ndarray) -> np.ndarray:
-        return np.asarray(logp.sum(axis=tuple(range(-self.event_dim, 0))))
-
-    def _spread(self, grad_logp: np.ndarray) -> np.ndarray:
-        # Each term of a sum has the sum's gradient.
-        shape = self.batch_shape[len(self.batch_shape) - self.event_dim :]
-        wide = np.expand_dims(grad_logp, tuple(range(-self.event_dim, 0)))
-        return np.broadcast_to(wide, (*grad_logp.shape, *shape))
 
     def log_prob(self, value: np.ndarray) -> np.ndarray:
         """Return the logarithm of the density at each value in (-1, 1)."""
-        return self._sum(self._log_prob(value, self.base_dist.loc, self.base_dist.scale))
+        return sum_event(self._log_prob(value, self.base_dist.loc, self.base_dist.scale), self.event_dim)
 
     def log_prob_backward(self, grad_output: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the gradients of value, loc and scale."""
-        return self._log_prob.backward(self._spread(grad_output))
+        return self._log_prob.backward(spread_event(grad_output, self.base_dist.batch_shape, self.event_dim))
 
     def rsample_with_log_prob(self, sample_shape: Shape = ()) -> tuple[np.ndarray, np.ndarray]:
         """Draw, as `rsample` does, and return the logarithm of the density at what was drawn, too."""
-        noise = standard_normal((*sample_shape, *self.batch_shape), self.base_dist.loc.dtype)
+        noise = standard_normal((*sample_shape, *self.base_dist.batch_shape), self.base_dist.loc.dtype)
         y, logp = self._rsample(self.base_dist.loc, self.base_dist.scale, noise)
-        return y, self._sum(logp)
+        return y, sum_event(logp, self.event_dim)
 
     def rsample_with_log_prob_backward(
         self, grad_output: np.ndarray | None, grad_logp: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradients of loc and scale, from those of the sample and of its log-probability, or None."""
-        return self._rsample.backward(grad_output, None if grad_logp is None else self._spread(grad_logp))
+        if grad_logp is not None:
+            grad_logp = spread_event(grad_logp, self.base_dist.batch_shape, self.event_dim)
+        return self._rsample.backward(grad_output, grad_logp)
 
     def rsample(self, sample_shape: Shape = ()) -> np.ndarray:
         """Draw, for each place of ``sample_shape``, one number of each distribution: functions of loc and scale."""
