@@ -69,7 +69,15 @@ def _scale_in_the_logarithm_only_backward(grad_y, saved):
     return grad_value, grad_loc, -grad_y / saved[1]
 
 
-@layer(VALUE, LOC, SCALE, torch=torch_log_prob, plain=(VALUE, LOC, SCALE), caught="torch differences laws", passes_ones=False)
+@layer(
+    VALUE,
+    LOC,
+    SCALE,
+    torch=torch_log_prob,
+    plain=(VALUE, LOC, SCALE),
+    caught="torch differences laws",
+    passes_ones=False,
+)
 class ScaleInTheLogarithmOnly(normal.NormalLogProb):
     """The scale is used twice: in the logarithm, and below the line of the square; the second use is missing.
 
@@ -109,7 +117,15 @@ def _noise_forgotten_backward(grad_y, saved):
     return grad_loc, grad_loc
 
 
-@layer(LOC, SCALE, NOISE, torch=torch_rsample, plain=(LOC, SCALE, NOISE), caught="torch differences laws", passes_ones=False)
+@layer(
+    LOC,
+    SCALE,
+    NOISE,
+    torch=torch_rsample,
+    plain=(LOC, SCALE, NOISE),
+    caught="torch differences laws",
+    passes_ones=False,
+)
 class NoiseForgotten(normal.NormalRSample):
     """The scale is multiplied by the noise, and so is its gradient; here it gets the mean's.
 
@@ -124,7 +140,14 @@ def _only_the_drawn_backward(grad_y, saved):
     return np.where(drawn, grad_y[..., None], 0)
 
 
-@layer(LOGITS, ACTIONS, torch=torch_categorical_log_prob, plain=(LOGITS, ACTIONS), caught="torch differences laws", passes_ones=False)
+@layer(
+    LOGITS,
+    ACTIONS,
+    torch=torch_categorical_log_prob,
+    plain=(LOGITS, ACTIONS),
+    caught="torch differences laws",
+    passes_ones=False,
+)
 class OnlyTheDrawn(categorical.CategoricalLogProb):
     """Every logit is in its row's sum of exponentials: what was not drawn must sink.
 
@@ -155,7 +178,15 @@ def _slope_forgotten_backward(grad_y, grad_logp, saved):
     return tanh_normal.rsample_with_log_prob_backward(grad_y, np.zeros_like(grad_logp), saved)
 
 
-@layer(LOC, SCALE, NOISE, torch=torch_squashed, plain=(LOC, SCALE, NOISE), caught="torch differences laws", passes_ones=False)
+@layer(
+    LOC,
+    SCALE,
+    NOISE,
+    torch=torch_squashed,
+    plain=(LOC, SCALE, NOISE),
+    caught="torch differences laws",
+    passes_ones=False,
+)
 class DensityDetached(tanh_normal.TanhNormalRSample):
     """The sample's log-probability depends on the parameters, too; here only the sample does.
 
@@ -171,7 +202,13 @@ def _slope_on_the_wrong_side(value, loc, scale):
 
 
 @layer(
-    VALUE / 3, LOC, SCALE, torch=torch_squashed_log_prob, plain=(VALUE / 3, LOC, SCALE), caught="torch differences laws", passes_ones=True
+    VALUE / 3,
+    LOC,
+    SCALE,
+    torch=torch_squashed_log_prob,
+    plain=(VALUE / 3, LOC, SCALE),
+    caught="torch differences laws",
+    passes_ones=True,
 )
 class SlopeOnTheWrongSide(tanh_normal.TanhNormalLogProb):
     """Where tanh is flat, many numbers are squeezed into few: the density is divided by the slope, not multiplied.

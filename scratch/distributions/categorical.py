@@ -101,7 +101,7 @@ def sample(logits: np.ndarray, sample_shape: Shape = ()) -> np.ndarray:
         ends /= ends[:, -1:]
         uniform = random.rand(len(p), count, dtype=np.float64)
         drawn = np.array([np.searchsorted(*row) for row in zip(ends, uniform, strict=True)]).reshape(len(p), count).T
-    return drawn.reshape(*sample_shape, *logits.shape[:-1]).astype(np.int64)
+    return drawn.reshape((*sample_shape, *logits.shape[:-1])).astype(np.int64)
 
 
 class CategoricalLogProb(Method):
