@@ -17,7 +17,7 @@ NOT_MUTATED = {
     "scratch/kernels/threads.py": "a mutant may wait for ever",
 }
 
-OPTIMIZERS = "adam adamw flat_parameters loading optimizer options sgd state"
+OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
 TOPICS = {
     "engine/test_init.py": "linear",
     "engine/test_module.py": "container dropout flatten layer linear module_tree parameter",

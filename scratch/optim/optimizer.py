@@ -219,12 +219,12 @@ class Optimizer:
     def state_dict(self) -> dict:
         """Return the state as PyTorch does: {"state": {number: {name: array}}, "param_groups": [...]}.
 
-        Parameters are numbered in the order of the groups; one that has taken no step has no entry. The arrays are the
+        Parameters are numbered in the order of the groups; one that has no state yet has no entry. The arrays are the
         optimizer's, not copies, as in PyTorch: copy them to keep a snapshot.
         """
         entries = {}
         for number, (state, index) in enumerate(self._places()):
-            if state.steps[index] > 0:
+            if state.exists(index):
                 step = {"step": np.array(state.steps[index], np.float32)} if self.counts_steps else {}
                 entries[number] = step | state.of(index)
         groups, start = [], 0
