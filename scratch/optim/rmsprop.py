@@ -57,12 +57,12 @@ def rmsprop(
     momentum: float,
     centered: bool,
     maximize: bool,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | float]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return w, v, b and m after step ``t``; b is read with momentum only, and m if centered."""
     slope = -g if maximize else g  # U1 (...)
     penalized = slope + weight_decay * w if weight_decay != 0 else slope  # U2 (...)
     v_next = alpha * v + (1 - alpha) * penalized**2  # U3 (...)
-    m_next = m + (1 - alpha) * (penalized - m) if centered else 0.0  # U4 (...)
+    m_next = m + (1 - alpha) * (penalized - m) if centered else np.zeros(())  # U4 (...)
     root = np.sqrt(v_next)  # U5 (...)
     spread = np.sqrt((root - m_next) * (root + m_next)) if centered else root  # U6 (...)
     scaled = penalized / (spread + eps)  # U7 (...)
