@@ -11,6 +11,7 @@ from scratch.nn.dropout import Dropout
 from scratch.nn.embedding import Embedding
 from scratch.nn.flatten import Flatten
 from scratch.nn.gelu import GELU
+from scratch.nn.instancenorm import InstanceNorm2d
 from scratch.nn.linear import Identity, Linear
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from scratch.nn.max_pooling import MaxPool2d
@@ -20,6 +21,7 @@ from scratch.nn.normalization import GroupNorm, LayerNorm
 from scratch.nn.parameter import Parameter
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
 from scratch.nn.reused import Reused
+from scratch.nn.rmsnorm import RMSNorm
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
 
@@ -40,6 +42,7 @@ __all__ = [
     "GroupNorm",
     "HuberLoss",
     "Identity",
+    "InstanceNorm2d",
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",
@@ -50,6 +53,7 @@ __all__ = [
     "Module",
     "NLLLoss",
     "Parameter",
+    "RMSNorm",
     "ReLU",
     "Reused",
     "Sequential",
