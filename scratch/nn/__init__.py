@@ -7,15 +7,18 @@ from scratch.nn.binary_cross_entropy import BCELoss, BCEWithLogitsLoss
 from scratch.nn.container import Sequential
 from scratch.nn.conv import Conv2d
 from scratch.nn.cross_entropy import CrossEntropyLoss
-from scratch.nn.dropout import Dropout
+from scratch.nn.dropout import Dropout, Dropout2d
 from scratch.nn.embedding import Embedding
-from scratch.nn.flatten import Flatten
+from scratch.nn.flatten import Flatten, Unflatten
 from scratch.nn.gelu import GELU
+from scratch.nn.glu import GLU
 from scratch.nn.instancenorm import InstanceNorm2d
 from scratch.nn.linear import Identity, Linear
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from scratch.nn.max_pooling import MaxPool2d
 from scratch.nn.module import Module
+from scratch.nn.module_dict import ModuleDict
+from scratch.nn.module_list import ModuleList, ParameterList
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
 from scratch.nn.parameter import Parameter
@@ -28,6 +31,7 @@ from scratch.nn.softmax import LogSoftmax, Softmax
 __all__ = [
     "ELU",
     "GELU",
+    "GLU",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BCELoss",
@@ -37,6 +41,7 @@ __all__ = [
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout2d",
     "Embedding",
     "Flatten",
     "GroupNorm",
@@ -51,8 +56,11 @@ __all__ = [
     "MSELoss",
     "MaxPool2d",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "NLLLoss",
     "Parameter",
+    "ParameterList",
     "RMSNorm",
     "ReLU",
     "Reused",
@@ -63,6 +71,7 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "Unflatten",
     "init",
     "utils",
 ]
