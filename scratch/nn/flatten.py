@@ -18,6 +18,7 @@ PyTorch's. PyTorch's counterparts: ``torch.nn.Flatten``, ``torch.nn.Unflatten``.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -123,13 +124,14 @@ class Unflatten(Layer):
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         super().__init__()
         is_sequence = isinstance(unflattened_size, Sequence) and not isinstance(unflattened_size, str)
-        sizes = tuple(unflattened_size) if is_sequence else (None,)
+        sizes: tuple[Any, ...] = tuple(unflattened_size) if is_sequence else (None,)
         if not all(isinstance(one, (int, np.integer)) for one in (dim, *sizes)):
             raise TypeError(
                 f"Unflatten: expected an integer and a sequence of integers, got {dim!r} and {unflattened_size!r}; "
                 "named axes are not supported"
             )
-        self.dim, self.unflattened_size = dim, sizes
+        self.dim = dim
+        self.unflattened_size: tuple[int, ...] = sizes
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map (..., K, ...) to (..., A, B, ..., Z, ...)."""

@@ -3,7 +3,7 @@ r"""GLU: one half of an axis is the gate of the other.
     x  (..., 2 K)  input: the values, and behind them the gates     y  (..., K)  output
 
 glu
-    F1  a = the first half of x                     (..., K)
+    F1  a = the first half of x, copied             (..., K)     as backward reads it, and x is the caller's
     F2  b = the second half of x                    (..., K)
     F3  gate = 1 / (1 + exp(-b))                    (..., K)     from 0, shut, to 1, open
     F4  y = a gate                                  (..., K)
@@ -27,11 +27,11 @@ from scratch.nn.layer import Layer
 
 def glu(x: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Return the first half of the last axis, gated by the second."""
-    a = x[..., : x.shape[-1] // 2]  # F1 (..., K)
+    a = x[..., : x.shape[-1] // 2].copy()  # F1 (..., K)
     b = x[..., x.shape[-1] // 2 :]  # F2 (..., K)
     gate = 1 / (1 + np.exp(-b))  # F3 (..., K)
     y = a * gate  # F4 (..., K)
-    return y, (a.copy(), gate)
+    return y, (a, gate)
 
 
 def glu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:

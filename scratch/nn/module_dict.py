@@ -110,9 +110,7 @@ class ModuleDict(Module):
         for number, pair in enumerate(pairs):
             if not isinstance(pair, Iterable):
                 raise TypeError(f"{name_of(self)}: expected entry {number} to be a pair, got a {type(pair).__name__}")
-            if len(tuple(pair)) != 2:
-                raise ValueError(
-                    f"{name_of(self)}: expected entry {number} to be a pair, got {len(tuple(pair))} values"
-                )
+            if (count := len(tuple(pair))) != 2:
+                raise ValueError(f"{name_of(self)}: expected entry {number} to be a pair, got {count} values")
         for key, module in pairs:
             self[key] = module
