@@ -212,7 +212,7 @@ def parameter_list(d: Draw) -> LayerCase:
     """Hold one to three factors."""
     size = d.integer(1, 5)
     values = [d.array((size,)) for _ in range(d.integer(1, 3))]
-    reference = TorchScales(torch.nn.ParameterList([torch.zeros(size) for _ in values]))
+    reference = TorchScales(torch.nn.ParameterList([torch.tensor(np.array(one)) for one in values]))
     return LayerCase(Scales(nn.ParameterList(values)), reference, (d.array((*d.leading(), size)),))
 
 

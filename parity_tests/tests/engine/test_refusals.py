@@ -16,7 +16,7 @@ each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry
 CASES = 4
 
 # PyTorch remarks on what it broadcasts, copies or will one day refuse.
-pytestmark = pytest.mark.filterwarnings("ignore:Using", "ignore:Initializing zero-element")
+pytestmark = pytest.mark.filterwarnings("ignore:Using", "ignore:Initializing zero-element", "ignore:[dD]ropout2d")
 
 CHANGES = {
     "a leading axis more": lambda shape: (2, *shape),
