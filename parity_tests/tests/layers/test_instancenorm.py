@@ -98,6 +98,7 @@ def test_an_input_without_numbers_changes_no_statistics(training, shape):
         ({}, (2, 3, 1, 1), True),
         ({}, (3, 1, 1), False),
         ({"track_running_stats": True}, (2, 3, 1, 1), True),
+        ({"track_running_stats": True}, (2, 4, 3, 3), False),
     ],
 )
 def test_what_torch_refuses_is_refused(kwargs, shape, training):
@@ -116,7 +117,7 @@ def test_one_pixel_will_do_where_the_statistics_are_the_running_ones():
 
 
 def test_other_refusals():
-    with pytest.raises(ValueError, match=r"InstanceNorm2d: expected input of shape \(N, 3, H, W\) or \(3, H, W\)"):
+    with pytest.raises(RuntimeError, match=r"InstanceNorm2d: expected input of shape \(N, 3, H, W\) or \(3, H, W\)"):
         nn.InstanceNorm2d(3)(np.zeros((2, 4, 5, 5)))  # which PyTorch takes with a warning
     with pytest.raises(RuntimeError, match="InstanceNorm2d: expected input of dtype float32, got float64"):
         nn.InstanceNorm2d(3, affine=True)(np.zeros((2, 3, 5, 5)))
