@@ -8,12 +8,14 @@ from scratch.nn.container import Sequential
 from scratch.nn.conv import Conv2d
 from scratch.nn.cosine_embedding import CosineEmbeddingLoss
 from scratch.nn.cross_entropy import CrossEntropyLoss
-from scratch.nn.dropout import Dropout
+from scratch.nn.dropout import Dropout, Dropout2d
 from scratch.nn.embedding import Embedding
-from scratch.nn.flatten import Flatten
+from scratch.nn.flatten import Flatten, Unflatten
 from scratch.nn.gaussian_nll import GaussianNLLLoss
 from scratch.nn.gelu import GELU
+from scratch.nn.glu import GLU
 from scratch.nn.hardtanh import Hardtanh, ReLU6
+from scratch.nn.instancenorm import InstanceNorm2d
 from scratch.nn.kl_div import KLDivLoss
 from scratch.nn.linear import Identity, Linear
 from scratch.nn.log_sigmoid import LogSigmoid
@@ -22,6 +24,8 @@ from scratch.nn.margin import HingeEmbeddingLoss, MarginRankingLoss, SoftMarginL
 from scratch.nn.max_pooling import MaxPool2d
 from scratch.nn.mish import Mish
 from scratch.nn.module import Module
+from scratch.nn.module_dict import ModuleDict
+from scratch.nn.module_list import ModuleList, ParameterList
 from scratch.nn.multi_margin import MultiMarginLoss
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
@@ -30,6 +34,7 @@ from scratch.nn.poisson_nll import PoissonNLLLoss
 from scratch.nn.prelu import PReLU
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
 from scratch.nn.reused import Reused
+from scratch.nn.rmsnorm import RMSNorm
 from scratch.nn.selu import CELU, SELU
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
@@ -41,6 +46,7 @@ __all__ = [
     "CELU",
     "ELU",
     "GELU",
+    "GLU",
     "SELU",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
@@ -52,6 +58,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout2d",
     "Embedding",
     "Flatten",
     "GaussianNLLLoss",
@@ -60,6 +67,7 @@ __all__ = [
     "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
+    "InstanceNorm2d",
     "KLDivLoss",
     "L1Loss",
     "LayerNorm",
@@ -72,11 +80,15 @@ __all__ = [
     "MaxPool2d",
     "Mish",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "MultiMarginLoss",
     "NLLLoss",
     "PReLU",
     "Parameter",
+    "ParameterList",
     "PoissonNLLLoss",
+    "RMSNorm",
     "ReLU",
     "ReLU6",
     "Reused",
@@ -91,6 +103,7 @@ __all__ = [
     "Softsign",
     "Tanh",
     "TripletMarginLoss",
+    "Unflatten",
     "init",
     "utils",
 ]
