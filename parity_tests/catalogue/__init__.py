@@ -11,6 +11,7 @@ alike: the table of ``backprop parity``, special values, refusals.
 from parity_tests.catalogue import (
     activations,
     distributions,
+    images,
     layers,
     likelihoods_and_margins,
     losses,
@@ -28,6 +29,7 @@ __all__ = [
     "LayerCase",
     "activations",
     "distributions",
+    "images",
     "layers",
     "likelihoods_and_margins",
     "losses",

@@ -8,6 +8,8 @@ from scratch import nn
 from scratch.actor_critic import ActorCriticLoss
 from scratch.nn.batchnorm import _BatchNorm
 from scratch.nn.channel_norm import ChannelNorm
+from scratch.nn.convolution import Convolution
+from scratch.nn.padding import _Pad
 from scratch.nn.reduction import Loss
 
 LOSSES = (Loss, ActorCriticLoss)
@@ -55,7 +57,7 @@ def nobodys_array_is_written_to(layer: nn.Module, *inputs: np.ndarray) -> None:
     assert [values.tobytes() for values in grads] == before
 
 
-@law(nn.Linear, nn.Conv2d, *NORMS)
+@law(nn.Linear, Convolution, *NORMS)
 def a_straight_line_in_each_parameter(layer: nn.Module, *inputs: np.ndarray) -> None:
     """<g, y(w + v) - y(w)> = <grad_w, v>, exactly: the output is an affine function of each parameter."""
     outputs = forward(layer, *inputs)
@@ -71,7 +73,7 @@ def a_straight_line_in_each_parameter(layer: nn.Module, *inputs: np.ndarray) -> 
         same((gradient * v).sum(), change)
 
 
-@law(nn.Linear, nn.Conv2d, *NORMS)
+@law(nn.Linear, Convolution, *NORMS)
 def twice_the_weight_is_twice_the_gradient(layer: nn.Module, x: np.ndarray) -> None:
     """The weight is a factor on the way from input to output, and so it is one on the way back."""
     if layer.weight is None:
@@ -83,8 +85,11 @@ def twice_the_weight_is_twice_the_gradient(layer: nn.Module, x: np.ndarray) -> N
     same(backward(layer, g)[0], 2 * once)
 
 
-REARRANGING = (nn.Identity, nn.Flatten, nn.Unflatten)
-AFFINE = (nn.Linear, *REARRANGING, nn.Conv2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Dropout)
+REARRANGING = (nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
+AFFINE = (
+    *(nn.Linear, *REARRANGING, nn.Dropout),
+    *(Convolution, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Upsample, _Pad),
+)
 
 
 @law(*AFFINE, ChannelNorm)

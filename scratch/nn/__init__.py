@@ -1,11 +1,12 @@
 """Layers and losses, mirroring ``torch.nn``: one topic a file, each file a derivation and the code that follows it."""
 
 from scratch.nn import init, utils
-from scratch.nn.avg_pooling import AdaptiveAvgPool2d, AvgPool2d
+from scratch.nn.avg_pooling import AdaptiveAvgPool2d, AvgPool1d, AvgPool2d
 from scratch.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from scratch.nn.binary_cross_entropy import BCELoss, BCEWithLogitsLoss
 from scratch.nn.container import Sequential
-from scratch.nn.conv import Conv2d
+from scratch.nn.conv import Conv1d, Conv2d
+from scratch.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
 from scratch.nn.cosine_embedding import CosineEmbeddingLoss
 from scratch.nn.cross_entropy import CrossEntropyLoss
 from scratch.nn.dropout import Dropout, Dropout2d
@@ -21,7 +22,7 @@ from scratch.nn.linear import Identity, Linear
 from scratch.nn.log_sigmoid import LogSigmoid
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from scratch.nn.margin import HingeEmbeddingLoss, MarginRankingLoss, SoftMarginLoss
-from scratch.nn.max_pooling import MaxPool2d
+from scratch.nn.max_pooling import MaxPool1d, MaxPool2d
 from scratch.nn.mish import Mish
 from scratch.nn.module import Module
 from scratch.nn.module_dict import ModuleDict
@@ -29,7 +30,20 @@ from scratch.nn.module_list import ModuleList, ParameterList
 from scratch.nn.multi_margin import MultiMarginLoss
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
+from scratch.nn.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ZeroPad1d,
+    ZeroPad2d,
+)
 from scratch.nn.parameter import Parameter
+from scratch.nn.pixel_shuffle import PixelShuffle, PixelUnshuffle
 from scratch.nn.poisson_nll import PoissonNLLLoss
 from scratch.nn.prelu import PReLU
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
@@ -41,6 +55,7 @@ from scratch.nn.softmax import LogSoftmax, Softmax
 from scratch.nn.softmin import Softmin
 from scratch.nn.softsign import Softsign
 from scratch.nn.triplet_margin import TripletMarginLoss
+from scratch.nn.upsample import Upsample
 
 __all__ = [
     "CELU",
@@ -49,12 +64,20 @@ __all__ = [
     "GLU",
     "SELU",
     "AdaptiveAvgPool2d",
+    "AvgPool1d",
     "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "CircularPad1d",
+    "CircularPad2d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "Dropout",
@@ -77,6 +100,7 @@ __all__ = [
     "LogSoftmax",
     "MSELoss",
     "MarginRankingLoss",
+    "MaxPool1d",
     "MaxPool2d",
     "Mish",
     "Module",
@@ -87,10 +111,16 @@ __all__ = [
     "PReLU",
     "Parameter",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
     "ReLU",
     "ReLU6",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
     "Reused",
     "Sequential",
     "SiLU",
@@ -104,6 +134,9 @@ __all__ = [
     "Tanh",
     "TripletMarginLoss",
     "Unflatten",
+    "Upsample",
+    "ZeroPad1d",
+    "ZeroPad2d",
     "init",
     "utils",
 ]

@@ -51,7 +51,16 @@ ANOTHER_KIND = {
     ("AdaptiveAvgPool2d", "no axis"): "ValueError",
     ("RMSNorm", "no axis"): "ValueError",
     ("AdaptiveAvgPool2d", "an empty second axis"): "its backward refuses what its forward takes",
-    ("Conv2d", "a leading axis more"): "NotImplementedError, for padding by reflection",
+    **{(f"Conv{n}d", "a leading axis more"): "NotImplementedError, for padding by reflection" for n in (1, 2)},
+    **{
+        (f"{kind}Pad{n}d", "no axis"): "NotImplementedError for any other number of axes, as ours for this one"
+        for kind in ("Reflection", "Replication")
+        for n in (1, 2)
+    },
+    ("PixelShuffle", "an empty second axis"): "its backward refuses what its forward takes",
+    ("PixelShuffle", "an empty last axis"): "its backward refuses what its forward takes",
+    ("PixelUnshuffle", "an empty second axis"): "its output has the input's shape",
+    ("PixelUnshuffle", "an empty last axis"): "its output has the input's shape",
 }
 
 

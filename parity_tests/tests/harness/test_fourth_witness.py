@@ -25,7 +25,7 @@ FILES = [
 ]
 PAIRS = [f"{one.module.__name__}.{one.name}" for name in FILES for one in derivations(name) if one.backward]
 # Steps of other pairs, in no layer by themselves.
-PARTS = {"scratch.nn.padding.pad", "scratch.nn.reduction.reduce", "scratch.nn.triplet_margin.norm"}
+PARTS = {"scratch.nn.reduction.reduce", "scratch.nn.triplet_margin.norm"}
 
 # Where a gradient is a matter of convention.
 UNDECIDED = {
