@@ -40,6 +40,8 @@ three gates. Some papers exchange z and 1 - z. PyTorch's counterpart: ``torch.nn
 
 import numpy as np
 
+from scratch.nn.recurrent_cell import CellOfOneState
+
 
 def gru_cell(
     x: np.ndarray,
@@ -82,3 +84,49 @@ def gru_cell_backward(
     grad_weight_ih = grad_a.T @ x  # B1b (3H, I)
     grad_x = grad_a @ weight_ih  # B1c (N, I)
     return grad_x, grad_h, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh
+
+
+class GRUCell(CellOfOneState):
+    """The next state, between the state before and a new one: a gate decides, for each number of it.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        Sizes of the last axis of the input and of the state.
+    bias : bool
+        Whether the two biases are learned and added.
+    dtype : numpy dtype
+        float32 or float64, of the parameters, the input and the states.
+
+    Attributes
+    ----------
+    weight_ih, weight_hh : Parameter, shapes (3 hidden_size, input_size) and (3 hidden_size, hidden_size)
+        Rows for the reset gate, the update gate and the new state.
+    bias_ih, bias_hh : Parameter of shape (3 hidden_size,), or None
+
+    Raises
+    ------
+    TypeError
+        If a size is not an integer.
+    ValueError
+        If the input or the state has not one or two axes.
+    RuntimeError
+        If a size is negative, or a shape or dtype is not the layer's.
+
+    Examples
+    --------
+    With weights of zero both gates are half open, and the new state is 0:
+
+    >>> cell = GRUCell(1, 1, dtype=np.float64)
+    >>> for parameter in cell.parameters():
+    ...     parameter.data[...] = 0.0
+    >>> cell(np.array([[1.0]]), np.array([[4.0]]))
+    array([[2.]])
+    >>> cell.backward(np.array([[3.0]]))
+    (array([[0.]]), array([[1.5]]))
+    >>> cell.bias_ih.grad  # rows r, z, n
+    array([0. , 3. , 1.5])
+    """
+
+    functions = gru_cell, gru_cell_backward
+    gates = 3

@@ -14,19 +14,18 @@ lstm
     F4  h_n = h_T                                (N, H)
     F5  c_n = c_T                                (N, H)
 
-    B5  grad_h_T, grad_c_T = grad_h_n, grad_c_n  (N, H)     F5 and F4, to begin with: what is said of the last alone
-    B2a grad_x_t, grad_h_(t-1), grad_c_(t-1), ...
-          = lstm_cell_backward(
-              grad_y_t + grad_h_t, grad_c_t)     (N, H)     F3 and F2: h_t is used twice, as the output y_t and by the
-                                                            step t + 1: an addition; c_t is used by that step alone. For
-                                                            t = T, ..., 1
-    B2b grad_x = grad_x_1, ..., grad_x_T         (T, N, I)  F2: each input is used by its own step
-    B2c grad_weight_ih = sum_t its gradients     (4H, I)    F2: one weight, used T times: T gradients are added
-    B2d grad_weight_hh = sum_t its gradients     (4H, H)    F2: likewise
-    B2e grad_bias_ih = sum_t its gradients       (4H,)      F2: likewise
-    B2f grad_bias_hh = sum_t its gradients       (4H,)      F2: likewise
-    B1a grad_h_0 = what the first step left      (N, H)     F1
-    B1b grad_c_0 = what the first step left      (N, H)     F1
+    B5  grad_c_t = grad_c_n, for t = T           (N, H)     F5: what is said of the last memory alone
+    B4  grad_h_t = grad_h_n, for t = T           (N, H)     F4: what is said of the last state alone
+    B2a grad_x = 0, and so for the weights
+          and biases                             (T, N, I)  F2: room for the steps' gradients, and for their sums
+    B2b grad_x_t, grad_h_(t-1), grad_c_(t-1),
+          shares = lstm_cell_backward(
+              grad_y_t + grad_h_t, grad_c_t)     (T, N, I)  F3 and F2: for t = T, ..., 1. h_t is used twice, as the
+                                                            output y_t and by the step t + 1: an addition; c_t by that
+                                                            step alone; a weight T times: grad_weight_ih += its share,
+                                                            and so on
+    B1a grad_h_0 = grad_h_t, for t = 0           (N, H)     F1: what the first step leaves
+    B1b grad_c_0 = grad_c_t, for t = 0           (N, H)     F1: likewise
 
 Sources: as in the files that are named above. PyTorch's counterpart: ``torch.nn.LSTM``. Left out: ``proj_size``.
 """
@@ -46,13 +45,15 @@ def lstm(
     bias_hh: np.ndarray,
 ) -> tuple[np.ndarray, tuple, np.ndarray, np.ndarray]:
     """Return the state after each step, what backward needs, the last state, and the last memory."""
-    steps = [(h_0, (), c_0)]  # F1 (N, H)
+    states, steps = [(h_0, c_0)], []  # F1 (N, H)
     for x_t in x:  # F2 (N, H)
-        steps.append(lstm_cell(x_t, steps[-1][0], steps[-1][2], weight_ih, weight_hh, bias_ih, bias_hh))
-    y = np.stack([h_t for h_t, _, _ in steps[1:]])  # F3 (T, N, H)
-    h_n = steps[-1][0]  # F4 (N, H)
-    c_n = steps[-1][2]  # F5 (N, H)
-    return y, (steps[1:],), h_n, c_n
+        h_t, saved_t, c_t = lstm_cell(x_t, *states[-1], weight_ih, weight_hh, bias_ih, bias_hh)
+        states.append((h_t, c_t))
+        steps.append(saved_t)
+    y = np.stack([h_t for h_t, _ in states[1:]])  # F3 (T, N, H)
+    h_n = states[-1][0]  # F4 (N, H)
+    c_n = states[-1][1]  # F5 (N, H)
+    return y, (x, steps), h_n, c_n
 
 
 def lstm_backward(
@@ -64,16 +65,18 @@ def lstm_backward(
     saved: tuple,
 ) -> tuple[np.ndarray, ...]:
     """Undo `lstm`."""
-    (steps,) = saved
-    undone = [(0, grad_h_n, grad_c_n, 0, 0, 0, 0)]  # B5 (N, H)
-    for grad_y_t, (_, saved_t, _) in zip(grad_y[::-1], steps[::-1], strict=True):  # B2a (N, H)
-        grad_h_t, grad_c_t = grad_y_t + undone[-1][1], undone[-1][2]
-        undone.append(lstm_cell_backward(grad_h_t, grad_c_t, weight_ih, weight_hh, saved_t))
-    grad_x = np.stack([step[0] for step in undone[:0:-1]])  # B2b (T, N, I)
-    grad_weight_ih = sum(step[3] for step in undone)  # B2c (4H, I)
-    grad_weight_hh = sum(step[4] for step in undone)  # B2d (4H, H)
-    grad_bias_ih = sum(step[5] for step in undone)  # B2e (4H,)
-    grad_bias_hh = sum(step[6] for step in undone)  # B2f (4H,)
-    grad_h_0 = undone[-1][1]  # B1a (N, H)
-    grad_c_0 = undone[-1][2]  # B1b (N, H)
+    x, steps = saved
+    grad_c_t = grad_c_n  # B5 (N, H)
+    grad_h_t = grad_h_n  # B4 (N, H)
+    grad_x, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh = map(  # B2a (T, N, I)
+        np.zeros_like, (x, weight_ih, weight_hh, weight_ih[:, 0], weight_hh[:, 0])
+    )
+    for t in reversed(range(len(x))):  # B2b (T, N, I)
+        grad_x[t], grad_h_t, grad_c_t, *shares = lstm_cell_backward(
+            grad_y[t] + grad_h_t, grad_c_t, weight_ih, weight_hh, steps[t]
+        )
+        for grad, share in zip((grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh), shares, strict=True):
+            grad += share
+    grad_h_0 = grad_h_t  # B1a (N, H)
+    grad_c_0 = grad_c_t  # B1b (N, H)
     return grad_x, grad_h_0, grad_c_0, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh

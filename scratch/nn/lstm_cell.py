@@ -48,6 +48,8 @@ Continual Prediction with LSTM", 2000 (the forget gate). PyTorch's counterpart: 
 
 import numpy as np
 
+from scratch.nn.recurrent_cell import RecurrentCell, pair_of
+
 
 def lstm_cell(
     x: np.ndarray,
@@ -96,3 +98,79 @@ def lstm_cell_backward(
     grad_x = grad_z @ weight_ih  # B1e (N, I)
     grad_h = grad_z @ weight_hh  # B1f (N, H)
     return grad_x, grad_h, grad_c, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh
+
+
+class LSTMCell(RecurrentCell):
+    """The next state, read through a gate from a memory, which is kept and written through gates.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        Sizes of the last axis of the input, and of state and memory.
+    bias : bool
+        Whether the two biases are learned and added.
+    dtype : numpy dtype
+        float32 or float64, of the parameters, the input and the states.
+
+    Attributes
+    ----------
+    weight_ih, weight_hh : Parameter, shapes (4 hidden_size, input_size) and (4 hidden_size, hidden_size)
+        Rows for the input gate, the forget gate, what is written, and the output gate.
+    bias_ih, bias_hh : Parameter of shape (4 hidden_size,), or None
+
+    Raises
+    ------
+    TypeError
+        If a size is not an integer, or the states are no pair.
+    ValueError
+        If the input or a state has not one or two axes.
+    RuntimeError
+        If a size is negative, or a shape or dtype is not the layer's.
+
+    Examples
+    --------
+    With weights of zero all gates are half open, and nothing is written:
+
+    >>> cell = LSTMCell(1, 1, dtype=np.float64)
+    >>> for parameter in cell.parameters():
+    ...     parameter.data[...] = 0.0
+    >>> h, c = cell(np.array([[1.0]]), (np.array([[0.0]]), np.array([[4.0]])))
+    >>> c
+    array([[2.]])
+    >>> grad_x, (grad_h, grad_c) = cell.backward(None, np.array([[3.0]]))  # nobody read h
+    >>> grad_c
+    array([[1.5]])
+    >>> cell.bias_ih.grad  # rows i, f, g, o
+    array([0. , 3. , 1.5, 0. ])
+    """
+
+    functions = lstm_cell, lstm_cell_backward
+    inputs = grad_inputs = 3
+    outputs = 2
+    gates = 4
+
+    def forward(
+        self, x: np.ndarray, hx: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Map the input and the state and memory before, zeros if they are left out, to the next state and memory."""
+        self.check_input(x)
+        if hx is None:
+            hx = self.zeros(x), self.zeros(x)
+        h, c = pair_of(self, hx)
+        self.check_state(x, h)
+        self.check_state(x, c)
+        h1, c1 = self.step(x, h, c)
+        return h1, c1
+
+    def backward(
+        self, grad_h: np.ndarray | None, grad_c: np.ndarray | None = None
+    ) -> tuple[np.ndarray | None, tuple[np.ndarray, np.ndarray]]:
+        """Map the gradients of the next state and memory, None for one that nobody reads, to those before.
+
+        Returns
+        -------
+        grad_x, (grad_h, grad_c)
+            Of the input, and of the state and memory before.
+        """
+        grad_x, grad_h_before, grad_c_before = self.step_back(grad_h, grad_c)
+        return grad_x, (grad_h_before, grad_c_before)

@@ -11,17 +11,14 @@ rnn
     F3  y = h_1, ..., h_T                        (T, N, H)
     F4  h_n = h_T                                (N, H)
 
-    B4  grad_h_T = grad_h_n, to begin with       (N, H)     F4: what is said of the last state alone
-    B2a grad_x_t, grad_h_(t-1), ... =
-          rnn_cell_backward(grad_y_t + grad_h_t) (N, H)     F3 and F2: h_t is used twice, as the output y_t and by the
-                                                            step t + 1: an addition. For t = T, ..., 1: the step after
-                                                            must be undone before
-    B2b grad_x = grad_x_1, ..., grad_x_T         (T, N, I)  F2: each input is used by its own step
-    B2c grad_weight_ih = sum_t its gradients     (H, I)     F2: one weight, used T times: T gradients are added
-    B2d grad_weight_hh = sum_t its gradients     (H, H)     F2: likewise
-    B2e grad_bias_ih = sum_t its gradients       (H,)       F2: likewise
-    B2f grad_bias_hh = sum_t its gradients       (H,)       F2: likewise
-    B1  grad_h_0 = what the first step left      (N, H)     F1
+    B4  grad_h_t = grad_h_n, for t = T           (N, H)     F4: what is said of the last state alone
+    B2a grad_x = 0, and so for the weights
+          and biases                             (T, N, I)  F2: room for the steps' gradients, and for their sums
+    B2b grad_x_t, grad_h_(t-1), shares =
+          rnn_cell_backward(grad_y_t + grad_h_t) (T, N, I)  F3 and F2: for t = T, ..., 1. h_t is used twice, as the
+                                                            output y_t and by the step t + 1: an addition. A weight is
+                                                            used T times: grad_weight_ih += its share, and so on
+    B1  grad_h_0 = grad_h_t, for t = 0           (N, H)     F1: what the first step leaves
 
 That is all of backpropagation through time: unroll the loop into a network of T layers that share their weights; undo
 the layers, last one first; add up what each says of the weights. It costs a second loop as long as the first, and all
@@ -49,12 +46,14 @@ def rnn(
     nonlinearity: str,
 ) -> tuple[np.ndarray, tuple, np.ndarray]:
     """Return the state after each step, what backward needs, and the last state."""
-    steps = [(h_0, ())]  # F1 (N, H)
+    states, steps = [h_0], []  # F1 (N, H)
     for x_t in x:  # F2 (N, H)
-        steps.append(rnn_cell(x_t, steps[-1][0], weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity))
-    y = np.stack([h_t for h_t, _ in steps[1:]])  # F3 (T, N, H)
-    h_n = steps[-1][0]  # F4 (N, H)
-    return y, (steps[1:],), h_n
+        h_t, saved_t = rnn_cell(x_t, states[-1], weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity)
+        states.append(h_t)
+        steps.append(saved_t)
+    y = np.stack(states[1:])  # F3 (T, N, H)
+    h_n = states[-1]  # F4 (N, H)
+    return y, (x, steps), h_n
 
 
 def rnn_backward(
@@ -66,14 +65,16 @@ def rnn_backward(
     saved: tuple,
 ) -> tuple[np.ndarray, ...]:
     """Undo `rnn`."""
-    (steps,) = saved
-    undone = [(0, grad_h_n, 0, 0, 0, 0)]  # B4 (N, H)
-    for grad_y_t, (_, saved_t) in zip(grad_y[::-1], steps[::-1], strict=True):  # B2a (N, H)
-        undone.append(rnn_cell_backward(grad_y_t + undone[-1][1], weight_ih, weight_hh, nonlinearity, saved_t))
-    grad_x = np.stack([step[0] for step in undone[:0:-1]])  # B2b (T, N, I)
-    grad_weight_ih = sum(step[2] for step in undone)  # B2c (H, I)
-    grad_weight_hh = sum(step[3] for step in undone)  # B2d (H, H)
-    grad_bias_ih = sum(step[4] for step in undone)  # B2e (H,)
-    grad_bias_hh = sum(step[5] for step in undone)  # B2f (H,)
-    grad_h_0 = undone[-1][1]  # B1 (N, H)
+    x, steps = saved
+    grad_h_t = grad_h_n  # B4 (N, H)
+    grad_x, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh = map(  # B2a (T, N, I)
+        np.zeros_like, (x, weight_ih, weight_hh, weight_ih[:, 0], weight_hh[:, 0])
+    )
+    for t in reversed(range(len(x))):  # B2b (T, N, I)
+        grad_x[t], grad_h_t, *shares = rnn_cell_backward(
+            grad_y[t] + grad_h_t, weight_ih, weight_hh, nonlinearity, steps[t]
+        )
+        for grad, share in zip((grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh), shares, strict=True):
+            grad += share
+    grad_h_0 = grad_h_t  # B1 (N, H)
     return grad_x, grad_h_0, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh

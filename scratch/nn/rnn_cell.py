@@ -32,6 +32,10 @@ neural networks", 2013 (vanishing and exploding gradients). PyTorch's counterpar
 
 import numpy as np
 
+from scratch.checks import DType
+from scratch.nn.recurrent_cell import CellOfOneState
+
+
 def rnn_cell(
     x: np.ndarray,
     h: np.ndarray,
@@ -62,3 +66,70 @@ def rnn_cell_backward(
     grad_weight_ih = grad_z.T @ x  # B1b (H, I)
     grad_x = grad_z @ weight_ih  # B1c (N, I)
     return grad_x, grad_h, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh
+
+
+class RNNCell(CellOfOneState):
+    """The next state, h1 = tanh(W_ih x + b_ih + W_hh h + b_hh).
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        Sizes of the last axis of the input and of the state.
+    bias : bool
+        Whether the two biases are learned and added.
+    nonlinearity : str
+        "tanh" or "relu".
+    dtype : numpy dtype
+        float32 or float64, of the parameters, the input and the states.
+
+    Attributes
+    ----------
+    weight_ih, weight_hh : Parameter, shapes (hidden_size, input_size) and (hidden_size, hidden_size)
+    bias_ih, bias_hh : Parameter of shape (hidden_size,), or None
+
+    Raises
+    ------
+    TypeError
+        If a size is not an integer.
+    ValueError
+        If the input or the state has not one or two axes.
+    RuntimeError
+        If ``nonlinearity`` is another, a size is negative, or a shape or dtype is not the layer's.
+
+    Examples
+    --------
+    >>> cell = RNNCell(1, 1, nonlinearity="relu")
+    >>> cell.weight_ih.data[...], cell.weight_hh.data[...] = 2.0, 3.0
+    >>> cell.bias_ih.data[...], cell.bias_hh.data[...] = 0.5, 0.5
+    >>> x, h = np.array([[10.0]], np.float32), np.array([[4.0]], np.float32)
+    >>> cell(x, h)
+    array([[33.]], dtype=float32)
+    >>> cell.backward(np.array([[5.0]], np.float32))
+    (array([[10.]], dtype=float32), array([[15.]], dtype=float32))
+    >>> cell.weight_hh.grad
+    array([[20.]], dtype=float32)
+    """
+
+    functions = rnn_cell, rnn_cell_backward
+    gates = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        dtype: DType = np.float32,
+    ) -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise RuntimeError(f"RNNCell: expected nonlinearity 'tanh' or 'relu', got {nonlinearity!r}")
+        super().__init__(input_size, hidden_size, bias, dtype)
+        self.nonlinearity = nonlinearity
+
+    def arguments(self) -> tuple:
+        """Return what `rnn_cell` takes behind the state."""
+        return *super().arguments(), self.nonlinearity
+
+    def extra_repr(self) -> str:
+        """Return the constructor's arguments."""
+        return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
