@@ -60,7 +60,8 @@ def test_another_shape(entry, change):
         pytest.skip(ANOTHER_KIND[entry.name, change])
     for seed in range(CASES):
         case = entry.case("float64", seed, batch=3)
-        inputs = (np.full(CHANGES[change](case.inputs[0].shape), 0.5).astype(case.inputs[0].dtype),)
+        x, *others = case.inputs
+        inputs = (np.full(CHANGES[change](x.shape), 0.5).astype(x.dtype), *others)
         try:
             torch_run(case, inputs)
         except Exception:
