@@ -7,6 +7,7 @@ from parity_tests.laws.law import backward, forward, law, random_grads, same, sp
 from scratch import nn
 from scratch.actor_critic import ActorCriticLoss
 from scratch.nn.batchnorm import _BatchNorm
+from scratch.nn.recurrent import Recurrent
 from scratch.nn.reduction import Loss
 
 LOSSES = (Loss, ActorCriticLoss)
@@ -113,7 +114,9 @@ def looks_at_the_whole_batch(layer: nn.Module, x: np.ndarray) -> bool:
 
 
 def joins_the_batch(layer: nn.Module, x: np.ndarray) -> bool:
-    """Return whether the first axis of the output is not that of the input."""
+    """Return whether the first axis of input and output is not the batch."""
+    if isinstance(layer, Recurrent):  # it is time
+        return True
     return isinstance(layer, nn.Flatten) and layer.start_dim in (0, -x.ndim)
 
 

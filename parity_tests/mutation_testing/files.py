@@ -31,6 +31,8 @@ TOPICS = {
     "layers/test_padding.py": "padded_images",
     "layers/test_patches.py": "conv padded_images patch_plan",
     "layers/test_pooling.py": "avg_pooling image_layer max_pooling pool_windows pooling",
+    "layers/test_recurrent.py": "gru lstm rnn",
+    "layers/test_recurrent_cell.py": "gru_cell lstm_cell rnn_cell",
     "layers/test_special.py": "keep_where normal_distribution normal_tail",
     "layers/test_winograd.py": "conv padded_images patch_plan patches",
     "losses/test_actor_critic.py": "policy_gradient",
