@@ -8,7 +8,7 @@ The tests of a single layer draw theirs with Hypothesis, which also shrinks what
 alike: the table of ``backprop parity``, special values, refusals.
 """
 
-from parity_tests.catalogue import layers, losses, models, optimizers, recurrent
+from parity_tests.catalogue import attention, layers, losses, models, optimizers, recurrent
 from parity_tests.catalogue.entry import CATALOGUE, KINDS, Draw, Entry, LayerCase
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Draw",
     "Entry",
     "LayerCase",
+    "attention",
     "layers",
     "losses",
     "models",

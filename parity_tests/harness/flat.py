@@ -1,4 +1,4 @@
-"""The recurrent layers in a form where arrays come and go one by one, not in tuples, in both engines.
+"""Recurrent layers and attention in a form where arrays come and go one by one, not in tuples, in both engines.
 
     y, h_n, c_n = layer(x, h_0, c_0)                        for y, (h_n, c_n) = layer(x, (h_0, c_0))
     grad_x, grad_h_0, grad_c_0 = layer.backward(grad_y, grad_h_n, grad_c_n)
@@ -6,10 +6,13 @@
 States that are left out have no gradient here: ``grad_x = layer.backward(grad_y, grad_h_n, grad_c_n)``. So the
 comparison, the laws and the museum treat these layers as they treat all others. The classes have the names of those
 that they are derived from, and everything else of theirs.
+
+Attention has its masks, and whatever else is no input with a gradient, as an attribute ``call``.
 """
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from scratch import nn
@@ -82,3 +85,29 @@ class TorchLSTM(torch.nn.LSTM):
     def forward(self, x: Any, *states: Any) -> tuple:
         """Return the output, the last states and the last memories."""
         return leaves(super().forward(x, states or None))
+
+
+class MultiheadAttention(nn.MultiheadAttention):
+    """y, weights from query, key, value; y alone if the weights are not needed."""
+
+    call: dict[str, Any] = {}  # noqa: RUF012 - is replaced, never changed
+
+    def forward(self, *inputs: Any) -> Any:
+        """Return the outputs."""
+        y, weights = super().forward(*inputs, **self.call)
+        return y if weights is None else (y, weights)
+
+
+class TorchMultiheadAttention(torch.nn.MultiheadAttention):
+    """PyTorch's, likewise."""
+
+    call: dict[str, Any] = {}  # noqa: RUF012
+
+    def forward(self, query: Any, *others: Any) -> Any:
+        """Return the outputs."""
+        options = {}
+        for name, value in self.call.items():
+            mask = torch.tensor(value) if isinstance(value, np.ndarray) else value
+            options[name] = mask.to(query.dtype) if isinstance(value, np.ndarray) and value.dtype != bool else mask
+        y, weights = super().forward(query, *others, **options)
+        return y if weights is None else (y, weights)

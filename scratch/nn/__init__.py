@@ -19,6 +19,7 @@ from scratch.nn.lstm import LSTM
 from scratch.nn.lstm_cell import LSTMCell
 from scratch.nn.max_pooling import MaxPool2d
 from scratch.nn.module import Module
+from scratch.nn.multihead_attention import MultiheadAttention
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
 from scratch.nn.parameter import Parameter
@@ -59,6 +60,7 @@ __all__ = [
     "MSELoss",
     "MaxPool2d",
     "Module",
+    "MultiheadAttention",
     "NLLLoss",
     "Parameter",
     "RNNCell",

@@ -20,7 +20,12 @@ CASES = 12
 ENTRIES = of_kind("layer", "loss")
 FILES = [*(f"scratch.nn.{info.name}" for info in pkgutil.iter_modules(scratch.nn.__path__)), "scratch.policy_gradient"]
 PAIRS = [f"{one.module.__name__}.{one.name}" for name in FILES for one in derivations(name) if one.backward]
-PARTS = {"scratch.nn.padding.pad", "scratch.nn.reduction.reduce"}  # steps of other pairs, in no layer by themselves
+# Steps of other pairs, in no layer by themselves.
+PARTS = {
+    "scratch.nn.attention.scaled_dot_product_attention",
+    "scratch.nn.padding.pad",
+    "scratch.nn.reduction.reduce",
+}
 
 # Where a gradient is a matter of convention.
 UNDECIDED = {
