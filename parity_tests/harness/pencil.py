@@ -32,6 +32,7 @@ ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "BatchNorm2d": ((2,), {}, (2, 2, 1, 2)),
     "LayerNorm": ((3,), {}, (2, 3)),
     "GroupNorm": ((2, 4), {}, (1, 4, 2)),
+    "MultiheadAttention": ((2, 1), {}, (2, 1, 2)),
     "Softmax": ((1,), {}, (2, 3)),
     "LogSoftmax": ((1,), {}, (2, 3)),
 }
@@ -98,7 +99,7 @@ def inputs(layer: Module, shapes: Sequence[tuple[int, ...]], target: str | None,
     for place in range(min(map(len, draws))):  # what may be left out is
         drawn = [one[place] for one in draws]
         kind = target if place == 1 and target else _kind(drawn)
-        same = all(one[place].shape == one[0].shape for one in draws)
+        same = all(one[place].ndim == one[0].ndim for one in draws)
         shape = shapes[place] if place < len(shapes) else first
         if 0 < place >= len(shapes) and (kind == "classes" or not same):
             shape = first[:1] + first[2:] if len(first) > 1 else ()

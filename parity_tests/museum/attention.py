@@ -50,7 +50,7 @@ class ScaleForgotten(flat.MultiheadAttention):
 
 def diagonal_backward(grad_y, grad_weights, factor, scale, num_heads, saved):
     """Undo attention with the diagonal of softmax's Jacobian for the whole of it."""
-    query, key, value, w_q, w_k, w_v, (q_h, k_h, v_h, p, w) = saved
+    query, key, _, w_q, w_k, _, (q_h, k_h, v_h, p, _) = saved
     right = multi_head_attention_backward(grad_y, grad_weights, factor, scale, num_heads, saved)
     grad_w = grad_weights + to_heads(grad_y, num_heads) @ v_h.swapaxes(-1, -2)
     grad_scores = grad_w * factor * p * (1 - p)
@@ -75,6 +75,12 @@ class ScoresAlone(flat.MultiheadAttention):
     functions = multi_head_attention, diagonal_backward
 
 
+class Masked(flat.MultiheadAttention):
+    """The right layer, with a mask."""
+
+    call = {"attn_mask": HIDES}  # noqa: RUF012
+
+
 def hidden_afterwards(query, key, value, weight, bias, attn_mask, factor, scale, unseen, num_heads):
     """Return attention whose hidden keys get no weight, after a softmax over all of them."""
     seen = np.exp(attn_mask)
@@ -87,12 +93,18 @@ def hidden_afterwards_backward(grad_y, grad_weights, attn_mask, factor, scale, n
     return multi_head_attention_backward(grad_y, grad_weights, factor * seen, scale, num_heads, saved)
 
 
-@layer(*INPUTS, args=(4, 2), torch=torch_attention_with_a_mask, caught="torch laws", passes_ones=False)
-class HiddenAfterwards(flat.MultiheadAttention):
+@layer(
+    *INPUTS,
+    args=(4, 2),
+    torch=torch_attention_with_a_mask,
+    caught="torch laws",
+    passes_ones=False,
+    of="MultiheadAttention",
+)
+class HiddenAfterwards(Masked):
     """A mask hides keys from the softmax; here their weights are set to 0 behind it, and a query's sum is below one.
 
     Padding makes outputs smaller, the more of it the smaller; and a later key still shows in an earlier one's weights.
     """
 
     functions = hidden_afterwards, hidden_afterwards_backward
-    call = {"attn_mask": HIDES}  # noqa: RUF012

@@ -28,6 +28,7 @@ TOPICS = {
     "layers/test_conv.py": "image_layer padded_images padding patch_plan patches",
     "layers/test_input_grad.py": "container conv layer linear module",
     "layers/test_linear.py": "container flatten layer",
+    "layers/test_multihead_attention.py": "attention",
     "layers/test_padding.py": "padded_images",
     "layers/test_patches.py": "conv padded_images patch_plan",
     "layers/test_pooling.py": "avg_pooling image_layer max_pooling pool_windows pooling",

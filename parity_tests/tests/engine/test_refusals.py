@@ -49,6 +49,11 @@ ANOTHER_KIND = {
     ("AdaptiveAvgPool2d", "no axis"): "ValueError",
     ("AdaptiveAvgPool2d", "an empty second axis"): "its backward refuses what its forward takes",
     ("Conv2d", "a leading axis more"): "NotImplementedError, for padding by reflection",
+    ("MultiheadAttention", "a leading axis more"): "AssertionError",
+    ("MultiheadAttention", "an axis less"): "AssertionError",
+    ("MultiheadAttention", "no axis"): "AssertionError",
+    ("MultiheadAttention", "a longer last axis"): "AssertionError",
+    ("MultiheadAttention", "an empty last axis"): "AssertionError",
 }
 
 
