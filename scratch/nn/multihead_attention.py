@@ -293,7 +293,7 @@ class MultiheadAttention(Layer):
 
     # The passes.
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         query: np.ndarray,
         key: np.ndarray,

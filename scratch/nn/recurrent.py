@@ -196,6 +196,7 @@ class Recurrent(Layer):
             )
         return output, finals
 
+    @dispatch.quiet
     def back_over_layers(
         self, grad_output: np.ndarray | None, grad_finals: Any
     ) -> tuple[np.ndarray | None, list[np.ndarray]]:
