@@ -10,6 +10,7 @@ alike: the table of ``backprop parity``, special values, refusals.
 
 from parity_tests.catalogue import (
     activations,
+    attention,
     distributions,
     images,
     layers,
@@ -17,6 +18,7 @@ from parity_tests.catalogue import (
     losses,
     models,
     optimizers,
+    recurrent,
     schedulers,
 )
 from parity_tests.catalogue.entry import CATALOGUE, KINDS, Draw, Entry, LayerCase
@@ -28,6 +30,7 @@ __all__ = [
     "Entry",
     "LayerCase",
     "activations",
+    "attention",
     "distributions",
     "images",
     "layers",
@@ -37,6 +40,7 @@ __all__ = [
     "named",
     "of_kind",
     "optimizers",
+    "recurrent",
     "schedulers",
 ]
 

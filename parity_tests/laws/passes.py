@@ -10,6 +10,7 @@ from scratch.nn.batchnorm import _BatchNorm
 from scratch.nn.channel_norm import ChannelNorm
 from scratch.nn.convolution import Convolution
 from scratch.nn.padding import _Pad
+from scratch.nn.recurrent import Recurrent
 from scratch.nn.reduction import Loss
 
 LOSSES = (Loss, ActorCriticLoss)
@@ -121,7 +122,9 @@ def looks_at_the_whole_batch(layer: nn.Module, x: np.ndarray) -> bool:
 
 
 def joins_the_batch(layer: nn.Module, x: np.ndarray) -> bool:
-    """Return whether the first axis of the output is not that of the input."""
+    """Return whether the first axis of input and output is not the batch."""
+    if isinstance(layer, (Recurrent, nn.MultiheadAttention)):  # it is the sequence
+        return True
     return isinstance(layer, nn.Flatten) and layer.start_dim in (0, -x.ndim)
 
 

@@ -15,12 +15,16 @@ from scratch.nn.flatten import Flatten, Unflatten
 from scratch.nn.gaussian_nll import GaussianNLLLoss
 from scratch.nn.gelu import GELU
 from scratch.nn.glu import GLU
+from scratch.nn.gru import GRU
+from scratch.nn.gru_cell import GRUCell
 from scratch.nn.hardtanh import Hardtanh, ReLU6
 from scratch.nn.instancenorm import InstanceNorm2d
 from scratch.nn.kl_div import KLDivLoss
 from scratch.nn.linear import Identity, Linear
 from scratch.nn.log_sigmoid import LogSigmoid
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
+from scratch.nn.lstm import LSTM
+from scratch.nn.lstm_cell import LSTMCell
 from scratch.nn.margin import HingeEmbeddingLoss, MarginRankingLoss, SoftMarginLoss
 from scratch.nn.max_pooling import MaxPool1d, MaxPool2d
 from scratch.nn.mish import Mish
@@ -28,6 +32,7 @@ from scratch.nn.module import Module
 from scratch.nn.module_dict import ModuleDict
 from scratch.nn.module_list import ModuleList, ParameterList
 from scratch.nn.multi_margin import MultiMarginLoss
+from scratch.nn.multihead_attention import MultiheadAttention
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
 from scratch.nn.padding import (
@@ -49,6 +54,8 @@ from scratch.nn.prelu import PReLU
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
 from scratch.nn.reused import Reused
 from scratch.nn.rmsnorm import RMSNorm
+from scratch.nn.rnn import RNN
+from scratch.nn.rnn_cell import RNNCell
 from scratch.nn.selu import CELU, SELU
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
@@ -62,6 +69,9 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool2d",
     "AvgPool1d",
@@ -84,6 +94,7 @@ __all__ = [
     "Dropout2d",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
     "Hardtanh",
@@ -93,6 +104,7 @@ __all__ = [
     "InstanceNorm2d",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -107,6 +119,7 @@ __all__ = [
     "ModuleDict",
     "ModuleList",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "Parameter",
@@ -115,6 +128,7 @@ __all__ = [
     "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNCell",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",

@@ -10,6 +10,7 @@ import torch
 
 from parity_tests.catalogue import LayerCase, of_kind
 from parity_tests.harness.compare import check
+from parity_tests.harness.outputs import with_gradient
 from parity_tests.harness.refusals import refuses_as_torch
 
 ENTRIES = of_kind("layer", "loss")
@@ -84,9 +85,9 @@ def test_one_in_the_upstream_gradient(entry, name):
     for seed in range(CASES):
         case = entry.case("float64", seed, batch=3)
         with np.errstate(all="ignore"):
-            output = case.layer(*case.inputs)
-        output = np.asarray(output[0] if isinstance(output, tuple) else output)
-        grad_output = with_special(np.random.default_rng(seed).normal(size=output.shape), name)
+            outputs = with_gradient(case.layer(*case.inputs))
+        rng = np.random.default_rng(seed)
+        grad_output = tuple(with_special(rng.normal(size=output.shape), name) for output in outputs)
         report = check(case.layer, case.reference, *case.inputs, grad_output=grad_output, seed=seed)
         assert not report.faults
         for quantity in report.quantities:
