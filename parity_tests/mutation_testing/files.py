@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("scratch/nn", "scratch/kernels", "scratch/optim")
+FOLDERS = ("scratch/nn", "scratch/kernels", "scratch/optim", "scratch/optim/lr_scheduler")
 OTHERS = ("scratch/policy_gradient.py", "scratch/normal_tail.py")
 NOT_MUTATED = {
     "scratch/kernels/memory.py": "no number depends on where it is kept",
@@ -17,7 +17,7 @@ NOT_MUTATED = {
     "scratch/kernels/threads.py": "a mutant may wait for ever",
 }
 
-OPTIMIZERS = "adam adamw flat_parameters loading optimizer options sgd state"
+OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
 TOPICS = {
     "engine/test_init.py": "linear",
     "engine/test_module.py": "container dropout flatten layer linear module_tree parameter",
@@ -37,6 +37,7 @@ TOPICS = {
     "losses/test_cross_entropy.py": "nll reduction",
     "losses/test_cross_entropy_refusals.py": "cross_entropy nll reduction",
     "losses/test_loss.py": "binary_cross_entropy loss reduction",
+    "optimizers/test_lr_scheduler.py": "annealing decay plateau scheduler sequential",
     "optimizers/test_optim.py": OPTIMIZERS,
     "optimizers/test_optim_state.py": OPTIMIZERS,
 }

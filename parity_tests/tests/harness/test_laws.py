@@ -86,15 +86,18 @@ def test_losses_of_reinforcement_learning(value, seed):
 
 SGD = [{}, {"momentum": 0.9}, {"momentum": 0.5, "dampening": 0.3}, {"momentum": 0.9, "nesterov": True}]
 ADAM = [{}, {"betas": (0.5, 0.7)}, {"amsgrad": True}, {"eps": 1e-3}]
+OPTIMIZERS = [
+    *[(optim.SGD, options) for options in SGD],
+    *[(cls, options) for cls in (optim.Adam, optim.AdamW) for options in ADAM],
+    *[(optim.RMSprop, options) for options in ({}, {"momentum": 0.9}, {"centered": True, "alpha": 0.8}, {"eps": 1e-3})],
+    *[(optim.Adagrad, options) for options in ({}, {"lr_decay": 0.3}, {"initial_accumulator_value": 0.4})],
+    *[(optim.Adadelta, options) for options in ({}, {"rho": 0.5}, {"eps": 1e-3})],
+]
 
 
 @pytest.mark.parametrize("maximize", [False, True])
 @pytest.mark.parametrize("decay", [0.0, 0.1])
-@pytest.mark.parametrize(
-    ("cls", "options"),
-    [(optim.SGD, options) for options in SGD] + [(cls, o) for cls in (optim.Adam, optim.AdamW) for o in ADAM],
-    ids=str,
-)
+@pytest.mark.parametrize(("cls", "options"), OPTIMIZERS, ids=str)
 def test_optimizers(cls, options, decay, maximize):
     options = {"lr": 0.05, "weight_decay": decay, "maximize": maximize, **options}
     assert laws.broken_by_optimizer(cls, options) == []
@@ -102,7 +105,7 @@ def test_optimizers(cls, options, decay, maximize):
 
 HELD = [entry.case("float64", 0, batch=4).layer for entry in ENTRIES] + ELEMENTWISE + BINARY + CLASSES
 REINFORCEMENT = {policy_gradient.PolicyGradientLoss, policy_gradient.Entropy, actor_critic.ActorCriticLoss}
-CLASSES_HELD = {type(thing) for thing in HELD} | REINFORCEMENT | {optim.SGD, optim.Adam, optim.AdamW}
+CLASSES_HELD = {type(thing) for thing in HELD} | REINFORCEMENT | {cls for cls, _ in OPTIMIZERS}
 
 
 @pytest.mark.parametrize("entry", of_kind("loss"), ids=lambda entry: entry.name)
