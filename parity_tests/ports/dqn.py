@@ -66,7 +66,7 @@ def by_hand() -> Iterator[float]:
         grad_q = np.zeros_like(q)
         grad_q[ROWS, batch.actions] = criterion.backward()
         model.backward(grad_q)
-        # scratch.nn.utils.clip_grad_value_(model.parameters(), 0.05)
+        scratch.nn.utils.clip_grad_value_(model.parameters(), 0.05)
         optimizer.step()
         if step % 5 == 4:
             frozen.load_state_dict(model.state_dict())
@@ -89,7 +89,7 @@ def by_autograd() -> Iterator[float]:
         loss = criterion(q.gather(1, batch.actions[:, None]).squeeze(1), target)
         optimizer.zero_grad()
         loss.backward()
-        # torch_ref.nn.utils.clip_grad_value_(model.parameters(), 0.05)
+        torch_ref.nn.utils.clip_grad_value_(model.parameters(), 0.05)
         optimizer.step()
         if step % 5 == 4:
             frozen.load_state_dict(model.state_dict())
