@@ -29,7 +29,7 @@ class Engine:
     ----------
     name : str
         One of `EVERY`.
-    nn, optim, models, train, actor_critic : module
+    nn, optim, models, sequence_models, train, actor_critic : module
         The engine's layers, optimizers, networks, training loop and reinforcement learning.
     random : module
         The engine's generator, with ``get_state`` and ``set_state``.
@@ -49,9 +49,9 @@ class Engine:
 
     def __init__(self, package: ModuleType, dtype_name: str, dtype: object, device: str, reason: str) -> None:
         self.dtype_name, self.dtype, self.device, self.reason = dtype_name, dtype, device, reason
-        self.nn, self.optim, self.models, self.train, self.actor_critic = (
+        self.nn, self.optim, self.models, self.sequence_models, self.train, self.actor_critic = (
             importlib.import_module(f"{package.__name__}.{part}")
-            for part in ("nn", "optim", "models", "train", "actor_critic")
+            for part in ("nn", "optim", "models", "sequence_models", "train", "actor_critic")
         )
         self.random = importlib.import_module(f"{package.__name__}.random")
         self.manual_seed, self.no_grad = package.manual_seed, package.no_grad
