@@ -12,9 +12,14 @@ from scratch.nn.dropout import Dropout
 from scratch.nn.embedding import Embedding
 from scratch.nn.flatten import Flatten
 from scratch.nn.gelu import GELU
+from scratch.nn.gru import GRU
+from scratch.nn.gru_cell import GRUCell
 from scratch.nn.linear import Identity, Linear
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from scratch.nn.max_pooling import MaxPool1d, MaxPool2d
+from scratch.nn.lstm import LSTM
+from scratch.nn.lstm_cell import LSTMCell
+from scratch.nn.max_pooling import MaxPool2d
 from scratch.nn.module import Module
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
@@ -33,12 +38,17 @@ from scratch.nn.padding import (
 from scratch.nn.parameter import Parameter
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
 from scratch.nn.reused import Reused
+from scratch.nn.rnn import RNN
+from scratch.nn.rnn_cell import RNNCell
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool2d",
     "AvgPool1d",
     "AvgPool2d",
@@ -58,10 +68,12 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GroupNorm",
     "HuberLoss",
     "Identity",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -72,6 +84,7 @@ __all__ = [
     "Module",
     "NLLLoss",
     "Parameter",
+    "RNNCell",
     "ReLU",
     "ReflectionPad1d",
     "ReflectionPad2d",

@@ -25,6 +25,7 @@ Sources: as in the files that are named above. PyTorch's counterpart: ``torch.nn
 import numpy as np
 
 from scratch.nn.gru_cell import gru_cell, gru_cell_backward
+from scratch.nn.recurrent import RecurrentOfOneState
 
 
 def gru(
@@ -61,3 +62,58 @@ def gru_backward(
             grad += share
     grad_h_0 = grad_h_t  # B1 (N, H)
     return grad_x, grad_h_0, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh
+
+
+class GRU(RecurrentOfOneState):
+    """`GRUCell` along a sequence, forward and backward in time.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        Sizes of the last axis of the input and of a state.
+    num_layers : int
+        How many layers stand on top of one another.
+    bias : bool
+        Whether the two biases of each layer are learned and added.
+    batch_first : bool
+        Whether input and output are (N, T, ...) instead of (T, N, ...). States are not.
+    dropout : float
+        Probability to drop a number of the output of every layer but the last, in training.
+    bidirectional : bool
+        Whether a second set of weights reads the sequence from its end; its output stands behind the other's.
+    dtype : numpy dtype
+        float32 or float64, of the parameters, the input and the states.
+
+    Attributes
+    ----------
+    weight_ih_l0, weight_hh_l0 : Parameter, shapes (3 hidden_size, input_size) and (3 hidden_size, hidden_size)
+    bias_ih_l0, bias_hh_l0 : Parameter, shape (3 hidden_size,)
+        And so on: ``_l1`` for the second layer, whose input is ``hidden_size`` wide, or twice that if bidirectional;
+        ``_l0_reverse`` for the other direction.
+
+    Raises
+    ------
+    TypeError
+        If a size is no integer, a flag no bool, or the input a packed sequence.
+    ValueError
+        If an option is outside its range, or the input has not two or three axes.
+    RuntimeError
+        If a shape or dtype is not the layer's, or the sequence has no step.
+
+    Examples
+    --------
+    With weights of zero each step takes half of the state away:
+
+    >>> layer = GRU(1, 1, dtype=np.float64)
+    >>> for parameter in layer.parameters():
+    ...     parameter.data[...] = 0.0
+    >>> output, h_n = layer(np.ones((3, 1)), np.array([[8.0]]))  # one sequence of three steps
+    >>> output.ravel(), h_n
+    (array([4., 2., 1.]), array([[1.]]))
+    >>> grad_x, grad_h_0 = layer.backward(None, np.array([[16.0]]))  # of the last state alone
+    >>> grad_h_0
+    array([[2.]])
+    """
+
+    functions = gru, gru_backward
+    gates = 3

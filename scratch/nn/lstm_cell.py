@@ -149,9 +149,7 @@ class LSTMCell(RecurrentCell):
     outputs = 2
     gates = 4
 
-    def forward(
-        self, x: np.ndarray, hx: tuple[np.ndarray, np.ndarray] | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def forward(self, x: np.ndarray, hx: tuple[np.ndarray, np.ndarray] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Map the input and the state and memory before, zeros if they are left out, to the next state and memory."""
         self.check_input(x)
         if hx is None:

@@ -33,6 +33,8 @@ It", 1990. PyTorch's counterpart: ``torch.nn.RNN``.
 
 import numpy as np
 
+from scratch.checks import DType
+from scratch.nn.recurrent import RecurrentOfOneState
 from scratch.nn.rnn_cell import rnn_cell, rnn_cell_backward
 
 
@@ -78,3 +80,80 @@ def rnn_backward(
             grad += share
     grad_h_0 = grad_h_t  # B1 (N, H)
     return grad_x, grad_h_0, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh
+
+
+class RNN(RecurrentOfOneState):
+    """An Elman network: `RNNCell` along a sequence, forward and backward in time.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        Sizes of the last axis of the input and of a state.
+    num_layers : int
+        How many layers stand on top of one another.
+    nonlinearity : str
+        "tanh" or "relu".
+    bias : bool
+        Whether the two biases of each layer are learned and added.
+    batch_first : bool
+        Whether input and output are (N, T, ...) instead of (T, N, ...). States are not.
+    dropout : float
+        Probability to drop a number of the output of every layer but the last, in training.
+    bidirectional : bool
+        Whether a second set of weights reads the sequence from its end; its output stands behind the other's.
+    dtype : numpy dtype
+        float32 or float64, of the parameters, the input and the states.
+
+    Attributes
+    ----------
+    weight_ih_l0, weight_hh_l0 : Parameter, shapes (hidden_size, input_size) and (hidden_size, hidden_size)
+    bias_ih_l0, bias_hh_l0 : Parameter, shape (hidden_size,)
+        And so on: ``_l1`` for the second layer, whose input is ``hidden_size`` wide, or twice that if bidirectional;
+        ``_l0_reverse`` for the other direction.
+
+    Raises
+    ------
+    TypeError
+        If a size is no integer, a flag no bool, or the input a packed sequence.
+    ValueError
+        If an option is outside its range, or the input has not two or three axes.
+    RuntimeError
+        If a shape or dtype is not the layer's, or the sequence has no step.
+
+    Examples
+    --------
+    >>> layer = RNN(1, 1, nonlinearity="relu", bias=False, dtype=np.float64)
+    >>> layer.weight_ih_l0.data[...], layer.weight_hh_l0.data[...] = 1.0, 2.0
+    >>> output, h_n = layer(np.array([[3.0], [5.0], [7.0]]))  # one sequence of three steps
+    >>> output.ravel(), h_n
+    (array([ 3., 11., 29.]), array([[29.]]))
+    >>> grad_x, grad_h_0 = layer.backward(np.array([[0.0], [0.0], [1.0]]))  # of the last output alone
+    >>> grad_x.ravel(), grad_h_0
+    (array([4., 2., 1.]), array([[8.]]))
+    >>> layer.weight_hh_l0.grad  # 1 x 11 + 2 x 3 + 4 x 0
+    array([[17.]])
+    """
+
+    functions = rnn, rnn_backward
+    gates = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: DType = np.float32,
+    ) -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"RNN: expected nonlinearity 'tanh' or 'relu', got {nonlinearity!r}")
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
+        self.nonlinearity = nonlinearity
+
+    def options(self) -> tuple:
+        """Return what `rnn` takes behind the biases."""
+        return (self.nonlinearity,)
