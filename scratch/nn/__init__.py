@@ -16,10 +16,9 @@ from scratch.nn.gru import GRU
 from scratch.nn.gru_cell import GRUCell
 from scratch.nn.linear import Identity, Linear
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
-from scratch.nn.max_pooling import MaxPool1d, MaxPool2d
 from scratch.nn.lstm import LSTM
 from scratch.nn.lstm_cell import LSTMCell
-from scratch.nn.max_pooling import MaxPool2d
+from scratch.nn.max_pooling import MaxPool1d, MaxPool2d
 from scratch.nn.module import Module
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
