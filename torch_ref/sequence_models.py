@@ -24,9 +24,7 @@ class RecurrentReader(nn.Module):
     (N, T, features) to (N, outputs).
     """
 
-    def __init__(
-        self, cell: str, features: int, hidden: int, outputs: int, dtype: torch.dtype = torch.float32
-    ) -> None:
+    def __init__(self, cell: str, features: int, hidden: int, outputs: int, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.recurrent = CELLS[cell](features, hidden, batch_first=True, dtype=dtype)
         self.head = nn.Linear(hidden, outputs, dtype=dtype)

@@ -165,7 +165,9 @@ def draw_jacobians(found: dict[str, dict[str, list]]) -> Figure:
     steps = np.arange(1, HORIZON + 1)
     matrices = {f"RNN, orthogonal times {scale:g}": colour for scale, colour in SCALES.items()}
     gates = {**CELLS, f"LSTM, forget bias {FORGET_BIAS:g}": PURPLE}
-    for one, title, colours in zip(axes, ("The matrix decides", "Gates, and the default"), (matrices, gates), strict=True):
+    for one, title, colours in zip(
+        axes, ("The matrix decides", "Gates, and the default"), (matrices, gates), strict=True
+    ):
         for name, colour in colours.items():
             line(one, steps, {engine: found[engine][name] for engine in found}, colour, name)
         one.set(title=title, xlabel="steps between the two", yscale="log")
@@ -189,7 +191,7 @@ def draw_training(read: dict[str, dict[str, Training]], clipped: dict[str, dict[
         name = "not clipped" if np.isinf(max_norm) else f"clipped to {max_norm:g}"
         line(axes[1], steps, {engine: clipped[engine][max_norm].norms for engine in clipped}, colour, name)
         line(axes[2], steps, {engine: clipped[engine][max_norm].losses for engine in clipped}, colour, name)
-    axes[1].set(title=f"gradient's norm, RNN times 1.5", xlabel="step", yscale="log")
+    axes[1].set(title="gradient's norm, RNN times 1.5", xlabel="step", yscale="log")
     axes[2].set(title="and its loss", xlabel="step", yscale="log")
     axes[1].legend(loc="upper right", fontsize=8)
     engine_key(figure, list(read))
@@ -224,7 +226,11 @@ def run(board: Blackboard) -> None:
         f"The adding problem, {LENGTH} steps: mean squared error; to answer 1 always has {ALWAYS_ONE:.3f}",
         ("reader", *(f"step {k}" for k in (1, STEPS // 4, STEPS // 2, STEPS)), "largest gradient norm"),
         [
-            (name, *(f"{smooth(one.losses)[max(k - 25, 0)]:.4f}" for k in (1, STEPS // 4, STEPS // 2, STEPS)), f"{one.norms.max():.2g}")
+            (
+                name,
+                *(f"{smooth(one.losses)[max(k - 25, 0)]:.4f}" for k in (1, STEPS // 4, STEPS // 2, STEPS)),
+                f"{one.norms.max():.2g}",
+            )
             for name, one in read[first].items()
         ],
     )

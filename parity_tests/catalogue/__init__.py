@@ -8,7 +8,15 @@ The tests of a single layer draw theirs with Hypothesis, which also shrinks what
 alike: the table of ``backprop parity``, special values, refusals.
 """
 
-from parity_tests.catalogue import layers, losses, models, optimizers
+from parity_tests.catalogue import (
+    activations,
+    distributions,
+    layers,
+    likelihoods_and_margins,
+    losses,
+    models,
+    optimizers,
+)
 from parity_tests.catalogue.entry import CATALOGUE, KINDS, Draw, Entry, LayerCase
 
 __all__ = [
@@ -17,7 +25,10 @@ __all__ = [
     "Draw",
     "Entry",
     "LayerCase",
+    "activations",
+    "distributions",
     "layers",
+    "likelihoods_and_margins",
     "losses",
     "models",
     "named",

@@ -16,9 +16,9 @@ from scratch.policy_gradient import Entropy, PolicyGradientLoss
 # Softmax.
 
 
-@law(nn.Softmax)
+@law(nn.Softmax, nn.Softmin)
 def the_rows_are_probabilities(layer: nn.Softmax, x: np.ndarray) -> None:
-    """Softmax's outputs are positive and sum to one along its axis."""
+    """The outputs are positive and sum to one along its axis."""
     (y,) = forward(layer, x)
     assert (y >= 0).all()
     same(y.sum(axis=layer.dim), np.ones_like(y.sum(axis=layer.dim)))
@@ -31,7 +31,7 @@ def the_rows_are_logarithms_of_probabilities(layer: nn.LogSoftmax, x: np.ndarray
     same(np.exp(y).sum(axis=layer.dim), np.ones_like(y.sum(axis=layer.dim)))
 
 
-@law(nn.Softmax, nn.LogSoftmax)
+@law(nn.Softmax, nn.LogSoftmax, nn.Softmin)
 def raising_all_scores_alike_changes_nothing(layer: nn.Softmax, x: np.ndarray) -> None:
     """exp(x + c) / sum exp(x + c) = exp(x) / sum exp(x), so the gradient along a row sums to zero; c = 1e4 as well."""
     (y,) = forward(layer, x)
@@ -167,7 +167,7 @@ def _both_sides(layer: nn.Module, x: np.ndarray) -> tuple[np.ndarray, ...]:
     return x, y, slope, y_mirrored, slope_mirrored
 
 
-@law(nn.ReLU, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Softplus)
+@law(nn.ReLU, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Softplus, nn.LogSigmoid)
 def a_gate_and_its_mirror_image_let_all_through(layer: nn.Module, x: np.ndarray) -> None:
     """f(x) - f(-x) = x, since what the gate at x holds back is what the gate at -x lets through; so f'(x) + f'(-x) = 1.
 

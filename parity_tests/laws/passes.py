@@ -107,7 +107,7 @@ def looks_at_the_whole_batch(layer: nn.Module, x: np.ndarray) -> bool:
     return joins_the_batch(layer, x) or any(
         (isinstance(module, _BatchNorm) and (module.training or not module.track_running_stats))
         or (isinstance(module, nn.Dropout) and module.training)
-        or (isinstance(module, nn.Softmax | nn.LogSoftmax) and module.dim in (0, -x.ndim))
+        or (isinstance(module, nn.Softmax | nn.LogSoftmax | nn.Softmin) and module.dim in (0, -x.ndim))
         for module in layer.modules()
     )
 

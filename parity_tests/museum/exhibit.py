@@ -122,10 +122,10 @@ class LayerExhibit(Exhibit):
             returned = layer(*inputs)
             outputs = returned if isinstance(returned, tuple) else (returned,)
             grads = layer.backward(*[np.ones_like(y) if np.ndim(y) else 1.0 for y in outputs])
-        tensors = [torch.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
+        grads = grads if isinstance(grads, tuple) else (grads,)
+        tensors = [torch.tensor(x, requires_grad=x.dtype.kind == "f" and i < len(grads)) for i, x in enumerate(inputs)]
         expected = torchs(*tensors)
         torch.autograd.backward([y.sum() for y in (expected if isinstance(expected, tuple) else (expected,))])
-        grads = grads if isinstance(grads, tuple) else (grads,)
         pairs = list(zip(grads, (tensor.grad for tensor in tensors), strict=False))
         if isinstance(torchs, torch.nn.Module):
             learned = dict(torchs.named_parameters())

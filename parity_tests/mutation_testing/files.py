@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("scratch/nn", "scratch/kernels", "scratch/optim", "scratch/optim/lr_scheduler")
+FOLDERS = ("scratch/nn", "scratch/kernels", "scratch/optim", "scratch/optim/lr_scheduler", "scratch/distributions")
 OTHERS = ("scratch/policy_gradient.py", "scratch/normal_tail.py")
 NOT_MUTATED = {
     "scratch/kernels/memory.py": "no number depends on where it is kept",
@@ -28,6 +28,7 @@ TOPICS = {
     "layers/test_conv.py": "image_layer padded_images padding patch_plan patches",
     "layers/test_input_grad.py": "container conv layer linear module",
     "layers/test_linear.py": "container flatten layer",
+    "layers/test_more_activations.py": "hardtanh log_sigmoid mish prelu selu softmax softmin softsign",
     "layers/test_padding.py": "padded_images",
     "layers/test_patches.py": "conv padded_images patch_plan",
     "layers/test_pooling.py": "avg_pooling image_layer max_pooling pool_windows pooling",
@@ -36,6 +37,9 @@ TOPICS = {
     "losses/test_actor_critic.py": "policy_gradient",
     "losses/test_cross_entropy.py": "nll reduction",
     "losses/test_cross_entropy_refusals.py": "cross_entropy nll reduction",
+    "losses/test_likelihoods_and_margins.py": (
+        "cosine_embedding gaussian_nll kl_div margin multi_margin poisson_nll reduction triplet_margin"
+    ),
     "losses/test_loss.py": "binary_cross_entropy loss reduction",
     "optimizers/test_lr_scheduler.py": "annealing decay plateau scheduler sequential",
     "optimizers/test_optim.py": OPTIMIZERS,

@@ -4,6 +4,4 @@ Which pixel a row is a copy of grows from row to row, so the rows that are copie
 and one ``reduceat`` adds them up.
 """
 
-import numpy as np
 
-from scratch.nn import upsample as plain

@@ -88,9 +88,7 @@ class _Pad(ImageLayer):
             order = "left, right, top, bottom"[: 11 if self.axes == 1 else None]
             raise RuntimeError(f"{name_of(self)}: expected padding to have {count} entries ({order}), got {padding!r}")
         if self.mode == "circular" and min(sides) < 0:
-            raise RuntimeError(
-                f"{name_of(self)}: expected padding of 0 or more, got {padding!r}"
-            )
+            raise RuntimeError(f"{name_of(self)}: expected padding of 0 or more, got {padding!r}")
         self.padding = tuple([int(side) for side in sides])
         # PyTorch counts from the last axis: left, right, top, bottom.
         self._sides = tuple([self.padding[2 * axis : 2 * axis + 2] for axis in reversed(range(self.axes))])

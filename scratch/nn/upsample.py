@@ -58,12 +58,12 @@ from scratch.checks import as_tuple
 from scratch.nn.layer import Layer
 
 
-def upsample_nearest2d(
-    x: np.ndarray, size: tuple[int, int], step: tuple[float, float]
-) -> tuple[np.ndarray, tuple]:
+def upsample_nearest2d(x: np.ndarray, size: tuple[int, int], step: tuple[float, float]) -> tuple[np.ndarray, tuple]:
     """Return an image of the nearest pixels."""
     rows = np.minimum(np.arange(size[0], dtype=np.float32) * np.float32(step[0]), x.shape[2] - 1).astype(int)  # F1 (P,)
-    columns = np.minimum(np.arange(size[1], dtype=np.float32) * np.float32(step[1]), x.shape[3] - 1).astype(int)  # F2 (Q,)
+    columns = np.minimum(np.arange(size[1], dtype=np.float32) * np.float32(step[1]), x.shape[3] - 1).astype(
+        int
+    )  # F2 (Q,)
     z = x[:, :, rows]  # F3 (N, C, P, W)
     y = z[..., columns]  # F4 (N, C, P, Q)
     return y, (rows, columns, x.shape)
@@ -168,7 +168,9 @@ class Upsample(Layer):
         self.size = size
         self.scale_factor = self._read_scale(scale_factor)
         if (size is None) == (self.scale_factor is None):
-            raise ValueError(f"Upsample: expected size or scale_factor, got size={size!r}, scale_factor={scale_factor!r}")
+            raise ValueError(
+                f"Upsample: expected size or scale_factor, got size={size!r}, scale_factor={scale_factor!r}"
+            )
         if size is not None:
             if recompute_scale_factor:
                 raise ValueError(f"Upsample: expected recompute_scale_factor with scale_factor only, got size={size!r}")
@@ -200,7 +202,9 @@ class Upsample(Layer):
             factors = self.scale_factor if isinstance(self.scale_factor, tuple) else (self.scale_factor,) * 2
             size = tuple([math.floor(length * factor) for length, factor in zip(image, factors, strict=True)])
         if self.align_corners:
-            steps = [(length - 1) / (count - 1) if count > 1 else 0.0 for length, count in zip(image, size, strict=True)]
+            steps = [
+                (length - 1) / (count - 1) if count > 1 else 0.0 for length, count in zip(image, size, strict=True)
+            ]
         elif self.scale_factor is None or self.recompute_scale_factor:
             steps = [length / count if count else 0.0 for length, count in zip(image, size, strict=True)]
         else:

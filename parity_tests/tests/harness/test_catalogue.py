@@ -10,7 +10,7 @@ from parity_tests.harness.sweep import QUANTITIES, sweep
 from scratch import models, nn, optim
 
 each_entry = pytest.mark.parametrize("entry", CATALOGUE, ids=[entry.name for entry in CATALOGUE])
-smooth = pytest.mark.parametrize("entry", of_kind("layer", "loss"), ids=lambda entry: entry.name)
+smooth = pytest.mark.parametrize("entry", of_kind("layer", "loss", "distribution"), ids=lambda entry: entry.name)
 
 
 def test_everything_public_is_in_the_catalogue():

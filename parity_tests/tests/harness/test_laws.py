@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from parity_tests import laws
 from parity_tests.catalogue import of_kind
 from parity_tests.harness.strategies import array, distinct, layouts, seeds
+from parity_tests.laws.likelihoods_and_margins import MORE_INPUTS, TWO_INPUTS
 from scratch import actor_critic, nn, optim, policy_gradient
 
 WEIGHT = np.array([0.5, 2.0, 1.25])
@@ -70,6 +71,16 @@ def test_losses_of_classes(loss, extra, layout, seed):
     assert laws.broken(loss, x, rng.integers(0, 3, (4, *extra))) == []
 
 
+OTHERS = [entry for entry in of_kind("loss") if isinstance(entry.case("float64", 0).layer, (*TWO_INPUTS, *MORE_INPUTS))]
+
+
+@pytest.mark.parametrize("entry", OTHERS, ids=lambda entry: entry.name)
+@given(seed=seeds)
+def test_likelihoods_and_margins(entry, seed):
+    case = entry.case("float64", seed, batch=4)
+    assert laws.broken(case.layer, *case.inputs) == []
+
+
 @given(seed=seeds)
 def test_entropy(seed):
     assert laws.broken(policy_gradient.Entropy(), distinct((5, 3), seed=seed)) == []
@@ -105,7 +116,9 @@ def test_optimizers(cls, options, decay, maximize):
 
 HELD = [entry.case("float64", 0, batch=4).layer for entry in ENTRIES] + ELEMENTWISE + BINARY + CLASSES
 REINFORCEMENT = {policy_gradient.PolicyGradientLoss, policy_gradient.Entropy, actor_critic.ActorCriticLoss}
-CLASSES_HELD = {type(thing) for thing in HELD} | REINFORCEMENT | {cls for cls, _ in OPTIMIZERS}
+CLASSES_HELD = (
+    {type(thing) for thing in HELD} | REINFORCEMENT | {*TWO_INPUTS, *MORE_INPUTS} | {cls for cls, _ in OPTIMIZERS}
+)
 
 
 @pytest.mark.parametrize("entry", of_kind("loss"), ids=lambda entry: entry.name)
