@@ -115,6 +115,8 @@ class LayerExhibit(Exhibit):
         inputs = [x.astype(np.float32) if x.dtype.kind == "f" else x for x in plain]
         layer, torchs = self.build(subject, np.float32), self.build_torch()
         if isinstance(torchs, torch.nn.Module) and torchs.state_dict():
+            if torchs.state_dict().keys() != layer.state_dict().keys():
+                return True
             torchs.load_state_dict({name: torch.tensor(values) for name, values in layer.state_dict().items()})
         scratch.manual_seed(0)
         torch.manual_seed(0)

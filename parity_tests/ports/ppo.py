@@ -36,11 +36,11 @@ def network(nn: Any, outputs: int, gain: float) -> Any:
     """Return a head with CleanRL's initial values, of either engine."""
     layers = []
     for sizes, scale in (((4, 16), np.sqrt(2)), ((16, 12), np.sqrt(2)), ((12, outputs), gain)):
-        linear = nn.Linear(*sizes)
+        linear = nn.Linear(*sizes).double()  # the initial values' decomposition rounds, too
         nn.init.orthogonal_(linear.weight, float(scale))
         nn.init.constant_(linear.bias, 0.0)
         layers += [linear, nn.Tanh()]
-    return nn.Sequential(*layers[:-1]).double()
+    return nn.Sequential(*layers[:-1])
 
 
 def rollouts() -> Iterator[Rollout]:

@@ -115,7 +115,7 @@ def by_hand() -> Iterator[float]:
         q1, q2 = (critic(pairs) for critic in critics)
         actor_loss = np.mean(alpha * log_probs - np.minimum(q1, q2)[:, 0])
         # Of the two the lower one is the loss's, so the gradient goes into that critic, and cut out of [s, a].
-        grad_pairs = critics[0].backward(-(q1 < q2) / BATCH) + critics[1].backward(-(q2 < q1) / BATCH)
+        grad_pairs = critics[0].backward((q1 < q2) / -BATCH) + critics[1].backward((q2 < q1) / -BATCH)
         actor.backward(grad_pairs[:, STATE:], np.full(BATCH, alpha.item() / BATCH))
         actor_optimizer.step()
 

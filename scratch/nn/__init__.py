@@ -9,7 +9,7 @@ from scratch.nn.conv import Conv1d, Conv2d
 from scratch.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
 from scratch.nn.cosine_embedding import CosineEmbeddingLoss
 from scratch.nn.cross_entropy import CrossEntropyLoss
-from scratch.nn.dropout import Dropout
+from scratch.nn.dropout import Dropout, Dropout2d
 from scratch.nn.embedding import Embedding
 from scratch.nn.flatten import Flatten
 from scratch.nn.gaussian_nll import GaussianNLLLoss
@@ -18,6 +18,10 @@ from scratch.nn.gru import GRU
 from scratch.nn.gru_cell import GRUCell
 from scratch.nn.hardtanh import Hardtanh, ReLU6
 from scratch.nn.kl_div import KLDivLoss
+from scratch.nn.flatten import Flatten, Unflatten
+from scratch.nn.gelu import GELU
+from scratch.nn.glu import GLU
+from scratch.nn.instancenorm import InstanceNorm2d
 from scratch.nn.linear import Identity, Linear
 from scratch.nn.log_sigmoid import LogSigmoid
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
@@ -28,6 +32,8 @@ from scratch.nn.max_pooling import MaxPool1d, MaxPool2d
 from scratch.nn.mish import Mish
 from scratch.nn.module import Module
 from scratch.nn.multi_margin import MultiMarginLoss
+from scratch.nn.module_dict import ModuleDict
+from scratch.nn.module_list import ModuleList, ParameterList
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
 from scratch.nn.padding import (
@@ -50,6 +56,7 @@ from scratch.nn.reused import Reused
 from scratch.nn.rnn import RNN
 from scratch.nn.rnn_cell import RNNCell
 from scratch.nn.selu import CELU, SELU
+from scratch.nn.rmsnorm import RMSNorm
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
 from scratch.nn.softmin import Softmin
@@ -64,6 +71,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "GLU",
     "AdaptiveAvgPool2d",
     "AvgPool1d",
     "AvgPool2d",
@@ -82,6 +90,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout2d",
     "Embedding",
     "Flatten",
     "GRUCell",
@@ -92,6 +101,7 @@ __all__ = [
     "HuberLoss",
     "Identity",
     "KLDivLoss",
+    "InstanceNorm2d",
     "L1Loss",
     "LSTMCell",
     "LayerNorm",
@@ -106,11 +116,15 @@ __all__ = [
     "Mish",
     "Module",
     "MultiMarginLoss",
+    "ModuleDict",
+    "ModuleList",
     "NLLLoss",
     "PReLU",
     "Parameter",
     "PoissonNLLLoss",
     "RNNCell",
+    "ParameterList",
+    "RMSNorm",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",
@@ -131,6 +145,7 @@ __all__ = [
     "TripletMarginLoss",
     "ZeroPad1d",
     "ZeroPad2d",
+    "Unflatten",
     "init",
     "utils",
 ]

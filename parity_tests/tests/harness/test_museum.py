@@ -29,6 +29,7 @@ def public_names():
                 nn.init.kaiming_uniform_,
                 nn.init.xavier_uniform_,
                 nn.utils.clip_grad_norm_,
+                nn.utils.clip_grad_value_,
             )
         }
     )
