@@ -86,7 +86,8 @@ class AttentionReader(nn.Module):
 class FinalState(nn.Module):
     """The map from a recurrent layer's first state to its last, over inputs that are given.
 
-    Its Jacobian is the product of the steps' Jacobians. The state is the hidden one, h; of an LSTM it is the cell's, c, and h begins at 0.
+    Its Jacobian is the product of the steps' Jacobians. The state is the hidden one, h; of an LSTM it is the cell's, c,
+    and h begins at 0.
 
     Parameters
     ----------

@@ -13,7 +13,17 @@ from benchmarks.lessons.support.blackboard import Blackboard
 
 __all__ = ["NAMES", "Blackboard", "get", "teach"]
 
-NAMES = ("neuron", "graph", "activations", "regularization", "normalization", "convolution", "policy", "atari")
+NAMES = (
+    "neuron",
+    "graph",
+    "activations",
+    "regularization",
+    "normalization",
+    "convolution",
+    "sequence",
+    "policy",
+    "atari",
+)
 
 
 def get(name: str) -> ModuleType:

@@ -11,17 +11,15 @@ from scratch.nn.cosine_embedding import CosineEmbeddingLoss
 from scratch.nn.cross_entropy import CrossEntropyLoss
 from scratch.nn.dropout import Dropout, Dropout2d
 from scratch.nn.embedding import Embedding
-from scratch.nn.flatten import Flatten
+from scratch.nn.flatten import Flatten, Unflatten
 from scratch.nn.gaussian_nll import GaussianNLLLoss
 from scratch.nn.gelu import GELU
+from scratch.nn.glu import GLU
 from scratch.nn.gru import GRU
 from scratch.nn.gru_cell import GRUCell
 from scratch.nn.hardtanh import Hardtanh, ReLU6
-from scratch.nn.kl_div import KLDivLoss
-from scratch.nn.flatten import Flatten, Unflatten
-from scratch.nn.gelu import GELU
-from scratch.nn.glu import GLU
 from scratch.nn.instancenorm import InstanceNorm2d
+from scratch.nn.kl_div import KLDivLoss
 from scratch.nn.linear import Identity, Linear
 from scratch.nn.log_sigmoid import LogSigmoid
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
@@ -31,9 +29,9 @@ from scratch.nn.margin import HingeEmbeddingLoss, MarginRankingLoss, SoftMarginL
 from scratch.nn.max_pooling import MaxPool1d, MaxPool2d
 from scratch.nn.mish import Mish
 from scratch.nn.module import Module
-from scratch.nn.multi_margin import MultiMarginLoss
 from scratch.nn.module_dict import ModuleDict
 from scratch.nn.module_list import ModuleList, ParameterList
+from scratch.nn.multi_margin import MultiMarginLoss
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
 from scratch.nn.padding import (
@@ -53,10 +51,10 @@ from scratch.nn.poisson_nll import PoissonNLLLoss
 from scratch.nn.prelu import PReLU
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
 from scratch.nn.reused import Reused
+from scratch.nn.rmsnorm import RMSNorm
 from scratch.nn.rnn import RNN
 from scratch.nn.rnn_cell import RNNCell
 from scratch.nn.selu import CELU, SELU
-from scratch.nn.rmsnorm import RMSNorm
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
 from scratch.nn.softmin import Softmin
@@ -67,11 +65,11 @@ __all__ = [
     "CELU",
     "ELU",
     "GELU",
+    "GLU",
     "GRU",
     "LSTM",
     "RNN",
     "SELU",
-    "GLU",
     "AdaptiveAvgPool2d",
     "AvgPool1d",
     "AvgPool2d",
@@ -100,8 +98,8 @@ __all__ = [
     "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
-    "KLDivLoss",
     "InstanceNorm2d",
+    "KLDivLoss",
     "L1Loss",
     "LSTMCell",
     "LayerNorm",
@@ -115,16 +113,16 @@ __all__ = [
     "MaxPool2d",
     "Mish",
     "Module",
-    "MultiMarginLoss",
     "ModuleDict",
     "ModuleList",
+    "MultiMarginLoss",
     "NLLLoss",
     "PReLU",
     "Parameter",
-    "PoissonNLLLoss",
-    "RNNCell",
     "ParameterList",
+    "PoissonNLLLoss",
     "RMSNorm",
+    "RNNCell",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",
@@ -143,9 +141,9 @@ __all__ = [
     "Softsign",
     "Tanh",
     "TripletMarginLoss",
+    "Unflatten",
     "ZeroPad1d",
     "ZeroPad2d",
-    "Unflatten",
     "init",
     "utils",
 ]
