@@ -36,7 +36,7 @@ def get(name: str) -> ModuleType:
     """
     if name not in NAMES:
         raise UsageError(f"unknown lesson {name!r}; choose from {', '.join(NAMES)}, all")
-    return importlib.import_module(f"benchmarks.lessons.{name}")
+    return importlib.import_module(f"benchmarks.lessons.{name.replace('-', '_')}")
 
 
 def teach(name: str, board: Blackboard) -> None:
