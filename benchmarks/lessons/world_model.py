@@ -15,16 +15,16 @@ The VAE is trained on single frames, the dynamics on the codes of what was playe
     L_frame    = BCE(decoder(z), frame) - 1/2 sum (1 + s - mu^2 - exp(s))
     L_dynamics = -log p(z_(t+1) - z_t) + BCE(w h_t + b, r_t)
 
-and every gradient is written by hand (scratch/world_model.py). Three sums stand there that autograd would hide: the code's
-gradient goes to the mean and to the spread; the encoder's features feed two heads; and mean and spread are read by the
-decoder and by the loss. The noise eps is drawn outside: with it z is a function of mu and s that has a derivative, and
-without it there would be none (the reparameterization trick).
+and every gradient is written by hand (scratch/world_model.py). Three sums stand there that autograd would hide: the
+code's gradient goes to the mean and to the spread; the encoder's features feed two heads; and mean and spread are read
+by the decoder and by the loss. The noise eps is drawn outside: with it z is a function of mu and s that has a
+derivative, and without it there would be none (the reparameterization trick).
 
 A frame does not show how fast the pole moves. The state h must find that out by itself, from the frames before.
 
-The dream is compared with what happened: both begin with the same frames and are given the same actions; then the model
-is on its own. Its error grows with the horizon, for each step starts from the step before; the figure shows by how much,
-beside the error of a model that says that nothing moves.
+The dream is compared with what happened: both begin with the same frames and are given the same actions; then the
+model is on its own. Its error grows with the horizon, for each step starts from the step before; the figure shows by
+how much, beside the error of a model that says that nothing moves.
 
 The controller. The same dynamics, trained on CartPole's four numbers instead of codes, is a simulator. A policy and its
 critic learn in it by the actor-critic of `backprop lesson policy`, without one real step; then the policy plays real
@@ -141,7 +141,6 @@ def learn_dynamics(
 def watch(engine: Engine, played: Played, test: Played, seed: int) -> Watching:
     """Learn to see and to predict; then look at the first frames of some episodes, and dream on."""
     started = time.perf_counter()
-    steps, count = played.frames.shape[:2]
     vae, frame_losses = learn_frames(engine, played.frames.reshape(-1, *played.frames.shape[2:]), seed)
 
     def encoded(frames: np.ndarray) -> np.ndarray:
@@ -153,15 +152,14 @@ def watch(engine: Engine, played: Played, test: Played, seed: int) -> Watching:
     places = windows(test, SEEN + AHEAD)[:: max(len(windows(test, SEEN + AHEAD)) // DREAMS, 1)][:DREAMS]
     frames = np.stack([test.frames[t : t + SEEN + AHEAD + 1, e] for t, e in places], axis=1)
     actions = np.stack([test.actions[t : t + SEEN + AHEAD, e] for t, e in places], axis=1)
-    z, state, dreamt = encoded(frames[: SEEN + 1]), None, []
+    seen, state, dreamt = encoded(frames[: SEEN + 1]), None, []
     for step in range(SEEN + AHEAD):
-        if step > SEEN:
-            z = np.concatenate((z, following[None]))
+        z = seen[step] if step <= SEEN else following
         outputs, state = engine.world_model.dream(
-            model, engine.asarray(z[step]), engine.asarray(one_hot(actions[step])), state
+            model, engine.asarray(z), engine.asarray(one_hot(actions[step])), state
         )
         logits, mean = (engine.numpy(output) for output in outputs[:2])
-        following = (z[step] + likeliest_change(logits, mean)).astype(np.float32)
+        following = (z + likeliest_change(logits, mean)).astype(np.float32)
         if step >= SEEN:
             dreamt.append(engine.numpy(vae.decode(engine.asarray(following)))[:, 0])
     real, dreamt = frames[SEEN + 1 :, :, 0], np.array(dreamt)
@@ -177,10 +175,9 @@ def control(engine: Engine, seed: int) -> list[Round]:
     actor = Actor(engine)
     model = engine.world_model.Dynamics(cartpole.STATE, cartpole.ACTIONS, HIDDEN, dtype=engine.dtype)
     starts = play(1000, 1, seed + 1).states[0]
+    spread = played[0].states.reshape(-1, cartpole.STATE).std(axis=0).astype(np.float32)
     rounds = []
     for number in range(ROUNDS):
-        everything = np.concatenate([one.states.reshape(-1, cartpole.STATE) for one in played])
-        spread = everything.std(axis=0).astype(np.float32) if number == 0 else spread
         codes = [(one.states / spread).astype(np.float32) for one in played]
         learn_dynamics(engine, model, played, codes, STATE_STEPS, seed + number)
         dream = Dream(engine, model, spread, starts, IN_DREAM.environments, seed + number)
