@@ -64,7 +64,7 @@ from benchmarks.tasks import cartpole
 from benchmarks.tasks.cartpole import Actor, Curve, Recipe
 
 LATENT, HIDDEN, WATCHED, WATCHED_STEPS = 8, 64, 32, 60
-VAE_STEPS, VAE_BATCH, BETA = 500, 64, 1.0
+VAE_STEPS, VAE_BATCH, BETA = 800, 32, 0.1
 LENGTH, SEQUENCES, DYNAMICS_STEPS, LR, MAX_NORM = 12, 64, 500, 2e-3, 1.0
 SEEN, AHEAD, DREAMS = 4, 16, 64
 ROUNDS, PLAYERS, REAL_STEPS, STATE_STEPS = 3, 32, 100, 500
@@ -107,7 +107,7 @@ def learn_frames(engine: Engine, frames: np.ndarray, seed: int) -> tuple[object,
     """Train a VAE on frames (N, 1, 32, 60); return it, and its losses."""
     engine.manual_seed(seed)
     model = engine.world_model.FrameVAE(LATENT, dtype=engine.dtype)
-    criterion, optimizer = engine.world_model.FrameLoss(BETA), engine.optim.Adam(model.parameters(), lr=1e-3)
+    criterion, optimizer = engine.world_model.FrameLoss(BETA), engine.optim.Adam(model.parameters(), lr=3e-3)
     rng, losses = np.random.default_rng(seed), []
     for _ in range(VAE_STEPS):
         x = frames[rng.integers(0, len(frames), VAE_BATCH)]
@@ -153,6 +153,7 @@ def watch(engine: Engine, played: Played, test: Played, seed: int) -> Watching:
     frames = np.stack([test.frames[t : t + SEEN + AHEAD + 1, e] for t, e in places], axis=1)
     actions = np.stack([test.actions[t : t + SEEN + AHEAD, e] for t, e in places], axis=1)
     seen, state, dreamt = encoded(frames[: SEEN + 1]), None, []
+    following = seen[0]
     for step in range(SEEN + AHEAD):
         z = seen[step] if step <= SEEN else following
         outputs, state = engine.world_model.dream(
@@ -180,7 +181,7 @@ def control(engine: Engine, seed: int) -> list[Round]:
     for number in range(ROUNDS):
         codes = [(one.states / spread).astype(np.float32) for one in played]
         learn_dynamics(engine, model, played, codes, STATE_STEPS, seed + number)
-        dream = Dream(engine, model, spread, starts, IN_DREAM.environments, seed + number)
+        dream = Dream(engine, model, spread, starts, IN_DREAM.environments, LENGTH, seed + number)
         players, curve = cartpole.Players(IN_DREAM, seed + number, (dream, dream.states)), Curve()
         cartpole.learn(actor, players, curve)
         ended = [steps for _, steps in curve.episodes[-EPISODES:]] or [cartpole.LONGEST]

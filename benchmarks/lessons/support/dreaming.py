@@ -107,14 +107,24 @@ class Dream:
         States that episodes begin in, (any number, 4).
     count : int
         How many are dreamt at once.
-    rng : numpy.random.Generator
-        What the dream is drawn with.
+    length : int
+        After how many steps the model's memory begins anew: it was trained on sequences of this length, and the four
+        numbers are all that there is to remember.
+    seed : int
+        Of what the dream is drawn with.
     """
 
     def __init__(
-        self, engine: Engine, model: object, spread: np.ndarray, starts: np.ndarray, count: int, seed: int
+        self,
+        engine: Engine,
+        model: object,
+        spread: np.ndarray,
+        starts: np.ndarray,
+        count: int,
+        length: int,
+        seed: int,
     ) -> None:
-        self.engine, self.model, self.spread, self.starts = engine, model, spread, starts
+        self.engine, self.model, self.spread, self.starts, self.length = engine, model, spread, starts, length
         self.rng = np.random.default_rng(seed)
         self.over = np.ones(count, bool)
         self.states, self.steps = np.zeros((count, STATE), np.float32), np.zeros(count, int)
@@ -133,6 +143,7 @@ class Dream:
         fell = self.rng.random(len(reward)) >= 1 / (1 + np.exp(-reward))
         self.states, self.memory = (self.states + change).astype(np.float32), numpy(memory).copy()
         self.steps += 1
+        self.memory[:, self.steps % self.length == 0] = 0
         cut = self.steps >= LONGEST
         if begins.any():
             self._begin()
