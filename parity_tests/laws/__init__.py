@@ -15,7 +15,7 @@ A test holds every layer, loss and optimizer to them; `parity_tests.museum` show
 they cannot: a wrong layer may be as lawful as the right one.
 """
 
-from parity_tests.laws import activations, layers, likelihoods_and_margins, losses, optimizers, passes
+from parity_tests.laws import activations, distributions, layers, likelihoods_and_margins, losses, optimizers, passes
 from parity_tests.laws.law import LAWS, broken, broken_by_optimizer, laws_of
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "activations",
     "broken",
     "broken_by_optimizer",
+    "distributions",
     "laws_of",
     "layers",
     "likelihoods_and_margins",

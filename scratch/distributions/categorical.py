@@ -24,7 +24,7 @@ entropy
     F4  nats = max(logp, LOWEST)                    (..., A)  so that 0 log 0 is 0, where a logit is minus infinity
     F5  y = -sum_k p nats                           (...)
 
-    B2  grad_z = -grad_y p (nats - sum_k p nats)    (..., A)  F5 to F2 in one: see `scratch.policy_gradient`
+    B2  grad_z = -grad_y p (nats - sum_k p nats)    (..., A)  F5 to F2 in one; `scratch.policy_gradient` has the steps
     B1  grad_logits = grad_z                        (..., A)  F1: as above
 
 A logit of minus infinity is an action that is not allowed: its probability, its share of the entropy, and its gradient
@@ -101,7 +101,7 @@ def sample(logits: np.ndarray, sample_shape: Shape = ()) -> np.ndarray:
         ends /= ends[:, -1:]
         uniform = random.rand(len(p), count, dtype=np.float64)
         drawn = np.array([np.searchsorted(*row) for row in zip(ends, uniform, strict=True)]).reshape(len(p), count).T
-    return drawn.reshape(*sample_shape, *logits.shape[:-1]).astype(np.int64)
+    return drawn.reshape((*sample_shape, *logits.shape[:-1])).astype(np.int64)
 
 
 class CategoricalLogProb(Method):

@@ -38,7 +38,7 @@ class Method(Layer):
         """Raise unless the arrays broadcast together."""
         check_broadcast(self, self.names, arrays)
 
-    def forward(self, *arrays: np.ndarray) -> Any:  # type: ignore[override]
+    def forward(self, *arrays: np.ndarray) -> Any:
         """Check the arrays and call the function."""
         check_all(self, self.names, arrays)
         self.check_shapes(*arrays)

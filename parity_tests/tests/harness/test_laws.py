@@ -10,6 +10,8 @@ from parity_tests.catalogue import of_kind
 from parity_tests.harness.strategies import array, distinct, layouts, seeds
 from parity_tests.laws.likelihoods_and_margins import MORE_INPUTS, TWO_INPUTS
 from scratch import actor_critic, nn, optim, policy_gradient
+from scratch.distributions import categorical, mixture, normal, tanh_normal
+from scratch.distributions.method import Method
 
 WEIGHT = np.array([0.5, 2.0, 1.25])
 ENTRIES = [entry for entry in of_kind("layer", "model") if entry.share == 1]
@@ -82,6 +84,26 @@ def test_likelihoods_and_margins(entry, seed):
 
 
 @given(seed=seeds)
+def test_distributions(seed):
+    value, loc, noise = (array((4, 3), seed=seed + k) for k in range(3))
+    scale, logits = np.abs(array((4, 3), seed=seed + 3)), array((4, 2, 3), seed=seed + 4)
+    components = array((4, 3, 2), seed=seed + 5), np.abs(array((4, 3, 2), seed=seed + 6))
+    cases = (
+        (normal.NormalLogProb(), value, loc, scale),
+        (normal.NormalEntropy(), scale),
+        (normal.NormalRSample(), loc, scale, noise),
+        (categorical.CategoricalLogProb(), logits, np.random.default_rng(seed).integers(0, 3, (4, 2))),
+        (categorical.CategoricalEntropy(), logits),
+        (tanh_normal.TanhNormalLogProb(), 0.45 * value, loc, scale),
+        (tanh_normal.TanhNormalRSample(), loc, scale, noise),
+        (mixture.MixtureLogProb(), array((4, 2), seed=seed + 7), value, *components),
+    )
+    assert {type(layer) for layer, *_ in cases} == set(METHODS)
+    for layer, *inputs in cases:
+        assert laws.broken(layer, *inputs) == [], type(layer).__name__
+
+
+@given(seed=seeds)
 def test_entropy(seed):
     assert laws.broken(policy_gradient.Entropy(), distinct((5, 3), seed=seed)) == []
 
@@ -114,10 +136,14 @@ def test_optimizers(cls, options, decay, maximize):
     assert laws.broken_by_optimizer(cls, options) == []
 
 
+METHODS = Method.__subclasses__()
 HELD = [entry.case("float64", 0, batch=4).layer for entry in ENTRIES] + ELEMENTWISE + BINARY + CLASSES
 REINFORCEMENT = {policy_gradient.PolicyGradientLoss, policy_gradient.Entropy, actor_critic.ActorCriticLoss}
 CLASSES_HELD = (
-    {type(thing) for thing in HELD} | REINFORCEMENT | {*TWO_INPUTS, *MORE_INPUTS} | {cls for cls, _ in OPTIMIZERS}
+    {type(thing) for thing in HELD}
+    | REINFORCEMENT
+    | {*TWO_INPUTS, *MORE_INPUTS, *METHODS}
+    | {cls for cls, _ in OPTIMIZERS}
 )
 
 
