@@ -1,4 +1,4 @@
-"""Every layer, loss, optimizer and model of the public interface, with a way to draw cases of it at random.
+"""Every layer, loss, optimizer, scheduler and model of the public interface, with a way to draw cases of it at random.
 
     >>> case = named("Conv2d").case("float64", seed=3)
     >>> case.check(seed=3).ok
@@ -16,6 +16,7 @@ from parity_tests.catalogue import (
     losses,
     models,
     optimizers,
+    schedulers,
 )
 from parity_tests.catalogue.entry import CATALOGUE, KINDS, Draw, Entry, LayerCase
 
@@ -34,6 +35,7 @@ __all__ = [
     "named",
     "of_kind",
     "optimizers",
+    "schedulers",
 ]
 
 

@@ -148,13 +148,16 @@ def module_dict(d: Draw) -> LayerCase:
 
 def scale(x: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Multiply each row by the weight."""
-    return x * weight, (x,)
+    y = x * weight
+    return y, (x,)
 
 
 def scale_backward(grad_y: np.ndarray, weight: np.ndarray, saved: tuple) -> tuple[np.ndarray, np.ndarray]:
     """Undo `scale`."""
     (x,) = saved
-    return grad_y * weight, (grad_y * x).sum(axis=0)
+    grad_x = grad_y * weight
+    grad_weight = (grad_y * x).sum(axis=0)
+    return grad_x, grad_weight
 
 
 class Scale(Layer):
@@ -212,7 +215,7 @@ def parameter_list(d: Draw) -> LayerCase:
     """Hold one to three factors."""
     size = d.integer(1, 5)
     values = [d.array((size,)) for _ in range(d.integer(1, 3))]
-    reference = TorchScales(torch.nn.ParameterList([torch.zeros(size) for _ in values]))
+    reference = TorchScales(torch.nn.ParameterList([torch.tensor(np.array(one)) for one in values]))
     return LayerCase(Scales(nn.ParameterList(values)), reference, (d.array((*d.leading(), size)),))
 
 
@@ -376,8 +379,8 @@ def instance_norm2d(d: Draw) -> LayerCase:
     options = d.some_of(
         eps=(1e-5, 1e-3, 0.5),
         momentum=(None, 0.1, 0.0, 1.0, 0.7),
-        affine=(True, False),
-        # PyTorch's become NaN where there is no image.
+        # Where there is no image PyTorch's weights are an IndexError, and its running statistics become NaN.
+        affine=(False,) if d.fixed_batch == 0 else (True, False),
         track_running_stats=(False,) if d.fixed_batch == 0 else (True, False),
         **({"bias": (True, False)} if has_bias("InstanceNorm2d") else {}),
     )

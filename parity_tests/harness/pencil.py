@@ -31,6 +31,11 @@ ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "BatchNorm2d": ((2,), {}, (2, 2, 1, 2)),
     "LayerNorm": ((3,), {}, (2, 3)),
     "GroupNorm": ((2, 4), {}, (1, 4, 2)),
+    "RMSNorm": ((3,), {}, (2, 3)),
+    "InstanceNorm2d": ((2,), {"affine": True}, (1, 2, 1, 3)),
+    "Dropout2d": ((), {}, (2, 3, 1, 2)),
+    "GLU": ((), {}, (2, 4)),
+    "Unflatten": ((1, (2, 3)), {}, (1, 6)),
     "Softmax": ((1,), {}, (2, 3)),
     "LogSoftmax": ((1,), {}, (2, 3)),
     "Softmin": ((1,), {}, (2, 3)),
@@ -58,7 +63,9 @@ def entry_of(name: str) -> Entry | None:
 def class_of(name: str) -> type[Module] | None:
     """Return a layer or loss by its name in `scratch.nn` or `scratch.policy_gradient`; None if there is none."""
     found = getattr(nn, name, None) or getattr(policy_gradient, name, None)
-    return found if isinstance(found, type) and issubclass(found, Module) and entry_of(name) else None
+    if not isinstance(found, type) or not issubclass(found, Module) or found.forward is Module.forward:
+        return None  # a container is nothing to run
+    return found if entry_of(name) else None
 
 
 def names() -> list[str]:

@@ -137,7 +137,9 @@ class Unflatten(Layer):
         """Map (..., K, ...) to (..., A, B, ..., Z, ...)."""
         self.check_input(x)
         dim = axis_of(self, self.dim, x.ndim)
-        return self.run(self.functions, x, dim, self._sizes(x.shape[dim] if x.ndim else 1))[0]
+        if x.ndim == 0:
+            raise RuntimeError("Unflatten: expected input with at least one axis, got a scalar")
+        return self.run(self.functions, x, dim, self._sizes(x.shape[dim]))[0]
 
     def _sizes(self, size: int) -> tuple[int, ...]:
         """Return the sizes of the new axes, with what is left for -1."""

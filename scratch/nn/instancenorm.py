@@ -47,8 +47,8 @@ instance_norm_inference, where mean and var are (C, 1)
 Source: Ulyanov, Vedaldi and Lempitsky, "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016,
 equation 3. PyTorch's counterpart: ``torch.nn.InstanceNorm2d``. Left out: ``device``. As there, ``num_batches_tracked``
 stays 0, and a ``momentum`` of None counts as 0. Differs from PyTorch: an input whose number of channels is not
-``num_features`` is always refused; and an input without numbers leaves the running statistics as they are, which become
-NaN there.
+``num_features`` is always refused; and an empty batch is taken, and leaves the running statistics as they are, which
+become NaN there, while a layer with weights fails.
 """
 
 import math
@@ -145,10 +145,10 @@ class InstanceNorm2d(ChannelNorm):
     Raises
     ------
     ValueError
-        If the input has another number of axes or of channels, or, where it is normalized by its own statistics, one
-        pixel.
+        If the input has another number of axes, or, with ``affine``, of channels, or, where it is normalized by its own
+        statistics, one pixel.
     RuntimeError
-        If its dtype is not the layer's.
+        If the input has another number of channels, without ``affine``, or another dtype than the layer.
 
     Examples
     --------
@@ -176,9 +176,12 @@ class InstanceNorm2d(ChannelNorm):
 
     def check(self, x: np.ndarray) -> None:
         """Raise unless ``x`` has the layer's channels, and pixels enough to take a variance of."""
-        if x.ndim not in (3, 4) or x.shape[-3] != self.num_features:
-            shapes = f"(N, {self.num_features}, H, W) or ({self.num_features}, H, W)"
-            raise ValueError(f"InstanceNorm2d: expected input of shape {shapes}, got {x.shape}")
+        shapes = f"(N, {self.num_features}, H, W) or ({self.num_features}, H, W)"
+        said = f"InstanceNorm2d: expected input of shape {shapes}, got {x.shape}"
+        if x.ndim not in (3, 4):
+            raise ValueError(said)
+        if x.shape[-3] != self.num_features:
+            raise ValueError(said) if self.affine else RuntimeError(said)  # in PyTorch's kind
         if self.normalizes_by_own_statistics() and math.prod(x.shape[-2:]) == 1:
             raise ValueError(f"InstanceNorm2d: expected more than 1 pixel when training, got input of shape {x.shape}")
 
