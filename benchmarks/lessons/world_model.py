@@ -69,7 +69,7 @@ LENGTH, SEQUENCES, DYNAMICS_STEPS, LR, MAX_NORM = 12, 64, 500, 2e-3, 1.0
 SEEN, AHEAD, DREAMS = 4, 16, 64
 ROUNDS, PLAYERS, REAL_STEPS, STATE_STEPS = 3, 32, 100, 500
 IN_DREAM = Recipe(environments=64, horizon=8, updates=400)
-EPISODES = 100
+AT_MOST, EPISODES = 24, 100
 
 
 class Watching(NamedTuple):
@@ -175,13 +175,13 @@ def control(engine: Engine, seed: int) -> list[Round]:
     engine.manual_seed(seed)
     actor = Actor(engine)
     model = engine.world_model.Dynamics(cartpole.STATE, cartpole.ACTIONS, HIDDEN, dtype=engine.dtype)
-    starts = play(1000, 1, seed + 1).states[0]
     spread = played[0].states.reshape(-1, cartpole.STATE).std(axis=0).astype(np.float32)
     rounds = []
     for number in range(ROUNDS):
         codes = [(one.states / spread).astype(np.float32) for one in played]
         learn_dynamics(engine, model, played, codes, STATE_STEPS, seed + number)
-        dream = Dream(engine, model, spread, starts, IN_DREAM.environments, LENGTH, seed + number)
+        starts = np.concatenate([one.states[:-1][one.real] for one in played])
+        dream = Dream(engine, model, spread, starts, IN_DREAM.environments, LENGTH, AT_MOST, seed + number)
         players, curve = cartpole.Players(IN_DREAM, seed + number, (dream, dream.states)), Curve()
         cartpole.learn(actor, players, curve)
         ended = [steps for _, steps in curve.episodes[-EPISODES:]] or [cartpole.LONGEST]

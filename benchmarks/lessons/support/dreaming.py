@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.engines import Engine
 from benchmarks.tasks import environments
-from benchmarks.tasks.cartpole import ACTIONS, LONGEST, STATE, Actor
+from benchmarks.tasks.cartpole import ACTIONS, STATE, Actor
 
 CROP = slice(150, 310)  # of the 400 rows of a frame: where cart and pole are
 BLOCK = 5, 10
@@ -104,12 +104,14 @@ class Dream:
     spread : numpy.ndarray
         Shape (4,).
     starts : numpy.ndarray
-        States that episodes begin in, (any number, 4).
+        States that were seen, (any number, 4): each dream begins in one of them.
     count : int
         How many are dreamt at once.
     length : int
         After how many steps the model's memory begins anew: it was trained on sequences of this length, and the four
         numbers are all that there is to remember.
+    longest : int
+        After how many steps a dream is cut off: the further from what was seen, the less it is worth.
     seed : int
         Of what the dream is drawn with.
     """
@@ -122,9 +124,11 @@ class Dream:
         starts: np.ndarray,
         count: int,
         length: int,
+        longest: int,
         seed: int,
     ) -> None:
-        self.engine, self.model, self.spread, self.starts, self.length = engine, model, spread, starts, length
+        self.engine, self.model, self.spread, self.starts = engine, model, spread, starts
+        self.length, self.longest = length, longest
         self.rng = np.random.default_rng(seed)
         self.over = np.ones(count, bool)
         self.states, self.steps = np.zeros((count, STATE), np.float32), np.zeros(count, int)
@@ -144,7 +148,7 @@ class Dream:
         self.states, self.memory = (self.states + change).astype(np.float32), numpy(memory).copy()
         self.steps += 1
         self.memory[:, self.steps % self.length == 0] = 0
-        cut = self.steps >= LONGEST
+        cut = self.steps >= self.longest
         if begins.any():
             self._begin()
             fell, cut = fell & ~begins, cut & ~begins
