@@ -37,7 +37,7 @@ def check_size(owner: object, name: str, value: Any) -> None:
 
 
 def as_tuple(owner: object, name: str, value: Any, count: int, least: int) -> tuple[int, ...]:
-    """Return an option with an entry for each of ``count`` axes, or one for all of them, as a tuple.
+    """Return an option with an entry for each of ``count`` axes, 1 or 2, or one for both, as a tuple.
 
     Raises
     ------
@@ -48,10 +48,10 @@ def as_tuple(owner: object, name: str, value: Any, count: int, least: int) -> tu
     """
     entries = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if not all(isinstance(entry, (int, np.integer)) for entry in entries):
-        several = "a pair of integers" if count == 2 else f"a tuple of {count}"
-        raise TypeError(f"{name_of(owner)}: expected {name} to be an integer or {several}, got {value!r}")
+        kind = "an integer or a pair of integers" if count == 2 else "an integer"
+        raise TypeError(f"{name_of(owner)}: expected {name} to be {kind}, got {value!r}")
     if len(entries) not in (1, count):
-        allowed = "one entry" if count == 1 else "one or two entries" if count == 2 else f"one or {count} entries"
+        allowed = "one or two entries" if count == 2 else "one entry"
         raise RuntimeError(f"{name_of(owner)}: expected {name} to have {allowed}, got {value!r}")
     if min(entries) < least:
         raise RuntimeError(f"{name_of(owner)}: expected {name} to be {least} or more, got {value!r}")

@@ -56,14 +56,14 @@ def conv_transpose2d(
 
     chunks = threads.chunks(len(x), plan.image_bytes(x.dtype))
     threads.run(spread, chunks)
-    return y, (x, x1, plan, chunks)
+    return y, (x1, x.shape[2:], plan, chunks)
 
 
 def conv_transpose2d_backward(
     grad_y: np.ndarray, weight: np.ndarray, stride: Pair, padding: Pair, groups: int, dilation: Pair, saved: tuple
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """Undo `conv_transpose2d`; leave out what nobody reads."""
-    x, x1, plan, chunks = saved
+    x1, image, plan, chunks = saved
     matrix = plan.as_matrix(weight)  # w' (G, K, C/G)
     grad_x1 = memory.empty(x1.shape, x1.dtype, channels_last=True) if is_read(0) else None
     # A gradient for each chunk, so that they can be summed in order: results do not depend on timing.
@@ -84,7 +84,7 @@ def conv_transpose2d_backward(
 
     if grad_x1 is not None or grad_matrices is not None:
         threads.run(undo, enumerate(chunks))
-    grad_x = None if grad_x1 is None else grad_x1[:, :, : x.shape[2], : x.shape[3]]
+    grad_x = None if grad_x1 is None else grad_x1[:, :, : image[0], : image[1]]
     grad_weight = None if grad_matrices is None else plan.as_kernels(grad_matrices.sum(axis=0))
     grad_bias = channel_sum(grad_y) if is_read(2) else None
     return grad_x, grad_weight, grad_bias

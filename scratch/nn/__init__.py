@@ -32,6 +32,7 @@ from scratch.nn.module import Module
 from scratch.nn.module_dict import ModuleDict
 from scratch.nn.module_list import ModuleList, ParameterList
 from scratch.nn.multi_margin import MultiMarginLoss
+from scratch.nn.multihead_attention import MultiheadAttention
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
 from scratch.nn.padding import (
@@ -47,6 +48,7 @@ from scratch.nn.padding import (
     ZeroPad2d,
 )
 from scratch.nn.parameter import Parameter
+from scratch.nn.pixel_shuffle import PixelShuffle, PixelUnshuffle
 from scratch.nn.poisson_nll import PoissonNLLLoss
 from scratch.nn.prelu import PReLU
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
@@ -60,6 +62,7 @@ from scratch.nn.softmax import LogSoftmax, Softmax
 from scratch.nn.softmin import Softmin
 from scratch.nn.softsign import Softsign
 from scratch.nn.triplet_margin import TripletMarginLoss
+from scratch.nn.upsample import Upsample
 
 __all__ = [
     "CELU",
@@ -116,10 +119,13 @@ __all__ = [
     "ModuleDict",
     "ModuleList",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "Parameter",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
     "RNNCell",
@@ -142,6 +148,7 @@ __all__ = [
     "Tanh",
     "TripletMarginLoss",
     "Unflatten",
+    "Upsample",
     "ZeroPad1d",
     "ZeroPad2d",
     "init",

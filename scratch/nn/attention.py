@@ -1,10 +1,10 @@
 r"""Scaled dot-product attention: every query looks at all keys, and takes the values of those that fit it.
 
-    L  queries       query    (..., L, D)  what is looked for      attn_mask  (..., L, S)  added to the scores: 0 where a
-    S  keys          key      (..., S, D)  what is looked at                               query may see a key, -infinity
-    D  of a query    value    (..., S, V)  what is taken from it                           where it may not
-    V  of a value    weights  (..., L, S)  how much of each        factor     (..., L, S)  of dropout; 1 for none
-    scale            usually 1 / sqrt(D)                           unseen     the weights of a query that sees no key
+    L  queries    query    (..., L, D)  what is looked for        attn_mask  (..., L, S)  added to the scores: 0 where a
+    S  keys       key      (..., S, D)  what is looked at                    query may see a key, -infinity where not
+    D  of a key   value    (..., S, V)  what is taken from it     factor     (..., L, S)  of dropout; 1 for none
+    V  of a value weights  (..., L, S)  how much of each          scale      usually 1 / sqrt(D)
+                  y        (..., L, V)  output                    unseen     the weights of a query that sees no key
 
 scaled_dot_product_attention
     F1  scores = scale query key^T               (..., L, S)  how well each key fits each query
@@ -29,11 +29,11 @@ scaled_dot_product_attention
     B1b grad_key = scale grad_scores^T query     (..., S, D)  F1: likewise
 
 B2 is the product with softmax's Jacobian, dp_s / dscores_r = p_s ((s = r) - p_r): a score raises its own probability
-and lowers all others. Its step by step derivation is that of `scratch.nn.softmax`. The Jacobian of a query is the matrix
-diag(p) - p p^T, of S^2 numbers; the formula takes 2 S products instead. A hidden key has p = 0, and no gradient.
+and lowers all others. Its step by step derivation is that of `scratch.nn.softmax`. The Jacobian of a query is the
+matrix diag(p) - p p^T, of S^2 numbers; the formula takes 2 S products instead. A hidden key has p = 0, and no gradient.
 
-The scale. For independent numbers of mean 0 and variance 1, a sum of D products has the variance D, and a softmax of such
-large scores would give one key everything and the others hardly a gradient.
+The scale. For independent numbers of mean 0 and variance 1, a sum of D products has the variance D, and a softmax of
+such large scores would give one key everything and the others hardly a gradient.
 
 A query from which all keys are hidden has no mean to return. `unseen` says what its weights are: 0, or NaN.
 

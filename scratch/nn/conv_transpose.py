@@ -17,12 +17,16 @@ conv_transpose2d
     F5  size = s (H - 1) + d (kh - 1) + 1 + b      (2,)               H1, W1: room for all of them
     F6  y1 = 0                                     (N, O, H1, W1)
     F7  y1_no,(sh+di),(sw+dj) += windows_nohwij    (N, O, H1, W1)     col2im; a loop over i, j
-    F8  y2 = y1 without a rows and columns at each side  (N, O, P, Q)
-    F9  y = y2 + bias                              (N, O, P, Q)
+    F8  places = y1 without a rows and columns at each side, channels last
+                                                   (N, P, Q, O)
+    F9  z = places + bias                          (N, P, Q, O)
+    F10 y = z, channels first                      (N, O, P, Q)
 
-    B9  grad_bias = sum_npq grad_y                 (O,)               F9: bias was broadcast, and a broadcast becomes a
-                                                                      sum; a sum passes its gradient on to y2 unchanged
-    B8  grad_y1 = grad_y, padded with a zeros      (N, O, H1, W1)     F8: what was cut off has no share in y
+    B10 grad_z = grad_y, channels last             (N, P, Q, O)       F10: a transpose, by its inverse
+    B9  grad_bias = sum_npq grad_z                 (O,)               F9: bias was broadcast, and a broadcast becomes a
+                                                                      sum; the gradient of places is grad_z
+    B8  grad_y1 = grad_z, channels first, padded with a zeros         F8: what was cut off has no share in y
+                                                   (N, O, H1, W1)
     B7  grad_windows_nohwij = grad_y1_no,(sh+di),(sw+dj)              F7: a sum passes its gradient on to each of its
                                                    (N, O, H, W, kh, kw) terms; this is im2col
     B4  grad_patches = grad_windows, as            (G, N H W, K)      F4: a reshape, by its inverse
@@ -41,6 +45,9 @@ says which of them is meant.
 With a stride of 1, F3 to F8 are a convolution of x themselves, with the flipped kernel, and in general one of x with
 s - 1 zeros between its pixels (a "fractionally strided" convolution). Where stride and kernel overlap unevenly, k not a
 multiple of s, outputs are sums of unequally many terms: the checkerboard pattern of generated images.
+
+What is cut off has a gradient of 0, and 0 times a NaN or an infinity is NaN: so one in x spoils the gradient of all
+kernels of its channel, as in PyTorch's float64 code. Its float32 code leaves those products out.
 
 The default initialisation is `Linear`'s, with fan_in = O/G kh kw, the numbers of weight[0]: PyTorch's choice, though an
 output is not a sum of so many terms.
@@ -91,9 +98,12 @@ def conv_transpose2d(
         down = slice(dilation[0] * i, dilation[0] * i + stride[0] * (x.shape[2] - 1) + 1, stride[0])
         across = slice(dilation[1] * j, dilation[1] * j + stride[1] * (x.shape[3] - 1) + 1, stride[1])
         y1[:, :, down, across] += windows[..., i, j]
-    y2 = y1[:, :, padding[0] : size[0] - padding[0], padding[1] : size[1] - padding[1]]  # F8 (N, O, P, Q)
-    y = y2 + np.reshape(bias, (-1, 1, 1))  # F9 (N, O, P, Q)
-    return y, (rows, x.shape)
+    places = y1[  # F8 (N, P, Q, O)
+        :, :, padding[0] : size[0] - padding[0], padding[1] : size[1] - padding[1]
+    ].transpose(0, 2, 3, 1)
+    z = places + bias  # F9 (N, P, Q, O)
+    y = z.transpose(0, 3, 1, 2)  # F10 (N, O, P, Q)
+    return y, (x,)
 
 
 def conv_transpose2d_backward(
@@ -106,18 +116,21 @@ def conv_transpose2d_backward(
     saved: tuple,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Undo `conv_transpose2d`."""
-    rows, x_shape = saved
-    grad_bias = grad_y.sum(axis=(0, 2, 3))  # B9 (O,)
-    grad_y1 = np.pad(grad_y, ((0, 0), (0, 0), *[(a, a) for a in padding]))  # B8 (N, O, H1, W1)
+    (x,) = saved
+    grad_z = grad_y.transpose(0, 2, 3, 1)  # B10 (N, P, Q, O)
+    grad_bias = grad_z.sum(axis=(0, 1, 2))  # B9 (O,)
+    grad_y1 = np.pad(  # B8 (N, O, H1, W1)
+        grad_z.transpose(0, 3, 1, 2), ((0, 0), (0, 0), *[(a, a) for a in padding])
+    )
     grad_windows = sliding_window_view(  # B7 (N, O, H, W, kh, kw)
         grad_y1, [d * (k - 1) + 1 for d, k in zip(dilation, weight.shape[2:], strict=True)], axis=(2, 3)
-    )[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]][:, :, : x_shape[2], : x_shape[3]]
+    )[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]][:, :, : x.shape[2], : x.shape[3]]
     grad_patches = by_group(grad_windows.transpose(0, 2, 3, 1, 4, 5), groups)  # B4 (G, N H W, K)
-    grad_kernels = rows.transpose(0, 2, 1) @ grad_patches  # B3a (G, C/G, K)
+    grad_kernels = by_group(x.transpose(0, 2, 3, 1), groups).transpose(0, 2, 1) @ grad_patches  # B3a (G, C/G, K)
     grad_rows = grad_patches @ weight.reshape(grad_kernels.shape).transpose(0, 2, 1)  # B3b (G, N H W, C/G)
     grad_weight = grad_kernels.reshape(weight.shape)  # B2 (C, O/G, kh, kw)
     grad_x = (  # B1 (N, C, H, W)
-        grad_rows.transpose(1, 0, 2).reshape(x_shape[0], *x_shape[2:], x_shape[1]).transpose(0, 3, 1, 2)
+        grad_rows.transpose(1, 0, 2).reshape(len(x), *x.shape[2:], x.shape[1]).transpose(0, 3, 1, 2)
     )
     return grad_x, grad_weight, grad_bias
 

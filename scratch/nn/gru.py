@@ -15,8 +15,9 @@ gru
     B2a grad_x = 0, and so for the weights
           and biases                             (T, N, I)  F2: room for the steps' gradients, and for their sums
     B2b grad_x_t, grad_h_(t-1), shares =
-          gru_cell_backward(grad_y_t + grad_h_t) (T, N, I)  F3 and F2: for t = T, ..., 1. h_t is used twice: an addition;
-                                                            a weight T times: grad_weight_ih += its share, and so on
+          gru_cell_backward(grad_y_t + grad_h_t) (T, N, I)  F3 and F2: for t = T, ..., 1. h_t is used twice: an
+                                                            addition; a weight T times: grad_weight_ih += its share,
+                                                            and so on
     B1  grad_h_0 = grad_h_t, for t = 0           (N, H)     F1: what the first step leaves
 
 Sources: as in the files that are named above. PyTorch's counterpart: ``torch.nn.GRU``.

@@ -76,7 +76,7 @@ class _Pad(ImageLayer):
     functions = pad, pad_backward
     passes_through = True
     mode: ClassVar[str] = "zeros"
-    value = 0.0
+    value: Any = 0.0  # PyTorch's name; `Layer.value` is for parameters, of which there are none
 
     def __init__(self, padding: Size) -> None:
         super().__init__()

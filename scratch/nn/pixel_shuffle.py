@@ -1,25 +1,26 @@
 """PixelShuffle and PixelUnshuffle: channels become pixels, and pixels channels.
 
-    x     (..., C, H, W)    input, with any leading axes        r   upscale_factor, or downscale_factor
-    y                       output
+    N     batch, with all leading axes        C, H, W  channels, rows, columns
+    x     (N, C, H, W)    input               r        upscale_factor, or downscale_factor
+    y                     output
 
 pixel_shuffle, for C = D r r
-    F1  blocks = x, r r channels as a block of pixels  (..., D, r, r, H, W)
-    F2  places = blocks, each inside of its pixel      (..., D, H, r, W, r)
-    F3  y = places, as an image                        (..., D, H r, W r)
+    F1  blocks = x, r r channels as a block of pixels  (N, D, r, r, H, W)
+    F2  places = blocks, each inside of its pixel      (N, D, H, r, W, r)
+    F3  y = places, as an image                        (N, D, H r, W r)
 
-    B3  grad_places = grad_y, as                       (..., D, H, r, W, r)  F3: a reshape, by its inverse
-    B2  grad_blocks = grad_places, the axes as before  (..., D, r, r, H, W)  F2: a transpose, by its inverse
-    B1  grad_x = grad_blocks, as                       (..., C, H, W)        F1: as F3
+    B3  grad_places = grad_y, as                       (N, D, H, r, W, r)  F3: a reshape, by its inverse
+    B2  grad_blocks = grad_places, the axes as before  (N, D, r, r, H, W)  F2: a transpose, by its inverse
+    B1  grad_x = grad_blocks, as                       (N, C, H, W)        F1: as F3
 
 pixel_unshuffle, for H = P r and W = Q r
-    F1  places = x, in blocks of r x r pixels          (..., C, P, r, Q, r)
-    F2  blocks = places, each block before its pixels  (..., C, r, r, P, Q)
-    F3  y = blocks, as channels                        (..., C r r, P, Q)
+    F1  places = x, in blocks of r x r pixels          (N, C, P, r, Q, r)
+    F2  blocks = places, each block before its pixels  (N, C, r, r, P, Q)
+    F3  y = blocks, as channels                        (N, C r r, P, Q)
 
-    B3  grad_blocks = grad_y, as                       (..., C, r, r, P, Q)  F3: a reshape, by its inverse
-    B2  grad_places = grad_blocks, the axes as before  (..., C, P, r, Q, r)  F2: a transpose, by its inverse
-    B1  grad_x = grad_places, as                       (..., C, H, W)        F1: as F3
+    B3  grad_blocks = grad_y, as                       (N, C, r, r, P, Q)  F3: a reshape, by its inverse
+    B2  grad_places = grad_blocks, the axes as before  (N, C, P, r, Q, r)  F2: a transpose, by its inverse
+    B1  grad_x = grad_places, as                       (N, C, H, W)        F1: as F3
 
 No number changes, so the backward of each is the other's forward. A convolution with r r times the channels, followed
 by a PixelShuffle, is a transposed convolution whose kernel is a whole number of strides wide, at a quarter of the size:
@@ -29,6 +30,7 @@ PyTorch's counterparts: ``torch.nn.PixelShuffle``, ``torch.nn.PixelUnshuffle``. 
 Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network", arXiv:1609.05158.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -39,37 +41,37 @@ from scratch.nn.layer import Layer
 
 def pixel_shuffle(x: np.ndarray, factor: int) -> tuple[np.ndarray, tuple]:
     """Return an image ``factor`` times as high and wide, of the pixels of so many channels squared."""
-    *lead, c, h, w = x.shape
-    blocks = x.reshape(*lead, c // factor**2, factor, factor, h, w)  # F1 (..., D, r, r, H, W)
-    places = np.moveaxis(blocks, (-4, -3), (-3, -1))  # F2 (..., D, H, r, W, r)
-    y = places.reshape(*lead, c // factor**2, h * factor, w * factor)  # F3 (..., D, H r, W r)
-    return y, (blocks.shape, places.shape, x.shape)
+    blocks = x.reshape(len(x), x.shape[1] // factor**2, factor, factor, *x.shape[2:])  # F1 (N, D, r, r, H, W)
+    places = blocks.transpose(0, 1, 4, 2, 5, 3)  # F2 (N, D, H, r, W, r)
+    y = places.reshape(*blocks.shape[:2], x.shape[2] * factor, x.shape[3] * factor)  # F3 (N, D, H r, W r)
+    return y, (places.shape, x.shape)
 
 
 def pixel_shuffle_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `pixel_shuffle`."""
-    blocks_shape, places_shape, x_shape = saved
-    grad_places = grad_y.reshape(places_shape)  # B3 (..., D, H, r, W, r)
-    grad_blocks = np.moveaxis(grad_places, (-3, -1), (-4, -3))  # B2 (..., D, r, r, H, W)
-    grad_x = grad_blocks.reshape(x_shape)  # B1 (..., C, H, W)
+    places_shape, x_shape = saved
+    grad_places = grad_y.reshape(places_shape)  # B3 (N, D, H, r, W, r)
+    grad_blocks = grad_places.transpose(0, 1, 3, 5, 2, 4)  # B2 (N, D, r, r, H, W)
+    grad_x = grad_blocks.reshape(x_shape)  # B1 (N, C, H, W)
     return grad_x
 
 
 def pixel_unshuffle(x: np.ndarray, factor: int) -> tuple[np.ndarray, tuple]:
     """Return an image of blocks of ``factor`` x ``factor`` pixels, as so many channels squared."""
-    *lead, c, h, w = x.shape
-    places = x.reshape(*lead, c, h // factor, factor, w // factor, factor)  # F1 (..., C, P, r, Q, r)
-    blocks = np.moveaxis(places, (-3, -1), (-4, -3))  # F2 (..., C, r, r, P, Q)
-    y = blocks.reshape(*lead, c * factor**2, h // factor, w // factor)  # F3 (..., C r r, P, Q)
-    return y, (places.shape, blocks.shape, x.shape)
+    places = x.reshape(  # F1 (N, C, P, r, Q, r)
+        *x.shape[:2], x.shape[2] // factor, factor, x.shape[3] // factor, factor
+    )
+    blocks = places.transpose(0, 1, 3, 5, 2, 4)  # F2 (N, C, r, r, P, Q)
+    y = blocks.reshape(len(x), x.shape[1] * factor**2, *blocks.shape[4:])  # F3 (N, C r r, P, Q)
+    return y, (blocks.shape, x.shape)
 
 
 def pixel_unshuffle_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `pixel_unshuffle`."""
-    places_shape, blocks_shape, x_shape = saved
-    grad_blocks = grad_y.reshape(blocks_shape)  # B3 (..., C, r, r, P, Q)
-    grad_places = np.moveaxis(grad_blocks, (-4, -3), (-3, -1))  # B2 (..., C, P, r, Q, r)
-    grad_x = grad_places.reshape(x_shape)  # B1 (..., C, H, W)
+    blocks_shape, x_shape = saved
+    grad_blocks = grad_y.reshape(blocks_shape)  # B3 (N, C, r, r, P, Q)
+    grad_places = grad_blocks.transpose(0, 1, 4, 2, 5, 3)  # B2 (N, C, P, r, Q, r)
+    grad_x = grad_places.reshape(x_shape)  # B1 (N, C, H, W)
     return grad_x
 
 
@@ -88,6 +90,14 @@ class _Shuffle(Layer):
         """Raise unless ``x`` has channels, rows and columns."""
         if x.ndim < 3:
             raise RuntimeError(f"{name_of(self)}: expected input of shape (..., C, H, W), got {x.shape}")
+
+    def fold(self, x: np.ndarray) -> np.ndarray:
+        """Map (..., C, H, W) to (N, C, H, W)."""
+        return x.reshape(math.prod(x.shape[:-3]), *x.shape[-3:])
+
+    def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+        """Map (N, ...) to the input's leading axes and the rest."""
+        return y.reshape(*input_shape[:-3], *y.shape[1:])
 
 
 class PixelShuffle(_Shuffle):
@@ -126,7 +136,7 @@ class PixelShuffle(_Shuffle):
         super().check(x)
         if x.shape[-3] % self.upscale_factor**2:
             raise RuntimeError(
-                f"PixelShuffle: expected a number of channels that {self.upscale_factor**2} divides, got shape {x.shape}"
+                f"PixelShuffle: expected channels that {self.upscale_factor**2} divides, got shape {x.shape}"
             )
 
     def arguments(self) -> tuple:

@@ -37,6 +37,7 @@ from scratch.nn.parameter import Parameter
 from scratch.nn.record import UNDONE, Record
 
 DROPOUT = dropout, dropout_backward
+DEFAULTS = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
 
 
 class Recurrent(Layer):
@@ -115,8 +116,8 @@ class Recurrent(Layer):
         """Raise unless ``x`` is an array that the layer can take."""
         if hasattr(x, "batch_sizes"):
             raise TypeError(
-                f"{name_of(self)}: packed sequences are left out; expected a padded array, (T, N, I), and see to it that "
-                "what is padded has an upstream gradient of zero"
+                f"{name_of(self)}: packed sequences are left out; expected a padded array, (T, N, I), where what is "
+                "padded gets an upstream gradient of zero"
             )
         super().check_input(x)
 
@@ -176,7 +177,9 @@ class Recurrent(Layer):
         if recording.get():
             known = constants.get()
             # The kernels' output is the memory in which backward finds the states.
-            output.setflags(write=False)
+            locked = (output,) if output.flags.writeable else ()
+            for array in locked:
+                array.setflags(write=False)
             self.__dict__["_record"] = Record(
                 plan=plan,
                 arguments=(drops, masks),
@@ -186,13 +189,14 @@ class Recurrent(Layer):
                 dtype=output.dtype,
                 constant=known is not None and id(x) in known,
                 folds=True,
-                locked=(output,),
+                locked=locked,
                 others=tuple(finals),
                 thread=get_ident(),
                 pending=self._record[-1] + 1,
             )
         return output, finals
 
+    @dispatch.quiet
     def back_over_layers(
         self, grad_output: np.ndarray | None, grad_finals: Any
     ) -> tuple[np.ndarray | None, list[np.ndarray]]:
@@ -209,7 +213,8 @@ class Recurrent(Layer):
             grads_last.append(grad if len(record.input_shape) == 3 else grad[:, None])
         if not retaining.get():
             self.__dict__["_record"] = UNDONE
-            record.locked[0].setflags(write=True)
+            for array in record.locked:
+                array.setflags(write=True)
         drops, masks = record.arguments
         grads_first = [np.empty_like(grad) for grad in grads_last]
         grad_y: Any = self.fold(grad_output)
@@ -262,15 +267,10 @@ class Recurrent(Layer):
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
         text = f"{self.input_size}, {self.hidden_size}"
-        defaults = {
-            "num_layers": 1,
-            "bias": True,
-            "batch_first": False,
-            "dropout": 0.0,
-            "bidirectional": False,
-        }
-        given = {name: getattr(self, name) for name in defaults}
-        return text + "".join(f", {name}={value}" for name, value in given.items() if value != defaults[name])
+        for name, default in DEFAULTS.items():
+            value = getattr(self, name)
+            text += "" if value == default else f", {name}={value}"
+        return text
 
 
 class RecurrentOfOneState(Recurrent):

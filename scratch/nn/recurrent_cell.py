@@ -86,7 +86,7 @@ class RecurrentCell(Layer):
         results = self.run(self.functions, x, *map(self.fold, states), *self.arguments())
         return (results[0], *[self.unfold(one, x.shape) for one in results[1:]])
 
-    def step_back(self, *grads: np.ndarray | None) -> tuple[np.ndarray | None, ...]:
+    def step_back(self, *grads: np.ndarray | None) -> tuple[Any, ...]:
         """Return the gradients of ``x`` and of the states before, from those of the next states."""
         input_shape = self.record().input_shape
         first, *others = grads

@@ -19,9 +19,9 @@ PyTorch needs none of this: its graph remembers each application. Here it stands
 
 Backpropagation through time by hand, for a cell that a model unrolls:
 
-    for x_t in x:                                               for grad_y_t in reversed(grad_y):
-        h, c = self.cell(x_t, (h, c))                               grad_h = grad_h + grad_y_t
-        y.append(h)                                                 _, (grad_h, grad_c) = self.cell.backward(grad_h, grad_c)
+    for x_t in x:                           for grad_y_t in reversed(grad_y):
+        h, c = self.cell(x_t, (h, c))           grad_h = grad_h + grad_y_t
+        y.append(h)                             grad_x_t, (grad_h, grad_c) = self.cell.backward(grad_h, grad_c)
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""Upsample: an image of another size, whose pixels are the nearest ones of the given image, or mixtures of four.
+"""Upsample: an image of another size, whose pixels are the nearest of the given image, or mixtures of four.
 
     N, C     batch, channels                 x  (N, C, H, W)   input
     H, W     the image's rows and columns    y  (N, C, P, Q)   output
-    P, Q     the output's rows and columns   s, t              step: rows and columns of x for each of y
+    P, Q     the output's rows and columns   s, t              step: so many rows and columns of x to one of y
 
 upsample_nearest2d
     F1  rows_p = floor(s p), at most H - 1               (P,)            the row of x that row p of y is a copy of
@@ -12,9 +12,9 @@ upsample_nearest2d
 
     B4a grad_z = 0                                       (N, C, P, W)    F4: room for sums
     B4b grad_z_columns_q += grad_y_q                     (N, C, P, W)    F4: a column that is copied several times gets
-                                                                         the sum of the gradients
+                                                                         the sum of the gradients; a loop over q
     B3a grad_x = 0                                       (N, C, H, W)    F3: room for sums
-    B3b grad_x_rows_p += grad_z_p                        (N, C, H, W)    F3: likewise
+    B3b grad_x_rows_p += grad_z_p                        (N, C, H, W)    F3: likewise; a loop over p
 
 upsample_bilinear2d
     F1  down_p = where in x the middle of row p is       (P,)            from 0 for the middle of x's first row
@@ -27,29 +27,29 @@ upsample_bilinear2d
     F8  y = (1 - u) z_left + u z_right                   (N, C, P, Q)
 
     B8a grad_z = 0                                       (N, C, P, W)    F8: room for sums
-    B8b grad_z_left += (1 - u) grad_y                    (N, C, P, W)    F8: a product, times the factor. A column that
-                                                                         is in several mixtures gets the sum
-    B8c grad_z_right += u grad_y                         (N, C, P, W)    F8: likewise
+    B8b grad_z_left_q += (1 - u_q) grad_y_q,             (N, C, P, W)    F8: a product, times the factor. A column that
+        grad_z_right_q += u_q grad_y_q                                   is in several mixtures gets the sum; a loop
+                                                                         over q
     B7a grad_x = 0                                       (N, C, H, W)    F7: room for sums
-    B7b grad_x_top += (1 - v) grad_z                     (N, C, H, W)    F7: as B8b
-    B7c grad_x_bottom += v grad_z                        (N, C, H, W)    F7: likewise
+    B7b grad_x_top_p += (1 - v_p) grad_z_p,              (N, C, H, W)    F7: likewise; a loop over p
+        grad_x_bottom_p += v_p grad_z_p
 
 Where rows are depends on sizes only, so neither has a gradient. Both are linear maps along rows and along columns, and
 backward is their transpose.
 
 Where the middle of a pixel is: with align_corners, the middles of the outermost pixels of both images lie on each
 other, and row p of y is at s p. Otherwise their outer edges do, and it is at s (p + 1/2) - 1/2, or at 0 where that is
-outside. s is H / P, or (H - 1) / (P - 1) with align_corners. If scale_factor is given and recompute_scale_factor is not,
-s is 1 / scale_factor, although P is a whole number: the same as H / P, unless H times scale_factor is not whole.
+outside. s is H / P, or (H - 1) / (P - 1) with align_corners. If scale_factor is given and recompute_scale_factor is
+not, s is 1 / scale_factor, although P is a whole number: not quite H / P, unless H times scale_factor is whole.
 
-Nearest pixels follow PyTorch's arithmetic: the step and the product are float32, in which 3 x (1/3) is 1.
+Nearest pixels follow PyTorch's arithmetic: s and s p are float32, in which 3 x (1/3) is 1; where P is H or 2 H, s is
+H / P whatever scale_factor is.
 
 PyTorch's counterpart: ``torch.nn.Upsample``. Left out: the modes 'linear', 'bicubic' and 'trilinear', sequences and
 volumes. PyTorch takes a sequence, (N, C, L), for mode 'nearest', and with a scale_factor its backward there is of other
 pixels than its forward; give it as images of one row. One image without a batch is refused, as in PyTorch.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -58,12 +58,10 @@ from scratch.checks import as_tuple
 from scratch.nn.layer import Layer
 
 
-def upsample_nearest2d(x: np.ndarray, size: tuple[int, int], step: tuple[float, float]) -> tuple[np.ndarray, tuple]:
+def upsample_nearest2d(x: np.ndarray, size: tuple[int, ...], step: tuple[float, ...]) -> tuple[np.ndarray, tuple]:
     """Return an image of the nearest pixels."""
-    rows = np.minimum(np.arange(size[0], dtype=np.float32) * np.float32(step[0]), x.shape[2] - 1).astype(int)  # F1 (P,)
-    columns = np.minimum(np.arange(size[1], dtype=np.float32) * np.float32(step[1]), x.shape[3] - 1).astype(
-        int
-    )  # F2 (Q,)
+    rows = nearest(size[0], step[0], x.shape[2])  # F1 (P,)
+    columns = nearest(size[1], step[1], x.shape[3])  # F2 (Q,)
     z = x[:, :, rows]  # F3 (N, C, P, W)
     y = z[..., columns]  # F4 (N, C, P, Q)
     return y, (rows, columns, x.shape)
@@ -73,14 +71,16 @@ def upsample_nearest2d_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `upsample_nearest2d`."""
     rows, columns, x_shape = saved
     grad_z = np.zeros((*grad_y.shape[:3], x_shape[3]), grad_y.dtype)  # B4a (N, C, P, W)
-    np.add.at(grad_z, (..., columns), grad_y)  # B4b (N, C, P, W)
+    for q, column in enumerate(columns):  # B4b (N, C, P, W)
+        grad_z[..., column] += grad_y[..., q]
     grad_x = np.zeros(x_shape, grad_y.dtype)  # B3a (N, C, H, W)
-    np.add.at(grad_x, (..., rows, slice(None)), grad_z)  # B3b (N, C, H, W)
+    for p, row in enumerate(rows):  # B3b (N, C, H, W)
+        grad_x[:, :, row] += grad_z[:, :, p]
     return grad_x
 
 
 def upsample_bilinear2d(
-    x: np.ndarray, size: tuple[int, int], step: tuple[float, float], align_corners: bool
+    x: np.ndarray, size: tuple[int, ...], step: tuple[float, ...], align_corners: bool
 ) -> tuple[np.ndarray, tuple]:
     """Return an image of mixtures of the four nearest pixels."""
     down = middles(size[0], step[0], align_corners)  # F1 (P,)
@@ -98,12 +98,19 @@ def upsample_bilinear2d_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray
     """Undo `upsample_bilinear2d`."""
     top, bottom, left, right, v, u, x_shape = saved
     grad_z = np.zeros((*grad_y.shape[:3], x_shape[3]), grad_y.dtype)  # B8a (N, C, P, W)
-    np.add.at(grad_z, (..., left), (1 - u) * grad_y)  # B8b (N, C, P, W)
-    np.add.at(grad_z, (..., right), u * grad_y)  # B8c (N, C, P, W)
+    for q, weight in enumerate(u):  # B8b (N, C, P, W)
+        grad_z[..., left[q]] += (1 - weight) * grad_y[..., q]
+        grad_z[..., right[q]] += weight * grad_y[..., q]
     grad_x = np.zeros(x_shape, grad_y.dtype)  # B7a (N, C, H, W)
-    np.add.at(grad_x, (..., top, slice(None)), (1 - v) * grad_z)  # B7b (N, C, H, W)
-    np.add.at(grad_x, (..., bottom, slice(None)), v * grad_z)  # B7c (N, C, H, W)
+    for p, weight in enumerate(v):  # B7b (N, C, H, W)
+        grad_x[:, :, top[p]] += (1 - weight) * grad_z[:, :, p]
+        grad_x[:, :, bottom[p]] += weight * grad_z[:, :, p]
     return grad_x
+
+
+def nearest(count: int, step: float, length: int) -> np.ndarray:
+    """Return which of ``length`` pixels each of ``count`` pixels is a copy of, if each covers ``step`` of them."""
+    return np.minimum(np.float32(step) * np.arange(count, dtype=np.float32), length - 1).astype(int)
 
 
 def middles(count: int, step: float, align_corners: bool) -> np.ndarray:
@@ -131,10 +138,11 @@ class Upsample(Layer):
     Raises
     ------
     ValueError
-        If not one of ``size`` and ``scale_factor`` is given, or one with another number of entries than two; for
-        ``align_corners`` with "nearest", and ``recompute_scale_factor`` with ``size``.
+        If not one of ``size`` and ``scale_factor`` is given, or one with another number of entries than two, or than
+        the input has rows and columns; for ``align_corners`` with "nearest", and ``recompute_scale_factor`` with
+        ``size``.
     NotImplementedError
-        For another ``mode``, or an input that is not (N, C, H, W).
+        For another ``mode``, or, if ``size`` or ``scale_factor`` is one number, an input that is not (N, C, H, W).
     RuntimeError
         If the input or the output would have no pixels, or there are no channels.
 
@@ -189,27 +197,32 @@ class Upsample(Layer):
     def check(self, x: np.ndarray) -> None:
         """Raise unless ``x`` is a batch of images that have pixels and channels."""
         if x.ndim != 4:
-            raise NotImplementedError(f"Upsample: expected input of shape (N, C, H, W), got {x.shape}")
-        if 0 in x.shape[1:] or min(self._plan(x)[0]) < 1:
-            raise RuntimeError(f"Upsample: expected an input and an output of one pixel at least, got {x.shape}")
+            # PyTorch first compares the numbers of axes and of entries.
+            kind = ValueError if isinstance(self.size or self.scale_factor, (tuple, list)) else NotImplementedError
+            raise kind(f"Upsample: expected input of shape (N, C, H, W), got {x.shape}")
+        if 0 in x.shape[1:]:
+            raise RuntimeError(f"Upsample: expected input with at least one channel and pixel, got {x.shape}")
 
-    def _plan(self, x: np.ndarray) -> tuple[tuple[int, int], tuple[float, float]]:
+    def _plan(self, x: np.ndarray) -> tuple[tuple[int, ...], tuple[float, ...]]:
         # The output's size, and the steps.
-        image = x.shape[2:]
-        if self.scale_factor is None:
+        image, factors = x.shape[2:], self.scale_factor
+        if factors is None:
             size = as_tuple(self, "size", self.size, 2, least=1)
+            steps = [self._step(*one, None) for one in zip(image, size, strict=True)]
         else:
-            factors = self.scale_factor if isinstance(self.scale_factor, tuple) else (self.scale_factor,) * 2
-            size = tuple([math.floor(length * factor) for length, factor in zip(image, factors, strict=True)])
-        if self.align_corners:
-            steps = [
-                (length - 1) / (count - 1) if count > 1 else 0.0 for length, count in zip(image, size, strict=True)
-            ]
-        elif self.scale_factor is None or self.recompute_scale_factor:
-            steps = [length / count if count else 0.0 for length, count in zip(image, size, strict=True)]
-        else:
-            steps = [1 / factor if factor else 0.0 for factor in factors]
+            factors = factors if isinstance(factors, tuple) else (factors, factors)
+            size = tuple([int(length * factor) for length, factor in zip(image, factors, strict=True)])
+            if min(size) < 1:
+                raise RuntimeError(f"Upsample: expected an output of one pixel at least, got size {size} of {x.shape}")
+            steps = [self._step(*one) for one in zip(image, size, factors, strict=True)]
         return size, tuple(steps)
+
+    def _step(self, length: int, count: int, factor: float | None) -> float:
+        if self.align_corners:
+            return (length - 1) / (count - 1) if count > 1 else 0.0
+        if factor is None or self.recompute_scale_factor or (self.mode == "nearest" and count in (length, 2 * length)):
+            return length / count
+        return 1 / factor
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map (N, C, H, W) to (N, C, P, Q)."""
