@@ -30,6 +30,8 @@ lstm
 Sources: as in the files that are named above. PyTorch's counterpart: ``torch.nn.LSTM``. Left out: ``proj_size``.
 """
 
+from typing import Any
+
 import numpy as np
 
 from scratch.checks import DType
