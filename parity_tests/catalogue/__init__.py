@@ -1,4 +1,4 @@
-"""Every layer, loss, optimizer and model of the public interface, with a way to draw cases of it at random.
+"""Every layer, loss, optimizer, scheduler and model of the public interface, with a way to draw cases of it at random.
 
     >>> case = named("Conv2d").case("float64", seed=3)
     >>> case.check(seed=3).ok
@@ -10,12 +10,16 @@ alike: the table of ``backprop parity``, special values, refusals.
 
 from parity_tests.catalogue import (
     activations,
+    attention,
     distributions,
+    images,
     layers,
     likelihoods_and_margins,
     losses,
     models,
     optimizers,
+    recurrent,
+    schedulers,
 )
 from parity_tests.catalogue.entry import CATALOGUE, KINDS, Draw, Entry, LayerCase
 
@@ -26,7 +30,9 @@ __all__ = [
     "Entry",
     "LayerCase",
     "activations",
+    "attention",
     "distributions",
+    "images",
     "layers",
     "likelihoods_and_margins",
     "losses",
@@ -34,6 +40,8 @@ __all__ = [
     "named",
     "of_kind",
     "optimizers",
+    "recurrent",
+    "schedulers",
 ]
 
 

@@ -119,15 +119,18 @@ def test_losses_of_reinforcement_learning(value, seed):
 
 SGD = [{}, {"momentum": 0.9}, {"momentum": 0.5, "dampening": 0.3}, {"momentum": 0.9, "nesterov": True}]
 ADAM = [{}, {"betas": (0.5, 0.7)}, {"amsgrad": True}, {"eps": 1e-3}]
+OPTIMIZERS = [
+    *[(optim.SGD, options) for options in SGD],
+    *[(cls, options) for cls in (optim.Adam, optim.AdamW) for options in ADAM],
+    *[(optim.RMSprop, options) for options in ({}, {"momentum": 0.9}, {"centered": True, "alpha": 0.8}, {"eps": 1e-3})],
+    *[(optim.Adagrad, options) for options in ({}, {"lr_decay": 0.3}, {"initial_accumulator_value": 0.4})],
+    *[(optim.Adadelta, options) for options in ({}, {"rho": 0.5}, {"eps": 1e-3})],
+]
 
 
 @pytest.mark.parametrize("maximize", [False, True])
 @pytest.mark.parametrize("decay", [0.0, 0.1])
-@pytest.mark.parametrize(
-    ("cls", "options"),
-    [(optim.SGD, options) for options in SGD] + [(cls, o) for cls in (optim.Adam, optim.AdamW) for o in ADAM],
-    ids=str,
-)
+@pytest.mark.parametrize(("cls", "options"), OPTIMIZERS, ids=str)
 def test_optimizers(cls, options, decay, maximize):
     options = {"lr": 0.05, "weight_decay": decay, "maximize": maximize, **options}
     assert laws.broken_by_optimizer(cls, options) == []
@@ -140,7 +143,7 @@ CLASSES_HELD = (
     {type(thing) for thing in HELD}
     | REINFORCEMENT
     | {*TWO_INPUTS, *MORE_INPUTS, *METHODS}
-    | {optim.SGD, optim.Adam, optim.AdamW}
+    | {cls for cls, _ in OPTIMIZERS}
 )
 
 
