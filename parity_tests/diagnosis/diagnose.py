@@ -73,13 +73,17 @@ class Suspects:
 
     def _averaged(self, report: Report, found: dict[str, list[str]]) -> Iterator[str]:
         # The convention of some courses: the upstream gradients are those of each example, and a layer averages.
-        for sentence, names in found.items():
-            wrong = [q.name for q in report.wrong if not q.name.endswith(AGAIN)]
-            if sentence.startswith("divided by") and "times" not in sentence and len(names) > 1 and names == wrong:
-                yield (
-                    f"{', '.join(names)}: right by the convention that a layer's own gradients are means over the "
-                    "examples; --averages compares by it"
-                )
+        wrong = [q.name for q in report.wrong if not q.name.endswith(AGAIN)]
+        means = {s: names for s, names in found.items() if s.startswith("divided by") and "the batch size" in s}
+        if len(wrong) < 2 or sorted(name for names in means.values() for name in names) != sorted(wrong):
+            return
+        for sentence, names in means.items():
+            factor = sentence.rpartition(", and times ")[2] if ", and times " in sentence else ""
+            said = f"{factor} times what it should be" if factor else "right"
+            yield (
+                f"{', '.join(names)}: {said} by the convention that a layer's own gradients are means over the "
+                "examples; --averages compares by it"
+            )
 
     def _after_the_step(self, report: Report) -> Iterator[str]:
         # A backward that steps its weights, and then uses them.
@@ -117,14 +121,21 @@ class Suspects:
         count = self.inputs[0].shape[0] if self.inputs[0].ndim else 0
         if count < 1 or self.inputs[0].size > 5000:
             return None
-        columns = isinstance(self.layer, Learner) and self.inputs[0].ndim == 2
-        for axis in (0, 1) if columns and self.torch_layer is None else (0,):
+        axes = (1, 0) if self._columns() else (0, 1) if isinstance(self.layer, Learner) else (0,)
+        for axis in axes if self.inputs[0].ndim == 2 and self.torch_layer is None else (0,):
             inputs = tuple(_longer(x, self.inputs[0].shape[axis], axis) for x in self.inputs)
             with suppress(Exception):
                 report = check(self.layer, self.torch_layer, *inputs, strict=False)
                 if report.quantities:
                     return report.suspects, report
         return None
+
+    def _columns(self) -> bool:
+        return (
+            isinstance(self.layer, Learner)
+            and self.inputs[0].ndim == 2
+            and self.layer.example_axes(self.inputs)[0] == 1
+        )
 
     def _forward_is_rounded(self) -> bool:
         outputs = [values for name, values in self.got.items() if name.startswith("output")]
@@ -170,6 +181,7 @@ class Suspects:
             self.reference.layer if isinstance(self.reference, Torch) else None,
             report["output"].expected if isinstance(self.reference, Torch) else None,
             rerun,
+            self._columns(),
             lambda: self._another(quantity),
         )
 

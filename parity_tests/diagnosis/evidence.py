@@ -33,6 +33,8 @@ class Case:
     rerun : callable
         ``rerun(inputs=..., grads=..., state=..., training=..., options=...)`` returns what this quantity would be if
         those were replaced; with ``name=...``, another quantity.
+    columns : bool
+        Whether the examples are the columns of a matrix.
     another : callable
         Returns the same quantity's case for a batch of another size; None if there is none.
     """
@@ -49,6 +51,7 @@ class Case:
     layer: object
     output: np.ndarray | None
     rerun: Callable[..., np.ndarray]
+    columns: bool = False
     another: Callable[[], "Case | None"] = lambda: None
 
     @property

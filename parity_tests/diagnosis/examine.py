@@ -15,6 +15,7 @@ import torch
 from parity_tests.diagnosis import (
     against,
     constants,
+    conventions,
     extremes,
     kinks,
     lines,
@@ -120,7 +121,8 @@ def _examine_layer(
         training=request.training,
         target=target,
         torch_order=request.against is not None and len(inputs) == 2,
-        columns=request.columns,
+        columns=request.columns and request.against is not None,
+        in_columns=request.columns and request.against is None,
         file=request.path.name,
     )
     if request.against is not None:
@@ -150,6 +152,11 @@ def _examine_layer(
     report.notes += notes
     report.read.insert(0, f"({request.path.name} was run)")
     reports = [report]
+    if report.differs and theirs is None and conventions.means_over_columns(learner, report, inputs):
+        learner.averages = True
+        report = check(learner, None, *inputs, seed=request.seed, strict=False)
+        report.read.insert(0, f"({request.path.name} was run)")
+        report.notes.append(conventions.MEANS)
     note, fault = constants.settle(learner, inputs, request.constants)
     if note:
         report.quantities = [q for q in report.quantities if q.ok and not q.name.endswith(AGAIN)]

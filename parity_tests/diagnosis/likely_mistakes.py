@@ -122,6 +122,8 @@ def _fits(case: Case, words: str, factor: float, root: bool, times: bool) -> boo
 def _counts(case: Case) -> dict[str, int]:
     # How many there are of what a mean could be taken over.
     x, y = case.inputs[0], case.grads[0]
+    if case.columns:
+        x, y = x.T, y.T
     counts = {"the batch size": x.shape[0] if x.ndim else 1}
     if y.ndim == 0:
         y = x

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from parity_tests.diagnosis.reading import examples
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.gradients import Source, assign
 from parity_tests.diagnosis.reading.places import Place
@@ -67,6 +68,8 @@ class Learner:
         Names of arrays (or of inputs) that are to have no gradient.
     stage : Stage
         Where its code runs.
+    averages : bool
+        Whether the gradients of what all examples share are meant as means over them.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Learner:
     ) -> None:
         self.plan, self.found, self.dtype = plan, plan.found, dtype
         self.constants, self.stage, self.averages = constants, stage or Stage(), averages
+        self._axes: list[int | None] | None = None
         self.title, self.training = self.found.title, plan.options.training
         self.world = self.found.world
         self.reading = Reading()
@@ -99,12 +103,24 @@ class Learner:
 
     def forward(self, *inputs: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
         """Run the layer's forward from its start, with the parameters as they stand here."""
+        if self.averages:
+            self.example_axes(inputs)
         self.world.restore()
         self._write()
         self.backwards, self.last = 0, inputs
         return self._forward(inputs)
 
     __call__ = forward
+
+    def example_axes(self, inputs: tuple[np.ndarray, ...]) -> list[int | None]:
+        """Return the axis of the examples in each input, None for what all of them share."""
+        if self._axes is None:
+            averages, self.averages = self.averages, False
+            try:
+                self._axes = examples.axes(self.forward, inputs, int(self.plan.options.in_columns))
+            finally:
+                self.averages = averages
+        return self._axes
 
     def _forward(self, inputs: tuple[np.ndarray, ...]) -> np.ndarray | tuple[np.ndarray, ...]:
         with self.stage("forward", reseed=True):
@@ -240,6 +256,10 @@ class Learner:
             found = found * found.dtype.type(self.plan.factor)
         return found
 
+    def _examples(self) -> int:
+        axis = self.example_axes(self.last)[0]
+        return self.last[0].shape[axis] if self.last[0].ndim and axis is not None else 1
+
     def _before_of(self, learned: Learned) -> np.ndarray:
         return self._before[id(learned)]
 
@@ -250,7 +270,7 @@ class Learner:
                 parameter.grad = None
             return
         if self.averages:
-            found = found * (self.last[0].shape[1 if self.plan.options.columns else 0] if self.last[0].ndim else 1)
+            found = found * self._examples()
         seen = self._in_view(learned, found)
         if self.backwards == 1:
             self._first = getattr(self, "_first", {}) | {name: seen}
@@ -287,6 +307,8 @@ class Learner:
         if found is None:
             return None
         found = np.array(found)
+        if self.averages and self.example_axes(self.last)[index] is None:
+            found = found * self._examples()
         factor = self.plan.factor
         if np.ndim(factor) == 0:
             found = found * found.dtype.type(factor) if found.dtype.kind == "f" and factor != 1 else found
