@@ -14,7 +14,7 @@ import time
 
 
 def hang():
-    os.write(1, b"hangs\n")
+    os.write(1, b"hangs" + bytes([10]))
     while True:
         time.sleep(0.01)
 
