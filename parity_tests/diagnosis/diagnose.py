@@ -69,7 +69,7 @@ class Suspects:
         # What explains the most comes first.
         for sentence, names in sorted(found.items(), key=lambda pair: -len(pair[1])):
             sentences.append(f"{', '.join(names)}: {sentence}")
-        return [*self._after_the_step(report), *sentences, *self._averaged(report, found)]
+        return [*self._unused(report), *self._after_the_step(report), *sentences, *self._averaged(report, found)]
 
     def _averaged(self, report: Report, found: dict[str, list[str]]) -> Iterator[str]:
         # The convention of some courses: the upstream gradients are those of each example, and a layer averages.
@@ -104,6 +104,17 @@ class Suspects:
                     "the input first, then take the step"
                 )
 
+    def _unused(self, report: Report) -> Iterator[str]:
+        # A parameter that backward has a gradient for, and forward does not use.
+        wrong = {q.name for q in report.wrong}
+        unused = [one for one in _learned(self.layer) if not one.moves and grad_name(one.name) in wrong]
+        if unused:
+            names = " and ".join(one.name for one in unused)
+            yield (
+                f"{', '.join(grad_name(one.name) for one in unused)}: forward does not use {names}, on which its output "
+                "does not depend: look there before backward (is another parameter used in its place?)"
+            )
+
     def _another(self, quantity: Quantity) -> Case | None:
         """Return the quantity's case for a batch of another size."""
         if self._other is None:
@@ -129,6 +140,10 @@ class Suspects:
                 if report.quantities:
                     return report.suspects, report
         return None
+
+    def _input_names(self) -> list[str]:
+        count = len(self.inputs)
+        return self.layer.input_names(count) if isinstance(self.layer, Learner) else [f"input {i}" for i in range(count)]
 
     def _columns(self) -> bool:
         return (
@@ -182,14 +197,17 @@ class Suspects:
             report["output"].expected if isinstance(self.reference, Torch) else None,
             rerun,
             self._columns(),
+            self._input_names(),
             lambda: self._another(quantity),
         )
 
 
+def _learned(layer: object) -> list:
+    return layer.reading.learned if isinstance(layer, Learner) else []
+
+
 def _steps(layer: object) -> list:
-    if not isinstance(layer, Learner):
-        return []
-    return [one for one in layer.reading.learned if one.gradient is not None and one.gradient.step]
+    return [one for one in _learned(layer) if one.gradient is not None and one.gradient.step]
 
 
 def _longer(x: np.ndarray, count: int, axis: int) -> np.ndarray:
@@ -223,7 +241,8 @@ def patterns(case: Case) -> Iterator[str]:
     with np.errstate(invalid="ignore"):
         different = ~(np.abs(got - expected) <= tolerance)
     if not np.isfinite(got[different]).all():
-        yield f"{np.isnan(got).sum()} NaN and {np.isinf(got).sum()} infinite where PyTorch is finite"
+        finite = "finite differences are" if case.layer is None and case.output is None else "PyTorch is"
+        yield f"{np.isnan(got).sum()} NaN and {np.isinf(got).sum()} infinite where {finite} finite"
         return
     if case.got.dtype == np.float64 and np.abs(got - expected).max() <= 1e-6 * np.abs(expected).max():
         yield "right to six digits: something is float32 on the way, or a small constant such as eps differs"
@@ -245,7 +264,11 @@ def patterns(case: Case) -> Iterator[str]:
             and not (different & ~np.isin(x, values[counts > 1])).any()
             and not (different & (x == 0)).all()
         ):
-            yield "differs only where the input is tied with another: who is paid among equal maxima?"
+            yield (
+                "differs only where the input is tied with another: among equal maxima one is to be paid, or all of "
+                "them share"
+            )
+            return
     tied = case.inputs[0].shape == different.shape and _ties_explain(case.inputs[0], different)
     if (
         different.any()

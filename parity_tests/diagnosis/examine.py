@@ -5,6 +5,7 @@ draws at random, its draws are held fixed for the gradients, and their distribut
 """
 
 import functools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +75,8 @@ def examine(request: Request) -> Verdict:
         against.named(request.against)
     literal = _literals(request)
     try:
-        with loaded(request.path, stage) as module:
+        with warnings.catch_warnings(), np.errstate(all="ignore"), loaded(request.path, stage) as module:
+            warnings.simplefilter("ignore")  # what overflows is found below, and said in words
             args = parse_args("--args", request.args, module)
             kind = _kind(request, module)
             if kind is not None:
@@ -164,9 +166,15 @@ def _examine_layer(
     elif fault:
         report.faults.append(fault)
     if not report.ok:
+        overflow = extremes.overflow(learner, theirs, inputs)
+        if overflow:
+            report.quantities = [q for q in report.quantities if not q.nothing_decided]
+            report.faults.append(overflow)
         text = str(report)
-        located = lines.located(learner, report, theirs, inputs) if report.differs else ""
-        own = ours.sentences(request.against, learner, report, literal, inputs, request.seed)
+        unused = [one for one in learner.reading.learned if not one.moves]
+        elsewhere = bool(overflow or unused)  # in forward: backward's lines would be blamed for it
+        located = lines.located(learner, report, theirs, inputs) if report.differs and not elsewhere else ""
+        own = ours.sentences(request.against, learner, report, literal, inputs, request.seed) if not overflow else []
         parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]
         return Verdict(1, "\n\n".join(part for part in parts if part), reports, learner)
     said = [str(report)]

@@ -270,6 +270,15 @@ def weights(case: Case) -> Pairs:
             yield f"{name} is left out", case.rerun(state={name: np.ones_like(weight)})
 
 
+@guess("grad_input")
+def other_input_left_out(case: Case) -> Pairs:
+    """Forget a factor that forward is handed, as functions get their weights."""
+    for index, (name, values) in enumerate(zip(case.names, case.inputs, strict=False)):
+        if index and values.dtype.kind == "f" and not case.name.startswith(f"grad_input[{index}]"):
+            ones = (*case.inputs[:index], np.ones_like(values), *case.inputs[index + 1 :])
+            yield f"{name} is left out", case.rerun(inputs=ones)
+
+
 # Options.
 
 OPTIONS = {

@@ -27,6 +27,15 @@ def at(code: types.CodeType, line: int) -> ast.AST | None:
     return None
 
 
+def is_loop(code: types.CodeType, line: int) -> bool:
+    """Return whether a line begins a loop."""
+    try:
+        source, start = inspect.getsourcelines(code)
+    except OSError:
+        return False
+    return source[line - start].lstrip().startswith("for ")
+
+
 def part(statement: ast.AST, number: int | None) -> ast.AST:
     """Return what is returned at a place of a tuple; the statement itself if it returns none."""
     value = getattr(statement, "value", None)

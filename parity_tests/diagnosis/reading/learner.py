@@ -6,7 +6,7 @@ parameter by its name, its numbers or its shape is its gradient. What moves the 
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -419,7 +419,7 @@ class Learner:
         # What backward leaves behind: every array that is new or other than before, and what it returns.
         outputs = self._outputs_with(inputs, drawn)
         before = {place: np.array(values) for place, values in self.world.places(aliases=True)}
-        grads = _upstream(outputs)
+        grads = upstream(outputs)
         with self.stage("backward"):
             leaves = self.plan.backward(grads)
         after = {place: np.array(values) for place, values in self.world.places(aliases=True)}
@@ -513,7 +513,8 @@ def _moved(values: np.ndarray) -> np.ndarray:
     return values + 1e-3 * array(values.shape, "float64", seed=5) * (1 + np.abs(values))
 
 
-def _upstream(outputs: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+def upstream(outputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """Return random upstream gradients for outputs, the same ones each time."""
     return tuple(array(np.shape(y), "float64", seed=31 + i) for i, y in enumerate(outputs))
 
 
@@ -523,4 +524,4 @@ def _equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
     )
 
 
-__all__ = ["RATE", "Learned", "Learner", "Parameter", "Reading"]
+__all__ = ["RATE", "Learned", "Learner", "Parameter", "Reading", "upstream"]
