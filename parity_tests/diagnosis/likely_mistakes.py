@@ -261,6 +261,10 @@ def weights(case: Case) -> Pairs:
             for axis in space:
                 yield f"{name} is flipped along axis {axis} only", case.rerun(state={name: np.flip(weight, axis)})
             yield f"the two axes of the kernel {name} are exchanged", case.rerun(state={name: weight.swapaxes(-1, -2)})
+        if weight.ndim == 4 and weight.shape[0] == weight.shape[1]:
+            summed = np.eye(len(weight))[:, :, None, None] * weight.sum(axis=1, keepdims=True)
+            words = "added at the index of the output's channel; the input's channel, the kernel's second axis, belongs"
+            yield f"{words} there", case.rerun(state={name: summed})
         if weight.ndim >= 2 and weight.shape[0] == weight.shape[1]:
             yield f"{name} is transposed once too often, or not at all", case.rerun(state={name: weight.swapaxes(0, 1)})
         if weight.ndim == 1 and name.endswith(("bias", "running_mean")):

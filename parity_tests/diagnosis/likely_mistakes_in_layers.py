@@ -30,7 +30,8 @@ def derivative_of_another(case: Case) -> Pairs:
         if name in ("sigmoid", "tanh"):
             words = f"times the derivative of {name}({case.names[0] if case.names else 'x'}), which has no place here"
             yield words, case.expected * derivative
-    yield "this is grad_output times the input; multiply by the derivative", x * g
+    if sum(values.dtype.kind == "f" for values in case.inputs) == 1:
+        yield "this is grad_output times the input; multiply by the derivative", x * g
     if case.output is not None:
         yield "this is grad_output times the output; multiply by the derivative", case.output * g
 

@@ -47,6 +47,7 @@ class Computed:
     function: types.CodeType
     scope: dict = field(default_factory=dict)
     follows: bool = True
+    bare: bool = False
     words: str = ""
     whole: bool = False
 
@@ -236,6 +237,7 @@ class Following:
         own = list(self._functions())[1].__code__
         for one in runs[0] if self.scalar is not None else ():
             # A loss's backward may multiply by the upstream number at its end, or in its caller.
+            one.bare = not one.follows
             one.follows = one.follows or (self._meant(one) is not None and one.name not in self.names.values())
         for one in runs[0]:
             # What is handed over is meant as a gradient even if it does not follow the upstream gradient.
@@ -249,7 +251,13 @@ class Following:
         for one in runs[0]:
             if one.follows:
                 self._recognize(one)
+            if one.bare and not one.words and (node := self._meant(one)) is not None and not self._end(one):
+                one.words = made_of.multiple(self._applied(one), self.grads, node, self.word(node))
         return runs[0]
+
+    def _applied(self, one: Computed) -> np.ndarray:
+        # With the upstream number, where backward leaves it to its end or to its caller.
+        return one.values * self.scalar if one.bare and self.scalar is not None else one.values
 
     def _run(self, upstream: tuple[np.ndarray, ...]) -> list[Computed]:
         learner = self.learner
@@ -320,6 +328,9 @@ class Following:
         best = next((k for k in matches if wanted is not None and k.node is wanted), matches[0])
         one.words, one.whole = best.words, best.whole
 
+    def _is_value(self, one: Computed) -> bool:
+        return any(same(one.values, node.data) for node in self.tape.nodes)
+
     def _same(self, values: np.ndarray, true: np.ndarray) -> bool:
         return same(values, true) or (self.scalar is not None and same(values * self.scalar, true))
 
@@ -386,7 +397,9 @@ class Following:
                 candidates.append(self._origin(one, suspicious, computed, set()))
         order = {id(one): number for number, one in enumerate(computed)}
         candidates = [one for one in candidates if one is not None]
-        return min(candidates, key=lambda one: order[id(one)]) if candidates else next(iter(suspicious), None)
+        if not candidates and suspicious:
+            return self._origin(suspicious[0], suspicious, computed, set())
+        return min(candidates, key=lambda one: order[id(one)]) if candidates else None
 
     def _end(self, one: Computed) -> Node | None:
         """Return the value whose gradient an array is handed over as, at the end of backward."""
@@ -437,19 +450,30 @@ class Following:
                 return self._origin(one, suspicious, computed, seen)
             if one not in suspicious and not (handed_over and right) and self._would_mend(one, end):
                 return one
+            if one.bare and not one.words and not self._is_value(one) and self._some_would_mend(one, end):
+                return self._origin(one, suspicious, computed, seen)
         return end
 
     def _would_mend(self, one: Computed, end: Computed) -> bool:
         """Return whether ``end`` comes out right if ``one`` is replaced by the gradient that its name claims to be."""
-        node, wanted = self._meant(one), self._end(end) or self._meant(end)
-        if node is None or wanted is None or self._is_true(one, node) or not one.name.isidentifier():
+        node = self._meant(one)
+        return node is not None and not self._is_true(one, node) and self._mends(one, end, self.grads[node])
+
+    def _some_would_mend(self, one: Computed, end: Computed) -> bool:
+        """Return whether ``end`` comes out right if ``one`` is replaced by the gradient of some value of its shape."""
+        wholes = (known.values for known in self.known if known.whole and known.values.shape == one.values.shape)
+        return self.scalar is not None and any(self._mends(one, end, true / self.scalar) for true in wholes)
+
+    def _mends(self, one: Computed, end: Computed, true: np.ndarray) -> bool:
+        wanted = self._end(end) or self._meant(end)
+        if wanted is None or not one.name.isidentifier():
             return False
         expression = statements.expression(end.function, end.line, _number(end))
         if expression is None:
             return False
         with contextlib.suppress(Exception), np.errstate(all="ignore"):
-            made = eval(expression, {**end.scope, one.name: self.grads[node]})
-            return same(np.asarray(made), self.grads[wanted])
+            made = eval(expression, {**end.scope, one.name: true})
+            return self._same(np.asarray(made), self.grads[wanted])
         return False
 
     def _flows_into_right(self, one: Computed, computed: list[Computed]) -> bool:
@@ -484,7 +508,11 @@ class Following:
                 said.append(operations.rule(one.user, one.place, self.word, node))
         joined = " + ".join(dict.fromkeys(said))
         named = {node: self.names[node]} | self.names if node in self.names else self.names
-        words = first.words or made_of.describe(first.values, self.grads, named, self._same)
+        words = (
+            made_of.multiple(self._applied(first), self.grads, node, self.word(node))
+            or first.words
+            or made_of.describe(self._applied(first), self.grads, named, self._same)
+        )
         here = f"this is {words}; " if words else ""
         return f"{here}right there would be the gradient of {self.word(node)}: {joined}" if joined else ""
 

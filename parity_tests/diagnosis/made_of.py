@@ -30,10 +30,17 @@ def describe(values: np.ndarray, grads: Gradients, named: dict[Node, str], equal
             if made.shape == values.shape and np.isfinite(made).all() and equal(values, made):
                 return words
         for node in nodes:
-            ratio = _ratio(values, grads[node])
-            if ratio is not None:
-                return f"{ratio:.6g} times the gradient of {named[node]}"
+            if words := multiple(values, grads, node, named[node]):
+                return words
     return ""
+
+
+def multiple(values: np.ndarray, grads: Gradients, node: Node, name: str) -> str:
+    """Return by which number ``values`` are the gradient of a node, "" if they are no multiple of it."""
+    ratio = _ratio(values, grads[node])
+    if ratio is None or ratio == 1:
+        return ""
+    return f"{'minus' if abs(ratio + 1) < 1e-9 else f'{ratio:.6g} times'} the gradient of {name}"
 
 
 def _candidates(
