@@ -87,4 +87,4 @@ def _got(learner: Learner, following: Following, inputs: tuple[np.ndarray, ...])
     for one in learner.reading.learned:
         grad = learner.parameters[one.name].grad
         if grad is not None:
-            yield nodes[one.place.name.removesuffix(".data")], one.view.back(grad, one.shape)
+            yield nodes[one.place.name.removesuffix(".data").removesuffix(".value")], one.view.back(grad, one.shape)

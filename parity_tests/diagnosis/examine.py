@@ -149,7 +149,15 @@ def _examine_layer(
         inputs, options.target = targets.draw(request, arrays.array)
     ready = functools.partial(prepare, theirs=theirs, inputs=inputs, seed=request.seed, randomized=True)
     settings = {"dtype": request.dtype, "constants": request.constants, "averages": request.averages}
-    learner = read(found, inputs, options, stage, ready, **settings)
+    try:
+        learner = read(found, inputs, options, stage, ready, **settings)
+    except LearnerRaisedError as error:
+        rows = [len(v) for _, v in found.world.places() if v.ndim > 1 and v.dtype.kind == "f"]
+        if "arrays used as indices must be of integer" not in str(error) or not rows or theirs is not None:
+            raise
+        inputs = (targets.indices(inputs[0].shape, min(rows), request.seed), *inputs[1:])
+        ready = functools.partial(prepare, theirs=theirs, inputs=inputs, seed=request.seed, randomized=True)
+        learner = read(found, inputs, options, stage, ready, **settings)
     notes = list(assumed)
     if plain := randomness.is_random(learner, theirs, inputs):
         notes += randomness.compare(learner, theirs, inputs, request.seed)
@@ -262,6 +270,8 @@ def _completed(request: Request, found: finding.Found, options: Options) -> tupl
 
 
 def _fitting(request: Request, options: Options, theirs: Callable, inputs: tuple) -> tuple[tuple, Callable]:
+    if isinstance(theirs, torch.nn.Embedding | torch.nn.EmbeddingBag):
+        return (targets.indices(inputs[0].shape, theirs.num_embeddings, request.seed), *inputs[1:]), theirs
     refused = against.refusal(theirs, inputs)
     if not refused and not request.columns:
         return inputs, theirs
@@ -280,7 +290,7 @@ def _fitting(request: Request, options: Options, theirs: Callable, inputs: tuple
 
 
 def _harder(request: Request, theirs: Callable | None, inputs: tuple, target: int | None, plain: bool) -> list:
-    if theirs is None or request.range or plain:
+    if theirs is None or request.range or plain or inputs[0].dtype.kind != "f":
         return []
     others, _ = targets.draw(request, arrays.tied)
     if others[0].shape != inputs[0].shape:

@@ -30,6 +30,14 @@ def overwritten(case: Case) -> Pairs:
         yield "the second backward returned the first one's", case.first
 
 
+@guess("grad_parameter")
+def summed_too_far(case: Case) -> Pairs:
+    """Sum a bias's gradient over its own axis, too."""
+    if case.expected.size > 1:
+        total = np.full_like(case.expected, case.expected.sum())
+        yield "summed over all axes, its own included: each element is the sum of all", total
+
+
 @guess(*GRADIENTS)
 def some_of_the_batch(case: Case) -> Pairs:
     """Lose all but one example: assigned in a loop over the batch, or indexed once too often."""
@@ -133,7 +141,8 @@ def _counts(case: Case) -> dict[str, int]:
         counts["the batch size times the positions"] = y.shape[0] * positions
     counts["the number of classes or channels"] = y.shape[1] if y.ndim > 1 else 1
     counts["the number of all elements"] = y.size
-    counts["the number of input features"] = x.shape[-1] if x.ndim else 1
+    if x.ndim <= 3:
+        counts["the number of input features"] = x.shape[-1] if x.ndim else 1
     kernel = case.option("kernel_size")
     if kernel is not None:
         sides = (kernel, kernel) if isinstance(kernel, int) else kernel

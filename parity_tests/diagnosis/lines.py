@@ -132,7 +132,7 @@ class Following:
             passed.append(dressed)
         for one in learner.reading.learned:
             value = self.tape.watch(np.array(learner.world.get(one.place), np.float64))
-            self.names[value.node] = one.place.name.removesuffix(".data")
+            self.names[value.node] = _without_data(one.place.name)
             learner.world.put(one.place, value)
         held = plan.inputs
         try:
@@ -280,8 +280,10 @@ class Following:
                     found[f"self.{name}"] = value
                 elif isinstance(value, dict | list):
                     found |= _items(f"self.{name}", value)
-                elif isinstance(getattr(value, "grad", None), np.ndarray):
-                    found[f"self.{name}.grad"] = value.grad
+                else:
+                    for attribute in ("grad", "gradient"):
+                        if isinstance(getattr(value, attribute, None), np.ndarray):
+                            found[f"self.{name}.{attribute}"] = getattr(value, attribute)
         return found
 
     def _watch_backward(self, frame: types.FrameType, event: str, argument: object) -> None:
@@ -316,7 +318,7 @@ class Following:
         for learned in self.learner.reading.learned:
             own = self.learner.world.words(learned.place)
             if own == one.name and learned.gradient is not None and learned.gradient.step:
-                node = next(n for n, name in self.names.items() if name == learned.place.name.removesuffix(".data"))
+                node = next(n for n, name in self.names.items() if name == _without_data(learned.place.name))
                 step = (node.data - one.values) / learned.gradient.rate
                 one.whole = same(step, self.grads[node])
                 one.words = f"a step along the gradient of {self.word(node)}" if one.whole else ""
@@ -340,8 +342,8 @@ class Following:
         base, _, key = name.partition("[")
         key = key.rstrip("]").strip("'\"")
         wanted: set[str] = set()
-        if name.endswith(".grad"):
-            wanted.add(name.removesuffix(".grad"))
+        if name.endswith((".grad", ".gradient")):
+            wanted.add(name.rpartition(".")[0])
         elif key.isdigit():
             wanted |= {f"{owner}.{key}" for owner in words.undressed(base)}
         elif key:
@@ -361,6 +363,7 @@ class Following:
         """Return the annotated source, with the first line that computes the gradient of nothing."""
         function = list(self._functions())[1]
         suspicious = [one for one in computed if one.follows and not one.words and not self._is_given(one)]
+        suspicious = [one for one in suspicious if np.any(one.values) or self._last_of(one) is one]  # to be filled yet
         found = Located()
         first = self._first(suspicious, computed)
         lines: dict[types.CodeType, dict[int, list[str]]] = {}
@@ -435,7 +438,7 @@ class Following:
         twin = next((one for one in computed[:place] if one in suspicious and _identical(one, end)), None)
         if twin is not None and id(twin) not in seen:
             return self._origin(twin, suspicious, computed, seen)
-        used = statements.names(end.function, end.line, _number(end))
+        used = statements.names(end.function, end.line, _number(end), end.name)
         earlier = [one for one in computed[:place] if one.function is end.function and _base(one) in used]
         latest = {one.name: one for one in earlier}
         for one in latest.values():
@@ -482,7 +485,7 @@ class Following:
             and self._takes(other, one, computed)
             and not other.name.startswith("return")
             and other.follows
-            and one.name in statements.names(other.function, other.line)
+            and one.name in statements.names(other.function, other.line, target=other.name)
             and other.line > one.line
             for other in computed
             if other.function is one.function
@@ -542,6 +545,10 @@ class Following:
         head = f"The first wrong line is line {found.line}, {first.name.replace('return 0', 'what it returns')}"
         head += f": {found.right}" if found.right else ": it computes the gradient of nothing in forward"
         return "\n".join([f"{head}.", "", *shown])
+
+
+def _without_data(name: str) -> str:
+    return name.removesuffix(".data").removesuffix(".value")
 
 
 def _identical(one: Computed, other: Computed) -> bool:

@@ -46,6 +46,13 @@ def target(kind: str, shape: tuple[int, ...], dtype: str, rng: np.random.Generat
     return rng.integers(0, 2, shape).astype(dtype)
 
 
+def indices(shape: tuple[int, ...], rows: int, seed: int) -> np.ndarray:
+    """Return indices of a table's rows, of which some occur several times."""
+    drawn = np.random.default_rng(seed).integers(0, rows, shape)
+    drawn.flat[-1:] = drawn.flat[:1]
+    return drawn
+
+
 def same_reduction(learner: Learner, theirs: Callable, inputs: tuple) -> tuple[Callable, list[str]]:
     """Return PyTorch's loss without its mean, where the learner's leaves it to the caller."""
     ours = np.shape(learner.outputs[0])
