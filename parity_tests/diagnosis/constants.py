@@ -16,7 +16,6 @@ from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnders
 from parity_tests.harness.report import Report
 from scratch.tape import NotFollowedError, Value
 
-
 USUAL = re.compile(r"^(adv(antages?)?|td_?errors?|td_?targets?|baselines?)$", re.I)
 
 
@@ -35,7 +34,11 @@ def usual(learner: Learner, inputs: tuple[np.ndarray, ...], report: Report) -> t
         note, _ = settle(learner, inputs, (name,))
         return (f"{note}, which it is in a policy's gradient: no gradient runs through it" if note else ""), ""
     for one in following.grads.contributions(node):
-        if one.user is not None and one.user.operation == "multiply" and len({edge.operand for edge in one.user.edges}) > 1:
+        if (
+            one.user is not None
+            and one.user.operation == "multiply"
+            and len({edge.operand for edge in one.user.edges}) > 1
+        ):
             lost = following.tape.gradients(Value(node), one.grad)
             for other, word in following.names.items():
                 if word in learner.input_names(len(inputs)) and lost.contributions(other) and np.any(lost[other]):

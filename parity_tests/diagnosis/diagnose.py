@@ -110,9 +110,10 @@ class Suspects:
         unused = [one for one in _learned(self.layer) if not one.moves and grad_name(one.name) in wrong]
         if unused:
             names = " and ".join(one.name for one in unused)
+            grads = ", ".join(grad_name(one.name) for one in unused)
             yield (
-                f"{', '.join(grad_name(one.name) for one in unused)}: forward does not use {names}, on which its output "
-                "does not depend: look there before backward (is another parameter used in its place?)"
+                f"{grads}: forward does not use {names}, on which its output does not depend: look there before "
+                "backward (is another parameter used in its place?)"
             )
 
     def _another(self, quantity: Quantity) -> Case | None:
@@ -143,7 +144,9 @@ class Suspects:
 
     def _input_names(self) -> list[str]:
         count = len(self.inputs)
-        return self.layer.input_names(count) if isinstance(self.layer, Learner) else [f"input {i}" for i in range(count)]
+        return (
+            self.layer.input_names(count) if isinstance(self.layer, Learner) else [f"input {i}" for i in range(count)]
+        )
 
     def _columns(self) -> bool:
         return (
@@ -256,7 +259,7 @@ def patterns(case: Case) -> Iterator[str]:
         for words, where in (("exactly 0", x == 0), ("negative", x < 0), ("positive", x > 0)):
             if different.any() and where.any() and not where.all() and not (different & ~where).any():
                 if words == "exactly 0" or not (loss or _ties_explain(x, different)):
-                    on_one_side = True
+                    on_one_side = math.comb(different.size, int(different.sum())) >= 400  # else by chance, may be
                     yield f"differs only where the input is {words}"
                 break
         if different.any() and not (different & (x != 0)).any():

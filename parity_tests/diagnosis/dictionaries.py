@@ -1,8 +1,8 @@
 """A network as two functions and a dictionary of parameters, without its loss, as many courses write it.
 
-``forward_propagation(X, parameters)`` and ``backward_propagation(parameters, cache, X, Y)`` say by the keys that they use
-what is in the dictionary, and by the order of their products what shapes it has. The loss stands elsewhere: it is taken
-to be the usual one under which most of the gradients are right.
+``forward_propagation(X, parameters)`` and ``backward_propagation(parameters, cache, X, Y)`` say by the keys that they
+use what is in the dictionary, and by the order of their products what shapes it has. The loss stands elsewhere: it is
+taken to be the usual one under which most of the gradients are right.
 """
 
 import inspect
@@ -57,7 +57,7 @@ class Network:
         self._handed, self._rest = {first: x, self._holder: self.parameters}, parts[1:]
         return parts[0]
 
-    def forward(self, X: np.ndarray, Y: np.ndarray) -> object:  # noqa: N803 - the names of its kind
+    def forward(self, X: np.ndarray, Y: np.ndarray) -> object:
         """Return the loss."""
         self._output, self._target = self.outputs(X), Y
         return self._loss(self._output, Y, self._examples(X, Y))

@@ -496,7 +496,9 @@ class Following:
         if statements.is_loop(later.function, later.line):
             return _identical(one, later)
         place = next(i for i, other in enumerate(computed) if other is later)
-        latest = next((o for o in reversed(computed[:place]) if o.name == one.name and o.function is one.function), None)
+        latest = next(
+            (o for o in reversed(computed[:place]) if o.name == one.name and o.function is one.function), None
+        )
         return latest is one
 
     def _right(self, first: Computed) -> str:

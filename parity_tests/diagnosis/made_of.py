@@ -64,7 +64,10 @@ def _candidates(
                 (f"the gradient of {named[node]} @ {named[other]}", grad, value),
                 (f"{named[other]} @ the gradient of {named[node]}", value, grad),
             ):
-                if one.shape[1] == two.shape[0] and shape in ((one.shape[0], two.shape[1]), (two.shape[1], one.shape[0])):
+                if one.shape[1] == two.shape[0] and shape in (
+                    (one.shape[0], two.shape[1]),
+                    (two.shape[1], one.shape[0]),
+                ):
                     yield words, one @ two
                     yield f"({words}).T", (one @ two).T
 

@@ -158,4 +158,3 @@ def _where(cls: type, method: str) -> str:
     ]
     shown = [f"> {start + row - 1:4}  {source[row - 1].strip()}" for row in sorted(set(rows))]
     return "\n".join([f"{cls.__name__}.{method}:", *shown]) if shown else ""
-

@@ -46,7 +46,7 @@ PyTorch's counterparts: ``torch.nn.AvgPool2d``, ``torch.nn.AdaptiveAvgPool2d``. 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from scratch.checks import as_pair
+from scratch.checks import as_pair, check_flag, check_integer
 from scratch.nn.image_layer import ImageLayer
 from scratch.nn.pooling import Pooling
 
@@ -151,8 +151,9 @@ class AvgPool2d(Pooling):
         divisor_override: int | None = None,
     ) -> None:
         super().__init__(kernel_size, stride, padding, 1, ceil_mode)
-        if divisor_override is not None and not isinstance(divisor_override, (int, np.integer)):
-            raise TypeError(f"AvgPool2d: expected divisor_override to be an integer, got {divisor_override!r}")
+        check_flag(self, "count_include_pad", count_include_pad)
+        if divisor_override is not None:
+            check_integer(self, "divisor_override", divisor_override)
         if divisor_override == 0:
             raise RuntimeError("AvgPool2d: expected divisor_override other than 0, got 0")
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override

@@ -53,7 +53,7 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from scratch.checks import DType, as_pair, check_float_dtype
+from scratch.checks import DType, as_pair, check_fits, check_float_dtype, check_integer, is_integer
 from scratch.nn import init
 from scratch.nn.image_layer import ImageLayer
 from scratch.nn.padding import MODES, Padding, pad, pad_backward
@@ -185,15 +185,18 @@ class Conv2d(ImageLayer):
         dtype = check_float_dtype(self, dtype)
         _check_channels(in_channels, out_channels, groups)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        if isinstance(kernel_size, (tuple, list)) and len(kernel_size) != 2:
+            raise RuntimeError(f"Conv2d: expected kernel_size to have two entries, got {kernel_size!r}")
         self.kernel_size = as_pair(self, "kernel_size", kernel_size, least=1)
         self.stride = as_pair(self, "stride", stride, least=1)
         self.dilation = as_pair(self, "dilation", dilation, least=1)
-        if padding_mode not in MODES:
+        if not isinstance(padding_mode, str) or padding_mode not in MODES:
             expected = ", ".join(map(repr, MODES))
             raise ValueError(f"Conv2d: expected padding_mode to be one of {expected}, got {padding_mode!r}")
         self.padding_mode = padding_mode
         self.padding, self._sides = self._read_padding(padding)
         self._extent = tuple([d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel_size, strict=True)])
+        check_fits(self, "weight", out_channels, in_channels // groups, *self.kernel_size)
         self.weight = Parameter(np.empty((out_channels, in_channels // groups, *self.kernel_size), dtype))
         self.bias = Parameter(np.empty(out_channels, dtype)) if bias else None
         self.reset_parameters()
@@ -251,11 +254,10 @@ class Conv2d(ImageLayer):
 
 
 def _check_channels(in_channels: int, out_channels: int, groups: int) -> None:
-    if not isinstance(groups, (int, np.integer)) or groups < 1:
+    if not is_integer(groups) or groups < 1:
         raise ValueError(f"Conv2d: expected groups to be a positive integer, got {groups!r}")
     for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
-        if not isinstance(channels, (int, np.integer)):
-            raise TypeError(f"Conv2d: expected {name} to be an integer, got {channels!r}")
+        check_integer("Conv2d", name, channels)
         if channels < 0:
             raise RuntimeError(f"Conv2d: expected {name} of 0 or more, got {channels}")
         if channels % groups:

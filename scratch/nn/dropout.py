@@ -24,6 +24,7 @@ written to.
 import numpy as np
 
 from scratch import random
+from scratch.checks import check_number
 from scratch.nn.layer import Layer
 from scratch.nn.linear import identity, identity_backward
 
@@ -75,6 +76,7 @@ class Dropout(Layer):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
+        check_number(self, "p", p)
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout: expected p within [0, 1], got {p!r}")
         self.p, self.inplace = p, inplace

@@ -16,6 +16,7 @@ import math
 
 import numpy as np
 
+from scratch.checks import check_integer
 from scratch.nn.layer import Layer
 
 
@@ -58,6 +59,8 @@ class Flatten(Layer):
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
+        check_integer(self, "start_dim", start_dim)
+        check_integer(self, "end_dim", end_dim)
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, x: np.ndarray) -> np.ndarray:

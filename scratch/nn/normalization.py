@@ -83,7 +83,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scratch.checks import DType, check_float_dtype
+from scratch.checks import DType, check_fits, check_float_dtype, check_integer, check_number, is_integer
 from scratch.nn.layer import Layer
 from scratch.nn.parameter import Parameter
 
@@ -224,13 +224,16 @@ class LayerNorm(_RowNorm):
         dtype: DType = np.float32,
     ) -> None:
         super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
-        if not all(isinstance(size, (int, np.integer)) for size in shape):
+        several = isinstance(normalized_shape, (tuple, list))
+        shape = tuple(normalized_shape) if several else (normalized_shape,)
+        if not all(map(is_integer, shape)):
             raise TypeError(f"LayerNorm: expected normalized_shape of integers, got {normalized_shape!r}")
         if not shape or min(shape) < 0:
             raise RuntimeError(f"LayerNorm: expected one or more sizes of 0 or more, got {normalized_shape!r}")
+        check_number(self, "eps", eps)
         dtype = check_float_dtype(self, dtype)
         self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
+        check_fits(self, "normalized_shape", *shape)
         self.weight = Parameter(np.empty(shape, dtype)) if elementwise_affine else None
         self.bias = Parameter(np.empty(shape, dtype)) if elementwise_affine and bias else None
         self.reset_parameters()
@@ -312,14 +315,18 @@ class GroupNorm(_RowNorm):
         dtype: DType = np.float32,
     ) -> None:
         super().__init__()
+        check_integer(self, "num_groups", num_groups)
+        check_integer(self, "num_channels", num_channels)
         if num_channels < 0:
             raise RuntimeError(f"GroupNorm: expected num_channels of 0 or more, got {num_channels}")
         if num_groups < 1 or num_channels % num_groups:
             raise ValueError(
                 f"GroupNorm: expected num_channels to be a multiple of num_groups, got {num_channels} and {num_groups}"
             )
+        check_number(self, "eps", eps)
         dtype = check_float_dtype(self, dtype)
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+        check_fits(self, "weight", num_channels)
         self.weight = Parameter(np.empty(num_channels, dtype)) if affine else None
         self.bias = Parameter(np.empty(num_channels, dtype)) if affine and bias else None
         self.reset_parameters()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scratch.checks import as_pair, name_of
+from scratch.checks import as_pair, check_flag, name_of
 from scratch.nn.image_layer import ImageLayer
 
 
@@ -20,6 +20,7 @@ class Pooling(ImageLayer):
         super().__init__()
         self.kernel_size, self.padding, self.dilation = kernel_size, padding, dilation
         self.stride = kernel_size if stride is None else stride
+        check_flag(self, "ceil_mode", ceil_mode)
         self.ceil_mode = ceil_mode
         self._kernel = as_pair(self, "kernel_size", kernel_size, least=1)
         self._stride = as_pair(self, "stride", self.stride, least=1)

@@ -9,8 +9,8 @@ def axes(forward: Callable[..., object], inputs: tuple[np.ndarray, ...], default
     """Return the axis of the examples in each input, None for an input that all examples share, as weights are.
 
     An axis of the first input is that of the examples if moving one of its indices moves the output at this index of
-    one of its own axes only. Another input has an axis of examples if moving it moves the same axis of the output. Where the
-    output has no such axis (a loss), they lie along ``default``.
+    one of its own axes only. Another input has an axis of examples if moving it moves the same axis of the output.
+    Where the output has no such axis (a loss), they lie along ``default``.
     """
     first = next(((at, out) for at, out in _pairs(forward, inputs, 0)), None)
     if first is None:
