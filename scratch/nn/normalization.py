@@ -225,7 +225,7 @@ class LayerNorm(_RowNorm):
     ) -> None:
         super().__init__()
         several = isinstance(normalized_shape, (tuple, list))
-        shape = tuple(normalized_shape) if several else (normalized_shape,)
+        shape: tuple = tuple(normalized_shape) if several else (normalized_shape,)
         if not all(map(is_integer, shape)):
             raise TypeError(f"LayerNorm: expected normalized_shape of integers, got {normalized_shape!r}")
         if not shape or min(shape) < 0:
