@@ -207,6 +207,7 @@ class LayerNorm(LastAxesNorm):
         dtype: DType = np.float32,
     ) -> None:
         super().__init__(normalized_shape, eps, elementwise_affine)
+        check_number(self, "eps", eps)
         dtype = check_float_dtype(self, dtype)
         self.weight = Parameter(np.empty(self.normalized_shape, dtype)) if elementwise_affine else None
         self.bias = Parameter(np.empty(self.normalized_shape, dtype)) if elementwise_affine and bias else None
