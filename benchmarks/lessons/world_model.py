@@ -69,6 +69,7 @@ LENGTH, SEQUENCES, DYNAMICS_STEPS, LR, MAX_NORM = 12, 64, 500, 2e-3, 1.0
 SEEN, AHEAD, DREAMS = 4, 16, 64
 ROUNDS, PLAYERS, REAL_STEPS, STATE_STEPS = 3, 32, 100, 500
 IN_DREAM = Recipe(environments=64, horizon=8, updates=400)
+OUTSIDE = Recipe()
 AT_MOST, EPISODES = 24, 100
 
 
@@ -270,9 +271,8 @@ def run(board: Blackboard) -> None:
                     f"{one.seconds:.0f}",
                 )
             )
-    recipe = Recipe()
     for engine in engines[:1]:
-        actor, curve = cartpole.train(engine, board.seed, recipe)
+        actor, curve = cartpole.train(engine, board.seed, OUTSIDE)
         returns = cartpole.evaluate(actor, EPISODES, board.seed + 20_000)
         steps = sum(len(actions) for actions in curve.actions)
         score = f"{returns.mean():.1f}", f"{returns.min():.0f}"
