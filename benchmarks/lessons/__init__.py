@@ -13,7 +13,7 @@ from benchmarks.lessons.support.blackboard import Blackboard
 
 __all__ = ["NAMES", "Blackboard", "get", "teach"]
 
-NAMES = ("neuron", "graph", "activations", "regularization", "normalization", "convolution", "policy", "atari")
+NAMES = ("neuron", "mlp", "graph", "activations", "regularization", "normalization", "convolution", "policy", "atari")
 
 
 def get(name: str) -> ModuleType:
