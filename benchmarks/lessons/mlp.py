@@ -5,16 +5,16 @@ A layer is many neurons that read the same input. Each row of W is one neuron's 
     y = phi(w'x + b)                                       one neuron
     f(x) = W_L phi( ... phi(W_1 x + b_1) ... ) + b_L       a multilayer perceptron of L layers
 
-One layer cannot do XOR. Its answer depends on w'x + b alone, so the classes are parted by a straight line. XOR asks for
-b < 0 at (0,0), w_1 + b > 0 at (1,0), w_2 + b > 0 at (0,1), and w_1 + w_2 + b < 0 at (1,1). The two in the middle add up
-to w_1 + w_2 + 2b > 0, the other two to w_1 + w_2 + 2b < 0. No numbers do both, and gradient descent ends at weights of 0
-and a loss of log 2: it says "one half" everywhere. Two ReLU units are enough. h_1 = max(x_1 + x_2, 0) and
-h_2 = max(x_1 + x_2 - 1, 0) move (0,1) and (1,0) to the same place, and then a line parts the classes (Goodfellow, Bengio
-and Courville, Deep Learning, 2016, section 6.1). That such weights exist does not mean that they are found: with two
-hidden units training often gets stuck, with eight it rarely does. The lesson counts.
+One layer cannot do XOR. Its answer depends on w'x + b alone, so the classes are parted by a straight line. XOR asks
+for b < 0 at (0,0), w_1 + b > 0 at (1,0), w_2 + b > 0 at (0,1), and w_1 + w_2 + b < 0 at (1,1). The two in the middle
+add up to w_1 + w_2 + 2b > 0, the other two to w_1 + w_2 + 2b < 0. No numbers do both, and gradient descent ends at
+weights of 0 and a loss of log 2: it says "one half" everywhere. Two ReLU units are enough. h_1 = max(x_1 + x_2, 0) and
+h_2 = max(x_1 + x_2 - 1, 0) move (0,1) and (1,0) to the same place, and then a line parts the classes (Goodfellow,
+Bengio and Courville, Deep Learning, 2016, section 6.1). That such weights exist does not mean that they are found:
+with two hidden units training often gets stuck, with eight it rarely does. The lesson counts.
 
-Softmax and cross-entropy. The last layer's outputs z are logits. Softmax makes probabilities of them, and the loss of a
-row is what the right class's probability is short of 1, in nats:
+Softmax and cross-entropy. The last layer's outputs z are logits. Softmax makes probabilities of them, and the loss of
+a row is what the right class's probability is short of 1, in nats:
 
     p_k = exp(z_k) / sum_j exp(z_j),      L = -log p_label,      dL/dz = p - onehot(label)
 
@@ -25,47 +25,48 @@ lesson writes out goes through two rows and two layers in the same way: forward 
 Why gradients are zeroed. Backward ADDS to .grad. Without zero_grad the second step would move along the sum of both
 gradients, the first of them from a place where the weights are no longer.
 
-The order within a step. Forward, zero_grad, backward, step; zero_grad may stand anywhere but between backward and step.
-All gradients are taken at the old weights, and only then does any weight move: dL/dh = dL/dz W_2 needs the W_2 that
-forward multiplied by. The lesson changes W_2 too early. Ours computes a wrong gradient for the first layer; PyTorch
-counts the changes made in place, and refuses.
+The order within a step. Forward, zero_grad, backward, step; zero_grad may stand anywhere but between backward and
+step. All gradients are taken at the old weights, and only then does any weight move: dL/dh = dL/dz W_2 needs the W_2
+that forward multiplied by. The lesson changes W_2 too early. Ours computes a wrong gradient for the first layer;
+PyTorch counts the changes made in place, and refuses.
 
-The 1/m. The loss is the mean over the m rows of the batch, so a 1/m is in every gradient. Textbooks put it into the loss,
-or into dW = (1/m) dZ'H; PyTorch puts it into the loss (reduction="mean") and so into the upstream gradient. It may stand
-in any of these places, but once. Leave it out (reduction="sum"), and plain gradient descent takes m times the step, as
-with a learning rate of m lr; Adam divides the gradient by its own size and takes the same step.
+The 1/m. The loss is the mean over the m rows of the batch, so a 1/m is in every gradient. Textbooks put it into the
+loss, or into dW = (1/m) dZ'H; PyTorch puts it into the loss (reduction="mean") and so into the upstream gradient. It
+may stand in any of these places, but once. Leave it out (reduction="sum"), and plain gradient descent takes m times
+the step, as with a learning rate of m lr; Adam divides the gradient by its own size and takes the same step.
 
 Minibatches. The gradient of B rows drawn at random is that of the whole set on average, and its noise falls as
 1/sqrt(B): four times the work for half of the noise. Small batches are worth it because a step need not be exact.
 
 Training, validation, test. The training loss says how well the network has learned these rows. The validation loss, of
-rows that it has not learned from, says when to stop. As it was used to choose, it is not an honest estimate any more; for
-that there is a test set, looked at once. On 100 points of the two moons, the training loss falls on and on, and the other
-two turn.
+rows that it has not learned from, says when to stop. As it was used to choose, it is not an honest estimate any more;
+for that there is a test set, looked at once. On 100 points of the two moons, the training loss falls on and on, and
+the other two turn.
 
 The scale of the input. A weight's gradient is its input times something, so an input that is 30 times as large has a
-gradient 30 times and a curvature 900 times as large (see the lesson on the neuron). The largest learning rate that this
-direction bears is too small for the others. Subtract the mean and divide by the standard deviation of the training set.
+gradient 30 times and a curvature 900 times as large (see the lesson on the neuron). The largest learning rate that
+this direction bears is too small for the others. Subtract the mean and divide by the standard deviation of the
+training set.
 
-Why PyTorch is slower on small networks. A call costs microseconds before any arithmetic is done: choosing the kernel for
-the dtype and device, writing a node of the graph, waking threads. A step of a small network is a hundred calls on arrays
-that take less than that. Ours does without a graph, because backward is written down. From some width on the products
-take all the time, and the two engines meet.
+Why PyTorch is slower on small networks. A call costs microseconds before any arithmetic is done: choosing the kernel
+for the dtype and device, writing a node of the graph, waking threads. A step of a small network is a hundred calls on
+arrays that take less than that. Ours does without a graph, because backward is written down. From some width on the
+products take all the time, and the two engines meet.
 
 Cross-entropy is a policy's likelihood. Let z be a policy's logits in a state, and the label the action that was taken.
-Then the loss is -log pi(a | s), and summed over an episode it is -log of the probability that the policy takes just these
-actions. Training a classifier makes the labels likely; behaviour cloning makes an expert's actions likely; policy gradient
-makes likely what turned out well (see the lesson on the policy).
+Then the loss is -log pi(a | s), and summed over an episode it is -log of the probability that the policy takes just
+these actions. Training a classifier makes the labels likely; behaviour cloning makes an expert's actions likely;
+policy gradient makes likely what turned out well (see the lesson on the policy).
 
-In reinforcement learning. Where the state is a handful of numbers, this network is the agent: PPO's policy and value are
-two hidden layers of 64 tanh units each (OpenAI Baselines, common/models.py: mlp), SAC's were published with 256 ReLU units
-(Haarnoja et al., 2018, appendix D). Observations are scaled by running means and standard deviations, pixels divided by
-255 (dqn_zoo/networks.py). A critic's targets come from itself, so there is no fixed test set: agents are judged by the
-return of episodes played after training.
+In reinforcement learning. Where the state is a handful of numbers, this network is the agent: PPO's policy and value
+are two hidden layers of 64 tanh units each (OpenAI Baselines, common/models.py: mlp), SAC's were published with 256
+ReLU units (Haarnoja et al., 2018, appendix D). PPO's observations are scaled by running means and deviations
+(common/vec_env/vec_normalize.py), pixels divided by 255 (dqn_zoo/networks.py). A critic's targets come from itself, so
+there is no fixed test set: agents are judged by the return of episodes played after training.
 
-Takeaways. A hidden layer moves the points so that a line can part them. The gradient of softmax and cross-entropy is what
-was said minus what is true. Gradients are taken at the old weights, then all weights move. The 1/m belongs in one place.
-A batch's noise is 1/sqrt(B). Choose by validation, report the test.
+Takeaways. A hidden layer moves the points so that a line can part them. The gradient of softmax and cross-entropy is
+what was said minus what is true. Gradients are taken at the old weights, then all weights move. The 1/m belongs in one
+place. A batch's noise is 1/sqrt(B). Choose by validation, report the test.
 
 Next: `backprop lesson graph`, how autograd finds the way back through any expression.
 
@@ -173,9 +174,9 @@ def draw(learned: dict[str, Learned], data: Data) -> Figure:
         line(every[0], epochs, {engine: one.losses[name] for engine, one in learned.items()}, colour, name)
     best = int(next(iter(learned.values())).losses["validation"].argmin()) + 1
     every[0].axvline(best, color=INK, lw=0.8, ls=":")
-    every[0].annotate("stop here", (best, 0.6), (4, 0), textcoords="offset points", fontsize=9)
+    every[0].annotate("stop here", (best, 0.02), (4, 0), textcoords="offset points", fontsize=9)
     every[0].set(title="Loss after each epoch", xlabel="epoch", ylim=(0, 0.7))
-    every[0].legend(loc="lower left")
+    every[0].legend(loc="upper right")
     for axes, (name, one) in zip(every[1:], learned.items(), strict=True):
         extent = (ACROSS[0], ACROSS[-1], UP[0], UP[-1])
         look = {"origin": "lower", "extent": extent, "cmap": SHADES, "vmin": 0, "vmax": 1, "aspect": "auto"}

@@ -1,4 +1,4 @@
-"""What the batch, the scale of the input and the size of the network do to a step: part of the lesson on the perceptron."""
+"""What batch size, input scale and width do to a training step: part of the lesson on the perceptron."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTHS, ROUNDS = (8, 64, 512), 5
 
 
 class Noise(NamedTuple):
-    """How far a batch's gradient is from that of the whole set, relative to its length; and the share that is uphill."""
+    """How far batches' gradients are from the whole set's, relative to its length; the share that points uphill."""
 
     spread: np.ndarray
     uphill: np.ndarray
@@ -95,9 +95,9 @@ def step_seconds(engines: list[Engine], data: Data) -> dict[str, np.ndarray]:
 
 
 def draw(noises: dict[str, Noise], scalings: dict[str, np.ndarray], seconds: dict[str, np.ndarray]) -> Figure:
-    """Draw the noise against the batch size, the loss against the learning rate, and a step's time against the width."""
+    """Draw the noise against the batch size, the loss against the learning rate, a step's time against the width."""
     figure, ((left, middle, right),) = sheet(
-        1, 3, 3.7, "What a step depends on: its batch, the scale of the input, the size of the network"
+        1, 3, 3.7, "What a step depends on: batch, scale of the input, size of the network"
     )
     sizes = np.array(SIZES)
     line(left, sizes, {name: one.spread for name, one in noises.items()}, BLUE, "measured")
