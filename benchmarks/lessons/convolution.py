@@ -72,7 +72,6 @@ from benchmarks.lessons.support.cnn_stages import (
 from benchmarks.lessons.support.drawing import COLOURS, RED, WIDTH, engine_key, line, picture, sheet
 from benchmarks.lessons.support.pooling_and_sharing import POOLINGS, WINDOW, moved, parameters, pool, relative
 from benchmarks.tasks import Data
-from benchmarks.tasks.idx import FILES
 
 SHIFTS = (1, 2, 3, 4)
 FAR = tuple(range(9))
@@ -91,13 +90,6 @@ class Inside(NamedTuple):
     residue: np.ndarray
     accuracy: np.ndarray
     fields: dict[str, Field]
-
-
-def load(board: Blackboard) -> tuple[str, Data]:
-    """Read MNIST where its files are, else the bundled digits."""
-    there = all((board.data_dir / "MNIST" / "raw" / name).is_file() for name in FILES)
-    name = "mnist" if there else "digits"
-    return tasks.get(name).title, tasks.get(name).load(board.data_dir)
 
 
 def train(engine: Engine, data: Data, seed: int) -> object:
@@ -249,7 +241,7 @@ def show_pooling(board: Blackboard, models: dict[Engine, object], data: Data) ->
 
 def run(board: Blackboard) -> None:
     """Train the network in every engine, and look inside."""
-    title, data = load(board)
+    title, data = tasks.mnist_or_digits(board.data_dir)
     models = {engine: train(engine, data, board.seed) for engine in board.engines()}
     inside = {engine.name: look_inside(engine, model, data) for engine, model in models.items()}
     first = next(iter(inside))

@@ -44,7 +44,7 @@ adds weight_decay W to the gradient, which is that of (weight_decay / 2) |W|^2: 
 In reinforcement learning. The data are made while one learns, and are scored in the same environment, so there is less
 to overfit and more that moves. What is really used:
 
-    DQN        none of the four. The published code has an L2 "weight cost", 0 by default (dqn/NeuralQLearner.lua: wc); no
+    DQN        none of the four. The published code has a "weight cost", 0 by default (dqn/NeuralQLearner.lua: wc), no
                dropout, no norm (dqn_zoo/networks.py). RMSProp, a target network, clipped errors.
     PPO        none by default (OpenAI Baselines, common/models.py; ppo2/model.py: Adam with epsilon 1e-5). Gradients
                are clipped, advantages normalised over the batch, the policy's entropy may be a bonus in the loss.
