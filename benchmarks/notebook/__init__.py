@@ -1,13 +1,11 @@
 """The course as one Jupyter notebook: the lessons' own texts, and cells in the public API of both engines.
 
 A section is a lesson: its text (see `benchmarks.lessons.text`), the formulas of its section in the course's README, and
-the cells of the script of its name in `benchmarks.notebook.cells`. Each section imports what it needs, so it runs alone.
+the cells of the script of its name in `benchmarks.notebook.cells`. Each section imports what it needs.
 """
 
 import hashlib
-import importlib
 import importlib.util
-import inspect
 import re
 import textwrap
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ PACKAGES = ("nbformat", "nbclient", "ipykernel")
 EXTRA = "pip install '.[notebook]' in the project's folder"
 MARK = "backprop_reference"
 LARGEST = 1 << 26
+SCRIPTS = Path(__file__).with_name("cells")
 COURSE = Path(lessons.__file__).with_name("README.md")
 
 HEAD = """\
@@ -41,12 +40,11 @@ def build() -> bytes:
     """Return the notebook as the content of a file; the same each time."""
     from nbformat import v4, validate, writes
 
-    cells = []
-    for name, kind, source in [("head", "markdown", HEAD), *(cell for name in lessons.NAMES for cell in section(name))]:
-        new = v4.new_code_cell if kind == "code" else v4.new_markdown_cell
-        cells.append(new(source, id=f"{name}-{len(cells)}"))
+    sections = [("head", "markdown", HEAD), *(cell for name in lessons.NAMES for cell in section(name))]
+    new = {"code": v4.new_code_cell, "markdown": v4.new_markdown_cell}
+    made = [new[kind](source, id=f"{name}-{place}") for place, (name, kind, source) in enumerate(sections)]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+    notebook = v4.new_notebook(cells=made, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
     notebook.metadata[MARK] = {"sha256": digest(notebook)}
     validate(notebook)
     return (writes(notebook) + "\n").encode()
@@ -77,14 +75,14 @@ def section(name: str) -> Iterator[tuple[str, str, str]]:
     """Yield a lesson's cells: its name, "markdown" or "code", and the source."""
     words = lessons.text(name)
     yield name, "markdown", markdown(words, formulas(name))
-    for kind, source in cells(name):
+    for kind, source in runnable(name):
         yield name, kind, source
     yield name, "markdown", closing(words)
 
 
-def cells(name: str) -> Iterator[tuple[str, str]]:
+def runnable(name: str) -> Iterator[tuple[str, str]]:
     """Yield the cells of a lesson's script: "markdown" or "code", and the source."""
-    script = inspect.getsource(importlib.import_module(f"benchmarks.notebook.cells.{name}"))
+    script = (SCRIPTS / f"{name}.py").read_text(encoding="utf-8")  # to import it would be to run it
     for part in re.split(r"^# %%", script, flags=re.MULTILINE)[1:]:
         first, _, source = part.partition("\n")
         if "[markdown]" in first:
@@ -114,11 +112,11 @@ def closing(words: Text) -> str:
         "Next": words.next,
         "Read": words.read,
     }
-    shown_parts = []
+    found = []
     for title, part in named.items():
         first, *others = paragraphs(part)
-        shown_parts += [f"**{title}.** {first}", *others]
-    return "\n\n".join(shown_parts)
+        found += [f"**{title}.** {first}", *others]
+    return "\n\n".join(found)
 
 
 def paragraphs(body: str) -> list[str]:
@@ -132,9 +130,8 @@ def paragraphs(body: str) -> list[str]:
                 groups.append((indented, []))
             groups[-1][1].append(line)
         for indented, lines in groups:
-            found.append(
-                f"```text\n{textwrap.dedent(chr(10).join(lines))}\n```" if indented else escaped(" ".join(lines))
-            )
+            block = textwrap.dedent("\n".join(lines))
+            found.append(f"```text\n{block}\n```" if indented else escaped(" ".join(lines)))
     return found
 
 

@@ -16,12 +16,12 @@ from torch_ref import models as torch_models
 from torch_ref import train as torch_train
 
 # %% [markdown]
-# MNIST where its files are in `data`, or in the folder that the environment's `BACKPROP_DATA` names; else the digits that
-# come with scikit-learn.
+# MNIST where its files are in `data`, or in the folder that the environment's `BACKPROP_DATA` names; else the digits
+# that come with scikit-learn.
 
 # %%
 title, data = tasks.mnist_or_digits(Path(os.environ.get("BACKPROP_DATA", "data")))
-rows, tests = slice(4000), slice(1000)
+rows, tests = slice(4000), slice(500)
 sets = (data.x_train[rows], data.y_train[rows]), (data.x_test[tests], data.y_test[tests])
 tensors = [tuple(torch.from_numpy(array) for array in one) for one in sets]
 print(title, sets[0][0].shape)
@@ -30,7 +30,7 @@ print(title, sets[0][0].shape)
 # The SmallCNN in both engines, from one seed.
 
 # %%
-options = {"epochs": 5, "batch_size": 64}
+options = {"epochs": 3, "batch_size": 64}
 scratch.manual_seed(0)
 model = models.SmallCNN(pdrop=0.0)
 history = train.fit(model, nn.CrossEntropyLoss(), optim.Adam(model.parameters(), lr=1e-3), *sets, **options)

@@ -47,9 +47,9 @@ grad_h = model[2].backward(grad_z)
 grad_a = model[1].backward(grad_h)
 model[0].backward(grad_a)
 for name, values in {"a": a, "h": h, "z": z, "dL/dz": grad_z, "dL/dh": grad_h, "dL/da": grad_a}.items():
-    print(name, values.round(4).tolist())
+    print(name, np.array2string(values, precision=4, suppress_small=True).replace("\n", ""))
 for name, parameter in model.named_parameters():
-    print(f"dL/d({name})", parameter.grad.round(4).tolist())
+    print(f"dL/d({name})", np.array2string(parameter.grad, precision=4).replace("\n", ""))
 optim.SGD(model.parameters(), lr=1.0).step()
 print("loss after", criterion(model(x), y))
 

@@ -18,7 +18,7 @@ t = 2 * x + 1
 neuron = scratch.nn.Linear(1, 1)
 neuron.load_state_dict({"weight": np.zeros((1, 1), np.float32), "bias": np.zeros(1, np.float32)})
 criterion, optimizer = scratch.nn.MSELoss(), scratch.optim.SGD(neuron.parameters(), lr=0.1)
-for step in range(3):
+for _ in range(3):
     loss = criterion(neuron(x), t)
     optimizer.zero_grad()
     neuron.backward(criterion.backward())
@@ -35,7 +35,7 @@ twin = torch.nn.Linear(1, 1)
 torch.nn.init.zeros_(twin.weight)
 torch.nn.init.zeros_(twin.bias)
 criterion, optimizer = torch.nn.MSELoss(), torch.optim.SGD(twin.parameters(), lr=0.1)
-for step in range(3):
+for _ in range(3):
     loss = criterion(twin(torch.from_numpy(x)), torch.from_numpy(t))
     optimizer.zero_grad()
     loss.backward()

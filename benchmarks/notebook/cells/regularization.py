@@ -16,11 +16,11 @@ from torch_ref import train as torch_train
 # Four networks on 64 points, each from the same seed, in both engines.
 
 # %%
-x, y = make_moons(1064, noise=0.25, random_state=0)
+x, y = make_moons(564, noise=0.25, random_state=0)
 x = x.astype(np.float32)
 sets = (x[:64], y[:64]), (x[64:], y[64:])
 tensors = [tuple(torch.from_numpy(array) for array in one) for one in sets]
-options = {"epochs": 200, "batch_size": 64}
+options = {"epochs": 150, "batch_size": 64}
 figure, axes = plt.subplots(figsize=(8, 4))
 for colour, (name, build, decay) in enumerate(
     [
