@@ -16,7 +16,18 @@ from benchmarks.lessons.support.text import Text, parse
 
 __all__ = ["NAMES", "Blackboard", "Text", "get", "teach", "text"]
 
-NAMES = ("neuron", "mlp", "graph", "activations", "regularization", "normalization", "convolution", "policy", "atari")
+NAMES = (
+    "neuron",
+    "mlp",
+    "graph",
+    "activations",
+    "regularization",
+    "normalization",
+    "convolution",
+    "sequence",
+    "policy",
+    "atari",
+)
 
 
 def get(name: str) -> ModuleType:
@@ -29,7 +40,7 @@ def get(name: str) -> ModuleType:
     """
     if name not in NAMES:
         raise UsageError(f"unknown lesson {name!r}; choose from {', '.join(NAMES)}, all")
-    return importlib.import_module(f"benchmarks.lessons.{name}")
+    return importlib.import_module(f"benchmarks.lessons.{name.replace('-', '_')}")
 
 
 def text(name: str) -> Text:

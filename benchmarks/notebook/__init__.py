@@ -82,7 +82,7 @@ def section(name: str) -> Iterator[tuple[str, str, str]]:
 
 def runnable(name: str) -> Iterator[tuple[str, str]]:
     """Yield the cells of a lesson's script: "markdown" or "code", and the source."""
-    script = (SCRIPTS / f"{name}.py").read_text(encoding="utf-8")  # to import it would be to run it
+    script = (SCRIPTS / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")  # to import it would be to run it
     for part in re.split(r"^# %%", script, flags=re.MULTILINE)[1:]:
         first, _, source = part.partition("\n")
         if "[markdown]" in first:
