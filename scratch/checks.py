@@ -36,38 +36,53 @@ def check_size(owner: object, name: str, value: Any) -> None:
         raise RuntimeError(f"{name_of(owner)}: expected {name} of 0 or more, got {value}")
 
 
-def as_pair(owner: object, name: str, value: Any, least: int) -> tuple[int, int]:
-    """Return an option for rows and columns, an integer or a pair of them, as a pair.
+def as_tuple(owner: object, name: str, value: Any, count: int, least: int) -> tuple[int, ...]:
+    """Return an option with an entry for each of ``count`` axes, 1 or 2, or one for both, as a tuple.
 
     Raises
     ------
     TypeError
         If it is neither an integer nor a sequence of integers.
     RuntimeError
-        If it has not one or two entries, or if one is less than ``least``.
+        If it has neither one nor ``count`` entries, or if one is less than ``least``.
     """
     entries = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if not all(isinstance(entry, (int, np.integer)) for entry in entries):
-        raise TypeError(f"{name_of(owner)}: expected {name} to be an integer or a pair of integers, got {value!r}")
-    if len(entries) not in (1, 2):
-        raise RuntimeError(f"{name_of(owner)}: expected {name} to have one or two entries, got {value!r}")
+        kind = "an integer or a pair of integers" if count == 2 else "an integer"
+        raise TypeError(f"{name_of(owner)}: expected {name} to be {kind}, got {value!r}")
+    if len(entries) not in (1, count):
+        allowed = "one or two entries" if count == 2 else "one entry"
+        raise RuntimeError(f"{name_of(owner)}: expected {name} to have {allowed}, got {value!r}")
     if min(entries) < least:
         raise RuntimeError(f"{name_of(owner)}: expected {name} to be {least} or more, got {value!r}")
-    return (int(entries[0]), int(entries[-1]))
+    return tuple([int(entry) for entry in (entries if len(entries) == count else entries * count)])
+
+
+def check_is_array(owner: object, array: Any, name: str, dtype: np.dtype) -> np.ndarray:
+    """Return ``array``, or raise ``TypeError`` unless it is an ndarray, and say how to make one of ``dtype`` of it."""
+    if isinstance(array, np.ndarray):
+        return array
+    way_out = ""
+    if hasattr(array, "detach") and hasattr(array, "numpy"):
+        way_out = "; convert it with .detach().numpy()"
+    elif isinstance(array, (list, tuple, int, float, np.generic)):
+        way_out = f"; make one with np.array({name}, np.{dtype})"
+    raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}{way_out}")
 
 
 def check_array(owner: object, array: Any, name: str = "input") -> None:
     """Raise ``TypeError`` unless ``array`` is an ndarray of float32 or float64."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}")
+    check_is_array(owner, array, name, FLOAT_DTYPES[0])
     if array.dtype not in FLOAT_DTYPES:
-        raise TypeError(f"{name_of(owner)}: expected {name} of dtype float32 or float64, got {array.dtype}")
+        raise TypeError(
+            f"{name_of(owner)}: expected {name} of dtype float32 or float64, got {array.dtype}; convert it with "
+            ".astype(np.float32)"
+        )
 
 
 def check_dtype(owner: object, array: Any, dtype: np.dtype, name: str = "input") -> None:
     """Raise unless ``array`` is an ndarray of exactly ``dtype``, the dtype of the layer's own numbers."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}")
+    check_is_array(owner, array, name, dtype)
     if array.dtype != dtype:
         way_out = f"convert it with .astype(np.{dtype})"
         if name == "input" and array.dtype in FLOAT_DTYPES:
@@ -77,10 +92,12 @@ def check_dtype(owner: object, array: Any, dtype: np.dtype, name: str = "input")
 
 def check_integers(owner: object, array: Any, name: str = "input") -> None:
     """Raise unless ``array`` is an ndarray of int64 or int32."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}")
+    check_is_array(owner, array, name, INDEX_DTYPES[0])
     if array.dtype not in INDEX_DTYPES:
-        raise RuntimeError(f"{name_of(owner)}: expected {name} of dtype int64 or int32, got {array.dtype}")
+        raise RuntimeError(
+            f"{name_of(owner)}: expected {name} of dtype int64 or int32, got {array.dtype}; convert it with "
+            ".astype(np.int64)"
+        )
 
 
 def check_input(owner: object, x: Any, dtype: np.dtype | None) -> None:

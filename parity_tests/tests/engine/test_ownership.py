@@ -10,7 +10,7 @@ from parity_tests.harness.arrays import array
 from parity_tests.harness.outputs import upstream_for, with_gradient
 from scratch.nn import Parameter
 
-ENTRIES = of_kind("layer", "loss")
+ENTRIES = of_kind("layer", "loss", "distribution")
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
 each_mode = pytest.mark.parametrize("plain", [False, True], ids=["fast", "plain"])
 
