@@ -295,7 +295,7 @@ class RecurrentOfOneState(Recurrent):
 
     def backward(
         self, grad_output: np.ndarray | None, grad_h_n: np.ndarray | None = None
-    ) -> tuple[np.ndarray | None, np.ndarray]:
+    ) -> tuple[Any, np.ndarray]:
         """Map the gradients of output and last states, None for one that nobody reads, to those of ``x`` and ``hx``."""
         grad_x, (grad_h_0,) = self.back_over_layers(grad_output, (grad_h_n,))
         return grad_x, grad_h_0
