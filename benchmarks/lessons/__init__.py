@@ -27,6 +27,7 @@ NAMES = (
     "sequence",
     "policy",
     "atari",
+    "world-model",
 )
 
 

@@ -35,9 +35,7 @@ Takeaways. Pixels need an encoder; what follows is the same policy and the same 
 critic that has seen twenty outcomes has learned twenty outcomes. A gradient with respect to the input shows where a
 network looks.
 
-Next: Markov chains and decision processes, the mathematics of what an agent moves through: states, transitions, returns
-and the Bellman equation (Sutton and Barto, Reinforcement learning: an introduction, 2018, chapter 3). The course ends
-here.
+Next: `backprop lesson world-model`, an agent that learns in what it has learned to expect.
 
 Read: scratch/models.py (NatureEncoder, ActorCritic), scratch/nn/conv.py; benchmarks/tasks/pong.py
 Run:  backprop lesson atari

@@ -42,7 +42,9 @@ Takeaways. A world model is three networks that were in this course already: an 
 Real steps are what it saves. Computing is what it costs. A policy exploits its model's mistakes. Going back to the
 world is what mends them.
 
-Next: Markov chains and decision processes, the mathematics of what a world model predicts.
+Next: Markov chains and decision processes, the mathematics of what a world model predicts: states, transitions, returns
+and the Bellman equation (Sutton and Barto, Reinforcement learning: an introduction, 2018, chapter 3). The course ends
+here.
 
 Read: scratch/world_model.py, scratch/nn/gru.py, scratch/nn/conv_transpose.py, scratch/distributions/mixture.py
 Run:  backprop lesson world-model

@@ -94,7 +94,7 @@ def runnable(name: str) -> Iterator[tuple[str, str]]:
 def formulas(name: str) -> str:
     """Return the displayed formulas of a lesson's section in the course's README."""
     parts = re.split(r"^## ", COURSE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    said = next((part for part in parts if f"lessons/{name}.py" in part), "")
+    said = next((part for part in parts if f"lessons/{name.replace('-', '_')}.py" in part), "")
     return "\n\n".join(re.findall(r"\$\$.+?\$\$", said, flags=re.DOTALL))
 
 
