@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 from benchmarks.exercises.exercise import Derived, Exercise, Explain, Method
+from benchmarks.exercises.grading.limits import CALL, TookTooLongError, limited
 from benchmarks.exercises.grading.verdict import BLANK, BROKEN, SOLVED, WRONG, Verdict
 
 
@@ -15,12 +16,15 @@ def grade(exercise: Exercise, path: Path) -> Verdict:
 
     assert isinstance(exercise, Derived)
     try:
-        module = reading.load(path)
+        with limited(CALL):
+            module = reading.load(path)
         if isinstance(exercise, Method):
             return methods.grade(exercise, path, module)
         return pairs.Grader(exercise, path, module).grade()
     except reading.BrokenError as error:
         return error.verdict
+    except TookTooLongError as error:
+        return reading.too_long(error, path)
     except Exception as error:  # raised by the learner's code somewhere inside of our layers
         return reading.raised(error, path)
 

@@ -12,6 +12,7 @@ from benchmarks.exercises import cutting
 from benchmarks.exercises.exercise import Derived, Find
 from benchmarks.exercises.grading import cases, reading, witnesses
 from benchmarks.exercises.grading.cases import Trial
+from benchmarks.exercises.grading.limits import WITNESSES, limited
 from benchmarks.exercises.grading.locate import backward_arguments, located
 from benchmarks.exercises.grading.picture import heat_map
 from benchmarks.exercises.grading.verdict import BLANK, WRONG, Verdict, listed, numbers
@@ -52,7 +53,8 @@ class Grader:
             if verdict is not None:
                 verdict.right = self.right
                 return verdict
-        return witnesses.verdict(self.exercise, self.functions)
+        with limited(WITNESSES):
+            return witnesses.verdict(self.exercise, self.functions)
 
     def _try(self, trial: Trial) -> Verdict | None:
         """Return what is wrong with one call, None if nothing is."""

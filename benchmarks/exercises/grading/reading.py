@@ -11,6 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
+from benchmarks.exercises.grading.limits import TookTooLongError
 from benchmarks.exercises.grading.verdict import BROKEN, Verdict
 
 NAME = "the_learners_file"
@@ -43,7 +44,7 @@ def load(path: Path) -> ModuleType:
         verdict = Verdict(BROKEN).say(f"{path.name}, line {error.lineno}: {error.msg}", "bad")
         shown = (error.text or "").rstrip()
         raise BrokenError(verdict.show([f"    {shown}"] if shown else [])) from error
-    except (KeyboardInterrupt, TimeoutError):
+    except (KeyboardInterrupt, TookTooLongError):
         raise
     except BaseException as error:
         raise BrokenError(raised(error, path)) from error
@@ -67,6 +68,15 @@ def raised(error: BaseException, path: Path) -> Verdict:
     arrays = {name: value for name, value in frame.f_locals.items() if isinstance(value, np.ndarray)}
     if arrays:
         verdict.say().say("The shapes there: " + ", ".join(f"{name} {value.shape}" for name, value in arrays.items()))
+    return verdict
+
+
+def too_long(error: TookTooLongError, path: Path) -> Verdict:
+    """Say where the file was when its time was over."""
+    verdict = Verdict(BROKEN).say(f"{path.name} takes too long: it was stopped after {error}.", "bad")
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == str(path)]
+    if lines:
+        verdict.say("It was here; does this loop ever end?").say().show([numbered(path, lines[-1])])
     return verdict
 
 
