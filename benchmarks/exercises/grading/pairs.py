@@ -48,7 +48,9 @@ class Grader:
 
     def grade(self) -> Verdict:
         """Run all trials, then ask the witnesses."""
-        for trial in cases.trials(self.exercise, COUNT):
+        trials = cases.trials(self.exercise, COUNT)
+        assert trials, f"{self.exercise.name}: no case calls its functions"
+        for trial in trials:
             verdict = self._try(trial)
             if verdict is not None:
                 verdict.right = self.right

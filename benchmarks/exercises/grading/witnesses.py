@@ -31,6 +31,7 @@ def verdict(exercise: Derived, functions: tuple[Callable, ...]) -> Verdict:
     asked = _about_a_rule(exercise, functions) if cases.is_rule(exercise) else _about_a_pair(exercise, functions)
     if isinstance(asked, Verdict):
         return asked
+    assert asked["PyTorch"], f"{exercise.name}: no case calls its functions"
     words = [f"{name} ({count} case{'s' * (count != 1)})" for name, count in asked.items() if count]
     return Verdict(SOLVED).say("All witnesses agree: " + ", ".join(words) + ".", "good")
 

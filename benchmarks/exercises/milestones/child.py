@@ -3,9 +3,12 @@
 import contextlib
 import io
 import sys
+import textwrap
+import traceback
 from pathlib import Path
 
-from benchmarks.exercises.grading.reading import BrokenError
+from benchmarks.errors import Failure
+from benchmarks.exercises.grading.reading import BrokenError, raised
 from benchmarks.exercises.milestones.chart import chart
 from benchmarks.exercises.milestones.learners import Learners
 
@@ -22,21 +25,17 @@ def main(name: str, path: str, solved: str) -> int:
     with contextlib.redirect_stdout(io.StringIO()):
         try:
             learners = Learners(Path(path), solved.split(","))
-            say(f"  Yours: {', '.join(learners.names)}.")
-            say()
             return _cartpole(learners) if name == "cartpole" else _classifier(name, Path(path), learners)
         except BrokenError as error:
             say(error.verdict.text)
+        except Failure as error:
+            say(textwrap.fill(str(error), 79, initial_indent="  ", subsequent_indent="  "))
         except Exception as error:
-            from benchmarks.exercises.grading.reading import raised
-
             say(raised(error, _file_of(error, Path(path))).text)
     return 1
 
 
 def _file_of(error: BaseException, folder: Path) -> Path:
-    import traceback
-
     files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
     return next((one for one in reversed(files) if one.parent == folder), folder)
 
@@ -53,13 +52,14 @@ def _classifier(name: str, folder: Path, learners: Learners) -> int:
         say(line)
     say()
     picture = _draw(name, folder, found)
+    say(textwrap.fill(f"Yours in it: {', '.join(learners.used)}.", 79, initial_indent="  ", subsequent_indent="  "))
     if found.parted is not None:
         step, what, distance = found.parted
         say(f"  Yours parts from PyTorch's at step {step}: {what} differs by {distance:.2g} of its size.")
         say("  Until there both have the same weights. `backprop exercises check` the layers that make it.")
         return 1
     worst = max(abs(a - b) for a, b in zip(found.losses["yours"], found.losses["torch"], strict=True))
-    say(f"  The losses are never more than {worst:.1e} apart. The curves are in {picture}.")
+    say(f"  The losses are never more than {worst:.1e} apart. Both curves: {picture}")
     reached = found.accuracies[-1] >= plan.accuracy
     say(f"  Test accuracy {found.accuracies[-1]:.1%}; {plan.accuracy:.0%} was to be reached{'.' if reached else ', and was not.'}")
     if reached:
@@ -103,6 +103,7 @@ def _cartpole(learners: Learners) -> int:
     say()
     for line in chart({"o": returns}):
         say(line)
+    say(f"  Yours in it: {', '.join(learners.used)}.")
     final = float(cartpole.evaluate(actor, 100, 20_000).mean())
     say()
     say(f"  Over 100 episodes it stands {final:.0f} steps of 500; {cartpole.SOLVED:.0f} count as solved.")

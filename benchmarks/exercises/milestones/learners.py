@@ -32,15 +32,15 @@ class Learners:
         The learner's update rule for an optimizer's name.
     classes : dict of str to class
         The learner's version of a class that is made of other layers.
-    names : list of str
-        What is the learner's: "linear", "adam".
+    used : list of str
+        What of it has been put into a network, a loss or an optimizer so far: "linear", "adam".
     """
 
     def __init__(self, path: Path, solved: list[str]) -> None:
         self.pairs: dict[tuple[Callable, ...], tuple[Callable, ...]] = {}
         self.rules: dict[str, Callable] = {}
         self.classes: dict[str, type] = {}
-        self.names: list[str] = []
+        self.used: list[str] = []
         folder = Folder(path)
         for exercise in catalogue.all_exercises():
             if exercise.name not in solved or not isinstance(exercise, Write):
@@ -61,20 +61,28 @@ class Learners:
                     self.rules[exercise.layer] = functions[0]
                 else:
                     self.pairs[originals] = functions
-            if exercise.function not in self.names:
-                self.names.append(exercise.function)
 
     def put_into(self, model: Any) -> Any:
         """Let every layer of a model run the learner's functions, and return it."""
         for layer in model.modules():
             for original, functions in self.pairs.items():
-                cases.put_in(layer, original, functions)
+                if cases.put_in(layer, original, functions):
+                    self._note(original[0].__name__)
+            if type(layer).__name__ in self.classes:
+                self._note(type(layer).__name__)
         return model
 
     def optimizer(self, name: str) -> type:
         """Return an optimizer that takes the learner's steps, if there are any."""
         cls = getattr(optim, name)
-        return type(name, (cls,), {"rule": self.rules[name]}) if name in self.rules else cls
+        if name not in self.rules:
+            return cls
+        self._note(name.lower())
+        return type(name, (cls,), {"rule": self.rules[name]})
+
+    def _note(self, name: str) -> None:
+        if name not in self.used:
+            self.used.append(name)
 
 
 def engine(learners: Learners, dtype: str) -> engines.Engine:

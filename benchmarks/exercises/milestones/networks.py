@@ -78,8 +78,8 @@ def train(plan: Plan, learners: Learners, say: Callable[[str], None], seed: int 
         found.accuracies.append(accuracies["yours"])
         found.theirs.append(accuracies["torch"])
         say(
-            f"  epoch {epoch:2}: loss {found.losses['yours'][-1]:.4f}, PyTorch's {found.losses['torch'][-1]:.4f};   "
-            f"test accuracy {accuracies['yours']:.1%}, PyTorch's {accuracies['torch']:.1%}"
+            f"  epoch {epoch:2}: loss {found.losses['yours'][-1]:.4f}, PyTorch's {found.losses['torch'][-1]:.4f};  "
+            f"accuracy {accuracies['yours']:.1%}, PyTorch's {accuracies['torch']:.1%}"
         )
         if accuracies["yours"] >= plan.accuracy and epoch >= 3 or found.parted is not None:
             break

@@ -32,7 +32,8 @@ EXERCISES = (
         "ReLU",
         "Backward is given grad_y, the gradient of the loss with respect to y (the upstream gradient), and returns "
         "grad_x, that with respect to x. An element of y depends on one element of x, so each element of grad_y is "
-        "multiplied by one slope. The slope of max(0, x) is 1 where x is positive, and 0 elsewhere, at x = 0 too.",
+        "multiplied by one slope. The slope of max(0, x) is 1 where x is positive, and 0 elsewhere, at x = 0 too. "
+        "Forward has kept y for you (`saved`): where is x positive?",
         module="scratch.nn.relu",
         function="relu",
     ),
