@@ -224,15 +224,10 @@ def hint(folder: Folder, exercise: Exercise) -> None:
     for text in said[: number + 1]:  # what was said before stands above
         tell(text, "" if text is said[number] else "dim")
     say()
-    about = "" if not label else f" on the gradient {_order(label, every)}" if label[0] == "B" else " on this statement"
+    places = list(every)
+    about = f", statement {places.index(label) + 1} of {len(places)}" if len(places) > 1 else ""
     tell(f"(hint {number + 1} of {len(said)}{about})", "dim")
     folder.remember(exercise, hints={**given, label: number + 1})
-
-
-def _order(label: str, every: dict[str, list[str]]) -> str:
-    return f"that comes {['first', 'second', 'third'][place]}" if (place := list(every).index(label)) < 3 else (
-        f"that comes as number {place + 1}"
-    )  # fmt: skip
 
 
 def _next_hint(

@@ -54,7 +54,12 @@ def _answer(exercise: Explain, path: Path) -> Verdict:
         verdict = Verdict(WRONG).say(f"{given!r} is not what comes out.", "bad")
         return verdict if _fits(exercise, given) else verdict.say(f"An answer is {expected}.")
     verdict = Verdict(SOLVED).say(f"{given!r} is right. The computation:", "good").say()
-    return verdict.show([f"    {line}" if len(line) < 76 else f"  {line}" for line in lines])
+    for line in lines:
+        if len(line) > 70:
+            verdict.say(line, indent="    ")
+        else:
+            verdict.show([f"    {line}"])
+    return verdict
 
 
 def _expected(exercise: Explain) -> str:

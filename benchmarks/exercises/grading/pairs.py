@@ -97,7 +97,7 @@ class Grader:
         if not wrong and not blank:
             return None
         if blank and not wrong:
-            return self._still_blank(function, blank)
+            return self._still_blank()
         return self._show(trial, run, original, function, wrong, blank, backward)
 
     def _wrong(self, run: Run, original: Run, names: list[str | None], blank: list) -> list[tuple] | Verdict:
@@ -112,23 +112,25 @@ class Grader:
             if name is None or value is Ellipsis or name in {one[1] for one in blank}:
                 continue
             if not isinstance(value, (np.ndarray, float, int, np.generic)):
-                return verdict.say(f"{name} has to be an array, and is {type(value).__name__}.", "bad")
+                kind = "None" if value is None else type(value).__name__
+                return verdict.say(f"{name} has to be an array, and is {kind}.", "bad")
             if np.shape(value) != np.shape(right) and isinstance(right, np.ndarray):
-                own = "its array's"
-                return verdict.say(f"{name} has the shape {np.shape(value)}. It has to be {own}, {right.shape}.", "bad")
+                of = name.removeprefix("grad_")
+                said = f"{name} has the shape {np.shape(value)}; {of} has {right.shape}, and so must its gradient."
+                return verdict.say(said if of != name else f"{name} has the shape {np.shape(value)}, not {right.shape}.", "bad")
             if not agree(value, right):
                 wrong.append((name, value, right))
             else:
                 self.right.append(name)
         return wrong
 
-    def _still_blank(self, function: Callable, blank: list[tuple[int, str, str]]) -> Verdict:
+    def _still_blank(self) -> Verdict:
         verdict = Verdict(BLANK)
         done = [name for name in dict.fromkeys(self.right) if name.startswith("grad_") or name.endswith("_next")]
         if self._own(done):
             verdict.say(f"Right so far: {listed(self._own(done))}.", "good").say()
         verdict.say("Still to be written:").say()
-        verdict.show([f"    line {line:3}   {name:14} {shape}" for line, name, shape in blank])
+        verdict.show([f"    line {line:3}   {name:14} {shape}" for line, name, shape in self.blanks])
         verdict.say().say("Replace each ... by an expression; lines of your own may stand before it.")
         return verdict
 
