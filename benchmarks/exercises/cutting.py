@@ -194,7 +194,9 @@ def _class(exercise: Method) -> ast.ClassDef:
 def _method(exercise: Method) -> str:
     text = _text(exercise.source, _class(exercise))
     for here, there in exercise.replaces:
-        assert text.count(here) == 1, f"{exercise.name}: {here!r} stands {text.count(here)} times in {exercise.function}"
+        assert text.count(here) == 1, (
+            f"{exercise.name}: {here!r} stands {text.count(here)} times in {exercise.function}"
+        )
         text = text.replace(here, there)
     return f"{_class_imports(exercise)}\n\n\n{text}\n"
 

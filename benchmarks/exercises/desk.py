@@ -101,9 +101,10 @@ def show_list(folder: Folder) -> None:
             say(line[:WIDTH], "good" if mark == "x" else "" if is_next else "dim")
         if chapter.milestone:
             missing = still_needed(folder, chapter.milestone)
-            words = "ready: backprop exercises milestone" if not missing else f"waits for {', '.join(missing)}:"
-            tell(f"milestone {chapter.milestone}, {words} {chapter.milestone}" if not missing else
-                 f"milestone {chapter.milestone} {words[:-1]}", "good" if not missing else "dim", "    ")  # fmt: skip
+            if missing:
+                tell(f"milestone {chapter.milestone} waits for {', '.join(missing)}", "dim", "    ")
+            else:
+                tell(f"backprop exercises milestone {chapter.milestone}", "good", "    ")
         say()
     say(f"{len(solved)} of {len(catalogue.all_exercises())} solved. x solved   > next   . to come")
 
@@ -132,8 +133,8 @@ def check(folder: Folder, exercise: Exercise) -> bool:
     if before.get("solved"):
         tell("It was right before, and stays solved; this version is not right.", "dim")
     if folder.is_outdated(exercise):
-        tell(f"(The exercise has changed since this file was written. `backprop exercises reset {exercise.name}` writes "
-             "the new one, and keeps yours beside it.)", "dim")  # fmt: skip
+        tell("(The exercise has changed since this file was written. The new one, with yours kept beside it:", "dim")
+        tell(f"backprop exercises reset {exercise.name})", "dim")
     tell(f"backprop exercises hint {exercise.name}", "code", "    ")
     return False
 
@@ -230,9 +231,7 @@ def hint(folder: Folder, exercise: Exercise) -> None:
     folder.remember(exercise, hints={**given, label: number + 1})
 
 
-def _next_hint(
-    folder: Folder, exercise: Exercise, every: dict[str, list[str]], given: dict
-) -> tuple[str | None, int]:
+def _next_hint(folder: Folder, exercise: Exercise, every: dict[str, list[str]], given: dict) -> tuple[str | None, int]:
     """Return the label and the number of the next hint: on the first statement that is not right yet."""
     from benchmarks.exercises import hints
     from benchmarks.exercises.grading.process import graded

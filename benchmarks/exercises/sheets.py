@@ -85,7 +85,11 @@ def _choices(exercise: Explain) -> list[str]:
 
 def legend(exercise: Derived) -> str:
     """Return the letters that the derivation's equations use."""
-    names = {node.name for node in cutting.ast.parse(cutting.inspect.getsource(exercise.source)).body if hasattr(node, "name")}
+    names = {
+        node.name
+        for node in cutting.ast.parse(cutting.inspect.getsource(exercise.source)).body
+        if hasattr(node, "name")
+    }
     lines = (exercise.source.__doc__ or "").splitlines()[1:]
     kept = []
     for line in lines:
@@ -152,6 +156,8 @@ def solution(exercise: Exercise) -> str:
         from parity_tests.museum import EXHIBITS
 
         exhibit = next(one for one in EXHIBITS if one.wrong.__name__ == exercise.exhibit)
-        said = textwrap.fill(f"The museum's \"{exhibit.name}\", {exercise.label}: {exhibit.forgotten} {exhibit.seen}", 79)
+        said = textwrap.fill(
+            f'The museum\'s "{exhibit.name}", {exercise.label}: {exhibit.forgotten} {exhibit.seen}', 79
+        )
         return f"{said}\n\n{found}"
     return found

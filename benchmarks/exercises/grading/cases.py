@@ -118,6 +118,8 @@ class Trial:
         The upstream gradient; None for an update rule.
     case : pair of int and LayerCase, or None
         The seed and the case that the call is from.
+    is_flat : bool
+        Whether a gradient is 0 everywhere.
     """
 
     title: str
@@ -125,6 +127,7 @@ class Trial:
     options: dict
     grad_y: Any = None
     case: tuple[int, LayerCase] | None = None
+    is_flat: bool = False
 
     @property
     def size(self) -> int:
@@ -142,9 +145,17 @@ def trials(exercise: Derived, count: int) -> list[Trial]:
         return _steps(exercise, count)
     found = []
     for seed, case in layer_cases(exercise, "float64", 5 * count):
-        found += [Trial(repr(case.layer), one.arguments, {}, one.grad_y, (seed, case)) for one in recorded(case, originals(exercise))]
-    found.sort(key=lambda one: (_hides(exercise, one), one.size))
+        for one in recorded(case, originals(exercise)):
+            is_flat = any(isinstance(grad, np.ndarray) and np.abs(grad).max(initial=0) < 1e-9 for grad in one.grads)
+            found.append(Trial(repr(case.layer), one.arguments, {}, one.grad_y, (seed, case), is_flat))
+    found.sort(key=lambda one: (one.is_flat or _hides(exercise, one), _equal_sides(one), one.size))
     return found[:count]
+
+
+def _equal_sides(trial: Trial) -> int:
+    # Where two axes are equally long, a transpose too few or too many is hidden.
+    shapes = [one.shape for one in trial.arguments if isinstance(one, np.ndarray)]
+    return sum(len(shape) - len(set(shape)) for shape in shapes)
 
 
 def _hides(exercise: Derived, trial: Trial) -> bool:

@@ -25,7 +25,7 @@ def grade(exercise: Exercise, path: Path) -> Verdict:
         return error.verdict
     except TookTooLongError as error:
         return reading.too_long(error, path)
-    except Exception as error:  # raised by the learner's code somewhere inside of our layers
+    except (Exception, SystemExit) as error:  # raised by the learner's code somewhere inside of our layers
         return reading.raised(error, path)
 
 
@@ -37,9 +37,7 @@ def _answer(exercise: Explain, path: Path) -> Verdict:
         tree = ast.parse(path.read_text(errors="replace"))
     except SyntaxError as error:
         return Verdict(BROKEN).say(f"{path.name}, line {error.lineno}: {error.msg}", "bad")
-    assigned = [
-        node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "answer"
-    ]
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "answer"]
     if not assigned:
         return Verdict(BROKEN).say(f"{path.name} has no line `answer = ...` any more: write one.", "bad")
     expected = _expected(exercise)

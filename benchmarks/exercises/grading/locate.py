@@ -94,7 +94,7 @@ class Pair(Following):
 
 
 def backward_arguments(functions: tuple[Callable, ...], trial: Trial, grad_y: Any) -> tuple:
-    """Run forward, and return what backward is called with: the upstream gradient, forward's arguments, what it kept."""
+    """Run forward, and return what backward is called with: grad_y, forward's arguments, what it kept."""
     arguments = trial.fresh()
     forward = dict(zip(inspect.signature(functions[0]).parameters, arguments, strict=True))
     names = list(inspect.signature(functions[1]).parameters)
@@ -122,7 +122,9 @@ def located(
     if found.wrong.startswith("return"):
         _to_the_assignment(found, functions[1], latest)
     named = [
-        one for one in latest.values() if one.name in original and not one.words and not agree(one.values, original[one.name])
+        one
+        for one in latest.values()
+        if one.name in original and not one.words and not agree(one.values, original[one.name])
     ]
     first = min(named, key=lambda one: one.line, default=None)
     if first is not None and (not found.line or first.line < found.line):

@@ -50,7 +50,9 @@ def _run(cls: type, exercise: Method, seed: int, dtype: str) -> Run:
 
 
 def _compare(run: Run, original: Run, blank: list, path: Path) -> Verdict | None:
-    right = [name for name, value in run.values.items() if name in original.assigned and agree(value, original.values[name])]
+    right = [
+        name for name, value in run.values.items() if name in original.assigned and agree(value, original.values[name])
+    ]
     waits = any(value is Ellipsis for value in run.values.values()) or run.returned is Ellipsis
     if blank and (waits or "ellipsis" in str(run.error)):
         verdict = Verdict(BLANK, right=right)

@@ -60,13 +60,17 @@ class Grader:
 
     def _try(self, trial: Trial) -> Verdict | None:
         """Return what is wrong with one call, None if nothing is."""
-        forward, original = (watched(one[0], *trial.fresh(), **trial.options) for one in (self.functions, self.originals))
+        forward, original = (
+            watched(one[0], *trial.fresh(), **trial.options) for one in (self.functions, self.originals)
+        )
         names = cutting.returned(cutting.functions(self.exercise)[0])
         verdict = self._compare(trial, forward, original, self.functions[0], names or ["y"], backward=False)
         if verdict is not None or len(self.functions) == 1:
             return verdict
         if not isinstance(forward.returned[1], tuple):
-            return Verdict(WRONG).say(f"{self.originals[0].__name__} has to return y and the tuple that backward takes.")
+            return Verdict(WRONG).say(
+                f"{self.originals[0].__name__} has to return y and the tuple that backward takes."
+            )
         passed = [backward_arguments(pair, trial, trial.grad_y) for pair in (self.functions, self.originals)]
         before = [one.copy() if isinstance(one, np.ndarray) else one for one in passed[0]]
         backward, original = watched(self.functions[1], *passed[0]), watched(self.originals[1], *passed[1])
@@ -74,7 +78,10 @@ class Grader:
         verdict = self._compare(trial, backward, original, self.functions[1], names, backward=True)
         if verdict is not None:
             return verdict
-        if any(isinstance(old, np.ndarray) and not np.array_equal(old, new) for old, new in zip(before, passed[0], strict=True)):
+        if any(
+            isinstance(old, np.ndarray) and not np.array_equal(old, new)
+            for old, new in zip(before, passed[0], strict=True)
+        ):
             return Verdict(WRONG).say(
                 f"{self.functions[1].__name__} writes into its arguments. They belong to others (a skip connection "
                 "passes the same gradient on): make new arrays.",
@@ -117,7 +124,9 @@ class Grader:
             if np.shape(value) != np.shape(right) and isinstance(right, np.ndarray):
                 of = name.removeprefix("grad_")
                 said = f"{name} has the shape {np.shape(value)}; {of} has {right.shape}, and so must its gradient."
-                return verdict.say(said if of != name else f"{name} has the shape {np.shape(value)}, not {right.shape}.", "bad")
+                return verdict.say(
+                    said if of != name else f"{name} has the shape {np.shape(value)}, not {right.shape}.", "bad"
+                )
             if not agree(value, right):
                 wrong.append((name, value, right))
             else:
@@ -150,7 +159,9 @@ class Grader:
         for one, got, true in wrong:
             bad = int((~np.isclose(got, true, rtol=1e-7, atol=1e-12, equal_nan=True)).sum())
             size = np.size(got)
-            verdict.say(f"{one} {np.shape(got)}: " + (f"{bad} of {size} elements are wrong." if size > 1 else "wrong."), "bad")
+            verdict.say(
+                f"{one} {np.shape(got)}: " + (f"{bad} of {size} elements are wrong." if size > 1 else "wrong."), "bad"
+            )
         if right and backward:
             verdict.say(f"{listed(right)}: right.", "good")
         if blank:
@@ -167,6 +178,9 @@ class Grader:
         verdict.show([f"  {'wanted is' if index == 0 else '':11}{text}" for index, text in enumerate(right_there)])
         if picture := heat_map(value, wanted):
             verdict.say().show(picture, "code")
+        if not isinstance(self.exercise, Find) and not blank and trial.case is not None:
+            for sentence in witnesses.suspects(self.exercise, self.functions, trial)[:1]:
+                verdict.say().say(f"-> {sentence}")
         return verdict
 
     def _line(self, trial: Trial, run: Run, original: Run, backward: bool) -> tuple[int, str, str] | None:

@@ -35,12 +35,17 @@ def graded(exercise: Exercise, path: Path) -> Verdict:
     return _with_prints(verdict, path, printed)
 
 
-def run(module: str, arguments: list[str], limit: float, show: Callable[[str], None] | None = None) -> tuple[str, int | None]:
+def run(
+    module: str, arguments: list[str], limit: float, show: Callable[[str], None] | None = None
+) -> tuple[str, int | None]:
     """Run one of our modules in a child process; return the beginning of what it printed, and its exit status.
 
     The status is None if it took longer than ``limit`` seconds, and was ended. ``show`` is handed each line at once.
     """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+    }
     environment |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", module, *arguments]
     child = subprocess.Popen(
@@ -65,13 +70,14 @@ def run(module: str, arguments: list[str], limit: float, show: Callable[[str], N
 def _read(pipe: IO[bytes], kept: list[str], show: Callable[[str], None] | None) -> None:
     # All of it is read, so that the child never waits; the beginning is kept.
     size = 0
-    for line in iter(lambda: pipe.readline(MOST_PRINTED), b""):
-        text = line.decode(errors="replace")
-        if show is not None:
-            show(text)
-        elif size < MOST_PRINTED:
-            kept.append(text[: MOST_PRINTED - size])
-            size += len(text)
+    with pipe:
+        for line in iter(lambda: pipe.readline(MOST_PRINTED), b""):
+            text = line.decode(errors="replace")
+            if show is not None:
+                show(text)
+            elif size < MOST_PRINTED:
+                kept.append(text[: MOST_PRINTED - size])
+                size += len(text)
 
 
 def _nothing_came(path: Path, printed: str, ended: int | None) -> Verdict:

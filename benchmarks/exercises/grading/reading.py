@@ -108,8 +108,8 @@ def blanks(path: Path, name: str) -> list[tuple[int, str, str]]:
     """Return what is still blank in a function or class of the file: line, name, and the shape beside it."""
     text = path.read_text(errors="replace")
     lines, found = text.splitlines(), []
-    top = [node for node in ast.parse(text).body if getattr(node, "name", "") == name]
-    for node in [one for node in top for one in ast.walk(node)]:
+    top = [one for one in ast.parse(text).body if getattr(one, "name", "") == name]
+    for node in [inner for one in top for inner in ast.walk(one)]:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and node.value.value is Ellipsis:
             shape = lines[node.lineno - 1].partition("#")[2].strip()
             found.append((node.lineno, ast.unparse(node.targets[0]), shape))

@@ -36,7 +36,7 @@ class Run:
 
 
 def watched(function: Callable, *arguments: Any, **options: Any) -> Run:
-    """Call a function and watch its lines; what it raises is kept, but for an interruption."""
+    """Call a function and watch its lines; what it raises is kept, but for an interruption and a time limit."""
     run, code = Run(), getattr(function, "__code__", None)
     before: dict[str, Any] = {}
 
@@ -64,7 +64,7 @@ def watched(function: Callable, *arguments: Any, **options: Any) -> Run:
     try:
         with np.errstate(all="ignore"), limited(CALL):
             run.returned = function(*arguments, **options)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         run.error = error
     finally:
         sys.settrace(outer)
@@ -73,7 +73,9 @@ def watched(function: Callable, *arguments: Any, **options: Any) -> Run:
 
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.shape == other.shape and np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f")
+        return one.shape == other.shape and np.array_equal(
+            one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f"
+        )
     return one is other
 
 

@@ -1,5 +1,6 @@
 """The four witnesses, asked about the learner's functions inside of our layer: options crossed, both dtypes."""
 
+import contextlib
 import copy
 import inspect
 from collections.abc import Callable
@@ -66,6 +67,17 @@ def _about_a_pair(exercise: Derived, functions: tuple[Callable, ...]) -> dict[st
     return asked
 
 
+def suspects(exercise: Derived, functions: tuple[Callable, ...], trial: cases.Trial) -> list[str]:
+    """Return the classic mistakes that would explain what is wrong in a trial."""
+    if trial.case is None:
+        return []
+    seed, case = trial.case
+    with scratch.plain(), np.errstate(all="ignore"), contextlib.suppress(Exception):
+        report = with_pair(case, cases.originals(exercise), functions).check(seed)
+        return report.suspects(report)
+    return []
+
+
 def keeps(layer: Module, law: Callable, inputs: tuple[np.ndarray, ...]) -> bool:
     """Return whether a layer keeps a law at these inputs; where the law cannot be asked, it is not kept."""
     scratch.manual_seed(0)
@@ -114,7 +126,9 @@ def _grads(pair: tuple[Callable, ...], call: Call) -> tuple:
 
 
 def _objection(witness: str, case: Any, words: str, where: str) -> Verdict:
-    found = Verdict(WRONG).say(f"The usual numbers come out right. {witness[0].upper()}{witness[1:]} objects:", "bad").say()
+    found = (
+        Verdict(WRONG).say(f"The usual numbers come out right. {witness[0].upper()}{witness[1:]} objects:", "bad").say()
+    )
     for line in words.splitlines()[:6]:
         found.say(line, indent="    ")
     shapes = ", ".join(f"{one.shape}" for one in getattr(case, "inputs", ()))

@@ -32,7 +32,9 @@ def run(folder: Folder, name: str) -> int:
     desk.say()
     solved = ",".join(sorted(folder.solved()))
     arguments = [name, str(folder.path), solved]
-    _, status = process.run("benchmarks.exercises.milestones.child", arguments, LIMIT, lambda line: desk.say(line.rstrip("\n")))
+    _, status = process.run(
+        "benchmarks.exercises.milestones.child", arguments, LIMIT, lambda line: desk.say(line.rstrip("\n"))
+    )
     if status is None:
         raise Failure(f"{name} was ended: it took more than {LIMIT} seconds")
     if status not in (0, 1):

@@ -55,13 +55,15 @@ def _classifier(name: str, folder: Path, learners: Learners) -> int:
     say(textwrap.fill(f"Yours in it: {', '.join(learners.used)}.", 79, initial_indent="  ", subsequent_indent="  "))
     if found.parted is not None:
         step, what, distance = found.parted
-        say(f"  Yours parts from PyTorch's at step {step}: {what} differs by {distance:.2g} of its size.")
-        say("  Until there both have the same weights. `backprop exercises check` the layers that make it.")
+        say(f"  Yours parts from PyTorch's at step {step}:")
+        say(f"  {what} differs by {distance:.2g} of its size, from the same weights.")
+        say("  `backprop exercises check` the exercises that make it.")
         return 1
     worst = max(abs(a - b) for a, b in zip(found.losses["yours"], found.losses["torch"], strict=True))
     say(f"  The losses are never more than {worst:.1e} apart. Both curves: {picture}")
     reached = found.accuracies[-1] >= plan.accuracy
-    say(f"  Test accuracy {found.accuracies[-1]:.1%}; {plan.accuracy:.0%} was to be reached{'.' if reached else ', and was not.'}")
+    end = "." if reached else ", and was not."
+    say(f"  Test accuracy {found.accuracies[-1]:.1%}; {plan.accuracy:.0%} was to be reached{end}")
     if reached:
         say()
         say("  You have trained a network on backward passes of your own.")

@@ -81,7 +81,7 @@ def train(plan: Plan, learners: Learners, say: Callable[[str], None], seed: int 
             f"  epoch {epoch:2}: loss {found.losses['yours'][-1]:.4f}, PyTorch's {found.losses['torch'][-1]:.4f};  "
             f"accuracy {accuracies['yours']:.1%}, PyTorch's {accuracies['torch']:.1%}"
         )
-        if accuracies["yours"] >= plan.accuracy and epoch >= 3 or found.parted is not None:
+        if (accuracies["yours"] >= plan.accuracy and epoch >= 3) or found.parted is not None:
             break
     return found
 

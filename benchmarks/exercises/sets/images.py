@@ -32,7 +32,10 @@ def _ties() -> tuple[object, list[str]]:
     grad_x = pool.backward(np.array([[[[6.0]]]]))
     answer = "b" if grad_x[0, 0].tolist() == [[6, 0], [0, 0]] else "a"
     lines = [*str(x[0, 0]).splitlines(), "", *str(grad_x[0, 0]).splitlines()]
-    return answer, [*lines, "The first in reading order gets all of it, as in PyTorch. All shares would be subgradients."]
+    return answer, [
+        *lines,
+        "The first in reading order gets all of it, as in PyTorch. All shares would be subgradients.",
+    ]
 
 
 CONV = {"module": "scratch.nn.conv", "function": "conv2d"}
@@ -79,9 +82,9 @@ EXERCISES = (
         "col2im",
         "every window back into the image",
         "Conv2d",
-        "grad_windows has for each place (p, q) and each pixel (i, j) of the kernel a gradient. It belongs to the pixel "
-        "that F3 copied there; a pixel was copied into several windows. Make grad_x1, of shape x1_shape, with the dtype "
-        "of grad_y. A loop over i, j will do.",
+        "grad_windows has for each place (p, q) and each pixel (i, j) of the kernel a gradient. It belongs to the "
+        "pixel that F3 copied there; a pixel was copied into several windows. Make grad_x1, of shape x1_shape, with the "
+        "dtype of grad_y. A loop over i, j will do.",
         blank="B3a B3b",
         **CONV,
     ),

@@ -118,8 +118,8 @@ EXERCISES = (
         "layer_norm",
         "the same along a row",
         "LayerNorm",
-        "The statistics are those of a row now, the weight is still one for each column. F3 takes out what rounding has "
-        "left of the mean; its way back is the mean's. (F1's mean gets nothing: see what grad_shifted sums to.)",
+        "The statistics are those of a row now, the weight is still one for each column. F3 takes out what rounding "
+        "has left of the mean; its way back is the mean's. (F1's mean gets nothing: see what grad_shifted sums to.)",
         module="scratch.nn.normalization",
         function="layer_norm",
     ),

@@ -98,8 +98,8 @@ EXERCISES = (
         "largest_entropy",
         "the gradient of an open mind",
         "Entropy",
-        "A policy has four actions, all equally likely. How large is the largest element of |grad_logits|, the gradient "
-        "of its entropy?",
+        "A policy has four actions, all equally likely. How large is the largest element of |grad_logits|, the "
+        "gradient of its entropy?",
         compute=_uniform,
         hints=("Is there a policy of a larger entropy?",),
     ),

@@ -35,7 +35,10 @@ def _sum_of_a_row() -> tuple[object, list[str]]:
     _, saved = cross_entropy(x, target, weight, -100, 0.0, "mean")
     grad_x = cross_entropy_backward(1.0, weight, 0.0, "mean", saved)
     p = np.exp(x) / np.exp(x).sum()
-    lines = [f"softmax(x) = {p.round(4)[0]}", f"grad_x     = {grad_x.round(4)[0]}, whose sum is {abs(grad_x.sum()):.0f}"]
+    lines = [
+        f"softmax(x) = {p.round(4)[0]}",
+        f"grad_x     = {grad_x.round(4)[0]}, whose sum is {abs(grad_x.sum()):.0f}",
+    ]
     return abs(round(float(grad_x.sum()), 9)), [*lines, "The prediction minus the truth: two rows that sum to 1."]
 
 

@@ -57,7 +57,7 @@ def test_there_are_enough_of_each_kind_and_names_are_unique():
     assert len({one.name for one in EXERCISES}) == len(EXERCISES)
     assert min(len(TO_WRITE), len(TO_FIND), len(PREDICTIONS)) >= 10
     assert all(name in {one.name for one in TO_WRITE} for names in catalogue.NEEDED.values() for name in names)
-    assert [one.name for one in catalogue.on_layer("Softmax")][0] == "softmax"
+    assert next(one.name for one in catalogue.on_layer("Softmax")) == "softmax"
 
 
 @each(CODE)
@@ -108,7 +108,10 @@ def test_the_disguise_computes_what_the_exhibit_computes(exercise, tmp_path):
     spec.loader.exec_module(module)
     functions = tuple(getattr(module, name) for name in names)
     if isinstance(exhibit, OptimizerExhibit):
-        found = [steps(cls, exhibit.options) for cls in (type("Disguise", (exhibit.right,), {"rule": functions[0]}), exhibit.wrong)]
+        found = [
+            steps(cls, exhibit.options)
+            for cls in (type("Disguise", (exhibit.right,), {"rule": functions[0]}), exhibit.wrong)
+        ]
     else:
         disguised = exhibit.build(exhibit.right, np.float64, **exhibit.options).train(exhibit.training)
         assert cases.put_in(disguised, cases.originals(exercise), functions)
@@ -150,7 +153,9 @@ def fitting():
                 functions = functions if exhibit.right.__name__ == exercise.layer else ()
             elif isinstance(exhibit, LayerExhibit) and not cases.is_rule(exercise):
                 functions = vars(exhibit.wrong).get("functions", ())
-                functions = functions if cases.slot(exhibit.right, originals) is None and _is_of(exhibit, originals) else ()
+                functions = (
+                    functions if cases.slot(exhibit.right, originals) is None and _is_of(exhibit, originals) else ()
+                )
             else:
                 continue
             if len(functions) == len(originals) and all(map(same_signature, functions, originals)):
