@@ -83,8 +83,8 @@ EXERCISES = (
         "every window back into the image",
         "Conv2d",
         "grad_windows has for each place (p, q) and each pixel (i, j) of the kernel a gradient. It belongs to the "
-        "pixel that F3 copied there; a pixel was copied into several windows. Make grad_x1, of shape x1_shape, with the "
-        "dtype of grad_y. A loop over i, j will do.",
+        "pixel that F3 copied there; a pixel was copied into several windows. Make grad_x1, of shape x1_shape, with "
+        "the dtype of grad_y. A loop over i, j will do.",
         blank="B3a B3b",
         **CONV,
     ),
