@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
@@ -17,9 +17,12 @@ from benchmarks.exercises.grading.verdict import SOLVED, WRONG, Verdict
 from benchmarks.exercises.grading.watching import agree
 from parity_tests import laws
 from parity_tests.catalogue import LayerCase, named
+from parity_tests.harness.arrays import random_state
 from parity_tests.harness.calls import Call
 from parity_tests.harness.compare import check
 from parity_tests.harness.trace import operands
+from parity_tests.museum import EXHIBITS
+from parity_tests.museum.exhibit import LayerExhibit
 from scratch import optim
 from scratch.nn import Module
 from scratch.tape import Tape
@@ -47,6 +50,11 @@ def _about_a_pair(exercise: Derived, functions: tuple[Callable, ...]) -> dict[st
                 asked["PyTorch"] += 1
                 if not report.ok:
                     return _objection("PyTorch", case, report.words(), f"in {dtype}")
+        for case in _museums_cases(original):
+            report = with_pair(case, original, functions).check(0)
+            asked["PyTorch"] += 1
+            if not report.ok:
+                return _objection("PyTorch", case, report.words(), "")
         for _, case in cases.layer_cases(exercise, "float64", WITHOUT):
             learners, ours = with_pair(case, original, functions).layer, case.layer
             if not check(ours, None, *case.inputs).differs:
@@ -87,6 +95,14 @@ def keeps(layer: Module, law: Callable, inputs: tuple[np.ndarray, ...]) -> bool:
     except Exception:
         return False
     return True
+
+
+def _museums_cases(original: tuple[Callable, ...]) -> Iterator[LayerCase]:
+    """Yield the inputs on which the museum's mistakes show: ties, extremes, options that are not the default."""
+    for exhibit in EXHIBITS:
+        if isinstance(exhibit, LayerExhibit) and getattr(exhibit.right, "functions", None) == original:
+            layer = random_state(exhibit.build(exhibit.right, np.float64, **exhibit.options), seed=1)
+            yield LayerCase(layer.train(exhibit.training), exhibit.build_torch(**exhibit.options), exhibit.inputs)
 
 
 def with_pair(case: LayerCase, original: tuple[Callable, ...], functions: tuple[Callable, ...]) -> LayerCase:
