@@ -3,6 +3,8 @@
 import inspect
 import math
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -10,6 +12,7 @@ import torch
 from parity_tests.catalogue.entry import Draw, LayerCase, entry
 from parity_tests.harness import arrays
 from scratch import nn
+from scratch.nn.layer import Layer
 
 
 def both(d: Draw, name: str, *args: object, training: bool = True, **options: object) -> tuple[nn.Module, Callable]:
@@ -70,96 +73,150 @@ def sequential(d: Draw) -> LayerCase:
     return LayerCase(arrays.random_state(nn.Sequential(*layers), d.seed), reference, (d.array((*d.leading(), a)),))
 
 
-# Images.
+@entry("Unflatten", "layer")
+def unflatten(d: Draw) -> LayerCase:
+    """Any axis, counted from either end, made into one to three; one size is often left open."""
+    sizes = list(d.integers(1, 3, d.integer(1, 3)))
+    before, behind = ((d.batch(0, 1, 3),), d.integers(1, 4, d.integer(0, 2)))
+    shape = (*before, math.prod(sizes), *behind)
+    if d.one_of(True, False):
+        sizes[d.integer(0, len(sizes) - 1)] = -1
+    return LayerCase(*both(d, "Unflatten", d.one_of(1, 1 - len(shape)), tuple(sizes)), (d.array(shape),))
 
 
-@entry("Conv2d", "layer")
-def conv2d(d: Draw) -> LayerCase:
-    """Kernel, stride, padding in all its forms, dilation, groups, bias; odd and unequal sides; unbatched as well.
+class Chain(nn.Module):
+    """Layers of a container one after another: what a model does with a ModuleList or a ModuleDict."""
 
-    One case in six has the 3 x 3 kernel and the many channels that are convolved without patches.
-    """
+    def __init__(self, layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = layers
 
-    def make() -> tuple:
-        options = {
-            "kernel_size": d.one_of(d.integer(1, 4), d.integers(1, 5, 2)),
-            "stride": d.one_of(d.integer(1, 2), d.integers(1, 3, 2)),
-            "padding": d.one_of(d.integer(0, 2), d.integers(0, 3, 2), "valid", "same"),
-            "dilation": d.one_of(1, d.integers(1, 3, 2)),
-            "padding_mode": d.one_of("zeros", "zeros", "reflect", "replicate", "circular"),
-            "groups": d.one_of(1, 1, 2, 3),
-            "bias": d.one_of(True, False),
-        }
-        if options["padding"] == "same":
-            # PyTorch remarks on its own copying where the two sides of the padding differ.
-            options |= {"stride": 1, "kernel_size": d.one_of(1, 3, (3, 5))}
-        channels = d.integers(1, 4, 2)
-        if d.one_of(True, *[False] * 5):
-            options |= {"kernel_size": 3, "stride": 1, "dilation": 1, "padding_mode": "zeros", "groups": 1}
-            channels = d.integers(32, 40, 2)
-        options["in_channels"], options["out_channels"] = (options["groups"] * n for n in channels)
-        shape = (d.batch(0, 1, 3), options["in_channels"], *d.integers(1, 12, 2))
-        unbatched = d.fixed_batch is None and d.rng.random() < 0.2
-        return options, torch.nn.Conv2d(**options), shape[unbatched:]
+    def held(self) -> list[nn.Module]:
+        """Return the layers in their order."""
+        return list(self.layers.values() if isinstance(self.layers, nn.ModuleDict) else self.layers)
 
-    options, reference, shape = d.until_torch_takes(make)
-    layer = arrays.random_state(nn.Conv2d(**options, dtype=d.dtype), d.seed)
-    return LayerCase(layer, reference, (d.array(shape),))
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Apply them in order."""
+        for layer in self.held():
+            x = layer(x)
+        return x
+
+    def backward(self, grad_output: np.ndarray) -> np.ndarray:
+        """Undo them in reverse order."""
+        for layer in reversed(self.held()):
+            grad_output = layer.backward(grad_output)
+        return grad_output
 
 
-def window(d: Draw) -> dict[str, object]:
-    """Return the options that both poolings have."""
-    size = d.one_of(d.integer(1, 4), d.integers(1, 4, 2))
-    part = d.one_of(0, 0, 0.25, 0.5)
-    padding = int(part * size) if isinstance(size, int) else tuple(int(part * side) for side in size)
-    stride = d.one_of(None, d.integer(1, 3), d.integers(1, 3, 2))
-    return {"kernel_size": size, "stride": stride, "padding": padding, "ceil_mode": d.one_of(True, False)}
+class TorchChain(torch.nn.Module):
+    """`Chain` in PyTorch."""
+
+    def __init__(self, layers: torch.nn.Module) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply them in order."""
+        for layer in self.layers.values() if isinstance(self.layers, torch.nn.ModuleDict) else self.layers:
+            x = layer(x)
+        return x
 
 
-def pooling(d: Draw, name: str, options: Callable[[], dict], numbers: Callable) -> LayerCase:
-    """Return a case of a pooling layer."""
-
-    def make() -> tuple:
-        drawn = options()
-        shape = (d.batch(0, 1, 3), *d.integers(1, 4, 1), *d.integers(1, 10, 2))
-        unbatched = d.fixed_batch is None and d.rng.random() < 0.2
-        return drawn, getattr(torch.nn, name)(**drawn), shape[unbatched:]
-
-    drawn, reference, shape = d.until_torch_takes(make)
-    return LayerCase(getattr(nn, name)(**drawn), reference, (d.array(shape, numbers),))
-
-
-@entry("MaxPool2d", "layer")
-def max_pool2d(d: Draw) -> LayerCase:
-    """With and without indices, with ties and without; dilated where no window lies wholly in the padding."""
-
-    def options() -> dict:
-        drawn = window(d) | {"return_indices": d.one_of(True, False)}
-        if drawn["padding"] in (0, (0, 0)) and not drawn["ceil_mode"]:
-            drawn["dilation"] = d.one_of(1, 2, (1, 3))
-        return drawn
-
-    return pooling(d, "MaxPool2d", options, d.one_of(arrays.distinct, arrays.tied))
+def container(d: Draw, name: str) -> LayerCase:
+    """Return a case of a chain of one to three linear layers that a container holds."""
+    sizes = d.integers(1, 5, d.integer(2, 4))
+    pairs = list(pairwise(sizes))
+    ours, theirs = ([make(*pair) for pair in pairs] for make in (partial(nn.Linear, dtype=d.dtype), torch.nn.Linear))
+    if name == "ModuleDict":
+        keys = d.one_of("cab", "abc")
+        ours, theirs = (dict(zip(keys, layers, strict=False)) for layers in (ours, theirs))
+    layer = arrays.random_state(Chain(getattr(nn, name)(ours)), d.seed)
+    return LayerCase(layer, TorchChain(getattr(torch.nn, name)(theirs)), (d.array((*d.leading(), sizes[0])),))
 
 
-@entry("AvgPool2d", "layer")
-def avg_pool2d(d: Draw) -> LayerCase:
-    """Draw the divisor in all its forms."""
-
-    def options() -> dict:
-        return window(d) | d.some_of(count_include_pad=(True, False), divisor_override=(None, 3, -2))
-
-    return pooling(d, "AvgPool2d", options, arrays.array)
+@entry("ModuleList", "layer")
+def module_list(d: Draw) -> LayerCase:
+    """Hold linear layers in a list."""
+    return container(d, "ModuleList")
 
 
-@entry("AdaptiveAvgPool2d", "layer")
-def adaptive_avg_pool2d(d: Draw) -> LayerCase:
-    """Draw outputs smaller and larger than the image."""
+@entry("ModuleDict", "layer")
+def module_dict(d: Draw) -> LayerCase:
+    """Hold linear layers in a dictionary, whose order is not that of its keys."""
+    return container(d, "ModuleDict")
 
-    def options() -> dict:
-        return {"output_size": d.one_of(d.integer(1, 6), d.integers(1, 6, 2), (None, d.integer(1, 6)))}
 
-    return pooling(d, "AdaptiveAvgPool2d", options, arrays.array)
+def scale(x: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, tuple]:
+    """Multiply each row by the weight."""
+    y = x * weight
+    return y, (x,)
+
+
+def scale_backward(grad_y: np.ndarray, weight: np.ndarray, saved: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """Undo `scale`."""
+    (x,) = saved
+    grad_x = grad_y * weight
+    grad_weight = (grad_y * x).sum(axis=0)
+    return grad_x, grad_weight
+
+
+class Scale(Layer):
+    """A factor for each number of a row; the weight is somebody else's."""
+
+    functions = scale, scale_backward
+    learned = ("weight",)
+
+    def __init__(self, weight: nn.Parameter) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def arguments(self) -> tuple:
+        """Return the weight."""
+        return (self.weight.data,)
+
+    def fold(self, x: np.ndarray) -> np.ndarray:
+        """Map (..., K) to (R, K)."""
+        return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+    def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+        """Map (R, K) to (..., K)."""
+        return y.reshape(input_shape)
+
+    def check(self, x: np.ndarray) -> None:
+        """Raise unless ``x`` is (..., K)."""
+        if x.shape[-1:] != self.weight.shape:
+            raise RuntimeError(f"ParameterList: expected rows of {self.weight.shape}, got {x.shape}")
+
+
+class Scales(Chain):
+    """Factors of a ParameterList applied one after another; the layers are in a plain list, and so not found."""
+
+    def __init__(self, scales: nn.ParameterList) -> None:
+        super().__init__([Scale(weight) for weight in scales])
+        self.scales = scales
+
+
+class TorchScales(torch.nn.Module):
+    """`Scales` in PyTorch."""
+
+    def __init__(self, scales: torch.nn.ParameterList) -> None:
+        super().__init__()
+        self.scales = scales
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Multiply by each."""
+        for one in self.scales:
+            x = x * one
+        return x
+
+
+@entry("ParameterList", "layer")
+def parameter_list(d: Draw) -> LayerCase:
+    """Hold one to three factors."""
+    size = d.integer(1, 5)
+    values = [d.array((size,)) for _ in range(d.integer(1, 3))]
+    reference = TorchScales(torch.nn.ParameterList([torch.tensor(np.array(one)) for one in values]))
+    return LayerCase(Scales(nn.ParameterList(values)), reference, (d.array((*d.leading(), size)),))
 
 
 # Normalization. Rows of two numbers become -1 and 1 whatever they were, so that the input gradient is what cancellation
@@ -215,6 +272,41 @@ def group_norm(d: Draw) -> LayerCase:
     return LayerCase(*both(d, "GroupNorm", groups, groups * each, **options), (x,))
 
 
+@entry("RMSNorm", "layer")
+def rms_norm(d: Draw) -> LayerCase:
+    """Over one to three axes; eps in all its forms."""
+    normalized = d.one_of((d.integer(2, 9),), (d.integer(1, 5), d.integer(2, 3)), (2, 3, d.integer(1, 3)))
+    options = d.some_of(eps=(None, 1e-5, 1e-3, 0.5), elementwise_affine=(True, False))
+    argument = normalized[0] if len(normalized) == 1 else normalized
+    return LayerCase(*both(d, "RMSNorm", argument, **options), (d.array((*d.leading(), *normalized)),))
+
+
+@entry("InstanceNorm2d", "layer")
+def instance_norm2d(d: Draw) -> LayerCase:
+    """With and without a batch, weights, and running statistics, in training and in evaluation."""
+    options = d.some_of(
+        eps=(1e-5, 1e-3, 0.5),
+        momentum=(None, 0.1, 0.0, 1.0, 0.7),
+        # Where there is no image PyTorch's weights are an IndexError, and its running statistics become NaN.
+        affine=(False,) if d.fixed_batch == 0 else (True, False),
+        track_running_stats=(False,) if d.fixed_batch == 0 else (True, False),
+        **({"bias": (True, False)} if has_bias("InstanceNorm2d") else {}),
+    )
+    channels = d.integer(1, 5)
+    unbatched = d.fixed_batch is None and d.rng.random() < 0.2
+    shape = (d.batch(1, 3), channels, d.integer(1, 5), d.integer(3, 5))[unbatched:]
+    training = d.one_of(True, True, False)
+    return LayerCase(*both(d, "InstanceNorm2d", channels, training=training, **options), (d.array(shape),))
+
+
+@entry("Dropout2d", "layer")
+def dropout2d(d: Draw) -> LayerCase:
+    """Draw p; the masks come from the seed that both generators are set to."""
+    options = d.some_of(p=(0.0, 0.1, 0.5, 0.75, 1.0))
+    x = d.array((d.batch(1, 3), d.integer(1, 5), *d.integers(1, 4, 2)))
+    return LayerCase(*both(d, "Dropout2d", training=d.one_of(True, True, False), **options), (x,))
+
+
 @entry("Dropout", "layer")
 def dropout(d: Draw) -> LayerCase:
     """Draw p; the masks come from the seed that both generators are set to."""
@@ -264,3 +356,12 @@ def softmax(name: str) -> None:
 
 softmax("Softmax")
 softmax("LogSoftmax")
+
+
+@entry("GLU", "layer")
+def glu(d: Draw) -> LayerCase:
+    """Along any axis, counted from either end."""
+    shape = [*d.leading(), d.integer(1, 4), d.integer(1, 3)]
+    place = d.integer(0 if d.fixed_batch is None else 1, len(shape) - 1)
+    shape[place] *= 2
+    return LayerCase(*both(d, "GLU", d.one_of(place, place - len(shape))), (d.array(tuple(shape)),))

@@ -12,6 +12,7 @@ import numpy as np
 import scratch
 from parity_tests.catalogue import CATALOGUE, Entry, LayerCase
 from parity_tests.harness.calls import recorded_calls
+from parity_tests.harness.outputs import with_gradient
 from parity_tests.harness.trace import Trace, trace, trace_rule
 from scratch import nn, optim, policy_gradient
 from scratch.nn import Module
@@ -24,6 +25,24 @@ ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "Linear": ((3, 2), {}, (2, 3)),
     "Embedding": ((4, 2), {}, (2, 3)),
     "Conv2d": ((1, 2), {"kernel_size": 2}, (1, 1, 3, 3)),
+    "Conv1d": ((1, 2), {"kernel_size": 2}, (1, 1, 4)),
+    "ConvTranspose2d": ((1, 1), {"kernel_size": 2, "stride": 1}, (1, 1, 2, 2)),
+    "ConvTranspose1d": ((1, 2), {"kernel_size": 3, "stride": 2}, (1, 1, 2)),
+    "ZeroPad1d": (((2, 1),), {}, (1, 1, 3)),
+    "ZeroPad2d": (((1, 0, 0, -1),), {}, (1, 1, 2, 2)),
+    "ConstantPad1d": (((2, 1), 7.0), {}, (1, 1, 3)),
+    "ConstantPad2d": (((1, 0, 0, 1), 7.0), {}, (1, 1, 2, 2)),
+    "ReflectionPad1d": (((2, 1),), {}, (1, 1, 3)),
+    "ReflectionPad2d": (((1, 0, 0, 1),), {}, (1, 1, 2, 3)),
+    "ReplicationPad1d": (((2, 1),), {}, (1, 1, 3)),
+    "ReplicationPad2d": (((1, 0, 0, 1),), {}, (1, 1, 2, 3)),
+    "CircularPad1d": (((2, 1),), {}, (1, 1, 3)),
+    "CircularPad2d": (((1, 0, 0, 1),), {}, (1, 1, 2, 3)),
+    "Upsample": ((), {"scale_factor": 2, "mode": "bilinear"}, (1, 1, 2, 2)),
+    "PixelShuffle": ((2,), {}, (1, 4, 1, 2)),
+    "PixelUnshuffle": ((2,), {}, (1, 1, 2, 4)),
+    "MaxPool1d": ((2,), {}, (1, 1, 5)),
+    "AvgPool1d": ((2,), {}, (1, 1, 5)),
     "MaxPool2d": ((2,), {}, (1, 1, 4, 4)),
     "AvgPool2d": ((2,), {}, (1, 1, 4, 4)),
     "AdaptiveAvgPool2d": ((2,), {}, (1, 1, 3, 3)),
@@ -31,8 +50,15 @@ ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "BatchNorm2d": ((2,), {}, (2, 2, 1, 2)),
     "LayerNorm": ((3,), {}, (2, 3)),
     "GroupNorm": ((2, 4), {}, (1, 4, 2)),
+    "RMSNorm": ((3,), {}, (2, 3)),
+    "InstanceNorm2d": ((2,), {"affine": True}, (1, 2, 1, 3)),
+    "Dropout2d": ((), {}, (2, 3, 1, 2)),
+    "GLU": ((), {}, (2, 4)),
+    "Unflatten": ((1, (2, 3)), {}, (1, 6)),
+    "MultiheadAttention": ((2, 1), {}, (2, 1, 2)),
     "Softmax": ((1,), {}, (2, 3)),
     "LogSoftmax": ((1,), {}, (2, 3)),
+    "Softmin": ((1,), {}, (2, 3)),
 }
 NOTHING: tuple[tuple, dict, tuple[int, ...]] = ((), {}, (2, 3))
 DRAWS = 30
@@ -57,7 +83,9 @@ def entry_of(name: str) -> Entry | None:
 def class_of(name: str) -> type[Module] | None:
     """Return a layer or loss by its name in `scratch.nn` or `scratch.policy_gradient`; None if there is none."""
     found = getattr(nn, name, None) or getattr(policy_gradient, name, None)
-    return found if isinstance(found, type) and issubclass(found, Module) and entry_of(name) else None
+    if not isinstance(found, type) or not issubclass(found, Module) or found.forward is Module.forward:
+        return None  # a container is nothing to run
+    return found if entry_of(name) else None
 
 
 def names() -> list[str]:
@@ -94,10 +122,10 @@ def inputs(layer: Module, shapes: Sequence[tuple[int, ...]], target: str | None,
     rng, found = np.random.default_rng([seed, 2]), []
     own = _smallest(name).inputs[0].shape if _is_drawn(name) else ARGUMENTS.get(name, NOTHING)[2]
     first = shapes[0] if shapes else own
-    for place in range(len(draws[0])):
+    for place in range(min(map(len, draws))):  # what may be left out is
         drawn = [one[place] for one in draws]
         kind = target if place == 1 and target else _kind(drawn)
-        same = all(one[place].shape == one[0].shape for one in draws)
+        same = all(one[place].ndim == one[0].ndim for one in draws)
         shape = shapes[place] if place < len(shapes) else first
         if 0 < place >= len(shapes) and (kind == "classes" or not same):
             shape = first[:1] + first[2:] if len(first) > 1 else ()
@@ -105,6 +133,10 @@ def inputs(layer: Module, shapes: Sequence[tuple[int, ...]], target: str | None,
             # Of a loss there are as many as the input has columns, of a layer that is indexed as its weight has rows.
             count = first[min(1, len(first) - 1)] if place else len(next(iter(layer.parameters())).data)
             found.append(rng.integers(0, count, shape))
+        elif kind == "signs":
+            found.append(rng.choice([-1.0, 1.0], shape))
+        elif kind == "positive":
+            found.append(np.abs(numbers(shape, rng)))
         elif kind == "values":
             found.append(numbers(shape, rng))
         elif place:
@@ -133,7 +165,12 @@ def _is_drawn(name: str) -> bool:
 def _kind(drawn: list[np.ndarray]) -> str:
     if any(one.dtype.kind in "iu" for one in drawn):
         return "classes"
-    return "binary" if all(((one >= 0) & (one <= 1)).all() for one in drawn) else "values"
+    kinds = {
+        "signs": lambda one: np.abs(one) == 1,
+        "binary": lambda one: (one >= 0) & (one <= 1),
+        "positive": lambda one: one > 0,
+    }
+    return next((kind for kind, is_kind in kinds.items() if all(is_kind(one).all() for one in drawn)), "values")
 
 
 def optimizer_of(name: str) -> type[Optimizer] | None:
@@ -174,8 +211,7 @@ def traces(layer: Module, arrays: tuple[np.ndarray, ...], seed: int) -> list[Tra
     """Call a layer forward and backward, and trace each pair of plain functions that it calls."""
     scratch.manual_seed(seed)
     with recorded_calls() as calls, np.errstate(all="ignore"):
-        y = layer(*arrays)
-        y = y[0] if isinstance(y, tuple) else y
+        y = with_gradient(layer(*arrays))[0]  # the other outputs have zeros
         # A loss's gradient of 1 would hide a factor that was forgotten.
         layer.backward(numbers(y.shape, np.random.default_rng([seed, 3])) if np.ndim(y) else 2.0)
     return [trace(call) for call in calls]

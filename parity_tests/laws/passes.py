@@ -7,10 +7,15 @@ from parity_tests.laws.law import backward, forward, law, random_grads, same, sp
 from scratch import nn
 from scratch.actor_critic import ActorCriticLoss
 from scratch.nn.batchnorm import _BatchNorm
+from scratch.nn.channel_norm import ChannelNorm
+from scratch.nn.convolution import Convolution
+from scratch.nn.padding import _Pad
+from scratch.nn.recurrent import Recurrent
 from scratch.nn.reduction import Loss
 
 LOSSES = (Loss, ActorCriticLoss)
-NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
+CENTRED_NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d)
+NORMS = (*CENTRED_NORMS, nn.RMSNorm)
 
 
 @law(nn.Module)
@@ -53,7 +58,7 @@ def nobodys_array_is_written_to(layer: nn.Module, *inputs: np.ndarray) -> None:
     assert [values.tobytes() for values in grads] == before
 
 
-@law(nn.Linear, nn.Conv2d, *NORMS)
+@law(nn.Linear, Convolution, *NORMS)
 def a_straight_line_in_each_parameter(layer: nn.Module, *inputs: np.ndarray) -> None:
     """<g, y(w + v) - y(w)> = <grad_w, v>, exactly: the output is an affine function of each parameter."""
     outputs = forward(layer, *inputs)
@@ -69,7 +74,7 @@ def a_straight_line_in_each_parameter(layer: nn.Module, *inputs: np.ndarray) -> 
         same((gradient * v).sum(), change)
 
 
-@law(nn.Linear, nn.Conv2d, *NORMS)
+@law(nn.Linear, Convolution, *NORMS)
 def twice_the_weight_is_twice_the_gradient(layer: nn.Module, x: np.ndarray) -> None:
     """The weight is a factor on the way from input to output, and so it is one on the way back."""
     if layer.weight is None:
@@ -81,16 +86,20 @@ def twice_the_weight_is_twice_the_gradient(layer: nn.Module, x: np.ndarray) -> N
     same(backward(layer, g)[0], 2 * once)
 
 
-AFFINE = (nn.Linear, nn.Identity, nn.Flatten, nn.Conv2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Dropout)
+REARRANGING = (nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
+AFFINE = (
+    *(nn.Linear, *REARRANGING, nn.Dropout),
+    *(Convolution, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Upsample, _Pad),
+)
 
 
-@law(*AFFINE, _BatchNorm)
+@law(*AFFINE, ChannelNorm)
 def backward_is_the_adjoint_of_forward(layer: nn.Module, x: np.ndarray) -> None:
     """<g, f(x + v) - f(x)> = <backward(g), v>, exactly, for a layer that is an affine function of its input.
 
     The two sides are g^T J v, with the product taken from the right by forward and from the left by backward.
     """
-    if isinstance(layer, _BatchNorm) and (layer.training or not layer.track_running_stats):
+    if isinstance(layer, ChannelNorm) and layer.normalizes_by_own_statistics():
         return
     (y,) = forward(layer, x)
     (g,) = random_grads((y,))
@@ -105,15 +114,17 @@ def backward_is_the_adjoint_of_forward(layer: nn.Module, x: np.ndarray) -> None:
 def looks_at_the_whole_batch(layer: nn.Module, x: np.ndarray) -> bool:
     """Return whether an example's output depends on the others, or on where in the batch it stands."""
     return joins_the_batch(layer, x) or any(
-        (isinstance(module, _BatchNorm) and (module.training or not module.track_running_stats))
+        (isinstance(module, _BatchNorm) and module.normalizes_by_own_statistics())
         or (isinstance(module, nn.Dropout) and module.training)
-        or (isinstance(module, nn.Softmax | nn.LogSoftmax) and module.dim in (0, -x.ndim))
+        or (isinstance(module, nn.Softmax | nn.LogSoftmax | nn.Softmin | nn.GLU) and module.dim in (0, -x.ndim))
         for module in layer.modules()
     )
 
 
 def joins_the_batch(layer: nn.Module, x: np.ndarray) -> bool:
-    """Return whether the first axis of the output is not that of the input."""
+    """Return whether the first axis of input and output is not the batch."""
+    if isinstance(layer, (Recurrent, nn.MultiheadAttention)):  # it is the sequence
+        return True
     return isinstance(layer, nn.Flatten) and layer.start_dim in (0, -x.ndim)
 
 

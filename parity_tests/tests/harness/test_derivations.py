@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import scratch.distributions
 import scratch.nn
 import scratch.optim
 from parity_tests.harness.derivation import derivations
@@ -15,6 +16,8 @@ from parity_tests.harness.derivation import derivations
 FILES = [
     *(f"scratch.nn.{info.name}" for info in pkgutil.iter_modules(scratch.nn.__path__)),
     *(f"scratch.optim.{info.name}" for info in pkgutil.iter_modules(scratch.optim.__path__)),
+    *(f"scratch.distributions.{info.name}" for info in pkgutil.iter_modules(scratch.distributions.__path__)),
+    *(f"scratch.optim.lr_scheduler.{info.name}" for info in pkgutil.iter_modules(scratch.optim.lr_scheduler.__path__)),
     "scratch.policy_gradient",
 ]
 DERIVATIONS = [one for name in FILES for one in derivations(name)]
