@@ -18,8 +18,7 @@ class Plan:
     """What is trained, on what, until when.
 
     ``close`` is how far gradients of the two may be apart, relative to the largest, and for how many steps: rounding
-    grows with the steps. In float64, since in float32 it would also decide which of nearly equal pixels wins a pooling's
-    window.
+    grows with the steps. In float64: in float32 rounding would also decide which of nearly equal pixels wins a window.
     """
 
     load: Callable[[Path], Data]
