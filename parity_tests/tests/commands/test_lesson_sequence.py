@@ -13,7 +13,7 @@ def engine(request):
 
 
 def test_the_lesson_shows_both_engines_and_how_far_they_are_apart(tmp_path, capsys, monkeypatch):
-    for name, value in {"STEPS": 30, "CLIP_STEPS": 5, "LENGTH": 8, "SHORT": 6}.items():
+    for name, value in {"STEPS": 26, "CLIP_STEPS": 5, "LENGTH": 6, "SHORT": 4, "HORIZON": (1, 10, 30, 60)}.items():
         monkeypatch.setattr(sequence, name, value)
     teach("sequence", Blackboard(engines.NAMES, 0, tmp_path, tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {"sequence_jacobians.png", "sequence_training.png"}
