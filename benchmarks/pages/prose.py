@@ -1,0 +1,109 @@
+"""Sentences of docstrings as HTML: code, gradients, labels of statements and names of layers become what they are."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.pages import mathematics
+from benchmarks.pages.docstring import Displayed
+from benchmarks.pages.html import Html, element, escape, join
+
+PIECE = re.compile(
+    r"``(?P<literal>[^`]+)``|`(?P<name>[^`]+)`|(?P<gradient>\bgrad_\w+\b)|(?P<label>\b[FBU]\d+[a-z]?\b)"
+    r"|(?P<file>\b(?:scratch|torch_ref|benchmarks|parity_tests)/[\w/]+\.(?:py|md)\b)"
+    r"|(?P<word>\b[a-z]\w*_\w*\b)"
+)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What words lead to on a page.
+
+    Attributes
+    ----------
+    links : mapping of str to str
+        Addresses of pages, by the names of classes, functions, modules and files.
+    anchors : mapping of str to str
+        Identifiers on this page, by the labels of statements.
+    names : collection of str
+        Quantities.
+    """
+
+    links: Mapping[str, str] = field(default_factory=dict)
+    anchors: Mapping[str, str] = field(default_factory=dict)
+    names: Collection[str] = frozenset()
+
+
+def inline(text: str, context: Context) -> Html:
+    """Return a sentence, or several."""
+    text = " ".join(text.split())
+    parts, end = [], 0
+    for match in PIECE.finditer(text):
+        parts += [escape(text[end : match.start()]), _piece(match, context)]
+        end = match.end()
+    return join([*parts, escape(text[end:])])
+
+
+def _piece(match: re.Match, context: Context) -> Html:
+    kind, word = match.lastgroup, match[match.lastgroup]
+    if kind == "gradient":
+        return mathematics.quantity(word, context.names)
+    if kind == "label":
+        anchor = context.anchors.get(word)
+        return element("a", word, href=f"#{anchor}", class_="ref") if anchor else escape(word)
+    if kind == "word" and word not in context.names:
+        return escape(word)
+    address = _address(word, context.links)
+    shown = element("code", word)
+    return element("a", shown, href=address) if address else shown
+
+
+def _address(word: str, links: Mapping[str, str]) -> str | None:
+    """Return where a name leads: as it stands, without what holds it, without what it holds."""
+    bare = word.split("(")[0].strip()
+    if bare.startswith("torch."):
+        return None
+    return links.get(bare) or links.get(bare.rpartition(".")[2])
+
+
+def paragraph(text: str, context: Context) -> Html:
+    """Return a paragraph; what it opens with, "Saturation.", stands out where it is no sentence."""
+    flat = " ".join(text.split())
+    opening = re.match(r"((?:Why|The|In|What)?\b[^.:,;(`]{2,40})\. (?=[A-Z0-9])", flat)
+    if opening and len(opening[1].split()) <= 5 and flat[0].isupper() and not _is_sentence(opening[1]):
+        rest = inline(flat[opening.end() :], context)
+        return element("p", element("strong", inline(opening[1], context), ".", class_="opening"), " ", rest)
+    return element("p", inline(flat, context))
+
+
+def _is_sentence(words: str) -> bool:
+    verbs = r"\b(is|are|was|were|has|have|does|do|can|may|stays|refused|loses|keep|keeps)\b"
+    return re.search(verbs, words) is not None
+
+
+def displayed(block: Displayed, context: Context) -> Html:
+    """Return indented lines: formulas where all of them are, else as they stand."""
+    rows = [_formula(line, context) for line in block.lines]
+    if all(row is not None for row in rows):
+        return element("div", *rows, class_="formulas")
+    margin = min(len(line) - len(line.lstrip()) for line in block.lines)
+    text = "\n".join(_marked(line[margin:]) for line in block.lines)
+    return element("pre", Html(text), class_="display", tabindex="0")
+
+
+def _marked(line: str) -> Html:
+    return Html(re.sub(r"\b([FBU]\d+[a-z]?)(?=\s)", r'<b class="label">\1</b>', escape(line)))
+
+
+def _formula(line: str, context: Context) -> Html | None:
+    cells = re.split(r" {2,}", line.strip())
+    found = [place for place, cell in enumerate(cells) if re.search(r" \+?= ", cell)]
+    if len(found) != 1 or len(cells) > 3:
+        return None
+    left, right = mathematics.equation(cells[found[0]], context.names)
+    formula = join((left, right), " ")
+    if 'class="text"' in formula:
+        return None
+    around = [element("span", inline(cell, context), class_="aside") for cell in cells]
+    around[found[0]] = element("span", formula, class_="formula")
+    return element("div", join(around, " "), class_="line")
