@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks.errors import pasteable
 from benchmarks.pages.discovery import Topic, pairs_of
 from parity_tests import catalogue
 from parity_tests.harness import pencil
@@ -31,15 +30,15 @@ class Asked:
     def command(self) -> str:
         """The command line."""
         words = ["backprop", "trace", self.name]
-        words += ["--args", self.args] if self.args else []
+        words += ["--args", f'"{self.args}"'] if self.args else []
         for shape in self.shapes:
             words += ["--input", ",".join(map(str, shape))]
         words += ["--target", self.target] if self.target else []
-        return pasteable([*words, *(["--eval"] if self.evaluation else [])])
+        return " ".join([*words, *(["--eval"] if self.evaluation else [])])
 
     def traces(self) -> list[Trace]:
         """Return what the command shows; nothing where the layer refuses it."""
-        args, kwargs = _literals(self.args) if self.args else (None, {})
+        args, kwargs = literals(self.args) if self.args else (None, {})
         if pencil.optimizer_of(self.name):
             return pencil.traces_of_steps(pencil.make_optimizer(self.name, args, kwargs, (3,), 0), 0)
         try:
@@ -100,7 +99,7 @@ def _options(name: str) -> Iterable[str]:
         drawn = {one.name: getattr(layer, one.name, one.default) for one in parameters}
         changed = [one.name for one in parameters if isinstance(drawn[one.name], (bool, int, float, str))]
         text = ", ".join(f"{key}={drawn[key]!r}" for key in changed if drawn[key] != _default(parameters, key))
-        if text and _literals(text):
+        if text and literals(text):
             found[text] = None
     return found
 
@@ -109,7 +108,7 @@ def _default(parameters: Iterable[inspect.Parameter], name: str) -> object:
     return next(one.default for one in parameters if one.name == name)
 
 
-def _literals(text: str) -> tuple[tuple, dict] | None:
+def literals(text: str) -> tuple[tuple, dict] | None:
     try:
         found = ast.parse(f"f({text})", mode="eval").body
         return tuple(map(ast.literal_eval, found.args)), {one.arg: ast.literal_eval(one.value) for one in found.keywords}

@@ -26,7 +26,7 @@ def join(parts: Iterable[object], between: str = "") -> Html:
     return Html(between.join(escape(part) for part in parts))
 
 
-def element(name: str, *children: object, **attributes: object) -> Html:
+def element(name: str, /, *children: object, **attributes: object) -> Html:
     """Return an element; a child of None is left out, and so is an attribute of None or False.
 
     ``class_`` stands for class, and ``data_row`` for data-row.

@@ -1,0 +1,148 @@
+"""A tiny example, step by step: first what goes in, then each statement with its numbers, and each B beside the tape's.
+
+All steps are in the page; the script shows one at a time, and what the statement reads beside it.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from benchmarks.pages import code, mathematics, numbers
+from benchmarks.pages.examples import Example
+from benchmarks.pages.html import Html, element, join
+from benchmarks.pages.relations import Line, lines_of, names_of
+from benchmarks.pages.rows import anchor
+from parity_tests.harness.derivation import Derivation
+from parity_tests.harness.trace import Step, Trace
+
+VERDICTS = {
+    "equal": "equal to the tape's",
+    "part": "a part of the tape's: another statement adds the rest",
+    "room": "room, which a later statement fills",
+    "constant": "the quantity is a number here, and has no gradient",
+    "helper": "no gradient: later statements read it",
+    "differs": "differs from the tape's",
+}
+BUTTONS = (("first", "⏮", "First step"), ("back", "◀", "Back"), ("next", "▶", "Next"), ("last", "⏭", "Last step"))
+
+
+def stepper(derivation: Derivation, example: Example) -> Html:
+    """Return the steps of a derivation's example, with buttons."""
+    lines, names = lines_of(derivation), names_of(derivation)
+    steps: list[Html] = []
+    for trace, turn in zip(example.traces, _turns(example), strict=True):
+        steps += _Panels(derivation, lines, names, trace, turn).all()
+    steps[0] = Html(steps[0].replace('class="step"', 'class="step at"', 1))
+    buttons = [
+        element("button", element("span", sign, aria_hidden="true"), type="button", data_go=go, aria_label=word)
+        for go, sign, word in BUTTONS
+    ]
+    count = element("output", f"1 / {len(steps)}", class_="count")
+    controls = element("div", *buttons[:2], count, *buttons[2:], class_="controls", role="group", aria_label="Steps")
+    head = element("header", element("h4", "Step through it"), controls, class_="bar")
+    made = element("p", "These numbers: ", element("code", example.asked.command), class_="made")
+    return element(
+        "section",
+        head,
+        element("ol", *steps, class_="steps", tabindex="0", aria_live="polite", aria_label="The step at hand"),
+        made,
+        class_="stepper",
+        id=f"{derivation.name}-steps",
+        aria_label=f"{derivation.name}, step by step",
+        data_name=derivation.name,
+    )
+
+
+def _turns(example: Example) -> list[str]:
+    """Return what tells traces apart that follow one another: the steps of an optimizer."""
+    several = len(example.traces) > 1
+    return [f"step {place}, " if several else "" for place in range(1, len(example.traces) + 1)]
+
+
+class _Panels:
+    """The steps of one trace."""
+
+    def __init__(
+        self, derivation: Derivation, lines: dict[str, Line], names: frozenset[str], trace: Trace, turn: str
+    ) -> None:
+        self.derivation, self.lines, self.names, self.trace, self.turn = derivation, lines, names, trace, turn
+
+    def all(self) -> list[Html]:
+        """Return every step, in the order of the computation."""
+        return list(self._each())
+
+    def _each(self) -> Iterator[Html]:
+        trace = self.trace
+        yield self._given("What goes in", trace.arguments, "arguments")
+        for step in trace.forward:
+            yield self._computed(step)
+        if trace.backward:
+            yield self._given("The upstream gradient", self._upstream(), "upstream")
+            for step in trace.backward:
+                yield self._computed(step)
+            returned = {f"grad_{name}": value for name, value in trace.gradients.items()}
+            yield self._given("What backward returns", returned, "returned")
+
+    def _upstream(self) -> dict[str, Any]:
+        return {"grad_y": self.trace.grad_y}
+
+    def _given(self, title: str, values: dict[str, Any], kind: str) -> Html:
+        head = element("h5", f"{self.turn}{title}" if not self.turn else f"{self.turn.capitalize()}{title.lower()}")
+        values_ = element("div", *(self._figure(name, value) for name, value in values.items()), class_="values")
+        return element("li", head, element("div", values_, class_="panels"), class_="step", data_kind=kind)
+
+    def _computed(self, step: Step) -> Html:
+        line = self.lines[step.label]
+        here = anchor(self.derivation, step.label)
+        left, right = mathematics.equation(step.equation, self.names)
+        title = element(
+            "h5",
+            self.turn or None,
+            element("a", step.label, href=f"#{here}", class_="label"),
+            " ",
+            element("span", left, " ", right, class_="formula"),
+        )
+        made = [self._figure(name, value) for name, value in step.values.items()]
+        parts = [element("div", *made, class_="values made")]
+        if step.verdict:
+            parts.append(self._judged(step))
+        return element(
+            "li",
+            title,
+            element("div", *parts, class_="panels"),
+            class_="step",
+            data_kind="statement",
+            data_row=here,
+            data_reads=" ".join(line.reads) or None,
+        )
+
+    def _judged(self, step: Step) -> Html:
+        verdict = element("p", VERDICTS[step.verdict], class_=f"verdict {step.verdict}")
+        if step.tape is None:
+            return element("div", verdict, class_="tape")
+        of = mathematics.quantity(f"grad_{step.of}", self.names) if step.of in self.names else element("code", step.of)
+        tape = element("figure", element("figcaption", "by the tape: ", of), numbers.table(step.tape))
+        uses = None
+        if len(step.contributions) > 1:
+            shares = [
+                element("li", "through " if one.counted else "not through ", one.through, f" ({one.operation})")
+                for one in step.contributions
+            ]
+            uses = element("ul", *shares, class_="uses")
+        return element("div", tape, verdict, uses, class_="tape")
+
+    def _figure(self, name: str, value: Any) -> Html:
+        caption = element("figcaption", mathematics.quantity(name, self.names), " ", _kind(value))
+        return element("figure", caption, numbers.table(value), data_value=name)
+
+
+def _kind(value: Any) -> Html | None:
+    if isinstance(value, np.ndarray):
+        return element("span", numbers.shape_of(value), class_="shape")
+    return None
+
+
+def without_numbers(reason: str, command: str | None = None) -> Html:
+    """Return what stands in the place of a stepper that there is none of."""
+    return join([element("p", reason, class_="note"), code.command(command) if command else Html("")])
