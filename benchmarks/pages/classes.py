@@ -130,7 +130,8 @@ def _agreement(name: str, arguments: str, layer: object, inputs: tuple[np.ndarra
     args, kwargs = examples.literals(arguments)
     report = check(layer, found(*args, **kwargs), *inputs)
     apart = max((np.abs(one.got - one.expected).max(initial=0) for one in report.quantities), default=0.0)
-    words = ", ".join(dict.fromkeys(one.name.partition(" ")[0] for one in report.quantities))
+    names = dict.fromkeys(one.name.partition(" ")[0] for one in report.quantities)
+    words = ", ".join("buffers" if name == "buffer" else name for name in names)
     said = f"On the example's input, with a random upstream gradient, in float64: {words} "
     if not report.ok:
         return element("p", f"{said}do not agree.", class_="note")

@@ -70,7 +70,7 @@ def framed(page: Page, before: Page | None, after: Page | None) -> str:
         _top(page),
         element("main", _contents(page.contents), element("article", page.body), id="main", tabindex="-1"),
         _bottom(page, before, after),
-        class_=page.section or "index",
+        class_=f"in-{page.section or 'index'}",
     )
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 

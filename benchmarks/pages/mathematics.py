@@ -32,6 +32,7 @@ TOKEN = re.compile(
     rf"|(?P<name>[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*'*)(?P<index>(?:_\([^()\s]*\))?(?:,{INDEX}(?=[,\s)\]]|$))*)"
     r"|(?P<sign>\.\.\.|\.\.|<=|>=|!=|==|\+=|<-|\+-|[-+*/^=<>|()\[\],;:])"
 )
+PAUSES = (",", ";", ":")
 RELATIONS = {"=", "+=", "==", "<=", ">=", "!=", "<", ">", "<-"}
 
 
@@ -141,16 +142,19 @@ class _Reader:
         while self.kind != "end":
             start = self.tokens[self.place].begin
             before = " " if parts and self.spaced else ""
-            if self.is_word() or self.word in (",", ";", ":"):
+            if self.is_word() or self.word in PAUSES:
                 parts.append(escape(before + self.word))
                 self.place += 1
-            else:
-                terms = self.relation()
-                said = self.text[start : self.tokens[self.place - 1].end]
-                # Between terms a line may be broken.
-                wide = len(said) > 34 and len(terms) > 1
-                pieces = [math(term, said) for term in terms] if wide else [math(join(terms), said)]
-                parts.append(join([escape(before), join(pieces, " ")]))
+                continue
+            terms = self.relation()
+            said = self.text[start : self.tokens[self.place - 1].end]
+            if self.word in PAUSES:  # inside, so that no line begins with it
+                terms.append(element("mtext", self.word))
+                self.place += 1
+            # Between terms a line may be broken.
+            wide = len(said) > 34 and len(terms) > 1
+            pieces = [math(term, said) for term in terms] if wide else [math(join(terms), said)]
+            parts.append(join([escape(before), join(pieces, " ")]))
         return join(parts)
 
     def relation(self) -> list[Html]:
@@ -261,7 +265,7 @@ class _Reader:
             if self.is_word():
                 parts.append(element("mtext", f"\u00a0{self.word}\u00a0"))
                 self.place += 1
-            elif self.word in (",", ";", ":"):
+            elif self.word in PAUSES:
                 parts.append(element("mo", self.word))
                 self.place += 1
             else:
@@ -286,9 +290,7 @@ class _Reader:
                 sign = element("msub", sign, _letters(below))
             space = element("mspace", width="0.15em")
             return element("mrow", sign, space, self.product())
-        name = _name(word, self.names)
-        if index:
-            name = element("msub", name, _letters(index.lstrip("_")))
+        name = _name(word, self.names, index)
         if self.word == "[" and not self.spaced:
             self.place += 1
             name = element("mrow", name, _bracketed("[", self.inside("]"), "]"))
@@ -336,20 +338,18 @@ def _letters(index: str) -> Html:
     )
 
 
-def _name(word: str, names: Collection[str]) -> Html:
-    """Return a quantity's name, with what is an index or a gradient by its name."""
-    stem = word.rstrip("'")
-    if stem.startswith("grad_"):
-        of, index = stem.removeprefix("grad_"), ""
-        if stem not in names and "_" in of and of not in names:
-            of, _, index = of.rpartition("_")
-        nabla = element("msub", element("mo", "∇", form="prefix", rspace="0"), _plain(of))
-        return element("msub", nabla, _letters(index)) if index else nabla
-    if stem not in names and "_" in stem:
-        of, _, index = stem.rpartition("_")
-        if of in names or len(of) == 1:
-            return element("msub", _plain(of), _letters(index))
-    return _plain(word)
+def _name(word: str, names: Collection[str], index: str = "") -> Html:
+    """Return a quantity's name; in "grad_x1_nc,(sp+i)" it is x1, all behind it is an index, and grad a nabla."""
+    gradient = word.startswith("grad_")
+    of = word.removeprefix("grad_")
+    if word not in names and of not in names and "_" in of:
+        stem, _, letters = of.rpartition("_")
+        if gradient or stem in names or len(stem) == 1:
+            of, index = stem, letters + index
+    name = element("mi", of) if index and re.search(r"\d", of) else _plain(of)
+    if gradient:
+        name = element("msub", element("mo", "∇", form="prefix", rspace="0"), name)
+    return element("msub", name, _letters(index.lstrip("_"))) if index else name
 
 
 def _plain(word: str) -> Html:

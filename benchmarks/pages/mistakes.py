@@ -8,7 +8,7 @@ from benchmarks.pages.discovery import Topic
 from benchmarks.pages.frame import Page
 from benchmarks.pages.html import Html, element, join
 from benchmarks.pages.prose import Context, inline
-from parity_tests.museum import EXHIBITS, WITNESSES, Exhibit
+from parity_tests.museum import EXHIBITS, Exhibit
 
 PATH = "museum.html"
 WORDS = {"torch": "PyTorch", "differences": "finite differences", "laws": "laws"}
@@ -111,7 +111,3 @@ def _functions(exhibit: Exhibit) -> Iterator[object]:
                     yield one
     yield exhibit.wrong
 
-
-def witnesses() -> tuple[str, ...]:
-    """Return the names of all witnesses."""
-    return WITNESSES

@@ -1,10 +1,10 @@
 """A derivation beside its code, a row for each statement: the equation on the left, the statement on the right."""
 
 from benchmarks.pages import code, mathematics
-from benchmarks.pages.html import Html, element, join
+from benchmarks.pages.html import Html, element
 from benchmarks.pages.prose import Context, inline
 from benchmarks.pages.relations import Line, lines_of, names_of
-from parity_tests.harness.derivation import Derivation, Statement
+from parity_tests.harness.derivation import Derivation
 
 
 def anchor(derivation: Derivation, label: str) -> str:
@@ -33,12 +33,12 @@ def rows(derivation: Derivation, context: Context) -> Html:
         for statement in statements:
             line = lines.get(statement.label or "")
             if line is None:
-                items.append(element("li", _code(statement.source, "    "), class_="row plain"))
+                items.append(element("li", _code(statement.source), class_="row plain"))
             else:
                 items.append(_row(derivation, line, names, context))
         title = element("h4", word)
         parts.append(element("div", title, element("ol", *items, class_="rows"), class_=f"pass {word.lower()}"))
-    return join(parts)
+    return element("div", *parts, class_="passes")
 
 
 def _row(derivation: Derivation, line: Line, names: frozenset[str], context: Context) -> Html:
@@ -57,7 +57,7 @@ def _row(derivation: Derivation, line: Line, names: frozenset[str], context: Con
     return element(
         "li",
         equation,
-        _code(line.statement.source, "    "),
+        _code(line.statement.source),
         class_="row",
         id=here,
         data_undoes=" ".join(anchor(derivation, one) for one in line.undoes) or None,
@@ -65,11 +65,5 @@ def _row(derivation: Derivation, line: Line, names: frozenset[str], context: Con
     )
 
 
-def _code(source: str, indent: str = "") -> Html:
-    text = "\n".join(f"{indent}{one}" for one in source.splitlines())
-    return element("pre", element("code", code.coloured(text)), class_="code")
-
-
-def labelled(statements: list[Statement]) -> list[str]:
-    """Return the labels of statements that have one."""
-    return [one.label for one in statements if one.label]
+def _code(source: str) -> Html:
+    return element("pre", element("code", code.coloured(source)), class_="code")

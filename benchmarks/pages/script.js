@@ -29,17 +29,35 @@ class Stepper {
     this.count = section.querySelector(".count");
     this.buttons = Object.fromEntries([...section.querySelectorAll("[data-go]")].map((one) => [one.dataset.go, one]));
     this.place = 0;
-    const ways = { first: () => 0, back: () => this.place - 1, next: () => this.place + 1, last: () => this.steps.length - 1 };
-    for (const [name, way] of Object.entries(ways)) {
-      this.buttons[name].addEventListener("click", () => this.show(way()));
-    }
-    this.show(0, false);
+    this.buttons.first.addEventListener("click", () => this.show(0));
+    this.buttons.back.addEventListener("click", () => this.move(-1));
+    this.buttons.next.addEventListener("click", () => this.move(1));
+    this.buttons.last.addEventListener("click", () => this.show(this.steps.length - 1));
+    this.buttons.close.addEventListener("click", () => this.close());
+    this.count.textContent = `${this.steps.length} steps`;
   }
 
-  show(place, moved = true) {
+  get isOpen() {
+    return this.section.classList.contains("open");
+  }
+
+  // The first move opens the panel.
+  move(way) {
+    this.show(this.isOpen ? this.place + way : this.place);
+  }
+
+  close() {
+    this.section.classList.remove("open");
+    for (const row of document.querySelectorAll(".row.at")) row.classList.remove("at", "lit");
+    this.buttons.next.focus();
+  }
+
+  show(place) {
     if (place < 0 || place >= this.steps.length) return;
+    for (const other of Stepper.all) if (other !== this) other.section.classList.remove("open");
+    this.section.classList.add("open");
     this.place = place;
-    Stepper.latest = moved ? this : Stepper.latest;
+    Stepper.latest = this;
     const step = this.steps[place];
     for (const one of this.steps) one.classList.toggle("at", one === step);
     this.showReads(step);
@@ -48,7 +66,7 @@ class Stepper {
     this.buttons.last.disabled = this.buttons.next.disabled = place === this.steps.length - 1;
     for (const row of document.querySelectorAll(".row.at")) row.classList.remove("at", "lit");
     const row = document.getElementById(step.dataset.row);
-    if (row && moved) {
+    if (row) {
       row.classList.add("at", "lit");
       this.reveal(row);
     }
@@ -95,7 +113,11 @@ document.addEventListener("keydown", (event) => {
     || (Stepper.latest && seen(Stepper.latest) ? Stepper.latest : Stepper.all.find(seen));
   if (!chosen) return;
   event.preventDefault();
-  chosen.show(chosen.place + way);
+  chosen.move(way);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && Stepper.latest && Stepper.latest.isOpen) Stepper.latest.close();
 });
 
 // Searching: every word has to be somewhere in a title or in what belongs to it; titles come first.

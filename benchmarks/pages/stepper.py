@@ -24,7 +24,13 @@ VERDICTS = {
     "helper": "no gradient: later statements read it",
     "differs": "differs from the tape's",
 }
-BUTTONS = (("first", "⏮", "First step"), ("back", "◀", "Back"), ("next", "▶", "Next"), ("last", "⏭", "Last step"))
+BUTTONS = (
+    ("first", "⇤", "First step"),
+    ("back", "←", "Back"),
+    ("next", "→", "Next"),
+    ("last", "⇥", "Last step"),
+    ("close", "×", "Close"),
+)
 
 
 def stepper(derivation: Derivation, example: Example) -> Html:
@@ -41,7 +47,7 @@ def stepper(derivation: Derivation, example: Example) -> Html:
     count = element("output", f"1 / {len(steps)}", class_="count")
     controls = element("div", *buttons[:2], count, *buttons[2:], class_="controls", role="group", aria_label="Steps")
     head = element("header", element("h4", "Step through it"), controls, class_="bar")
-    made = element("p", "These numbers: ", element("code", example.asked.command), class_="made")
+    made = element("p", "These numbers: ", element("code", example.asked.command), class_="source")
     return element(
         "section",
         head,

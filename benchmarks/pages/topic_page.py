@@ -1,6 +1,6 @@
 """The page of a file of the engine: its docstring with the code beside it, the example, the classes, the mistakes."""
 
-from benchmarks.pages import classes, code, docstring, mathematics
+from benchmarks.pages import classes, docstring, mathematics
 from benchmarks.pages.discovery import Topic
 from benchmarks.pages.docstring import Displayed, Legend, Part, Prose
 from benchmarks.pages.examples import Example, examples
@@ -68,7 +68,7 @@ def topic_page(topic: Topic, links: dict[str, str], speed: Speed) -> Page:
 
 
 def _head(topic: Topic) -> Html:
-    names = [element("code", cls.__name__) for cls in topic.classes]
+    names = [element("a", element("code", cls.__name__), href=f"#{cls.__name__}") for cls in topic.classes]
     file = element("p", element("code", topic.file), class_="file")
     sentence = topic.sentence[:1].upper() + topic.sentence[1:]
     return element(
@@ -127,8 +127,3 @@ def _derivation(
         steps = element("p", note, class_="note")
     table = rows(derivation, context)
     return element("section", title, told, table, steps, id=derivation.name, class_="derivation")
-
-
-def code_of(source: str) -> Html:
-    """Return a block of Python."""
-    return code.block(source)

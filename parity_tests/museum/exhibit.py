@@ -42,7 +42,7 @@ class Exhibit:
     @property
     def name(self) -> str:
         """The class's or function's name, in words."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", self.wrong.__name__).replace("_", " ").lower()
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", self.wrong.__name__).replace("_", " ").lower()
 
     @property
     def forgotten(self) -> str:
