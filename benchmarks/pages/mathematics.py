@@ -33,6 +33,7 @@ TOKEN = re.compile(
     r"|(?P<sign>\.\.\.|\.\.|<=|>=|!=|==|\+=|<-|\+-|[-+*/^=<>|()\[\],;:])"
 )
 PAUSES = (",", ";", ":")
+LONG = 24
 RELATIONS = {"=", "+=", "==", "<=", ">=", "!=", "<", ">", "<-"}
 
 
@@ -73,18 +74,25 @@ def equation(text: str, names: Collection[str]) -> tuple[Html, Html]:
     found = re.search(r" (\+?=|<-) ", text)
     if not found:
         return Html(""), typeset(text, names)
-    sign = math(_operator(found[1]), found[1])
+    sign = math(_operator(found[1]))
     return typeset(text[: found.start()], names), join((sign, typeset(text[found.end() :], names)), " ")
 
 
 def quantity(name: str, names: Collection[str] = ()) -> Html:
     """Return a name by itself: ``grad_x``, ``v_hat``."""
-    return math(_name(name, {name, *names}), name)
+    return math(_name(name, {name, *names}))
 
 
-def math(content: Html, text: str) -> Html:
-    """Return a formula; ``text`` is what a reader of screens may say instead."""
-    return element("math", content, displaystyle="true", alttext=" ".join(text.split()))
+def operation(word: str) -> Html:
+    """Return a sum, or the like, by itself: ``sum_k``."""
+    stem, _, index = word.partition("_")
+    sign = element("mo", BIG[stem], largeop="false") if stem in BIG else element("mi", stem)
+    return math(element("msub", sign, _letters(index)))
+
+
+def math(content: Html) -> Html:
+    """Return a formula."""
+    return element("math", content, displaystyle="true")
 
 
 class _Reader:
@@ -152,9 +160,8 @@ class _Reader:
                 terms.append(element("mtext", self.word))
                 self.place += 1
             # Between terms a line may be broken.
-            wide = len(said) > 34 and len(terms) > 1
-            pieces = [math(term, said) for term in terms] if wide else [math(join(terms), said)]
-            parts.append(join([escape(before), join(pieces, " ")]))
+            pieces = [math(term) for term in terms] if len(said) > LONG else [math(join(terms))]
+            parts.append(join([escape(before), join(pieces, "<wbr>")]))
         return join(parts)
 
     def relation(self) -> list[Html]:
@@ -223,11 +230,11 @@ class _Reader:
             self.place += 1
             if self.word == "T":
                 self.place += 1
-                return element("msup", base, element("mo", "⊤"))
+                return _raised(base, element("mo", "⊤"))
             sign = element("mo", "−") if self.word == "-" else None
             if sign:
                 self.place += 1
-            return element("msup", base, element("mrow", sign, self.atom(bare=True)))
+            return _raised(base, element("mrow", sign, self.atom(bare=True)))
         return base
 
     def atom(self, bare: bool = False) -> Html:
@@ -321,6 +328,13 @@ def _operator(sign: str, form: str = "infix") -> Html:
     return element("mo", SIGNS.get(sign, sign), form=form)
 
 
+def _raised(base: Html, exponent: Html) -> Html:
+    if base.startswith("<msub>") and base.endswith("</msub>"):
+        both = Html(base.removeprefix("<msub>").removesuffix("</msub>"))
+        return element("msubsup", both, exponent)
+    return element("msup", base, exponent)
+
+
 def _bracketed(left: str, inside: Html, right: str) -> Html:
     # Fonts without sizes in between make brackets around one line twice as high.
     high = {} if "<mfrac>" in inside else {"stretchy": "false"}
@@ -346,10 +360,13 @@ def _name(word: str, names: Collection[str], index: str = "") -> Html:
         stem, _, letters = of.rpartition("_")
         if gradient or stem in names or len(stem) == 1:
             of, index = stem, letters + index
-    name = element("mi", of) if index and re.search(r"\d", of) else _plain(of)
+    name, nabla = _plain(of), element("mo", "∇", form="prefix", rspace="0")
+    letters = _letters(index.lstrip("_")) if index else None
+    if gradient and letters and len(index) < 4:  # small enough to stand below what is below
+        return element("msub", nabla, element("msub", name, letters))
     if gradient:
-        name = element("msub", element("mo", "∇", form="prefix", rspace="0"), name)
-    return element("msub", name, _letters(index.lstrip("_"))) if index else name
+        name = element("msub", nabla, name)
+    return element("msub", name, letters) if letters else name
 
 
 def _plain(word: str) -> Html:
@@ -359,7 +376,7 @@ def _plain(word: str) -> Html:
     if tail in ("next", "max") or (tail and len(stem) == 1):
         return element("msub", _plain(stem), element("mi", tail.replace("_", ", ")))
     found = re.fullmatch(r"([A-Za-z]+)(\d+)", word)
-    if found and (found[1] in GREEK or len(found[1]) == 1):
+    if found and found[1] in GREEK:
         return element("msub", _plain(found[1]), element("mn", found[2]))
     if word == "inf":
         return element("mi", "∞")

@@ -72,7 +72,7 @@ def museum_page(links: dict[str, str]) -> Page:
     for module, exhibits in _by_module().items():
         title = (inspect.getdoc(module) or "").split("\n")[0].rstrip(".")
         key = module.__name__.rpartition(".")[2]
-        contents.append((key, title))
+        contents.append((key, title.partition(":")[0]))
         shown = [_exhibit(one, Context(links)) for one in exhibits]
         parts.append(element("section", element("h2", title), *shown, id=key))
     sentence = "Classic mistakes in layers, losses and optimizers, and what catches them."

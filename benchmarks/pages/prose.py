@@ -10,8 +10,14 @@ from benchmarks.pages.html import Html, element, escape, join
 
 PIECE = re.compile(
     r"``(?P<literal>[^`]+)``|`(?P<name>[^`]+)`|(?P<gradient>\bgrad_\w+\b)|(?P<label>\b[FBU]\d+[a-z]?\b)"
+    rf"|(?P<greek>\b(?:{'|'.join(mathematics.GREEK)})\d*\b)|(?P<operation>\b(?:sum|max|min|prod)_[a-z]{{1,3}}\b)"
     r"|(?P<file>\b(?:scratch|torch_ref|benchmarks|parity_tests)/[\w/]+\.(?:py|md)\b)"
     r"|(?P<word>\b[a-z]\w*_\w*\b)"
+)
+
+# What a paragraph opens with in the place of a heading: "Saturation.", "Why the order matters.", "How large may lr be?"
+OPENING = re.compile(
+    r"(?:(?:Why|What|How)\b[^.?:;`]{2,60}[.?]|[A-Z][a-z]+(?: (?!is\b|are\b|has\b|was\b)[a-z]+){0,3}\.) (?=\S)"
 )
 
 
@@ -46,12 +52,14 @@ def inline(text: str, context: Context) -> Html:
 
 def _piece(match: re.Match, context: Context) -> Html:
     kind, word = match.lastgroup, match[match.lastgroup]
-    if kind == "gradient":
+    if kind == "gradient" or (kind in ("greek", "word") and word in context.names):
         return mathematics.quantity(word, context.names)
+    if kind == "operation":
+        return mathematics.operation(word)
     if kind == "label":
         anchor = context.anchors.get(word)
         return element("a", word, href=f"#{anchor}", class_="ref") if anchor else escape(word)
-    if kind == "word" and word not in context.names:
+    if kind in ("greek", "word"):
         return escape(word)
     address = _address(word, context.links)
     shown = element("code", word)
@@ -69,16 +77,11 @@ def _address(word: str, links: Mapping[str, str]) -> str | None:
 def paragraph(text: str, context: Context) -> Html:
     """Return a paragraph; what it opens with, "Saturation.", stands out where it is no sentence."""
     flat = " ".join(text.split())
-    opening = re.match(r"((?:Why|The|In|What)?\b[^.:,;(`]{2,40})\. (?=[A-Z0-9])", flat)
-    if opening and len(opening[1].split()) <= 5 and flat[0].isupper() and not _is_sentence(opening[1]):
-        rest = inline(flat[opening.end() :], context)
-        return element("p", element("strong", inline(opening[1], context), ".", class_="opening"), " ", rest)
-    return element("p", inline(flat, context))
-
-
-def _is_sentence(words: str) -> bool:
-    verbs = r"\b(is|are|was|were|has|have|does|do|can|may|stays|refused|loses|keep|keeps)\b"
-    return re.search(verbs, words) is not None
+    opening = OPENING.match(flat)
+    if opening is None:
+        return element("p", inline(flat, context))
+    title = element("strong", inline(opening.group().strip(), context), class_="opening")
+    return element("p", title, " ", inline(flat[opening.end() :], context))
 
 
 def displayed(block: Displayed, context: Context) -> Html:

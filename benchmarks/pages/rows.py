@@ -1,7 +1,7 @@
 """A derivation beside its code, a row for each statement: the equation on the left, the statement on the right."""
 
 from benchmarks.pages import code, mathematics
-from benchmarks.pages.html import Html, element
+from benchmarks.pages.html import Html, element, join
 from benchmarks.pages.prose import Context, inline
 from benchmarks.pages.relations import Line, lines_of, names_of
 from parity_tests.harness.derivation import Derivation
@@ -38,7 +38,7 @@ def rows(derivation: Derivation, context: Context) -> Html:
                 items.append(_row(derivation, line, names, context))
         title = element("h4", word)
         parts.append(element("div", title, element("ol", *items, class_="rows"), class_=f"pass {word.lower()}"))
-    return element("div", *parts, class_="passes")
+    return element("div", *parts, class_="both")
 
 
 def _row(derivation: Derivation, line: Line, names: frozenset[str], context: Context) -> Html:
@@ -51,7 +51,7 @@ def _row(derivation: Derivation, line: Line, names: frozenset[str], context: Con
         element("a", label, href=f"#{here}", class_="label"),
         *formula,
         element("span", line.statement.shape, class_="shape") if line.statement.shape else None,
-        element("p", inline(line.remark, context), class_="remark") if line.remark else None,
+        element("p", _remark(line.remark, names, context), class_="remark") if line.remark else None,
         class_="equation",
     )
     return element(
@@ -65,5 +65,13 @@ def _row(derivation: Derivation, line: Line, names: frozenset[str], context: Con
     )
 
 
+def _remark(text: str, names: frozenset[str], context: Context) -> Html:
+    if text.startswith("= "):  # another form of the same
+        formula = mathematics.equation(f" {text}", names)[1]
+        return formula if 'class="text"' not in formula else inline(text, context)
+    return inline(text, context)
+
+
 def _code(source: str) -> Html:
-    return element("pre", element("code", code.coloured(source)), class_="code")
+    lines = [element("span", Html(line), class_="line") for line in code.coloured(source).splitlines()]
+    return element("pre", element("code", join(lines, "\n")), class_="code")
