@@ -28,7 +28,8 @@ FUNCTIONS = {"exp", "log", "sqrt", "max", "min", "sign", "clip", "tanh", "sin", 
 WORDS = {"as", "at", "in", "of", "if", "is", "to", "or", "and", "by", "for", "where", "else", "elsewhere", "with", "the"}
 INDEX = r"(?:\([^()\s]*\)|[A-Za-z0-9]+)"
 TOKEN = re.compile(
-    rf"(?P<number>\d+(?:\.\d+)?(?:e-?\d+)?)(?![A-Za-z_])"
+    r"(?P<rate>d[A-Z]/d[A-Za-z]\w*)"
+    rf"|(?P<number>\d+(?:\.\d+)?(?:e-?\d+)?)(?![A-Za-z_])"
     rf"|(?P<name>[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*'*)(?P<index>(?:_\([^()\s]*\))?(?:,{INDEX}(?=[,\s)\]]|$))*)"
     r"|(?P<sign>\.\.\.|\.\.|<=|>=|!=|==|\+=|<-|\+-|[-+*/^=<>|()\[\],;:])"
 )
@@ -214,7 +215,7 @@ class _Reader:
         return element("mrow", *factors)
 
     def starts_factor(self) -> bool:
-        if self.kind == "number" or self.word in ("(", "..."):
+        if self.kind in ("number", "rate") or self.word in ("(", "..."):
             return True
         if self.word == "|":
             return self.spaced and not self.closes_bar()
@@ -248,6 +249,9 @@ class _Reader:
             return power if mantissa == "1" else element("mrow", element("mn", mantissa), element("mo", "·"), power)
         if kind == "name":
             return self.named(word)
+        if kind == "rate":  # a derivative: dL/dw
+            top, below = (element("mrow", element("mo", "∂"), _name(one[1:], self.names)) for one in word.split("/"))
+            return element("mfrac", top, below)
         if word == "(":
             inside = self.inside(")")
             if bare and self.word != "^" and "<mo>,</mo>" not in inside:
@@ -319,7 +323,7 @@ def _tokens(text: str) -> Iterator[Token]:
         if prose:
             yield Token("prose", prose.group(), "", spaced, place, prose.end())
         else:
-            kind = "name" if found["name"] else "number" if found["number"] else "sign"
+            kind = next(one for one in ("rate", "name", "number", "sign") if found[one])
             yield Token(kind, found[kind], found["index"] or "", spaced, place, found.end())
         place = found.end()
 

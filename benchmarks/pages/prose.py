@@ -99,14 +99,16 @@ def _marked(line: str) -> Html:
 
 
 def _formula(line: str, context: Context) -> Html | None:
-    cells = re.split(r" {2,}", line.strip())
+    cells = re.split(r" {2,}", re.sub(r"\s+(\+?=)\s+", r" \1 ", line.strip()))
     found = [place for place, cell in enumerate(cells) if re.search(r" \+?= ", cell)]
-    if len(found) != 1 or len(cells) > 3:
+    if len(found) != 1 or len(cells) > 3 or found[0] == 2:
         return None
     left, right = mathematics.equation(cells[found[0]], context.names)
     formula = join((left, right), " ")
     if 'class="text"' in formula:
         return None
-    around = [element("span", inline(cell, context), class_="aside") for cell in cells]
-    around[found[0]] = element("span", formula, class_="formula")
-    return element("div", join(around, " "), class_="line")
+    asides = [inline(cell, context) for cell in cells]
+    asides[found[0]] = formula
+    kinds = ("name", "formula", "aside")[1 - found[0] :]
+    shown = [element("span", one, class_=kind) for one, kind in zip(asides, kinds, strict=False)]
+    return element("div", join(shown, " "), class_="line")

@@ -74,4 +74,4 @@ def _remark(text: str, names: frozenset[str], context: Context) -> Html:
 
 def _code(source: str) -> Html:
     lines = [element("span", Html(line), class_="line") for line in code.coloured(source).splitlines()]
-    return element("pre", element("code", join(lines, "\n")), class_="code")
+    return element("pre", element("code", join(lines)), class_="code")
