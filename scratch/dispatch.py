@@ -41,22 +41,21 @@ def _from_environment() -> bool:
 
 
 _PLAIN_BY_DEFAULT = _from_environment()
-_plain: ContextVar[bool] = ContextVar("plain", default=_PLAIN_BY_DEFAULT)
 
 
 @contextmanager
 def plain(mode: bool = True) -> Iterator[None]:
     """Run the plain functions inside of the ``with`` block, or, for ``mode=False``, the kernels."""
-    token = _plain.set(mode)
+    token = plans.set(_plans[mode])
     try:
         yield
     finally:
-        _plain.reset(token)
+        plans.reset(token)
 
 
 def is_plain() -> bool:
     """Return whether plain functions run now."""
-    return _plain.get()
+    return plans.get() is _plans[True]
 
 
 class Plan(NamedTuple):
@@ -83,18 +82,18 @@ class Plan(NamedTuple):
 
 
 _plans: dict[bool, dict[Pair, Plan]] = {True: {}, False: {}}
+plans: ContextVar[dict[Pair, Plan]] = ContextVar("plans", default=_plans[_PLAIN_BY_DEFAULT])
+"""The plans of the mode that is on now, those that were asked for before."""
 
 
 def plan(functions: Pair) -> Plan:
     """Return how to call a pair of plain functions now."""
-    mode = _plain.get()
-    known = _plans[mode].get(functions)
-    if known is None:
-        forward, backward = functions if mode else kernels_of(functions)
+    known = plans.get()
+    if functions not in known:
+        forward, backward = functions if is_plain() else kernels_of(functions)
         places = _shared_places(functions)
-        known = Plan(forward, backward, quiet(forward), quiet(backward), places, forward is functions[0])
-        _plans[mode][functions] = known
-    return known
+        known[functions] = Plan(forward, backward, quiet(forward), quiet(backward), places, forward is functions[0])
+    return known[functions]
 
 
 def kernels_of(functions: Pair) -> Pair:
@@ -118,7 +117,9 @@ def kernel_of(function: Callable) -> Callable:
 
 def _shared_places(functions: Pair) -> tuple[int, ...]:
     forward, backward = (list(inspect.signature(function).parameters) for function in functions)
-    return tuple([forward[1:].index(name) for name in backward[1:-1]])
+    return tuple(
+        [forward[1:].index(name) for name in backward[1:-1] if name in forward]
+    )  # not other outputs' gradients
 
 
 # PyTorch lets a number become infinite or NaN without a word; so does everything here.

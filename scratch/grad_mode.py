@@ -21,8 +21,8 @@ recording: ContextVar[bool] = ContextVar("recording", default=True)
 """Whether forwards keep what their backwards need."""
 retaining: ContextVar[bool] = ContextVar("retaining", default=False)
 """Whether backwards leave what their forwards kept."""
-constants: ContextVar[list[np.ndarray] | None] = ContextVar("constants", default=None)
-"""The arrays whose gradients nobody will read."""
+constants: ContextVar[dict[int, np.ndarray] | None] = ContextVar("constants", default=None)
+"""The arrays whose gradients nobody will read, by their ``id``."""
 
 
 @contextmanager
@@ -42,16 +42,3 @@ def no_grad() -> AbstractContextManager[None]:
 def retain_graph() -> AbstractContextManager[None]:
     """Let the backwards inside of the ``with`` block leave what their forwards kept."""
     return _set(retaining, True)
-
-
-def is_constant(array: np.ndarray) -> bool:
-    """Return whether nobody will read the array's gradient."""
-    known = constants.get()
-    return known is not None and any(array is one for one in known)
-
-
-def mark_constant(array: np.ndarray) -> None:
-    """Call ``array`` a constant, too."""
-    known = constants.get()
-    if known is not None:
-        known.append(array)

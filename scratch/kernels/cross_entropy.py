@@ -13,11 +13,11 @@ def cross_entropy(
     e = np.exp(z)
     t = np.add.reduce(e, axis=1)
     logt = np.log(t)
-    ignored = target == ignore_index
-    if not np.count_nonzero(ignored):
-        ignored = None
-    label = target if ignored is None else np.where(ignored, 0, target)
-    rows = np.arange(len(x))
+    ignored, label, rows = None, target, np.arange(len(x))
+    # The targets are within [0, C) or ignored: most often the sign of ignore_index says that none is.
+    if ignore_index >= 0 or (len(target) and np.minimum.reduce(target) < 0):
+        ignored = target == ignore_index
+        label = np.where(ignored, 0, target)
     share = weight[label]
     losses = share * (logt - z[rows, label])
     in_all = np.add.reduce(weight) if label_smoothing > 0 else None

@@ -203,10 +203,12 @@ class _BatchNorm(Layer):
     def update_running_stats(self, mean: np.ndarray, var: np.ndarray, count: int) -> None:
         """Move the running statistics towards those of a batch of ``count`` values per channel."""
         momentum = 1.0 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
-        self.running_mean *= 1.0 - momentum
-        self.running_mean += momentum * mean
-        self.running_var *= 1.0 - momentum
-        self.running_var += (momentum * count / (count - 1)) * var
+        for running, new, share in (
+            (self.running_mean, mean, momentum),
+            (self.running_var, var, momentum * count / (count - 1)),
+        ):
+            running *= 1.0 - momentum
+            running += share * new
 
     def _normalizes_by_batch(self) -> bool:
         return self.training or not self.track_running_stats

@@ -82,8 +82,11 @@ class Dropout(Layer):
     def draw(self, x: np.ndarray) -> np.ndarray:
         """Return 1 for each element of ``x`` to keep and 0 for each to drop. Replace it to choose them yourself."""
         # After a convolution images lie channels-last here, and in PyTorch as (N, C, H, W): hence its order.
-        draw = np.zeros_like(x, order="C" if x.ndim == 4 else "K")
-        return random.bernoulli_(draw, 1 - self.p) if self.p < 1 else draw
+        draw = np.empty_like(x, order="C" if x.ndim == 4 else "K")
+        if self.p == 1:
+            draw.fill(0)
+            return draw
+        return random.bernoulli_(draw, 1 - self.p)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array of any shape to one of the same shape."""

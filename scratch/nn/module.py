@@ -60,7 +60,7 @@ class Module(ModuleTree):
         """Run ``forward``."""
         if self.needs_input_grad:
             return self.forward(*inputs, **options) if options else self.forward(*inputs)
-        token = grad_mode.constants.set([*inputs, *options.values()])
+        token = grad_mode.constants.set({id(one): one for one in (*inputs, *options.values())})
         try:
             return self.forward(*inputs, **options)
         finally:

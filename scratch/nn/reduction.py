@@ -135,6 +135,8 @@ class Loss(Layer):
                 "call backward with its gradient, an array of that shape"
             )
         grad_x = self.undo(record, grad_y)
+        if self.grad_inputs > 1:
+            return grad_x
         if grad_x is None:
-            return self.unread(record)
+            return self.unread(record.input_shape, record.dtype)
         return self.unfold(grad_x, record.input_shape) if record.folds else grad_x

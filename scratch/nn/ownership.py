@@ -1,0 +1,41 @@
+"""Who owns an array: the rules that all layers keep.
+
+NumPy does not tell anybody when an array is written to, as PyTorch does. So:
+
+- An input belongs to the caller, who may write to it once forward has returned: what backward reads of it is a copy. An
+  array that nobody can write to is kept as it is.
+- An output belongs to the caller, too. If backward reads it, it is read-only until that backward has run: ``h += skip``
+  after a ReLU raises. ``h = h + skip`` is right at any time.
+- Where a result is the argument or a view of it (Identity, Flatten, Dropout in evaluation), it is a read-only view.
+- A gradient that backward returns belongs to the caller. ``Parameter.grad`` is the parameter's own.
+- ``Parameter.data`` stays the same array for good: optimizers and ``load_state_dict`` write into it, so references and
+  state dicts stay live, and tied arrays stay tied. Only an assignment, or a change of dtype, replaces it.
+
+What this costs: a copy of the arrays that a network is fed with, and of inputs that no layer has made read-only.
+"""
+
+from typing import Any
+
+import numpy as np
+
+
+def is_one_of(value: Any, arguments: tuple) -> bool:
+    """Return whether ``value`` is the very object that one of the arguments is."""
+    return any(value is argument for argument in arguments)
+
+
+def own(saved: tuple, place: int) -> tuple:
+    """Return what a forward saved, with a copy of its own of an array that its caller may write to."""
+    value = saved[place]
+    if not isinstance(value, np.ndarray) or not value.flags.writeable:
+        return saved
+    return (*saved[:place], value.copy(order="K"), *saved[place + 1 :])
+
+
+def to_read(result: np.ndarray, argument: np.ndarray) -> np.ndarray:
+    """Return ``result``, or, where it is ``argument`` or a view of it, a view that nobody can write to."""
+    if result is not argument and (result.base is None or not np.may_share_memory(result, argument)):
+        return result
+    view = result.view()
+    view.setflags(write=False)
+    return view

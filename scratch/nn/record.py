@@ -1,0 +1,87 @@
+"""Record: what a layer keeps of a forward, for its backward, and which forward a backward undoes.
+
+A backward undoes the latest forward and uses up what that kept; a second one would add the same gradients again. If
+several forwards have run since the last backward, it raises: only the latest one's values are left, and the caller may
+mean another. Forwards that need no backward run inside of ``scratch.no_grad()``; ``train()`` and ``eval()`` forget
+those that are waiting.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scratch import dispatch
+
+NO_FORWARD = "backward was called before forward; call the layer on an input first"
+USED_UP = (
+    "backward was called a second time after one forward, and has used up what that kept; call forward before each "
+    "backward"
+)
+REPLACED = (
+    "forwards have run since the last backward, and only the latest one's values are kept; run a forward that needs no "
+    "backward inside of `with scratch.no_grad():`, and give each place in a model a layer object of its own"
+)
+OTHER_THREAD = (
+    "backward was called in another thread than the latest forward; two threads that train one model would mix their "
+    "gradients: give each a copy of the model (copy.deepcopy)"
+)
+
+
+class Record(NamedTuple):
+    """What a layer keeps of a forward.
+
+    Attributes
+    ----------
+    plan : dispatch.Plan
+        The pair whose forward ran.
+    arguments : tuple
+        What the forward took behind ``x``.
+    saved : tuple
+        What the forward returned for the backward.
+    input_shape, output_shape : tuple of int
+        Of the arrays that the layer was called with and returned.
+    dtype : numpy.dtype
+        The output's.
+    constant : bool
+        Whether nobody will read the input's gradient.
+    folds : bool
+        Whether the pair was called on what `Layer.fold` returned.
+    locked : tuple of numpy.ndarray
+        The outputs that backward reads: nobody can write to them until then.
+    others : tuple of numpy.ndarray
+        The outputs behind the first that have gradients.
+    thread : int
+        The thread that forward ran in.
+    pending : int
+        How many forwards, this one included, wait for a backward.
+    """
+
+    plan: dispatch.Plan
+    arguments: tuple
+    saved: tuple
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    dtype: np.dtype
+    constant: bool
+    folds: bool
+    locked: tuple[Any, ...]
+    others: tuple[np.ndarray, ...]
+    thread: int
+    pending: int
+
+
+def _nothing() -> Record:
+    return Record._make([*[None] * 10, 0, 0])
+
+
+NOTHING = _nothing()
+"""Stands where no forward has run."""
+UNDONE = _nothing()
+"""Stands where a backward has used up what the forward kept."""
+
+
+def why_unclear(record: Record) -> str:
+    """Return why no backward can undo what a record says."""
+    if record.pending == 0:
+        return USED_UP if record is UNDONE else NO_FORWARD
+    return f"{record.pending} {REPLACED}" if record.pending > 1 else OTHER_THREAD
