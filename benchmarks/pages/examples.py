@@ -111,7 +111,9 @@ def _default(parameters: Iterable[inspect.Parameter], name: str) -> object:
 def literals(text: str) -> tuple[tuple, dict] | None:
     try:
         found = ast.parse(f"f({text})", mode="eval").body
-        return tuple(map(ast.literal_eval, found.args)), {one.arg: ast.literal_eval(one.value) for one in found.keywords}
+        return tuple(map(ast.literal_eval, found.args)), {
+            one.arg: ast.literal_eval(one.value) for one in found.keywords
+        }
     except (SyntaxError, ValueError, AttributeError):
         return None
 

@@ -78,9 +78,7 @@ def framed(page: Page, before: Page | None, after: Page | None) -> str:
 def _top(page: Page) -> Html:
     home = element("a", SITE, href=f"{page.root}index.html", class_="home")
     links = [
-        element(
-            "a", word, href=f"{page.root}index.html#{key}", aria_current="true" if key == page.section else None
-        )
+        element("a", word, href=f"{page.root}index.html#{key}", aria_current="true" if key == page.section else None)
         for key, word in SECTIONS
     ]
     field = element("input", type="search", name="q", placeholder="Search", aria_label="Search all titles and names")

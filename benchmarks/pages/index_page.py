@@ -22,7 +22,9 @@ SAID = {
 def index_page(topics: list[Topic]) -> Page:
     """Return the index."""
     field = element("input", type="search", id="search", name="q", autocomplete="off", aria_controls="results")
-    lead = "Every layer of a neural network, forward and backward: the derivation, the code and the numbers side by side."
+    lead = (
+        "Every layer of a neural network, forward and backward: the derivation, the code and the numbers side by side."
+    )
     parts = [
         element("header", element("h1", SITE), element("p", lead, class_="lead"), class_="title"),
         element(
@@ -33,7 +35,9 @@ def index_page(topics: list[Topic]) -> Page:
             role="search",
             class_="big search",
         ),
-        element("script", Html(json.dumps(_entries(topics)).replace("<", "\\u003c")), type="application/json", id="entries"),
+        element(
+            "script", Html(json.dumps(_entries(topics)).replace("<", "\\u003c")), type="application/json", id="entries"
+        ),
         element("section", element("h2", "The course"), _course(), id="course"),
     ]
     for kind, title in KINDS.items():

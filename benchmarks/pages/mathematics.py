@@ -24,8 +24,40 @@ SIGNS = {
     "-": "−", "<=": "≤", ">=": "≥", "!=": "≠", "...": "…", "<-": "←", "+-": "±", "*": "·", "+=": "+=", "==": "==",
 }  # fmt: skip
 BIG = {"sum": "∑", "prod": "∏"}
-FUNCTIONS = {"exp", "log", "sqrt", "max", "min", "sign", "clip", "tanh", "sin", "cos", "argmax", "mean", "floor", "ceil"}
-WORDS = {"as", "at", "in", "of", "if", "is", "to", "or", "and", "by", "for", "where", "else", "elsewhere", "with", "the"}
+FUNCTIONS = {
+    "exp",
+    "log",
+    "sqrt",
+    "max",
+    "min",
+    "sign",
+    "clip",
+    "tanh",
+    "sin",
+    "cos",
+    "argmax",
+    "mean",
+    "floor",
+    "ceil",
+}
+WORDS = {
+    "as",
+    "at",
+    "in",
+    "of",
+    "if",
+    "is",
+    "to",
+    "or",
+    "and",
+    "by",
+    "for",
+    "where",
+    "else",
+    "elsewhere",
+    "with",
+    "the",
+}
 INDEX = r"(?:\([^()\s]*\)|[A-Za-z0-9]+)"
 TOKEN = re.compile(
     r"(?P<rate>d[A-Z]/d[A-Za-z]\w*)"
@@ -295,7 +327,9 @@ class _Reader:
         stem, _, below = word.partition("_")
         operates = stem in {*BIG, *FUNCTIONS} and word not in self.names
         if operates and (self.starts_factor() or self.word == "-"):
-            sign = element("mo", BIG[stem], movablelimits="false", largeop="false") if stem in BIG else element("mi", stem)
+            sign = (
+                element("mo", BIG[stem], movablelimits="false", largeop="false") if stem in BIG else element("mi", stem)
+            )
             below += index.strip("_(),") if index else ""
             if below:
                 sign = element("msub", sign, _letters(below))
@@ -352,7 +386,8 @@ def _letters(index: str) -> Html:
     parts = re.findall(r"\d+|[A-Za-z]|[-+,]", index)
     kinds = {True: "mi", False: "mo"}
     return element(
-        "mrow", *(element("mn", one) if one.isdigit() else element(kinds[one.isalpha()], SIGNS.get(one, one)) for one in parts)
+        "mrow",
+        *(element("mn", one) if one.isdigit() else element(kinds[one.isalpha()], SIGNS.get(one, one)) for one in parts),
     )
 
 

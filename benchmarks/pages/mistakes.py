@@ -107,7 +107,10 @@ def _functions(exhibit: Exhibit) -> Iterator[object]:
         for value in vars(exhibit.wrong).values():
             pair = value if isinstance(value, tuple) else (value,)
             for one in pair:
-                if inspect.isfunction(one) and one.__module__ == exhibit.wrong.__module__ and "." not in one.__qualname__:
+                if (
+                    inspect.isfunction(one)
+                    and one.__module__ == exhibit.wrong.__module__
+                    and "." not in one.__qualname__
+                ):
                     yield one
     yield exhibit.wrong
-

@@ -41,7 +41,9 @@ def table(value: Any) -> Html:
     if isinstance(value, np.ndarray) and value.ndim:
         return _array(value)
     if isinstance(value, (bool, int, float, np.generic, np.ndarray)):
-        return element("p", element("span", number(value[()] if isinstance(value, np.ndarray) else value)), class_="number")
+        return element(
+            "p", element("span", number(value[()] if isinstance(value, np.ndarray) else value)), class_="number"
+        )
     text = repr(value)
     return element("p", element("code", text if len(text) < 200 else f"{text[:200]} ..."), class_="number")
 

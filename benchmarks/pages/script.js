@@ -102,6 +102,16 @@ class Stepper {
 
 Stepper.all = [...document.querySelectorAll(".stepper")].map((section) => new Stepper(section));
 
+// A step has an address of its own: batchnorm.html#batch_norm-step-15.
+function follow() {
+  const step = document.getElementById(decodeURIComponent(window.location.hash.slice(1)));
+  const stepper = step && Stepper.all.find((one) => one.steps.includes(step));
+  if (stepper) stepper.show(stepper.steps.indexOf(step));
+}
+
+window.addEventListener("hashchange", follow);
+follow();
+
 // The arrow keys move the steps that were moved last, or those at hand.
 document.addEventListener("keydown", (event) => {
   const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

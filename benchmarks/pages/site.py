@@ -97,14 +97,11 @@ def _swap(new: Path, out: Path) -> None:
     old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.absolute().parent)) / out.name
     try:
         out.rename(old)
-        try:
-            new.rename(out)
-        except BaseException:
-            old.rename(out)
-            raise
+        new.rename(out)
     finally:
-        if os.path.lexists(out):
-            shutil.rmtree(old.parent, ignore_errors=True)
+        if not os.path.lexists(out):
+            old.rename(out)
+        shutil.rmtree(old.parent, ignore_errors=True)
 
 
 def _fill(folder: Path, figures: Path | None) -> int:

@@ -4,13 +4,14 @@ All steps are in the page; the script shows one at a time, and what the statemen
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from benchmarks.pages import code, mathematics, numbers
+from benchmarks.pages import mathematics, numbers
 from benchmarks.pages.examples import Example
-from benchmarks.pages.html import Html, element, join
+from benchmarks.pages.html import Html, element, escape, join
 from benchmarks.pages.relations import Line, lines_of, names_of
 from benchmarks.pages.rows import anchor
 from parity_tests.harness.derivation import Derivation
@@ -36,10 +37,21 @@ BUTTONS = (
 def stepper(derivation: Derivation, example: Example) -> Html:
     """Return the steps of a derivation's example, with buttons."""
     lines, names = lines_of(derivation), names_of(derivation)
-    steps: list[Html] = []
+    panels: list[Panel] = []
     for trace, turn in zip(example.traces, _turns(example), strict=True):
-        steps += _Panels(derivation, lines, names, trace, turn).all()
-    steps[0] = Html(steps[0].replace('class="step"', 'class="step at"', 1))
+        panels += _Panels(derivation, lines, names, trace, turn).each()
+    steps = [
+        element(
+            "li",
+            element("h5", panel.title),
+            element("div", *panel.parts, class_="panels"),
+            class_="step" if place else "step at",
+            id=f"{derivation.name}-step-{place + 1}",
+            data_row=panel.row,
+            data_reads=" ".join(panel.reads) or None,
+        )
+        for place, panel in enumerate(panels)
+    ]
     buttons = [
         element("button", element("span", sign, aria_hidden="true"), type="button", data_go=go, aria_label=word)
         for go, sign, word in BUTTONS
@@ -66,6 +78,16 @@ def _turns(example: Example) -> list[str]:
     return [f"step {place}, " if several else "" for place in range(1, len(example.traces) + 1)]
 
 
+@dataclass(frozen=True)
+class Panel:
+    """A step: its title and its numbers, the row of its statement, and the names of what that reads."""
+
+    title: Html
+    parts: tuple[Html, ...]
+    row: str | None = None
+    reads: tuple[str, ...] = ()
+
+
 class _Panels:
     """The steps of one trace."""
 
@@ -74,54 +96,33 @@ class _Panels:
     ) -> None:
         self.derivation, self.lines, self.names, self.trace, self.turn = derivation, lines, names, trace, turn
 
-    def all(self) -> list[Html]:
-        """Return every step, in the order of the computation."""
-        return list(self._each())
-
-    def _each(self) -> Iterator[Html]:
+    def each(self) -> Iterator[Panel]:
+        """Yield every step, in the order of the computation."""
         trace = self.trace
-        yield self._given("What goes in", trace.arguments, "arguments")
-        for step in trace.forward:
-            yield self._computed(step)
+        yield self._given("What goes in", trace.arguments)
+        yield from map(self._computed, trace.forward)
         if trace.backward:
-            yield self._given("The upstream gradient", self._upstream(), "upstream")
-            for step in trace.backward:
-                yield self._computed(step)
+            yield self._given("The upstream gradient", {"grad_y": trace.grad_y})
+            yield from map(self._computed, trace.backward)
             returned = {f"grad_{name}": value for name, value in trace.gradients.items()}
-            yield self._given("What backward returns", returned, "returned")
+            yield self._given("What backward returns", returned)
 
-    def _upstream(self) -> dict[str, Any]:
-        return {"grad_y": self.trace.grad_y}
+    def _given(self, title: str, values: dict[str, Any]) -> Panel:
+        figures = [self._figure(name, value) for name, value in values.items()]
+        said = f"{self.turn}{title}" if not self.turn else f"{self.turn.capitalize()}{title.lower()}"
+        return Panel(escape(said), (element("div", *figures, class_="values"),))
 
-    def _given(self, title: str, values: dict[str, Any], kind: str) -> Html:
-        head = element("h5", f"{self.turn}{title}" if not self.turn else f"{self.turn.capitalize()}{title.lower()}")
-        values_ = element("div", *(self._figure(name, value) for name, value in values.items()), class_="values")
-        return element("li", head, element("div", values_, class_="panels"), class_="step", data_kind=kind)
-
-    def _computed(self, step: Step) -> Html:
+    def _computed(self, step: Step) -> Panel:
         line = self.lines[step.label]
         here = anchor(self.derivation, step.label)
         left, right = mathematics.equation(step.equation, self.names)
-        title = element(
-            "h5",
-            self.turn or None,
-            element("a", step.label, href=f"#{here}", class_="label"),
-            " ",
-            element("span", left, " ", right, class_="formula"),
-        )
+        label = element("a", step.label, href=f"#{here}", class_="label")
+        title = join([self.turn, label, " ", element("span", left, " ", right, class_="formula")])
         made = [self._figure(name, value) for name, value in step.values.items()]
         parts = [element("div", *made, class_="values made")]
         if step.verdict:
             parts.append(self._judged(step))
-        return element(
-            "li",
-            title,
-            element("div", *parts, class_="panels"),
-            class_="step",
-            data_kind="statement",
-            data_row=here,
-            data_reads=" ".join(line.reads) or None,
-        )
+        return Panel(title, tuple(parts), here, line.reads)
 
     def _judged(self, step: Step) -> Html:
         verdict = element("p", VERDICTS[step.verdict], class_=f"verdict {step.verdict}")
@@ -147,8 +148,3 @@ def _kind(value: Any) -> Html | None:
     if isinstance(value, np.ndarray):
         return element("span", numbers.shape_of(value), class_="shape")
     return None
-
-
-def without_numbers(reason: str, command: str | None = None) -> Html:
-    """Return what stands in the place of a stepper that there is none of."""
-    return join([element("p", reason, class_="note"), code.command(command) if command else Html("")])
