@@ -1,4 +1,4 @@
-"""A module's docstring, cut into what it is made of: the title, the legend, prose, derivations, and what is displayed."""
+"""A module's docstring, cut into its parts: the title, the legend, prose, derivations, and what is displayed."""
 
 import itertools
 import re
@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from parity_tests.harness.derivation import LABEL
-
 
 MOST_COLUMNS = 3
 LONGEST_SYMBOL = 24
@@ -45,10 +44,7 @@ Block = Prose | Displayed | Legend | Part
 
 
 def title_of(docstring: str) -> tuple[str, str]:
-    """Return the first sentence's name and the rest: "Linear", "every output is a weighted sum of every input."
-
-    Where there is no colon the whole is the title.
-    """
+    """Return the first sentence's name and the rest, ("Linear", "every output is ..."); without a colon all is name."""
     first = " ".join(docstring.strip().split("\n\n")[0].split())
     name, colon, rest = first.partition(": ")
     return (name, rest) if colon else (first.removesuffix("."), "")

@@ -109,6 +109,7 @@ def _default(parameters: Iterable[inspect.Parameter], name: str) -> object:
 
 
 def literals(text: str) -> tuple[tuple, dict] | None:
+    """Return the arguments that are written so; None if they are no literals."""
     try:
         found = ast.parse(f"f({text})", mode="eval").body
         return tuple(map(ast.literal_eval, found.args)), {

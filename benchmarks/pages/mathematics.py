@@ -11,78 +11,22 @@ What does not parse stays as it is, monospaced.
 """
 
 import re
-from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from collections.abc import Collection
 
+from benchmarks.pages import mathml
 from benchmarks.pages.html import Html, element, escape, join
+from benchmarks.pages.mathml import BIG, GREEK, SIGNS
+from benchmarks.pages.notation import Unreadable, tokens
 
-GREEK = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "eps": "ε", "epsilon": "ε", "lambda": "λ", "mu": "μ",
-    "tau": "τ", "pi": "π", "phi": "φ", "Phi": "Φ", "sigma": "σ", "rho": "ρ", "theta": "θ", "eta": "η", "kappa": "κ",
-}  # fmt: skip
-SIGNS = {
-    "-": "−", "<=": "≤", ">=": "≥", "!=": "≠", "...": "…", "<-": "←", "+-": "±", "*": "·", "+=": "+=", "==": "==",
-}  # fmt: skip
-BIG = {"sum": "∑", "prod": "∏"}
-FUNCTIONS = {
-    "exp",
-    "log",
-    "sqrt",
-    "max",
-    "min",
-    "sign",
-    "clip",
-    "tanh",
-    "sin",
-    "cos",
-    "argmax",
-    "mean",
-    "floor",
-    "ceil",
-}
-WORDS = {
-    "as",
-    "at",
-    "in",
-    "of",
-    "if",
-    "is",
-    "to",
-    "or",
-    "and",
-    "by",
-    "for",
-    "where",
-    "else",
-    "elsewhere",
-    "with",
-    "the",
-}
-INDEX = r"(?:\([^()\s]*\)|[A-Za-z0-9]+)"
-TOKEN = re.compile(
-    r"(?P<rate>d[A-Z]/d[A-Za-z]\w*)"
-    rf"|(?P<number>\d+(?:\.\d+)?(?:e-?\d+)?)(?![A-Za-z_])"
-    rf"|(?P<name>[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*'*)(?P<index>(?:_\([^()\s]*\))?(?:,{INDEX}(?=[,\s)\]]|$))*)"
-    r"|(?P<sign>\.\.\.|\.\.|<=|>=|!=|==|\+=|<-|\+-|[-+*/^=<>|()\[\],;:])"
+FUNCTIONS = frozenset(
+    ["exp", "log", "sqrt", "max", "min", "sign", "clip", "tanh", "sin", "cos", "argmax", "mean", "floor", "ceil"]
+)
+WORDS = frozenset(
+    ["as", "at", "in", "of", "if", "is", "to", "or", "and", "by", "for", "where", "else", "elsewhere", "with", "the"]
 )
 PAUSES = (",", ";", ":")
-LONG = 24
 RELATIONS = {"=", "+=", "==", "<=", ">=", "!=", "<", ">", "<-"}
-
-
-class Token(NamedTuple):
-    """A number, name, sign or word of prose; the index behind a name; and where it stands."""
-
-    kind: str
-    word: str
-    index: str
-    spaced: bool
-    begin: int
-    end: int
-
-
-class Unreadable(Exception):  # noqa: N818 - it is no failure: the text stays as it is
-    """The text is no mathematics that this module knows."""
+LONG = 24
 
 
 def typeset(text: str, names: Collection[str]) -> Html:
@@ -107,25 +51,20 @@ def equation(text: str, names: Collection[str]) -> tuple[Html, Html]:
     found = re.search(r" (\+?=|<-) ", text)
     if not found:
         return Html(""), typeset(text, names)
-    sign = math(_operator(found[1]))
+    sign = mathml.math(mathml.operator(found[1]))
     return typeset(text[: found.start()], names), join((sign, typeset(text[found.end() :], names)), " ")
 
 
 def quantity(name: str, names: Collection[str] = ()) -> Html:
     """Return a name by itself: ``grad_x``, ``v_hat``."""
-    return math(_name(name, {name, *names}))
+    return mathml.math(mathml.name(name, {name, *names}))
 
 
 def operation(word: str) -> Html:
     """Return a sum, or the like, by itself: ``sum_k``."""
     stem, _, index = word.partition("_")
-    sign = element("mo", BIG[stem], largeop="false") if stem in BIG else element("mi", stem)
-    return math(element("msub", sign, _letters(index)))
-
-
-def math(content: Html) -> Html:
-    """Return a formula."""
-    return element("math", content, displaystyle="true")
+    sign = mathml.big(stem) if stem in BIG else element("mi", stem)
+    return mathml.math(element("msub", sign, mathml.letters(index)))
 
 
 class _Reader:
@@ -133,7 +72,7 @@ class _Reader:
 
     def __init__(self, text: str, names: Collection[str]) -> None:
         self.text, self.names = text, names
-        self.tokens, self.place = list(_tokens(text)), 0
+        self.tokens, self.place = list(tokens(text)), 0
 
     # Looking ahead.
 
@@ -193,7 +132,7 @@ class _Reader:
                 terms.append(element("mtext", self.word))
                 self.place += 1
             # Between terms a line may be broken.
-            pieces = [math(term) for term in terms] if len(said) > LONG else [math(join(terms))]
+            pieces = [mathml.math(term) for term in terms] if len(said) > LONG else [mathml.math(join(terms))]
             parts.append(join([escape(before), join(pieces, "<wbr>")]))
         return join(parts)
 
@@ -201,7 +140,7 @@ class _Reader:
         """Return the terms of a sum, or of two that are compared."""
         terms = self.sum()
         while self.word in RELATIONS:
-            sign = _operator(self.word)
+            sign = mathml.operator(self.word)
             self.place += 1
             first, *more = self.sum()
             terms += [element("mrow", sign, first), *more]
@@ -213,7 +152,7 @@ class _Reader:
         while True:
             sign = None
             if self.word in ("+", "-", "+-"):
-                sign = _operator(self.word, "infix" if terms else "prefix")
+                sign = mathml.operator(self.word, "infix" if terms else "prefix")
                 self.place += 1
             terms.append(element("mrow", sign, self.fraction()))
             if self.word not in ("+", "-", "+-"):
@@ -227,7 +166,7 @@ class _Reader:
             word = self.word
             self.place += 1
             below = self.factor(bare=word == "/")
-            top = element("mfrac", top, below) if word == "/" else join((top, _operator("*"), below))
+            top = element("mfrac", top, below) if word == "/" else join((top, mathml.operator("*"), below))
         return top
 
     def behind_bracket(self) -> str:
@@ -263,11 +202,11 @@ class _Reader:
             self.place += 1
             if self.word == "T":
                 self.place += 1
-                return _raised(base, element("mo", "⊤"))
+                return mathml.raised(base, element("mo", "⊤"))
             sign = element("mo", "−") if self.word == "-" else None
             if sign:
                 self.place += 1
-            return _raised(base, element("mrow", sign, self.atom(bare=True)))
+            return mathml.raised(base, element("mrow", sign, self.atom(bare=True)))
         return base
 
     def atom(self, bare: bool = False) -> Html:
@@ -282,17 +221,18 @@ class _Reader:
         if kind == "name":
             return self.named(word)
         if kind == "rate":  # a derivative: dL/dw
-            top, below = (element("mrow", element("mo", "∂"), _name(one[1:], self.names)) for one in word.split("/"))
+            parts = (mathml.name(one[1:], self.names) for one in word.split("/"))
+            top, below = (element("mrow", element("mo", "∂"), one) for one in parts)
             return element("mfrac", top, below)
         if word == "(":
             inside = self.inside(")")
             if bare and self.word != "^" and "<mo>,</mo>" not in inside:
                 return inside
-            return _bracketed("(", inside, ")")
+            return mathml.bracketed("(", inside, ")")
         if word == "|":
             inside = element("mrow", *self.sum())
             self.take("|")
-            return _bracketed("|", inside, "|")
+            return mathml.bracketed("|", inside, "|")
         if word in ("...", ".."):
             return element("mo", "…")
         if word in ("-", "+"):
@@ -323,7 +263,7 @@ class _Reader:
             inside = self.inside(")")
             if word == "sqrt":
                 return element("msqrt", inside)
-            return element("mrow", _name(word, self.names), _bracketed("(", inside, ")"))
+            return element("mrow", mathml.name(word, self.names), mathml.bracketed("(", inside, ")"))
         stem, _, below = word.partition("_")
         operates = stem in {*BIG, *FUNCTIONS} and word not in self.names
         if operates and (self.starts_factor() or self.word == "-"):
@@ -332,92 +272,11 @@ class _Reader:
             )
             below += index.strip("_(),") if index else ""
             if below:
-                sign = element("msub", sign, _letters(below))
+                sign = element("msub", sign, mathml.letters(below))
             space = element("mspace", width="0.15em")
             return element("mrow", sign, space, self.product())
-        name = _name(word, self.names, index)
+        name = mathml.name(word, self.names, index)
         if self.word == "[" and not self.spaced:
             self.place += 1
-            name = element("mrow", name, _bracketed("[", self.inside("]"), "]"))
+            name = element("mrow", name, mathml.bracketed("[", self.inside("]"), "]"))
         return name
-
-
-def _tokens(text: str) -> Iterator[Token]:
-    place = 0
-    while place < len(text):
-        if text[place].isspace():
-            place += 1
-            continue
-        spaced = place > 0 and text[place - 1].isspace()
-        # "s-th" is a word, and so is "window's"; a minus has a space around it, or nothing but letters before.
-        prose = re.compile(r"[A-Za-z]+(?:-[A-Za-z]{2,}|'s\b|n't\b)+").match(text, place)
-        found = prose or TOKEN.match(text, place)
-        if not found:
-            raise Unreadable(text)
-        if prose:
-            yield Token("prose", prose.group(), "", spaced, place, prose.end())
-        else:
-            kind = next(one for one in ("rate", "name", "number", "sign") if found[one])
-            yield Token(kind, found[kind], found["index"] or "", spaced, place, found.end())
-        place = found.end()
-
-
-def _operator(sign: str, form: str = "infix") -> Html:
-    return element("mo", SIGNS.get(sign, sign), form=form)
-
-
-def _raised(base: Html, exponent: Html) -> Html:
-    if base.startswith("<msub>") and base.endswith("</msub>"):
-        both = Html(base.removeprefix("<msub>").removesuffix("</msub>"))
-        return element("msubsup", both, exponent)
-    return element("msup", base, exponent)
-
-
-def _bracketed(left: str, inside: Html, right: str) -> Html:
-    # Fonts without sizes in between make brackets around one line twice as high.
-    high = {} if "<mfrac>" in inside else {"stretchy": "false"}
-    return element(
-        "mrow", element("mo", left, form="prefix", **high), inside, element("mo", right, form="postfix", **high)
-    )
-
-
-def _letters(index: str) -> Html:
-    """Return an index: letters side by side, such as ``nc,(sp+i)``."""
-    parts = re.findall(r"\d+|[A-Za-z]|[-+,]", index)
-    kinds = {True: "mi", False: "mo"}
-    return element(
-        "mrow",
-        *(element("mn", one) if one.isdigit() else element(kinds[one.isalpha()], SIGNS.get(one, one)) for one in parts),
-    )
-
-
-def _name(word: str, names: Collection[str], index: str = "") -> Html:
-    """Return a quantity's name; in "grad_x1_nc,(sp+i)" it is x1, all behind it is an index, and grad a nabla."""
-    gradient = word.startswith("grad_")
-    of = word.removeprefix("grad_")
-    if word not in names and of not in names and "_" in of:
-        stem, _, letters = of.rpartition("_")
-        if gradient or stem in names or len(stem) == 1:
-            of, index = stem, letters + index
-    name, nabla = _plain(of), element("mo", "∇", form="prefix", rspace="0")
-    letters = _letters(index.lstrip("_")) if index else None
-    if gradient and letters and len(index) < 4:  # small enough to stand below what is below
-        return element("msub", nabla, element("msub", name, letters))
-    if gradient:
-        name = element("msub", nabla, name)
-    return element("msub", name, letters) if letters else name
-
-
-def _plain(word: str) -> Html:
-    stem, _, tail = word.partition("_")
-    if tail == "hat":
-        return element("mover", _plain(stem), element("mo", "^"))
-    if tail in ("next", "max") or (tail and len(stem) == 1):
-        return element("msub", _plain(stem), element("mi", tail.replace("_", ", ")))
-    found = re.fullmatch(r"([A-Za-z]+)(\d+)", word)
-    if found and found[1] in GREEK:
-        return element("msub", _plain(found[1]), element("mn", found[2]))
-    if word == "inf":
-        return element("mi", "∞")
-    bare = word.rstrip("'")
-    return element("mi", GREEK.get(bare, bare) + "′" * (len(word) - len(bare)))
