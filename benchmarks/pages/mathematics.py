@@ -18,12 +18,8 @@ from benchmarks.pages.html import Html, element, escape, join
 from benchmarks.pages.mathml import BIG, GREEK, SIGNS
 from benchmarks.pages.notation import Unreadable, tokens
 
-FUNCTIONS = frozenset(
-    ["exp", "log", "sqrt", "max", "min", "sign", "clip", "tanh", "sin", "cos", "argmax", "mean", "floor", "ceil"]
-)
-WORDS = frozenset(
-    ["as", "at", "in", "of", "if", "is", "to", "or", "and", "by", "for", "where", "else", "elsewhere", "with", "the"]
-)
+FUNCTIONS = frozenset(re.findall(r"\w+", "exp log sqrt max min sign clip tanh sin cos argmax mean floor ceil"))
+WORDS = frozenset(re.findall(r"\w+", "as at in of if is to or and by for where else elsewhere with the"))
 PAUSES = (",", ";", ":")
 RELATIONS = {"=", "+=", "==", "<=", ">=", "!=", "<", ">", "<-"}
 LONG = 24
@@ -267,9 +263,7 @@ class _Reader:
         stem, _, below = word.partition("_")
         operates = stem in {*BIG, *FUNCTIONS} and word not in self.names
         if operates and (self.starts_factor() or self.word == "-"):
-            sign = (
-                element("mo", BIG[stem], movablelimits="false", largeop="false") if stem in BIG else element("mi", stem)
-            )
+            sign = mathml.big(stem) if stem in BIG else element("mi", stem)
             below += index.strip("_(),") if index else ""
             if below:
                 sign = element("msub", sign, mathml.letters(below))

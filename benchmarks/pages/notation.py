@@ -29,6 +29,13 @@ class Unreadable(Exception):  # noqa: N818 - it is no failure: the text stays as
 
 
 def tokens(text: str) -> Iterator[Token]:
+    """Yield the tokens of a text.
+
+    Raises
+    ------
+    Unreadable
+        If there is a sign that is in no formula.
+    """
     place = 0
     while place < len(text):
         if text[place].isspace():
