@@ -86,7 +86,7 @@ def _paragraph(text: str, context: Context) -> Html:
     if text.startswith("Read: "):
         read, _, run = text.partition("\nRun: ")
         words = element("p", element("strong", "Read "), inline(read.removeprefix("Read: "), context))
-        return element("footer", words, code.command(run.strip()) if run else None, class_="read")
+        return element("footer", words, code.command(run.strip()) if run else None, class_="further")
     return paragraph(text, context)
 
 

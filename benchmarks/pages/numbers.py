@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.pages.html import Html, element, escape, join
 
-MOST_TABLES = 8
+MOST_TABLES = 18
 MOST_ACROSS = 12
 
 
@@ -46,6 +46,11 @@ def table(value: Any) -> Html:
         )
     text = repr(value)
     return element("p", element("code", text if len(text) < 200 else f"{text[:200]} ..."), class_="number")
+
+
+def unfilled() -> Html:
+    """Return what is shown of an array that was made, and has no numbers yet."""
+    return element("p", "not filled yet", class_="unfilled")
 
 
 def _array(values: np.ndarray) -> Html:

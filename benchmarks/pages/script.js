@@ -76,7 +76,7 @@ class Stepper {
   // The row must not be hidden behind the panel, which is at the window's lower end.
   reveal(row) {
     const box = row.getBoundingClientRect();
-    const lower = Math.min(this.section.getBoundingClientRect().top, window.innerHeight) - 12;
+    const lower = window.innerHeight - this.section.offsetHeight - 20;
     const upper = (document.querySelector(".top").getBoundingClientRect().bottom || 0) + 12;
     if (box.bottom > lower) window.scrollBy({ top: box.bottom - lower, behavior: "instant" });
     else if (box.top < upper) window.scrollBy({ top: box.top - upper, behavior: "instant" });

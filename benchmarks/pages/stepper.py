@@ -118,7 +118,8 @@ class _Panels:
         left, right = mathematics.equation(step.equation, self.names)
         label = element("a", step.label, href=f"#{here}", class_="label")
         title = join([self.turn, label, " ", element("span", left, " ", right, class_="formula")])
-        made = [self._figure(name, value) for name, value in step.values.items()]
+        empty = "np.empty" in step.statement  # what was in the memory says nothing
+        made = [self._figure(name, value, empty) for name, value in step.values.items()]
         parts = [element("div", *made, class_="values made")]
         if step.verdict:
             parts.append(self._judged(step))
@@ -139,9 +140,9 @@ class _Panels:
             uses = element("ul", *shares, class_="uses")
         return element("div", tape, verdict, uses, class_="tape")
 
-    def _figure(self, name: str, value: Any) -> Html:
+    def _figure(self, name: str, value: Any, empty: bool = False) -> Html:
         caption = element("figcaption", mathematics.quantity(name, self.names), " ", _kind(value))
-        return element("figure", caption, numbers.table(value), data_value=name)
+        return element("figure", caption, numbers.unfilled() if empty else numbers.table(value), data_value=name)
 
 
 def _kind(value: Any) -> Html | None:

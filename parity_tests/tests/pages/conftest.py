@@ -74,7 +74,8 @@ class Reader:
 
     def __init__(self, browser, site, **options):
         self.site = site
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        usual = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
+        self.context = browser.new_context(**{**usual, **options})
         self.page = self.context.new_page()
         self.faults, self.requests = [], []
         self.page.on("console", lambda message: self.faults.append(f"{self.page.url}: {message.text}"))

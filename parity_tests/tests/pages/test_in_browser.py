@@ -1,4 +1,4 @@
-"""The site in Chromium: from the folder, offline; with a pointer, with keys, on a phone, without the script, on paper."""
+"""The site in Chromium: from the folder, offline; by pointer and keys, on a phone, without the script, on paper."""
 
 import json
 import re
@@ -96,6 +96,14 @@ def test_pointing_at_a_line_lights_what_belongs_to_it(reader, label, undone, rea
     assert labels(page, "lit") == labels(page, "undone") == labels(page, "read") == set()
 
 
+def test_light_moves_nothing(reader):
+    page = reader.open(LAYER)
+    height = page.evaluate("() => document.documentElement.scrollHeight")
+    for row in page.locator("#batch_norm .row[id]").all():
+        row.hover()
+        assert page.evaluate("() => document.documentElement.scrollHeight") == height
+
+
 def test_labels_in_a_remark_lead_to_their_rows(reader):
     page = reader.open(LAYER)
     page.locator("#batch_norm-B3 .remark a", has_text="F6").click()
@@ -177,7 +185,10 @@ def test_all_numbers_are_those_of_backprop_trace(reader, paths, capsys):
                 assert step["verdict"] == wanted["verdict"]
                 assert step["values"].keys() == wanted["values"].keys()
                 for name, cells in step["values"].items():
-                    compared += same(cells, wanted["values"][name])
+                    if "np.empty" not in wanted["statement"]:
+                        compared += same(cells, wanted["values"][name])
+                    else:
+                        assert cells == []
                 if wanted["tape"] is not None:
                     compared += same(step["tape"], wanted["tape"])
     assert compared > 3000
@@ -186,11 +197,12 @@ def test_all_numbers_are_those_of_backprop_trace(reader, paths, capsys):
 def steps_of(pair):
     """Return what the steps of a trace should show."""
 
-    def step(values, row=None, tape=None, verdict=None):
-        return {"values": values, "row": row, "tape": tape, "verdict": verdict}
+    def step(values, statement="", row=None, tape=None, verdict=None):
+        return {"values": values, "statement": statement, "row": row, "tape": tape, "verdict": verdict}
 
     def of(one):
-        return step(one["values"], f"{pair['name']}-{one['label']}", one.get("tape"), one.get("verdict"))
+        row = f"{pair['name']}-{one['label']}"
+        return step(one["values"], one["statement"], row, one.get("tape"), one.get("verdict"))
 
     yield step(pair["arguments"])
     yield from map(of, pair["forward"])
@@ -211,8 +223,8 @@ def same(cells, value):
     if len(cells) == len(expected):  # large ones are cut
         assert cells == expected
     else:
-        assert len(expected) > 96
-        assert cells[0] == expected[0]
+        assert len(expected) > 72
+        assert cells[:4] == expected[:4]
     return len(cells)
 
 
@@ -240,10 +252,11 @@ def test_the_search_works_from_every_page(reader):
 def test_previous_and_next_lead_through_all_pages(reader, paths):
     page = reader.open("index.html")
     seen = ["index.html"]
-    while page.locator("a[rel=next]").count():
-        page.locator("a[rel=next]").click()
-        page.wait_for_load_state()
-        seen.append(page.url.removeprefix(f"{reader.site.as_uri()}/"))
+    while following := page.evaluate("() => document.querySelector('a[rel=next]')?.href"):
+        seen.append(following.removeprefix(f"{reader.site.as_uri()}/"))
+        page = reader.open(seen[-1])
+        back = page.evaluate("() => document.querySelector('a[rel=prev]').href")
+        assert back == f"{reader.site.as_uri()}/{seen[-2]}"
     assert sorted(seen) == paths
     assert seen[1] == "lessons/neuron.html"
     assert seen[-1] == "museum.html"
@@ -274,7 +287,8 @@ def test_text_has_contrast_in_light_and_in_dark(reading):
 
 
 CONTRAST = """(selector) => {
-  const canvas = Object.assign(document.createElement("canvas"), {width: 1, height: 1}).getContext("2d");
+  const one_pixel = Object.assign(document.createElement("canvas"), {width: 1, height: 1});
+  const canvas = one_pixel.getContext("2d", {willReadFrequently: true});
   const rgb = (colour) => {
     canvas.fillStyle = "#000"; canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
     return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
