@@ -54,6 +54,9 @@ def _piece(match: re.Match, context: Context) -> Html:
     kind, word = match.lastgroup, match[match.lastgroup]
     if kind == "gradient" or (kind in ("greek", "word") and word in context.names):
         return mathematics.quantity(word, context.names)
+    stem, _, index = word.rpartition("_")
+    if kind == "word" and (stem in context.names or len(stem) == 1) and len(index) < 4:
+        return mathematics.quantity(word, context.names)
     if kind == "operation":
         return mathematics.operation(word)
     if kind == "label":

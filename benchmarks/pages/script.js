@@ -102,11 +102,11 @@ class Stepper {
 
 Stepper.all = [...document.querySelectorAll(".stepper")].map((section) => new Stepper(section));
 
-// A step has an address of its own: batchnorm.html#batch_norm-step-15.
+// A step has an address of its own: batchnorm.html#batch_norm@B5.
 function follow() {
-  const step = document.getElementById(decodeURIComponent(window.location.hash.slice(1)));
-  const stepper = step && Stepper.all.find((one) => one.steps.includes(step));
-  if (stepper) stepper.show(stepper.steps.indexOf(step));
+  const [name, label] = decodeURIComponent(window.location.hash.slice(1)).split("@");
+  const stepper = label && Stepper.all.find((one) => one.section.dataset.name === name);
+  if (stepper) stepper.show(stepper.steps.findIndex((step) => step.dataset.row === `${name}-${label}`));
 }
 
 window.addEventListener("hashchange", follow);

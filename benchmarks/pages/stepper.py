@@ -46,7 +46,6 @@ def stepper(derivation: Derivation, example: Example) -> Html:
             element("h5", panel.title),
             element("div", *panel.parts, class_="panels"),
             class_="step" if place else "step at",
-            id=f"{derivation.name}-step-{place + 1}",
             data_row=panel.row,
             data_reads=" ".join(panel.reads) or None,
         )

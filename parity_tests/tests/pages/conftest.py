@@ -3,25 +3,13 @@
 import importlib.util
 import json
 import os
-import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks.pages import site as pages
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# A browser asks for its updates and its lists otherwise.
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from parity_tests.tests.pages import browser
 
 
 def missing():
@@ -59,23 +47,20 @@ def paths(site):
 @pytest.fixture(scope="session")
 def chromium():
     """Return a headless Chromium under Playwright."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
-        yield browser
-        browser.close()
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if browser.executable() is None:
+        pytest.skip(f"no browser: none of {', '.join(browser.BROWSERS)} is installed")
+    with browser.chromium() as started:
+        yield started
 
 
 class Reader:
     """A browser's window on the site, which remembers what went wrong in it."""
 
-    def __init__(self, browser, site, **options):
+    def __init__(self, chromium, site, **options):
         self.site = site
         usual = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
-        self.context = browser.new_context(**{**usual, **options})
+        self.context = chromium.new_context(**{**usual, **options})
         self.page = self.context.new_page()
         self.faults, self.requests = [], []
         self.page.on("console", lambda message: self.faults.append(f"{self.page.url}: {message.text}"))

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import cli
 from benchmarks.pages.numbers import number
+from parity_tests.tests.pages.browser import picture
 
 LAYER = "scratch/nn/batchnorm.html"
 
@@ -166,7 +167,7 @@ def test_arrows_move_the_steps_that_are_at_hand(reader):
 
 
 def test_a_step_has_an_address(reader):
-    page = reader.open(f"{LAYER}#batch_norm-step-15")
+    page = reader.open(f"{LAYER}#batch_norm@B5")
     assert page.locator("#batch_norm-steps .step.at").get_attribute("data-row") == "batch_norm-B5"
 
 
@@ -226,6 +227,12 @@ def same(cells, value):
         assert len(expected) > 72
         assert cells[:4] == expected[:4]
     return len(cells)
+
+
+def test_a_picture_of_a_step(chromium, site, tmp_path):
+    out = tmp_path / "picture.png"
+    picture(chromium, f"{site / LAYER}@B5", out)
+    assert out.stat().st_size > 40_000
 
 
 # Searching.
