@@ -53,7 +53,7 @@ def equation(text: str, names: Collection[str]) -> tuple[Html, Html]:
 
 def quantity(name: str, names: Collection[str] = ()) -> Html:
     """Return a name by itself: ``grad_x``, ``v_hat``."""
-    return mathml.math(mathml.name(name, {name, *names}))
+    return mathml.math(mathml.name(name, names))
 
 
 def operation(word: str) -> Html:

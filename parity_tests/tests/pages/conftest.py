@@ -31,10 +31,15 @@ def site(tmp_path_factory):
     except FileExistsError:
         until = time.monotonic() + 600
         while not (out / pages.MARK).exists():
-            assert time.monotonic() < until, "the site that another process builds is not there"
+            assert time.monotonic() < until, "another process builds the site, and does not end"
+            assert turn.exists(), "another process could not build the site"
             time.sleep(0.2)
         return out
-    pages.write(out, pages.ASSETS)
+    try:
+        pages.write(out, pages.ASSETS)
+    except BaseException:
+        turn.rmdir()
+        raise
     return out
 
 

@@ -324,6 +324,8 @@ def test_on_paper_there_are_numbers_and_no_buttons(reader):
     page = reader.open(LAYER)
     page.emulate_media(media="print")
     assert all(step.is_visible() for step in page.locator("#batch_norm-steps .step").all())
+    hidden = page.evaluate("() => [...document.querySelectorAll('.steps')].map((e) => e.scrollHeight - e.clientHeight)")
+    assert max(hidden) <= 0
     assert not page.locator(".controls").first.is_visible()
     assert not page.locator("header.top").is_visible()
 
