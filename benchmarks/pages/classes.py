@@ -135,7 +135,8 @@ def _agreement(name: str, arguments: str, layer: object, inputs: tuple[np.ndarra
     said = f"On the example's input, with a random upstream gradient, in float64: {words} "
     if not report.ok:
         return element("p", f"{said}do not agree.", class_="note")
-    return element("p", said, f"agree; the largest difference is {apart:.1e}.", class_="note")
+    how = f"agree; the largest difference is {apart:.1e}." if apart else "agree to the last bit."
+    return element("p", said, how, class_="note")
 
 
 # One's own.

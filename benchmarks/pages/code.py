@@ -25,8 +25,9 @@ def block(source: str, lexer: Lexer = PYTHON) -> Html:
 
 
 def command(text: str) -> Html:
-    """Return a command line, as a block."""
-    return element("pre", element("code", text), class_="command", tabindex="0")
+    """Return command lines, as a block."""
+    lines = [element("span", line, class_="line") for line in text.splitlines()]
+    return element("pre", element("code", *lines), class_="command", tabindex="0")
 
 
 def signature(function: Callable) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.pages.html import Html, element, escape, join
 
 MOST_TABLES = 18
-MOST_ACROSS = 12
+MOST_ACROSS = 24
 
 
 def shape_of(value: Any) -> str:
@@ -73,9 +73,9 @@ def _array(values: np.ndarray) -> Html:
 def _matrix(values: np.ndarray) -> Html:
     across, down = values[:, :MOST_ACROSS], values.shape[1] > MOST_ACROSS
     rows = []
-    for row in across[: 2 * MOST_ACROSS]:
+    for row in across[:MOST_ACROSS]:
         cells = [element("td", number(value)) for value in row]
         rows.append(element("tr", *cells, element("td", "…") if down else None))
-    if len(values) > 2 * MOST_ACROSS:
+    if len(values) > MOST_ACROSS:
         rows.append(element("tr", element("td", escape("…"))))
     return element("table", element("tbody", join(rows)), class_="matrix")

@@ -4,8 +4,8 @@ import contextlib
 import importlib.util
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,9 +81,9 @@ def write(out: Path, figures: Path | None) -> int:
 @contextlib.contextmanager
 def _beside(out: Path) -> Iterator[Path]:
     """Make a folder beside ``out``; what is left of it at the end is taken away."""
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.absolute().parent))
+    folder = _sibling(out, ".tmp")
     try:
-        folder.chmod(0o755)
+        folder.mkdir()
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -94,14 +94,19 @@ def _swap(new: Path, out: Path) -> None:
     if not os.path.lexists(out):
         new.rename(out)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.absolute().parent)) / out.name
+    old = _sibling(out, ".old")
     try:
         out.rename(old)
         new.rename(out)
     finally:
         if not os.path.lexists(out):
             old.rename(out)
-        shutil.rmtree(old.parent, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _sibling(out: Path, suffix: str) -> Path:
+    """Return a name beside ``out`` that nothing has."""
+    return out.absolute().with_name(f".{out.absolute().name}.{secrets.token_hex(8)}{suffix}")
 
 
 def _fill(folder: Path, figures: Path | None) -> int:

@@ -59,7 +59,7 @@ def topic_page(topic: Topic, links: dict[str, str], speed: Speed) -> Page:
         contents += [(cls.__name__, cls.__name__) for cls in topic.classes]
     for key, title, section in (
         ("mistakes", "Classic mistakes", mistakes(topic, links)),
-        ("exercises", "Exercises", exercises(topic)),
+        ("exercises", "Exercises", exercises(topic, links)),
     ):
         if section is not None:
             parts.append(element("section", element("h2", title), section, id=key))

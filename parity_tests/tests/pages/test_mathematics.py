@@ -1,10 +1,11 @@
 """Plain-text mathematics: what it means, read back from the MathML; and docstrings, cut into their parts."""
 
+import doctest
 import re
 
 import pytest
 
-from benchmarks.pages import docstring
+from benchmarks.pages import docstring, html, numbers
 from benchmarks.pages.docstring import Displayed, Legend, Part, Prose
 from benchmarks.pages.mathematics import equation, typeset
 from parity_tests.harness.derivation import derivations, files
@@ -115,3 +116,10 @@ def test_every_derivation_has_its_place_in_its_docstring(name):
     parts = [one.name for one in docstring.blocks(module.__doc__, names) if isinstance(one, Part)]
     with_equations = [one.name for one in derivations(name) if one.equations]
     assert parts == with_equations
+
+
+@pytest.mark.parametrize("module", [docstring, html, numbers], ids=lambda module: module.__name__)
+def test_the_examples_in_docstrings_are_right(module):
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed
