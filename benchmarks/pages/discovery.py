@@ -77,11 +77,12 @@ def topics() -> list[Topic]:
 
 
 def class_of(entry: Entry) -> type | None:
-    """Return the class of a catalogue's entry; None for a model, which is made of layers."""
+    """Return the engine's class of a catalogue's entry; None for a model, and for what the catalogue wraps itself."""
     if entry.kind == "optimizer":
         return getattr(optim, entry.name)
     case = entry.case("float64", 0) if entry.kind in KINDS else None
-    return type(case.layer) if isinstance(case, LayerCase) else None
+    cls = type(case.layer) if isinstance(case, LayerCase) else None
+    return cls if cls is not None and cls.__module__.startswith("scratch.") else None
 
 
 def pairs_of(cls: type) -> Iterator[str]:

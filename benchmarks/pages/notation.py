@@ -11,6 +11,8 @@ TOKEN = re.compile(
     rf"|(?P<name>[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*'*)(?P<index>(?:_\([^()\s]*\))?(?:,{INDEX}(?=[,\s)\]]|$))*)"
     r"|(?P<sign>\.\.\.|\.\.|<=|>=|!=|==|\+=|<-|\+-|[-+*/^=<>|()\[\],;:])"
 )
+# "s-th" is a word, and so are "window's" and what is quoted; a minus has spaces around it.
+PROSE = re.compile(r"[A-Za-z]+(?:-[A-Za-z]{2,}|'s\b|n't\b)+|``[^`]+``|`[^`]+`")
 
 
 class Token(NamedTuple):
@@ -42,13 +44,12 @@ def tokens(text: str) -> Iterator[Token]:
             place += 1
             continue
         spaced = place > 0 and text[place - 1].isspace()
-        # "s-th" is a word, and so is "window's"; a minus has a space around it, or nothing but letters before.
-        prose = re.compile(r"[A-Za-z]+(?:-[A-Za-z]{2,}|'s\b|n't\b)+").match(text, place)
+        prose = PROSE.match(text, place)
         found = prose or TOKEN.match(text, place)
         if not found:
             raise Unreadable(text)
         if prose:
-            yield Token("prose", prose.group(), "", spaced, place, prose.end())
+            yield Token("prose", prose.group().strip("`"), "", spaced, place, prose.end())
         else:
             kind = next(one for one in ("rate", "name", "number", "sign") if found[one])
             yield Token(kind, found[kind], found["index"] or "", spaced, place, found.end())

@@ -58,6 +58,7 @@ def test_words_between_formulas_stay_words():
     assert "<mi>x</mi>" in found
     assert "else" in found
     assert "<mi>else</mi>" not in found
+    assert " swap, else" in typeset("mean for ``swap``, else n", NAMES)
     assert "a window&#x27;s" in typeset("how many of a window's values", NAMES | {"a"})
 
 
