@@ -56,18 +56,31 @@ def as_pair(owner: object, name: str, value: Any, least: int) -> tuple[int, int]
     return (int(entries[0]), int(entries[-1]))
 
 
+def check_is_array(owner: object, array: Any, name: str, dtype: np.dtype) -> np.ndarray:
+    """Return ``array``, or raise ``TypeError`` unless it is an ndarray, and say how to make one of ``dtype`` of it."""
+    if isinstance(array, np.ndarray):
+        return array
+    way_out = ""
+    if hasattr(array, "detach") and hasattr(array, "numpy"):
+        way_out = "; convert it with .detach().numpy()"
+    elif isinstance(array, (list, tuple, int, float, np.generic)):
+        way_out = f"; make one with np.array({name}, np.{dtype})"
+    raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}{way_out}")
+
+
 def check_array(owner: object, array: Any, name: str = "input") -> None:
     """Raise ``TypeError`` unless ``array`` is an ndarray of float32 or float64."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}")
+    check_is_array(owner, array, name, FLOAT_DTYPES[0])
     if array.dtype not in FLOAT_DTYPES:
-        raise TypeError(f"{name_of(owner)}: expected {name} of dtype float32 or float64, got {array.dtype}")
+        raise TypeError(
+            f"{name_of(owner)}: expected {name} of dtype float32 or float64, got {array.dtype}; convert it with "
+            ".astype(np.float32)"
+        )
 
 
 def check_dtype(owner: object, array: Any, dtype: np.dtype, name: str = "input") -> None:
     """Raise unless ``array`` is an ndarray of exactly ``dtype``, the dtype of the layer's own numbers."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}")
+    check_is_array(owner, array, name, dtype)
     if array.dtype != dtype:
         way_out = f"convert it with .astype(np.{dtype})"
         if name == "input" and array.dtype in FLOAT_DTYPES:
@@ -77,10 +90,12 @@ def check_dtype(owner: object, array: Any, dtype: np.dtype, name: str = "input")
 
 def check_integers(owner: object, array: Any, name: str = "input") -> None:
     """Raise unless ``array`` is an ndarray of int64 or int32."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(array).__name__}")
+    check_is_array(owner, array, name, INDEX_DTYPES[0])
     if array.dtype not in INDEX_DTYPES:
-        raise RuntimeError(f"{name_of(owner)}: expected {name} of dtype int64 or int32, got {array.dtype}")
+        raise RuntimeError(
+            f"{name_of(owner)}: expected {name} of dtype int64 or int32, got {array.dtype}; convert it with "
+            ".astype(np.int64)"
+        )
 
 
 def check_input(owner: object, x: Any, dtype: np.dtype | None) -> None:

@@ -191,6 +191,7 @@ RULES: dict[Callable, tuple] = {
     np.square: (lambda g, y, x: g * 2 * x,),
     np.reciprocal: (lambda g, y, x: -g * y * y,),
     np.tanh: (lambda g, y, x: g * (1 - y * y),),
+    np.arctanh: (lambda g, y, x: g / (1 - x * x),),
     np.sin: (lambda g, y, x: g * np.cos(x),),
     np.cos: (lambda g, y, x: -g * np.sin(x),),
     np.absolute: (lambda g, y, x: g * np.sign(x),),

@@ -2,7 +2,7 @@
 
 from torch import no_grad
 
-from torch_ref import models, nn, optim, random, train
+from torch_ref import distributions, models, nn, optim, random, train
 from torch_ref.random import manual_seed
 
-__all__ = ["manual_seed", "models", "nn", "no_grad", "optim", "random", "train"]
+__all__ = ["distributions", "manual_seed", "models", "nn", "no_grad", "optim", "random", "train"]

@@ -1,4 +1,4 @@
-"""``backprop parity``: every layer, loss, optimizer and model held against PyTorch's, and how close they come."""
+"""``backprop parity``: layers, losses, optimizers, schedulers and models against PyTorch's, and how close they come."""
 
 import argparse
 
@@ -13,8 +13,9 @@ given as shares of the rounding budget, which is what rounding can explain (pari
 engines agree. In float64 the budget is 1e-12 of the numbers that go into the result; in float32 the error is the
 distance from PyTorch's float64 run. "relative" is the largest error divided by the largest number of its kind in the
 same case; it says nothing where all of them are what cancellation left, as in the gradient of a softmax that is sure of
-itself. Slow networks get a part of the cases. Of optimizers the parameters and the state are compared, after 60 steps.
-The second table holds the plain functions to the same, on a fifth of the cases.
+itself. Slow networks get a part of the cases. Of optimizers the parameters and the state are compared, after 60 steps;
+of schedulers the learning rates and momenta of 120 steps, bit for bit. The second table holds the plain functions to
+the same, on a fifth of the cases.
 
 exit status: 0 all agree, 1 something differs
 

@@ -13,7 +13,14 @@ from parity_tests.harness import derivation
 from parity_tests.harness.derivation import Derivation, derivations
 from scratch import optim
 
-KINDS = {"layer": "Layers", "loss": "Losses", "optimizer": "Optimizers", "shared": "Shared steps"}
+SHARED = "shared"
+KINDS = (*(kind for kind in catalogue.KINDS if kind != "model"), SHARED)
+TITLES = {"loss": "Losses", SHARED: "Shared steps"}
+
+
+def title_of(kind: str) -> str:
+    """Return what a kind of topics is called: "Layers"."""
+    return TITLES.get(kind, f"{kind.capitalize()}s")
 
 
 @dataclass(frozen=True)
@@ -67,10 +74,9 @@ def topics() -> list[Topic]:
             kinds.setdefault(cls.__module__, entry.kind)
     for name in derivation.files():
         if derivations(name):
-            kinds.setdefault(name, "shared")
-    order = list(KINDS)
+            kinds.setdefault(name, SHARED)
     found = []
-    for name in sorted(kinds, key=lambda name: order.index(kinds[name])):
+    for name in sorted(kinds, key=lambda name: KINDS.index(kinds[name])):
         module = importlib.import_module(name)
         found.append(Topic(module, kinds[name], tuple(classes.get(name, ())), tuple(derivations(module))))
     return found
@@ -78,8 +84,8 @@ def topics() -> list[Topic]:
 
 def class_of(entry: Entry) -> type | None:
     """Return the engine's class of a catalogue's entry; None for a model, and for what the catalogue wraps itself."""
-    if entry.kind == "optimizer":
-        return getattr(optim, entry.name)
+    if entry.kind in ("optimizer", "scheduler"):
+        return getattr(optim, entry.name, None) or getattr(optim.lr_scheduler, entry.name)
     case = entry.case("float64", 0) if entry.kind in KINDS else None
     cls = type(case.layer) if isinstance(case, LayerCase) else None
     return cls if cls is not None and cls.__module__.startswith("scratch.") else None

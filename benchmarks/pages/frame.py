@@ -3,17 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.pages.discovery import KINDS, title_of
 from benchmarks.pages.html import Html, element, join
 
 SITE = "Backprop, by hand"
-SECTIONS = (
-    ("course", "Course"),
-    ("layer", "Layers"),
-    ("loss", "Losses"),
-    ("optimizer", "Optimizers"),
-    ("shared", "Shared steps"),
-    ("museum", "Museum"),
-)
+SECTIONS = (("course", "Course"), *((kind, title_of(kind)) for kind in KINDS), ("museum", "Museum"))
 
 
 @dataclass(frozen=True)

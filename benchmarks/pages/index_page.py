@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from benchmarks import lessons
 from benchmarks.pages import docstring, mistakes
-from benchmarks.pages.discovery import KINDS, Topic
+from benchmarks.pages.discovery import KINDS, Topic, title_of
 from benchmarks.pages.frame import SITE, Page
 from benchmarks.pages.html import Html, element, join
 from benchmarks.pages.lesson_page import path_of
@@ -40,11 +40,10 @@ def index_page(topics: list[Topic]) -> Page:
         ),
         element("section", element("h2", "The course"), _course(), id="course"),
     ]
-    for kind, title in KINDS.items():
-        cards = [_card(one) for one in topics if one.kind == kind]
-        if cards:
-            said = element("p", SAID[kind], class_="said")
-            parts.append(element("section", element("h2", title), said, element("ul", *cards, class_="cards"), id=kind))
+    for kind in KINDS:
+        cards = element("ul", *(_card(one) for one in topics if one.kind == kind), class_="cards")
+        said = element("p", SAID[kind], class_="said") if kind in SAID else None
+        parts.append(element("section", element("h2", title_of(kind)), said, cards, id=kind))
     parts.append(element("section", element("h2", "The museum"), _museum(), id="museum"))
     return Page("index.html", SITE, lead, "", join(parts))
 

@@ -101,7 +101,7 @@ class _Panels:
         yield self._given("What goes in", trace.arguments)
         yield from map(self._computed, trace.forward)
         if trace.backward:
-            yield self._given("The upstream gradient", {"grad_y": trace.grad_y})
+            yield self._given("The upstream gradient", {"grad_y": trace.grad_y, **trace.grad_others})
             yield from map(self._computed, trace.backward)
             returned = {f"grad_{name}": value for name, value in trace.gradients.items()}
             yield self._given("What backward returns", returned)

@@ -123,7 +123,6 @@ def _derivation(
     elif example is not None:
         steps = None
     else:
-        note = "A step inside of other layers' derivations; theirs show its numbers."
-        steps = element("p", note, class_="note")
+        steps = element("p", element("code", "backprop trace"), " has no example of it by itself.", class_="note")
     table = rows(derivation, context)
     return element("section", title, told, table, steps, id=derivation.name, class_="derivation")

@@ -1,4 +1,4 @@
-"""Every layer, loss, optimizer and model of the public interface, with a way to draw cases of it at random.
+"""Every layer, loss, optimizer, scheduler and model of the public interface, with a way to draw cases of it at random.
 
     >>> case = named("Conv2d").case("float64", seed=3)
     >>> case.check(seed=3).ok
@@ -8,7 +8,16 @@ The tests of a single layer draw theirs with Hypothesis, which also shrinks what
 alike: the table of ``backprop parity``, special values, refusals.
 """
 
-from parity_tests.catalogue import layers, losses, models, optimizers
+from parity_tests.catalogue import (
+    activations,
+    distributions,
+    layers,
+    likelihoods_and_margins,
+    losses,
+    models,
+    optimizers,
+    schedulers,
+)
 from parity_tests.catalogue.entry import CATALOGUE, KINDS, Draw, Entry, LayerCase
 
 __all__ = [
@@ -17,12 +26,16 @@ __all__ = [
     "Draw",
     "Entry",
     "LayerCase",
+    "activations",
+    "distributions",
     "layers",
+    "likelihoods_and_margins",
     "losses",
     "models",
     "named",
     "of_kind",
     "optimizers",
+    "schedulers",
 ]
 
 

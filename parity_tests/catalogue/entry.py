@@ -11,7 +11,7 @@ from parity_tests.harness import arrays
 from parity_tests.harness.compare import Report, check
 from scratch.nn import Module
 
-KINDS = ("layer", "loss", "optimizer", "model")
+KINDS = ("layer", "loss", "distribution", "optimizer", "scheduler", "model")
 
 
 class Draw:

@@ -126,3 +126,37 @@ def adam(name: str) -> None:
 
 adam("Adam")
 adam("AdamW")
+
+
+@entry("RMSprop", "optimizer", share=4)
+def rmsprop(d: Draw) -> OptimizerCase:
+    """Draw alpha, eps, momentum, weight decay, centered, maximize."""
+    options = d.some_of(
+        alpha=(0.99, 0.9, 0.5),
+        eps=(1e-8, 1e-2),
+        weight_decay=(0.0, 0.05),
+        momentum=(0.0, 0.5, 0.9),
+        centered=(True, False),
+        maximize=(True, False),
+    )
+    return case(d, "RMSprop", {"lr": d.one_of(0.001, 0.01), **options})
+
+
+@entry("Adagrad", "optimizer", share=4)
+def adagrad(d: Draw) -> OptimizerCase:
+    """Draw the decay of lr, where the sums start, eps, weight decay, maximize."""
+    options = d.some_of(
+        lr_decay=(0.0, 0.3),
+        weight_decay=(0.0, 0.05),
+        initial_accumulator_value=(0.0, 0.4),
+        eps=(1e-10, 1e-2),
+        maximize=(True, False),
+    )
+    return case(d, "Adagrad", {"lr": d.one_of(0.01, 0.1), **options})
+
+
+@entry("Adadelta", "optimizer", share=4)
+def adadelta(d: Draw) -> OptimizerCase:
+    """Draw rho, eps, weight decay, maximize."""
+    options = d.some_of(rho=(0.9, 0.5, 0.0, 1.0), eps=(1e-6, 1e-2), weight_decay=(0.0, 0.05), maximize=(True, False))
+    return case(d, "Adadelta", {"lr": d.one_of(0.3, 1.0), **options})

@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass, field
 from types import ModuleType
 
+import scratch.distributions
 import scratch.nn
 import scratch.optim
 
@@ -96,8 +97,8 @@ class Derivation:
 
 def files() -> list[str]:
     """Return the modules that are written as derivations, whether or not they have labels."""
-    packages = scratch.nn, scratch.optim
-    found = [f"{one.__name__}.{info.name}" for one in packages for info in pkgutil.iter_modules(one.__path__)]
+    packages = scratch.nn, scratch.optim, scratch.distributions
+    found = [info.name for one in packages for info in pkgutil.walk_packages(one.__path__, f"{one.__name__}.")]
     return [*found, "scratch.policy_gradient"]
 
 

@@ -34,7 +34,44 @@ adam = st.fixed_dictionaries(
         "maximize": booleans,
     }
 )
-cases = st.one_of(st.tuples(st.just("SGD"), sgd), st.tuples(st.sampled_from(["Adam", "AdamW"]), adam))
+rmsprop = st.fixed_dictionaries(
+    {
+        "lr": st.sampled_from([0.0, 0.01]),
+        "alpha": st.sampled_from([0.99, 0.9, 0.5]),
+        "eps": st.sampled_from([1e-8, 1e-2]),
+        "weight_decay": decays,
+        "momentum": st.sampled_from([0.0, 0.5, 0.9]),
+        "centered": booleans,
+        "maximize": booleans,
+    }
+)
+adagrad = st.fixed_dictionaries(
+    {
+        "lr": st.sampled_from([0.0, 0.1]),
+        "lr_decay": st.sampled_from([0.0, 0.3]),
+        "weight_decay": decays,
+        "initial_accumulator_value": st.sampled_from([0.0, 0.4]),
+        "eps": st.sampled_from([1e-10, 1e-2]),
+        "maximize": booleans,
+    }
+)
+adadelta = st.fixed_dictionaries(
+    {
+        "lr": st.sampled_from([0.0, 1.0, 0.3]),
+        "rho": st.sampled_from([0.9, 0.5, 0.0, 1.0]),
+        "eps": st.sampled_from([1e-6, 1e-2]),
+        "weight_decay": decays,
+        "maximize": booleans,
+    }
+)
+cases = st.one_of(
+    st.tuples(st.just("SGD"), sgd),
+    st.tuples(st.sampled_from(["Adam", "AdamW"]), adam),
+    st.tuples(st.just("RMSprop"), rmsprop),
+    st.tuples(st.just("Adagrad"), adagrad),
+    st.tuples(st.just("Adadelta"), adadelta),
+)
+NAMES = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta"]
 EACH = [
     ("SGD", {"lr": 0.1}),
     ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.2, "weight_decay": 0.1}),
@@ -45,6 +82,12 @@ EACH = [
     ("Adam", {"lr": 0.1, "amsgrad": True}),
     ("AdamW", {"lr": 0.1}),
     ("AdamW", {"lr": 0.1, "weight_decay": 1.0}),
+    ("RMSprop", {"lr": 0.02}),
+    ("RMSprop", {"lr": 0.02, "alpha": 0.9, "momentum": 0.5, "centered": True, "weight_decay": 0.1}),
+    ("Adagrad", {"lr": 0.1}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.2, "initial_accumulator_value": 0.5, "weight_decay": 0.1}),
+    ("Adadelta", {"lr": 1.0}),
+    ("Adadelta", {"lr": 0.7, "rho": 0.6, "eps": 1e-3, "weight_decay": 0.1}),
 ]
 each_optimizer = pytest.mark.parametrize(("name", "options"), EACH, ids=str)
 

@@ -31,8 +31,14 @@ ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "BatchNorm2d": ((2,), {}, (2, 2, 1, 2)),
     "LayerNorm": ((3,), {}, (2, 3)),
     "GroupNorm": ((2, 4), {}, (1, 4, 2)),
+    "RMSNorm": ((3,), {}, (2, 3)),
+    "InstanceNorm2d": ((2,), {"affine": True}, (1, 2, 1, 3)),
+    "Dropout2d": ((), {}, (2, 3, 1, 2)),
+    "GLU": ((), {}, (2, 4)),
+    "Unflatten": ((1, (2, 3)), {}, (1, 6)),
     "Softmax": ((1,), {}, (2, 3)),
     "LogSoftmax": ((1,), {}, (2, 3)),
+    "Softmin": ((1,), {}, (2, 3)),
 }
 NOTHING: tuple[tuple, dict, tuple[int, ...]] = ((), {}, (2, 3))
 DRAWS = 30
@@ -57,7 +63,9 @@ def entry_of(name: str) -> Entry | None:
 def class_of(name: str) -> type[Module] | None:
     """Return a layer or loss by its name in `scratch.nn` or `scratch.policy_gradient`; None if there is none."""
     found = getattr(nn, name, None) or getattr(policy_gradient, name, None)
-    return found if isinstance(found, type) and issubclass(found, Module) and entry_of(name) else None
+    if not isinstance(found, type) or not issubclass(found, Module) or found.forward is Module.forward:
+        return None  # a container is nothing to run
+    return found if entry_of(name) else None
 
 
 def names() -> list[str]:
@@ -105,6 +113,10 @@ def inputs(layer: Module, shapes: Sequence[tuple[int, ...]], target: str | None,
             # Of a loss there are as many as the input has columns, of a layer that is indexed as its weight has rows.
             count = first[min(1, len(first) - 1)] if place else len(next(iter(layer.parameters())).data)
             found.append(rng.integers(0, count, shape))
+        elif kind == "signs":
+            found.append(rng.choice([-1.0, 1.0], shape))
+        elif kind == "positive":
+            found.append(np.abs(numbers(shape, rng)))
         elif kind == "values":
             found.append(numbers(shape, rng))
         elif place:
@@ -133,7 +145,12 @@ def _is_drawn(name: str) -> bool:
 def _kind(drawn: list[np.ndarray]) -> str:
     if any(one.dtype.kind in "iu" for one in drawn):
         return "classes"
-    return "binary" if all(((one >= 0) & (one <= 1)).all() for one in drawn) else "values"
+    kinds = {
+        "signs": lambda one: np.abs(one) == 1,
+        "binary": lambda one: (one >= 0) & (one <= 1),
+        "positive": lambda one: one > 0,
+    }
+    return next((kind for kind, is_kind in kinds.items() if all(is_kind(one).all() for one in drawn)), "values")
 
 
 def optimizer_of(name: str) -> type[Optimizer] | None:

@@ -15,7 +15,19 @@ A test holds every layer, loss and optimizer to them; `parity_tests.museum` show
 they cannot: a wrong layer may be as lawful as the right one.
 """
 
-from parity_tests.laws import layers, losses, optimizers, passes
+from parity_tests.laws import activations, distributions, layers, likelihoods_and_margins, losses, optimizers, passes
 from parity_tests.laws.law import LAWS, broken, broken_by_optimizer, laws_of
 
-__all__ = ["LAWS", "broken", "broken_by_optimizer", "laws_of", "layers", "losses", "optimizers", "passes"]
+__all__ = [
+    "LAWS",
+    "activations",
+    "broken",
+    "broken_by_optimizer",
+    "distributions",
+    "laws_of",
+    "layers",
+    "likelihoods_and_margins",
+    "losses",
+    "optimizers",
+    "passes",
+]

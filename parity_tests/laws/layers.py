@@ -6,19 +6,20 @@ import numpy as np
 
 import scratch
 from parity_tests.laws.law import backward, forward, gradients, law, random_grads, same, variant
-from parity_tests.laws.passes import NORMS
+from parity_tests.laws.passes import CENTRED_NORMS, REARRANGING
 from scratch import nn
 from scratch.actor_critic import ActorCriticLoss
 from scratch.models import ActorCritic
 from scratch.nn.batchnorm import _BatchNorm
+from scratch.nn.channel_norm import ChannelNorm
 from scratch.policy_gradient import Entropy, PolicyGradientLoss
 
 # Softmax.
 
 
-@law(nn.Softmax)
+@law(nn.Softmax, nn.Softmin)
 def the_rows_are_probabilities(layer: nn.Softmax, x: np.ndarray) -> None:
-    """Softmax's outputs are positive and sum to one along its axis."""
+    """The outputs are positive and sum to one along its axis."""
     (y,) = forward(layer, x)
     assert (y >= 0).all()
     same(y.sum(axis=layer.dim), np.ones_like(y.sum(axis=layer.dim)))
@@ -31,7 +32,7 @@ def the_rows_are_logarithms_of_probabilities(layer: nn.LogSoftmax, x: np.ndarray
     same(np.exp(y).sum(axis=layer.dim), np.ones_like(y.sum(axis=layer.dim)))
 
 
-@law(nn.Softmax, nn.LogSoftmax)
+@law(nn.Softmax, nn.LogSoftmax, nn.Softmin)
 def raising_all_scores_alike_changes_nothing(layer: nn.Softmax, x: np.ndarray) -> None:
     """exp(x + c) / sum exp(x + c) = exp(x) / sum exp(x), so the gradient along a row sums to zero; c = 1e4 as well."""
     (y,) = forward(layer, x)
@@ -62,8 +63,10 @@ def rows(layer: nn.Module, x: np.ndarray) -> np.ndarray:
     """Return ``x`` with what is normalized together along axis 1."""
     if isinstance(layer, _BatchNorm):
         return np.moveaxis(x, 1, 0).reshape(x.shape[1], -1)
-    if isinstance(layer, nn.LayerNorm):
+    if isinstance(layer, nn.LayerNorm | nn.RMSNorm):
         return x.reshape(-1, math.prod(layer.normalized_shape))
+    if isinstance(layer, nn.InstanceNorm2d):
+        return x.reshape(-1, math.prod(x.shape[-2:]))
     return x.reshape(len(x) * layer.num_groups, -1)
 
 
@@ -74,10 +77,10 @@ def without_eps(layer: nn.Module) -> nn.Module:
 
 def constants_in(layer: nn.Module) -> bool:
     """Return whether a normalization divides by running statistics: constants, as far as its input goes."""
-    return isinstance(layer, _BatchNorm) and not layer.training and layer.track_running_stats
+    return isinstance(layer, ChannelNorm) and not layer.normalizes_by_own_statistics()
 
 
-@law(*NORMS)
+@law(*CENTRED_NORMS)
 def moving_and_stretching_changes_nothing(layer: nn.Module, x: np.ndarray) -> None:
     """f(3 x + 5) = f(x), but for eps: so the input gradient sums to zero, and is orthogonal to the input."""
     if constants_in(layer):
@@ -90,7 +93,28 @@ def moving_and_stretching_changes_nothing(layer: nn.Module, x: np.ndarray) -> No
     same(forward(layer, 3 * x + 5)[0], forward(layer, x)[0])
 
 
-@law(*NORMS)
+@law(nn.RMSNorm)
+def stretching_changes_nothing_and_moving_does(layer: nn.RMSNorm, x: np.ndarray) -> None:
+    """f(3 x) = f(x), but for eps: so the input gradient is orthogonal to the input. f(x + 5) is another thing."""
+    layer = without_eps(layer)
+    grad_x = gradients(layer, x)[0]
+    same(rows(layer, grad_x * x).sum(axis=1), np.zeros(len(rows(layer, x))))
+    same(forward(layer, 3 * x)[0], forward(layer, x)[0])
+    if rows(layer, x).shape[1] > 1 and (layer.weight is None or layer.weight.data.all()):
+        assert np.abs(forward(layer, x + 5)[0] - forward(layer, x)[0]).max(initial=1.0) > 1e-3
+
+
+@law(nn.RMSNorm)
+def what_is_normalized_has_a_mean_square_of_one(layer: nn.RMSNorm, x: np.ndarray) -> None:
+    """With weight 1 the mean square of each row of outputs is 1; its mean may be anything."""
+    layer = without_eps(layer)
+    if layer.weight is not None:
+        layer.weight.data[...] = 1
+    y = rows(layer, forward(layer, x)[0])
+    same((y**2).mean(axis=1), np.ones(len(y)))
+
+
+@law(*CENTRED_NORMS)
 def what_is_normalized_has_mean_zero_and_variance_one(layer: nn.Module, x: np.ndarray) -> None:
     """With weight 1 and bias 0 the outputs of each row have mean 0 and (biased) variance 1."""
     if constants_in(layer):
@@ -101,6 +125,30 @@ def what_is_normalized_has_mean_zero_and_variance_one(layer: nn.Module, x: np.nd
     y = rows(layer, forward(layer, x)[0])
     same(y.mean(axis=1), np.zeros(len(y)))
     same(y.var(axis=1), np.ones(len(y)))
+
+
+@law(nn.InstanceNorm2d)
+def running_statistics_are_those_of_the_mean_image(layer: nn.InstanceNorm2d, x: np.ndarray) -> None:
+    """In training they move by ``momentum`` towards the images' mean of their means and of their variances."""
+    if not layer.track_running_stats or layer.momentum is None:
+        return
+    layer.train()
+    mean, var = layer.running_mean.copy(), layer.running_var.copy()
+    forward(layer, x)
+    pixels = x.reshape(-1, layer.num_features, math.prod(x.shape[-2:]))
+    same(layer.running_mean, mean + layer.momentum * (pixels.mean(axis=2).mean(axis=0) - mean))
+    same(layer.running_var, var + layer.momentum * (pixels.var(axis=2, ddof=1).mean(axis=0) - var))
+
+
+@law(nn.InstanceNorm2d)
+def an_image_does_not_know_of_the_others(layer: nn.InstanceNorm2d, x: np.ndarray) -> None:
+    """What stands in the batch beside an image changes nothing in its output, in training as in evaluation."""
+    if x.ndim == 3:
+        return
+    (y,) = forward(layer, x)
+    other = np.concatenate([x[:1], 7.5 - 2 * x[1:]])
+    if not constants_in(layer):
+        same(forward(layer, other)[0][0], y[0])
 
 
 @law(_BatchNorm)
@@ -130,13 +178,26 @@ def groups_do_not_see_one_another(layer: nn.Module, x: np.ndarray) -> None:
 # Dropout.
 
 
+@law(nn.Dropout2d)
+def a_channel_is_dropped_as_a_whole(layer: nn.Dropout2d, x: np.ndarray) -> None:
+    """All of its pixels have one factor, 0 or 1 / (1 - p), in both passes; another channel has another one."""
+    if not layer.training or layer.p in (0, 1):
+        return
+    (y,) = forward(layer, np.ones((4, 50, 3, 2)))
+    factors = y.reshape(200, 6)
+    same(factors, np.repeat(factors[:, :1], 6, axis=1))
+    assert len(np.unique(factors[:, 0])) == 2
+    (g,) = random_grads((y,))
+    same(layer.backward(g), g * y)
+
+
 @law(nn.Dropout)
 def dropout_keeps_the_mean(layer: nn.Dropout, x: np.ndarray) -> None:
     """A share p is zeroed and the rest multiplied by 1 / (1 - p): over many numbers, the mean stays."""
     if not layer.training or layer.p == 1:
         return
     scratch.manual_seed(2)
-    y = layer(np.ones(40_000))
+    y = layer(np.ones((200, 200, 1, 1)))
     spread = 5 * math.sqrt(layer.p / (1 - layer.p) / y.size)
     assert abs(y.mean() - 1) <= spread
     assert abs((y == 0).mean() - layer.p) <= 5 * math.sqrt(layer.p * (1 - layer.p) / y.size)
@@ -167,7 +228,7 @@ def _both_sides(layer: nn.Module, x: np.ndarray) -> tuple[np.ndarray, ...]:
     return x, y, slope, y_mirrored, slope_mirrored
 
 
-@law(nn.ReLU, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Softplus)
+@law(nn.ReLU, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Softplus, nn.LogSigmoid)
 def a_gate_and_its_mirror_image_let_all_through(layer: nn.Module, x: np.ndarray) -> None:
     """f(x) - f(-x) = x, since what the gate at x holds back is what the gate at -x lets through; so f'(x) + f'(-x) = 1.
 
@@ -198,10 +259,23 @@ def an_exponentials_slope_is_its_height(layer: nn.ELU, x: np.ndarray) -> None:
     same(slope, np.where(x > 0, 1.0, y + layer.alpha))
 
 
+@law(nn.GLU)
+def a_gate_is_shut_or_open(layer: nn.GLU, x: np.ndarray) -> None:
+    """With gates of -1e4 nothing comes through, either way; with gates of 1e4 everything; with 0, half of it."""
+    values, gates = np.split(x, 2, axis=layer.dim)
+    for gate, share in ((-1e4, 0.0), (0.0, 0.5), (1e4, 1.0)):
+        (y,) = forward(layer, np.concatenate([values, np.full_like(gates, gate)], axis=layer.dim))
+        same(y, share * values)
+        (g,) = random_grads((y,))
+        grad_values, grad_gates = np.split(layer.backward(g), 2, axis=layer.dim)
+        same(grad_values, share * g)
+        same(grad_gates, share * (1 - share) * g * values)
+
+
 # Rearranging, pooling, convolution.
 
 
-@law(nn.Flatten, nn.Identity)
+@law(*REARRANGING)
 def a_rearrangement_is_undone_by_its_backward(layer: nn.Module, x: np.ndarray) -> None:
     """Moving numbers about is orthogonal: the transpose brings each back to where it was."""
     (y,) = forward(layer, x)

@@ -43,7 +43,7 @@ def a_gradient_of_zero_moves_by_decay_only(cls: type, options: dict) -> None:
     lr, decay = options["lr"], options.get("weight_decay", 0.0)
     zero = [np.zeros(6)]
     same(steps(maker(cls, options, weight_decay=0.0), zero)[1], START)
-    if not issubclass(cls, optim.Adam) or issubclass(cls, optim.AdamW):
+    if issubclass(cls, (optim.SGD, optim.AdamW)):
         same(steps(maker(cls, options, **{"nesterov": False} if issubclass(cls, optim.SGD) else {}), zero)[1],
              START * (1 - lr * decay))  # fmt: skip
 
@@ -119,6 +119,67 @@ def l2_does_not_lengthen_adams_first_step(cls: type, options: dict) -> None:
     lr = options["lr"]
     first = steps(maker(cls, options, weight_decay=0.1, maximize=False, eps=1e-30), [GRADIENT])[1]
     same(START - first, lr * np.sign(GRADIENT + 0.1 * START))
+
+
+@law(optim.RMSprop)
+def a_steady_gradient_settles_at_steps_of_lr(cls: type, options: dict) -> None:
+    """The mean square of a constant becomes its square: each step is lr g / (|g| + eps), more with momentum.
+
+    The steps before are longer, as nothing takes out the mean's start at 0: the first, by 1 / sqrt(1 - alpha).
+    """
+    changed = {"weight_decay": 0.0, "maximize": False, "alpha": 0.5, "centered": False}
+    path = steps(maker(cls, options, **changed), [GRADIENT] * 300)
+    eps, lr = options.get("eps", 1e-8), options["lr"]
+    same(path[0] - path[1], lr * GRADIENT / (np.abs(GRADIENT) * np.sqrt(0.5) + eps))
+    step = lr * GRADIENT / (np.abs(GRADIENT) + eps)
+    same(path[-2] - path[-1], step / (1 - options.get("momentum", 0.0)))
+
+
+@law(optim.RMSprop)
+def a_gradient_and_its_negative_by_turns_have_no_mean(cls: type, options: dict) -> None:
+    """Where the mean of the gradients is 0 their variance is their mean square: centered or not, the steps agree.
+
+    The mean is never quite 0, but |g| (1 - alpha) / (1 + alpha).
+    """
+    alpha = options.get("alpha", 0.99)
+    changed = {"weight_decay": 0.0, "maximize": False, "momentum": 0.0, "alpha": alpha, "eps": 0.0}
+    path = [GRADIENT * (-1) ** number for number in range(int(30 / -np.log10(alpha)) + 2)]
+    ends = [steps(maker(cls, options, **changed, centered=centered), path)[-2:] for centered in (False, True)]
+    ratio = np.sqrt(1 - ((1 - alpha) / (1 + alpha)) ** 2)
+    same((ends[0][1] - ends[0][0]) / options["lr"], ratio * (ends[1][1] - ends[1][0]) / options["lr"])
+
+
+@law(optim.Adagrad)
+def the_steps_of_a_steady_gradient_fall_as_one_over_the_root_of_their_number(cls: type, options: dict) -> None:
+    """Nothing is forgotten: after t steps the sum is t g^2, and where it started; lr itself is divided as asked."""
+    path = steps(maker(cls, options, weight_decay=0.0, maximize=False), [GRADIENT] * 30)
+    t = np.arange(1, 31)[:, None]
+    total = options.get("initial_accumulator_value", 0.0) + t * GRADIENT**2
+    lr = options["lr"] / (1 + (t - 1) * options.get("lr_decay", 0.0))
+    same(-np.diff(path, axis=0), lr * GRADIENT / (np.sqrt(total) + options.get("eps", 1e-10)))
+
+
+@law(optim.Adadelta)
+def each_step_is_measured_by_the_one_before(cls: type, options: dict) -> None:
+    """Without memory, rho = 0, step^2 (g^2 + eps) = (last step^2 + eps) g^2, whatever the gradients are."""
+    eps = options.get("eps", 1e-6)
+    grads = [GRADIENT * factor for factor in (1.0, -0.3, 2.0, 0.7)]
+    path = steps(maker(cls, options, rho=0.0, weight_decay=0.0, maximize=False), grads)
+    moves = np.diff([START, *path], axis=0) / options["lr"]
+    for last, move, grad in zip(moves, moves[1:], grads, strict=False):
+        same(move**2 * (grad**2 + eps) / eps, (last**2 + eps) * grad**2 / eps)
+        same(np.sign(move), -np.sign(grad))
+
+
+@law(optim.Adadelta)
+def the_unit_of_the_gradient_cancels(cls: type, options: dict) -> None:
+    """A loss measured in other units has other gradients and the same steps, once eps is small beside v and u."""
+    grads = [GRADIENT * factor for factor in (1.0, -0.3, 2.0)]
+    one, other = (
+        steps(maker(cls, options, weight_decay=0.0, eps=1e-30), [c * grad for grad in grads]) for c in (1.0, 1e3)
+    )
+    moves = [np.diff(path, axis=0) / np.abs(path[1] - path[0]).max() for path in (one, other)]
+    same(*moves, tolerance=1e-6)
 
 
 @law(optim.Optimizer)

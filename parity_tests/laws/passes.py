@@ -7,10 +7,12 @@ from parity_tests.laws.law import backward, forward, law, random_grads, same, sp
 from scratch import nn
 from scratch.actor_critic import ActorCriticLoss
 from scratch.nn.batchnorm import _BatchNorm
+from scratch.nn.channel_norm import ChannelNorm
 from scratch.nn.reduction import Loss
 
 LOSSES = (Loss, ActorCriticLoss)
-NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
+CENTRED_NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d)
+NORMS = (*CENTRED_NORMS, nn.RMSNorm)
 
 
 @law(nn.Module)
@@ -81,16 +83,17 @@ def twice_the_weight_is_twice_the_gradient(layer: nn.Module, x: np.ndarray) -> N
     same(backward(layer, g)[0], 2 * once)
 
 
-AFFINE = (nn.Linear, nn.Identity, nn.Flatten, nn.Conv2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Dropout)
+REARRANGING = (nn.Identity, nn.Flatten, nn.Unflatten)
+AFFINE = (nn.Linear, *REARRANGING, nn.Conv2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Dropout)
 
 
-@law(*AFFINE, _BatchNorm)
+@law(*AFFINE, ChannelNorm)
 def backward_is_the_adjoint_of_forward(layer: nn.Module, x: np.ndarray) -> None:
     """<g, f(x + v) - f(x)> = <backward(g), v>, exactly, for a layer that is an affine function of its input.
 
     The two sides are g^T J v, with the product taken from the right by forward and from the left by backward.
     """
-    if isinstance(layer, _BatchNorm) and (layer.training or not layer.track_running_stats):
+    if isinstance(layer, ChannelNorm) and layer.normalizes_by_own_statistics():
         return
     (y,) = forward(layer, x)
     (g,) = random_grads((y,))
@@ -105,9 +108,9 @@ def backward_is_the_adjoint_of_forward(layer: nn.Module, x: np.ndarray) -> None:
 def looks_at_the_whole_batch(layer: nn.Module, x: np.ndarray) -> bool:
     """Return whether an example's output depends on the others, or on where in the batch it stands."""
     return joins_the_batch(layer, x) or any(
-        (isinstance(module, _BatchNorm) and (module.training or not module.track_running_stats))
+        (isinstance(module, _BatchNorm) and module.normalizes_by_own_statistics())
         or (isinstance(module, nn.Dropout) and module.training)
-        or (isinstance(module, nn.Softmax | nn.LogSoftmax) and module.dim in (0, -x.ndim))
+        or (isinstance(module, nn.Softmax | nn.LogSoftmax | nn.Softmin | nn.GLU) and module.dim in (0, -x.ndim))
         for module in layer.modules()
     )
 

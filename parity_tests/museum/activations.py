@@ -6,6 +6,7 @@ from parity_tests.harness.arrays import array, tied
 from parity_tests.museum.exhibit import layer
 from scratch import nn
 from scratch.nn.gelu import gelu_tanh, gelu_tanh_backward
+from scratch.nn.glu import glu, glu_backward
 from scratch.nn.relu import elu, leaky_relu, relu, relu_backward
 from scratch.nn.sigmoid import sigmoid, sigmoid_backward, silu, softplus, tanh
 from scratch.nn.softmax import log_softmax, softmax, softmax_backward
@@ -234,3 +235,43 @@ class LogSoftmaxsDiagonal(nn.LogSoftmax):
     """
 
     functions = log_softmax, _own_score_backward
+
+
+def halves_exchanged(x):
+    """Gate the second half by the first."""
+    half = x.shape[-1] // 2
+    return glu(np.concatenate([x[..., half:], x[..., :half]], axis=-1))
+
+
+def halves_exchanged_backward(grad_y, saved):
+    """Undo `halves_exchanged`."""
+    grad_x = glu_backward(grad_y, saved)
+    half = grad_x.shape[-1] // 2
+    return np.concatenate([grad_x[..., half:], grad_x[..., :half]], axis=-1)
+
+
+@layer(array((3, 4)), caught="torch laws", passes_ones=False)
+class HalvesExchanged(nn.GLU):
+    """The first half is gated by the second; here it is the other way round.
+
+    It trains as well; weights from PyTorch give other outputs, though every shape fits.
+    """
+
+    functions = halves_exchanged, halves_exchanged_backward
+
+
+def gate_taken_for_a_constant_backward(grad_y, saved):
+    """Undo `glu` without B4b and B3."""
+    grad_x = glu_backward(grad_y, saved)
+    grad_x[..., grad_x.shape[-1] // 2 :] = 0
+    return grad_x
+
+
+@layer(array((3, 4)), caught="torch differences laws", passes_ones=False)
+class GateTakenForAConstant(nn.GLU):
+    """The gates depend on the input, too: their path is forgotten.
+
+    The gates stay as they were initialised, about half open, and the layer is a linear one.
+    """
+
+    functions = glu, gate_taken_for_a_constant_backward

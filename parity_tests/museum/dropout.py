@@ -80,3 +80,29 @@ class KeepsWhatItShouldDrop(nn.Dropout):
 
     def draw(self, x):
         return nn.Dropout(1 - self.p).draw(x)
+
+
+@layer(array((6, 5, 3, 2)), args=(0.3,), caught="torch laws", passes_ones=False)
+class PixelsDroppedOneByOne(nn.Dropout2d):
+    """Dropout2d drops whole channels; here every pixel has a draw of its own.
+
+    Its neighbours say what a dropped pixel said: the regularization is hardly there.
+    """
+
+    def room(self, x):
+        return nn.Dropout(self.p).room(x)
+
+
+def _one_draw_for_the_batch(x, draw, p):
+    draw = draw[:1]
+    return dropout(x, draw, p)
+
+
+@layer(array((6, 5, 3, 2)), args=(0.3,), caught="torch laws", passes_ones=False)
+class OneMaskForTheBatch(nn.Dropout2d):
+    """Each image has a draw of its own for each channel; here that of the first image is everybody's.
+
+    A channel that is dropped learns nothing from the whole batch: the gradient is noisier than it should be.
+    """
+
+    functions = _one_draw_for_the_batch, dropout_backward

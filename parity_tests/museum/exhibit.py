@@ -116,6 +116,8 @@ class LayerExhibit(Exhibit):
         inputs = [x.astype(np.float32) if x.dtype.kind == "f" else x for x in plain]
         layer, torchs = self.build(subject, np.float32), self.build_torch()
         if isinstance(torchs, torch.nn.Module) and torchs.state_dict():
+            if torchs.state_dict().keys() != layer.state_dict().keys():
+                return True
             torchs.load_state_dict({name: torch.tensor(values) for name, values in layer.state_dict().items()})
         scratch.manual_seed(0)
         torch.manual_seed(0)
@@ -123,10 +125,10 @@ class LayerExhibit(Exhibit):
             returned = layer(*inputs)
             outputs = returned if isinstance(returned, tuple) else (returned,)
             grads = layer.backward(*[np.ones_like(y) if np.ndim(y) else 1.0 for y in outputs])
-        tensors = [torch.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
+        grads = grads if isinstance(grads, tuple) else (grads,)
+        tensors = [torch.tensor(x, requires_grad=x.dtype.kind == "f" and i < len(grads)) for i, x in enumerate(inputs)]
         expected = torchs(*tensors)
         torch.autograd.backward([y.sum() for y in (expected if isinstance(expected, tuple) else (expected,))])
-        grads = grads if isinstance(grads, tuple) else (grads,)
         pairs = list(zip(grads, (tensor.grad for tensor in tensors), strict=False))
         if isinstance(torchs, torch.nn.Module):
             learned = dict(torchs.named_parameters())
@@ -211,9 +213,9 @@ def optimizer(caught: str, of: str | None = None, **options: object) -> Callable
     return _hang(OptimizerExhibit, caught, None, of, options=options)
 
 
-def function(right: Callable, caught: str, is_torchs: Callable, is_lawful: Callable) -> Callable:
-    """Exhibit the function below as a wrong version of ``right``."""
-    return _hang(FunctionExhibit, caught, None, None, right=right, is_torchs=is_torchs, is_lawful=is_lawful)
+def function(right: Callable, caught: str, is_torchs: Callable, is_lawful: Callable, of: str | None = None) -> Callable:
+    """Exhibit the function, or the class without a backward, below as a wrong version of ``right``."""
+    return _hang(FunctionExhibit, caught, None, of, right=right, is_torchs=is_torchs, is_lawful=is_lawful)
 
 
 def _hang(kind: type, caught: str, passes_ones: bool | None, of: str | None, **more: object) -> Callable:

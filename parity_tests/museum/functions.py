@@ -134,3 +134,45 @@ def short_ones_lengthened(params, max_norm):
     for parameter in params:
         parameter.grad *= max_norm / norm
     return norm
+
+
+def clips_values_as_torch(clip):
+    """Return whether the gradients are PyTorch's, for a value that some numbers are larger than."""
+    ours = parameters()
+    torchs = [torch.nn.Parameter(torch.tensor(parameter.data)) for parameter in ours]
+    for one, other in zip(ours, torchs, strict=True):
+        other.grad = torch.tensor(one.grad)
+    clip(ours, 3.5)
+    torch.nn.utils.clip_grad_value_(torchs, 3.5)
+    return all(np.array_equal(one.grad, other.grad.numpy()) for one, other in zip(ours, torchs, strict=True))
+
+
+def keeps_small_numbers_and_signs(clip):
+    """Return whether no number is larger than the value, those that are not stay, and none changes its sign."""
+    pair = parameters()
+    before = np.concatenate([parameter.grad.ravel() for parameter in pair])
+    clip(pair, 3.5)
+    after = np.concatenate([parameter.grad.ravel() for parameter in pair])
+    small = np.abs(before) <= 3.5
+    return np.array_equal(after[small], before[small]) and np.array_equal(after[~small], 3.5 * np.sign(before[~small]))
+
+
+@function(nn.utils.clip_grad_value_, "torch laws", clips_values_as_torch, keeps_small_numbers_and_signs)
+def clipped_above_only(params, clip_value):
+    """Both ends are clipped; here ``minimum`` takes care of the upper one alone.
+
+    Gradients that are large and negative go through: the loss jumps as before.
+    """
+    for parameter in params:
+        parameter.grad = np.minimum(parameter.grad, clip_value)
+
+
+@function(nn.utils.clip_grad_value_, "torch laws", clips_values_as_torch, keeps_small_numbers_and_signs)
+def scaled_instead_of_clipped(params, clip_value):
+    """Each number is clipped on its own; here all are scaled until the largest one fits.
+
+    One number that explodes stops the training of all others.
+    """
+    largest = max(np.abs(parameter.grad).max() for parameter in params)
+    for parameter in params:
+        parameter.grad = parameter.grad * min(1.0, clip_value / largest)

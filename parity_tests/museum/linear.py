@@ -224,3 +224,29 @@ class EvalStaysOnTop(Dropping):
     def train(self, mode=True):
         self.training = mode
         return self
+
+
+@layer(array((3, 6, 2)), args=(1, (2, 3)), caught="torch", passes_ones=True)
+class UnflattenInColumnOrder(nn.Unflatten):
+    """The last of the new axes runs fastest; here it is the first.
+
+    The numbers are all there, and each in the wrong place: groups of channels are mixed with one another.
+    """
+
+    def forward(self, x):
+        self.shape = x.shape
+        return x.reshape(len(x), 3, 2, 2).swapaxes(1, 2).copy()
+
+    def backward(self, g):
+        return g.swapaxes(1, 2).reshape(self.shape)
+
+
+@layer(array((3, 6, 2)), args=(1, (2, 3)), caught="torch differences laws", passes_ones=True)
+class UnflattenUndoneInColumnOrder(nn.Unflatten):
+    """The axes have to be joined in the order in which they were made; here it is the other one.
+
+    The layers before get the right numbers in the wrong places.
+    """
+
+    def backward(self, g):
+        return super().backward(g.swapaxes(1, 2).reshape(g.shape))

@@ -1,4 +1,4 @@
-"""Batch, layer and group normalization."""
+"""Batch, layer, group, instance and root mean square normalization."""
 
 import numpy as np
 
@@ -11,7 +11,9 @@ from scratch.nn.batchnorm import (
     batch_norm_inference,
     batch_norm_inference_backward,
 )
+from scratch.nn.instancenorm import instance_norm, instance_norm_backward
 from scratch.nn.normalization import group_norm, group_norm_backward, layer_norm, layer_norm_backward
+from scratch.nn.rmsnorm import rms_norm, rms_norm_backward
 
 X = array((6, 3))
 IMAGE = array((3, 4, 2, 5))
@@ -264,3 +266,111 @@ class SummedOverPositionsOnly(nn.GroupNorm):
     """
 
     functions = group_norm, bias_of_the_first_image_backward
+
+
+def constant_rms_backward(grad_y, weight, saved):
+    """Undo `rms_norm` without B4 to B2."""
+    _, rms, _ = saved
+    _, grad_weight = rms_norm_backward(grad_y, weight, saved)
+    return grad_y * weight / rms, grad_weight
+
+
+@layer(X, args=(3,), caught="torch differences laws", passes_ones=False)
+class RootMeanSquareTakenForAConstant(nn.RMSNorm):
+    """The root mean square depends on the input, too: its path is forgotten.
+
+    The gradient keeps its part along the input, which only stretches the input, and changes no output.
+    """
+
+    functions = rms_norm, constant_rms_backward
+
+
+def centred_rms_norm(x, weight, eps):
+    """Apply `rms_norm` to x less its mean."""
+    return rms_norm(x - x.mean(axis=1, keepdims=True), weight, eps)
+
+
+@layer(X, args=(3,), caught="torch differences laws", passes_ones=False)
+class MeanTakenOut(nn.RMSNorm):
+    """RMSNorm leaves the mean where it is; here it is subtracted, as in LayerNorm.
+
+    Weights of a model that was trained without are of no use: every output is another.
+    """
+
+    functions = centred_rms_norm, rms_norm_backward
+
+
+def divided_by_the_norm(x, weight, eps):
+    """Divide by the root of the sum of the squares."""
+    y, (x, rms, normalized) = rms_norm(x, weight, eps)
+    root = np.sqrt(x.shape[1])
+    return y / root, (x, rms, normalized, root)
+
+
+def divided_by_the_norm_backward(grad_y, weight, saved):
+    """Undo `divided_by_the_norm`."""
+    *saved, root = saved
+    return rms_norm_backward(grad_y / root, weight, tuple(saved))
+
+
+@layer(X, args=(3,), caught="torch laws", passes_ones=False)
+class DividedByTheNorm(nn.RMSNorm):
+    """The mean of the squares is forgotten: a row is divided by its length, and not by its length over sqrt(K).
+
+    With rows of 512 numbers the outputs are 23 times too small, and so is all that follows.
+    """
+
+    functions = divided_by_the_norm, divided_by_the_norm_backward
+
+
+def over_the_batch(x, weight, bias, eps):
+    """Apply `instance_norm` with the statistics of all images."""
+    joined = x.swapaxes(0, 1).reshape(1, x.shape[1], -1)
+    y, saved, mean, var = instance_norm(joined, weight, bias, eps)
+    return y.reshape(x.shape[1], len(x), -1).swapaxes(0, 1), (saved, len(x)), mean, var
+
+
+def over_the_batch_backward(grad_y, weight, saved):
+    """Undo `over_the_batch`."""
+    saved, count = saved
+    joined = grad_y.swapaxes(0, 1).reshape(1, grad_y.shape[1], -1)
+    grad_x, *grads = instance_norm_backward(joined, weight, saved)
+    return grad_x.reshape(grad_y.shape[1], count, -1).swapaxes(0, 1), *grads
+
+
+@layer(IMAGE, args=(4,), caught="torch laws", passes_ones=True)
+class StatisticsOfTheBatch(nn.InstanceNorm2d):
+    """An image is normalized by its own pixels; here by those of the whole batch, as in batch norm.
+
+    What is made of an image depends on its neighbours, and one by one the images come out otherwise.
+    """
+
+    functions = over_the_batch, over_the_batch_backward
+
+
+def bias_of_one_image_backward(grad_y, weight, saved):
+    """Undo `instance_norm` with B8 and B7a summed over the pixels alone, of the first image."""
+    _, _, normalized = saved
+    grad_x, *_ = instance_norm_backward(grad_y, weight, saved)
+    return grad_x, *[term[0].sum(axis=1, keepdims=True) for term in (grad_y * normalized, grad_y)]
+
+
+@layer(IMAGE, args=(4,), options={"affine": True}, caught="torch differences laws", passes_ones=True)
+class OneImageLearns(nn.InstanceNorm2d):
+    """Weight and bias are broadcast over the batch and the pixels; their gradients are those of the first image only.
+
+    All but the first image of a batch are without effect on them.
+    """
+
+    functions = instance_norm, bias_of_one_image_backward
+
+
+@layer(IMAGE, args=(4,), options={"track_running_stats": True}, caught="torch laws", passes_ones=True)
+class LastImageTracked(nn.InstanceNorm2d):
+    """The running statistics move towards the mean of all images' statistics; here towards the last image's.
+
+    Evaluation follows whatever stood at the end of the last batch.
+    """
+
+    def update_running_stats(self, mean, var, count):
+        super().update_running_stats(mean[-1:], var[-1:], count)

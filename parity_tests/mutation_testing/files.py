@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("scratch/nn", "scratch/kernels", "scratch/optim")
+FOLDERS = ("scratch/nn", "scratch/kernels", "scratch/optim", "scratch/optim/lr_scheduler", "scratch/distributions")
 OTHERS = ("scratch/policy_gradient.py", "scratch/normal_tail.py")
 NOT_MUTATED = {
     "scratch/kernels/memory.py": "no number depends on where it is kept",
@@ -17,26 +17,37 @@ NOT_MUTATED = {
     "scratch/kernels/threads.py": "a mutant may wait for ever",
 }
 
-OPTIMIZERS = "adam adamw flat_parameters loading optimizer options sgd state"
+OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
 TOPICS = {
     "engine/test_init.py": "linear",
+    "engine/test_module_list.py": "module_dict module_list",
     "engine/test_module.py": "container dropout flatten layer linear module_tree parameter",
     "engine/test_order_of_passes.py": "container layer parameter",
     "engine/test_ownership.py": "layer",
     "harness/test_laws.py::test_optimizers": OPTIMIZERS,
     "layers/test_activation.py": "gelu keep_where normal_distribution normal_tail relu sigmoid",
+    "layers/test_batchnorm.py": "channel_norm",
     "layers/test_conv.py": "image_layer padded_images padding patch_plan patches",
     "layers/test_input_grad.py": "container conv layer linear module",
+    "layers/test_instancenorm.py": "channel_norm",
     "layers/test_linear.py": "container flatten layer",
+    "layers/test_more_activations.py": "hardtanh log_sigmoid mish prelu selu softmax softmin softsign",
+    "layers/test_normalization.py": "row_norm",
     "layers/test_padding.py": "padded_images",
     "layers/test_patches.py": "conv padded_images patch_plan",
     "layers/test_pooling.py": "avg_pooling image_layer max_pooling pool_windows pooling",
+    "layers/test_rmsnorm.py": "row_norm",
     "layers/test_special.py": "keep_where normal_distribution normal_tail",
+    "layers/test_unflatten.py": "flatten",
     "layers/test_winograd.py": "conv padded_images patch_plan patches",
     "losses/test_actor_critic.py": "policy_gradient",
     "losses/test_cross_entropy.py": "nll reduction",
     "losses/test_cross_entropy_refusals.py": "cross_entropy nll reduction",
+    "losses/test_likelihoods_and_margins.py": (
+        "cosine_embedding gaussian_nll kl_div margin multi_margin poisson_nll reduction triplet_margin"
+    ),
     "losses/test_loss.py": "binary_cross_entropy loss reduction",
+    "optimizers/test_lr_scheduler.py": "annealing decay plateau scheduler sequential",
     "optimizers/test_optim.py": OPTIMIZERS,
     "optimizers/test_optim_state.py": OPTIMIZERS,
 }

@@ -17,4 +17,5 @@ def dropout(x: np.ndarray, draw: np.ndarray, p: float) -> tuple[np.ndarray, tupl
 def dropout_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `dropout`."""
     (factor,) = saved
-    return np.multiply(grad_y, factor, out=memory.empty_like(factor))
+    like = factor if factor.shape == grad_y.shape else grad_y  # a factor for each channel broadcasts
+    return np.multiply(grad_y, factor, out=memory.empty_like(like))

@@ -63,9 +63,8 @@ import math
 
 import numpy as np
 
-from scratch.checks import DType, check_float_dtype, check_size, name_of
-from scratch.nn.layer import Layer
-from scratch.nn.parameter import Parameter
+from scratch.checks import DType, name_of
+from scratch.nn.channel_norm import ChannelNorm
 
 
 def batch_norm(
@@ -123,10 +122,9 @@ def batch_norm_inference_backward(
     return grad_x, grad_weight, grad_bias
 
 
-class _BatchNorm(Layer):
+class _BatchNorm(ChannelNorm):
     functions = batch_norm, batch_norm_backward
     functions_in_evaluation = batch_norm_inference, batch_norm_inference_backward
-    learned = "weight", "bias"
     kernels_fold = False
     _ndims: tuple[int, ...]
 
@@ -141,35 +139,7 @@ class _BatchNorm(Layer):
         bias: bool = True,
         dtype: DType = np.float32,
     ) -> None:
-        super().__init__()
-        check_size(self, "num_features", num_features)
-        dtype = check_float_dtype(self, dtype)
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self.affine, self.track_running_stats = affine, track_running_stats
-        self.weight = Parameter(np.empty(num_features, dtype)) if affine else None
-        self.bias = Parameter(np.empty(num_features, dtype)) if affine and bias else None
-        self.running_mean: np.ndarray
-        self.running_var: np.ndarray
-        self.num_batches_tracked: np.ndarray
-        self.register_buffer("running_mean", np.empty(num_features, dtype) if track_running_stats else None)
-        self.register_buffer("running_var", np.empty(num_features, dtype) if track_running_stats else None)
-        self.register_buffer("num_batches_tracked", np.empty((), np.int64) if track_running_stats else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Set weight to 1, bias to 0, and the running statistics to those of no data: mean 0, variance 1."""
-        if self.weight is not None:
-            self.weight.data.fill(1)
-        if self.bias is not None:
-            self.bias.data.fill(0)
-        self.reset_running_stats()
-
-    def reset_running_stats(self) -> None:
-        """Set the running mean to 0, the running variance to 1 and the number of batches to 0."""
-        if self.track_running_stats:
-            self.running_mean.fill(0)
-            self.running_var.fill(1)
-            self.num_batches_tracked.fill(0)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias, dtype)
 
     def check(self, x: np.ndarray) -> None:
         """Raise unless ``x`` has the layer's channels, and numbers enough to take a variance of."""
@@ -178,7 +148,7 @@ class _BatchNorm(Layer):
             raise ValueError(f"{name_of(self)}: expected {expected} input, got shape {x.shape}")
         if x.shape[1] != self.num_features:
             raise RuntimeError(f"{name_of(self)}: expected {self.num_features} channels, got input of shape {x.shape}")
-        if not self._normalizes_by_batch():
+        if not self.normalizes_by_own_statistics():
             return
         if x.shape[0] * math.prod(x.shape[2:]) == 1:
             raise ValueError(
@@ -191,7 +161,7 @@ class _BatchNorm(Layer):
         """Map (N, C, ...) to the same shape; in training, update the running statistics."""
         self.check_input(x)
         own = self.value("weight", absent=1.0), self.value("bias", absent=0.0), self.eps
-        if not self._normalizes_by_batch():
+        if not self.normalizes_by_own_statistics():
             return self.run(self.functions_in_evaluation, x, *own, self.running_mean, self.running_var)[0]
         y, mean, var = self.run(self.functions, x, *own)
         if self.training and self.track_running_stats:
@@ -210,9 +180,6 @@ class _BatchNorm(Layer):
             running *= 1.0 - momentum
             running += share * new
 
-    def _normalizes_by_batch(self) -> bool:
-        return self.training or not self.track_running_stats
-
     def fold(self, x: np.ndarray) -> np.ndarray:
         """Map (N, C, ...) to (M, C)."""
         return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) if x.size else x.reshape(0, x.shape[1])
@@ -220,13 +187,6 @@ class _BatchNorm(Layer):
     def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
         """Map (M, C) to (N, C, ...)."""
         return np.moveaxis(y.reshape(input_shape[0], *input_shape[2:], input_shape[1]), -1, 1)
-
-    def extra_repr(self) -> str:
-        """Return the constructor's arguments."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
-        )
 
 
 class BatchNorm1d(_BatchNorm):

@@ -1,8 +1,12 @@
-r"""Dropout: each number is zeroed with probability p while training, so that no unit can rely on another.
+r"""Dropout and Dropout2d: each number, or each channel, is zeroed with probability p while training.
+
+No unit can rely on another, then.
 
     x, y    (...)  input, output
     draw    (...)  drawn anew for each element: 1 with probability 1 - p, else 0
     p              probability of an element to be dropped
+
+Dropout2d draws for each channel of each image: its draw is (N, C, 1, 1), and broadcasts.
 
 dropout, in training
     F1  factor = draw / (1 - p)                 (...)   the mean of factor is 1, so that of y is x; 0 for p = 1
@@ -17,13 +21,16 @@ convolution's output lies so in PyTorch. A channels-last input of the caller's o
 
 Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014, sections 4 and 10
 (there the weights are scaled at test time; dividing by 1 - p while training is its equivalent, "inverted" dropout).
-PyTorch's counterpart: ``torch.nn.Dropout``. ``inplace=True`` is accepted, and changes nothing: an input is never
-written to.
+PyTorch's counterparts: ``torch.nn.Dropout``, ``Dropout2d``. ``inplace=True`` is accepted, and changes nothing: an input
+is never written to.
 """
+
+import warnings
 
 import numpy as np
 
 from scratch import random
+from scratch.checks import name_of
 from scratch.nn.layer import Layer
 from scratch.nn.linear import identity, identity_backward
 
@@ -76,17 +83,21 @@ class Dropout(Layer):
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: expected p within [0, 1], got {p!r}")
+            raise ValueError(f"{name_of(self)}: expected p within [0, 1], got {p!r}")
         self.p, self.inplace = p, inplace
 
     def draw(self, x: np.ndarray) -> np.ndarray:
         """Return 1 for each element of ``x`` to keep and 0 for each to drop. Replace it to choose them yourself."""
-        # After a convolution images lie channels-last here, and in PyTorch as (N, C, H, W): hence its order.
-        draw = np.empty_like(x, order="C" if x.ndim == 4 else "K")
+        draw = self.room(x)
         if self.p == 1:
             draw.fill(0)
             return draw
         return random.bernoulli_(draw, 1 - self.p)
+
+    def room(self, x: np.ndarray) -> np.ndarray:
+        """Return an array for what is drawn for ``x``, in the order in which it is drawn."""
+        # After a convolution images lie channels-last here, and in PyTorch as (N, C, H, W): hence its order.
+        return np.empty_like(x, order="C" if x.ndim == 4 else "K")
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map an array of any shape to one of the same shape."""
@@ -98,3 +109,49 @@ class Dropout(Layer):
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
         return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout2d(Dropout):
+    """Zero whole channels of images at random while training, and scale the others up; do nothing in evaluation.
+
+    Neighbouring pixels of a channel say nearly the same, so that a pixel that is zeroed is not missed; a channel is.
+
+    Parameters
+    ----------
+    p : float
+        Probability of a channel to be zeroed, from 0 to 1.
+    inplace : bool
+        Changes nothing: an input is never written to.
+
+    Raises
+    ------
+    ValueError
+        If ``p`` is not within [0, 1].
+    RuntimeError
+        If the input has fewer than two axes. The first two are taken for batch and channels, with a warning unless
+        there are four, as in PyTorch.
+
+    Examples
+    --------
+    >>> layer = Dropout2d(p=0.75)
+    >>> layer.draw = lambda x: np.array([[[[1.0]], [[0.0]]]])  # instead of a random one
+    >>> layer(np.array([[[[1.0, 2.0]], [[3.0, 4.0]]]]))
+    array([[[[4., 8.]],
+    <BLANKLINE>
+            [[0., 0.]]]])
+    """
+
+    def check(self, x: np.ndarray) -> None:
+        """Raise unless ``x`` has channels; warn if it is not a batch of images."""
+        if x.ndim < 2:
+            raise RuntimeError(f"Dropout2d: expected input of shape (N, C, H, W), got {x.shape}")
+        if x.ndim != 4:
+            warnings.warn(
+                f"Dropout2d: expected input of shape (N, C, H, W), got {x.shape}; taking its first two axes for batch "
+                "and channels. For other inputs use Dropout",
+                stacklevel=5,
+            )
+
+    def room(self, x: np.ndarray) -> np.ndarray:
+        """Return an array with a number for each channel."""
+        return np.empty((*x.shape[:2], *(1,) * (x.ndim - 2)), x.dtype)

@@ -1,4 +1,4 @@
-"""Flatten: several axes laid end to end as one, between convolutions and linear layers.
+"""Flatten and Unflatten: several axes laid end to end as one, between convolutions and linear layers, and the reverse.
 
     x  (..., A, B, ..., Z, ...)  input        start, end  first and last of the axes A to Z, which are joined
     y  (..., K, ...)             output       K           A B ... Z
@@ -8,14 +8,21 @@ flatten
     B1  grad_x = grad_y in the shape of x        (..., A, B, ..., Z, ...)      F1: no number changes, so the gradient
                                                                                only changes its shape
 
+unflatten, where K stands alone before, and A to Z after
+    F1  y = x, K as the axes A to Z              (..., A, B, ..., Z, ...)      the last of them runs fastest
+    B1  grad_x = grad_y in the shape of x        (..., K, ...)                 F1: as above
+
 The order is that of the shape (N, C, H, W), whatever the order in memory, so that the weights behind a Flatten fit
-PyTorch's. PyTorch's counterpart: ``torch.nn.Flatten``.
+PyTorch's. PyTorch's counterparts: ``torch.nn.Flatten``, ``torch.nn.Unflatten``. Left out: named axes.
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from scratch.checks import name_of
 from scratch.nn.layer import Layer
 
 
@@ -29,6 +36,19 @@ def flatten_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `flatten`."""
     (shape,) = saved
     grad_x = grad_y.reshape(shape)  # B1 (..., A, B, ..., Z, ...)
+    return grad_x
+
+
+def unflatten(x: np.ndarray, dim: int, sizes: tuple[int, ...]) -> tuple[np.ndarray, tuple]:
+    """Return ``x`` with the axis ``dim`` as several."""
+    y = x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])  # F1 (..., A, B, ..., Z, ...)
+    return y, (x.shape,)
+
+
+def unflatten_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `unflatten`."""
+    (shape,) = saved
+    grad_x = grad_y.reshape(shape)  # B1 (..., K, ...)
     return grad_x
 
 
@@ -63,18 +83,84 @@ class Flatten(Layer):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Map (..., A, B, ..., Z, ...) to (..., K, ...)."""
         self.check_input(x)
-        start, end = (self._axis(dim, x.ndim) for dim in (self.start_dim, self.end_dim))
+        start, end = (axis_of(self, dim, x.ndim) for dim in (self.start_dim, self.end_dim))
         if start > end:
             raise RuntimeError(f"Flatten: expected start_dim <= end_dim, got axes {start} and {end} of {x.shape}")
         return self.run(self.functions, x, start, end)[0]
 
-    def _axis(self, dim: int, ndim: int) -> int:
-        # A scalar counts as having one axis, as in PyTorch.
-        ndim = max(ndim, 1)
-        if not -ndim <= dim < ndim:
-            raise IndexError(f"Flatten: expected an axis within [{-ndim}, {ndim - 1}], got {dim}")
-        return dim % ndim
-
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Layer):
+    """Make several axes of one.
+
+    Parameters
+    ----------
+    dim : int
+        The axis; negative values count from the end.
+    unflattened_size : sequence of int
+        The sizes of the axes that it becomes; one of them may be -1, for what is left.
+
+    Raises
+    ------
+    TypeError
+        If ``dim`` or a size is no integer; named axes are not supported.
+    IndexError
+        If the input has no such axis.
+    RuntimeError
+        If there are no sizes, or they do not multiply up to the axis.
+
+    Examples
+    --------
+    >>> Unflatten(1, (2, -1))(np.zeros((5, 8))).shape
+    (5, 2, 4)
+    """
+
+    functions = unflatten, unflatten_backward
+    passes_through = True
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        super().__init__()
+        is_sequence = isinstance(unflattened_size, Sequence) and not isinstance(unflattened_size, str)
+        sizes: tuple[Any, ...] = tuple(unflattened_size) if is_sequence else (None,)
+        if not all(isinstance(one, (int, np.integer)) for one in (dim, *sizes)):
+            raise TypeError(
+                f"Unflatten: expected an integer and a sequence of integers, got {dim!r} and {unflattened_size!r}; "
+                "named axes are not supported"
+            )
+        self.dim = dim
+        self.unflattened_size: tuple[int, ...] = sizes
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Map (..., K, ...) to (..., A, B, ..., Z, ...)."""
+        self.check_input(x)
+        dim = axis_of(self, self.dim, x.ndim)
+        if x.ndim == 0:
+            raise RuntimeError("Unflatten: expected input with at least one axis, got a scalar")
+        return self.run(self.functions, x, dim, self._sizes(x.shape[dim]))[0]
+
+    def _sizes(self, size: int) -> tuple[int, ...]:
+        """Return the sizes of the new axes, with what is left for -1."""
+        sizes = self.unflattened_size
+        known = math.prod([one for one in sizes if one != -1])
+        if sizes.count(-1) == 1 and known > 0:
+            sizes = tuple([size // known if one == -1 else one for one in sizes])
+        if not sizes or min(sizes) < 0 or math.prod(sizes) != size:
+            raise RuntimeError(
+                f"Unflatten: expected sizes that multiply up to the axis, of {size}, got {self.unflattened_size}"
+            )
+        return sizes
+
+    def extra_repr(self) -> str:
+        """Return the constructor's arguments."""
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
+def axis_of(owner: object, dim: int, ndim: int) -> int:
+    """Return an axis counted from the first; a scalar counts as having one axis, as in PyTorch."""
+    ndim = max(ndim, 1)
+    if not -ndim <= dim < ndim:
+        raise IndexError(f"{name_of(owner)}: expected an axis within [{-ndim}, {ndim - 1}], got {dim}")
+    return dim % ndim

@@ -14,6 +14,7 @@ Differs from PyTorch: a layer remembers its latest forward only, so one layer ob
 two backwards; there are no hooks; the sum over the branches of a model is written out by its ``backward``.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -57,7 +58,9 @@ class Module(ModuleTree):
     """Map dL/d(output) to dL/d(input), and add dL/d(parameter) to each parameter's ``grad``."""
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """Run ``forward``."""
+        """Run ``forward``. What PyTorch's layers call ``input`` is the first argument here, too, whatever its name."""
+        if options:
+            inputs, options = self._by_position(inputs, options)
         if self.needs_input_grad:
             return self.forward(*inputs, **options) if options else self.forward(*inputs)
         token = grad_mode.constants.set({id(one): one for one in (*inputs, *options.values())})
@@ -65,6 +68,15 @@ class Module(ModuleTree):
             return self.forward(*inputs, **options)
         finally:
             grad_mode.constants.reset(token)
+
+    def _by_position(self, inputs: tuple, options: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        """Return the arguments of a call with ``input=`` in the first place, unless ``forward`` has that name."""
+        if inputs or "input" not in options:
+            return inputs, options
+        parameters = inspect.signature(self.forward).parameters
+        if "input" in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+            return inputs, options
+        return (options.pop("input"),), options
 
     def requires_input_grad_(self, mode: bool = True) -> "Module":
         """Say whether anybody will read the gradient of the input, and return the module.

@@ -160,19 +160,20 @@ class ModuleTree:
         """Convert all parameters and floating-point buffers to float64; return the module."""
         return self.to(np.float64)
 
-    def to(self, dtype: DType) -> Self:
+    def to(self, dtype: DType | None = None, device: Any = None) -> Self:
         """Convert all parameters and floating-point buffers to a dtype; return the module.
 
         Raises
         ------
         TypeError
-            If it is neither float32 nor float64; a device is none, since NumPy computes on the CPU alone.
+            If it is neither float32 nor float64, or a ``device`` is asked for: NumPy computes on the CPU alone.
         """
+        asked = dtype if device is None else device
         try:
-            dtype = check_float_dtype(self, dtype)
+            dtype = check_float_dtype(self, "nothing" if asked is None else asked)
         except TypeError:
             raise TypeError(
-                f"{name_of(self)}: to() takes a dtype, float32 or float64, got {dtype!r}; there are no devices to move "
+                f"{name_of(self)}: to() takes a dtype, float32 or float64, got {asked!r}; there are no devices to move "
                 "to: NumPy computes on the CPU. For a GPU see torch_ref"
             ) from None
         for parameter in self.parameters():

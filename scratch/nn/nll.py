@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from scratch.checks import check_array, check_dtype, name_of
+from scratch.checks import check_array, check_dtype, check_is_array, name_of
 from scratch.dispatch import Pair
 from scratch.nn.reduction import Loss, reduce, reduce_backward
 
@@ -80,8 +80,7 @@ def check_class_indices(
     IndexError
         If an index is not within [0, C) and not ``ignore_index``.
     """
-    if not isinstance(target, np.ndarray):
-        raise TypeError(f"{name_of(owner)}: expected {name} to be a numpy.ndarray, got {type(target).__name__}")
+    target = check_is_array(owner, target, name, np.dtype(np.int64))
     expected = batch_shape(x.shape)
     if target.shape != expected:
         other_batch = target.shape[:1] != x.shape[:1] if x.ndim > 1 else target.ndim == 1 and target.size != 1

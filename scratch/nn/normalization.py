@@ -84,8 +84,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from scratch.checks import DType, check_float_dtype
-from scratch.nn.layer import Layer
 from scratch.nn.parameter import Parameter
+from scratch.nn.row_norm import LastAxesNorm, RowNorm, reshaped
 
 
 def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float) -> tuple[np.ndarray, tuple]:
@@ -160,24 +160,7 @@ def group_norm_backward(
     return grad_x, grad_weight, grad_bias
 
 
-class _RowNorm(Layer):
-    learned = "weight", "bias"
-    weight: Parameter | None
-    bias: Parameter | None
-
-    def reset_parameters(self) -> None:
-        """Set weight to 1 and bias to 0."""
-        if self.weight is not None:
-            self.weight.data.fill(1)
-        if self.bias is not None:
-            self.bias.data.fill(0)
-
-    def unfold_grad(self, grad: np.ndarray, parameter: Parameter) -> np.ndarray:
-        """Map a row or a column to the parameter's shape."""
-        return grad.reshape(parameter.shape)
-
-
-class LayerNorm(_RowNorm):
+class LayerNorm(LastAxesNorm):
     """Normalize the last axes of each example.
 
     Parameters
@@ -223,35 +206,16 @@ class LayerNorm(_RowNorm):
         bias: bool = True,
         dtype: DType = np.float32,
     ) -> None:
-        super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
-        if not all(isinstance(size, (int, np.integer)) for size in shape):
-            raise TypeError(f"LayerNorm: expected normalized_shape of integers, got {normalized_shape!r}")
-        if not shape or min(shape) < 0:
-            raise RuntimeError(f"LayerNorm: expected one or more sizes of 0 or more, got {normalized_shape!r}")
+        super().__init__(normalized_shape, eps, elementwise_affine)
         dtype = check_float_dtype(self, dtype)
-        self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
-        self.weight = Parameter(np.empty(shape, dtype)) if elementwise_affine else None
-        self.bias = Parameter(np.empty(shape, dtype)) if elementwise_affine and bias else None
+        self.weight = Parameter(np.empty(self.normalized_shape, dtype)) if elementwise_affine else None
+        self.bias = Parameter(np.empty(self.normalized_shape, dtype)) if elementwise_affine and bias else None
         self.reset_parameters()
-
-    def check(self, x: np.ndarray) -> None:
-        """Raise unless the last axes of ``x`` are ``normalized_shape``."""
-        if x.shape[-len(self.normalized_shape) :] != self.normalized_shape:
-            raise RuntimeError(f"LayerNorm: expected input of shape (..., {self.normalized_shape}), got {x.shape}")
 
     def arguments(self) -> tuple:
         """Return what `layer_norm` takes behind ``x``."""
         row = (math.prod(self.normalized_shape),)
-        return _reshaped(self.weight, row, absent=1.0), _reshaped(self.bias, row, absent=0.0), self.eps
-
-    def fold(self, x: np.ndarray) -> np.ndarray:
-        """Map (..., *normalized_shape) to (R, K)."""
-        return x.reshape(math.prod(x.shape[: -len(self.normalized_shape)]), math.prod(self.normalized_shape))
-
-    def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
-        """Map (R, K) to (..., *normalized_shape)."""
-        return y.reshape(input_shape)
+        return reshaped(self.weight, row, absent=1.0), reshaped(self.bias, row, absent=0.0), self.eps
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
@@ -261,7 +225,7 @@ class LayerNorm(_RowNorm):
         )
 
 
-class GroupNorm(_RowNorm):
+class GroupNorm(RowNorm):
     """Normalize groups of channels of each example.
 
     Parameters
@@ -334,7 +298,7 @@ class GroupNorm(_RowNorm):
     def arguments(self) -> tuple:
         """Return what `group_norm` takes behind ``x``."""
         column = self.num_channels, 1
-        weight, bias = _reshaped(self.weight, column, absent=1.0), _reshaped(self.bias, column, absent=0.0)
+        weight, bias = reshaped(self.weight, column, absent=1.0), reshaped(self.bias, column, absent=0.0)
         return weight, bias, self.num_groups, self.eps
 
     def fold(self, x: np.ndarray) -> np.ndarray:
@@ -351,7 +315,3 @@ class GroupNorm(_RowNorm):
             f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
             f"bias={self.bias is not None}"
         )
-
-
-def _reshaped(parameter: Parameter | None, shape: tuple[int, ...], absent: float) -> np.ndarray | float:
-    return absent if parameter is None else parameter.data.reshape(shape)

@@ -55,6 +55,15 @@ def check_pair(owner: object, x: np.ndarray, target: np.ndarray, mismatch: type[
         raise mismatch(f"{name_of(owner)}: expected target of shape {x.shape} (the input's), got {target.shape}")
 
 
+def check_alike(owner: object, x: np.ndarray, **others: np.ndarray) -> None:
+    """Raise unless ``x`` is a float array, and all others have its dtype and shape; they are named in the message."""
+    check_array(owner, x)
+    for name, other in others.items():
+        check_dtype(owner, other, x.dtype, name)
+        if other.shape != x.shape:
+            raise RuntimeError(f"{name_of(owner)}: expected {name} of shape {x.shape} (the input's), got {other.shape}")
+
+
 class Loss(Layer):
     """A layer that is called with an input and a target, and returns a loss; only the input has a gradient.
 

@@ -1,4 +1,4 @@
-"""Gradient clipping: shorten the gradient to a largest length, and keep its direction.
+"""Gradient clipping: by the length of the whole gradient, which keeps its direction, or number by number.
 
     g       all gradients of all parameters, laid end to end as one vector
     k       norm_type
@@ -11,7 +11,11 @@
 Clipping by the norm of the whole vector, and not of each parameter's part, keeps the direction of the step (Pascanu et
 al., "On the Difficulty of Training Recurrent Neural Networks", 2013, section 3.2).
 
-PyTorch's counterpart: ``torch.nn.utils.clip_grad_norm_``. Left out: ``foreach``.
+Clipping by value moves each number into [-clip_value, clip_value]. That turns the gradient towards the numbers that are
+small, and bounds each of them on its own.
+
+PyTorch's counterparts: ``torch.nn.utils.clip_grad_norm_``, ``clip_grad_value_``. Left out: ``foreach``. Differs from
+PyTorch: a negative ``clip_value``, which makes all numbers equal there, is refused.
 """
 
 import numbers
@@ -89,12 +93,10 @@ def clip_grad_norm_(
     >>> parameter.grad.round(5)
     array([1.5, 2. ])
     """
-    _check(parameters, max_norm)
-    parameters = [parameters] if isinstance(parameters, Parameter) else list(parameters)
+    learning = _learning("clip_grad_norm_", parameters, "max_norm", max_norm)
     k = float(norm_type)
     if np.isnan(k):
         raise ValueError("clip_grad_norm_: expected norm_type to be a number, got nan")
-    learning = [parameter for parameter in parameters if parameter.grad is not None]
     if not learning:
         return np.float32(0)
     total = dispatch.run(total_norm, [parameter.grad for parameter in learning], k)
@@ -107,12 +109,46 @@ def clip_grad_norm_(
     return total
 
 
-def _check(parameters: Any, max_norm: Any) -> None:
+def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: float) -> None:
+    """Move each number of the gradients of ``parameters`` into [-clip_value, clip_value], in place.
+
+    A parameter whose ``grad`` is None counts as absent. NaN stays NaN.
+
+    Parameters
+    ----------
+    parameters : Parameter or iterable of Parameter
+        Whose gradients to clip.
+    clip_value : float
+        The largest absolute value.
+
+    Raises
+    ------
+    TypeError
+        If ``parameters`` is a Module, or ``clip_value`` is no number.
+    ValueError
+        If ``clip_value`` is negative or NaN.
+
+    Examples
+    --------
+    >>> parameter = Parameter(np.zeros(3))
+    >>> parameter.grad = np.array([3.0, -4.0, 0.5])
+    >>> clip_grad_value_([parameter], clip_value=2.0)
+    >>> parameter.grad
+    array([ 2. , -2. ,  0.5])
+    """
+    for parameter in _learning("clip_grad_value_", parameters, "clip_value", clip_value):
+        parameter.grad[...] = np.clip(parameter.grad, -float(clip_value), float(clip_value))
+
+
+def _learning(owner: str, parameters: Any, name: str, bound: Any) -> list[Any]:
+    """Return the parameters that have a gradient, or raise if they, or the bound, cannot be right."""
     if isinstance(parameters, Module):
         raise TypeError(
-            f"clip_grad_norm_: expected parameters, got the module {type(parameters).__name__}; pass model.parameters()"
+            f"{owner}: expected parameters, got the module {type(parameters).__name__}; pass model.parameters()"
         )
-    if not isinstance(max_norm, numbers.Real):
-        raise TypeError(f"clip_grad_norm_: expected max_norm to be a number, got {max_norm!r}")
-    if not float(max_norm) >= 0:
-        raise ValueError(f"clip_grad_norm_: expected max_norm of 0 or more, got {max_norm}")
+    if not isinstance(bound, numbers.Real):
+        raise TypeError(f"{owner}: expected {name} to be a number, got {bound!r}")
+    if not float(bound) >= 0:
+        raise ValueError(f"{owner}: expected {name} of 0 or more, got {bound}")
+    every = [parameters] if isinstance(parameters, Parameter) else list(parameters)
+    return [parameter for parameter in every if parameter.grad is not None]

@@ -87,6 +87,8 @@ class Optimizer:
         Whether the state dict has the number of steps.
     param_groups : list of dict
         Each group's "params" and options, which may be changed between steps (``group["lr"] *= 0.1``).
+    steps_taken : int
+        How often `step` has been called on this object.
 
     Raises
     ------
@@ -104,6 +106,7 @@ class Optimizer:
     def __init__(self, params: Params, defaults: dict) -> None:
         self._check_iterable("params", params, Parameter)
         self.defaults = defaults
+        self.steps_taken = 0
         self.param_groups: list[dict] = []
         self._states: list[list[State]] = []
         self._plans: list[tuple[dict, tuple]] = []
@@ -174,6 +177,7 @@ class Optimizer:
             updates += [(rule, state, state.taking_part(), names, options) for state in states]
         for arguments in updates:
             dispatch.run(run, *arguments)
+        self.steps_taken += 1
 
     def _plan(self, number: int) -> tuple[Rule, tuple[str | None, ...], dict]:
         """Return a group's rule, the names of the arrays that it keeps, and its options; anew if they were changed."""
@@ -219,12 +223,12 @@ class Optimizer:
     def state_dict(self) -> dict:
         """Return the state as PyTorch does: {"state": {number: {name: array}}, "param_groups": [...]}.
 
-        Parameters are numbered in the order of the groups; one that has taken no step has no entry. The arrays are the
+        Parameters are numbered in the order of the groups; one that has no state yet has no entry. The arrays are the
         optimizer's, not copies, as in PyTorch: copy them to keep a snapshot.
         """
         entries = {}
         for number, (state, index) in enumerate(self._places()):
-            if state.steps[index] > 0:
+            if state.exists(index):
                 step = {"step": np.array(state.steps[index], np.float32)} if self.counts_steps else {}
                 entries[number] = step | state.of(index)
         groups, start = [], 0

@@ -41,6 +41,16 @@ class State:
         self.layout: Any = None
         self._seen: list[np.ndarray | None] = [None] * len(parameters)
         self._arrays: dict[str, np.ndarray] = {}
+        self._initial: dict[str, float] = {}
+
+    def start_at(self, name: str, value: float) -> None:
+        """Let the numbers of a name be there from the beginning, all of one value."""
+        self._initial[name] = value
+        self._arrays[name] = np.full(self.starts[-1], value, self.dtype)
+
+    def exists(self, index: int) -> bool:
+        """Return whether one parameter has a state: from its first step on, or from the beginning."""
+        return self.steps[index] > 0 or bool(self._initial)
 
     def array(self, name: str) -> np.ndarray:
         """Return the numbers of a name for all parameters, end to end; zeros at first."""
@@ -59,8 +69,8 @@ class State:
     def forget(self) -> None:
         """Return to the state before the first update."""
         self.steps = [0] * len(self.parameters)
-        for array in self._arrays.values():
-            array.fill(0)
+        for name, array in self._arrays.items():
+            array.fill(self._initial.get(name, 0))
 
     def taking_part(self) -> list[int]:
         """Return the places of the parameters that a step changes: those with a gradient that require one.

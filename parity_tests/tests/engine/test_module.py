@@ -308,3 +308,127 @@ def test_the_printed_module_is_a_tree():
             ")",
         ]
     )
+
+
+# What a program written for PyTorch hands over.
+
+
+class Sum(Module):
+    """A model with two inputs, whose names are its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(2, 3), nn.Linear(4, 3)
+
+    def forward(self, x, context, scale=1.0):
+        return self.first(x) + scale * self.second(input=context)
+
+
+@pytest.mark.parametrize("needs_input_grad", [True, False])
+def test_a_call_takes_keywords(needs_input_grad):
+    model = Sum().requires_input_grad_(needs_input_grad)
+    x, context = array((5, 2), "float32"), array((5, 4), "float32")
+    expected = model(x, context, 0.5)
+    for found in (
+        model(x, context, scale=0.5),
+        model(x, scale=0.5, context=context),
+        model(scale=0.5, context=context, x=x),
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: nn.Linear(3, 3),
+        nn.ReLU,
+        lambda: nn.BatchNorm1d(3),
+        lambda: nn.Sequential(nn.Linear(3, 2), nn.Tanh()),
+        lambda: nn.Reused(nn.ReLU()),
+    ],
+)
+def test_the_name_that_torch_gives_the_input_is_known(build):
+    layer, x = build(), array((4, 3), "float32")
+    np.testing.assert_array_equal(layer.eval()(input=x), layer.eval()(x))
+    with pytest.raises(TypeError, match="output"):
+        layer(output=x)
+
+
+def test_the_names_that_torch_gives_a_losss_arguments_are_known():
+    x, target = array((4, 3)), array((4, 3), seed=1)
+    loss = nn.MSELoss()
+    expected = loss(x, target)
+    assert loss.eval()(input=x, target=target) == loss.eval()(x, target=target) == expected
+
+
+def test_a_forward_that_names_its_input_so_gets_it_so():
+    class Named(Module):
+        def forward(self, other=None, input=None):
+            return other, input
+
+    class Any(Module):
+        def forward(self, **options):
+            return options
+
+    assert Named()(input=3) == (None, 3)
+    assert Named()(2, input=3) == (2, 3)
+    assert Any()(input=3) == {"input": 3}
+
+
+FLOATS = np.ones((2, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("build", "x", "message"),
+    [
+        (lambda: nn.Linear(3, 2), torch.ones(2, 3), r"Linear: .* got Tensor; convert it with \.detach\(\)\.numpy\(\)"),
+        (nn.ReLU, torch.ones(2, 3), r"ReLU: .* got Tensor; convert it with \.detach\(\)\.numpy\(\)"),
+        (lambda: nn.Linear(3, 2), [[1.0, 2.0]], r"Linear: .* got list; make one with np\.array\(input, np\.float32\)"),
+        (
+            lambda: nn.Linear(3, 2, dtype=np.float64),
+            ((1, 2, 3),),
+            r"Linear: .* got tuple; make one with np\.array\(input, np\.float64\)",
+        ),
+        (nn.ReLU, 1.0, r"ReLU: .* got float; make one with np\.array\(input, np\.float32\)"),
+        (nn.ReLU, None, r"ReLU: expected input to be a numpy\.ndarray, got NoneType$"),
+        (lambda: nn.Linear(3, 2), FLOATS.astype(int), r"Linear: .* got int64; convert it with \.astype\(np\.float32\)"),
+        (nn.ReLU, FLOATS.astype(int), r"ReLU: .* got int64; convert it with \.astype\(np\.float32\)"),
+        (lambda: nn.Embedding(3, 2), FLOATS, r"Embedding: .* got float32; convert it with \.astype\(np\.int64\)"),
+        (lambda: nn.Embedding(3, 2), [1, 2], r"Embedding: .* got list; make one with np\.array\(input, np\.int64\)"),
+    ],
+)
+def test_what_is_no_array_of_the_right_kind_is_refused_with_the_way_out(build, x, message):
+    with pytest.raises((TypeError, RuntimeError), match=f"^{message}"):
+        build()(x)
+
+
+def test_a_gradient_or_a_target_that_is_no_array_is_refused_with_the_way_out():
+    layer = nn.Linear(3, 2)
+    layer(FLOATS)
+    with pytest.raises(TypeError, match=r"Linear: expected grad_output .* got Tensor; convert it with .detach\(\)"):
+        layer.backward(torch.ones(2, 2))
+    with pytest.raises(TypeError, match=r"target .* got list; make one with np.array\(target, np.int64\)"):
+        nn.CrossEntropyLoss()(FLOATS, [0, 1])
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda model: model.to("cuda"),
+        lambda model: model.to(torch.device("cpu")),
+        lambda model: model.to(device="cuda:0"),
+        lambda model: model.to("cuda", torch.float32),
+        lambda model: model.to(np.float64, device="cpu"),
+        lambda model: model.to(torch.float64),
+        lambda model: model.to(0),
+        lambda model: model.to(),
+    ],
+)
+def test_a_device_is_refused_with_what_there_is_instead(move):
+    model = nn.Linear(3, 2)
+    with pytest.raises(
+        TypeError, match=r"Linear: to\(\) takes a dtype, float32 or float64, got .*For a GPU see torch_ref"
+    ):
+        move(model)
+    assert model.weight.dtype == np.float32
+    assert model.to(dtype=np.float64).weight.dtype == np.float64

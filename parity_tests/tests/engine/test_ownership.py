@@ -9,7 +9,7 @@ from parity_tests.catalogue import of_kind
 from parity_tests.harness.arrays import array
 from scratch.nn import Parameter
 
-ENTRIES = of_kind("layer", "loss")
+ENTRIES = of_kind("layer", "loss", "distribution")
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
 each_mode = pytest.mark.parametrize("plain", [False, True], ids=["fast", "plain"])
 

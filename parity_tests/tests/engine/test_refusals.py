@@ -16,7 +16,9 @@ each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry
 CASES = 4
 
 # PyTorch remarks on what it broadcasts, copies or will one day refuse.
-pytestmark = pytest.mark.filterwarnings("ignore:Using", "ignore:Initializing zero-element")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Using", "ignore:Initializing zero-element", "ignore:[dD]ropout2d", "ignore:input's size"
+)
 
 CHANGES = {
     "a leading axis more": lambda shape: (2, *shape),
@@ -47,6 +49,7 @@ def torch_run(case, inputs, grad_output=None):
 ANOTHER_KIND = {
     ("AvgPool2d", "no axis"): "IndexError",
     ("AdaptiveAvgPool2d", "no axis"): "ValueError",
+    ("RMSNorm", "no axis"): "ValueError",
     ("AdaptiveAvgPool2d", "an empty second axis"): "its backward refuses what its forward takes",
     ("Conv2d", "a leading axis more"): "NotImplementedError, for padding by reflection",
 }

@@ -10,15 +10,17 @@ from parity_tests.harness.sweep import QUANTITIES, sweep
 from scratch import models, nn, optim
 
 each_entry = pytest.mark.parametrize("entry", CATALOGUE, ids=[entry.name for entry in CATALOGUE])
-smooth = pytest.mark.parametrize("entry", of_kind("layer", "loss"), ids=lambda entry: entry.name)
+smooth = pytest.mark.parametrize("entry", of_kind("layer", "loss", "distribution"), ids=lambda entry: entry.name)
 
 
 def test_everything_public_is_in_the_catalogue():
-    """Optimizers and models; for layers and losses see test_adding_a_layer.py."""
+    """Optimizers, schedulers and models; for layers and losses see test_adding_a_layer.py."""
     public = {name for name in optim.__all__ if isinstance(getattr(optim, name), type)} - {"Optimizer"}
+    public |= set(optim.lr_scheduler.__all__) - {"LRScheduler"}
     public |= {"MLP", "SmallCNN", "NatureEncoder", "ActorCritic"}
     assert public <= {entry.name for entry in CATALOGUE}
     assert all(hasattr(optim, entry.name) for entry in of_kind("optimizer"))
+    assert all(hasattr(optim.lr_scheduler, entry.name) for entry in of_kind("scheduler"))
     assert all(hasattr(models, entry.name) for entry in of_kind("model"))
 
 

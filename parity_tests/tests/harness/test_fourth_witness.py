@@ -7,6 +7,7 @@ import pkgutil
 import numpy as np
 import pytest
 
+import scratch.distributions
 import scratch.nn
 from parity_tests.catalogue import LayerCase, of_kind
 from parity_tests.harness.calls import recorded_calls
@@ -16,10 +17,15 @@ from scratch.tape import Tape
 
 TOLERANCE = 1e-12
 CASES = 12
-ENTRIES = of_kind("layer", "loss")
-FILES = [*(f"scratch.nn.{info.name}" for info in pkgutil.iter_modules(scratch.nn.__path__)), "scratch.policy_gradient"]
+ENTRIES = of_kind("layer", "loss", "distribution")
+FILES = [
+    *(f"scratch.nn.{info.name}" for info in pkgutil.iter_modules(scratch.nn.__path__)),
+    *(f"scratch.distributions.{info.name}" for info in pkgutil.iter_modules(scratch.distributions.__path__)),
+    "scratch.policy_gradient",
+]
 PAIRS = [f"{one.module.__name__}.{one.name}" for name in FILES for one in derivations(name) if one.backward]
-PARTS = {"scratch.nn.padding.pad", "scratch.nn.reduction.reduce"}  # steps of other pairs, in no layer by themselves
+# Steps of other pairs, in no layer by themselves.
+PARTS = {"scratch.nn.padding.pad", "scratch.nn.reduction.reduce", "scratch.nn.triplet_margin.norm"}
 
 # Where a gradient is a matter of convention.
 UNDECIDED = {

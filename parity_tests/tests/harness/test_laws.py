@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from parity_tests import laws
 from parity_tests.catalogue import of_kind
 from parity_tests.harness.strategies import array, distinct, layouts, seeds
+from parity_tests.laws.likelihoods_and_margins import MORE_INPUTS, TWO_INPUTS
 from scratch import actor_critic, nn, optim, policy_gradient
+from scratch.distributions import categorical, mixture, normal, tanh_normal
+from scratch.distributions.method import Method
 
 WEIGHT = np.array([0.5, 2.0, 1.25])
 ENTRIES = [entry for entry in of_kind("layer", "model") if entry.share == 1]
@@ -70,6 +73,36 @@ def test_losses_of_classes(loss, extra, layout, seed):
     assert laws.broken(loss, x, rng.integers(0, 3, (4, *extra))) == []
 
 
+OTHERS = [entry for entry in of_kind("loss") if isinstance(entry.case("float64", 0).layer, (*TWO_INPUTS, *MORE_INPUTS))]
+
+
+@pytest.mark.parametrize("entry", OTHERS, ids=lambda entry: entry.name)
+@given(seed=seeds)
+def test_likelihoods_and_margins(entry, seed):
+    case = entry.case("float64", seed, batch=4)
+    assert laws.broken(case.layer, *case.inputs) == []
+
+
+@given(seed=seeds)
+def test_distributions(seed):
+    value, loc, noise = (array((4, 3), seed=seed + k) for k in range(3))
+    scale, logits = np.abs(array((4, 3), seed=seed + 3)), array((4, 2, 3), seed=seed + 4)
+    components = array((4, 3, 2), seed=seed + 5), np.abs(array((4, 3, 2), seed=seed + 6))
+    cases = (
+        (normal.NormalLogProb(), value, loc, scale),
+        (normal.NormalEntropy(), scale),
+        (normal.NormalRSample(), loc, scale, noise),
+        (categorical.CategoricalLogProb(), logits, np.random.default_rng(seed).integers(0, 3, (4, 2))),
+        (categorical.CategoricalEntropy(), logits),
+        (tanh_normal.TanhNormalLogProb(), 0.45 * value, loc, scale),
+        (tanh_normal.TanhNormalRSample(), loc, scale, noise),
+        (mixture.MixtureLogProb(), array((4, 2), seed=seed + 7), value, *components),
+    )
+    assert {type(layer) for layer, *_ in cases} == set(METHODS)
+    for layer, *inputs in cases:
+        assert laws.broken(layer, *inputs) == [], type(layer).__name__
+
+
 @given(seed=seeds)
 def test_entropy(seed):
     assert laws.broken(policy_gradient.Entropy(), distinct((5, 3), seed=seed)) == []
@@ -86,23 +119,32 @@ def test_losses_of_reinforcement_learning(value, seed):
 
 SGD = [{}, {"momentum": 0.9}, {"momentum": 0.5, "dampening": 0.3}, {"momentum": 0.9, "nesterov": True}]
 ADAM = [{}, {"betas": (0.5, 0.7)}, {"amsgrad": True}, {"eps": 1e-3}]
+OPTIMIZERS = [
+    *[(optim.SGD, options) for options in SGD],
+    *[(cls, options) for cls in (optim.Adam, optim.AdamW) for options in ADAM],
+    *[(optim.RMSprop, options) for options in ({}, {"momentum": 0.9}, {"centered": True, "alpha": 0.8}, {"eps": 1e-3})],
+    *[(optim.Adagrad, options) for options in ({}, {"lr_decay": 0.3}, {"initial_accumulator_value": 0.4})],
+    *[(optim.Adadelta, options) for options in ({}, {"rho": 0.5}, {"eps": 1e-3})],
+]
 
 
 @pytest.mark.parametrize("maximize", [False, True])
 @pytest.mark.parametrize("decay", [0.0, 0.1])
-@pytest.mark.parametrize(
-    ("cls", "options"),
-    [(optim.SGD, options) for options in SGD] + [(cls, o) for cls in (optim.Adam, optim.AdamW) for o in ADAM],
-    ids=str,
-)
+@pytest.mark.parametrize(("cls", "options"), OPTIMIZERS, ids=str)
 def test_optimizers(cls, options, decay, maximize):
     options = {"lr": 0.05, "weight_decay": decay, "maximize": maximize, **options}
     assert laws.broken_by_optimizer(cls, options) == []
 
 
+METHODS = Method.__subclasses__()
 HELD = [entry.case("float64", 0, batch=4).layer for entry in ENTRIES] + ELEMENTWISE + BINARY + CLASSES
 REINFORCEMENT = {policy_gradient.PolicyGradientLoss, policy_gradient.Entropy, actor_critic.ActorCriticLoss}
-CLASSES_HELD = {type(thing) for thing in HELD} | REINFORCEMENT | {optim.SGD, optim.Adam, optim.AdamW}
+CLASSES_HELD = (
+    {type(thing) for thing in HELD}
+    | REINFORCEMENT
+    | {*TWO_INPUTS, *MORE_INPUTS, *METHODS}
+    | {cls for cls, _ in OPTIMIZERS}
+)
 
 
 @pytest.mark.parametrize("entry", of_kind("loss"), ids=lambda entry: entry.name)

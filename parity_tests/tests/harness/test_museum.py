@@ -17,7 +17,8 @@ def public_names():
     """Return what is public beside the layers and losses, for which see test_adding_a_layer.py."""
     return (
         {"Module", "Parameter"}
-        | set(optim.__all__)
+        | (set(optim.__all__) - {"lr_scheduler"})
+        | set(optim.lr_scheduler.__all__)
         | {
             thing.__name__
             for thing in (
@@ -28,6 +29,7 @@ def public_names():
                 nn.init.kaiming_uniform_,
                 nn.init.xavier_uniform_,
                 nn.utils.clip_grad_norm_,
+                nn.utils.clip_grad_value_,
             )
         }
     )

@@ -14,7 +14,7 @@ from parity_tests.harness import pencil
 from parity_tests.harness.calls import Call, recorded_calls
 from parity_tests.harness.trace import as_json, in_columns, trace
 
-ENTRIES = of_kind("layer", "loss")
+ENTRIES = of_kind("layer", "loss", "distribution")
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
 RIGHT = {"equal", "part", "room", "constant", "helper"}
 

@@ -1,5 +1,7 @@
 """Dropout against PyTorch, with PyTorch's masks from the same seed and with masks handed to it."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 import scratch
 import scratch.nn as nn
 from parity_tests.harness.compare import check
+from parity_tests.harness.refusals import refuses_as_torch
 from parity_tests.harness.strategies import array, dtypes, layouts, seeds
 from scratch import random
 
@@ -136,3 +139,63 @@ def test_dropout_after_a_convolution_and_a_pooling_draws_torchs_masks():
     expected.backward(torch.tensor(g))
     np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(grad_x, tensor.grad.numpy(), rtol=1e-12, atol=1e-13)
+
+
+# Dropout2d.
+
+
+@given(
+    shape=st.lists(st.integers(0, 4), min_size=4, max_size=4).map(tuple),
+    p=probabilities,
+    training=st.booleans(),
+    dtype=dtypes,
+    layout=layouts,
+    seed=seeds,
+)
+def test_channels_are_dropped_as_torch_drops_them(shape, p, training, dtype, layout, seed):
+    """The draws are PyTorch's from one seed, bit for bit, whatever lies where in memory."""
+    x = array(shape, dtype, seed=seed, layout=layout)
+    grad_output = array(shape, dtype, seed=seed + 1, layout=layout)
+    layer, reference = nn.Dropout2d(p).train(training), torch.nn.Dropout2d(p).train(training)
+    scratch.manual_seed(seed)
+    y = layer(x)
+    grad_x = layer.backward(grad_output)
+    torch.manual_seed(seed)
+    tensor = to_torch(x).clone().requires_grad_()
+    expected = reference(tensor)
+    expected.backward(to_torch(grad_output))
+    np.testing.assert_array_equal(y, expected.detach().numpy(), strict=True)
+    np.testing.assert_array_equal(grad_x, tensor.grad.numpy(), strict=True)
+    assert random.rand(1).item() == torch.rand(1).item()
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 4), (2, 3, 4, 2, 2)])
+def test_what_is_no_batch_of_images_is_taken_with_a_warning_as_torch_does(shape):
+    x = array(shape, "float32")
+    scratch.manual_seed(3)
+    with pytest.warns(
+        UserWarning, match=r"Dropout2d: expected input of shape \(N, C, H, W\), got .* use Dropout"
+    ) as seen:
+        y = nn.Dropout2d(0.5)(x)
+    assert seen[0].filename == __file__
+    torch.manual_seed(3)
+    with pytest.warns(UserWarning, match="dropout2d"):
+        expected = torch.nn.Dropout2d(0.5)(torch.tensor(x))
+    np.testing.assert_array_equal(y, expected.numpy())
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_without_channels_nothing_is_dropped(shape):
+    refuses_as_torch(lambda: nn.Dropout2d()(np.ones(shape)), lambda: torch_dropout2d(torch.ones(shape)))
+
+
+def torch_dropout2d(x):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.nn.Dropout2d()(x)
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
+def test_a_probability_is_refused_by_the_name_of_the_layer(p):
+    with pytest.raises(ValueError, match=r"^Dropout2d: expected p within \[0, 1\]"):
+        nn.Dropout2d(p)

@@ -9,13 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scratch
-from parity_tests.harness.optimizer_pair import Pair, cases, decays, each_optimizer
+from parity_tests.harness.optimizer_pair import NAMES, Pair, cases, decays, each_optimizer
 from parity_tests.harness.strategies import array, dtypes, layouts, seeds
 from scratch import nn, optim
 from scratch.kernels import flat_parameters as flat
 from scratch.nn import Parameter
+from scratch.optim.adadelta import adadelta
+from scratch.optim.adagrad import adagrad
 from scratch.optim.adam import adam
 from scratch.optim.adamw import adamw
+from scratch.optim.rmsprop import rmsprop
 from scratch.optim.sgd import sgd
 
 
@@ -62,7 +65,7 @@ def test_a_parameter_without_gradient_stays(name, options):
     pair.optimizer.step()
     pair.torch_optimizer.step()
     np.testing.assert_array_equal(pair.ours[1].data, before)
-    assert 1 not in pair.optimizer.state_dict()["state"]
+    assert (1 in pair.optimizer.state_dict()["state"]) == (name == "Adagrad")  # whose sums are there from the beginning
     pair.compare()
     pair.step(3)
     pair.compare()
@@ -205,16 +208,16 @@ def test_plain_and_fast_take_the_same_steps_and_may_take_turns(name, options):
             np.testing.assert_array_equal(others[0].data, other.data, strict=True)
 
 
-@pytest.mark.parametrize("rule", [sgd, adam, adamw])
+@pytest.mark.parametrize("rule", [sgd, adam, adamw, rmsprop, adagrad, adadelta])
 @pytest.mark.parametrize("flag", [False, True])
 @pytest.mark.parametrize("t", [1, 3])
 def test_rules_write_to_no_argument_and_return_new_arrays(rule, flag, t):
     names = list(inspect.signature(rule).parameters)
-    arrays = [np.abs(array((3, 4), seed=seed)) for seed in range(names.index("t"))]
+    arrays = [np.abs(array((3, 4), seed=seed)) / 10**seed for seed in range(names.index("t"))]
     for one in arrays:
         one.flags.writeable = False
     numbers = {"lr": 0.1, "momentum": 0.9 * flag, "dampening": 0.0, "weight_decay": 0.1 * flag}
-    numbers |= {"betas": (0.9, 0.99), "eps": 1e-8}
+    numbers |= {"betas": (0.9, 0.99), "eps": 1e-8, "alpha": 0.9, "rho": 0.9, "lr_decay": 0.1}
     options = {name: numbers.get(name, flag) for name in names[names.index("t") + 1 :]}
     returned = rule(*arrays, t, **options)
     assert len(returned) == len(arrays) - 1
@@ -232,7 +235,7 @@ def test_options_that_come_from_numpy_leave_the_dtype_alone(name, options):
 
 
 @pytest.mark.parametrize(("key", "value"), [("lr", np.nan), ("lr", "0.1"), ("lr", np.ones(2)), ("weight_decay", None)])
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_changed_option_is_checked_before_the_next_step(name, key, value):
     pair = Pair(name, {})
     pair.give_gradients()
@@ -314,7 +317,7 @@ def test_a_group_may_be_added_later(name, options):
 
 @each_optimizer
 def test_options_may_change_between_steps(name, options):
-    """Momentum and amsgrad aside, which decide what is kept, every option may; SGD's momentum may, too."""
+    """What decides what is kept aside (momentum, amsgrad, centered), every option may; SGD's momentum may, too."""
     pair = Pair(name, options)
     changes = {"lr": 0.05, "weight_decay": 0.3, "maximize": True}
     if name == "SGD":
@@ -385,3 +388,49 @@ def test_adams_first_step_is_lr_times_the_sign(scale):
     parameter.grad = g
     optim.Adam([parameter], lr=0.25).step()
     np.testing.assert_allclose(parameter.data, -0.25 * np.sign(g), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("size", "step"), [(1e3, 1.0), (1e-4, 1.0), (1e-6, 100 / 101), (1e-8, 0.5)])
+def test_rmsprops_eps_stands_outside_of_the_root(size, step):
+    """A gradient that stays takes steps of lr down to about eps = 1e-8; under the root it would be sqrt(eps) = 1e-4."""
+    parameter = Parameter(np.zeros(1))
+    optimizer = optim.RMSprop([parameter], lr=0.25, alpha=0.0)
+    parameter.grad = np.array([size])
+    optimizer.step()
+    np.testing.assert_allclose(parameter.data, -0.25 * step, rtol=1e-3)
+
+
+def test_rmsprop_is_not_corrected_for_its_start_and_takes_ten_times_lr_at_first():
+    parameter = Parameter(np.zeros(3))
+    parameter.grad = array((3,))
+    optim.RMSprop([parameter], lr=0.25).step()
+    np.testing.assert_allclose(parameter.data, -2.5 * np.sign(parameter.grad), rtol=1e-6)
+
+
+def test_the_sums_of_adagrad_are_there_before_the_first_step():
+    pair = Pair("Adagrad", {"initial_accumulator_value": 0.5})
+    pair.compare()
+    state = pair.optimizer.state_dict()["state"][1]
+    np.testing.assert_array_equal(state["sum"], np.full(5, 0.5))
+    assert state["step"] == 0
+    pair.step(2)
+    pair.optimizer.load_state_dict({"state": {}, "param_groups": pair.optimizer.state_dict()["param_groups"]})
+    np.testing.assert_array_equal(pair.optimizer.state_dict()["state"][1]["sum"], np.full(5, 0.5))
+
+
+def test_adagrads_sums_of_a_state_without_steps_are_loaded():
+    pair, other = Pair("Adagrad", {"initial_accumulator_value": 0.5}), Pair("Adagrad", {})
+    other.optimizer.load_state_dict(pair.optimizer.state_dict())
+    other.torch_optimizer.load_state_dict(pair.torch_optimizer.state_dict())
+    other.compare()
+    other.step(3)
+    other.compare()
+
+
+def test_adadelta_starts_with_steps_made_of_eps():
+    """The paper's units: eps is what there is to begin with, and the gradient's size is without effect."""
+    for size in (1e2, 1e5):
+        parameter = Parameter(np.zeros(1))
+        parameter.grad = np.array([size])
+        optim.Adadelta([parameter], rho=0.75, eps=1e-6).step()
+        np.testing.assert_allclose(parameter.data, -2e-3, rtol=1e-6)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scratch.nn as nn
-from parity_tests.harness.optimizer_pair import Pair, cases, each_optimizer
+from parity_tests.harness.optimizer_pair import NAMES, Pair, cases, each_optimizer
 from parity_tests.harness.refusals import refuses_as_torch
 from parity_tests.harness.strategies import array, dtypes, seeds
 from scratch import optim
@@ -130,7 +130,7 @@ def tensors():
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        *[(name, {option: -0.1}) for name in ("SGD", "Adam", "AdamW") for option in ("lr", "weight_decay")],
+        *[(name, {option: -0.1}) for name in NAMES for option in ("lr", "weight_decay")],
         ("SGD", {"momentum": -0.1}),
         ("SGD", {"nesterov": True}),
         ("SGD", {"nesterov": True, "momentum": 0.9, "dampening": 0.1}),
@@ -140,6 +140,10 @@ def tensors():
         ("Adam", {"betas": (0, 0.9)}),
         ("AdamW", {"betas": (0.9, 1.5)}),
         ("AdamW", {"decoupled_weight_decay": True}),
+        *[("RMSprop", {option: -0.1}) for option in ("alpha", "eps", "momentum")],
+        *[("Adagrad", {option: -0.1}) for option in ("lr_decay", "initial_accumulator_value", "eps")],
+        *[("Adadelta", {option: -0.1}) for option in ("rho", "eps")],
+        ("Adadelta", {"rho": 1.1}),
     ],
 )
 def test_options_that_torch_refuses_are_refused(name, options):
@@ -152,9 +156,12 @@ def test_options_that_torch_refuses_are_refused(name, options):
 BAD_NUMBERS = [(value, TypeError) for value in (None, "0.1", [0.1], np.array([0.1, 0.2]), True, 1j)]
 BAD_NUMBERS += [(float("nan"), ValueError), (float("inf"), ValueError), (np.float32("nan"), ValueError)]
 NUMBERS = [("SGD", "momentum"), ("SGD", "dampening"), ("Adam", "eps"), ("AdamW", "eps")]
-NUMBERS += [(name, option) for name in ("SGD", "Adam", "AdamW") for option in ("lr", "weight_decay")]
+NUMBERS += [("RMSprop", option) for option in ("alpha", "eps", "momentum")]
+NUMBERS += [("Adagrad", option) for option in ("lr_decay", "initial_accumulator_value", "eps")]
+NUMBERS += [("Adadelta", option) for option in ("rho", "eps")]
+NUMBERS += [(name, option) for name in NAMES for option in ("lr", "weight_decay")]
 FLAGS = [("SGD", "nesterov"), ("Adam", "amsgrad"), ("AdamW", "amsgrad"), ("Adam", "decoupled_weight_decay")]
-FLAGS += [(name, "maximize") for name in ("SGD", "Adam", "AdamW")]
+FLAGS += [("RMSprop", "centered"), *[(name, "maximize") for name in NAMES]]
 
 
 @pytest.mark.parametrize(("name", "option"), NUMBERS)
@@ -201,7 +208,7 @@ def test_betas_may_be_a_list_that_changes():
     pair.compare()
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_model_in_place_of_its_parameters_is_refused_with_the_way_out(name):
     model = nn.Linear(2, 3)
     for params in (model, [{"params": model}]):
@@ -277,7 +284,7 @@ def test_a_damaged_state_is_refused_and_changes_nothing(damage, message):
             np.testing.assert_array_equal(after["state"][number][key], value)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("name", NAMES)
 def test_defaults_are_torchs(name):
     (group,) = getattr(optim, name)(parameters()).param_groups
     (expected,) = getattr(torch.optim, name)(tensors()).param_groups
@@ -286,7 +293,7 @@ def test_defaults_are_torchs(name):
     assert {key: group[key] for key in shared} == {key: expected[key] for key in shared}
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("name", NAMES)
 def test_what_torch_will_not_optimize_is_refused(name):
     ours, torchs = getattr(optim, name), getattr(torch.optim, name)
     p, t = parameters(), tensors()
@@ -328,7 +335,7 @@ def test_a_refused_state_changes_nothing(name, options):
         lambda: pair.torch_optimizer.load_state_dict(grouped.torch_optimizer.state_dict()),
     )
     transposed = copy.deepcopy(before)
-    key = "momentum_buffer" if name == "SGD" else "exp_avg"
+    key = next(key for key in before["state"][0] if key != "step")
     transposed["state"][0][key] = transposed["state"][0][key].T
     with pytest.raises(
         ValueError, match=rf"{name}: expected {key} of parameter 0 to have shape \(3, 4\), got \(4, 3\)"

@@ -1,4 +1,4 @@
-"""clip_grad_norm_ against PyTorch's, and the two things that it promises: a largest norm, and the same direction."""
+"""clip_grad_norm_ and clip_grad_value_ against PyTorch's, and what they promise: a largest norm, a largest number."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from parity_tests.harness.refusals import refuses_as_torch
 from parity_tests.harness.strategies import array, dtypes, layouts, seeds
 from scratch import nn
 from scratch.nn import Parameter
-from scratch.nn.utils import clip_grad_norm_
+from scratch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 SHAPES = [(3, 4), (5,), (), (2, 3, 1, 2)]
 norm_types = st.sampled_from([2.0, 1.0, 3.0, 0.5, float("inf"), "inf", 2])
@@ -117,3 +117,52 @@ def test_options_that_make_no_sense_are_refused(arguments, error, message):
 def test_a_model_in_place_of_its_parameters_is_refused_with_the_way_out():
     with pytest.raises(TypeError, match=r"clip_grad_norm_: .* got the module Linear; pass model.parameters\(\)"):
         clip_grad_norm_(nn.Linear(2, 3), 1.0)
+
+
+@given(
+    shapes=st.lists(st.sampled_from([*SHAPES, (0, 3)]), max_size=4),
+    absent=st.sets(st.integers(0, 3)),
+    clip_value=st.sampled_from([0.0, 0.1, 0.75, 1e3, np.inf, 1]),
+    dtype=dtypes,
+    layout=layouts,
+    seed=seeds,
+)
+def test_clipping_by_value_is_torchs_bit_for_bit(shapes, absent, clip_value, dtype, layout, seed):
+    ours, torchs = with_gradients(shapes, dtype, seed, layout, absent)
+    arrays = [parameter.grad for parameter in ours]
+    assert clip_grad_value_(ours, clip_value) is None
+    torch.nn.utils.clip_grad_value_(torchs, clip_value)
+    for one, other, array_before in zip(ours, torchs, arrays, strict=True):
+        assert one.grad is array_before  # in place
+        if other.grad is not None:
+            np.testing.assert_array_equal(one.grad, other.grad.numpy(), strict=True)
+
+
+def test_values_that_are_not_finite_are_clipped_as_torchs():
+    (ours, *_), (torchs, *_) = with_gradients([(6,)])
+    ours.grad = np.array([np.nan, np.inf, -np.inf, -0.0, 0.5, -2.0])
+    torchs.grad = torch.tensor(ours.grad)
+    clip_grad_value_(ours, np.float32(1.5))
+    torch.nn.utils.clip_grad_value_(torchs, 1.5)
+    np.testing.assert_array_equal(ours.grad, torchs.grad.numpy())
+    np.testing.assert_array_equal(ours.grad, [np.nan, 1.5, -1.5, 0.0, 0.5, -1.5])
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (None, TypeError, "expected clip_value to be a number, got None"),
+        ("1", TypeError, "expected clip_value to be a number, got '1'"),
+        (np.nan, ValueError, "expected clip_value of 0 or more, got nan"),
+        (-1.0, ValueError, "expected clip_value of 0 or more, got -1.0"),
+    ],
+    ids=str,
+)
+def test_values_that_make_no_sense_are_refused(value, error, message):
+    ours, _ = with_gradients(SHAPES)
+    with pytest.raises(error, match=f"^clip_grad_value_: {message}"):
+        clip_grad_value_(ours, value)
+    with pytest.raises(TypeError, match=r"^clip_grad_value_: .* got the module Linear; pass model.parameters\(\)"):
+        clip_grad_value_(nn.Linear(2, 3), 1.0)
+    with pytest.raises(TypeError):
+        clip_grad_value_(ours, 1.0, foreach=True)

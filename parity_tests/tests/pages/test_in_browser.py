@@ -208,7 +208,7 @@ def steps_of(pair):
     yield step(pair["arguments"])
     yield from map(of, pair["forward"])
     if pair["backward"]:
-        yield step({"grad_y": pair["grad_y"]})
+        yield step({"grad_y": pair["grad_y"], **pair["grad_others"]})
         yield from map(of, pair["backward"])
         yield step({f"grad_{name}": value for name, value in pair["gradients"].items()})
 

@@ -1,0 +1,134 @@
+"""The distributions' methods that have a backward: log-probabilities, entropies and reparameterised samples."""
+
+import numpy as np
+import torch
+from torch import distributions
+
+from parity_tests.catalogue.entry import Draw, LayerCase, entry
+from scratch.distributions.categorical import CategoricalEntropy, CategoricalLogProb
+from scratch.distributions.mixture import MixtureLogProb
+from scratch.distributions.normal import NormalEntropy, NormalLogProb, NormalRSample
+from scratch.distributions.tanh_normal import TanhNormalLogProb, TanhNormalRSample
+
+# PyTorch refuses parameters that are NaN or infinite if it is asked to look.
+UNCHECKED = {"validate_args": False}
+
+
+def shape_of(d: Draw) -> tuple[int, ...]:
+    """Return the shape of a batch of distributions, and of a value each."""
+    return (*d.leading(), d.integer(1, 4))
+
+
+def shared(d: Draw, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape that broadcasts to ``shape``: the same one twice out of three times."""
+    return shape if d.rng.random() < 2 / 3 else d.one_of(shape[-1:], (*shape[:-1], 1))
+
+
+def positive(d: Draw, shape: tuple[int, ...]) -> np.ndarray:
+    """Return numbers above 0."""
+    return np.asarray(np.abs(d.array(shape)))
+
+
+@entry("CategoricalLogProb", "distribution")
+def categorical_log_prob(d: Draw) -> LayerCase:
+    """Draw one action for each row of logits, or several."""
+    shape = shape_of(d)
+    several = (d.integer(1, 3),) if d.fixed_batch is None and d.one_of(True, False, False) else ()
+    actions = d.classes((*several, *shape), 3)
+
+    def reference(logits: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        return distributions.Categorical(logits=logits, **UNCHECKED).log_prob(action)
+
+    return LayerCase(CategoricalLogProb(), reference, (d.array((*shape, 3), factor=d.one_of(1, 10)), actions))
+
+
+@entry("CategoricalEntropy", "distribution")
+def categorical_entropy(d: Draw) -> LayerCase:
+    """Draw logits of about 1 and 3."""
+
+    def reference(logits: torch.Tensor) -> torch.Tensor:
+        return distributions.Categorical(logits=logits, **UNCHECKED).entropy()
+
+    x = d.array((*shape_of(d), d.integer(2, 5)), factor=d.one_of(1, 3))
+    return LayerCase(CategoricalEntropy(), reference, (x,))
+
+
+@entry("NormalLogProb", "distribution")
+def normal_log_prob(d: Draw) -> LayerCase:
+    """Value, loc and scale, some of them shared."""
+    shape = shape_of(d)
+
+    def reference(value: torch.Tensor, loc: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        return distributions.Normal(loc, scale, **UNCHECKED).log_prob(value)
+
+    inputs = d.array(shape), d.array(shared(d, shape)), positive(d, shared(d, shape))
+    return LayerCase(NormalLogProb(), reference, inputs)
+
+
+@entry("NormalEntropy", "distribution")
+def normal_entropy(d: Draw) -> LayerCase:
+    """Of a scale."""
+
+    def reference(scale: torch.Tensor) -> torch.Tensor:
+        return distributions.Normal(torch.zeros_like(scale), scale, **UNCHECKED).entropy()
+
+    return LayerCase(NormalEntropy(), reference, (positive(d, shape_of(d)),))
+
+
+@entry("NormalRSample", "distribution")
+def normal_rsample(d: Draw) -> LayerCase:
+    """Loc and scale, some of them shared, and the noise."""
+    shape = shape_of(d)
+
+    def reference(loc: torch.Tensor, scale: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        return loc + noise * scale
+
+    inputs = d.array(shared(d, shape)), positive(d, shared(d, shape)), d.array(shape)
+    return LayerCase(NormalRSample(), reference, inputs)
+
+
+@entry("TanhNormalLogProb", "distribution")
+def tanh_normal_log_prob(d: Draw) -> LayerCase:
+    """Values between -0.9 and 0.9."""
+    shape = shape_of(d)
+
+    def reference(value: torch.Tensor, loc: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        squashed = distributions.TransformedDistribution(
+            distributions.Normal(loc, scale, **UNCHECKED), [distributions.TanhTransform()], **UNCHECKED
+        )
+        return squashed.log_prob(value)
+
+    value = np.asarray(0.45 * d.array(shape), d.dtype)
+    return LayerCase(TanhNormalLogProb(), reference, (value, d.array(shared(d, shape)), positive(d, shared(d, shape))))
+
+
+@entry("TanhNormalRSample", "distribution")
+def tanh_normal_rsample(d: Draw) -> LayerCase:
+    """Sample and log-probability at once, as PyTorch has them with a cached transform."""
+    shape = shape_of(d)
+
+    def reference(loc: torch.Tensor, scale: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        transform = distributions.TanhTransform(cache_size=1)
+        normal = distributions.Normal(loc, scale, **UNCHECKED)
+        y = transform(loc + noise * scale)
+        return y, distributions.TransformedDistribution(normal, [transform], **UNCHECKED).log_prob(y)
+
+    inputs = d.array(shared(d, shape)), positive(d, shared(d, shape)), d.array(shape)
+    return LayerCase(TanhNormalRSample(), reference, inputs)
+
+
+@entry("MixtureLogProb", "distribution")
+def mixture_log_prob(d: Draw) -> LayerCase:
+    """One to four components of one to three numbers; logits, locs and scales shared by several values or not."""
+    # PyTorch takes no empty batch.
+    batch, k, numbers = tuple(max(size, 1) for size in shape_of(d)), d.integer(1, 4), d.integer(1, 3)
+    of_parameters = batch if d.one_of(True, False) else batch[1:]
+
+    def reference(value: torch.Tensor, logits: torch.Tensor, loc: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        components = distributions.Independent(distributions.Normal(loc, scale, **UNCHECKED), 1, **UNCHECKED)
+        mixture = distributions.Categorical(logits=logits, **UNCHECKED)
+        return distributions.MixtureSameFamily(mixture, components, **UNCHECKED).log_prob(value)
+
+    loc, scale = d.array((*of_parameters, k, numbers)), positive(d, (*of_parameters, k, numbers))
+    inputs = d.array((*batch, numbers)), d.array((*of_parameters, k)), loc, scale
+    return LayerCase(MixtureLogProb(), reference, inputs)

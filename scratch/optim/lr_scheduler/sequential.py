@@ -1,0 +1,118 @@
+"""SequentialLR: one schedule after another, such as a warm-up before the rest.
+
+PyTorch's counterpart: ``torch.optim.lr_scheduler.SequentialLR``. Left out: a SequentialLR in a SequentialLR, which is
+refused by name.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scratch.checks import name_of
+from scratch.optim.lr_scheduler.plateau import ReduceLROnPlateau
+from scratch.optim.lr_scheduler.scheduler import LRScheduler, check_count, check_optimizer
+from scratch.optim.optimizer import Optimizer
+
+
+class SequentialLR(LRScheduler):
+    """Apply schedulers one after another, each from its own epoch 0.
+
+    At a milestone the next scheduler begins with the learning rates that the optimizer had in the beginning, not with
+    those that the last one left.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    schedulers : list of LRScheduler
+        All of this optimizer.
+    milestones : list of int
+        The epochs at which the second and all following schedulers begin.
+    last_epoch : int
+        The last epoch of a training that goes on.
+
+    Raises
+    ------
+    TypeError
+        If one is no scheduler.
+    ValueError
+        If there are none, one belongs to another optimizer or cannot be used here, or the milestones are not one fewer.
+
+    Examples
+    --------
+    >>> import numpy as np, scratch.nn as nn, scratch.optim as optim
+    >>> optimizer = optim.SGD([nn.Parameter(np.zeros(1))], lr=1.0)
+    >>> warm_up = optim.lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> rest = optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+    >>> scheduler = SequentialLR(optimizer, [warm_up, rest], milestones=[2])
+    >>> for epoch in range(6):
+    ...     print(*scheduler.get_last_lr())
+    ...     optimizer.step()
+    ...     scheduler.step()
+    0.5
+    0.75
+    1.0
+    1.0
+    0.5
+    0.5
+    """
+
+    state_names = "_milestones", "last_epoch", "_last_lr", "_schedulers"
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        schedulers: Sequence[LRScheduler],
+        milestones: Sequence[int],
+        last_epoch: int = -1,
+    ) -> None:
+        self.optimizer = check_optimizer(self, optimizer)
+        if not schedulers:
+            raise ValueError("SequentialLR: expected at least one scheduler, got none")
+        for one in schedulers:
+            if not isinstance(one, LRScheduler):
+                raise TypeError(f"SequentialLR: expected each of schedulers to be one, got {type(one).__name__}")
+            if isinstance(one, (ReduceLROnPlateau, SequentialLR)):
+                raise ValueError(f"SequentialLR: a {name_of(one)} cannot be one of the schedulers")
+            if one.optimizer is not optimizer:
+                raise ValueError(f"SequentialLR: expected schedulers of one optimizer, got a {name_of(one)} of another")
+        if len(milestones) != len(schedulers) - 1:
+            raise ValueError(
+                f"SequentialLR: expected {len(schedulers) - 1} milestones for {len(schedulers)} schedulers, "
+                f"got {len(milestones)}"
+            )
+        self._schedulers = list(schedulers)
+        self._milestones = [check_count(self, "each of milestones", one, at_least=0) for one in milestones]
+        self.last_epoch = last_epoch + 1
+        # Each of them has taken its first step when it was made: undo that, and take the one that is due.
+        self.set_lrs([float(group["initial_lr"]) for group in optimizer.param_groups])
+        for one in self._schedulers:
+            one.last_epoch -= 1
+        first = self._schedulers[bisect_right(self._milestones, 0)]
+        first.take_first_step()
+        self._last_lr = first.get_last_lr()
+
+    def step(self) -> None:
+        """Go to the next epoch: step the scheduler whose turn it is, or begin with it."""
+        self.last_epoch += 1
+        turn = bisect_right(self._milestones, self.last_epoch)
+        scheduler = self._schedulers[turn]
+        if turn > 0 and self._milestones[turn - 1] == self.last_epoch:
+            scheduler.restart()
+        else:
+            scheduler.step()
+        self._last_lr = scheduler.get_last_lr()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, with those of the schedulers."""
+        return super().state_dict() | {"_schedulers": [one.state_dict() for one in self._schedulers]}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over a state, and those of the schedulers."""
+        schedulers, states = self._schedulers, self.check_state(state_dict)["_schedulers"]
+        if len(states) != len(schedulers):
+            raise ValueError(f"SequentialLR: expected the state of {len(schedulers)} schedulers, got {len(states)}")
+        for one, state in zip(schedulers, states, strict=True):
+            one.check_state(state)
+        super().load_state_dict({**state_dict, "_schedulers": schedulers})
+        for one, state in zip(schedulers, states, strict=True):
+            one.load_state_dict(state)
