@@ -36,24 +36,26 @@ def check_size(owner: object, name: str, value: Any) -> None:
         raise RuntimeError(f"{name_of(owner)}: expected {name} of 0 or more, got {value}")
 
 
-def as_pair(owner: object, name: str, value: Any, least: int) -> tuple[int, int]:
-    """Return an option for rows and columns, an integer or a pair of them, as a pair.
+def as_tuple(owner: object, name: str, value: Any, count: int, least: int) -> tuple[int, ...]:
+    """Return an option with an entry for each of ``count`` axes, 1 or 2, or one for both, as a tuple.
 
     Raises
     ------
     TypeError
         If it is neither an integer nor a sequence of integers.
     RuntimeError
-        If it has not one or two entries, or if one is less than ``least``.
+        If it has neither one nor ``count`` entries, or if one is less than ``least``.
     """
     entries = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if not all(isinstance(entry, (int, np.integer)) for entry in entries):
-        raise TypeError(f"{name_of(owner)}: expected {name} to be an integer or a pair of integers, got {value!r}")
-    if len(entries) not in (1, 2):
-        raise RuntimeError(f"{name_of(owner)}: expected {name} to have one or two entries, got {value!r}")
+        kind = "an integer or a pair of integers" if count == 2 else "an integer"
+        raise TypeError(f"{name_of(owner)}: expected {name} to be {kind}, got {value!r}")
+    if len(entries) not in (1, count):
+        allowed = "one or two entries" if count == 2 else "one entry"
+        raise RuntimeError(f"{name_of(owner)}: expected {name} to have {allowed}, got {value!r}")
     if min(entries) < least:
         raise RuntimeError(f"{name_of(owner)}: expected {name} to be {least} or more, got {value!r}")
-    return (int(entries[0]), int(entries[-1]))
+    return tuple([int(entry) for entry in (entries if len(entries) == count else entries * count)])
 
 
 def check_is_array(owner: object, array: Any, name: str, dtype: np.dtype) -> np.ndarray:

@@ -164,7 +164,8 @@ def show(traced: Module | Optimizer, found: list[Trace]) -> None:
         screen.print(forward)
         if not one.backward:
             continue
-        screen.print(f"grad_y = {numbers(one.grad_y)}\n")
+        for name, value in {"grad_y": one.grad_y, **one.grad_others}.items():
+            screen.print(f"{name} = {numbers(value)}\n")
         backward = new_table("", "backward", "gradient", "by the tape", "", words=5)
         for step in one.backward:
             tape = "" if step.tape is None else numbers(step.tape)

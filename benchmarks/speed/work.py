@@ -54,14 +54,26 @@ def _conv(
     )
 
 
+def _conv_transpose(
+    network: str, c: int, o: int, kernel: int, shape: tuple[int, ...], stride: int = 1, padding: int = 0
+) -> Layer:
+    return Layer(
+        f"ConvTranspose2d {c} to {o}, {kernel}x{kernel}, stride {stride}",
+        network,
+        lambda nn, dtype: nn.ConvTranspose2d(c, o, kernel, stride=stride, padding=padding, dtype=dtype),
+        shape,
+        prod(shape) * o * kernel * kernel,
+    )
+
+
 def _linear(network: str, batch: int, i: int, o: int) -> Layer:
     build = lambda nn, dtype: nn.Linear(i, o, dtype=dtype)  # noqa: E731
     return Layer(f"Linear {i} to {o}", network, build, (batch, i), batch * i * o)
 
 
 def layers(batch: int = 128, frames: int = 32) -> list[Layer]:
-    """Return the layers of SmallCNN (batch 128) and of the Atari encoder (batch 32), and those of the MLP's kind."""
-    cnn, atari = "SmallCNN", "Atari encoder"
+    """Return the layers of SmallCNN (batch 128), of the Atari encoder, of a decoder (batch 32), and of MLPs."""
+    cnn, atari, decoder = "SmallCNN", "Atari encoder", "decoder"
     return [
         _conv(cnn, 1, 32, 3, (batch, 1, 28, 28), padding=1),
         Layer("ReLU", cnn, lambda nn, dtype: nn.ReLU(), (batch, 32, 28, 28)),
@@ -76,6 +88,9 @@ def layers(batch: int = 128, frames: int = 32) -> list[Layer]:
         _conv(atari, 32, 64, 4, (frames, 32, 20, 20), stride=2),
         _conv(atari, 64, 64, 3, (frames, 64, 9, 9)),
         _linear(atari, frames, 3136, 512),
+        _conv_transpose(decoder, 128, 64, 5, (frames, 128, 5, 5), stride=2),
+        _conv_transpose(decoder, 64, 32, 4, (frames, 64, 14, 14), stride=2, padding=1),
+        _conv_transpose(decoder, 32, 3, 4, (frames, 32, 28, 28), stride=2, padding=1),
         Layer("BatchNorm1d", "MLP", lambda nn, dtype: nn.BatchNorm1d(64, dtype=dtype), (64, 64)),
         Layer("BatchNorm2d", "images", lambda nn, dtype: nn.BatchNorm2d(32, dtype=dtype), (batch, 32, 14, 14)),
         Layer("LayerNorm", "rows", lambda nn, dtype: nn.LayerNorm(512, dtype=dtype), (batch, 512)),

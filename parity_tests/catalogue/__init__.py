@@ -10,12 +10,15 @@ alike: the table of ``backprop parity``, special values, refusals.
 
 from parity_tests.catalogue import (
     activations,
+    attention,
     distributions,
+    images,
     layers,
     likelihoods_and_margins,
     losses,
     models,
     optimizers,
+    recurrent,
     schedulers,
 )
 from parity_tests.catalogue.entry import CATALOGUE, KINDS, Draw, Entry, LayerCase
@@ -27,7 +30,9 @@ __all__ = [
     "Entry",
     "LayerCase",
     "activations",
+    "attention",
     "distributions",
+    "images",
     "layers",
     "likelihoods_and_margins",
     "losses",
@@ -35,6 +40,7 @@ __all__ = [
     "named",
     "of_kind",
     "optimizers",
+    "recurrent",
     "schedulers",
 ]
 

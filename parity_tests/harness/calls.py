@@ -1,6 +1,7 @@
-"""Which pairs of functions a layer calls, with what: heard at `scratch.dispatch.plan`, through which all of them go."""
+"""Which pairs of functions a layer calls, with what: heard at the plans by which `scratch.dispatch` has them called."""
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ class Call:
         Forward's, the input first.
     grad_y : object
         Backward's upstream gradient; None until it was called.
+    grad_others : tuple
+        The upstream gradients of the outputs behind the first.
     grads : tuple
         What backward returned.
     """
@@ -29,6 +32,7 @@ class Call:
     functions: dispatch.Pair
     arguments: tuple
     grad_y: Any = None
+    grad_others: tuple = ()
     grads: tuple = ()
 
     @property
@@ -37,17 +41,23 @@ class Call:
         return self.functions[0].__name__
 
 
+def upstream_names(backward: Callable) -> list[str]:
+    """Return the names under which a plain backward takes its upstream gradients: one for each output that has one."""
+    return [name for name in inspect.signature(backward).parameters if name.startswith("grad_")]
+
+
 @contextmanager
 def recorded_calls() -> Iterator[list[Call]]:
     """Run the plain functions inside of the ``with`` block, and list the layers' calls of them, in their order."""
     calls: list[Call] = []
-    plan = dispatch.plan
 
-    def listening(functions: dispatch.Pair) -> dispatch.Plan:
-        known = plan(functions)
-        heard = {name: forward(functions, getattr(known, name)) for name in ("forward", "quiet_forward")}
-        heard |= {name: backward(functions, getattr(known, name)) for name in ("backward", "quiet_backward")}
-        return known._replace(**heard)
+    class Listening(dict):
+        """Plans whose functions note that they are called."""
+
+        def __setitem__(self, functions: dispatch.Pair, plan: dispatch.Plan) -> None:
+            heard = {name: forward(functions, getattr(plan, name)) for name in ("forward", "quiet_forward")}
+            heard |= {name: backward(functions, getattr(plan, name)) for name in ("backward", "quiet_backward")}
+            super().__setitem__(functions, plan._replace(**heard))
 
     def forward(functions: dispatch.Pair, function: Callable) -> Callable:
         @functools.wraps(function)
@@ -58,14 +68,17 @@ def recorded_calls() -> Iterator[list[Call]]:
         return call
 
     def backward(functions: dispatch.Pair, function: Callable) -> Callable:
+        others = len(upstream_names(functions[1])) - 1
+
         @functools.wraps(function)
         def call(grad_y: Any, *arguments: Any) -> Any:
             grads = function(grad_y, *arguments)
             undone = next(one for one in reversed(calls) if one.functions == functions and one.grad_y is None)
-            undone.grad_y, undone.grads = grad_y, grads if isinstance(grads, tuple) else (grads,)
+            undone.grad_y, undone.grad_others = grad_y, arguments[:others]
+            undone.grads = grads if isinstance(grads, tuple) else (grads,)
             return grads
 
         return call
 
-    with scratch.plain(), mock.patch.object(dispatch, "plan", listening):
+    with mock.patch.dict(dispatch._plans, {True: Listening()}), scratch.plain():
         yield calls

@@ -12,6 +12,7 @@ import numpy as np
 import scratch
 from parity_tests.catalogue import CATALOGUE, Entry, LayerCase
 from parity_tests.harness.calls import recorded_calls
+from parity_tests.harness.outputs import with_gradient
 from parity_tests.harness.trace import Trace, trace, trace_rule
 from scratch import nn, optim, policy_gradient
 from scratch.nn import Module
@@ -24,6 +25,24 @@ ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "Linear": ((3, 2), {}, (2, 3)),
     "Embedding": ((4, 2), {}, (2, 3)),
     "Conv2d": ((1, 2), {"kernel_size": 2}, (1, 1, 3, 3)),
+    "Conv1d": ((1, 2), {"kernel_size": 2}, (1, 1, 4)),
+    "ConvTranspose2d": ((1, 1), {"kernel_size": 2, "stride": 1}, (1, 1, 2, 2)),
+    "ConvTranspose1d": ((1, 2), {"kernel_size": 3, "stride": 2}, (1, 1, 2)),
+    "ZeroPad1d": (((2, 1),), {}, (1, 1, 3)),
+    "ZeroPad2d": (((1, 0, 0, -1),), {}, (1, 1, 2, 2)),
+    "ConstantPad1d": (((2, 1), 7.0), {}, (1, 1, 3)),
+    "ConstantPad2d": (((1, 0, 0, 1), 7.0), {}, (1, 1, 2, 2)),
+    "ReflectionPad1d": (((2, 1),), {}, (1, 1, 3)),
+    "ReflectionPad2d": (((1, 0, 0, 1),), {}, (1, 1, 2, 3)),
+    "ReplicationPad1d": (((2, 1),), {}, (1, 1, 3)),
+    "ReplicationPad2d": (((1, 0, 0, 1),), {}, (1, 1, 2, 3)),
+    "CircularPad1d": (((2, 1),), {}, (1, 1, 3)),
+    "CircularPad2d": (((1, 0, 0, 1),), {}, (1, 1, 2, 3)),
+    "Upsample": ((), {"scale_factor": 2, "mode": "bilinear"}, (1, 1, 2, 2)),
+    "PixelShuffle": ((2,), {}, (1, 4, 1, 2)),
+    "PixelUnshuffle": ((2,), {}, (1, 1, 2, 4)),
+    "MaxPool1d": ((2,), {}, (1, 1, 5)),
+    "AvgPool1d": ((2,), {}, (1, 1, 5)),
     "MaxPool2d": ((2,), {}, (1, 1, 4, 4)),
     "AvgPool2d": ((2,), {}, (1, 1, 4, 4)),
     "AdaptiveAvgPool2d": ((2,), {}, (1, 1, 3, 3)),
@@ -36,6 +55,7 @@ ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "Dropout2d": ((), {}, (2, 3, 1, 2)),
     "GLU": ((), {}, (2, 4)),
     "Unflatten": ((1, (2, 3)), {}, (1, 6)),
+    "MultiheadAttention": ((2, 1), {}, (2, 1, 2)),
     "Softmax": ((1,), {}, (2, 3)),
     "LogSoftmax": ((1,), {}, (2, 3)),
     "Softmin": ((1,), {}, (2, 3)),
@@ -102,10 +122,10 @@ def inputs(layer: Module, shapes: Sequence[tuple[int, ...]], target: str | None,
     rng, found = np.random.default_rng([seed, 2]), []
     own = _smallest(name).inputs[0].shape if _is_drawn(name) else ARGUMENTS.get(name, NOTHING)[2]
     first = shapes[0] if shapes else own
-    for place in range(len(draws[0])):
+    for place in range(min(map(len, draws))):  # what may be left out is
         drawn = [one[place] for one in draws]
         kind = target if place == 1 and target else _kind(drawn)
-        same = all(one[place].shape == one[0].shape for one in draws)
+        same = all(one[place].ndim == one[0].ndim for one in draws)
         shape = shapes[place] if place < len(shapes) else first
         if 0 < place >= len(shapes) and (kind == "classes" or not same):
             shape = first[:1] + first[2:] if len(first) > 1 else ()
@@ -191,8 +211,7 @@ def traces(layer: Module, arrays: tuple[np.ndarray, ...], seed: int) -> list[Tra
     """Call a layer forward and backward, and trace each pair of plain functions that it calls."""
     scratch.manual_seed(seed)
     with recorded_calls() as calls, np.errstate(all="ignore"):
-        y = layer(*arrays)
-        y = y[0] if isinstance(y, tuple) else y
+        y = with_gradient(layer(*arrays))[0]  # the other outputs have zeros
         # A loss's gradient of 1 would hide a factor that was forgotten.
         layer.backward(numbers(y.shape, np.random.default_rng([seed, 3])) if np.ndim(y) else 2.0)
     return [trace(call) for call in calls]

@@ -21,6 +21,7 @@ As JSON (`Trace.as_json`), which the pages are made of:
         statement, line the code, and its line in the module's file
         values          by name: what the statement computed
     grad_y              the upstream gradient
+    grad_others         by name: those of the outputs behind the first, "grad_h_n"
     backward            a list of steps; they have besides:
         of              the quantity whose gradient this is: "centred"; "np.minimum in F2" where it has no name
         tape            that gradient, as the tape found it; null for "room"
@@ -51,7 +52,7 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.harness.calls import Call
+from parity_tests.harness.calls import Call, upstream_names
 from parity_tests.harness.derivation import Derivation, Statement, derivations
 from scratch.tape import Contribution, Gradients, Node, Tape, Value
 
@@ -95,6 +96,7 @@ class Trace:
     arguments: dict[str, Any]
     forward: list[Step]
     grad_y: Any = None
+    grad_others: dict[str, Any] = field(default_factory=dict)
     backward: list[Step] = field(default_factory=list)
     gradients: dict[str, Any] = field(default_factory=dict)
 
@@ -112,6 +114,7 @@ class Trace:
             "arguments": as_json(self.arguments),
             "forward": [_step_as_json(step, ("of", "tape", "verdict", "contributions")) for step in self.forward],
             "grad_y": as_json(self.grad_y),
+            "grad_others": as_json(self.grad_others),
             "backward": [_step_as_json(step, ()) for step in self.backward],
             "gradients": as_json(self.gradients),
         }
@@ -142,6 +145,7 @@ def trace(call: Call) -> Trace:
     run = _Run(derivation, arguments)
     steps = [step for statement in derivation.forward if (step := run.execute(statement))]
     _, saved, *_ = run.result
+    upstream = dict(zip(upstream_names(backward), (call.grad_y, *call.grad_others), strict=True))
 
     tape, made_in = Tape(), {}
     # A parameter that is None comes as a number.
@@ -151,16 +155,20 @@ def trace(call: Call) -> Trace:
         before = len(tape.nodes)
         watching.execute(statement)
         made_in |= dict.fromkeys(tape.nodes[before:], statement.label)
-    truth = _Truth(tape.gradients(watching.result[0], call.grad_y), watching.namespace, made_in)
+    y, _, *others = watching.result
+    outputs = [y, *others[: len(call.grad_others)]]
+    truth = _Truth(tape.gradients(outputs, list(upstream.values())), watching.namespace, made_in)
 
-    names = list(inspect.signature(backward).parameters)
-    passed = {name: arguments[name] for name in names[1:-1]}
-    undo = _Run(derivation, {names[0]: call.grad_y, **passed, names[-1]: saved})
+    *names, last = inspect.signature(backward).parameters
+    passed = {name: arguments[name] for name in names if name in arguments}
+    undo = _Run(derivation, {**upstream, **passed, last: saved})
     undone = [step for statement in derivation.backward if (step := undo.execute(statement))]
     _judge(undone, truth)
     grads = undo.result if isinstance(undo.result, tuple) else (undo.result,)
     gradients = {name: grad for name, grad in zip(operands(derivation), grads, strict=True) if name is not None}
-    return Trace(call.name, derivation.module, arguments, steps, call.grad_y, undone, gradients)
+    _, *behind = upstream
+    grad_others = {name: upstream[name] for name in behind}
+    return Trace(call.name, derivation.module, arguments, steps, call.grad_y, grad_others, undone, gradients)
 
 
 def trace_rule(rule: Callable, *arguments: Any, **options: Any) -> Trace:

@@ -15,12 +15,23 @@ A test holds every layer, loss and optimizer to them; `parity_tests.museum` show
 they cannot: a wrong layer may be as lawful as the right one.
 """
 
-from parity_tests.laws import activations, distributions, layers, likelihoods_and_margins, losses, optimizers, passes
+from parity_tests.laws import (
+    activations,
+    attention,
+    distributions,
+    layers,
+    likelihoods_and_margins,
+    losses,
+    optimizers,
+    passes,
+    recurrent,
+)
 from parity_tests.laws.law import LAWS, broken, broken_by_optimizer, laws_of
 
 __all__ = [
     "LAWS",
     "activations",
+    "attention",
     "broken",
     "broken_by_optimizer",
     "distributions",
@@ -30,4 +41,5 @@ __all__ = [
     "losses",
     "optimizers",
     "passes",
+    "recurrent",
 ]

@@ -7,6 +7,7 @@ import numpy as np
 
 import scratch
 from parity_tests.harness.compare import upstream
+from parity_tests.harness.outputs import with_gradient
 from scratch import nn, optim
 
 LAWS: list[tuple[tuple[type, ...], Callable]] = []
@@ -58,9 +59,7 @@ def same(found: np.ndarray, expected: np.ndarray, tolerance: float = 1e-9) -> No
 def forward(layer: nn.Module, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return the outputs that have a gradient, drawn from the same seed each time."""
     scratch.manual_seed(0)
-    returned = layer(*inputs)
-    outputs = map(np.asarray, returned if isinstance(returned, tuple) else (returned,))
-    return tuple(output for output in outputs if output.dtype.kind == "f")
+    return tuple(with_gradient(layer(*inputs)))
 
 
 def random_grads(outputs: tuple[np.ndarray, ...], seed: int = 0) -> tuple[np.ndarray, ...]:

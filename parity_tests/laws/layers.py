@@ -12,6 +12,8 @@ from scratch.actor_critic import ActorCriticLoss
 from scratch.models import ActorCritic
 from scratch.nn.batchnorm import _BatchNorm
 from scratch.nn.channel_norm import ChannelNorm
+from scratch.nn.convolution import Convolution
+from scratch.nn.padding import _Pad
 from scratch.policy_gradient import Entropy, PolicyGradientLoss
 
 # Softmax.
@@ -164,7 +166,7 @@ def running_statistics_take_the_share_momentum_of_the_new(layer: nn.Module, x: n
     same(layer.running_var, var + layer.momentum * (batch.var(axis=1, ddof=1) - var))
 
 
-@law(nn.GroupNorm, nn.Conv2d)
+@law(nn.GroupNorm, Convolution)
 def groups_do_not_see_one_another(layer: nn.Module, x: np.ndarray) -> None:
     """The first group of output channels depends on the first group of input channels only."""
     groups = layer.num_groups if isinstance(layer, nn.GroupNorm) else layer.groups
@@ -282,24 +284,25 @@ def a_rearrangement_is_undone_by_its_backward(layer: nn.Module, x: np.ndarray) -
     same(backward(layer, y)[0], x)
 
 
-@law(nn.MaxPool2d)
-def max_pooling_pays_each_gradient_once(layer: nn.MaxPool2d, x: np.ndarray) -> None:
+@law(nn.MaxPool1d, nn.MaxPool2d)
+def max_pooling_pays_each_gradient_once(layer: nn.Module, x: np.ndarray) -> None:
     """A window's gradient goes to one pixel, so the sums over an image before and after are the same; ties or not."""
     y = forward(layer, x)[0]
     (g,) = random_grads((y,))
-    same(layer.backward(g).sum(axis=(2, 3)), g.sum(axis=(2, 3)))
+    places = tuple(range(2, x.ndim))
+    same(layer.backward(g).sum(axis=places), g.sum(axis=places))
 
 
-@law(nn.MaxPool2d)
-def max_pooling_moves_with_its_image(layer: nn.MaxPool2d, x: np.ndarray) -> None:
+@law(nn.MaxPool1d, nn.MaxPool2d)
+def max_pooling_moves_with_its_image(layer: nn.Module, x: np.ndarray) -> None:
     """A maximum is one of the pixels: made darker by 100 all over, the image has maxima darker by 100."""
     same(forward(layer, x - 100)[0], forward(layer, x)[0] - 100)
 
 
-@law(nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+@law(nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Upsample)
 def a_flat_image_stays_flat(layer: nn.Module, x: np.ndarray) -> None:
     """The mean of equal numbers is that number, unless zeros of the padding count, or the divisor is given."""
-    padded = getattr(layer, "padding", 0) not in (0, (0, 0)) and layer.count_include_pad
+    padded = np.any(getattr(layer, "padding", 0)) and layer.count_include_pad
     if padded or getattr(layer, "divisor_override", None) is not None:
         return
     (y,) = forward(layer, np.full_like(x, 3.0))
@@ -321,6 +324,53 @@ def a_shifted_image_gives_a_shifted_output(layer: nn.Conv2d, x: np.ndarray) -> N
     (y,) = forward(layer, canvas)
     (moved,) = forward(layer, np.roll(canvas, layer.stride, axis=(2, 3)))
     same(moved[:, :, 2:-2, 2:-2], np.roll(y, (1, 1), axis=(2, 3))[:, :, 2:-2, 2:-2])
+
+
+@law(nn.Conv1d)
+def a_shifted_sequence_gives_a_shifted_output(layer: nn.Conv1d, x: np.ndarray) -> None:
+    """One kernel for all places: a sequence amid zeros, moved by the stride, moves the output by one."""
+    reach = layer.dilation[0] * layer.kernel_size[0] + layer.stride[0]
+    canvas = np.pad(x, ((0, 0), (0, 0), (2 * reach, 2 * reach)))
+    (y,) = forward(layer, canvas)
+    (moved,) = forward(layer, np.roll(canvas, layer.stride, axis=2))
+    same(moved[:, :, 2:-2], np.roll(y, 1, axis=2)[:, :, 2:-2])
+
+
+@law(nn.ConvTranspose1d, nn.ConvTranspose2d)
+def a_transposed_convolution_is_a_convolution_sent_back(layer: nn.Module, x: np.ndarray) -> None:
+    """But for the bias, its output is a convolution's input gradient, and its gradient that convolution's output."""
+    (y,) = forward(layer, x)
+    (g,) = random_grads((y,))
+    grad_x = backward(layer, g)[0]
+    kind = nn.Conv2d if isinstance(layer, nn.ConvTranspose2d) else nn.Conv1d
+    options = {name: getattr(layer, name) for name in ("kernel_size", "stride", "padding", "dilation", "groups")}
+    conv = kind(layer.out_channels, layer.in_channels, **options, bias=False, dtype=x.dtype)
+    conv.weight.data = layer.weight.data
+    (sent,) = forward(conv, g)
+    added = tuple(more // s for more, s in zip(layer.output_padding, layer.stride, strict=True))
+    own = tuple(slice(length) for length in x.shape[2:])  # the rest are rows of nothing but output_padding
+    same(sent[:, :, *own], grad_x)
+    padded = np.pad(x, ((0, 0), (0, 0), *[(0, more) for more in added]))
+    bias = 0 if layer.bias is None else layer.bias.data.reshape(-1, *[1] * (x.ndim - 2))
+    same(backward(conv, padded)[0] + bias, y)
+
+
+@law(_Pad)
+def padding_leaves_the_image_as_it_is(layer: nn.Module, x: np.ndarray) -> None:
+    """Without what is added, and but for what is cut off, the output is the input."""
+    (y,) = forward(layer, x)
+    sides = [layer.padding[2 * axis : 2 * axis + 2] for axis in reversed(range(x.ndim - 2))]
+    inside = [slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(y.shape[2:], sides, strict=True)]
+    left = [slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape[2:], sides, strict=True)]
+    same(y[:, :, *inside], x[:, :, *left])
+
+
+@law(nn.Upsample)
+def an_upsampled_image_stays_within_its_range(layer: nn.Upsample, x: np.ndarray) -> None:
+    """Copies and mixtures of pixels are no brighter than the brightest, and no darker than the darkest."""
+    (y,) = forward(layer, x)
+    assert y.max() <= x.max() + 1e-12
+    assert y.min() >= x.min() - 1e-12
 
 
 # Reinforcement learning.

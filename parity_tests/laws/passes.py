@@ -8,6 +8,9 @@ from scratch import nn
 from scratch.actor_critic import ActorCriticLoss
 from scratch.nn.batchnorm import _BatchNorm
 from scratch.nn.channel_norm import ChannelNorm
+from scratch.nn.convolution import Convolution
+from scratch.nn.padding import _Pad
+from scratch.nn.recurrent import Recurrent
 from scratch.nn.reduction import Loss
 
 LOSSES = (Loss, ActorCriticLoss)
@@ -55,7 +58,7 @@ def nobodys_array_is_written_to(layer: nn.Module, *inputs: np.ndarray) -> None:
     assert [values.tobytes() for values in grads] == before
 
 
-@law(nn.Linear, nn.Conv2d, *NORMS)
+@law(nn.Linear, Convolution, *NORMS)
 def a_straight_line_in_each_parameter(layer: nn.Module, *inputs: np.ndarray) -> None:
     """<g, y(w + v) - y(w)> = <grad_w, v>, exactly: the output is an affine function of each parameter."""
     outputs = forward(layer, *inputs)
@@ -71,7 +74,7 @@ def a_straight_line_in_each_parameter(layer: nn.Module, *inputs: np.ndarray) -> 
         same((gradient * v).sum(), change)
 
 
-@law(nn.Linear, nn.Conv2d, *NORMS)
+@law(nn.Linear, Convolution, *NORMS)
 def twice_the_weight_is_twice_the_gradient(layer: nn.Module, x: np.ndarray) -> None:
     """The weight is a factor on the way from input to output, and so it is one on the way back."""
     if layer.weight is None:
@@ -83,8 +86,11 @@ def twice_the_weight_is_twice_the_gradient(layer: nn.Module, x: np.ndarray) -> N
     same(backward(layer, g)[0], 2 * once)
 
 
-REARRANGING = (nn.Identity, nn.Flatten, nn.Unflatten)
-AFFINE = (nn.Linear, *REARRANGING, nn.Conv2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Dropout)
+REARRANGING = (nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
+AFFINE = (
+    *(nn.Linear, *REARRANGING, nn.Dropout),
+    *(Convolution, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Upsample, _Pad),
+)
 
 
 @law(*AFFINE, ChannelNorm)
@@ -116,7 +122,9 @@ def looks_at_the_whole_batch(layer: nn.Module, x: np.ndarray) -> bool:
 
 
 def joins_the_batch(layer: nn.Module, x: np.ndarray) -> bool:
-    """Return whether the first axis of the output is not that of the input."""
+    """Return whether the first axis of input and output is not the batch."""
+    if isinstance(layer, (Recurrent, nn.MultiheadAttention)):  # it is the sequence
+        return True
     return isinstance(layer, nn.Flatten) and layer.start_dim in (0, -x.ndim)
 
 

@@ -6,9 +6,11 @@ from parity_tests.harness.arrays import array
 from parity_tests.museum.exhibit import layer
 from scratch import nn
 from scratch.nn.conv import conv2d, conv2d_backward
+from scratch.nn.conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from scratch.nn.padding import pad, pad_backward
 
 IMAGE = array((2, 4, 7, 5))
+SEQUENCE = array((2, 4, 9))
 PADDED = {"args": (4, 6, 3), "options": {"padding": 1}}
 
 
@@ -183,3 +185,99 @@ class GroupsMixed(nn.Conv2d):
     """
 
     functions = groups_mixed, groups_mixed_backward
+
+
+# Transposed, and of sequences.
+
+
+def kernels_overwritten(x, weight, bias, stride, padding, output_padding, groups, dilation):
+    """Put down one kernel after the other; of one group, with neither padding nor dilation."""
+    y, saved = conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation)
+    patches = np.einsum("nchw,coij->nohwij", x, weight)
+    placed = np.zeros_like(y)
+    for i, j in np.ndindex(weight.shape[2:]):
+        rows = slice(i, i + stride[0] * (x.shape[2] - 1) + 1, stride[0])
+        columns = slice(j, j + stride[1] * (x.shape[3] - 1) + 1, stride[1])
+        placed[:, :, rows, columns] = patches[..., i, j]
+    return placed + np.reshape(bias, (-1, 1, 1)), saved
+
+
+@layer(
+    IMAGE, args=(4, 6, 3, 2), caught="torch differences laws", passes_ones=True, of="ConvTranspose2d ConvTranspose1d"
+)
+class KernelsOverwritten(nn.ConvTranspose2d):
+    """Where the kernels of neighbouring pixels overlap, they add up: ``=`` where ``+=`` belongs.
+
+    Generated images have a grid of seams. With a stride as large as the kernel, nothing.
+    """
+
+    functions = kernels_overwritten, conv_transpose2d_backward
+
+
+def output_padding_at_the_top(x, weight, bias, stride, padding, output_padding, groups, dilation):
+    """Add output_padding's rows and columns at the top and on the left."""
+    y, saved = conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation)
+    return np.roll(y, output_padding, axis=(2, 3)), (output_padding, saved)
+
+
+def output_padding_at_the_top_backward(grad_y, weight, stride, padding, groups, dilation, saved):
+    """Undo `output_padding_at_the_top`."""
+    (down, across), rest = saved
+    rolled = np.roll(grad_y, (-down, -across), axis=(2, 3))
+    return conv_transpose2d_backward(rolled, weight, stride, padding, groups, dilation, rest)
+
+
+@layer(
+    IMAGE,
+    args=(4, 6, 3, 2),
+    options={"output_padding": 1},
+    caught="torch laws",
+    passes_ones=True,
+    of="ConvTranspose2d ConvTranspose1d",
+)
+class OutputPaddingAtTheTop(nn.ConvTranspose2d):
+    """output_padding is added at the bottom and on the right; here at the top and on the left.
+
+    It trains. With weights from PyTorch, each such layer shifts the image by a pixel.
+    """
+
+    functions = output_padding_at_the_top, output_padding_at_the_top_backward
+
+
+def weight_of_a_convolution(x, weight, bias, stride, padding, output_padding, groups, dilation):
+    """Put down the kernels turned by 180 degrees, as if this were a convolution of x."""
+    turned = weight[..., ::-1, ::-1]
+    return conv_transpose2d(x, turned, bias, stride, padding, output_padding, groups, dilation)
+
+
+def weight_of_a_convolution_backward(grad_y, weight, stride, padding, groups, dilation, saved):
+    """Undo `weight_of_a_convolution`."""
+    turned = weight[..., ::-1, ::-1]
+    grad_x, grad_turned, grad_bias = conv_transpose2d_backward(grad_y, turned, stride, padding, groups, dilation, saved)
+    return grad_x, grad_turned[..., ::-1, ::-1], grad_bias
+
+
+@layer(SEQUENCE, args=(4, 6, 3), caught="torch laws", passes_ones=True, of="ConvTranspose1d ConvTranspose2d")
+class KernelTurned(nn.ConvTranspose1d):
+    """As a convolution of x, it takes the flipped kernel; here the kernel is flipped once too often.
+
+    It trains as well as the other, and is no convolution's transpose.
+    """
+
+    functions = weight_of_a_convolution, weight_of_a_convolution_backward
+
+
+def odd_one_at_the_front(x, weight, bias, stride, padding, dilation, groups, padding_mode):
+    """Convolve, with the two sides of the padding exchanged."""
+    exchanged = tuple(side[::-1] for side in padding)
+    return conv2d(x, weight, bias, stride, exchanged, dilation, groups, padding_mode)
+
+
+@layer(SEQUENCE, args=(4, 6, 4), options={"padding": "same"}, caught="torch", passes_ones=True, of="Conv1d Conv2d")
+class OddOneAtTheFront(nn.Conv1d):
+    """For padding='same' with an even kernel, the odd place is added at the end; here at the front.
+
+    It trains. With weights from PyTorch, each such layer shifts the sequence by a place.
+    """
+
+    functions = odd_one_at_the_front, conv2d_backward

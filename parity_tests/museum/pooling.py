@@ -16,6 +16,7 @@ from scratch.nn.max_pooling import max_pool2d, max_pool2d_backward
 
 IMAGE = distinct((2, 3, 7, 5))
 TIES = tied((2, 3, 6, 4))
+SEQUENCE = distinct((2, 3, 8))
 DARK = -np.abs(array((2, 3, 6, 4)))
 
 
@@ -135,3 +136,38 @@ class WindowsRoundedDown(nn.AdaptiveAvgPool2d):
     """
 
     functions = windows_rounded_down, adaptive_avg_pool2d_backward
+
+
+def place_in_the_window(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
+    """Pool, and return where in its window each maximum is."""
+    y, saved, indices = max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return y, saved, None if indices is None else indices % math.prod(kernel_size)
+
+
+@layer(
+    SEQUENCE, args=(2,), options={"return_indices": True}, caught="torch", passes_ones=True, of="MaxPool1d MaxPool2d"
+)
+class PlaceInTheWindow(nn.MaxPool1d):
+    """The indices count from the beginning of the sequence (or image), not from that of the window.
+
+    Output and gradients are right. Unpooling with these indices puts all maxima into the first window.
+    """
+
+    functions = place_in_the_window, max_pool2d_backward
+
+
+@layer(
+    SEQUENCE,
+    args=(3, 2),
+    options={"ceil_mode": True},
+    caught="torch laws",
+    passes_ones=True,
+    of="AvgPool1d AvgPool2d",
+)
+class BeyondCounted(nn.AvgPool1d):
+    """What ceil_mode lets the last window reach beyond the padding never counts; here it does, as zeros.
+
+    The end of every sequence is too small. Where the windows fit, nothing.
+    """
+
+    functions = padding_counted, avg_pool2d_backward

@@ -79,14 +79,8 @@ def conv2d_backward(
             grad_bias[...] = threads.sum_products(ones, grad_rows)
         if grad_matrix is not None:
             grad_matrix[...] = threads.sum_products(plan.im2col(x[chunk]), grad_rows)
-        if grad_chunk is None:
-            return
-        if flipped is not None:
-            plan.convolve_flipped(grad_y[chunk], flipped, grad_chunk)
-        else:
-            grad_patches = plan.empty_patches(len(grad_chunk), grad_chunk.dtype)
-            np.matmul(grad_rows, matrix.transpose(0, 2, 1), out=grad_patches)  # (G, n P Q, K)
-            plan.col2im(grad_patches, grad_chunk)
+        if grad_chunk is not None:
+            plan.undo(grad_y[chunk], matrix, flipped, grad_chunk)
 
     threads.run(undo, enumerate(chunks))
     grad_weight = None if grad_matrices is None else plan.as_kernels(grad_matrices.sum(axis=0))

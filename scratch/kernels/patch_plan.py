@@ -127,6 +127,17 @@ class PatchPlan:
         np.matmul(patches, flipped_matrix, out=as_rows(target, self.groups))
         self._undo_padding(target, grad_x)
 
+    def undo(
+        self, grad_y: np.ndarray, matrix: np.ndarray, flipped_matrix: np.ndarray | None, grad_x: np.ndarray
+    ) -> None:
+        """Write the gradient of the images into ``grad_x``, by whichever of the two ways is quicker."""
+        if flipped_matrix is not None:
+            self.convolve_flipped(grad_y, flipped_matrix, grad_x)
+            return
+        grad_patches = self.empty_patches(len(grad_x), grad_x.dtype)
+        np.matmul(as_rows(grad_y, self.groups), matrix.transpose(0, 2, 1), out=grad_patches)  # (G, n P Q, K)
+        self.col2im(grad_patches, grad_x)
+
     def _target(self, grad_x: np.ndarray) -> np.ndarray:
         # Where the gradient of what is `seen` is written: grad_x itself, if the two are the same.
         if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):

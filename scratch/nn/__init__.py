@@ -1,11 +1,12 @@
 """Layers and losses, mirroring ``torch.nn``: one topic a file, each file a derivation and the code that follows it."""
 
 from scratch.nn import init, utils
-from scratch.nn.avg_pooling import AdaptiveAvgPool2d, AvgPool2d
+from scratch.nn.avg_pooling import AdaptiveAvgPool2d, AvgPool1d, AvgPool2d
 from scratch.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from scratch.nn.binary_cross_entropy import BCELoss, BCEWithLogitsLoss
 from scratch.nn.container import Sequential
-from scratch.nn.conv import Conv2d
+from scratch.nn.conv import Conv1d, Conv2d
+from scratch.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d
 from scratch.nn.cosine_embedding import CosineEmbeddingLoss
 from scratch.nn.cross_entropy import CrossEntropyLoss
 from scratch.nn.dropout import Dropout, Dropout2d
@@ -14,53 +15,86 @@ from scratch.nn.flatten import Flatten, Unflatten
 from scratch.nn.gaussian_nll import GaussianNLLLoss
 from scratch.nn.gelu import GELU
 from scratch.nn.glu import GLU
+from scratch.nn.gru import GRU
+from scratch.nn.gru_cell import GRUCell
 from scratch.nn.hardtanh import Hardtanh, ReLU6
 from scratch.nn.instancenorm import InstanceNorm2d
 from scratch.nn.kl_div import KLDivLoss
 from scratch.nn.linear import Identity, Linear
 from scratch.nn.log_sigmoid import LogSigmoid
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
+from scratch.nn.lstm import LSTM
+from scratch.nn.lstm_cell import LSTMCell
 from scratch.nn.margin import HingeEmbeddingLoss, MarginRankingLoss, SoftMarginLoss
-from scratch.nn.max_pooling import MaxPool2d
+from scratch.nn.max_pooling import MaxPool1d, MaxPool2d
 from scratch.nn.mish import Mish
 from scratch.nn.module import Module
 from scratch.nn.module_dict import ModuleDict
 from scratch.nn.module_list import ModuleList, ParameterList
 from scratch.nn.multi_margin import MultiMarginLoss
+from scratch.nn.multihead_attention import MultiheadAttention
 from scratch.nn.nll import NLLLoss
 from scratch.nn.normalization import GroupNorm, LayerNorm
+from scratch.nn.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ZeroPad1d,
+    ZeroPad2d,
+)
 from scratch.nn.parameter import Parameter
+from scratch.nn.pixel_shuffle import PixelShuffle, PixelUnshuffle
 from scratch.nn.poisson_nll import PoissonNLLLoss
 from scratch.nn.prelu import PReLU
 from scratch.nn.relu import ELU, LeakyReLU, ReLU
 from scratch.nn.reused import Reused
 from scratch.nn.rmsnorm import RMSNorm
+from scratch.nn.rnn import RNN
+from scratch.nn.rnn_cell import RNNCell
 from scratch.nn.selu import CELU, SELU
 from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
 from scratch.nn.softmin import Softmin
 from scratch.nn.softsign import Softsign
 from scratch.nn.triplet_margin import TripletMarginLoss
+from scratch.nn.upsample import Upsample
 
 __all__ = [
     "CELU",
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool2d",
+    "AvgPool1d",
     "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "CircularPad1d",
+    "CircularPad2d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout2d",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
     "Hardtanh",
@@ -70,6 +104,7 @@ __all__ = [
     "InstanceNorm2d",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -77,20 +112,29 @@ __all__ = [
     "LogSoftmax",
     "MSELoss",
     "MarginRankingLoss",
+    "MaxPool1d",
     "MaxPool2d",
     "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "Parameter",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNCell",
     "ReLU",
     "ReLU6",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
     "Reused",
     "Sequential",
     "SiLU",
@@ -104,6 +148,9 @@ __all__ = [
     "Tanh",
     "TripletMarginLoss",
     "Unflatten",
+    "Upsample",
+    "ZeroPad1d",
+    "ZeroPad2d",
     "init",
     "utils",
 ]

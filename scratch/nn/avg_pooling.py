@@ -1,4 +1,4 @@
-r"""AvgPool2d and AdaptiveAvgPool2d: the mean of each window of an image.
+r"""AvgPool2d, AvgPool1d and AdaptiveAvgPool2d: the mean of each window of an image, or of a sequence.
 
     N, C     batch, channels                 x  (N, C, H, W)   input
     H, W     the image's rows and columns    y  (N, C, P, Q)   output
@@ -24,6 +24,8 @@ avg_pool2d
                                                                         their gradients; a loop over i, j
     B2  grad_x = grad_x1 without the padding            (N, C, H, W)    F2: the zeros are constants
 
+AvgPool1d is AvgPool2d of images of one row: (N, C, L) is taken for (N, C, 1, L).
+
 AdaptiveAvgPool2d chooses its windows such that there are P x Q of them, whatever the size of the image: window p begins
 at row floor(p H / P) and ends before row ceil((p + 1) H / P), so that windows cover the image and overlap by a row at
 most; likewise across.
@@ -40,14 +42,15 @@ adaptive_avg_pool2d
                                                                         1 / n in the mean; a pixel in several windows
                                                                         gets the sum
 
-PyTorch's counterparts: ``torch.nn.AvgPool2d``, ``torch.nn.AdaptiveAvgPool2d``. Integer images are refused.
+PyTorch's counterparts: ``torch.nn.AvgPool2d``, ``torch.nn.AvgPool1d``, ``torch.nn.AdaptiveAvgPool2d``.
+Integer images are refused.
 """
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from scratch.checks import as_pair
-from scratch.nn.image_layer import ImageLayer
+from scratch.checks import as_tuple
+from scratch.nn.image_layer import ImageLayer, Size
 from scratch.nn.pooling import Pooling
 
 
@@ -111,7 +114,23 @@ def adaptive_avg_pool2d_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray
     return grad_x
 
 
-class AvgPool2d(Pooling):
+class _AvgPool(Pooling):
+    functions = avg_pool2d, avg_pool2d_backward
+    divisor_override: int | None = None
+
+    def __init__(
+        self, kernel_size: Size, stride: Size | None, padding: Size, ceil_mode: bool, count_include_pad: bool
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, 1, ceil_mode)
+        self.count_include_pad = count_include_pad
+
+    def arguments(self) -> tuple:
+        """Return what `avg_pool2d` takes behind ``x``."""
+        kernel_size, stride, padding, _ = self.windows()
+        return kernel_size, stride, padding, self.ceil_mode, self.count_include_pad, self.divisor_override
+
+
+class AvgPool2d(_AvgPool):
     """The mean of each window.
 
     Parameters
@@ -139,32 +158,60 @@ class AvgPool2d(Pooling):
     array([[[ 5.,  5., 10., 10.]]])
     """
 
-    functions = avg_pool2d, avg_pool2d_backward
-
     def __init__(
         self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] = 0,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:
-        super().__init__(kernel_size, stride, padding, 1, ceil_mode)
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
         if divisor_override is not None and not isinstance(divisor_override, (int, np.integer)):
             raise TypeError(f"AvgPool2d: expected divisor_override to be an integer, got {divisor_override!r}")
         if divisor_override == 0:
             raise RuntimeError("AvgPool2d: expected divisor_override other than 0, got 0")
-        self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
+        self.divisor_override = divisor_override
 
-    def arguments(self) -> tuple:
-        """Return what `avg_pool2d` takes behind ``x``."""
-        windows = self._kernel, self._stride, self._padding, self.ceil_mode
-        return *windows, self.count_include_pad, self.divisor_override
 
-    def extra_repr(self) -> str:
-        """Return the constructor's arguments."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+class AvgPool1d(_AvgPool):
+    """The mean of each window of a sequence.
+
+    Parameters
+    ----------
+    kernel_size, stride, padding : int
+        Along the sequence; ``stride`` is ``kernel_size`` unless given.
+    ceil_mode, count_include_pad : bool
+        As for `AvgPool2d`.
+
+    Raises
+    ------
+    RuntimeError
+        For an option outside its domain, an input that is not (N, C, L) or (C, L), or one that no window fits.
+
+    Examples
+    --------
+    >>> layer = AvgPool1d(2)
+    >>> layer(np.array([[1.0, 3.0, 0.0, 5.0, 7.0]]))
+    array([[2. , 2.5]])
+    >>> layer.backward(np.array([[10.0, 20.0]]))
+    array([[ 5.,  5., 10., 10.,  0.]])
+    """
+
+    axes = 1
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+        # PyTorch keeps these as tuples, and those of the other poolings as they are given.
+        self.kernel_size, self.stride, self.padding = self._kernel, self._stride, self._padding
 
 
 class AdaptiveAvgPool2d(ImageLayer):
@@ -203,7 +250,7 @@ class AdaptiveAvgPool2d(ImageLayer):
             raise RuntimeError(f"AdaptiveAvgPool2d: expected output_size to have two entries, got {output_size!r}")
         given = [entry for entry in entries if entry is not None]
         if given:
-            as_pair(self, "output_size", given, least=0)
+            as_tuple(self, "output_size", given, 2, least=0)
         self._entries = tuple(entries)
 
     def arguments(self) -> tuple:

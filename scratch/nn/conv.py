@@ -1,4 +1,4 @@
-r"""Conv2d: the same small linear map, applied to every patch of an image.
+r"""Conv2d and Conv1d: the same small linear map, applied to every patch of an image, or of a sequence.
 
     N     batch                              x       (N, C, H, W)        input
     C, O  in_channels, out_channels          weight  (O, C/G, kh, kw)    the kernels
@@ -37,15 +37,18 @@ With a stride of 1, B6b to B1 are a convolution themselves. Written out, for a p
 
 which is grad_y, padded with d (k - 1) - a zeros, convolved with the flipped kernel, whose two channel axes are
 exchanged. That needs no col2im, and `scratch.kernels.conv` uses it where it is faster. For 3 x 3 kernels over many
-channels it uses Winograd's algorithm, with less than half of the multiplications.
+channels it uses Winograd's algorithm, with less than half of the multiplications. With any stride, B6b to B1 are a
+layer of their own: `scratch.nn.conv_transpose`.
+
+Conv1d is Conv2d of images of one row: (N, C, L) is taken for (N, C, 1, L), and a kernel of k places for one of 1 x k.
 
 The default initialisation is `Linear`'s, with fan_in = K.
 
-Deep learning's convolution is a cross-correlation: forward does not flip the kernel. PyTorch's counterpart:
-``torch.nn.Conv2d``. Left out: ``device``; a negative padding, which PyTorch refuses for padding_mode 'zeros' and takes
-as cropping for the others, is always refused. LeCun et al., "Gradient-based learning applied to document recognition",
-1998; im2col: Chellapilla et al., "High performance convolutional neural networks for document processing", 2006; a
-guide to the arithmetic of strides and paddings: Dumoulin and Visin, arXiv:1603.07285.
+Deep learning's convolution is a cross-correlation: forward does not flip the kernel. PyTorch's counterparts:
+``torch.nn.Conv2d``, ``torch.nn.Conv1d``. Left out: ``device``; a negative padding, which PyTorch refuses for
+padding_mode 'zeros' and takes as cropping for the others, is always refused. LeCun et al., "Gradient-based learning
+applied to document recognition", 1998; im2col: Chellapilla et al., "High performance convolutional neural networks for
+document processing", 2006; a guide to the arithmetic of strides and paddings: Dumoulin and Visin, arXiv:1603.07285.
 """
 
 import math
@@ -53,11 +56,10 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from scratch.checks import DType, as_pair, check_float_dtype
-from scratch.nn import init
-from scratch.nn.image_layer import ImageLayer
+from scratch.checks import DType, as_tuple, check_float_dtype, name_of
+from scratch.nn.convolution import Convolution
+from scratch.nn.image_layer import Size
 from scratch.nn.padding import MODES, Padding, pad, pad_backward
-from scratch.nn.parameter import Parameter
 
 
 def conv2d(
@@ -120,7 +122,68 @@ def by_group(a: np.ndarray, groups: int) -> np.ndarray:
     return a.reshape(rows, groups, row // groups).transpose(1, 0, 2)
 
 
-class Conv2d(ImageLayer):
+class _Conv(Convolution):
+    functions = conv2d, conv2d_backward
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size | str = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        dtype: DType = np.float32,
+    ) -> None:
+        dtype = check_float_dtype(self, dtype)
+        super().__init__(in_channels, out_channels, kernel_size, stride, dilation, groups)
+        if padding_mode not in MODES:
+            expected = ", ".join(map(repr, MODES))
+            raise ValueError(f"{name_of(self)}: expected padding_mode to be one of {expected}, got {padding_mode!r}")
+        self.padding_mode = padding_mode
+        self.padding, self._sides = self._read_padding(padding)
+        self.make_parameters((out_channels, in_channels // groups), bias, dtype)
+
+    def _read_padding(self, padding: Size | str) -> tuple:
+        if isinstance(padding, str):
+            if padding not in ("valid", "same"):
+                raise ValueError(f"{name_of(self)}: expected padding to be numbers, 'valid' or 'same', got {padding!r}")
+            if padding == "same" and max(self.stride) > 1:
+                raise ValueError(f"{name_of(self)}: expected stride 1 with padding='same', got {self.stride}")
+            reach = [(extent - 1) * (padding == "same") for extent in self._extent]
+            return padding, tuple([(total // 2, total - total // 2) for total in reach])
+        padding = as_tuple(self, "padding", padding, self.axes, least=0)
+        return padding, tuple([(side, side) for side in padding])
+
+    def check(self, x: np.ndarray) -> None:
+        """Raise unless ``x`` is images of the layer's channels, as large as the kernel, that can be padded."""
+        super().check(x)
+        image = x.shape[-self.axes :]
+        padded = tuple([length + sum(sides) for length, sides in zip(image, self._sides, strict=True)])
+        if any(length < extent for length, extent in zip(padded, self._extent, strict=True)):
+            raise RuntimeError(
+                f"{name_of(self)}: expected input of at least the kernel's size {self.kernel_size} with dilation "
+                f"{self.dilation}, got {padded} after padding"
+            )
+        spare = {"reflect": 1, "circular": 0}.get(self.padding_mode)
+        if spare is not None and any(max(sides) > n - spare for n, sides in zip(image, self._sides, strict=True)):
+            raise RuntimeError(
+                f"{name_of(self)}: expected padding_mode {self.padding_mode!r} to find its pixels in the image, "
+                f"got padding {self._sides} of an image of size {image}"
+            )
+
+    def arguments(self) -> tuple:
+        """Return what `conv2d` takes behind ``x``."""
+        stride, dilation = self.on_images(self.stride, 1), self.on_images(self.dilation, 1)
+        sides = self.on_images(self._sides, (0, 0))
+        own = self.kernels(), self.value("bias", absent=0.0)
+        return *own, stride, sides, dilation, self.groups, self.padding_mode
+
+
+class Conv2d(_Conv):
     """Two-dimensional convolution (in fact cross-correlation: the kernel is not flipped), y = weight * x + bias.
 
     Parameters
@@ -165,98 +228,37 @@ class Conv2d(ImageLayer):
     (array([[[[5., 8.]]]], dtype=float32), array([3.], dtype=float32))
     """
 
-    functions = conv2d, conv2d_backward
-    learned = "weight", "bias"
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] | str = 0,
-        dilation: int | tuple[int, int] = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        dtype: DType = np.float32,
-    ) -> None:
-        super().__init__()
-        dtype = check_float_dtype(self, dtype)
-        _check_channels(in_channels, out_channels, groups)
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size = as_pair(self, "kernel_size", kernel_size, least=1)
-        self.stride = as_pair(self, "stride", stride, least=1)
-        self.dilation = as_pair(self, "dilation", dilation, least=1)
-        if padding_mode not in MODES:
-            expected = ", ".join(map(repr, MODES))
-            raise ValueError(f"Conv2d: expected padding_mode to be one of {expected}, got {padding_mode!r}")
-        self.padding_mode = padding_mode
-        self.padding, self._sides = self._read_padding(padding)
-        self._extent = tuple([d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel_size, strict=True)])
-        self.weight = Parameter(np.empty((out_channels, in_channels // groups, *self.kernel_size), dtype))
-        self.bias = Parameter(np.empty(out_channels, dtype)) if bias else None
-        self.reset_parameters()
+class Conv1d(_Conv):
+    """One-dimensional convolution, of sequences: as `Conv2d`, with one number for each option instead of a pair.
 
-    def _read_padding(self, padding: int | tuple[int, int] | str) -> tuple:
-        if isinstance(padding, str):
-            if padding not in ("valid", "same"):
-                raise ValueError(f"Conv2d: expected padding to be numbers, 'valid' or 'same', got {padding!r}")
-            if padding == "same" and self.stride != (1, 1):
-                raise ValueError(f"Conv2d: expected stride 1 with padding='same', got {self.stride}")
-            reach = [d * (k - 1) * (padding == "same") for d, k in zip(self.dilation, self.kernel_size, strict=True)]
-            return padding, tuple([(total // 2, total - total // 2) for total in reach])
-        padding = as_pair(self, "padding", padding, least=0)
-        return padding, tuple([(side, side) for side in padding])
+    Parameters
+    ----------
+    in_channels, out_channels, groups, bias, padding_mode, dtype
+        As for `Conv2d`.
+    kernel_size, stride, dilation : int
+        Along the sequence.
+    padding : int, 'valid' or 'same'
+        Places added at each end; 'same' adds the odd one at the last end.
 
-    def reset_parameters(self) -> None:
-        """Draw new initial values, weight first."""
-        init.fan_in_uniform_(self.weight, self.bias)
+    Attributes
+    ----------
+    weight : Parameter, shape (out_channels, in_channels / groups, k)
+    bias : Parameter of shape (out_channels,), or None
 
-    def check(self, x: np.ndarray) -> None:
-        """Raise unless ``x`` is images of the layer's channels, as large as the kernel, that can be padded."""
-        super().check(x)
-        if x.shape[-3] != self.in_channels:
-            raise RuntimeError(f"Conv2d: expected input with {self.in_channels} channels, got shape {x.shape}")
-        if self.out_channels == 0:
-            raise RuntimeError("Conv2d: expected out_channels of 1 or more, got 0")
-        (height, width), ((top, bottom), (left, right)) = x.shape[-2:], self._sides
-        padded = height + top + bottom, width + left + right
-        if padded[0] < self._extent[0] or padded[1] < self._extent[1]:
-            raise RuntimeError(
-                f"Conv2d: expected input of at least the kernel's size {self.kernel_size} with dilation "
-                f"{self.dilation}, got {padded} after padding"
-            )
-        spare = {"reflect": 1, "circular": 0}.get(self.padding_mode)
-        if spare is not None and (max(top, bottom) > height - spare or max(left, right) > width - spare):
-            raise RuntimeError(
-                f"Conv2d: expected padding_mode {self.padding_mode!r} to find its pixels in the image, "
-                f"got padding {self._sides} of an image of size {x.shape[-2:]}"
-            )
+    Raises
+    ------
+    ValueError, RuntimeError
+        As `Conv2d` does; the input is (N, C, L) or (C, L).
 
-    def arguments(self) -> tuple:
-        """Return what `conv2d` takes behind ``x``."""
-        own = self.weight.data, self.value("bias", absent=0.0)
-        return *own, self.stride, self._sides, self.dilation, self.groups, self.padding_mode
+    Examples
+    --------
+    >>> layer = Conv1d(1, 1, kernel_size=2)
+    >>> layer.weight.data[...], layer.bias.data[...] = [[[10.0, 1.0]]], 0.5
+    >>> layer(np.array([[1.0, 2.0, 3.0]], dtype=np.float32))
+    array([[12.5, 23.5]], dtype=float32)
+    >>> layer.backward(np.array([[1.0, 2.0]], dtype=np.float32))
+    array([[10., 21.,  2.]], dtype=float32)
+    """
 
-    def extra_repr(self) -> str:
-        """Return the constructor's arguments."""
-        options = {"padding": (0, 0), "dilation": (1, 1), "groups": 1, "bias": True, "padding_mode": "zeros"}
-        values = {name: getattr(self, name) for name in options} | {"bias": self.bias is not None}
-        changed = [f", {name}={values[name]}" for name, default in options.items() if values[name] != default]
-        return (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-            + "".join(changed)
-        )
-
-
-def _check_channels(in_channels: int, out_channels: int, groups: int) -> None:
-    if not isinstance(groups, (int, np.integer)) or groups < 1:
-        raise ValueError(f"Conv2d: expected groups to be a positive integer, got {groups!r}")
-    for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
-        if not isinstance(channels, (int, np.integer)):
-            raise TypeError(f"Conv2d: expected {name} to be an integer, got {channels!r}")
-        if channels < 0:
-            raise RuntimeError(f"Conv2d: expected {name} of 0 or more, got {channels}")
-        if channels % groups:
-            raise ValueError(f"Conv2d: expected {name} to be divisible by groups, got {channels} and {groups}")
+    axes = 1

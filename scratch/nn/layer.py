@@ -197,7 +197,8 @@ class Layer(Module):
             check_grad_output(self, grad_output, output_shape, dtype)
         grads = self.undo(record, self.fold(grad_output) if folds else grad_output, *grad_others)
         if self.grad_inputs > 1:
-            return grads
+            grad_x, *others = grads
+            return self.unread(input_shape, dtype) if grad_x is None else grad_x, *others
         if grads is None:
             return self.unread(input_shape, dtype)
         grad_x = self.unfold(grads, input_shape) if folds else grads
@@ -246,7 +247,8 @@ class Layer(Module):
         if not self.learned and self.grad_inputs == 1:
             return backward(*grads_of_outputs, *passed, saved) if wants_grad_x else None
         count = self.grad_inputs
-        mask, parameters = [wants_grad_x] * count, []
+        # Of several inputs the first is the one that may be a constant: a cell's state is none because its input is.
+        mask, parameters = [wants_grad_x, *[True] * (count - 1)], []
         for name in self.learned:
             parameter = self.__dict__[name]
             parameters.append(parameter)
@@ -265,7 +267,7 @@ class Layer(Module):
             if wanted:
                 parameter.take_grad(self.unfold_grad(grad, parameter) if self._has_unfold_grad else grad)
         if count > 1:
-            return tuple(grads[:count]) if wants_grad_x else (None,) * count
+            return (grads[0] if wants_grad_x else None, *grads[1:count])
         return grads[0] if wants_grad_x else None
 
     def grads_of_outputs(self, grad_output: Any, grad_others: tuple) -> list:

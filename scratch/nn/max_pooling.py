@@ -1,4 +1,4 @@
-r"""MaxPool2d: the largest number of each window of an image.
+r"""MaxPool2d and MaxPool1d: the largest number of each window of an image, or of a sequence.
 
     N, C     batch, channels                 x  (N, C, H, W)   input
     H, W     the image's rows and columns    y  (N, C, P, Q)   output
@@ -35,9 +35,11 @@ have no gradient.
 Several equal maxima are a kink, where any way to share the gradient among them is a subgradient; the first of them in
 reading order gets all of it, as in PyTorch. A window with a NaN yields NaN, and its last NaN gets the gradient.
 
-PyTorch's counterpart: ``torch.nn.MaxPool2d``. Differs from it where a dilated window sees nothing but padding: y is
--inf in both, but PyTorch gives the gradient to a pixel beside the window. Here no pixel gets it, and the index is -1.
-Integer images are refused.
+MaxPool1d is MaxPool2d of images of one row: (N, C, L) is taken for (N, C, 1, L). A pixel's index is its column.
+
+PyTorch's counterparts: ``torch.nn.MaxPool2d``, ``torch.nn.MaxPool1d``. Differs from them where a dilated window sees
+nothing but padding: y is -inf in both, but PyTorch gives the gradient to a pixel beside the window. Here no pixel gets
+it, and the index is -1. Integer images are refused.
 """
 
 import math
@@ -46,6 +48,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from scratch.nn.image_layer import Size
 from scratch.nn.pooling import Pooling
 
 
@@ -96,7 +99,37 @@ def max_pool2d_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     return grad_x
 
 
-class MaxPool2d(Pooling):
+class _MaxPool(Pooling):
+    functions = max_pool2d, max_pool2d_backward
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        dilation: Size = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, dilation, ceil_mode)
+        self.return_indices = return_indices
+
+    def arguments(self) -> tuple:
+        """Return what `max_pool2d` takes behind ``x``."""
+        return *self.windows(), self.ceil_mode, self.return_indices
+
+    def forward(self, x: np.ndarray) -> Any:
+        """Map images to images of the largest pixels; with ``return_indices``, to these and their indices."""
+        self.check_input(x)
+        y, indices = self.run(self.functions, x, *self.arguments())
+        return (y, self.unfold(indices, x.shape)) if self.return_indices else y
+
+    def extra_repr(self) -> str:
+        """Return the constructor's arguments."""
+        return f"{super().extra_repr()}, dilation={self.dilation}, ceil_mode={self.ceil_mode}"
+
+
+class MaxPool2d(_MaxPool):
     """The largest number of each window.
 
     Parameters
@@ -124,33 +157,31 @@ class MaxPool2d(Pooling):
             [ 0.,  0.,  0.,  0.]]])
     """
 
-    functions = max_pool2d, max_pool2d_backward
 
-    def __init__(
-        self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] = 0,
-        dilation: int | tuple[int, int] = 1,
-        return_indices: bool = False,
-        ceil_mode: bool = False,
-    ) -> None:
-        super().__init__(kernel_size, stride, padding, dilation, ceil_mode)
-        self.return_indices = return_indices
+class MaxPool1d(_MaxPool):
+    """The largest number of each window of a sequence.
 
-    def arguments(self) -> tuple:
-        """Return what `max_pool2d` takes behind ``x``."""
-        return self._kernel, self._stride, self._padding, self._dilation, self.ceil_mode, self.return_indices
+    Parameters
+    ----------
+    kernel_size, stride, padding, dilation : int
+        Along the sequence; ``stride`` is ``kernel_size`` unless given.
+    return_indices : bool
+        Whether forward returns a pair: the output, and where in the sequence each maximum is (int64).
+    ceil_mode : bool
+        Whether a last window may extend beyond the padding.
 
-    def forward(self, x: np.ndarray) -> Any:
-        """Map (N, C, H, W) to (N, C, P, Q), or (C, H, W) to (C, P, Q); with ``return_indices``, to a pair of them."""
-        self.check_input(x)
-        y, indices = self.run(self.functions, x, *self.arguments())
-        return (y, self.unfold(indices, x.shape)) if self.return_indices else y
+    Raises
+    ------
+    RuntimeError
+        For an option outside its domain, an input that is not (N, C, L) or (C, L), or one that no window fits.
 
-    def extra_repr(self) -> str:
-        """Return the constructor's arguments."""
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
-        )
+    Examples
+    --------
+    >>> layer = MaxPool1d(2)
+    >>> layer(np.array([[1.0, 3.0, 4.0, 0.0, 5.0]]))
+    array([[3., 4.]])
+    >>> layer.backward(np.array([[10.0, 20.0]]))
+    array([[ 0., 10., 20.,  0.,  0.]])
+    """
+
+    axes = 1

@@ -11,11 +11,17 @@ and the gradient of a shared parameter is the sum of its gradients along all T p
 Backwards in another order than the reverse say which forward they mean:
 
     y, forward = cell.forward_with_handle(x)
-    grad_x = cell.backward(grad_y, forward)
+    grad_x = cell.backward(grad_y, forward=forward)
 
 PyTorch needs none of this: its graph remembers each application. Here it stands in the model's code, where it is seen:
 
     self.relu = nn.Reused(nn.ReLU())
+
+Backpropagation through time by hand, for a cell that a model unrolls:
+
+    for x_t in x:                           for grad_y_t in reversed(grad_y):
+        h, c = self.cell(x_t, (h, c))           grad_h = grad_h + grad_y_t
+        y.append(h)                             grad_x_t, (grad_h, grad_c) = self.cell.backward(grad_h, grad_c)
 """
 
 from collections.abc import Iterator
@@ -59,21 +65,24 @@ class Reused(Module):
         self.module = module
         self._stack: list[Kept] = []
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """Apply the module."""
-        return self.forward_with_handle(*inputs)[0]
+        return self.forward_with_handle(*inputs, **options)[0]
 
-    def forward_with_handle(self, *inputs: Any) -> tuple[Any, "Kept | None"]:
+    def forward_with_handle(self, *inputs: Any, **options: Any) -> tuple[Any, "Kept | None"]:
         """Apply the module; return the output, and what to hand to `backward` to mean this application."""
-        output = self.module(*inputs)
+        output = self.module(*inputs, **options)
         if not grad_mode.recording.get():
             return output, None
         kept = Kept(self.module)
         self._stack.append(kept)
         return output, kept
 
-    def backward(self, grad_output: Any, forward: "Kept | None" = None) -> Any:
-        """Undo the latest application that no backward has undone, or the one that is meant."""
+    def backward(self, *grad_outputs: Any, forward: "Kept | None" = None) -> Any:
+        """Undo the latest application that no backward has undone, or the one that is meant.
+
+        Takes and returns what the module's ``backward`` does: of a cell the gradients of all its outputs and inputs.
+        """
         place: int | None = -1
         if forward is not None:
             place = next((index for index, kept in enumerate(self._stack) if kept is forward), None)
@@ -84,7 +93,7 @@ class Reused(Module):
             )
         kept = self._stack[place] if grad_mode.retaining.get() else self._stack.pop(place)
         kept.put_back()
-        return self.module.backward(grad_output)
+        return self.module.backward(*grad_outputs)
 
     def take_kept(self) -> Any:
         """Return the applications that wait for a backward, and forget them."""

@@ -39,9 +39,10 @@ def test_a_timed_layer_runs_and_its_products_are_counted(layer):
     assert (layer.products > 0) == (layer.name.startswith(("Conv", "Linear")))
     module = layer.build(Scratch(1).engine.nn, "float64")
     if layer.products:
-        # Every output is a sum over one filter, or one row of the weight.
-        outputs = module(work.upstream(layer.shape, "float64")).size
-        assert layer.products == outputs * module.weight.data[0].size
+        # Every output is a sum over one filter, or one row of the weight; transposed, every input puts one down.
+        x = work.upstream(layer.shape, "float64")
+        places = x if layer.name.startswith("ConvTranspose") else module(x)
+        assert layer.products == places.size * module.weight.data[0].size
     Scratch(1).layer(layer, "float64")()
     Plain(1).layer(layer, "float64")()
     TorchEager(1).layer(layer, "float64")()

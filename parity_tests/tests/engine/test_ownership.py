@@ -7,6 +7,7 @@ import scratch
 import scratch.nn as nn
 from parity_tests.catalogue import of_kind
 from parity_tests.harness.arrays import array
+from parity_tests.harness.outputs import upstream_for, with_gradient
 from scratch.nn import Parameter
 
 ENTRIES = of_kind("layer", "loss", "distribution")
@@ -21,17 +22,17 @@ def run(case, inputs, spoil_inputs, spoil_output):
     case.layer.train(case.layer.training)
     inputs = [np.array(x, order="C") for x in inputs]
     returned = case.layer(*inputs)
-    y = returned[0] if isinstance(returned, tuple) else returned
-    rng = np.random.default_rng(0)
-    grad = rng.normal(size=np.shape(y)).astype(np.asarray(y).dtype)
+    outputs, grads = with_gradient(returned), upstream_for(returned, np.random.default_rng(0))
     if spoil_inputs:
         for x in inputs:
             x[...] = 0 if x.dtype.kind == "i" else 0.5
-    if spoil_output and np.ndim(y):
-        if not y.flags.writeable:
+    if spoil_output and outputs[0].ndim:
+        spoiled = [y for y in outputs if y.flags.writeable]
+        if not spoiled:
             return None
-        y[...] = 0.5
-    grads = case.layer.backward(grad if grad.ndim else float(grad))
+        for y in spoiled:
+            y[...] = 0.5
+    grads = case.layer.backward(*grads)
     grads = grads if isinstance(grads, tuple) else (grads,)
     return [*map(np.array, grads), *[p.grad.copy() for p in case.layer.parameters() if p.grad is not None]]
 
@@ -65,11 +66,12 @@ def test_what_a_layer_returns_shares_no_writable_memory_with_what_it_was_given(e
         case = entry.case("float64", 2, batch=3)
         inputs = [np.array(x, order="C") for x in case.inputs]
         returned = case.layer(*inputs)
-        y = returned[0] if isinstance(returned, tuple) else returned
-        grad = np.random.default_rng(0).normal(size=np.shape(y))
-        grads = case.layer.backward(grad if grad.ndim else float(grad))
-        for result, given in [(y, x) for x in inputs] + [(grads, grad)]:
-            if isinstance(result, np.ndarray) and np.may_share_memory(result, given):
+        upstream = upstream_for(returned, np.random.default_rng(0))
+        grads = case.layer.backward(*upstream)
+        grads = grads if isinstance(grads, tuple) else (grads,)
+        pairs = [(y, x) for y in with_gradient(returned) for x in inputs]
+        for result, given in pairs + [(one, other) for one in grads for other in upstream]:
+            if isinstance(result, np.ndarray) and np.may_share_memory(result, np.asarray(given)):
                 assert not result.flags.writeable
 
 

@@ -51,7 +51,21 @@ ANOTHER_KIND = {
     ("AdaptiveAvgPool2d", "no axis"): "ValueError",
     ("RMSNorm", "no axis"): "ValueError",
     ("AdaptiveAvgPool2d", "an empty second axis"): "its backward refuses what its forward takes",
-    ("Conv2d", "a leading axis more"): "NotImplementedError, for padding by reflection",
+    **{(f"Conv{n}d", "a leading axis more"): "NotImplementedError, for padding by reflection" for n in (1, 2)},
+    **{
+        (f"{kind}Pad{n}d", "no axis"): "NotImplementedError for any other number of axes, as ours for this one"
+        for kind in ("Reflection", "Replication")
+        for n in (1, 2)
+    },
+    ("PixelShuffle", "an empty second axis"): "its backward refuses what its forward takes",
+    ("PixelShuffle", "an empty last axis"): "its backward refuses what its forward takes",
+    ("PixelUnshuffle", "an empty second axis"): "its output has the input's shape",
+    ("PixelUnshuffle", "an empty last axis"): "its output has the input's shape",
+    ("MultiheadAttention", "a leading axis more"): "AssertionError",
+    ("MultiheadAttention", "an axis less"): "AssertionError",
+    ("MultiheadAttention", "no axis"): "AssertionError",
+    ("MultiheadAttention", "a longer last axis"): "AssertionError",
+    ("MultiheadAttention", "an empty last axis"): "AssertionError",
 }
 
 
@@ -63,7 +77,8 @@ def test_another_shape(entry, change):
         pytest.skip(ANOTHER_KIND[entry.name, change])
     for seed in range(CASES):
         case = entry.case("float64", seed, batch=3)
-        inputs = (np.full(CHANGES[change](case.inputs[0].shape), 0.5).astype(case.inputs[0].dtype),)
+        x, *others = case.inputs
+        inputs = (np.full(CHANGES[change](x.shape), 0.5).astype(x.dtype), *others)
         try:
             torch_run(case, inputs)
         except Exception:

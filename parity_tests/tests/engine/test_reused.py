@@ -45,7 +45,7 @@ def test_drawn_orders_of_forwards_and_backwards_give_the_gradients_of_separate_c
         else:
             place = -1 if choice == "backward" else rng.integers(len(waiting))
             x, handle = waiting.pop(place)
-            grad_x = reused.backward(g) if choice == "backward" else reused.backward(g, handle)
+            grad_x = reused.backward(g) if choice == "backward" else reused.backward(g, forward=handle)
             _, expected, grads = alone(x, g)
             assert np.array_equal(grad_x, expected)
             sums = grads if sums is None else [one + other for one, other in zip(sums, grads, strict=True)]
@@ -117,7 +117,7 @@ def test_a_handle_of_another_module_is_refused():
     one(x)
     _, handle = other.forward_with_handle(x)
     with pytest.raises(RuntimeError, match="no forward left"):
-        one.backward(x, handle)
+        one.backward(x, forward=handle)
     with pytest.raises(TypeError, match="expected a Module"):
         nn.Reused(np.tanh)
 

@@ -12,6 +12,7 @@ import scratch.nn
 from parity_tests.catalogue import LayerCase, of_kind
 from parity_tests.harness.calls import recorded_calls
 from parity_tests.harness.derivation import derivations
+from parity_tests.harness.outputs import upstream_for
 from parity_tests.harness.trace import derivation_of, operands
 from scratch.tape import Tape
 
@@ -25,7 +26,11 @@ FILES = [
 ]
 PAIRS = [f"{one.module.__name__}.{one.name}" for name in FILES for one in derivations(name) if one.backward]
 # Steps of other pairs, in no layer by themselves.
-PARTS = {"scratch.nn.padding.pad", "scratch.nn.reduction.reduce", "scratch.nn.triplet_margin.norm"}
+PARTS = {
+    "scratch.nn.attention.scaled_dot_product_attention",
+    "scratch.nn.reduction.reduce",
+    "scratch.nn.triplet_margin.norm",
+}
 
 # Where a gradient is a matter of convention.
 UNDECIDED = {
@@ -44,10 +49,7 @@ def calls_of(entry, seed):
     if not isinstance(case, LayerCase):
         return []
     with recorded_calls() as calls, np.errstate(all="ignore"):
-        y = case.layer(*case.inputs)
-        y = y[0] if isinstance(y, tuple) else y
-        grad_y = np.random.default_rng(seed).normal(size=np.shape(y))
-        case.layer.backward(grad_y if np.ndim(y) else float(grad_y))
+        case.layer.backward(*upstream_for(case.layer(*case.inputs), np.random.default_rng(seed)))
     return calls
 
 
@@ -64,13 +66,14 @@ def check(call):
             arguments[place] = watched[name] = tape.watch(arguments[place])
             watched[name] = watched[name].node, grad
     with np.errstate(all="ignore"):
-        y, *_ = forward(*arguments)
-    grads = tape.gradients(y, call.grad_y)
+        y, _, *others = forward(*arguments)
+    grads_of_outputs = [call.grad_y, *call.grad_others]
+    grads = tape.gradients([y, *others[: len(call.grad_others)]], grads_of_outputs)
     decided = ~np.asarray(UNDECIDED.get(call.name, lambda *arguments: False)(*call.arguments))
     for name, (node, grad) in watched.items():
         assert np.shape(grad) == node.data.shape, f"{call.name}: {name}"
         terms = [np.abs(np.where(decided, one.grad, 0)) for one in grads.contributions(node)]
-        scale = max(np.abs(call.grad_y).max(initial=0), *[term.max(initial=0) for term in terms], 0)
+        scale = max(np.abs(array).max(initial=0) for array in (*grads_of_outputs, *terms))
         one, other = (np.where(decided, array, 0) for array in (grad, grads[node]))
         np.testing.assert_allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE * scale, err_msg=f"{call.name}: {name}")
 

@@ -12,6 +12,7 @@ import scratch.nn as nn
 from parity_tests.catalogue import LayerCase, of_kind
 from parity_tests.harness import pencil
 from parity_tests.harness.calls import Call, recorded_calls
+from parity_tests.harness.outputs import upstream_for
 from parity_tests.harness.trace import as_json, in_columns, trace
 
 ENTRIES = of_kind("layer", "loss", "distribution")
@@ -49,10 +50,7 @@ def test_so_it_does_with_every_option(entry):
         if entry.name == "BCELoss":
             inputs = [np.clip(x, 0.01, 0.99) for x in case.inputs]
         with recorded_calls() as calls, np.errstate(all="ignore"):
-            y = case.layer(*inputs)
-            y = y[0] if isinstance(y, tuple) else y
-            grad_y = np.random.default_rng(seed).normal(size=np.shape(y))
-            case.layer.backward(grad_y if np.ndim(y) else float(grad_y))
+            case.layer.backward(*upstream_for(case.layer(*inputs), np.random.default_rng(seed)))
         if getattr(case.layer, "padding_idx", None) is not None:
             continue  # its row does not learn, though the output depends on it
         for call in calls:
@@ -67,8 +65,7 @@ def test_the_trace_ends_where_the_functions_end(entry):
     layer = pencil.make(entry.name, None, {}, 0)
     inputs = pencil.inputs(layer, (), None, 0)
     with recorded_calls() as calls:
-        y = layer(*inputs)
-        layer.backward(np.random.default_rng(0).normal(size=y.shape) if np.ndim(y) else 0.7)
+        layer.backward(upstream_for(layer(*inputs), np.random.default_rng(0))[0])
     for call in calls:
         grads = [grad for grad in call.grads if grad is not None]
         for traced_grad, grad in zip(trace(call).gradients.values(), grads, strict=True):
@@ -202,7 +199,7 @@ def test_json_has_no_numbers_that_json_lacks():
 
 def test_a_traces_json_has_the_keys_that_the_docstring_names():
     found = traced("BatchNorm1d")[0].as_json()
-    assert list(found) == ["name", "module", "arguments", "forward", "grad_y", "backward", "gradients"]
+    assert list(found) == ["name", "module", "arguments", "forward", "grad_y", "grad_others", "backward", "gradients"]
     assert list(found["forward"][0]) == ["label", "equation", "remark", "shape", "statement", "line", "values"]
     extra = ["of", "tape", "verdict", "contributions"]
     assert list(found["backward"][0]) == ["label", "equation", "remark", "shape", "statement", "line", "values", *extra]

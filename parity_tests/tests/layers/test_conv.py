@@ -1,4 +1,4 @@
-"""Conv2d against PyTorch, finite differences, loops and laws; options crossed with shapes."""
+"""Conv2d and Conv1d against PyTorch, finite differences, loops and laws; options crossed with shapes."""
 
 import numpy as np
 import pytest
@@ -381,3 +381,94 @@ def test_what_nobody_reads_is_left_out_and_nothing_else_changes(arguments, froze
     assert {name for name, value in found.items() if value is None} == unread
     for name in expected.keys() - unread:
         np.testing.assert_array_equal(found[name], expected[name])
+
+
+# Sequences.
+
+
+@given(
+    channels=channels,
+    kernel_size=st.integers(1, 5),
+    stride=st.integers(1, 3),
+    padding=st.one_of(st.integers(0, 3), st.sampled_from(["valid", "same"])),
+    dilation=st.integers(1, 3),
+    padding_mode=modes,
+    groups=st.sampled_from([1, 1, 2, 3]),
+    bias=st.booleans(),
+    batch=batches,
+    length=st.integers(1, 14),
+    dtype=dtypes,
+    layout=layouts,
+    seed=seeds,
+)
+def test_of_sequences_is_torchs(channels, groups, bias, batch, length, dtype, layout, seed, **options):
+    if options["padding"] == "same":
+        options["stride"] = 1
+    inside, outside = (groups * count for count in channels)
+    layer = random_state(nn.Conv1d(inside, outside, groups=groups, bias=bias, **options, dtype=dtype), seed)
+    torch_layer = torch.nn.Conv1d(inside, outside, groups=groups, bias=bias, **options)
+    shape = (inside, length) if batch is None else (batch, inside, length)
+    x = array(shape, dtype, seed=seed, layout=layout)
+    if accepts(torch_layer, shape):
+        check(layer, torch_layer, x, seed=seed).raise_if_different()
+    else:
+        with pytest.raises(RuntimeError, match="Conv1d"):
+            layer(x)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_of_long_sequences_is_torchs(dtype):
+    for arguments, options, shape in (
+        ((16, 24, 9), {"padding": 4}, (9, 16, 700)),
+        ((1, 16, 32), {"stride": 8}, (20, 1, 900)),
+        ((32, 32, 3), {"padding": 2, "dilation": 2, "groups": 32}, (9, 32, 600)),
+    ):
+        layer = random_state(nn.Conv1d(*arguments, **options, dtype=dtype), 1)
+        layer.weight.data /= 8
+        check(layer, torch.nn.Conv1d(*arguments, **options), array(shape, dtype)).raise_if_different()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape"),
+    [
+        ({"kernel_size": 3.0}, (1, 2, 6)),
+        ({"stride": (1, 1)}, (1, 2, 6)),
+        ({"padding": (1, 1)}, (1, 2, 6)),
+        ({"kernel_size": (3, 3)}, (1, 2, 6)),
+        ({"padding": -1}, (1, 2, 6)),
+        ({"padding": "full"}, None),
+        ({"padding": "same", "stride": 2}, None),
+        ({"padding_mode": "symmetric"}, None),
+        ({"dilation": 0}, (1, 2, 6)),
+        ({"stride": 0}, (1, 2, 6)),
+        ({"kernel_size": 0}, (1, 2, 6)),
+        ({"kernel_size": 9}, (1, 2, 6)),
+        ({"groups": 3}, None),
+        ({}, (1, 3, 6)),
+        ({}, (6,)),
+        ({}, (1, 2, 6, 6)),
+        ({}, (1, 2, 0)),
+        ({"padding": 6, "padding_mode": "reflect"}, (1, 2, 6)),
+        ({"padding": 7, "padding_mode": "circular"}, (1, 2, 6)),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_of_sequences_refuses_what_torch_refuses_in_the_same_kind(arguments, shape):
+    arguments = {"in_channels": 2, "out_channels": 4, "kernel_size": 3} | arguments
+
+    def use(engine, zeros):
+        layer = engine.Conv1d(**arguments)
+        if shape is not None:
+            layer(zeros(shape))
+
+    with pytest.raises(Exception) as torchs:  # noqa: PT011 - whatever PyTorch raises
+        use(torch.nn, torch.zeros)
+    with pytest.raises(torchs.type, match="Conv1d: expected"):
+        use(nn, lambda shape: np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"padding": 2, "stride": 2, "dilation": 3, "padding_mode": "reflect"}, {"padding": "same"}]
+)
+def test_of_sequences_prints_as_torchs(options):
+    assert repr(nn.Conv1d(2, 4, 3, **options)) == repr(torch.nn.Conv1d(2, 4, 3, **options))

@@ -1,4 +1,4 @@
-"""MaxPool2d, AvgPool2d and AdaptiveAvgPool2d against PyTorch, finite differences and laws, at ties and at NaN."""
+"""The poolings of images and of sequences against PyTorch, finite differences and laws, at ties and at NaN."""
 
 import numpy as np
 import pytest
@@ -273,3 +273,85 @@ def test_prints_as_torchs():
         ("AdaptiveAvgPool2d", {"output_size": (None, 2)}),
     ]:
         assert repr(getattr(nn, name)(**arguments)) == repr(getattr(torch.nn, name)(**arguments))
+
+
+# Sequences.
+
+sequences = st.tuples(st.integers(1, 4), st.integers(1, 12))
+
+
+def of_sequences(name, options, draw, batch, sequence, dtype, layout, seed):
+    """Hold a pooling of sequences to PyTorch's."""
+    x = draw(sequence if batch is None else (batch, *sequence), dtype, seed=seed, layout=layout)
+    compare(getattr(nn, name)(**options), getattr(torch.nn, name)(**options), x, seed)
+
+
+@given(
+    kernel_size=st.integers(1, 4),
+    stride=st.one_of(st.none(), st.integers(1, 3)),
+    part=halves,
+    dilation=st.sampled_from([1, 1, 2, 3]),
+    ceil_mode=st.booleans(),
+    return_indices=st.booleans(),
+    batch=batches,
+    sequence=sequences,
+    draw=st.sampled_from([array, distinct, tied]),
+    dtype=dtypes,
+    layout=layouts,
+    seed=seeds,
+)
+def test_max_pool_of_sequences_is_torchs(kernel_size, part, draw, batch, sequence, dtype, layout, seed, **options):
+    options |= {"kernel_size": kernel_size, "padding": share(part, kernel_size)}
+    image = {name: value for name, value in options.items() if name in ("stride", "padding", "dilation")}
+    rows = {"stride": 1, "padding": 0, "dilation": 1}
+    pairs = {name: (rows[name], kernel_size if value is None else value) for name, value in image.items()}
+    assume(not sees_only_padding((1, kernel_size), {**pairs, "ceil_mode": options["ceil_mode"]}, (1, 1, sequence[1])))
+    of_sequences("MaxPool1d", options, draw, batch, sequence, dtype, layout, seed)
+
+
+@given(
+    kernel_size=st.integers(1, 4),
+    stride=st.one_of(st.none(), st.integers(1, 3)),
+    part=halves,
+    ceil_mode=st.booleans(),
+    count_include_pad=st.booleans(),
+    batch=batches,
+    sequence=sequences,
+    dtype=dtypes,
+    layout=layouts,
+    seed=seeds,
+)
+def test_avg_pool_of_sequences_is_torchs(kernel_size, part, batch, sequence, dtype, layout, seed, **options):
+    options |= {"kernel_size": kernel_size, "padding": share(part, kernel_size)}
+    of_sequences("AvgPool1d", options, array, batch, sequence, dtype, layout, seed)
+
+
+@pytest.mark.parametrize("name", ["MaxPool1d", "AvgPool1d"])
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [
+        ({"kernel_size": 0}, (1, 2, 5)),
+        ({"kernel_size": 2.0}, (1, 2, 5)),
+        ({"kernel_size": (2, 2)}, (1, 2, 5)),
+        ({"kernel_size": 6}, (1, 2, 5)),
+        ({"kernel_size": 2, "stride": 0}, (1, 2, 5)),
+        ({"kernel_size": 2, "padding": 2}, (1, 2, 5)),
+        ({"kernel_size": 2, "padding": -1}, (1, 2, 5)),
+        ({"kernel_size": 2}, (5,)),
+        ({"kernel_size": 2}, (1, 1, 2, 5)),
+        ({"kernel_size": 2}, (2, 0, 5)),
+        ({"kernel_size": 2}, (0, 5)),
+        ({"kernel_size": 2, "padding": 1}, (2, 3, 0)),
+    ],
+)
+def test_of_sequences_refuses_what_torch_refuses_in_the_same_kind(name, options, shape):
+    with pytest.raises(Exception) as torchs:  # noqa: PT011 - whatever PyTorch raises
+        getattr(torch.nn, name)(**options)(torch.zeros(shape))
+    with pytest.raises(torchs.type, match=f"{name}: expected"):
+        getattr(nn, name)(**options)(np.zeros(shape, np.float32))
+
+
+def test_of_sequences_prints_as_torchs():
+    for options in ({"kernel_size": 2}, {"kernel_size": (3,), "stride": 2, "padding": 1, "ceil_mode": True}):
+        for name in ("MaxPool1d", "AvgPool1d"):
+            assert repr(getattr(nn, name)(**options)) == repr(getattr(torch.nn, name)(**options))

@@ -10,6 +10,7 @@ import torch
 
 from parity_tests.catalogue import LayerCase, of_kind
 from parity_tests.harness.compare import check
+from parity_tests.harness.outputs import with_gradient
 from parity_tests.harness.refusals import refuses_as_torch
 
 ENTRIES = of_kind("layer", "loss")
@@ -28,6 +29,12 @@ UNLIKE_TORCH = {
         "PyTorch overflows where the score's sign is wrong: see test_likelihoods_and_margins.py",
     ),
     ("GELU", "inf"): "PyTorch's float32 vector code gives NaN, its float64 code infinity, as we do",
+}
+UNLIKE_TORCH_IN_FLOAT32 = {
+    # The weight's gradient where a patch is partly cut off: there the gradient is 0, and 0 times infinity is NaN.
+    (f"ConvTranspose{axes}d", name): "PyTorch's float32 code leaves out what its float64 code multiplies, as we do"
+    for axes in (1, 2)
+    for name in ("nan", "inf", "-inf")
 }
 REINFORCEMENT = {"PolicyGradientLoss", "Entropy", "ActorCriticLoss"}
 
@@ -56,6 +63,8 @@ def special_inputs(case, name):
 def test_one_in_the_input(entry, name, dtype):
     if (entry.name, name) in UNLIKE_TORCH:
         pytest.skip(UNLIKE_TORCH[entry.name, name])
+    if dtype == "float32" and (entry.name, name) in UNLIKE_TORCH_IN_FLOAT32:
+        pytest.skip(UNLIKE_TORCH_IN_FLOAT32[entry.name, name])
     for seed in range(CASES):
         case = entry.case(dtype, seed, batch=3)
         inputs = special_inputs(case, name)
@@ -76,9 +85,9 @@ def test_one_in_the_upstream_gradient(entry, name):
     for seed in range(CASES):
         case = entry.case("float64", seed, batch=3)
         with np.errstate(all="ignore"):
-            output = case.layer(*case.inputs)
-        output = np.asarray(output[0] if isinstance(output, tuple) else output)
-        grad_output = with_special(np.random.default_rng(seed).normal(size=output.shape), name)
+            outputs = with_gradient(case.layer(*case.inputs))
+        rng = np.random.default_rng(seed)
+        grad_output = tuple(with_special(rng.normal(size=output.shape), name) for output in outputs)
         report = check(case.layer, case.reference, *case.inputs, grad_output=grad_output, seed=seed)
         assert not report.faults
         for quantity in report.quantities:
@@ -92,6 +101,8 @@ def test_empty_batch(entry, dtype):
     """Of a batch of nothing the outputs are empty, sums 0 and means NaN, and the parameters' gradients 0."""
     if entry.name in REINFORCEMENT:
         pytest.skip("refused, on purpose: see test_actor_critic.py")
+    if entry.name in ("PixelShuffle", "PixelUnshuffle"):
+        pytest.skip("PyTorch's own shapes are wrong there: see test_pixel_shuffle.py")
     for seed in range(2 * CASES):
         entry.case(dtype, seed, batch=0).check(seed).raise_if_different()
 

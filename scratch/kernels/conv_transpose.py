@@ -1,0 +1,105 @@
+"""Transposed convolution in chunks of images on several threads: `scratch.kernels.conv` the other way round.
+
+Forward is the input gradient of the convolution that maps images like y to images like x, by whichever way
+`scratch.kernels.patch_plan` finds fastest for that; backward is its forward, and its weight's gradient, from the same
+patches.
+"""
+
+import numpy as np
+
+from scratch.kernels import memory, threads, winograd
+from scratch.kernels.channel_sums import channel_sum
+from scratch.kernels.output_mask import is_read
+from scratch.kernels.padded_images import pad_images
+from scratch.kernels.patch_plan import PatchPlan, as_rows
+from scratch.kernels.patches import Pair
+
+
+def conv_transpose2d(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | float,
+    stride: Pair,
+    padding: Pair,
+    output_padding: Pair,
+    groups: int,
+    dilation: Pair,
+) -> tuple[np.ndarray, tuple]:
+    """Put down the kernels of ``weight``, multiplied by each pixel of ``x``, add them up, and add the bias."""
+    # As many as a whole stride of rows more are what a row of zeros at the bottom of x puts down.
+    sides = tuple([(0, more // s) for more, s in zip(output_padding, stride, strict=True)])
+    x1 = pad_images(x, sides)
+    size = tuple(
+        [
+            s * (n - 1) + d * (k - 1) + 1 - 2 * a + more
+            for n, k, s, d, a, more in zip(
+                x.shape[2:], weight.shape[2:], stride, dilation, padding, output_padding, strict=True
+            )
+        ]
+    )
+    plan = PatchPlan(size, weight.shape, stride, dilation, tuple([(a, a) for a in padding]), "zeros", groups)
+    y = memory.empty((len(x), groups * weight.shape[1], *size), x.dtype, channels_last=True)
+    matrix = plan.as_matrix(weight)  # w' (G, K, C/G)
+    flipped = plan.as_flipped_matrix(weight) if plan.flipped else None
+    u_transposed = winograd.transform_kernels(matrix[0]).swapaxes(1, 2).copy() if plan.tiled else None
+    # Repeated for a whole row of the output, so that the addition runs through memory.
+    bias_of_row = np.tile(bias, (size[1], 1)) if isinstance(bias, np.ndarray) else None
+
+    def spread(chunk: slice) -> None:
+        if u_transposed is None or not winograd.convolve_backward(
+            y[chunk], u_transposed, x1[chunk], plan.sides, None, None, y[chunk]
+        ):
+            plan.undo(x1[chunk], matrix, flipped, y[chunk])
+        if bias_of_row is not None:
+            place_by_place = y[chunk].transpose(0, 2, 3, 1)
+            place_by_place += bias_of_row
+
+    chunks = threads.chunks(len(x), plan.image_bytes(x.dtype))
+    threads.run(spread, chunks)
+    return y, (x1, x.shape[2:], plan, chunks)
+
+
+def conv_transpose2d_backward(
+    grad_y: np.ndarray, weight: np.ndarray, stride: Pair, padding: Pair, groups: int, dilation: Pair, saved: tuple
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Undo `conv_transpose2d`; leave out what nobody reads."""
+    x1, image, plan, chunks = saved
+    matrix = plan.as_matrix(weight)  # w' (G, K, C/G)
+    grad_x1 = memory.empty(x1.shape, x1.dtype, channels_last=True) if is_read(0) else None
+    # A gradient for each chunk, so that they can be summed in order: results do not depend on timing.
+    grad_matrices = memory.empty((len(chunks), *matrix.shape), matrix.dtype) if is_read(1) else None
+    u = winograd.transform_kernels(matrix[0]) if plan.tiled else None
+
+    def undo(part: tuple[int, slice]) -> None:
+        index, chunk = part
+        grad_matrix = None if grad_matrices is None else grad_matrices[index]
+        grad_chunk = None if grad_x1 is None else grad_x1[chunk]
+        if u is not None and _by_tiles(x1[chunk], u, grad_y[chunk], plan, grad_matrix, grad_chunk):
+            return
+        grad_patches = plan.im2col(grad_y[chunk])  # (G, n H W, K)
+        if grad_chunk is not None:
+            np.matmul(grad_patches, matrix, out=as_rows(grad_chunk, groups))
+        if grad_matrix is not None:
+            grad_matrix[...] = threads.sum_products(grad_patches, as_rows(x1[chunk], groups))
+
+    if grad_x1 is not None or grad_matrices is not None:
+        threads.run(undo, enumerate(chunks))
+    grad_x = None if grad_x1 is None else grad_x1[:, :, : image[0], : image[1]]
+    grad_weight = None if grad_matrices is None else plan.as_kernels(grad_matrices.sum(axis=0))
+    grad_bias = channel_sum(grad_y) if is_read(2) else None
+    return grad_x, grad_weight, grad_bias
+
+
+def _by_tiles(
+    x1: np.ndarray,
+    u: np.ndarray,
+    grad_y: np.ndarray,
+    plan: PatchPlan,
+    grad_matrix: np.ndarray | None,
+    grad_x1: np.ndarray | None,
+) -> bool:
+    """Write the gradients that are asked for; return whether they can be trusted, as `winograd.convolve` does."""
+    trusted = grad_x1 is None or winograd.convolve(grad_y, u, None, plan.sides, grad_x1)
+    if trusted and grad_matrix is not None:
+        trusted = winograd.convolve_backward(grad_y, u, x1, plan.sides, grad_matrix, None, None)
+    return trusted

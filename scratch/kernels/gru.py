@@ -1,0 +1,65 @@
+"""GRU with the inputs' products, the slopes and the sums over time for the whole sequence at once."""
+
+import numpy as np
+
+from scratch.kernels import memory
+from scratch.kernels.recurrent import project, states, sums_over_steps
+
+
+def gru(
+    x: np.ndarray,
+    h_0: np.ndarray,
+    weight_ih: np.ndarray,
+    weight_hh: np.ndarray,
+    bias_ih: np.ndarray,
+    bias_hh: np.ndarray,
+) -> tuple[np.ndarray, tuple, np.ndarray]:
+    """Return the state after each step, what backward needs, and the last state."""
+    size = h_0.shape[1]
+    gates, h = project(x, weight_ih, bias_ih), states(h_0, len(x))  # gates: a, and in its place r, z, n
+    b_n, b = memory.empty((len(x), *h_0.shape), h_0.dtype), np.empty_like(gates[0])
+    transposed, rest = weight_hh.T, np.empty_like(h_0)
+    for t in range(len(x)):
+        np.matmul(h[t], transposed, out=b)
+        b += bias_hh
+        b_n[t] = b[:, 2 * size :]
+        r_z, n = gates[t, :, : 2 * size], gates[t, :, 2 * size :]
+        r_z += b[:, : 2 * size]
+        np.negative(r_z, out=r_z)
+        np.exp(r_z, out=r_z)
+        r_z += 1
+        np.reciprocal(r_z, out=r_z)
+        n += np.multiply(r_z[:, :size], b_n[t], out=rest)
+        np.tanh(n, out=n)
+        z = r_z[:, size:]
+        np.multiply(z, h[t], out=h[t + 1])
+        np.subtract(1, z, out=rest)
+        rest *= n
+        h[t + 1] += rest
+    return h[1:], (x, h, gates, b_n), h[-1]
+
+
+def gru_backward(
+    grad_y: np.ndarray, grad_h_n: np.ndarray, weight_ih: np.ndarray, weight_hh: np.ndarray, saved: tuple
+) -> tuple[np.ndarray | None, ...]:
+    """Undo `gru`."""
+    x, h, gates, b_n = saved
+    r, z, n = np.split(gates, 3, axis=2)
+    slope_n = (1 - z) * (1 - n * n)  # from h1 to a_n
+    slope_z = (h[:-1] - n) * (z * (1 - z))  # from h1 to a_z
+    slope_r = b_n * (r * (1 - r))  # from a_n to a_r
+    grad_a, grad_b = memory.empty(gates.shape, gates.dtype), memory.empty(gates.shape, gates.dtype)
+    grad_a_r, grad_a_z, grad_a_n = np.split(grad_a, 3, axis=2)
+    grad_b_r, grad_b_z, grad_b_n = np.split(grad_b, 3, axis=2)
+    grad_h = grad_h_n
+    for t in reversed(range(len(x))):
+        grad_h = grad_y[t] + grad_h
+        np.multiply(grad_h, slope_n[t], out=grad_a_n[t])
+        np.multiply(grad_h, slope_z[t], out=grad_b_z[t])
+        np.multiply(grad_a_n[t], slope_r[t], out=grad_b_r[t])
+        np.multiply(grad_a_n[t], r[t], out=grad_b_n[t])
+        grad_h *= z[t]
+        grad_h += grad_b[t] @ weight_hh
+    grad_a_r[...], grad_a_z[...] = grad_b_r, grad_b_z
+    grad_x, *grads = sums_over_steps(grad_a, grad_b, x, h[:-1], weight_ih, 2)
+    return grad_x, grad_h, *grads

@@ -1,0 +1,67 @@
+"""What the recurrent kernels share: products over all steps of a sequence at once.
+
+A step waits for the state of the step before, but not for its own input's part of the gates, nor, on the way back, for
+the weights' gradients. So those are one product for the whole sequence, and a step is left with the small rest.
+"""
+
+import numpy as np
+
+from scratch.kernels import memory, threads
+from scratch.kernels.channel_sums import channel_sum
+from scratch.kernels.output_mask import is_read
+
+ROWS = 256  # that are summed up in one product
+
+
+def project(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | float) -> np.ndarray:
+    """Return ``x`` (T, N, I) times the transposed weight (G, I), plus the bias."""
+    gates = threads.matmul(rows(x), weight.T)
+    gates += bias
+    return gates.reshape(*x.shape[:2], len(weight))
+
+
+def rows(a: np.ndarray) -> np.ndarray:
+    """Return (T, N, G) as (T N, G)."""
+    return a.reshape(a.shape[0] * a.shape[1], a.shape[2])
+
+
+def states(h_0: np.ndarray, steps: int) -> np.ndarray:
+    """Return room for the states before and after each step, (T + 1, N, H), with the first one in it."""
+    h = memory.empty((steps + 1, *h_0.shape), h_0.dtype)
+    h[0] = h_0
+    return h
+
+
+def sum_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return ``a^T b``, a sum over the rows of all steps.
+
+    OpenBLAS takes twice as long for a thousand rows as for four times a quarter of them.
+    """
+    total = threads.matmul(a[:ROWS].T, b[:ROWS])
+    for begin in range(ROWS, len(a), ROWS):
+        total += threads.matmul(a[begin : begin + ROWS].T, b[begin : begin + ROWS])
+    return total
+
+
+def sums_over_steps(
+    grad_a: np.ndarray, grad_b: np.ndarray, x: np.ndarray, h: np.ndarray, weight_ih: np.ndarray, first: int
+) -> tuple[np.ndarray | None, ...]:
+    """Return the gradients of the input, of both weights and of both biases.
+
+    Parameters
+    ----------
+    grad_a, grad_b : numpy.ndarray, shape (T, N, G)
+        Of a = x weight_ih^T + bias_ih and b = h weight_hh^T + bias_hh, for all steps.
+    x, h : numpy.ndarray, shapes (T, N, I) and (T, N, H)
+        The inputs, and the states before each step.
+    weight_ih : numpy.ndarray, shape (G, I)
+    first : int
+        The place of weight_ih's gradient among all that the backward returns.
+    """
+    a, b = rows(grad_a), rows(grad_b)
+    grad_x = threads.matmul(a, weight_ih).reshape(x.shape) if is_read(0) else None
+    grad_weight_ih = sum_products(a, rows(x)) if is_read(first) else None
+    grad_weight_hh = sum_products(b, rows(h)) if is_read(first + 1) else None
+    grad_bias_ih = channel_sum(a) if is_read(first + 2) else None
+    grad_bias_hh = channel_sum(b) if is_read(first + 3) else None
+    return grad_x, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh

@@ -1,0 +1,306 @@
+r"""Recurrent: what RNN, GRU and LSTM share. Layers on top of one another, directions side by side.
+
+    x_0 = x (T, N, I)                   the input; x_l is what layer l returns, (T, N, D H), D = 1 or 2 directions
+
+    F1  y_f = over_time(x_l)                            in the order of time
+    F2  y_b = reversed(over_time(reversed(x_l)))        the other way, with weights of its own; if bidirectional
+    F3  y = y_f beside y_b                              (T, N, D H)
+    F4  x_(l+1) = dropout(y)                            between layers, in training
+    F5  h_n = the last states, layer by layer           (layers D, N, H)
+
+    B5  a last state's gradient goes to its own layer and direction
+    B4  grad_y = dropout_backward(grad_x_(l+1))         the last layer's is the upstream gradient
+    B3  grad_y_f, grad_y_b = grad_y, cut                F3: numbers side by side; each gradient goes back to its place
+    B2  reversed(over_time_backward(reversed(grad_y_b)))
+    B1  grad_x_l = over_time_backward(grad_y_f) + B2    F1 and F2: x_l is used twice: an addition
+
+``over_time`` is `scratch.nn.rnn.rnn`, `scratch.nn.gru.gru` or `scratch.nn.lstm.lstm`.
+
+Left out: packed sequences, which are refused by name, and ``device``. Pad sequences of several lengths, and give the
+outputs behind their ends an upstream gradient of zero.
+"""
+
+import math
+import warnings
+from threading import get_ident
+from typing import Any, ClassVar
+
+import numpy as np
+
+from scratch import dispatch, random
+from scratch.checks import DType, check_dtype, check_float_dtype, check_grad_output, name_of
+from scratch.grad_mode import constants, recording, retaining
+from scratch.nn import init
+from scratch.nn.dropout import dropout, dropout_backward
+from scratch.nn.layer import Layer
+from scratch.nn.parameter import Parameter
+from scratch.nn.record import UNDONE, Record
+
+DROPOUT = dropout, dropout_backward
+DEFAULTS = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
+
+
+class Recurrent(Layer):
+    """Base of RNN, GRU and LSTM. A subclass sets `functions`, `gates`, and `states`, how many arrays a state is."""
+
+    learned = ("weight_ih_l0",)  # and so on: their names depend on the options
+    gates: ClassVar[int]
+    states: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: DType = np.float32,
+    ) -> None:
+        super().__init__()
+        name = name_of(self)
+        if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
+            raise ValueError(f"{name}: expected dropout to be a number within [0, 1], got {dropout!r}")
+        for option, flag in (("bias", bias), ("batch_first", batch_first)):
+            if not isinstance(flag, bool):
+                raise TypeError(f"{name}: expected {option} to be a bool, got {flag!r}")
+        for option, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+            if not isinstance(size, int):
+                raise TypeError(f"{name}: expected {option} to be an integer, got {size!r}")
+            if size <= 0:
+                raise ValueError(f"{name}: expected {option} of 1 or more, got {size}")
+        if dropout > 0 and num_layers == 1:
+            warnings.warn(f"{name}: dropout={dropout} acts between layers, and there is only one", stacklevel=3)
+        dtype = check_float_dtype(self, dtype)
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
+        self.bidirectional, self.directions = bool(bidirectional), 2 if bidirectional else 1
+        rows = self.gates * hidden_size
+        for place in range(num_layers * self.directions):
+            width = input_size if place < self.directions else self.directions * hidden_size
+            shapes = ((rows, width), (rows, hidden_size), (rows,), (rows,))
+            for parameter, shape in zip(self.names_at(place), shapes, strict=False):
+                setattr(self, parameter, Parameter(np.empty(shape, dtype)))
+        self.reset_parameters()
+
+    def names_at(self, place: int) -> list[str]:
+        """Return the names of the parameters of one layer and direction; ``place`` counts the directions first."""
+        layer, backwards = divmod(place, self.directions)
+        kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if self.bias else 2]
+        return [f"{kind}_l{layer}{'_reverse' * backwards}" for kind in kinds]
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values from [-1/sqrt(H), 1/sqrt(H)), H being ``hidden_size``."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def options(self) -> tuple:
+        """Return what the function takes behind the biases."""
+        return ()
+
+    # Shapes. The functions take (T, N, I); the caller has that, (N, T, I), or (T, I).
+
+    def check(self, x: np.ndarray) -> None:
+        """Raise unless ``x`` is a sequence of one step or more, with a batch or without."""
+        name = name_of(self)
+        if x.ndim not in (2, 3):
+            raise ValueError(f"{name}: expected input with 2 or 3 axes, got {x.shape}")
+        if x.shape[-1] != self.input_size:
+            raise RuntimeError(f"{name}: expected input of shape (..., {self.input_size}), got {x.shape}")
+        if len(self.fold(x)) == 0:
+            raise RuntimeError(f"{name}: expected a sequence of 1 step or more, got {x.shape}")
+
+    def check_input(self, x: np.ndarray) -> None:
+        """Raise unless ``x`` is an array that the layer can take."""
+        if hasattr(x, "batch_sizes"):
+            raise TypeError(
+                f"{name_of(self)}: packed sequences are left out; expected a padded array, (T, N, I), where what is "
+                "padded gets an upstream gradient of zero"
+            )
+        super().check_input(x)
+
+    def fold(self, x: np.ndarray) -> np.ndarray:
+        """Bring a sequence into the shape (T, N, ...)."""
+        if x.ndim == 2:
+            return x[:, None]
+        return x.swapaxes(0, 1) if self.batch_first else x
+
+    def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+        """Undo `fold`."""
+        if len(input_shape) == 2:
+            return y[:, 0]
+        return y.swapaxes(0, 1) if self.batch_first else y
+
+    def initial(self, x: np.ndarray, hx: Any) -> list[np.ndarray]:
+        """Return the states before the first step, (layers D, N, H) each: zeros if they are left out."""
+        batch = () if x.ndim == 2 else (self.fold(x).shape[1],)
+        shape = (self.num_layers * self.directions, *batch, self.hidden_size)
+        if hx is None:
+            hx = [np.zeros(shape, x.dtype)] * self.states
+        for state in hx:
+            check_dtype(self, state, x.dtype, "hx")
+            if state.shape != shape:
+                raise RuntimeError(f"{name_of(self)}: expected hx of shape {shape}, got {state.shape}")
+        return [state if batch else state[:, None] for state in map(kept, hx)]
+
+    # The passes.
+
+    def over_layers(self, x: np.ndarray, hx: Any) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return the output, and the states after the last step, (layers D, N, H) each; keep what backward needs."""
+        self.check_input(x)
+        states = self.initial(x, hx)
+        plan, drops = dispatch.plan(self.functions), dispatch.plan(DROPOUT)
+        y, calls, masks = self.fold(kept(x)), [], []
+        last: list[tuple] = []
+        for layer in range(self.num_layers):
+            if layer and self.dropout and self.training:
+                draw = np.zeros_like(y)
+                if self.dropout < 1:
+                    random.bernoulli_(draw, 1 - self.dropout)
+                y, mask = drops.quiet_forward(y, draw, self.dropout)  # F4
+                masks.append(mask)
+            outputs = []
+            for backwards in range(self.directions):
+                place = layer * self.directions + backwards
+                weights = [getattr(self, name).data for name in self.names_at(place)] + [0.0, 0.0]
+                arguments = (*[state[place] for state in states], *weights[:4], *self.options())
+                out, saved, *after = plan.quiet_forward(y[::-1] if backwards else y, *arguments)  # F1, F2
+                outputs.append(out[::-1] if backwards else out)
+                calls.append((arguments, saved))
+                last.append(after)
+            y = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=2)  # F3
+        finals = [np.stack(one) for one in zip(*last, strict=True)]  # F5
+        finals = finals if x.ndim == 3 else [one[:, 0] for one in finals]
+        output = self.unfold(y, x.shape)
+        if recording.get():
+            known = constants.get()
+            # The kernels' output is the memory in which backward finds the states.
+            locked = (output,) if output.flags.writeable else ()
+            for array in locked:
+                array.setflags(write=False)
+            self.__dict__["_record"] = Record(
+                plan=plan,
+                arguments=(drops, masks),
+                saved=tuple(calls),
+                input_shape=x.shape,
+                output_shape=output.shape,
+                dtype=output.dtype,
+                constant=known is not None and id(x) in known,
+                folds=True,
+                locked=locked,
+                others=tuple(finals),
+                thread=get_ident(),
+                pending=self._record[-1] + 1,
+            )
+        return output, finals
+
+    @dispatch.quiet
+    def back_over_layers(
+        self, grad_output: np.ndarray | None, grad_finals: Any
+    ) -> tuple[np.ndarray | None, list[np.ndarray]]:
+        """Return the gradients of the input and of the states before the first step; None asks for zeros."""
+        record = self.record()
+        if grad_output is None:
+            grad_output = np.zeros(record.output_shape, record.dtype)
+        check_grad_output(self, grad_output, record.output_shape, record.dtype)
+        grads_last = []
+        for final, grad in zip(record.others, grad_finals, strict=True):
+            if grad is not None:
+                check_grad_output(self, grad, final.shape, final.dtype)
+            grad = np.zeros_like(final) if grad is None else grad
+            grads_last.append(grad if len(record.input_shape) == 3 else grad[:, None])
+        if not retaining.get():
+            self.__dict__["_record"] = UNDONE
+            for array in record.locked:
+                array.setflags(write=True)
+        drops, masks = record.arguments
+        grads_first = [np.empty_like(grad) for grad in grads_last]
+        grad_y: Any = self.fold(grad_output)
+        wants_grad_x = self.needs_input_grad and not record.constant
+        for layer in reversed(range(self.num_layers)):
+            parts = np.split(grad_y, self.directions, axis=2)  # B3
+            grad_y = None
+            for backwards in reversed(range(self.directions)):
+                place = layer * self.directions + backwards
+                grad_x = self.back_over_time(
+                    record,
+                    place,
+                    parts[backwards][::-1] if backwards else parts[backwards],
+                    [grad[place] for grad in grads_last],
+                    [grad[place] for grad in grads_first],
+                    wants_grad_x or layer > 0,
+                )
+                if grad_x is not None:
+                    grad_x = grad_x[::-1] if backwards else grad_x
+                    grad_y = grad_x if grad_y is None else grad_y + grad_x  # B1
+            if layer and masks:
+                grad_y = drops.quiet_backward(grad_y, masks[layer - 1])  # B4
+        if len(record.input_shape) == 2:
+            grads_first = [grad[:, 0] for grad in grads_first]
+        if grad_y is None:
+            return self.unread(record.input_shape, record.dtype), grads_first
+        return self.unfold(grad_y, record.input_shape), grads_first
+
+    def back_over_time(
+        self, record: Record, place: int, grad_y: np.ndarray, last: list, first: list, wants_grad_x: bool
+    ) -> np.ndarray | None:
+        """Undo one layer in one direction: return the gradient of what it read, and write those of its states."""
+        arguments, saved = record.saved[place]
+        parameters = [getattr(self, name) for name in self.names_at(place)]
+        learn = [parameter.requires_grad for parameter in parameters]
+        mask = [wants_grad_x, *[True] * len(first), *learn, *[False] * (4 - len(learn))]
+        token = dispatch.output_mask.set(mask)
+        try:
+            passed = [arguments[index] for index in record.plan.places]
+            grad_x, *grads = record.plan.quiet_backward(grad_y, *last, *passed, saved)  # B1, B2
+        finally:
+            dispatch.output_mask.reset(token)
+        for state, grad in zip(first, grads, strict=False):
+            state[...] = grad
+        for parameter, grad in zip(parameters, grads[len(first) :], strict=False):
+            if parameter.requires_grad:
+                parameter.take_grad(grad)
+        return grad_x if wants_grad_x else None
+
+    def extra_repr(self) -> str:
+        """Return the constructor's arguments."""
+        text = f"{self.input_size}, {self.hidden_size}"
+        for name, default in DEFAULTS.items():
+            value = getattr(self, name)
+            text += "" if value == default else f", {name}={value}"
+        return text
+
+
+class RecurrentOfOneState(Recurrent):
+    """A recurrent layer whose only state is its output: `RNN`, `GRU`."""
+
+    def forward(self, x: np.ndarray, hx: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Map a sequence and the states before it, zeros if they are left out, to the output and the last states.
+
+        Parameters
+        ----------
+        x : numpy.ndarray, shape (T, N, I); (N, T, I) if ``batch_first``; (T, I) for one sequence
+        hx : numpy.ndarray, shape (num_layers D, N, H), without N for one sequence
+
+        Returns
+        -------
+        output, h_n
+            The last layer's state after each step, (T, N, D H), and all layers' states after the last one, of the shape
+            of ``hx``.
+        """
+        output, (h_n,) = self.over_layers(x, None if hx is None else (hx,))
+        return output, h_n
+
+    def backward(
+        self, grad_output: np.ndarray | None, grad_h_n: np.ndarray | None = None
+    ) -> tuple[np.ndarray | None, np.ndarray]:
+        """Map the gradients of output and last states, None for one that nobody reads, to those of ``x`` and ``hx``."""
+        grad_x, (grad_h_0,) = self.back_over_layers(grad_output, (grad_h_n,))
+        return grad_x, grad_h_0
+
+
+def kept(array: Any) -> Any:
+    """Return what backward may read of an array of the caller's later: a copy, unless nobody can write to it."""
+    return array.copy() if recording.get() and array.flags.writeable else array
