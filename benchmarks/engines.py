@@ -29,7 +29,7 @@ class Engine:
     ----------
     name : str
         One of `EVERY`.
-    nn, optim, models, train, actor_critic : module
+    nn, optim, models, sequence_models, world_model, train, actor_critic : module
         The engine's layers, optimizers, networks, training loop and reinforcement learning.
     random : module
         The engine's generator, with ``get_state`` and ``set_state``.
@@ -49,9 +49,9 @@ class Engine:
 
     def __init__(self, package: ModuleType, dtype_name: str, dtype: object, device: str, reason: str) -> None:
         self.dtype_name, self.dtype, self.device, self.reason = dtype_name, dtype, device, reason
-        self.nn, self.optim, self.models, self.train, self.actor_critic = (
+        self.nn, self.optim, self.models, self.sequence_models, self.world_model, self.train, self.actor_critic = (
             importlib.import_module(f"{package.__name__}.{part}")
-            for part in ("nn", "optim", "models", "train", "actor_critic")
+            for part in ("nn", "optim", "models", "sequence_models", "world_model", "train", "actor_critic")
         )
         self.random = importlib.import_module(f"{package.__name__}.random")
         self.manual_seed, self.no_grad = package.manual_seed, package.no_grad
@@ -118,8 +118,13 @@ class Engine:
         """
         raise NotImplementedError
 
-    def loss_backward(self, model: object, criterion: object, x: np.ndarray, *targets: np.ndarray) -> float:
-        """Return the loss of a model on a batch, and leave the gradients in the model's parameters."""
+    def loss_backward(
+        self, model: object, criterion: object, x: np.ndarray | tuple[np.ndarray, ...], *targets: np.ndarray
+    ) -> float:
+        """Return the loss of a model on a batch, and leave the gradients in the model's parameters.
+
+        A model of several inputs takes a tuple; the loss takes each of the model's outputs.
+        """
         raise NotImplementedError
 
     def grads(self, model: object) -> dict[str, np.ndarray]:
@@ -173,12 +178,15 @@ class ScratchEngine(Engine):
             output = module(self.asarray(x))
             return output, module.backward(*map(self.asarray, grad_outputs))
 
-    def loss_backward(self, model: object, criterion: object, x: np.ndarray, *targets: np.ndarray) -> float:
+    def loss_backward(
+        self, model: object, criterion: object, x: np.ndarray | tuple[np.ndarray, ...], *targets: np.ndarray
+    ) -> float:
         """Call the loss's ``backward``, then the model's."""
         with self.running():
-            loss = criterion(model(self.asarray(x)), *map(self.asarray, targets))
+            outputs = _several(model(*map(self.asarray, _several(x))))
+            loss = criterion(*outputs, *map(self.asarray, targets))
             model.zero_grad()
-            model.backward(criterion.backward())
+            model.backward(*_several(criterion.backward()))
         return float(loss)
 
 
@@ -259,12 +267,19 @@ class TorchEngine(Engine):
         arrays = tuple(self.numpy(array) for array in outputs)
         return arrays if isinstance(output, tuple) else arrays[0], self.numpy(x.grad)
 
-    def loss_backward(self, model: object, criterion: object, x: np.ndarray, *targets: np.ndarray) -> float:
+    def loss_backward(
+        self, model: object, criterion: object, x: np.ndarray | tuple[np.ndarray, ...], *targets: np.ndarray
+    ) -> float:
         """Leave the backward pass to autograd."""
-        loss = criterion(model(self.asarray(x)), *map(self.asarray, targets))
+        outputs = _several(model(*map(self.asarray, _several(x))))
+        loss = criterion(*outputs, *map(self.asarray, targets))
         model.zero_grad()
         loss.backward()
         return loss.item()
+
+
+def _several(values: object) -> tuple:
+    return values if isinstance(values, tuple) else (values,)
 
 
 ENGINES = {engine.name: engine for engine in (ScratchEngine, PlainEngine, TorchEngine)}

@@ -13,7 +13,17 @@ from benchmarks.lessons.support.blackboard import Blackboard
 
 __all__ = ["NAMES", "Blackboard", "get", "teach"]
 
-NAMES = ("neuron", "graph", "activations", "regularization", "normalization", "convolution", "policy", "atari")
+NAMES = (
+    "neuron",
+    "graph",
+    "activations",
+    "regularization",
+    "normalization",
+    "convolution",
+    "sequence",
+    "policy",
+    "atari",
+)
 
 
 def get(name: str) -> ModuleType:
@@ -26,7 +36,7 @@ def get(name: str) -> ModuleType:
     """
     if name not in NAMES:
         raise UsageError(f"unknown lesson {name!r}; choose from {', '.join(NAMES)}, all")
-    return importlib.import_module(f"benchmarks.lessons.{name}")
+    return importlib.import_module(f"benchmarks.lessons.{name.replace('-', '_')}")
 
 
 def teach(name: str, board: Blackboard) -> None:

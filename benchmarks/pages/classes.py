@@ -3,17 +3,14 @@
 import inspect
 import re
 
-import numpy as np
 import torch
 
-import torch_ref
-from benchmarks.pages import code, examples
-from benchmarks.pages.html import Html, element, join
+from benchmarks.pages import code, examples, twins
+from benchmarks.pages.html import Html, element
 from benchmarks.pages.prose import Context, inline
 from benchmarks.pages.speed import Speed
 from parity_tests import catalogue
 from parity_tests.harness import pencil
-from parity_tests.harness.compare import check
 
 HEADINGS = re.compile(r"^(?P<title>[A-Z][\w ]+)\n-{3,}\n", re.MULTILINE)
 
@@ -31,7 +28,7 @@ def section(cls: type, kind: str, context: Context, speed: Speed) -> Html:
             shown += [element("h4", "Options" if title == "Parameters" else title), _definitions(text, context)]
         else:
             shown += [element("h4", title), element("p", inline(text, context))]
-    twin = _twin(cls, kind)
+    twin = twins.twin(cls, kind)
     if twin:
         shown += [element("h4", "The same in PyTorch"), twin]
     shown += [element("h4", "Speed"), speed.of(name)]
@@ -72,74 +69,6 @@ def _definitions(text: str, context: Context) -> Html:
         if said.strip():
             items.append(element("dd", inline(said, context)))
     return element("dl", *items, class_="options")
-
-
-# PyTorch.
-
-
-def _twin(cls: type, kind: str) -> Html | None:
-    name = cls.__name__
-    own = _file_of_twin(cls)
-    if own is not None:
-        source = element("p", "From ", element("code", own.__module__.replace(".", "/") + ".py"), ":")
-        return join([source, code.block(code.without_docstring(inspect.getsource(own)))])
-    if name not in pencil.names():
-        return None
-    arguments = examples.constructor(name)
-    if kind == "optimizer":
-        return _side_by_side(
-            f"optimizer = scratch.optim.{name}([w], {arguments})\nw.grad = g\noptimizer.step()",
-            f"optimizer = torch.optim.{name}([w], {arguments})\nw.grad = g\noptimizer.step()",
-        )
-    layer = pencil.make(name, None, {}, 0)
-    inputs = examples.inputs(name)
-    learned = [key for key, _ in layer.named_parameters()]
-    word = "criterion" if kind == "loss" else "layer"
-    given = "x, target" if len(inputs) > 1 and kind == "loss" else ", ".join("xhc"[: len(inputs)])
-    result, upstream = ("loss", "grad_loss") if kind == "loss" else ("y", "grad_y")
-    differentiable = inputs[0].dtype.kind == "f"
-    ours = [f"{word} = scratch.nn.{name}({arguments})", f"{result} = {word}({given})"]
-    ours += [f"{'grad_x = ' if differentiable else ''}{word}.backward({upstream})"]
-    theirs = [f"{word} = torch.nn.{name}({arguments})", f"{result} = {word}({given})", f"{result}.backward({upstream})"]
-    theirs += ["x.grad"] if differentiable else []
-    grads = [f"{word}.{key}.grad" for key in learned]
-    return join(
-        [_side_by_side("\n".join(ours + grads), "\n".join(theirs + grads)), _agreement(name, arguments, layer, inputs)]
-    )
-
-
-def _file_of_twin(cls: type) -> type | None:
-    """Return the class of `torch_ref` that mirrors one which PyTorch does not have."""
-    module = getattr(torch_ref, cls.__module__.partition(".")[2], None)
-    return getattr(module, cls.__name__, None)
-
-
-def _side_by_side(ours: str, theirs: str) -> Html:
-    figures = [
-        element("figure", element("figcaption", word), code.block(text))
-        for word, text in (("NumPy, by hand", ours), ("PyTorch", theirs))
-    ]
-    return element("div", *figures, class_="pair")
-
-
-def _agreement(name: str, arguments: str, layer: object, inputs: tuple[np.ndarray, ...]) -> Html | None:
-    """Say how far PyTorch is from the numbers of the example."""
-    found = getattr(torch.nn, name, None)
-    if found is None:
-        return None
-    args, kwargs = examples.literals(arguments)
-    report = check(layer, found(*args, **kwargs), *inputs)
-    apart = max((np.abs(one.got - one.expected).max(initial=0) for one in report.quantities), default=0.0)
-    names = dict.fromkeys(one.name.partition(" ")[0] for one in report.quantities)
-    words = ", ".join("buffers" if name == "buffer" else name for name in names)
-    said = f"On the example's input, with a random upstream gradient, in float64: {words} "
-    if not report.ok:
-        return element("p", f"{said}do not agree.", class_="note")
-    how = f"agree; the largest difference is {apart:.1e}." if apart else "agree to the last bit."
-    return element("p", said, how, class_="note")
-
-
-# One's own.
 
 
 def _check(cls: type, kind: str) -> Html:

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexer import Lexer
-from pygments.lexers import BashLexer, PythonConsoleLexer, PythonLexer
+from pygments.lexers import PythonConsoleLexer, PythonLexer
 
 from benchmarks.pages.html import Html, element
 
-PYTHON, SESSION, SHELL = PythonLexer(stripnl=False), PythonConsoleLexer(), BashLexer()
+PYTHON, SESSION = PythonLexer(stripnl=False), PythonConsoleLexer()
+FORMATTER = HtmlFormatter(nowrap=True)
 
 
 def coloured(source: str, lexer: Lexer = PYTHON) -> Html:
     """Return code, coloured, without an element around it."""
-    return Html(highlight(source, lexer, HtmlFormatter(nowrap=True)).rstrip("\n"))
+    return Html(highlight(source, lexer, FORMATTER).rstrip("\n"))
 
 
 def block(source: str, lexer: Lexer = PYTHON) -> Html:

@@ -9,7 +9,7 @@ from types import ModuleType
 from benchmarks.pages import docstring
 from parity_tests import catalogue
 from parity_tests.catalogue import Entry, LayerCase
-from parity_tests.harness import derivation
+from parity_tests.harness import derivation, pencil
 from parity_tests.harness.derivation import Derivation, derivations
 from scratch import optim
 
@@ -87,7 +87,7 @@ def class_of(entry: Entry) -> type | None:
     if entry.kind in ("optimizer", "scheduler"):
         return getattr(optim, entry.name, None) or getattr(optim.lr_scheduler, entry.name)
     case = entry.case("float64", 0) if entry.kind in KINDS else None
-    cls = type(case.layer) if isinstance(case, LayerCase) else None
+    cls = pencil.class_of(entry.name) or (type(case.layer) if isinstance(case, LayerCase) else None)
     return cls if cls is not None and cls.__module__.startswith("scratch.") else None
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -122,11 +122,11 @@ class Actor:
 
 
 class Players:
-    """Environments that play on from update to update."""
+    """Environments that play on from update to update: real ones, or others that step in the same way."""
 
-    def __init__(self, recipe: Recipe, seed: int) -> None:
+    def __init__(self, recipe: Recipe, seed: int, started: tuple[Any, np.ndarray] | None = None) -> None:
         self.recipe, self.rng = recipe, np.random.default_rng(seed)
-        self.envs, self.states = environments.cartpole(recipe.environments, seed)
+        self.envs, self.states = started or environments.cartpole(recipe.environments, seed)
         self.over = np.zeros(recipe.environments, bool)
         self.standing = np.zeros(recipe.environments, int)
 
@@ -190,6 +190,20 @@ def train(
     recipe = recipe or Recipe()
     engine.manual_seed(seed)
     actor, players, curve = Actor(engine, recipe.hidden), Players(recipe, seed), Curve()
+
+    def evaluated(update: int) -> None:
+        if update % max(recipe.updates // 60, 1) == 0:
+            curve.evaluations.append((update, float(evaluate(actor, 20, seed + 10_000).mean())))
+        if on_update is not None:
+            on_update(update)
+
+    learn(actor, players, curve, evaluated)
+    return actor, curve
+
+
+def learn(actor: Actor, players: Players, curve: Curve, on_update: Callable[[int], None] | None = None) -> None:
+    """Let an actor learn from what its players play, by their recipe, and note it in ``curve``."""
+    engine, recipe = actor.engine, players.recipe
     criterion = engine.actor_critic.ActorCriticLoss(engine.nn.MSELoss(), recipe.value_weight, recipe.entropy_weight)
     optimizer = engine.optim.Adam(actor.model.parameters(), lr=recipe.lr)
     for update in range(recipe.updates):
@@ -202,11 +216,8 @@ def train(
         curve.seconds += time.perf_counter() - started
         curve.actions.append(batch.actions.astype(np.int8))
         curve.terms.append(tuple(terms))
-        if (update + 1) % max(recipe.updates // 60, 1) == 0:
-            curve.evaluations.append((update + 1, float(evaluate(actor, 20, seed + 10_000).mean())))
         if on_update is not None:
             on_update(update + 1)
-    return actor, curve
 
 
 def evaluate(actor: Actor, episodes: int, seed: int) -> np.ndarray:

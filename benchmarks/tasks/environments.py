@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 EXTRA = "pip install '.[rl]' in the project's folder"
 
 
-def cartpole(count: int, seed: int) -> tuple[gymnasium.vector.VectorEnv, np.ndarray]:
+def cartpole(count: int, seed: int, drawn: bool = False) -> tuple[gymnasium.vector.VectorEnv, np.ndarray]:
     """Start ``count`` CartPoles that step together, as one array; return them and their first states, (count, 4).
+
+    If they are to be ``drawn``, their ``render()`` returns a frame of each, (400, 600, 3) bytes.
 
     Raises
     ------
@@ -24,7 +26,8 @@ def cartpole(count: int, seed: int) -> tuple[gymnasium.vector.VectorEnv, np.ndar
     """
     gymnasium = require()
     try:
-        envs = gymnasium.make_vec("CartPole-v1", num_envs=count, vectorization_mode="vector_entry_point")
+        look = {"render_mode": "rgb_array"} if drawn else {}
+        envs = gymnasium.make_vec("CartPole-v1", num_envs=count, vectorization_mode="vector_entry_point", **look)
         return envs, envs.reset(seed=seed)[0]
     except Exception as error:
         raise _did_not_start("CartPole-v1", error) from None

@@ -219,9 +219,6 @@ def parameter_list(d: Draw) -> LayerCase:
     return LayerCase(Scales(nn.ParameterList(values)), reference, (d.array((*d.leading(), size)),))
 
 
-# Images.
-
-
 # Normalization. Rows of two numbers become -1 and 1 whatever they were, so that the input gradient is what cancellation
 # leaves of far larger terms, in PyTorch as here: they have tests of their own.
 

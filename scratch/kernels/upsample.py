@@ -5,6 +5,7 @@ quicker will do, one ``reduceat`` adds up their gradients. Results have the orde
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ class _Mixture:
 
 def _sums(grad: np.ndarray, places: np.ndarray, length: int, axis: int) -> np.ndarray:
     """Return what each of ``length`` pixels gets in all, if places never go back: the adjoint of ``np.take``."""
-    before = (slice(None),) * axis
+    before: tuple[Any, ...] = (slice(None),) * axis
     total = np.zeros((*grad.shape[:axis], length, *grad.shape[axis + 1 :]), grad.dtype)
     starts = np.flatnonzero(np.diff(places, prepend=-1))
     count, rest = divmod(len(places), len(starts))
