@@ -4,6 +4,7 @@ The kinds follow PyTorch: a shape or a dtype that does not fit is a ``RuntimeErr
 ``ValueError``, a thing that is no array a ``TypeError``.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,13 @@ DType = np.dtype | type[np.generic] | type[float] | str
 """What a layer's ``dtype=`` takes: anything that NumPy reads as float32 or float64."""
 
 FLOAT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+LARGEST = np.iinfo(np.int64).max
 INDEX_DTYPES = (np.dtype(np.int64), np.dtype(np.int32))
+
+
+def is_integer(value: Any) -> bool:
+    """Return whether ``value`` is an integer, which True and False are not here."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def name_of(owner: object) -> str:
@@ -22,7 +29,10 @@ def name_of(owner: object) -> str:
 
 def check_float_dtype(owner: object, dtype: DType) -> np.dtype:
     """Return ``dtype`` as a NumPy dtype, or raise ``TypeError`` if it is neither float32 nor float64."""
-    dtype = np.dtype(dtype)
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"{name_of(owner)}: expected dtype float32 or float64, got {dtype!r}") from None
     if dtype not in FLOAT_DTYPES:
         raise TypeError(f"{name_of(owner)}: expected dtype float32 or float64, got {dtype}")
     return dtype
@@ -30,10 +40,37 @@ def check_float_dtype(owner: object, dtype: DType) -> np.dtype:
 
 def check_size(owner: object, name: str, value: Any) -> None:
     """Raise ``TypeError`` unless ``value`` is an integer, ``RuntimeError`` if it is negative."""
-    if not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name_of(owner)}: expected {name} to be an integer, got {value!r}")
+    check_integer(owner, name, value)
     if value < 0:
         raise RuntimeError(f"{name_of(owner)}: expected {name} of 0 or more, got {value}")
+
+
+def check_number(owner: object, name: str, value: Any) -> None:
+    """Raise ``TypeError`` unless ``value`` is a real number, ``ValueError`` if it is NaN."""
+    if not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name_of(owner)}: expected {name} to be a number, got {value!r}")
+    if value != value:
+        raise ValueError(f"{name_of(owner)}: expected {name} to be a number, got nan")
+
+
+def check_integer(owner: object, name: str, value: Any) -> None:
+    """Raise ``TypeError`` unless ``value`` is an integer of either sign, ``RuntimeError`` if it needs over 64 bits."""
+    if not is_integer(value):
+        raise TypeError(f"{name_of(owner)}: expected {name} to be an integer, got {value!r}")
+    if abs(value) > LARGEST:
+        raise RuntimeError(f"{name_of(owner)}: expected {name} to fit in 64 bits, got {value}")
+
+
+def check_flag(owner: object, name: str, value: Any) -> None:
+    """Raise ``TypeError`` unless ``value`` is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name_of(owner)}: expected {name} to be True or False, got {value!r}")
+
+
+def check_fits(owner: object, name: str, *sizes: int) -> None:
+    """Raise ``RuntimeError`` if an array of these sizes has more bytes than an address can say."""
+    if math.prod(map(int, sizes)) > np.iinfo(np.intp).max // 8:
+        raise RuntimeError(f"{name_of(owner)}: expected {name} to fit in memory, got shape {sizes}")
 
 
 def as_tuple(owner: object, name: str, value: Any, count: int, least: int) -> tuple[int, ...]:
@@ -47,12 +84,14 @@ def as_tuple(owner: object, name: str, value: Any, count: int, least: int) -> tu
         If it has neither one nor ``count`` entries, or if one is less than ``least``.
     """
     entries = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    if not all(isinstance(entry, (int, np.integer)) for entry in entries):
+    if not all(map(is_integer, entries)):
         kind = "an integer or a pair of integers" if count == 2 else "an integer"
         raise TypeError(f"{name_of(owner)}: expected {name} to be {kind}, got {value!r}")
     if len(entries) not in (1, count):
         allowed = "one or two entries" if count == 2 else "one entry"
         raise RuntimeError(f"{name_of(owner)}: expected {name} to have {allowed}, got {value!r}")
+    if max(entries) > LARGEST:
+        raise RuntimeError(f"{name_of(owner)}: expected {name} to fit in 64 bits, got {value!r}")
     if min(entries) < least:
         raise RuntimeError(f"{name_of(owner)}: expected {name} to be {least} or more, got {value!r}")
     return tuple([int(entry) for entry in (entries if len(entries) == count else entries * count)])
@@ -60,6 +99,11 @@ def as_tuple(owner: object, name: str, value: Any, count: int, least: int) -> tu
 
 def check_is_array(owner: object, array: Any, name: str, dtype: np.dtype) -> np.ndarray:
     """Return ``array``, or raise ``TypeError`` unless it is an ndarray, and say how to make one of ``dtype`` of it."""
+    if isinstance(array, (np.matrix, np.ma.MaskedArray)):  # they compute otherwise: a product for *, a mask
+        raise TypeError(
+            f"{name_of(owner)}: expected {name} to be a plain numpy.ndarray, got {type(array).__name__}; "
+            "np.asarray makes one of it"
+        )
     if isinstance(array, np.ndarray):
         return array
     way_out = ""

@@ -74,7 +74,8 @@ class FrameVAE(nn.Module):
         """Undo ``forward``.
 
         The code is mean + exp(log_var / 2) noise: its gradient goes to the mean unchanged, and to the log variance
-        times half of what was added. Both are also read by the loss itself, and both are made of the same features: sums.
+        times half of what was added. Both are also read by the loss itself, and both are made of the same features:
+        sums.
         """
         grad_z = self.decoder.backward(grad_logits)
         grad_features = self.mean.backward(grad_mean + grad_z)

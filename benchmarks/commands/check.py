@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     shapes = [_shape(text) for text in args.input]
     limits = _range(args.range) if args.range is not None else None
     from parity_tests.diagnosis.examine import Request, examine
-    from parity_tests.diagnosis.reading.running import NotUnderstoodError
+    from parity_tests.diagnosis.reading.running import INTERRUPTION, NotUnderstoodError
 
     request = Request(
         path=path,
@@ -110,7 +110,8 @@ def run(args: argparse.Namespace) -> int:
         averages=args.averages,
     )
     try:
-        verdict = examine(request)
+        with INTERRUPTION("backprop check: interrupted"):
+            verdict = examine(request)
     except NotUnderstoodError as error:
         if error.adapter:
             print(f"An adapter to fill in, as {path.stem}_adapter.py:\n\n{error.adapter}")

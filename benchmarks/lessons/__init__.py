@@ -3,6 +3,8 @@
 A lesson is a module with one function:
 
     run(board)    compute in ``board.engines()``, and leave text, tables and figures on the board (see `Blackboard`)
+
+Its docstring has the parts that `benchmarks.lessons.support.text` names, for whoever shows a lesson elsewhere.
 """
 
 import importlib
@@ -10,11 +12,13 @@ from types import ModuleType
 
 from benchmarks.errors import UsageError
 from benchmarks.lessons.support.blackboard import Blackboard
+from benchmarks.lessons.support.text import Text, parse
 
-__all__ = ["NAMES", "Blackboard", "get", "teach"]
+__all__ = ["NAMES", "Blackboard", "Text", "get", "teach", "text"]
 
 NAMES = (
     "neuron",
+    "mlp",
     "graph",
     "activations",
     "regularization",
@@ -23,6 +27,7 @@ NAMES = (
     "sequence",
     "policy",
     "atari",
+    "world-model",
 )
 
 
@@ -37,6 +42,11 @@ def get(name: str) -> ModuleType:
     if name not in NAMES:
         raise UsageError(f"unknown lesson {name!r}; choose from {', '.join(NAMES)}, all")
     return importlib.import_module(f"benchmarks.lessons.{name.replace('-', '_')}")
+
+
+def text(name: str) -> Text:
+    """Return a lesson's text in parts."""
+    return parse(get(name).__doc__)
 
 
 def teach(name: str, board: Blackboard) -> None:

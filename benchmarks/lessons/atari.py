@@ -27,6 +27,16 @@ and that of the value, from the same code that computes the gradients for learni
 and the paddles. The critic has seen some twenty points made, far too few: it learns them by heart, and on unseen states
 it is worse than the mean. Its picture says how: with seed 0 the score is brightest, by which it knows the games again.
 
+In reinforcement learning. The encoder is DQN's (Mnih et al., 2015), and the two heads on it are those of A3C and PPO.
+Behaviour cloning starts many agents that have demonstrations to learn from. It has a weakness that a test on the
+teacher's states does not show: the student's own small mistakes lead to states that the teacher never saw.
+
+Takeaways. Pixels need an encoder; what follows is the same policy and the same critic. Cloning is classification. A
+critic that has seen twenty outcomes has learned twenty outcomes. A gradient with respect to the input shows where a
+network looks.
+
+Next: `backprop lesson world-model`, an agent that learns in what it has learned to expect.
+
 Read: scratch/models.py (NatureEncoder, ActorCritic), scratch/nn/conv.py; benchmarks/tasks/pong.py
 Run:  backprop lesson atari
 """

@@ -15,6 +15,14 @@ stride; for smaller moves the maximum often stays in its window, and the maps ch
 pooling so takes some of the change away, and yet the network is not invariant: move the digit by some pixels and the
 accuracy, learned on centred digits, falls. The lesson measures all three.
 
+Average pooling returns the mean of a window instead of its maximum. It is linear: its gradient is shared out, a quarter
+to each of four pixels, where a max pooling hands all of it to the winner. The lesson pools the same maps both ways, and
+measures how much the results change when the digit moves. The strides of a convolution shrink maps without either.
+
+Weight sharing. The same filter asks at every place, so the number of parameters does not depend on the size of the
+image. A layer with the same connections, but a weight of its own at each place, has as many times more as there are
+places; a dense layer with the same input and output connects everything. The table counts all three.
+
 The receptive field of a unit is the set of pixels that it can see. Send back a gradient that is 1 at this unit and 0 at
 all others: the input gradient is dy/dx, and where it is not 0 for some image, the unit sees. The size can be computed:
 
@@ -22,6 +30,17 @@ all others: the input gradient is dy/dx, and where it is not 0 for some image, t
 
 conv1 3, pool1 4, conv2 8, pool2 10 pixels. A single image shows less: through a ReLU only what is above 0 passes the
 gradient on, through a max pooling only the maximum. And the middle weighs more than the rim: more paths lead there.
+
+In reinforcement learning. DQN's encoder is three convolutions, two with strides, and no pooling (Mnih et al., 2015),
+and most agents that learn from Atari's pixels begin with it: PPO's policy and critic share one (OpenAI Baselines,
+common/models.py: nature_cnn). Pooling gives up positions, and where the ball is matters; strides give them up, too, but
+learn how. Dreamer's world model has an encoder like it and a decoder that undoes it with transposed convolutions.
+
+Takeaways. A convolution has few parameters because it asks the same question everywhere, and its maps move with the
+input. Pooling forgets small moves; a network is not invariant for all that. A unit's receptive field can be computed,
+and measured from its gradient.
+
+Next: `backprop lesson sequence`, layers that are applied at every step.
 
 Read: scratch/nn/conv.py, scratch/nn/max_pooling.py, scratch/models.py (SmallCNN).
 Run:  backprop lesson convolution [--data-dir DIR]       MNIST if its files are there, else the bundled digits
@@ -51,8 +70,8 @@ from benchmarks.lessons.support.cnn_stages import (
     strides,
 )
 from benchmarks.lessons.support.drawing import COLOURS, RED, WIDTH, engine_key, line, picture, sheet
+from benchmarks.lessons.support.pooling_and_sharing import POOLINGS, WINDOW, moved, parameters, pool, relative
 from benchmarks.tasks import Data
-from benchmarks.tasks.idx import FILES
 
 SHIFTS = (1, 2, 3, 4)
 FAR = tuple(range(9))
@@ -73,13 +92,6 @@ class Inside(NamedTuple):
     fields: dict[str, Field]
 
 
-def load(board: Blackboard) -> tuple[str, Data]:
-    """Read MNIST where its files are, else the bundled digits."""
-    there = all((board.data_dir / "MNIST" / "raw" / name).is_file() for name in FILES)
-    name = "mnist" if there else "digits"
-    return tasks.get(name).title, tasks.get(name).load(board.data_dir)
-
-
 def train(engine: Engine, data: Data, seed: int) -> object:
     """Train the SmallCNN, without dropout, for about STEPS steps."""
     engine.manual_seed(seed)
@@ -95,18 +107,6 @@ def train(engine: Engine, data: Data, seed: int) -> object:
         batch_size=BATCH,
     )
     return model.eval()
-
-
-def moved(images: np.ndarray, pixels: int) -> np.ndarray:
-    """Move images to the right; zeros come in, and what passes the edge is lost."""
-    width = images.shape[-1]
-    return np.pad(images, [(0, 0)] * (images.ndim - 1) + [(pixels, 0)])[..., :width]
-
-
-def relative(change: np.ndarray, of: np.ndarray) -> float:
-    """Return the size of a change relative to what changed: the mean over the images of the ratio of the norms."""
-    change, of = (array.reshape(len(array), -1) for array in (change, of))
-    return float((np.linalg.norm(change, axis=1) / np.linalg.norm(of, axis=1)).mean())
 
 
 def translate(engine: Engine, model: object, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -215,9 +215,33 @@ def draw_fields(inside: dict[str, Inside]) -> Figure:
     return figure
 
 
+def show_sharing(board: Blackboard, engine: Engine) -> None:
+    """Put on the board what sharing its weights saves a convolution."""
+    board.table(
+        "Parameters of layers with the same input and output",
+        ("layer", "convolution, shared weights", "local, a weight for each place", "dense"),
+        [(name, *(f"{count:,}" for count in counts)) for name, *counts in parameters(engine)],
+    )
+
+
+def show_pooling(board: Blackboard, models: dict[Engine, object], data: Data) -> dict[str, list[np.ndarray]]:
+    """Put average pooling beside max pooling on the board, and return how much their maps change in each engine."""
+    x = data.x_test[:LOOK]
+    every = {name: [pool(engine, name, model, x, SHIFTS) for engine, model in models.items()] for name in POOLINGS}
+    board.table(
+        f"Pooling the window {WINDOW[0, 0].astype(int).tolist()}, and the first maps of a digit that moves",
+        ("layer", "value", "its gradient", *(f"change at {shift}" for shift in SHIFTS)),
+        [
+            (name, f"{one.value:g}", one.grad.tolist(), *(f"{change:.0%}" for change in one.change))
+            for name, (one, *_) in every.items()
+        ],
+    )
+    return {f"change of the maps, {name}": [one.change for one in found] for name, found in every.items()}
+
+
 def run(board: Blackboard) -> None:
     """Train the network in every engine, and look inside."""
-    title, data = load(board)
+    title, data = tasks.mnist_or_digits(board.data_dir)
     models = {engine: train(engine, data, board.seed) for engine in board.engines()}
     inside = {engine.name: look_inside(engine, model, data) for engine, model in models.items()}
     first = next(iter(inside))
@@ -245,6 +269,8 @@ def run(board: Blackboard) -> None:
         [(name, *(f"{value:.3f}" for value in one.accuracy)) for name, one in inside.items()],
     )
     board.figure("convolution_translation", draw_translation(inside))
+    pooled = show_pooling(board, models, data)
+    show_sharing(board, next(iter(models)))
 
     middles = {stage: found.maps[stage].shape[-1] // 2 for stage in LOOKED_AT}
     computed = {stage: computed_field(stage, middles[stage]) for stage in LOOKED_AT}
@@ -277,6 +303,7 @@ def run(board: Blackboard) -> None:
             **{f"maps after {stage}": [one.maps[stage] for one in inside.values()] for stage in STAGES},
             "changes": [one.change for one in inside.values()],
             "accuracies": [one.accuracy for one in inside.values()],
+            **pooled,
             **{
                 f"mean gradient of a unit of {stage}": [one.fields[stage].mean for one in inside.values()]
                 for stage in LOOKED_AT

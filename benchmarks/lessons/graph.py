@@ -30,6 +30,16 @@ What is kept. A square needs its base, a product its factors, a ReLU the sign: u
 stay in memory, and they, not the parameters, are what training needs memory for. Backward lets them go from the end on;
 therefore a second backward is refused. Under ``no_grad`` nothing is kept at all.
 
+In reinforcement learning. Two heads on one backbone are two paths, and the backbone's gradient is their sum. A critic's
+target and an advantage are constants: no edge leads to them (detach, stop_gradient), or the critic could lower the loss
+by moving the target. Where an action is drawn from a distribution the path ends, too; SAC reaches behind it by drawing
+noise first and computing the action from it. A recurrent world model keeps every step of its sequence until backward.
+
+Takeaways. Backward walks each edge once, in the reverse of a topological order. Shares that meet are added; zero_grad
+says when a new sum begins. Training's memory is what waits for backward.
+
+Next: `backprop lesson activations`, what a neuron does with its sum.
+
 Read: scratch/tape.py, scratch/vjp.py, scratch/nn/layer.py, scratch/grad_mode.py.
 Run:  backprop lesson graph        (backprop trace LAYER does the same for one of our layers, statement by statement)
 """

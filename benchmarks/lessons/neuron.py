@@ -24,6 +24,15 @@ eigenvalues, (5 +- sqrt(5))/2 = 3.62 and 1.38: beyond lr = 2/3.62 = 0.553 the fi
 overshoot further each time. The best lr makes both factors equally small: 2/(3.62 + 1.38) = 0.4, where they are
 -0.447 and 0.447.
 
+In reinforcement learning. A linear critic is this neuron: features of a state go in, the expected return comes out, and
+the update moves the value towards what came of it. Temporal-difference learning is the same update with a target that
+contains the neuron's own next guess. A learning rate that is too large there overshoots in the same way.
+
+Takeaways. Learning is the repetition of one update. The gradient of a weight is the error times its input, summed over
+the points. Curvature limits the learning rate: above 2 over the largest one, steps grow.
+
+Next: `backprop lesson mlp`, many neurons in layers.
+
 Read: scratch/nn/linear.py, scratch/nn/loss.py (MSELoss), scratch/optim/sgd.py.
 Run:  backprop lesson neuron
 """

@@ -24,6 +24,18 @@ sqrt((N - 2)/N) of it through, having taken out the mean and the component along
 up to whole steps. Here, and only here, the two engines part ways: rounding is where they differ. Layer norm does not
 care how large the batch is. One row alone is refused: it has no variance.
 
+In reinforcement learning. Batch norm asks for batches that resemble one another, and an agent's do not: its policy
+moves, and the next states that a critic's target is computed from are distributed otherwise than the states it learns
+from. DQN, PPO and SAC were published without any norm. Layer norm, which sees one row at a time, is found in critics
+(DroQ: Hiraoka et al., 2022) and in world models (Dreamer v3 has a norm in every layer); CrossQ (Bhatt et al., 2024)
+puts both kinds of states through batch norm together. What PPO uses on observations that are numbers is a running mean
+and variance (OpenAI Baselines, common/vec_env/vec_normalize.py), a batch norm without the backward pass.
+
+Takeaways. Norms differ in the set over which they take the mean. Batch norm couples the rows of a batch in training,
+and needs enough of them; in evaluation it is a constant scale and shift. Layer norm does not know about the batch.
+
+Next: `backprop lesson convolution`, the same small question at every place of an image.
+
 Read: scratch/nn/batchnorm.py (with the derivation), scratch/nn/normalization.py (LayerNorm, GroupNorm).
 Run:  backprop lesson normalization
 """

@@ -29,6 +29,15 @@ The map shows both heads over the pole's angle and angular velocity. The black l
 along it the pole is about to come upright by itself. Far from the dots, where the trained policy never is, the map is a
 guess, and there the two engines differ.
 
+In reinforcement learning. All of this lesson is. What it uses of the others: the multilayer perceptron as policy and
+critic, the cross-entropy with a weight, the sum of two gradients, gradients clipped at a length, Adam. What it leaves
+out: PPO clips the ratio of the new probability to the old one, so that a batch can be used more than once.
+
+Takeaways. A policy's loss is a weighted cross-entropy. The advantage is a constant in it. Two heads send the sum of
+their gradients into the backbone. The entropy keeps the policy trying.
+
+Next: `backprop lesson atari`, the same heads on pixels.
+
 Read: scratch/policy_gradient.py, scratch/actor_critic.py, scratch/models.py (ActorCritic); benchmarks/tasks/cartpole.py
 Run:  backprop lesson policy
 """

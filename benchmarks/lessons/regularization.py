@@ -18,6 +18,21 @@ about most points, and grows ever surer of its mistakes. Dropout of 0.2 does not
 and so does a decay strong enough to matter (1 instead of 1e-3), which costs a little where there are data enough. A
 regulariser is a hypothesis about the data, and a test set says whether it holds.
 
+Dropout as an ensemble. Each mask is a network of its own, and all share their weights. Evaluation runs one network, the
+scaled one: every unit, none dropped. If only the input of the last layer is dropped, its probabilities are the
+normalised geometric mean of all masks' probabilities, exactly, because the logits are linear in the mask (Baldi and
+Sadowski, Understanding dropout, 2013); the lesson goes through all masks of six units. With a ReLU behind a dropped
+layer it is an approximation. The lesson draws up to 100 masks for a trained network: their geometric mean comes close
+to the scaled network, and the mean of the probabilities themselves has a lower loss than either, because it is less
+sure of itself.
+
+Batch norm and "internal covariate shift". Ioffe and Szegedy (2015) proposed batch norm against the change of each
+layer's inputs while the layers before it learn, and gave this change that name. Santurkar et al. (How does batch
+normalization help optimization?, 2018) added noise behind each batch norm, so that the inputs changed more than without
+any, and the network still trained as fast; and measured by gradients, batch norm did not reduce the shift. What they
+found instead is a smoother loss: the gradient changes less along a step, so longer steps can be trusted. That it
+regularises is a third thing, the noise of the batch, which the lesson on normalisation measures.
+
 L2 in the loss is not weight decay, once the optimizer is Adam. Adding decay w to the gradient (Adam's weight_decay)
 hands it to the normalisation: the step is lr m/sqrt(v), so a weight with large gradients (large v) is hardly decayed,
 and one with small gradients loses lr a step, whatever decay is. AdamW multiplies every weight by 1 - lr decay. The
@@ -25,6 +40,30 @@ figure shows both on weights whose gradients pull to and fro and lead nowhere.
 
 And a factor of two: the textbook adds lambda |W|^2 to the loss, whose gradient is 2 lambda W. PyTorch's weight_decay
 adds weight_decay W to the gradient, which is that of (weight_decay / 2) |W|^2: weight_decay = 2 lambda.
+
+In reinforcement learning. The data are made while one learns, and are scored in the same environment, so there is less
+to overfit and more that moves. What is really used:
+
+    DQN        none of the four. The published code has a "weight cost", 0 by default (dqn/NeuralQLearner.lua: wc), no
+               dropout, no norm (dqn_zoo/networks.py). RMSProp, a target network, clipped errors.
+    PPO        none by default (OpenAI Baselines, common/models.py; ppo2/model.py: Adam with epsilon 1e-5). Gradients
+               are clipped, advantages normalised over the batch, the policy's entropy may be a bonus in the loss.
+    SAC        none on the weights; a penalty of 1e-3 on the policy's means and log deviations in the first code
+               (haarnoja/sac, distributions/normal.py: reg). Entropy is part of the objective.
+    Dreamer    v1: no norm, weight decay 0 (dreamer.py); v2: weight decay 1e-6 (configs.yaml: wd), layer norm in the
+               recurrent cell (common/nets.py: GRUCell); v3: weight decay 0, a norm in every hidden layer, RMS norm in
+               the present code (configs.yaml: wd, norm).
+
+Where they do help: L2 and dropout on the policy network of continuous control (Liu et al., Regularization matters in
+policy optimization, 2021); dropout together with layer norm in the critic (Hiraoka et al., Dropout Q-functions, 2022,
+DroQ); batch norm in the critic once current and next states go through it in one batch, and the target network goes
+(Bhatt et al., CrossQ, 2024).
+
+Takeaways. A regulariser is a hypothesis; a test set judges it. Dropout's evaluation network stands for all of its
+masks. With Adam, decay the weights, not the gradient. PyTorch's weight_decay is twice the textbook's lambda. Reference
+agents use little of this, and norms more than the rest.
+
+Next: `backprop lesson normalization`, over which numbers a norm takes its mean.
 
 Read: scratch/nn/dropout.py, scratch/nn/batchnorm.py, scratch/optim/adam.py, scratch/optim/adamw.py.
 Run:  backprop lesson regularization
@@ -42,6 +81,7 @@ from benchmarks import tasks
 from benchmarks.engines import Engine
 from benchmarks.figures.boundary import POINTS, SHADES
 from benchmarks.figures.style import INK
+from benchmarks.lessons.support import mask_ensemble
 from benchmarks.lessons.support.blackboard import Blackboard
 from benchmarks.lessons.support.drawing import (
     BLUE,
@@ -232,6 +272,25 @@ def one_step(engine: Engine, weight_decay: float) -> float:
     return engine.numpy(weight.data).item()
 
 
+def show_ensemble(board: Blackboard, ensembles: dict[str, mask_ensemble.Ensemble]) -> None:
+    """Put on the board how the mean of many masks compares with the network that evaluation uses."""
+    one = next(iter(ensembles.values()))
+    rows = [
+        (f"{count} masks", f"{arithmetic:.4f}", f"{geometric:.4f}", f"{distance:.4f}")
+        for count, arithmetic, geometric, distance in zip(mask_ensemble.MASKS, *one[:2], one.distance, strict=True)
+    ]
+    board.table(
+        f"Dropout {mask_ensemble.DROPOUT:g}, {mask_ensemble.POINTS} points: test losses of ensembles",
+        ("mean over", "of the probabilities", "geometric", "its distance from the scaled network"),
+        [*rows, ("the scaled network", f"{one.scaled:.4f}", f"{one.scaled:.4f}", "0")],
+    )
+    board.write(
+        "Dropout before the last layer only, all 64 masks of 6 units: the geometric mean and the scaled network "
+        f"differ by {one.one_layer:.0e}."
+    )
+    board.figure("regularization_ensemble", mask_ensemble.draw(ensembles))
+
+
 def run(board: Blackboard) -> None:
     """Train every variant in every engine and setting, then follow single weights."""
     engines = board.engines("float64")
@@ -249,6 +308,9 @@ def run(board: Blackboard) -> None:
         )
     board.figure("regularization_curves", draw_curves(outcomes))
     board.figure("regularization_boundaries", draw_boundaries(outcomes, data))
+
+    ensembles = {engine.name: mask_ensemble.measure(engine, data, board.seed) for engine in engines}
+    show_ensemble(board, ensembles)
 
     pulled = {engine.name: {name: pull(engine, name) for name in ("Adam", "AdamW")} for engine in engines}
     board.table(
@@ -278,6 +340,7 @@ def run(board: Blackboard) -> None:
                 for name, setting in SETTINGS.items()
                 for variant in VARIANTS
             },
+            "ensembles of masks: test losses": [[*one[:2]] for one in ensembles.values()],
             "weights pulled to and fro": [list(pulled[engine].values()) for engine in pulled],
             "single steps": steps,
         }

@@ -34,17 +34,18 @@ The task is the adding problem (Hochreiter and Schmidhuber, 1997). A step has a 
 steps are marked, one in each half, and the answer is the sum of their numbers. To answer 1 always has a mean squared
 error of 1/6: a network that is there has not found the marks.
 
-In reinforcement learning: an agent that sees one frame at a time needs a state of its own. DRQN (Hausknecht and Stone,
+In reinforcement learning. An agent that sees one frame at a time needs a state of its own. DRQN (Hausknecht and Stone,
 2015) puts an LSTM behind DQN's convolutions; A3C's best agent has one, too (Mnih et al., 2016); R2D2 (Kapturowski et
 al., 2019) shows that replayed sequences have to begin with a state that fits, and truncates backpropagation through
 time, as every implementation does. World models (Ha and Schmidhuber, 2018; Dreamer, Hafner et al., 2020) predict the
 next latent state with an LSTM and a GRU: `backprop lesson world-model`. Clipping by the norm stands in nearly all of
 them.
 
-Takeaways:
-- Backpropagation through time is backpropagation; the weights' gradient is a sum over the steps.
-- The product of the Jacobians decides what can be learned. Gates hold it near 1; an RNN's weights cannot, for long.
-- Clip by the norm against explosions. Against vanishing, change the path: gates, or attention.
+Takeaways. Backpropagation through time is backpropagation; the weights' gradient is a sum over the steps. The product
+of the Jacobians decides what can be learned. Gates hold it near 1; an RNN's weights cannot, for long. Clip by the norm
+against explosions. Against vanishing, change the path: gates, or attention.
+
+Next: `backprop lesson policy`, a classifier whose labels are its own guesses.
 
 Read: scratch/nn/rnn.py, scratch/nn/lstm.py, scratch/nn/gru.py, scratch/nn/attention.py; scratch/sequence_models.py
 Run:  backprop lesson sequence

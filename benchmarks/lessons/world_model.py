@@ -32,16 +32,19 @@ episodes, what it saw is added to the data, and the model learns again. Three ro
 nothing, and a policy looks for just such places, since a dream in which no pole falls pays best: the first round's
 policy is often better in its dream than outside. The table shows both.
 
-In reinforcement learning: this is the plan of World Models (Ha and Schmidhuber, 2018: VAE, MDN-LSTM, and a linear
+In reinforcement learning. This is the plan of World Models (Ha and Schmidhuber, 2018: VAE, MDN-LSTM, and a linear
 controller). PlaNet and Dreamer (Hafner et al., 2019, 2020) train all parts together on sequences, with a GRU and a
 latent that is drawn at each step; Dreamer's actor and critic learn in the dream, as here, its gradient even goes
 through the dynamics. DreamerV2 and V3 (2021, 2023) have categorical latents. MuZero (Schrittwieser et al., 2020)
 predicts rewards and values, and no frames at all.
 
-Takeaways:
-- A world model is three networks that were in this course already: an encoder, a recurrent layer, a decoder.
-- Real steps are what it saves. Computing is what it costs.
-- A policy exploits its model's mistakes. Going back to the world is what mends them.
+Takeaways. A world model is three networks that were in this course already: an encoder, a recurrent layer, a decoder.
+Real steps are what it saves. Computing is what it costs. A policy exploits its model's mistakes. Going back to the
+world is what mends them.
+
+Next: Markov chains and decision processes, the mathematics of what a world model predicts: states, transitions, returns
+and the Bellman equation (Sutton and Barto, Reinforcement learning: an introduction, 2018, chapter 3). The course ends
+here.
 
 Read: scratch/world_model.py, scratch/nn/gru.py, scratch/nn/conv_transpose.py, scratch/distributions/mixture.py
 Run:  backprop lesson world-model
@@ -69,6 +72,7 @@ LENGTH, SEQUENCES, DYNAMICS_STEPS, LR, MAX_NORM = 12, 64, 500, 2e-3, 1.0
 SEEN, AHEAD, DREAMS = 4, 16, 64
 ROUNDS, PLAYERS, REAL_STEPS, STATE_STEPS = 3, 32, 100, 500
 IN_DREAM = Recipe(environments=64, horizon=8, updates=400)
+OUTSIDE = Recipe()
 AT_MOST, EPISODES = 24, 100
 
 
@@ -270,9 +274,8 @@ def run(board: Blackboard) -> None:
                     f"{one.seconds:.0f}",
                 )
             )
-    recipe = Recipe()
     for engine in engines[:1]:
-        actor, curve = cartpole.train(engine, board.seed, recipe)
+        actor, curve = cartpole.train(engine, board.seed, OUTSIDE)
         returns = cartpole.evaluate(actor, EPISODES, board.seed + 20_000)
         steps = sum(len(actions) for actions in curve.actions)
         score = f"{returns.mean():.1f}", f"{returns.min():.0f}"

@@ -1,7 +1,6 @@
 """The exercises that belong to a file's layers."""
 
-import importlib.util
-
+from benchmarks.exercises.catalogue import on_layer
 from benchmarks.pages import code
 from benchmarks.pages.discovery import Topic
 from benchmarks.pages.html import Html, element, join
@@ -10,10 +9,6 @@ from benchmarks.pages.prose import Context, inline
 
 def exercises(topic: Topic, links: dict[str, str]) -> Html | None:
     """Return the exercises on a file's layers; None where there is none."""
-    if importlib.util.find_spec("benchmarks.exercises") is None:
-        return None
-    from benchmarks.exercises.catalogue import on_layer
-
     found = [one for cls in topic.classes for one in on_layer(cls.__name__)]
     if not found:
         return None

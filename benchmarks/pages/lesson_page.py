@@ -38,7 +38,7 @@ def lesson_page(name: str, links: dict[str, str], figures: Path | None) -> Page:
     lesson = lessons.get(name)
     title, sentence = docstring.title_of(lesson.__doc__)
     context = Context(links)
-    said = next((one for one in sections(COURSE, links) if f"lessons/{name}.py" in one.source), None)
+    said = next((one for one in sections(COURSE, links) if _file(lesson) in one.source), None)
     parts = [_head(name, title, sentence)]
     if said is not None:
         parts.append(element("section", said.body, id="short", class_="short", aria_label="In short"))
@@ -83,6 +83,8 @@ def _paragraph(text: str, context: Context) -> Html:
     if aside:
         head = element("h2", aside["title"])
         return element("aside", head, element("p", inline(text[aside.end() :], context)), class_="callout")
+    if text.startswith("Next: "):
+        return element("p", element("strong", "Next "), inline(text.removeprefix("Next: "), context))
     if text.startswith("Read: "):
         read, _, run = text.partition("\nRun: ")
         words = element("p", element("strong", "Read "), inline(read.removeprefix("Read: "), context))
@@ -113,4 +115,5 @@ def figures_of(name: str, folder: Path | None) -> list[Path]:
     """Return a lesson's figures, each of which begins with its name."""
     if folder is None:
         return []
+    name = name.replace("-", "_")
     return [path for path in sorted(folder.glob(f"{name}*.png")) if re.fullmatch(rf"{name}(_\w+)?", path.stem)]

@@ -148,7 +148,8 @@ def _pages(figures: Path | None) -> list:
         for one in topic.derivations:
             addresses.setdefault(one.name, f"{topic.path}#{one.name}")
     for name in lessons.NAMES:
-        addresses[f"benchmarks/lessons/{name}.py"] = path_of(name)
+        file = f"benchmarks/lessons/{name.replace('-', '_')}.py"
+        addresses |= dict.fromkeys((file, f"backprop lesson {name}"), path_of(name))
 
     def links(path: str) -> dict[str, str]:
         return {name: root_of(path) + address for name, address in addresses.items()}

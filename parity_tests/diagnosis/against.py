@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -69,7 +70,8 @@ def _tensor(value: object) -> object:
 def outputs(theirs: Callable, inputs: tuple[np.ndarray, ...], seed: int = 0) -> tuple[np.ndarray, ...]:
     """Return PyTorch's outputs in float64, of a copy."""
     tensors = [torch.from_numpy(np.array(values)) for values in inputs]
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of shapes that broadcast: the report says it in its own words
         layer = copy.deepcopy(theirs)
         layer = layer.double() if hasattr(layer, "double") else layer
         torch.manual_seed(seed)

@@ -5,6 +5,7 @@ it), so each use is tried: with the tape, the gradient is what it was, less what
 """
 
 import itertools
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,40 @@ import numpy as np
 from parity_tests.diagnosis.lines import Following, same
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
+from parity_tests.harness.report import Report
 from scratch.tape import NotFollowedError, Value
+
+USUAL = re.compile(r"^(adv(antages?)?|td_?errors?|td_?targets?|baselines?)$", re.I)
+
+
+def usual(learner: Learner, inputs: tuple[np.ndarray, ...], report: Report) -> tuple[str, str]:
+    """Return a note or a fault about a value that is a constant wherever people give it its name: an advantage."""
+    if any(np.ndim(y) for y in learner.outputs) or not report.quantities:
+        return "", ""
+    try:
+        following = Following(learner, inputs)
+    except (NotFollowedError, LearnerRaisedError, TypeError, ValueError, AttributeError, IndexError, KeyError):
+        return "", ""
+    node, name = next(((n, w) for n, w in following.names.items() if USUAL.match(w) and n.edges), (None, ""))
+    if node is None:
+        return "", ""
+    if report.differs:
+        note, _ = settle(learner, inputs, (name,))
+        return (f"{note}, which it is in a policy's gradient: no gradient runs through it" if note else ""), ""
+    for one in following.grads.contributions(node):
+        if (
+            one.user is not None
+            and one.user.operation == "multiply"
+            and len({edge.operand for edge in one.user.edges}) > 1
+        ):
+            lost = following.tape.gradients(Value(node), one.grad)
+            for other, word in following.names.items():
+                if word in learner.input_names(len(inputs)) and lost.contributions(other) and np.any(lost[other]):
+                    return "", (
+                        f"the gradient of {word} runs through {name} in {following.word(one.user)}: it is forward's "
+                        f"derivative, but an {name} that weights a policy's gradient is a constant; leave this path out"
+                    )
+    return "", ""
 
 
 def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, ...]) -> tuple[str, str]:
@@ -56,4 +90,4 @@ def _got(learner: Learner, following: Following, inputs: tuple[np.ndarray, ...])
     for one in learner.reading.learned:
         grad = learner.parameters[one.name].grad
         if grad is not None:
-            yield nodes[one.place.name.removesuffix(".data")], one.view.back(grad, one.shape)
+            yield nodes[one.place.name.removesuffix(".data").removesuffix(".value")], one.view.back(grad, one.shape)

@@ -69,17 +69,21 @@ class Suspects:
         # What explains the most comes first.
         for sentence, names in sorted(found.items(), key=lambda pair: -len(pair[1])):
             sentences.append(f"{', '.join(names)}: {sentence}")
-        return [*self._after_the_step(report), *sentences, *self._averaged(report, found)]
+        return [*self._unused(report), *self._after_the_step(report), *sentences, *self._averaged(report, found)]
 
     def _averaged(self, report: Report, found: dict[str, list[str]]) -> Iterator[str]:
         # The convention of some courses: the upstream gradients are those of each example, and a layer averages.
-        for sentence, names in found.items():
-            wrong = [q.name for q in report.wrong if not q.name.endswith(AGAIN)]
-            if sentence.startswith("divided by") and "times" not in sentence and len(names) > 1 and names == wrong:
-                yield (
-                    f"{', '.join(names)}: right by the convention that a layer's own gradients are means over the "
-                    "examples; --averages compares by it"
-                )
+        wrong = [q.name for q in report.wrong if not q.name.endswith(AGAIN)]
+        means = {s: names for s, names in found.items() if s.startswith("divided by") and "the batch size" in s}
+        if len(wrong) < 2 or sorted(name for names in means.values() for name in names) != sorted(wrong):
+            return
+        for sentence, names in means.items():
+            factor = sentence.rpartition(", and times ")[2] if ", and times " in sentence else ""
+            said = f"{factor} times what it should be" if factor else "right"
+            yield (
+                f"{', '.join(names)}: {said} by the convention that a layer's own gradients are means over the "
+                "examples; --averages compares by it"
+            )
 
     def _after_the_step(self, report: Report) -> Iterator[str]:
         # A backward that steps its weights, and then uses them.
@@ -100,6 +104,18 @@ class Suspects:
                     "the input first, then take the step"
                 )
 
+    def _unused(self, report: Report) -> Iterator[str]:
+        # A parameter that backward has a gradient for, and forward does not use.
+        wrong = {q.name for q in report.wrong}
+        unused = [one for one in _learned(self.layer) if not one.moves and grad_name(one.name) in wrong]
+        if unused:
+            names = " and ".join(one.name for one in unused)
+            grads = ", ".join(grad_name(one.name) for one in unused)
+            yield (
+                f"{grads}: forward does not use {names}, on which its output does not depend: look there before "
+                "backward (is another parameter used in its place?)"
+            )
+
     def _another(self, quantity: Quantity) -> Case | None:
         """Return the quantity's case for a batch of another size."""
         if self._other is None:
@@ -117,14 +133,27 @@ class Suspects:
         count = self.inputs[0].shape[0] if self.inputs[0].ndim else 0
         if count < 1 or self.inputs[0].size > 5000:
             return None
-        columns = isinstance(self.layer, Learner) and self.inputs[0].ndim == 2
-        for axis in (0, 1) if columns and self.torch_layer is None else (0,):
+        axes = (1, 0) if self._columns() else (0, 1) if isinstance(self.layer, Learner) else (0,)
+        for axis in axes if self.inputs[0].ndim == 2 and self.torch_layer is None else (0,):
             inputs = tuple(_longer(x, self.inputs[0].shape[axis], axis) for x in self.inputs)
             with suppress(Exception):
                 report = check(self.layer, self.torch_layer, *inputs, strict=False)
                 if report.quantities:
                     return report.suspects, report
         return None
+
+    def _input_names(self) -> list[str]:
+        count = len(self.inputs)
+        return (
+            self.layer.input_names(count) if isinstance(self.layer, Learner) else [f"input {i}" for i in range(count)]
+        )
+
+    def _columns(self) -> bool:
+        return (
+            isinstance(self.layer, Learner)
+            and self.inputs[0].ndim == 2
+            and self.layer.example_axes(self.inputs)[0] == 1
+        )
 
     def _forward_is_rounded(self) -> bool:
         outputs = [values for name, values in self.got.items() if name.startswith("output")]
@@ -170,14 +199,18 @@ class Suspects:
             self.reference.layer if isinstance(self.reference, Torch) else None,
             report["output"].expected if isinstance(self.reference, Torch) else None,
             rerun,
+            self._columns(),
+            self._input_names(),
             lambda: self._another(quantity),
         )
 
 
+def _learned(layer: object) -> list:
+    return layer.reading.learned if isinstance(layer, Learner) else []
+
+
 def _steps(layer: object) -> list:
-    if not isinstance(layer, Learner):
-        return []
-    return [one for one in layer.reading.learned if one.gradient is not None and one.gradient.step]
+    return [one for one in _learned(layer) if one.gradient is not None and one.gradient.step]
 
 
 def _longer(x: np.ndarray, count: int, axis: int) -> np.ndarray:
@@ -211,7 +244,8 @@ def patterns(case: Case) -> Iterator[str]:
     with np.errstate(invalid="ignore"):
         different = ~(np.abs(got - expected) <= tolerance)
     if not np.isfinite(got[different]).all():
-        yield f"{np.isnan(got).sum()} NaN and {np.isinf(got).sum()} infinite where PyTorch is finite"
+        finite = "finite differences are" if case.layer is None and case.output is None else "PyTorch is"
+        yield f"{np.isnan(got).sum()} NaN and {np.isinf(got).sum()} infinite where {finite} finite"
         return
     if case.got.dtype == np.float64 and np.abs(got - expected).max() <= 1e-6 * np.abs(expected).max():
         yield "right to six digits: something is float32 on the way, or a small constant such as eps differs"
@@ -219,10 +253,13 @@ def patterns(case: Case) -> Iterator[str]:
     if np.abs(np.sort(got, axis=None) - np.sort(expected, axis=None)).max() <= tolerance:
         yield "the right numbers in another order"
     x = case.inputs[0]
+    loss = len(case.inputs) > 1 and case.inputs[1].shape == x.shape
+    on_one_side = False
     if x.shape == got.shape and case.kind in ("output", "grad_input"):
         for words, where in (("exactly 0", x == 0), ("negative", x < 0), ("positive", x > 0)):
             if different.any() and where.any() and not where.all() and not (different & ~where).any():
-                if words == "exactly 0" or not _ties_explain(x, different):
+                if words == "exactly 0" or not (loss or _ties_explain(x, different)):
+                    on_one_side = math.comb(different.size, int(different.sum())) >= 400  # else by chance, may be
                     yield f"differs only where the input is {words}"
                 break
         if different.any() and not (different & (x != 0)).any():
@@ -233,7 +270,11 @@ def patterns(case: Case) -> Iterator[str]:
             and not (different & ~np.isin(x, values[counts > 1])).any()
             and not (different & (x == 0)).all()
         ):
-            yield "differs only where the input is tied with another: who is paid among equal maxima?"
+            yield (
+                "differs only where the input is tied with another: among equal maxima one is to be paid, or all of "
+                "them share"
+            )
+            return
     tied = case.inputs[0].shape == different.shape and _ties_explain(case.inputs[0], different)
     if (
         different.any()
@@ -244,9 +285,9 @@ def patterns(case: Case) -> Iterator[str]:
     ):
         yield "the expected is 0 wherever it differs: forward's mask, of what it dropped or cut off, is left out"
         return
-    if not different.all():
-        yield from _beyond(case, different)
-        yield from _confined(different)
+    if not different.all() and not on_one_side:
+        beyond = list(_beyond(case, different))
+        yield from beyond or _confined(different)
     if different.size == 1:
         return
     used = np.abs(expected) > tolerance
@@ -279,7 +320,7 @@ def _beyond(case: Case, different: np.ndarray) -> Iterator[str]:
         return
     places = {"the input": x, "|input|": np.abs(x)}
     if others and others[0].shape == x.shape:
-        places |= {"input - target": x - others[0], "|input - target|": np.abs(x - others[0])}
+        places = {"input - target": x - others[0], "|input - target|": np.abs(x - others[0])} | places
     for words, values in places.items():
         right, wrong = values[~different], values[different]
         for side, near, far in (("above", right.max(), wrong.min()), ("below", wrong.max(), right.min())):

@@ -1,6 +1,6 @@
 """What a guess at the mistake is made from, and the list of guesses that `parity_tests.diagnosis.diagnose` tries."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,10 @@ class Case:
     rerun : callable
         ``rerun(inputs=..., grads=..., state=..., training=..., options=...)`` returns what this quantity would be if
         those were replaced; with ``name=...``, another quantity.
+    columns : bool
+        Whether the examples are the columns of a matrix.
+    names : list of str
+        Forward's names of the inputs.
     another : callable
         Returns the same quantity's case for a batch of another size; None if there is none.
     """
@@ -49,6 +53,8 @@ class Case:
     layer: object
     output: np.ndarray | None
     rerun: Callable[..., np.ndarray]
+    columns: bool = False
+    names: Sequence[str] = ()
     another: Callable[[], "Case | None"] = lambda: None
 
     @property

@@ -4,7 +4,9 @@ After the comparison on random numbers come numbers with ties and zeros, then ex
 draws at random, its draws are held fixed for the gradients, and their distribution is compared (`randomness`).
 """
 
+import dataclasses
 import functools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +17,21 @@ import torch
 from parity_tests.diagnosis import (
     against,
     constants,
+    conventions,
+    dictionaries,
     extremes,
     kinks,
     lines,
     optimizers,
     ours,
     randomness,
+    scalars,
     targets,
     training_step,
 )
 from parity_tests.diagnosis import initialisers as initialisers_
 from parity_tests.diagnosis.reading import find as finding
+from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.loading import loaded, parse_args
 from parity_tests.diagnosis.reading.plans import Options
@@ -54,6 +60,7 @@ class Request:
     constants: tuple[str, ...] = ()
     columns: bool = False
     averages: bool = False
+    target_shape: tuple[int, ...] | None = None
 
 
 @dataclass
@@ -73,8 +80,13 @@ def examine(request: Request) -> Verdict:
         against.named(request.against)
     literal = _literals(request)
     try:
-        with loaded(request.path, stage) as module:
+        with warnings.catch_warnings(), np.errstate(all="ignore"), loaded(request.path, stage) as module:
+            warnings.simplefilter("ignore")  # what overflows is found below, and said in words
             args = parse_args("--args", request.args, module)
+            thing = getattr(module, request.names, None)
+            if request.against is None and not request.args and scalars.is_scalar(thing):
+                status, text = scalars.examine(thing, stage)
+                return Verdict(status, f"({request.path.name} was run)\n\n{text}")
             kind = _kind(request, module)
             if kind is not None:
                 return kind(request, module, args, literal, stage)
@@ -120,7 +132,8 @@ def _examine_layer(
         training=request.training,
         target=target,
         torch_order=request.against is not None and len(inputs) == 2,
-        columns=request.columns,
+        columns=request.columns and request.against is not None,
+        in_columns=request.columns and request.against is None,
         file=request.path.name,
     )
     if request.against is not None:
@@ -128,10 +141,24 @@ def _examine_layer(
         theirs = theirs.train(request.training) if hasattr(theirs, "train") else theirs
         inputs, theirs = _fitting(request, options, theirs, inputs)
     found = _found(request, module, args, options, stage)
+    request, assumed = _completed(request, found, options)
+    completed = dictionaries.complete(found, inputs, stage, request.seed) if theirs is None else None
+    if completed is not None:
+        found, inputs, assumed, options.target = completed.found, completed.inputs, completed.said, 1
+    elif assumed:
+        inputs, options.target = targets.draw(request, arrays.array)
     ready = functools.partial(prepare, theirs=theirs, inputs=inputs, seed=request.seed, randomized=True)
     settings = {"dtype": request.dtype, "constants": request.constants, "averages": request.averages}
-    learner = read(found, inputs, options, stage, ready, **settings)
-    notes: list[str] = []
+    try:
+        learner = read(found, inputs, options, stage, ready, **settings)
+    except LearnerRaisedError as error:
+        rows = [len(v) for _, v in found.world.places() if v.ndim > 1 and v.dtype.kind == "f"]
+        if "arrays used as indices must be of integer" not in str(error) or not rows or theirs is not None:
+            raise
+        inputs = (targets.indices(inputs[0].shape, min(rows), request.seed), *inputs[1:])
+        ready = functools.partial(prepare, theirs=theirs, inputs=inputs, seed=request.seed, randomized=True)
+        learner = read(found, inputs, options, stage, ready, **settings)
+    notes = list(assumed)
     if plain := randomness.is_random(learner, theirs, inputs):
         notes += randomness.compare(learner, theirs, inputs, request.seed)
         theirs = None
@@ -139,6 +166,7 @@ def _examine_layer(
         theirs, said = targets.same_reduction(learner, theirs, inputs)
         notes += said
     faults = targets.broadcast(learner, inputs, request) if len(inputs) == 2 else []
+    faults += targets.shuffled(learner, inputs, options.target)
     learner, inputs, said_of_rows = targets.rows_that_sum_to_one(
         learner, theirs, inputs, request, found, options, stage
     )
@@ -150,16 +178,29 @@ def _examine_layer(
     report.notes += notes
     report.read.insert(0, f"({request.path.name} was run)")
     reports = [report]
+    if report.differs and theirs is None and conventions.means_over_columns(learner, report, inputs):
+        learner.averages = True
+        report = check(learner, None, *inputs, seed=request.seed, strict=False)
+        report.read.insert(0, f"({request.path.name} was run)")
+        report.notes.append(conventions.MEANS)
     note, fault = constants.settle(learner, inputs, request.constants)
+    if theirs is None and not request.constants:
+        note, fault = constants.usual(learner, inputs, report)
     if note:
         report.quantities = [q for q in report.quantities if q.ok and not q.name.endswith(AGAIN)]
         report.notes.append(note)
     elif fault:
         report.faults.append(fault)
     if not report.ok:
+        overflow = extremes.overflow(learner, theirs, inputs)
+        if overflow:
+            report.quantities = [q for q in report.quantities if not q.nothing_decided]
+            report.faults.append(overflow)
         text = str(report)
-        located = lines.located(learner, report, theirs, inputs) if report.differs else ""
-        own = ours.sentences(request.against, learner, report, literal, inputs, request.seed)
+        unused = [one for one in learner.reading.learned if not one.moves]
+        elsewhere = bool(overflow or unused)  # in forward: backward's lines would be blamed for it
+        located = lines.located(learner, report, theirs, inputs) if report.differs and not elsewhere else ""
+        own = ours.sentences(request.against, learner, report, literal, inputs, request.seed) if not overflow else []
         parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]
         return Verdict(1, "\n\n".join(part for part in parts if part), reports, learner)
     said = [str(report)]
@@ -199,7 +240,38 @@ def _found(request: Request, module: object, args: tuple[list, dict], options: O
     return finding.find(module, request.names, args, stage, request.path.name)
 
 
+def _completed(request: Request, found: finding.Found, options: Options) -> tuple[Request, list[str]]:
+    """Return the request with what it leaves open and forward's arguments tell, and what was assumed."""
+    parameters = found.parameters(found.forward)
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return request, []
+    optional = [words.SWITCHES, words.GENERATORS]
+    taken = [
+        p.name
+        for p in parameters
+        if p.default is p.empty
+        and p.name not in (*options.extras, *words.PARAMS, "mode")
+        and not any(pattern.match(p.name) for pattern in optional)
+    ]
+    given = len(request.inputs) + (request.target is not None)
+    if given == len(taken) + 1 and len(request.inputs) > 1 and request.target in ("values", "binary"):
+        shape = request.inputs[-1]
+        said = f"the last --input, {shape}, is the shape of the target"
+        return dataclasses.replace(request, inputs=request.inputs[:-1], target_shape=shape), [said]
+    missing = taken[given:] if given < len(taken) else []
+    if request.target is not None and missing:
+        missing = [name for name in taken[len(request.inputs) :] if words.EACH_EXAMPLES.match(name)]
+    wanted = len(taken) - given
+    if not missing or len(missing) != wanted or not all(words.EACH_EXAMPLES.match(name) for name in missing):
+        return request, []
+    count = request.inputs[0][0]
+    said = f"{', '.join(missing)}: drawn, a number for each of the {count} examples (assumed; a further --input says "
+    return dataclasses.replace(request, inputs=[*request.inputs, *[(count,)] * wanted]), [f"{said}otherwise)"]
+
+
 def _fitting(request: Request, options: Options, theirs: Callable, inputs: tuple) -> tuple[tuple, Callable]:
+    if isinstance(theirs, torch.nn.Embedding | torch.nn.EmbeddingBag):
+        return (targets.indices(inputs[0].shape, theirs.num_embeddings, request.seed), *inputs[1:]), theirs
     refused = against.refusal(theirs, inputs)
     if not refused and not request.columns:
         return inputs, theirs
@@ -218,7 +290,7 @@ def _fitting(request: Request, options: Options, theirs: Callable, inputs: tuple
 
 
 def _harder(request: Request, theirs: Callable | None, inputs: tuple, target: int | None, plain: bool) -> list:
-    if theirs is None or request.range or plain:
+    if theirs is None or request.range or plain or inputs[0].dtype.kind != "f":
         return []
     others, _ = targets.draw(request, arrays.tied)
     if others[0].shape != inputs[0].shape:

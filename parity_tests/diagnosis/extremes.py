@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from parity_tests.diagnosis import against
-from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.learner import Learner, upstream
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
 
 LARGE = 1000.0
@@ -29,6 +29,14 @@ def look(
     return faults[:1], [] if faults else notes[:1]
 
 
+def overflow(learner: Learner, theirs: Callable | None, inputs: tuple) -> str:
+    """Return what to say if the usual inputs are too extreme already, "" if the output is finite."""
+    if not any(np.isnan(y).any() for y in learner.outputs):
+        return ""
+    fault, note = _try(learner, theirs, inputs, "these inputs")
+    return fault or note
+
+
 def _inputs(x: np.ndarray) -> list[tuple[str, np.ndarray]]:
     # Rows far apart from each other, then numbers far apart within each row.
     signs = np.where(np.arange(len(x) if x.ndim else 1) % 2, -1.0, 1.0).reshape(-1, *[1] * max(0, x.ndim - 1))
@@ -44,7 +52,7 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
     try:
         made = learner.forward(*inputs)
         outputs = made if isinstance(made, tuple) else (made,)
-        grads = learner.backward(*[np.ones_like(y) if np.ndim(y) else 1.0 for y in outputs])
+        grads = learner.backward(*[g if g.ndim else float(g) for g in upstream(outputs)])
     except LearnerRaisedError as error:
         return f"at {words}: {error}", ""
     returned = list(grads) if isinstance(grads, tuple) else [grads]

@@ -30,6 +30,14 @@ def overwritten(case: Case) -> Pairs:
         yield "the second backward returned the first one's", case.first
 
 
+@guess("grad_parameter")
+def summed_too_far(case: Case) -> Pairs:
+    """Sum a bias's gradient over its own axis, too."""
+    if case.expected.size > 1:
+        total = np.full_like(case.expected, case.expected.sum())
+        yield "summed over all axes, its own included: each element is the sum of all", total
+
+
 @guess(*GRADIENTS)
 def some_of_the_batch(case: Case) -> Pairs:
     """Lose all but one example: assigned in a loop over the batch, or indexed once too often."""
@@ -122,6 +130,8 @@ def _fits(case: Case, words: str, factor: float, root: bool, times: bool) -> boo
 def _counts(case: Case) -> dict[str, int]:
     # How many there are of what a mean could be taken over.
     x, y = case.inputs[0], case.grads[0]
+    if case.columns:
+        x, y = x.T, y.T
     counts = {"the batch size": x.shape[0] if x.ndim else 1}
     if y.ndim == 0:
         y = x
@@ -131,7 +141,8 @@ def _counts(case: Case) -> dict[str, int]:
         counts["the batch size times the positions"] = y.shape[0] * positions
     counts["the number of classes or channels"] = y.shape[1] if y.ndim > 1 else 1
     counts["the number of all elements"] = y.size
-    counts["the number of input features"] = x.shape[-1] if x.ndim else 1
+    if x.ndim <= 3:
+        counts["the number of input features"] = x.shape[-1] if x.ndim else 1
     kernel = case.option("kernel_size")
     if kernel is not None:
         sides = (kernel, kernel) if isinstance(kernel, int) else kernel
@@ -259,6 +270,10 @@ def weights(case: Case) -> Pairs:
             for axis in space:
                 yield f"{name} is flipped along axis {axis} only", case.rerun(state={name: np.flip(weight, axis)})
             yield f"the two axes of the kernel {name} are exchanged", case.rerun(state={name: weight.swapaxes(-1, -2)})
+        if weight.ndim == 4 and weight.shape[0] == weight.shape[1]:
+            summed = np.eye(len(weight))[:, :, None, None] * weight.sum(axis=1, keepdims=True)
+            words = "added at the index of the output's channel; the input's channel, the kernel's second axis, belongs"
+            yield f"{words} there", case.rerun(state={name: summed})
         if weight.ndim >= 2 and weight.shape[0] == weight.shape[1]:
             yield f"{name} is transposed once too often, or not at all", case.rerun(state={name: weight.swapaxes(0, 1)})
         if weight.ndim == 1 and name.endswith(("bias", "running_mean")):
@@ -266,6 +281,15 @@ def weights(case: Case) -> Pairs:
             yield f"{name} is subtracted instead of added", case.rerun(state={name: -weight})
         else:
             yield f"{name} is left out", case.rerun(state={name: np.ones_like(weight)})
+
+
+@guess("grad_input")
+def other_input_left_out(case: Case) -> Pairs:
+    """Forget a factor that forward is handed, as functions get their weights."""
+    for index, (name, values) in enumerate(zip(case.names, case.inputs, strict=False)):
+        if index and values.dtype.kind == "f" and not case.name.startswith(f"grad_input[{index}]"):
+            ones = (*case.inputs[:index], np.ones_like(values), *case.inputs[index + 1 :])
+            yield f"{name} is left out", case.rerun(inputs=ones)
 
 
 # Options.

@@ -13,7 +13,7 @@ from parity_tests.diagnosis.evidence import Case, Pairs, guess
 def derivative_of_another(case: Case) -> Pairs:
     """Take the derivative of a part of the function, or of another one."""
     x, g = case.inputs[0], case.grads[0]
-    if x.shape != g.shape:
+    if g.ndim and x.shape != g.shape:
         return
     s, t = 1 / (1 + np.exp(-x)), np.tanh(x)
     derivatives = {
@@ -27,6 +27,11 @@ def derivative_of_another(case: Case) -> Pairs:
     for name, derivative in derivatives.items():
         words = f"this is grad_output times the derivative of {name}(x); forward computes something else"
         yield words, derivative * g
+        if name in ("sigmoid", "tanh"):
+            words = f"times the derivative of {name}({case.names[0] if case.names else 'x'}), which has no place here"
+            yield words, case.expected * derivative
+    if sum(values.dtype.kind == "f" for values in case.inputs) == 1:
+        yield "this is grad_output times the input; multiply by the derivative", x * g
     if case.output is not None:
         yield "this is grad_output times the output; multiply by the derivative", case.output * g
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis import operations, statements
+from parity_tests.diagnosis import made_of, operations, statements
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, is_theirs
@@ -47,6 +47,7 @@ class Computed:
     function: types.CodeType
     scope: dict = field(default_factory=dict)
     follows: bool = True
+    bare: bool = False
     words: str = ""
     whole: bool = False
 
@@ -101,6 +102,9 @@ class Following:
         self.upstream = tuple(
             np.asarray(rng.uniform(0.5, 2, np.shape(y)) * rng.choice([-1, 1], np.shape(y))) for y in outputs
         )
+        plan = learner.plan
+        self.own_upstream = tuple(np.asarray(plan._undressed(g)) for g in self.upstream)  # as the learner has it
+        self.scalar = float(self.upstream[0]) if len(outputs) == 1 and np.ndim(outputs[0]) == 0 else None
         self._forward_on_the_tape()
         self.known = list(self._true_gradients())
 
@@ -128,7 +132,7 @@ class Following:
             passed.append(dressed)
         for one in learner.reading.learned:
             value = self.tape.watch(np.array(learner.world.get(one.place), np.float64))
-            self.names[value.node] = one.place.name.removesuffix(".data")
+            self.names[value.node] = _without_data(one.place.name)
             learner.world.put(one.place, value)
         held = plan.inputs
         try:
@@ -162,20 +166,20 @@ class Following:
     def _watch_forward(self, frame: types.FrameType, event: str, _: object) -> None:
         for name, value in frame.f_locals.items() if is_theirs(frame.f_code.co_filename) else ():
             if isinstance(value, Value) and _node(value) is not None and value.node not in self.names:
-                own = frame.f_code.co_name == self.learner.found.forward_name
+                own = frame.f_code.co_name == self.learner.found.forward_name or "forward" in frame.f_code.co_name
                 said = name if own else f"{name} in {frame.f_code.co_name}"
                 self.names[value.node] = f"the later {said}" if said in self.names.values() else said
 
     def _name_attributes(self) -> None:
         owner = self.learner.found.owner
         for name, value in getattr(owner, "__dict__", {}).items():
-            if isinstance(value, Value) and value.node not in self.names:
-                self.names[value.node] = name
+            if isinstance(value, Value) and (value.node not in self.names or " in " in self.names[value.node]):
+                self.names[value.node] = f"self.{name}" if name in self.names.values() else name
 
     def _true_gradients(self) -> Iterator[Known]:
-        grads = self.tape.gradients(self.outputs, list(self.upstream))
+        grads = self.tape.gradients(self.outputs, list(self.own_upstream))
         self.grads = grads
-        for output, grad in zip(self.outputs, self.upstream, strict=True):
+        for output, grad in zip(self.outputs, self.own_upstream, strict=True):
             yield Known(grad, f"the gradient of {self.word(output.node)}", output.node, True)
         nodes = sorted(self.tape.nodes, key=lambda node: node not in self.names)
         for node in nodes:
@@ -231,6 +235,10 @@ class Following:
                 one.values, other.values, rtol=1e-9, atol=0
             )
         own = list(self._functions())[1].__code__
+        for one in runs[0] if self.scalar is not None else ():
+            # A loss's backward may multiply by the upstream number at its end, or in its caller.
+            one.bare = not one.follows
+            one.follows = one.follows or (self._meant(one) is not None and one.name not in self.names.values())
         for one in runs[0]:
             # What is handed over is meant as a gradient even if it does not follow the upstream gradient.
             ends = one.name.startswith("return") and (
@@ -243,7 +251,13 @@ class Following:
         for one in runs[0]:
             if one.follows:
                 self._recognize(one)
+            if one.bare and not one.words and (node := self._meant(one)) is not None and not self._end(one):
+                one.words = made_of.multiple(self._applied(one), self.grads, node, self.word(node))
         return runs[0]
+
+    def _applied(self, one: Computed) -> np.ndarray:
+        # With the upstream number, where backward leaves it to its end or to its caller.
+        return one.values * self.scalar if one.bare and self.scalar is not None else one.values
 
     def _run(self, upstream: tuple[np.ndarray, ...]) -> list[Computed]:
         learner = self.learner
@@ -266,8 +280,10 @@ class Following:
                     found[f"self.{name}"] = value
                 elif isinstance(value, dict | list):
                     found |= _items(f"self.{name}", value)
-                elif isinstance(getattr(value, "grad", None), np.ndarray):
-                    found[f"self.{name}.grad"] = value.grad
+                else:
+                    for attribute in ("grad", "gradient"):
+                        if isinstance(getattr(value, attribute, None), np.ndarray):
+                            found[f"self.{name}.{attribute}"] = getattr(value, attribute)
         return found
 
     def _watch_backward(self, frame: types.FrameType, event: str, argument: object) -> None:
@@ -302,17 +318,23 @@ class Following:
         for learned in self.learner.reading.learned:
             own = self.learner.world.words(learned.place)
             if own == one.name and learned.gradient is not None and learned.gradient.step:
-                node = next(n for n, name in self.names.items() if name == learned.place.name.removesuffix(".data"))
+                node = next(n for n, name in self.names.items() if name == _without_data(learned.place.name))
                 step = (node.data - one.values) / learned.gradient.rate
                 one.whole = same(step, self.grads[node])
                 one.words = f"a step along the gradient of {self.word(node)}" if one.whole else ""
                 return
         wanted = self._meant(one)
-        matches = [known for known in self.known if same(one.values, known.values)]
+        matches = [known for known in self.known if self._same(one.values, known.values)]
         if not matches:
             return
         best = next((k for k in matches if wanted is not None and k.node is wanted), matches[0])
         one.words, one.whole = best.words, best.whole
+
+    def _is_value(self, one: Computed) -> bool:
+        return any(same(one.values, node.data) for node in self.tape.nodes)
+
+    def _same(self, values: np.ndarray, true: np.ndarray) -> bool:
+        return same(values, true) or (self.scalar is not None and same(values * self.scalar, true))
 
     def _meant(self, one: Computed) -> Node | None:
         """Return the value whose gradient a name claims to be: of h for dh, self.grad_h, grads["dh"], self.h.grad."""
@@ -320,8 +342,8 @@ class Following:
         base, _, key = name.partition("[")
         key = key.rstrip("]").strip("'\"")
         wanted: set[str] = set()
-        if name.endswith(".grad"):
-            wanted.add(name.removesuffix(".grad"))
+        if name.endswith((".grad", ".gradient")):
+            wanted.add(name.rpartition(".")[0])
         elif key.isdigit():
             wanted |= {f"{owner}.{key}" for owner in words.undressed(base)}
         elif key:
@@ -341,6 +363,7 @@ class Following:
         """Return the annotated source, with the first line that computes the gradient of nothing."""
         function = list(self._functions())[1]
         suspicious = [one for one in computed if one.follows and not one.words and not self._is_given(one)]
+        suspicious = [one for one in suspicious if np.any(one.values) or self._last_of(one) is one]  # to be filled yet
         found = Located()
         first = self._first(suspicious, computed)
         lines: dict[types.CodeType, dict[int, list[str]]] = {}
@@ -360,7 +383,7 @@ class Following:
         return found
 
     def _is_given(self, one: Computed) -> bool:
-        return any(same(one.values, grad) for grad in self.upstream)
+        return any(same(one.values, grad) for grad in self.own_upstream)
 
     def _first(self, suspicious: list[Computed], computed: list[Computed]) -> Computed | None:
         # A line between may be no gradient of a single value and right all the same: what it flows into tells. So we
@@ -377,7 +400,9 @@ class Following:
                 candidates.append(self._origin(one, suspicious, computed, set()))
         order = {id(one): number for number, one in enumerate(computed)}
         candidates = [one for one in candidates if one is not None]
-        return min(candidates, key=lambda one: order[id(one)]) if candidates else next(iter(suspicious), None)
+        if not candidates and suspicious:
+            return self._origin(suspicious[0], suspicious, computed, set())
+        return min(candidates, key=lambda one: order[id(one)]) if candidates else None
 
     def _end(self, one: Computed) -> Node | None:
         """Return the value whose gradient an array is handed over as, at the end of backward."""
@@ -402,16 +427,19 @@ class Following:
         true, values = self.grads[node], one.values
         if values.shape != true.shape and [n for n in values.shape if n != 1] != [n for n in true.shape if n != 1]:
             return False
-        return same(values, true) or (not np.any(true) and not np.any(values))
+        return self._same(values, true) or (not np.any(true) and not np.any(values))
 
     def _claims(self, one: Computed) -> bool:
         return (one.name.startswith("self.") or "[" in one.name) and self._meant(one) is not None
 
     def _origin(self, end: Computed, suspicious: list[Computed], computed: list[Computed], seen: set[int]) -> Computed:
         seen.add(id(end))
-        used = statements.names(end.function, end.line, _number(end))
         place = next(i for i, one in enumerate(computed) if one is end)
-        earlier = [one for one in computed[:place] if one.function is end.function and one.name in used]
+        twin = next((one for one in computed[:place] if one in suspicious and _identical(one, end)), None)
+        if twin is not None and id(twin) not in seen:
+            return self._origin(twin, suspicious, computed, seen)
+        used = statements.names(end.function, end.line, _number(end), end.name)
+        earlier = [one for one in computed[:place] if one.function is end.function and _base(one) in used]
         latest = {one.name: one for one in earlier}
         for one in latest.values():
             if id(one) in seen or one.line == end.line:
@@ -425,31 +453,53 @@ class Following:
                 return self._origin(one, suspicious, computed, seen)
             if one not in suspicious and not (handed_over and right) and self._would_mend(one, end):
                 return one
+            if one.bare and not one.words and not self._is_value(one) and self._some_would_mend(one, end):
+                return self._origin(one, suspicious, computed, seen)
         return end
 
     def _would_mend(self, one: Computed, end: Computed) -> bool:
         """Return whether ``end`` comes out right if ``one`` is replaced by the gradient that its name claims to be."""
-        node, wanted = self._meant(one), self._end(end) or self._meant(end)
-        if node is None or wanted is None or self._is_true(one, node) or not one.name.isidentifier():
+        node = self._meant(one)
+        return node is not None and not self._is_true(one, node) and self._mends(one, end, self.grads[node])
+
+    def _some_would_mend(self, one: Computed, end: Computed) -> bool:
+        """Return whether ``end`` comes out right if ``one`` is replaced by the gradient of some value of its shape."""
+        wholes = (known.values for known in self.known if known.whole and known.values.shape == one.values.shape)
+        return self.scalar is not None and any(self._mends(one, end, true / self.scalar) for true in wholes)
+
+    def _mends(self, one: Computed, end: Computed, true: np.ndarray) -> bool:
+        wanted = self._end(end) or self._meant(end)
+        if wanted is None or not one.name.isidentifier():
             return False
         expression = statements.expression(end.function, end.line, _number(end))
         if expression is None:
             return False
         with contextlib.suppress(Exception), np.errstate(all="ignore"):
-            made = eval(expression, {**end.scope, one.name: self.grads[node]})
-            return same(np.asarray(made), self.grads[wanted])
+            made = eval(expression, {**end.scope, one.name: true})
+            return self._same(np.asarray(made), self.grads[wanted])
         return False
 
     def _flows_into_right(self, one: Computed, computed: list[Computed]) -> bool:
         return any(
             other.whole
+            and self._takes(other, one, computed)
             and not other.name.startswith("return")
             and other.follows
-            and one.name in statements.names(other.function, other.line)
+            and one.name in statements.names(other.function, other.line, target=other.name)
             and other.line > one.line
             for other in computed
             if other.function is one.function
         )
+
+    def _takes(self, later: Computed, one: Computed, computed: list[Computed]) -> bool:
+        # In a loop, a name means another array each time, and what a loop runs over is taken one by one.
+        if statements.is_loop(later.function, later.line):
+            return _identical(one, later)
+        place = next(i for i, other in enumerate(computed) if other is later)
+        latest = next(
+            (o for o in reversed(computed[:place]) if o.name == one.name and o.function is one.function), None
+        )
+        return latest is one
 
     def _right(self, first: Computed) -> str:
         node = self._end(first) or self._meant(first)
@@ -462,7 +512,13 @@ class Following:
             if one.user is not None:
                 said.append(operations.rule(one.user, one.place, self.word, node))
         joined = " + ".join(dict.fromkeys(said))
-        here = f"this is {first.words}; " if first.words else ""
+        named = {node: self.names[node]} | self.names if node in self.names else self.names
+        words = (
+            made_of.multiple(self._applied(first), self.grads, node, self.word(node))
+            or first.words
+            or made_of.describe(self._applied(first), self.grads, named, self._same)
+        )
+        here = f"this is {words}; " if words else ""
         return f"{here}right there would be the gradient of {self.word(node)}: {joined}" if joined else ""
 
     def _closest(self, one: Computed) -> Node | None:
@@ -491,6 +547,18 @@ class Following:
         head = f"The first wrong line is line {found.line}, {first.name.replace('return 0', 'what it returns')}"
         head += f": {found.right}" if found.right else ": it computes the gradient of nothing in forward"
         return "\n".join([f"{head}.", "", *shown])
+
+
+def _without_data(name: str) -> str:
+    return name.removesuffix(".data").removesuffix(".value")
+
+
+def _identical(one: Computed, other: Computed) -> bool:
+    return one.values.shape == other.values.shape and np.array_equal(one.values, other.values)
+
+
+def _base(one: Computed) -> str:
+    return one.name.partition("[")[0]
 
 
 def _items(name: str, held: dict | list) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from parity_tests.harness.derivation import LABEL
 from parity_tests.harness.report import AGAIN, Report
 from scratch import nn
 
+ALIAS = re.compile(r"B\d+[a-z]? grad_\w+ = grad_\w+ {2,}")  # it says no more than another name
 ROOT = Path(scratch.__file__).parents[1]
 
 
@@ -35,16 +37,31 @@ def _class(name: str | None) -> type | None:
 def _equations(cls: type, report: Report) -> Iterator[str]:
     module = importlib.import_module(cls.__module__)
     file = Path(inspect.getfile(cls)).relative_to(ROOT)
-    lines = [match for line in (module.__doc__ or "").splitlines() if (match := LABEL.match(line))]
+    equations = _section(module.__doc__ or "", getattr(cls, "functions", (cls,))[0].__name__)
+    said = set()
     for quantity in report.wrong:
         if "grad_" not in quantity.name or quantity.name.endswith(AGAIN):
             continue
         wanted = "grad_x" if quantity.name.startswith("grad_input") else quantity.name
-        for match in lines:
+        while wanted in equations and (quantity.name, wanted) not in said:
+            said.add((quantity.name, wanted))
+            text = " ".join(equations[wanted].split())
+            yield f"{quantity.name} in our derivation, {file}: {text}"
+            wanted = text.partition(" = ")[2].partition(" ")[0] if ALIAS.match(equations[wanted]) else ""
+
+
+def _section(lesson: str, name: str) -> dict[str, str]:
+    """Return the equations of backward that stand under a function's name, by the gradient that they compute."""
+    lines = lesson.splitlines()
+    start = lines.index(name) + 1 if name in lines else 0
+    found: dict[str, str] = {}
+    for line in lines[start:]:
+        if start and line and not line.startswith(" "):
+            break
+        if (match := LABEL.match(line)) and match["label"].startswith("B"):
             text = match["text"]
-            if match["label"].startswith("B") and text.partition(" = ")[0].split()[-1:] == [wanted]:
-                yield f"{quantity.name} in our derivation, {file}: {match['label']} {' '.join(text.split())}"
-                break
+            found.setdefault(text.partition(" = ")[0].split()[-1], f"{match['label']} {text}")
+    return found
 
 
 def _exhibits(
@@ -53,7 +70,7 @@ def _exhibits(
     from parity_tests.museum import EXHIBITS  # it imports what this package serves
 
     wrong = [q for q in report.wrong if not q.name.endswith(AGAIN)]
-    for exhibit in EXHIBITS:
+    for exhibit in EXHIBITS if wrong else ():
         if exhibit.right is not cls or not isinstance(exhibit.wrong, type):
             continue
         try:

@@ -27,15 +27,35 @@ def at(code: types.CodeType, line: int) -> ast.AST | None:
     return None
 
 
+def is_loop(code: types.CodeType, line: int) -> bool:
+    """Return whether a line begins a loop."""
+    try:
+        source, start = inspect.getsourcelines(code)
+    except OSError:
+        return False
+    return source[line - start].lstrip().startswith("for ")
+
+
 def part(statement: ast.AST, number: int | None) -> ast.AST:
     """Return what is returned at a place of a tuple; the statement itself if it returns none."""
     value = getattr(statement, "value", None)
     return value.elts[number] if number is not None and isinstance(value, ast.Tuple) else statement
 
 
-def names(code: types.CodeType, line: int, number: int | None = None) -> set[str]:
-    """Return the names and attributes that a line reads."""
-    statement = at(code, line)
+def made_for(statement: ast.AST | None, target: str) -> ast.AST | None:
+    """Return what is assigned to a name in ``a, b = x, y``; the statement itself in any other."""
+    if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Tuple):
+        for one in statement.targets:
+            if isinstance(one, ast.Tuple) and len(one.elts) == len(statement.value.elts):
+                for element, value in zip(one.elts, statement.value.elts, strict=True):
+                    if ast.unparse(element) == target:
+                        return value
+    return statement
+
+
+def names(code: types.CodeType, line: int, number: int | None = None, target: str = "") -> set[str]:
+    """Return the names and attributes that a line reads, for one of its targets if it has several."""
+    statement = made_for(at(code, line), target)
     found = set()
     for node in ast.walk(part(statement, number)) if statement is not None else ():
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):

@@ -27,7 +27,7 @@ def draw(request: object, how: Callable) -> tuple[tuple[np.ndarray, ...], int | 
         inputs = [rng.uniform(*request.range, shape).astype(dtype) for shape in shapes]
     if request.target is None:
         return tuple(inputs), None
-    inputs.append(target(request.target, shapes[0], dtype, rng, seed))
+    inputs.append(target(request.target, request.target_shape or shapes[0], dtype, rng, seed))
     return tuple(inputs), len(inputs) - 1
 
 
@@ -44,6 +44,13 @@ def target(kind: str, shape: tuple[int, ...], dtype: str, rng: np.random.Generat
     if kind == "values":
         return arrays.array(shape, dtype, seed=seed + 100)
     return rng.integers(0, 2, shape).astype(dtype)
+
+
+def indices(shape: tuple[int, ...], rows: int, seed: int) -> np.ndarray:
+    """Return indices of a table's rows, of which some occur several times."""
+    drawn = np.random.default_rng(seed).integers(0, rows, shape)
+    drawn.flat[-1:] = drawn.flat[:1]
+    return drawn
 
 
 def same_reduction(learner: Learner, theirs: Callable, inputs: tuple) -> tuple[Callable, list[str]]:
@@ -87,6 +94,31 @@ def broadcast(learner: Learner, inputs: tuple, request: object) -> list[str]:
         f"against every target (the loss is {as_it_is:.6g}; with the target in the predictions' shape it is "
         f"{shaped:.6g}). Refuse other shapes, or reshape the target"
     ]
+
+
+def shuffled(learner: Learner, inputs: tuple[np.ndarray, ...], target: int | None) -> list[str]:
+    """Return what to say if a loss does not change when one number an example is shuffled among the examples."""
+    if target is None or inputs[target].dtype.kind not in "iu" or np.shape(learner.outputs[0]) != ():
+        return []
+    names = learner.input_names(len(inputs))
+    for index, values in enumerate(inputs):
+        if index == target or values.shape != inputs[target].shape or values.ndim != 1 or len(values) < 3:
+            continue
+        try:
+            loss, other, more = (
+                float(learner.forward(*inputs[:index], changed, *inputs[index + 1 :]))
+                for changed in (values, np.roll(values, 1), 2 * values)
+            )
+        except LearnerRaisedError:
+            return []
+        finally:
+            learner.forward(*inputs)
+        if np.isclose(loss, other, rtol=1e-9) and not np.isclose(loss, more, rtol=1e-9):
+            return [
+                f"the loss stays the same if {names[index]} are shuffled among the examples: no example is weighted by "
+                "its own. Multiply example by example, then take the mean"
+            ]
+    return []
 
 
 def rows_that_sum_to_one(

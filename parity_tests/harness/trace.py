@@ -221,7 +221,9 @@ class _Run:
         if statement.label is None:
             return None
         names = [name for name in changed if name not in _helpers(node)]
-        values = {name: _snapshot(self.namespace[name]) for name in dict.fromkeys([*names, *_written_to(node)])}
+        shown = dict.fromkeys([*names, *_written_to(node)])
+        # A later statement may append to a list, too; for `_seen` it is the same list then.
+        values = {name: list(one) if type(one := self.namespace[name]) is list else _snapshot(one) for name in shown}
         text = self.derivation.equation(statement.label).text
         equation, remark = in_columns(text, self.derivation.module.__doc__, statement.shape)
         return Step(statement.label, equation, remark, statement.shape, statement.source, statement.line, values)

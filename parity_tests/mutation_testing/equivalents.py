@@ -34,6 +34,11 @@ def why_equivalent(file: str, before: str, after: str) -> str | None:
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "scratch/nn/hardtanh.py",
+        "y = np.where(x >= max_val, max_val, np.maximum(x, min_val))  # F1 (...)",
+        "y = np.where(x > max_val, max_val, np.maximum(x, min_val))  # F1 (...)",
+    ): "at the bound itself both branches have its value",
+    (
         "scratch/nn/module_tree.py",
         'for prefix, module in self._walk(""):',
         "for prefix, module in self._walk(None):",

@@ -7,7 +7,7 @@ their signs: a sigmoid is 1 / (1 + exp(-z)), and the sign costs nothing as a par
 import numpy as np
 
 from scratch.kernels import memory
-from scratch.kernels.recurrent import project, states, sums_over_steps
+from scratch.kernels.sequence_products import project, states, sums_over_steps
 
 
 def lstm(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from scratch.kernels import memory
-from scratch.kernels.recurrent import project, states, sums_over_steps
+from scratch.kernels.sequence_products import project, states, sums_over_steps
 
 
 def rnn(

@@ -15,6 +15,11 @@ left to chance after all, and a chunk writes only to what is its own. What is su
 (a weight's gradient) is kept for each chunk and summed afterwards, in their order: results do not depend on timing.
 Those of `run` over `chunks` do not depend on the number of threads either; those of `matmul`, whose result is shared
 out evenly, may in their last bits, as a BLAS's own do.
+
+All of this holds for one Python thread that calls layers. The pool and the BLAS's number of threads are the process's:
+where several threads call layers at once, one of them has the pool, the others compute meanwhile in one thread each,
+and which of them is when is left to chance. Their results agree to rounding, and may differ in the last bits from run
+to run; processes instead of threads, or one thread for all (``OMP_NUM_THREADS=1``), give the same bits each time.
 """
 
 import contextvars

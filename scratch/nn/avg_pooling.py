@@ -49,7 +49,7 @@ Integer images are refused.
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from scratch.checks import as_tuple
+from scratch.checks import as_tuple, check_flag, check_integer
 from scratch.nn.image_layer import ImageLayer, Size
 from scratch.nn.pooling import Pooling
 
@@ -168,8 +168,9 @@ class AvgPool2d(_AvgPool):
         divisor_override: int | None = None,
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
-        if divisor_override is not None and not isinstance(divisor_override, (int, np.integer)):
-            raise TypeError(f"AvgPool2d: expected divisor_override to be an integer, got {divisor_override!r}")
+        check_flag(self, "count_include_pad", count_include_pad)
+        if divisor_override is not None:
+            check_integer(self, "divisor_override", divisor_override)
         if divisor_override == 0:
             raise RuntimeError("AvgPool2d: expected divisor_override other than 0, got 0")
         self.divisor_override = divisor_override

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scratch.checks import DType, check_float_dtype, check_size
+from scratch.checks import DType, check_fits, check_float_dtype, check_number, check_size
 from scratch.nn.layer import Layer
 from scratch.nn.parameter import Parameter
 
@@ -24,6 +24,10 @@ class ChannelNorm(Layer):
     ) -> None:
         super().__init__()
         check_size(self, "num_features", num_features)
+        check_fits(self, "weight", num_features)
+        check_number(self, "eps", eps)
+        if momentum is not None:
+            check_number(self, "momentum", momentum)
         dtype = check_float_dtype(self, dtype)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats

@@ -140,7 +140,7 @@ class _Conv(Convolution):
     ) -> None:
         dtype = check_float_dtype(self, dtype)
         super().__init__(in_channels, out_channels, kernel_size, stride, dilation, groups)
-        if padding_mode not in MODES:
+        if not isinstance(padding_mode, str) or padding_mode not in MODES:
             expected = ", ".join(map(repr, MODES))
             raise ValueError(f"{name_of(self)}: expected padding_mode to be one of {expected}, got {padding_mode!r}")
         self.padding_mode = padding_mode

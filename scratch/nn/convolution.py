@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scratch.checks import DType, as_tuple, name_of
+from scratch.checks import DType, as_tuple, check_fits, check_integer, is_integer, name_of
 from scratch.nn import init
 from scratch.nn.image_layer import ImageLayer, Size
 from scratch.nn.parameter import Parameter
@@ -22,17 +22,20 @@ class Convolution(ImageLayer):
         super().__init__()
         self._check_channels(in_channels, out_channels, groups)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        if isinstance(kernel_size, (tuple, list)) and len(kernel_size) != self.axes:
+            raise RuntimeError(
+                f"{name_of(self)}: expected kernel_size to have {self.axes} entries, got {kernel_size!r}"
+            )
         self.kernel_size = as_tuple(self, "kernel_size", kernel_size, self.axes, least=1)
         self.stride = as_tuple(self, "stride", stride, self.axes, least=1)
         self.dilation = as_tuple(self, "dilation", dilation, self.axes, least=1)
         self._extent = tuple([d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel_size, strict=True)])
 
     def _check_channels(self, in_channels: int, out_channels: int, groups: int) -> None:
-        if not isinstance(groups, (int, np.integer)) or groups < 1:
+        if not is_integer(groups) or groups < 1:
             raise ValueError(f"{name_of(self)}: expected groups to be a positive integer, got {groups!r}")
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
-            if not isinstance(channels, (int, np.integer)):
-                raise TypeError(f"{name_of(self)}: expected {name} to be an integer, got {channels!r}")
+            check_integer(self, name, channels)
             if channels < 0:
                 raise RuntimeError(f"{name_of(self)}: expected {name} of 0 or more, got {channels}")
             if channels % groups:
@@ -42,6 +45,7 @@ class Convolution(ImageLayer):
 
     def make_parameters(self, channels: tuple[int, int], bias: bool, dtype: DType) -> None:
         """Draw kernels for ``channels``, the first two axes of the weight, and a bias if there is to be one."""
+        check_fits(self, "weight", *channels, *self.kernel_size)
         self.weight = Parameter(np.empty((*channels, *self.kernel_size), dtype))
         self.bias = Parameter(np.empty(self.out_channels, dtype)) if bias else None
         self.reset_parameters()

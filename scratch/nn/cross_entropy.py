@@ -69,7 +69,7 @@ from typing import Any
 
 import numpy as np
 
-from scratch.checks import check_array, check_dtype
+from scratch.checks import check_array, check_dtype, check_number
 from scratch.dispatch import Pair
 from scratch.nn.nll import ClassLoss, check_class_indices, flat_indices
 from scratch.nn.reduction import reduce, reduce_backward
@@ -178,6 +178,7 @@ class CrossEntropyLoss(ClassLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(weight, ignore_index, reduction)
+        check_number(self, "label_smoothing", label_smoothing)
         if not 0 <= label_smoothing <= 1:
             raise RuntimeError(f"CrossEntropyLoss: expected label_smoothing within [0, 1], got {label_smoothing}")
         self.label_smoothing = label_smoothing

@@ -30,7 +30,7 @@ import warnings
 import numpy as np
 
 from scratch import random
-from scratch.checks import name_of
+from scratch.checks import check_number, name_of
 from scratch.nn.layer import Layer
 from scratch.nn.linear import identity, identity_backward
 
@@ -82,6 +82,7 @@ class Dropout(Layer):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
+        check_number(self, "p", p)
         if not 0 <= p <= 1:
             raise ValueError(f"{name_of(self)}: expected p within [0, 1], got {p!r}")
         self.p, self.inplace = p, inplace

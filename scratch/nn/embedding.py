@@ -25,7 +25,7 @@ out: ``max_norm``, which would change the table in forward, ``scale_grad_by_freq
 
 import numpy as np
 
-from scratch.checks import DType, check_float_dtype, check_size
+from scratch.checks import DType, check_fits, check_float_dtype, check_integer, check_size
 from scratch.nn import init
 from scratch.nn.layer import Layer
 from scratch.nn.parameter import Parameter
@@ -112,13 +112,21 @@ class Embedding(Layer):
         dtype: DType = np.float32,
     ) -> None:
         super().__init__()
-        for name, value in (("max_norm", max_norm), ("scale_grad_by_freq", scale_grad_by_freq), ("sparse", sparse)):
-            if value is not None and value is not False:
+        left_out = (
+            ("max_norm", max_norm, None),
+            ("scale_grad_by_freq", scale_grad_by_freq, False),
+            ("sparse", sparse, False),
+        )
+        for name, value, default in left_out:
+            if value is not default:
                 raise NotImplementedError(f"Embedding: {name} is left out; expected the default, got {value!r}")
         check_size(self, "num_embeddings", num_embeddings)
         check_size(self, "embedding_dim", embedding_dim)
+        if padding_idx is not None:
+            check_integer(self, "padding_idx", padding_idx)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(f"Embedding: expected padding_idx within {num_embeddings} embeddings, got {padding_idx!r}")
+        check_fits(self, "weight", num_embeddings, embedding_dim)
         dtype = check_float_dtype(self, dtype)
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = padding_idx if padding_idx is None or padding_idx >= 0 else num_embeddings + padding_idx

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from scratch.checks import name_of
+from scratch.checks import check_integer, name_of
 from scratch.nn.layer import Layer
 
 
@@ -78,6 +78,8 @@ class Flatten(Layer):
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
+        check_integer(self, "start_dim", start_dim)
+        check_integer(self, "end_dim", end_dim)
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, x: np.ndarray) -> np.ndarray:

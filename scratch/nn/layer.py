@@ -218,7 +218,8 @@ class Layer(Module):
         record = Record(*self._record) if self._record[-1] else self._record
         if record.pending and record.thread == get_ident() and (record.pending == 1 or retaining.get()):
             return record
-        self.forget()
+        if record.pending:
+            self.forget()
         raise RuntimeError(f"{name_of(self)}: {why_unclear(record)}")
 
     def forget(self) -> None:

@@ -30,7 +30,7 @@ import math
 
 import numpy as np
 
-from scratch.checks import DType, check_float_dtype, check_size
+from scratch.checks import DType, check_fits, check_float_dtype, check_size
 from scratch.nn import init
 from scratch.nn.layer import Layer
 from scratch.nn.parameter import Parameter
@@ -95,6 +95,7 @@ class Linear(Layer):
         super().__init__()
         check_size(self, "in_features", in_features)
         check_size(self, "out_features", out_features)
+        check_fits(self, "weight", out_features, in_features)
         dtype = check_float_dtype(self, dtype)
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(np.empty((out_features, in_features), dtype))

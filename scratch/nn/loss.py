@@ -64,6 +64,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from scratch.checks import check_number
 from scratch.dispatch import Pair
 from scratch.nn.reduction import Loss, reduce, reduce_backward
 
@@ -214,6 +215,7 @@ class SmoothL1Loss(L1Loss):
 
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
+        check_number(self, "beta", beta)
         if beta < 0:
             raise RuntimeError(f"SmoothL1Loss: expected beta of 0 or more, got {beta}")
         self.beta = beta
@@ -253,6 +255,7 @@ class HuberLoss(ElementwiseLoss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
+        check_number(self, "delta", delta)
         if delta <= 0:
             raise RuntimeError(f"HuberLoss: expected delta of more than 0, got {delta}")
         self.delta = delta

@@ -30,6 +30,8 @@ lstm
 Sources: as in the files that are named above. PyTorch's counterpart: ``torch.nn.LSTM``. Left out: ``proj_size``.
 """
 
+from typing import Any
+
 import numpy as np
 
 from scratch.checks import DType
@@ -183,7 +185,7 @@ class LSTM(Recurrent):
         self,
         grad_output: np.ndarray | None,
         grad_hx: tuple[np.ndarray | None, np.ndarray | None] | None = None,
-    ) -> tuple[np.ndarray | None, tuple[np.ndarray, np.ndarray]]:
+    ) -> tuple[Any, tuple[np.ndarray, np.ndarray]]:
         """Map the gradients of output and last states, None for one that nobody reads, to those of ``x`` and ``hx``.
 
         Returns

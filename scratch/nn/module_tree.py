@@ -223,9 +223,13 @@ class ModuleTree:
 
         Raises
         ------
+        TypeError
+            If ``mapping`` is no mapping.
         RuntimeError
             If ``strict`` and the keys differ, or if a shape differs. Nothing has been changed then.
         """
+        if not isinstance(mapping, Mapping):
+            raise TypeError(f"{name_of(self)}: expected a state dict, got a {type(mapping).__name__}")
         state = self.state_dict()
         missing = [key for key in state if key not in mapping]
         unexpected = [key for key in mapping if key not in state]

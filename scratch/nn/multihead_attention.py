@@ -364,9 +364,7 @@ class MultiheadAttention(Layer):
         weights = weights.mean(axis=1) if average_attn_weights else weights.copy()
         return output, weights if batched else weights[0]
 
-    def backward(
-        self, grad_output: np.ndarray | None, grad_weights: np.ndarray | None = None
-    ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    def backward(self, grad_output: np.ndarray | None, grad_weights: np.ndarray | None = None) -> tuple[Any, Any, Any]:
         """Map the gradients of output and weights, None for one that nobody reads, to those of query, key and value."""
         record = self.record()
         input_shape, (weights,) = record.input_shape, record.others

@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from scratch.checks import check_array, check_dtype, check_is_array, name_of
+from scratch.checks import check_array, check_dtype, check_integer, check_is_array, name_of
 from scratch.dispatch import Pair
 from scratch.nn.reduction import Loss, reduce, reduce_backward
 
@@ -124,8 +124,7 @@ class ClassLoss(Loss):
 
     def __init__(self, weight: np.ndarray | None, ignore_index: int, reduction: str) -> None:
         super().__init__(reduction)
-        if not isinstance(ignore_index, (int, np.integer)):
-            raise TypeError(f"{name_of(self)}: expected ignore_index to be an int, got {ignore_index!r}")
+        check_integer(self, "ignore_index", ignore_index)
         if weight is not None:
             check_array(self, weight, "weight")
         self.register_buffer("weight", weight)

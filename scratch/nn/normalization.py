@@ -83,7 +83,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scratch.checks import DType, check_float_dtype
+from scratch.checks import DType, check_fits, check_float_dtype, check_integer, check_number
 from scratch.nn.parameter import Parameter
 from scratch.nn.row_norm import LastAxesNorm, RowNorm, reshaped
 
@@ -207,6 +207,7 @@ class LayerNorm(LastAxesNorm):
         dtype: DType = np.float32,
     ) -> None:
         super().__init__(normalized_shape, eps, elementwise_affine)
+        check_number(self, "eps", eps)
         dtype = check_float_dtype(self, dtype)
         self.weight = Parameter(np.empty(self.normalized_shape, dtype)) if elementwise_affine else None
         self.bias = Parameter(np.empty(self.normalized_shape, dtype)) if elementwise_affine and bias else None
@@ -276,6 +277,10 @@ class GroupNorm(RowNorm):
         dtype: DType = np.float32,
     ) -> None:
         super().__init__()
+        check_integer(self, "num_groups", num_groups)
+        check_integer(self, "num_channels", num_channels)
+        check_fits(self, "weight", num_channels)
+        check_number(self, "eps", eps)
         if num_channels < 0:
             raise RuntimeError(f"GroupNorm: expected num_channels of 0 or more, got {num_channels}")
         if num_groups < 1 or num_channels % num_groups:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scratch.checks import as_tuple, name_of
+from scratch.checks import as_tuple, check_flag, name_of
 from scratch.nn.image_layer import ImageLayer, Size
 
 
@@ -20,6 +20,7 @@ class Pooling(ImageLayer):
         super().__init__()
         self.kernel_size, self.padding, self.dilation = kernel_size, padding, dilation
         self.stride = kernel_size if stride is None else stride
+        check_flag(self, "ceil_mode", ceil_mode)
         self.ceil_mode = ceil_mode
         self._kernel = as_tuple(self, "kernel_size", kernel_size, self.axes, least=1)
         self._stride = as_tuple(self, "stride", self.stride, self.axes, least=1)

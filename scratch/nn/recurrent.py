@@ -293,9 +293,7 @@ class RecurrentOfOneState(Recurrent):
         output, (h_n,) = self.over_layers(x, None if hx is None else (hx,))
         return output, h_n
 
-    def backward(
-        self, grad_output: np.ndarray | None, grad_h_n: np.ndarray | None = None
-    ) -> tuple[np.ndarray | None, np.ndarray]:
+    def backward(self, grad_output: np.ndarray | None, grad_h_n: np.ndarray | None = None) -> tuple[Any, np.ndarray]:
         """Map the gradients of output and last states, None for one that nobody reads, to those of ``x`` and ``hx``."""
         grad_x, (grad_h_0,) = self.back_over_layers(grad_output, (grad_h_n,))
         return grad_x, grad_h_0

@@ -67,6 +67,9 @@ def check_alike(owner: object, x: np.ndarray, **others: np.ndarray) -> None:
 class Loss(Layer):
     """A layer that is called with an input and a target, and returns a loss; only the input has a gradient.
 
+    The loss is a plain number of NumPy's, without memory of where it came from: where PyTorch has ``loss.backward()``,
+    call the criterion's backward and hand what it returns to the model's, ``model.backward(criterion.backward())``.
+
     Parameters
     ----------
     reduction : {"mean", "sum", "none"}

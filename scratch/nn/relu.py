@@ -39,6 +39,7 @@ an input is never written to.
 
 import numpy as np
 
+from scratch.checks import check_number
 from scratch.nn.layer import Layer
 
 
@@ -132,6 +133,7 @@ class LeakyReLU(Layer):
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
+        check_number(self, "negative_slope", negative_slope)
         self.negative_slope = negative_slope
 
     def arguments(self) -> tuple:
@@ -166,6 +168,7 @@ class ELU(Layer):
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
+        check_number(self, "alpha", alpha)
         self.alpha = alpha
 
     def arguments(self) -> tuple:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from scratch.checks import name_of
+from scratch.checks import check_fits, check_number, is_integer, name_of
 from scratch.nn.layer import Layer
 from scratch.nn.parameter import Parameter
 
@@ -35,11 +35,14 @@ class LastAxesNorm(RowNorm):
 
     def __init__(self, normalized_shape: int | Sequence[int], eps: float | None, elementwise_affine: bool) -> None:
         super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
-        if not all(isinstance(size, (int, np.integer)) for size in shape):
+        shape: tuple = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+        if not all(map(is_integer, shape)):
             raise TypeError(f"{name_of(self)}: expected normalized_shape of integers, got {normalized_shape!r}")
         if not shape or min(shape) < 0:
             raise RuntimeError(f"{name_of(self)}: expected one or more sizes of 0 or more, got {normalized_shape!r}")
+        check_fits(self, "normalized_shape", *shape)
+        if eps is not None:
+            check_number(self, "eps", eps)
         self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
 
     def check(self, x: np.ndarray) -> None:

@@ -47,6 +47,7 @@ changes nothing: an input is never written to.
 
 import numpy as np
 
+from scratch.checks import check_number
 from scratch.nn.layer import Layer
 
 
@@ -188,6 +189,8 @@ class Softplus(Layer):
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
+        check_number(self, "beta", beta)
+        check_number(self, "threshold", threshold)
         self.beta, self.threshold = beta, threshold
 
     def arguments(self) -> tuple:

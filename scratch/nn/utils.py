@@ -15,7 +15,8 @@ Clipping by value moves each number into [-clip_value, clip_value]. That turns t
 small, and bounds each of them on its own.
 
 PyTorch's counterparts: ``torch.nn.utils.clip_grad_norm_``, ``clip_grad_value_``. Left out: ``foreach``. Differs from
-PyTorch: a negative ``clip_value``, which makes all numbers equal there, is refused.
+PyTorch: a negative ``clip_value``, which makes all numbers equal there, is refused; without any gradient there is
+nothing to clip by value, where PyTorch fails.
 """
 
 import numbers

@@ -216,9 +216,13 @@ def randperm(n: int, generator: Generator | None = None) -> np.ndarray:
 
     Raises
     ------
+    TypeError
+        If ``n`` is no integer.
     RuntimeError
         If ``n`` is negative.
     """
+    if not isinstance(n, (int, np.integer)):
+        raise TypeError(f"randperm: expected n to be an integer, got {n!r}")
     order = _empty("randperm", (n,), np.int64)
     places = np.arange(max(n - 1, 0))  # the last item has no choice left
     words = (generator or default_generator).words(places.size)

@@ -134,6 +134,7 @@ class Dream:
         self.states, self.steps = np.zeros((count, STATE), np.float32), np.zeros(count, int)
         self.memory = np.zeros((1, count, model.gru.hidden_size), np.float32)
         self._begin()
+        self.over = np.zeros(count, bool)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
         """Return states, rewards, whether each pole fell, whether it was cut off, and nothing more."""

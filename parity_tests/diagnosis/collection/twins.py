@@ -142,7 +142,7 @@ SUBJECTS = (
         {"inputs": [(5, 3), (3,), (3,)]},
         0,
         (
-            Twin("dxhat = dout * gamma", "dxhat = dout", ("the gradient of xhat",)),
+            Twin("dxhat = dout * gamma", "dxhat = dout", ("gamma is left out",)),
             Twin("dx = dxmu - dxmu.mean(axis=0)", "dx = dxmu - dxmu.sum(axis=0)", ("the gradient of x",)),
             Twin("/ std**2\n    dvar", "/ std\n    dvar", ("the gradient of std",)),
         ),

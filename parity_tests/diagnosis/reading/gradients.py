@@ -156,7 +156,7 @@ def _is_of(name: str, place: Place, other: Place | None = None) -> bool:
         if grad_last in ("grad", "gradient", "g", "d") and other.steps[:-1] == place.steps[:-1]:
             return True
         holder = [str(key) for _, key in other.steps[:-1]]
-        if any("grad" in key.lower() or key.lower().startswith(("d", "nabla")) for key in holder) and words.alike(
+        if any(words.HOLDERS.match(key) for key in holder) and words.alike(
             str(other.steps[-1][1]), str(place.steps[-1][1])
         ):
             return True

@@ -6,11 +6,12 @@ parameter by its name, its numbers or its shape is its gradient. What moves the 
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from parity_tests.diagnosis.reading import examples
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.gradients import Source, assign
 from parity_tests.diagnosis.reading.places import Place
@@ -67,6 +68,8 @@ class Learner:
         Names of arrays (or of inputs) that are to have no gradient.
     stage : Stage
         Where its code runs.
+    averages : bool
+        Whether the gradients of what all examples share are meant as means over them.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Learner:
     ) -> None:
         self.plan, self.found, self.dtype = plan, plan.found, dtype
         self.constants, self.stage, self.averages = constants, stage or Stage(), averages
+        self._axes: list[int | None] | None = None
         self.title, self.training = self.found.title, plan.options.training
         self.world = self.found.world
         self.reading = Reading()
@@ -99,12 +103,24 @@ class Learner:
 
     def forward(self, *inputs: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
         """Run the layer's forward from its start, with the parameters as they stand here."""
+        if self.averages:
+            self.example_axes(inputs)
         self.world.restore()
         self._write()
         self.backwards, self.last = 0, inputs
         return self._forward(inputs)
 
     __call__ = forward
+
+    def example_axes(self, inputs: tuple[np.ndarray, ...]) -> list[int | None]:
+        """Return the axis of the examples in each input, None for what all of them share."""
+        if self._axes is None:
+            averages, self.averages = self.averages, False
+            try:
+                self._axes = examples.axes(self.forward, inputs, int(self.plan.options.in_columns))
+            finally:
+                self.averages = averages
+        return self._axes
 
     def _forward(self, inputs: tuple[np.ndarray, ...]) -> np.ndarray | tuple[np.ndarray, ...]:
         with self.stage("forward", reseed=True):
@@ -240,6 +256,10 @@ class Learner:
             found = found * found.dtype.type(self.plan.factor)
         return found
 
+    def _examples(self) -> int:
+        axis = self.example_axes(self.last)[0]
+        return self.last[0].shape[axis] if self.last[0].ndim and axis is not None else 1
+
     def _before_of(self, learned: Learned) -> np.ndarray:
         return self._before[id(learned)]
 
@@ -250,7 +270,7 @@ class Learner:
                 parameter.grad = None
             return
         if self.averages:
-            found = found * (self.last[0].shape[1 if self.plan.options.columns else 0] if self.last[0].ndim else 1)
+            found = found * self._examples()
         seen = self._in_view(learned, found)
         if self.backwards == 1:
             self._first = getattr(self, "_first", {}) | {name: seen}
@@ -287,6 +307,8 @@ class Learner:
         if found is None:
             return None
         found = np.array(found)
+        if self.averages and self.example_axes(self.last)[index] is None:
+            found = found * self._examples()
         factor = self.plan.factor
         if np.ndim(factor) == 0:
             found = found * found.dtype.type(factor) if found.dtype.kind == "f" and factor != 1 else found
@@ -397,7 +419,7 @@ class Learner:
         # What backward leaves behind: every array that is new or other than before, and what it returns.
         outputs = self._outputs_with(inputs, drawn)
         before = {place: np.array(values) for place, values in self.world.places(aliases=True)}
-        grads = _upstream(outputs)
+        grads = upstream(outputs)
         with self.stage("backward"):
             leaves = self.plan.backward(grads)
         after = {place: np.array(values) for place, values in self.world.places(aliases=True)}
@@ -491,7 +513,8 @@ def _moved(values: np.ndarray) -> np.ndarray:
     return values + 1e-3 * array(values.shape, "float64", seed=5) * (1 + np.abs(values))
 
 
-def _upstream(outputs: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+def upstream(outputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """Return random upstream gradients for outputs, the same ones each time."""
     return tuple(array(np.shape(y), "float64", seed=31 + i) for i, y in enumerate(outputs))
 
 
@@ -501,4 +524,4 @@ def _equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
     )
 
 
-__all__ = ["RATE", "Learned", "Learner", "Parameter", "Reading"]
+__all__ = ["RATE", "Learned", "Learner", "Parameter", "Reading", "upstream"]

@@ -33,6 +33,10 @@ UPSTREAM = re.compile(
     r"^(d(out|y|z|a|h|c|x|s|o|l|v|p|values?|logits|loss|next\w*|upper|top|[A-Z]\w*|_\w+|output\w*)?|g|gy|gs|gout|gz|grad\w*|"
     r"\w*_grad|\w*gradients?|upstream\w*|delta\w*|errors?|err|error_\w+|\w*_error|nabla\w*|e|cotangent|ct|dnext_\w+)$"
 )
+EACH_EXAMPLES = re.compile(
+    r"^(returns?|rewards?|advantages?|adv|old_?log_?probs?|values?|baselines?|td_?targets?|sample_weights?)$", re.I
+)
+HOLDERS = re.compile(r".*grad|^(d|nabla)|^gs?$", re.I)  # of gradients under their parameters' keys
 SWITCHES = re.compile(r"^(training|train|is_?train(ing)?|train_?mode|train_?flg|is_training)$", re.I)
 GENERATORS = re.compile(r"^(rng|generator|random_state)$")
 

@@ -36,13 +36,18 @@ class Context:
 
 @dataclass
 class Options:
-    """What the caller says about the code: forward's further arguments, the mode, which input is a target."""
+    """What the caller says about the code: forward's further arguments, the mode, which input is a target.
+
+    ``columns``: the arrays here have the examples in rows, as PyTorch's, the learner's in columns; ``in_columns``: both
+    have them in columns.
+    """
 
     extras: dict[str, object] = field(default_factory=dict)
     training: bool = True
     target: int | None = None
     torch_order: bool = False
     columns: bool = False
+    in_columns: bool = False
     file: str = ""
 
 

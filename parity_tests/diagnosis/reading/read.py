@@ -11,7 +11,7 @@ import torch
 
 from parity_tests.diagnosis.against import outputs
 from parity_tests.diagnosis.reading.find import Found, of_class, of_function, of_module, of_object
-from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.learner import Learner, upstream
 from parity_tests.diagnosis.reading.matching import match
 from parity_tests.diagnosis.reading.plans import Options, plans
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
@@ -39,7 +39,7 @@ def read(
             learner = Learner(plan, inputs, stage=stage, **settings)
             outputs_agree = prepare(learner)
             learner.forward(*inputs)
-            learner.backward(*[np.ones_like(y) for y in learner.outputs])
+            learner.backward(*upstream(learner.outputs))
         except (LearnerRaisedError, NotUnderstoodError) as error:
             trouble = trouble or error
             continue

@@ -2,9 +2,13 @@
 
 import contextlib
 import io
+import os
 import random
+import signal
 import sys
+import threading
 import traceback
+import types
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,16 +46,51 @@ class NotUnderstoodError(Exception):
         self.adapter = adapter
 
 
+class Interruption:
+    """Ctrl-C ends a check even if the code under test catches ``KeyboardInterrupt``: at its next return, or at once."""
+
+    def __init__(self) -> None:
+        self.pressed = False
+
+    @contextlib.contextmanager
+    def __call__(self, line: str) -> Iterator[None]:
+        """Listen; the second Ctrl-C prints ``line`` and ends the process."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def press(number: int, frame: types.FrameType | None) -> None:
+            if self.pressed:
+                os.write(2, f"{line}\n".encode())
+                os._exit(130)
+            self.pressed = True
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGINT, press)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            self.pressed = False
+
+
+INTERRUPTION = Interruption()
+
+
 @contextlib.contextmanager
 def blaming(doing: str) -> Iterator[None]:
     """Turn what the learner's code raises into a sentence with its own line."""
     try:
         yield
+        if INTERRUPTION.pressed:
+            raise KeyboardInterrupt
     except (KeyboardInterrupt, LearnerRaisedError, NotUnderstoodError):
         raise
     except SyntaxError as error:
         raise LearnerRaisedError(f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}") from error
     except BaseException as error:
+        if INTERRUPTION.pressed:
+            raise KeyboardInterrupt from None
         frames = traceback.extract_tb(error.__traceback__)
         theirs = [frame for frame in frames if is_theirs(frame.filename)]
         said = f"{type(error).__name__}: {first_line(error)}"

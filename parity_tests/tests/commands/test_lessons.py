@@ -15,17 +15,41 @@ from benchmarks.lessons import (
     convolution,
     get,
     graph,
+    mlp,
     neuron,
     normalization,
     regularization,
     teach,
+    text,
+)
+from benchmarks.lessons.support import (
+    activation_training,
+    batches,
+    mask_ensemble,
+    pencil_step,
+    pooling_and_sharing,
+    xor,
 )
 from benchmarks.lessons.support import batch_norm_sizes as batch_size
 from benchmarks.lessons.support import cnn_stages as stages
+from benchmarks.lessons.support.text import parse
 
 SHORT = {
     neuron: {"STEPS": 40},
+    mlp: {"EPOCHS": 2},
+    xor: {"SEEDS": 1, "STEPS": 3},
+    batches: {
+        "SIZES": (1, 16),
+        "DRAWS": 2,
+        "WARM_UP": 1,
+        "RATES": (0.1, 1.0),
+        "STEPS": 2,
+        "WIDTHS": (8, 16),
+        "ROUNDS": 1,
+    },
     activations: {"SEEDS": 1, "EPOCHS_KILL": 1, "EPOCHS_REVIVE": 2},
+    activation_training: {"RATES": (0.3, 1.0), "SEEDS": 1, "EPOCHS": 1, "ROWS": 3},
+    mask_ensemble: {"EPOCHS": 2, "MASKS": (1, 3)},
     regularization: {
         "SEEDS": 2,
         "SETTINGS": {"large": regularization.Setting(1500, 1), "small": regularization.Setting(64, 2)},
@@ -35,9 +59,15 @@ SHORT = {
 }
 FIGURES = {
     "neuron": {"neuron"},
+    "mlp": {"mlp_xor", "mlp_steps", "mlp_moons"},
     "graph": {"graph"},
-    "activations": {"activations_slopes", "activations_vanishing", "activations_dying"},
-    "regularization": {"regularization_curves", "regularization_boundaries", "regularization_adamw"},
+    "activations": {"activations_slopes", "activations_vanishing", "activations_dying", "activations_training"},
+    "regularization": {
+        "regularization_curves",
+        "regularization_boundaries",
+        "regularization_ensemble",
+        "regularization_adamw",
+    },
     "normalization": {"normalization_axes", "normalization_modes", "normalization_batch_size"},
     "convolution": {"convolution_maps", "convolution_translation", "convolution_receptive_field"},
 }
@@ -108,6 +138,76 @@ def test_the_neuron_converges_below_the_largest_learning_rate_and_diverges_above
     assert ends[0.54] < 9 < ends[0.57]
 
 
+def test_one_layer_cannot_do_xor_and_two_by_hand_can(engine, monkeypatch):
+    monkeypatch.setattr(xor, "SEEDS", 1)
+    monkeypatch.setattr(xor, "UNITS", (2,))
+    answers = xor.answer(engine, seed=0)
+    assert answers.one_layer == pytest.approx(np.log(2), abs=1e-6)
+    by_hand = xor.two_layers(engine, 2)
+    engine.load_state(by_hand, xor.BY_HAND)
+    assert np.array_equal(engine.predict(by_hand, xor.CORNERS).argmax(axis=1), xor.LABELS_OF_CORNERS)
+
+
+def test_the_training_step_is_the_one_of_the_pencil(engine):
+    step, values = pencil_step.take(engine), pencil_step.by_pencil()
+    expected = {
+        "0.weight": values.grad_a.T @ pencil_step.X,
+        "0.bias": values.grad_a.sum(axis=0),
+        "2.weight": values.grad_z.T @ values.h,
+        "2.bias": values.grad_z.sum(axis=0),
+    }
+    for name, grad in expected.items():
+        assert np.allclose(step.grads[name], grad, rtol=0, atol=1e-12)
+        assert np.allclose(step.after[name], pencil_step.WEIGHTS[name] - pencil_step.LR * grad, rtol=0, atol=1e-12)
+    assert step.loss == pytest.approx(values.losses.mean(), abs=1e-12)
+    page = pencil_step.page(step)
+    assert "F3   z = h W_2' + b_2 = [(0, 0), (1, 0)]" in page
+    assert "(0.6931 + 0.3133) / 2 = 0.5032" in page
+
+
+def test_a_weight_changed_before_backward_has_passed_gives_a_wrong_gradient_or_a_refusal(engine):
+    wrong = pencil_step.too_early(engine)
+    if engine.name == "torch":
+        assert "modified by an inplace operation" in wrong
+    else:
+        assert not np.allclose(wrong, pencil_step.take(engine).grads["0.weight"], rtol=0, atol=1e-3)
+
+
+def test_the_mean_may_be_taken_in_the_learning_rate_and_adam_does_not_care(engine):
+    mean, by_lr, left_out, adam_mean, adam_sum = pencil_step.conventions(engine).values()
+    assert np.allclose(mean, by_lr, rtol=0, atol=1e-12)
+    assert not np.allclose(mean, left_out, rtol=0, atol=1e-3)
+    assert np.allclose(adam_mean, adam_sum, rtol=0, atol=1e-6)
+
+
+def test_the_softmax_of_the_page_is_three_quarters(engine):
+    losses, grads = mlp.pencil(engine)
+    assert losses == pytest.approx([np.log(4 / 3), np.log(4)], abs=1e-12)
+    assert np.allclose(grads, [[-0.25, 0.25], [0.75, -0.75]], rtol=0, atol=1e-12)
+
+
+def test_a_batchs_noise_falls_as_one_over_its_roots_size(engine, moons, monkeypatch):
+    monkeypatch.setattr(batches, "SIZES", (4, 64))
+    noise = batches.noise(engine, moons, seed=0)
+    assert noise.spread[0] / noise.spread[1] == pytest.approx(4, rel=0.3)
+
+
+def test_a_large_feature_wants_a_small_learning_rate(moons):
+    raw, large, standard = (batches.scaled(moons, how) for how in batches.SCALES)
+    assert np.array_equal(large[:, 1], 30 * raw[:, 1])
+    assert np.allclose(standard.std(axis=0), 1)
+
+
+def test_the_summed_cross_entropy_is_the_likelihood_of_the_episode(engine):
+    assert np.ptp(mlp.likelihood(engine, seed=3)) < 1e-12
+
+
+def test_the_validation_set_is_neither_learned_from_nor_the_test_set(engine, moons, monkeypatch):
+    monkeypatch.setattr(mlp, "EPOCHS", 1)
+    losses = mlp.learn(engine, moons, seed=0).losses
+    assert len({losses[name][0] for name in mlp.SETS}) == len(mlp.SETS)
+
+
 @pytest.mark.parametrize("engine_name", engines.NAMES)
 def test_the_graph_is_the_one_of_the_page(engine_name):
     entries = graph.GRAPHS[engine_name]()
@@ -170,10 +270,25 @@ def test_a_silent_relu_gets_no_gradient_and_the_others_do(engine, moons, monkeyp
     assert all(one.largest_gradient > 0 for name, one in revived.items() if name != "ReLU")
 
 
+def test_behind_positive_outputs_a_units_gradients_have_one_sign(engine, moons, monkeypatch):
+    monkeypatch.setattr(activation_training, "ROWS", 5)
+    engine.manual_seed(0)
+    shares = {
+        name: activation_training.one_signed(engine, activation_training.small_mlp(engine, name), moons)
+        for name in activation_training.COMPARED
+    }
+    assert shares["Sigmoid"] == shares["ReLU"] == 1
+    assert shares["Tanh"] < 0.1
+
+
 def test_gradients_vanish_through_sigmoids_and_not_through_scaled_relus(engine, moons):
     sigmoid, relu = (activations.deep_gradients(engine, moons, name, True, seed=0) for name in ("Sigmoid", "ReLU"))
     assert sigmoid[0] < 1e-10 * sigmoid[-1]
     assert relu[0] > 0.1 * relu[-1]
+
+
+def test_the_scaled_network_is_the_geometric_mean_over_all_masks_of_the_last_layers_input(engine):
+    assert mask_ensemble.every_mask(engine, seed=0) < 1e-12
 
 
 def test_weight_decay_is_the_gradient_of_half_the_square(engine):
@@ -245,6 +360,41 @@ def test_maps_move_with_the_input_by_multiples_of_the_stride(engine, digits):
             assert rest < 1e-12 if shift % jump == 0 else rest > 0.01
 
 
+def test_max_pooling_pays_the_winner_and_average_pooling_everyone(engine, digits):
+    engine.manual_seed(0)
+    model = engine.models.SmallCNN(dtype=engine.dtype).eval()
+    largest, mean = (
+        pooling_and_sharing.pool(engine, name, model, digits.x_test[:5], (1,)) for name in pooling_and_sharing.POOLINGS
+    )
+    assert (largest.value, mean.value) == (3, 2)
+    assert largest.grad.tolist() == [[0, 1], [0, 0]]
+    assert mean.grad.tolist() == [[0.25, 0.25], [0.25, 0.25]]
+
+
+def test_sharing_saves_the_parameters_of_the_page(engine):
+    (name, shared, local, dense), _ = pooling_and_sharing.parameters(engine)
+    assert (name, shared, local, dense) == ("conv1", 320, 320 * 784, 785 * 32 * 784)
+
+
+# The texts.
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lessons_text_has_all_its_parts_and_points_to_the_next(name):
+    parts = text(name)
+    assert all(parts._replace(about="-"))
+    place = NAMES.index(name) + 1
+    following = f"`backprop lesson {NAMES[place]}`" if place < len(NAMES) else "Markov chains and decision processes"
+    assert parts.next.startswith(following)
+    assert parts.run.startswith(f"backprop lesson {name}")
+    assert get(name).__doc__.strip().endswith(parts.run)
+
+
+def test_a_text_without_takeaways_is_refused():
+    with pytest.raises(ValueError, match="expected it to end with"):
+        parse("Title: words.\n\nBody.\n\nRead: x\nRun:  y")
+
+
 # Saying no.
 
 
@@ -253,8 +403,8 @@ def test_an_unknown_lesson_is_a_usage_error_of_one_line(capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        "backprop lesson: unknown lesson 'astrology'; choose from neuron, graph, activations, regularization, "
-        "normalization, convolution, policy, atari, all\n"
+        "backprop lesson: unknown lesson 'astrology'; choose from neuron, mlp, graph, activations, regularization, "
+        "normalization, convolution, sequence, policy, atari, all\n"
     )
 
 

@@ -168,14 +168,25 @@ def test_extreme_inputs_are_tried_after_the_usual_ones(command):
 
 def test_a_value_may_be_a_constant_in_one_use_of_two(command):
     inputs = ["--input", "4", "--input", "4", "--input", "4"]
-    assert command("Critic", *inputs)[0] == 1
-    status, out, _ = command("Critic", *inputs, "--constant", "advantage")
-    assert status == 0
-    assert "note: right with advantage as a constant in" in out
+    for options in ([], ["--constant", "advantage"]):
+        status, out, _ = command("Critic", *inputs, *options)
+        assert status == 0
+        assert "note: right with advantage as a constant in" in out
+    source = LAYERS.replace("advantage", "difference")
+    assert command("Critic", *inputs, source=source)[0] == 1
+    assert command("Critic", *inputs, "--constant", "difference", source=source)[0] == 0
+
+
+def test_an_advantage_that_is_differentiated_is_told(command):
+    wrong = "return -grad * self.advantage / n, -grad * (self.advantage - self.logp) / n"
+    source = LAYERS.replace("return -grad * self.advantage / n, -grad * self.advantage / n", wrong)
+    status, out, _ = command("Critic", "--input", "4", "--input", "4", "--input", "4", source=source)
+    assert status == 1
+    assert "the gradient of values runs through advantage" in out
 
 
 def test_a_form_that_is_not_understood_gets_an_adapter_that_runs(command, tmp_path, capsys):
-    status, out, err = command("Value", "--input", "4,3")
+    status, out, err = command("Value", "--input", "4,3", "--against", "torch.square")
     assert status == 2
     assert len(err.splitlines()) == 1
     adapter = tmp_path / "my_adapter.py"

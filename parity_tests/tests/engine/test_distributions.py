@@ -400,6 +400,10 @@ def test_every_method_refuses_lists_and_integers(entry):
         case.layer(first.tolist(), *others)
     with pytest.raises(TypeError, match=rf"{entry.name}: expected \w+ of dtype float32 or float64, got int64"):
         case.layer(first.astype(int), *others)
+    for place, name in enumerate(getattr(case.layer, "names", ())):
+        inputs = [x.tolist() if k == place else x for k, x in enumerate(case.inputs)]
+        with pytest.raises(TypeError, match=f"{entry.name}: expected {name} to be a"):
+            case.layer(*inputs)
 
 
 def test_every_method_is_in_the_catalogue():

@@ -11,6 +11,8 @@ import weakref
 import numpy as np
 import pytest
 
+import scratch
+import scratch.nn as nn
 from scratch.kernels import threads
 
 
@@ -238,3 +240,25 @@ def test_nothing_waits_for_a_sum_of_products():
     finally:
         sys.setswitchinterval(interval)
     assert turns > 5
+
+
+def test_layers_called_by_several_threads_at_once_agree_to_rounding(count):
+    layer = nn.Conv2d(1, 8, 3, padding=1).eval()
+    x = np.random.default_rng(0).normal(size=(128, 1, 14, 14)).astype(np.float32)
+    expected, found = layer(x), []
+
+    def call():
+        with scratch.no_grad():
+            found.extend(layer(x) for _ in range(4))
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(found) == 16
+    for output in found:
+        if count == 1:
+            assert np.array_equal(output, expected)  # bit for bit: nobody touches the BLAS's threads
+        else:
+            assert np.abs(output - expected).max() <= 1e-5 * np.abs(expected).max()

@@ -68,11 +68,11 @@ def test_a_relu_network(plain, dtype):
 
 @each_layer
 def test_wide_enough_for_several_threads(name):
-    """And float32: the products over all steps are summed in another order than PyTorch's."""
+    """And more rows than are summed up in one product."""
     ours, theirs, _ = LAYERS[name]
     scratch.manual_seed(0)
     layer = ours(33, 65, 2, bidirectional=True)
-    check(layer, theirs(33, 65, 2, bidirectional=True), array((17, 9, 33), "float32")).raise_if_different()
+    check(layer, theirs(33, 65, 2, bidirectional=True), array((29, 19, 33), "float32")).raise_if_different()
 
 
 @each_layer

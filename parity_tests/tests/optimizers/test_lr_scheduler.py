@@ -366,7 +366,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("name", "options", "error", "message"), BAD, ids=str)
+@pytest.mark.parametrize(("name", "options", "error", "message"), BAD, ids=lambda value: str(value).split(" at 0x")[0])
 def test_options_that_make_no_sense_are_refused(name, options, error, message):
     with pytest.raises(error, match=f"^{name}: expected {message}"):
         getattr(optim.lr_scheduler, name)(new_optimizer(momentum=0.9), **options)

@@ -1,0 +1,202 @@
+"""A learner's folder: what is written into it, and what it remembers. A learner's file is never overwritten."""
+
+import ast
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import files
+from benchmarks.errors import Failure, UsageError, shown
+from benchmarks.exercises import catalogue
+from benchmarks.exercises.exercise import Exercise
+
+PROGRESS, README, MADE_BY, VERSION = "progress.json", "README.md", "backprop exercises", 1
+DEFAULT = Path("exercises")
+
+
+@dataclass
+class Folder:
+    """A folder of exercises.
+
+    Attributes
+    ----------
+    path : Path
+    """
+
+    path: Path
+
+    def file(self, exercise: Exercise) -> Path:
+        """Return where an exercise's file is, or should be; its number may be that of an older version."""
+        path = self.path / catalogue.file_name(exercise)
+        return next(iter(sorted(self.path.glob(f"[0-9][0-9]_{exercise.name}.py"))), path)
+
+    def found(self, exercise: Exercise) -> Path:
+        """Return an exercise's file.
+
+        Raises
+        ------
+        Failure
+            If it is not there; the message names the file that it seems to be called now.
+        """
+        path = self.file(exercise)
+        if path.is_file():
+            return path
+        other = next((one for one in sorted(self.path.glob("*.py")) if _name_in(one) == exercise.name), None)
+        if other is not None:
+            raise Failure(f"{shown(path)} is missing; {other.name} looks like it: name it {path.name} again")
+        raise Failure(
+            f"{shown(path)} is missing; `backprop exercises reset {exercise.name}` writes it anew (if you have renamed "
+            "it, name it so again)"
+        )
+
+    # Progress.
+
+    def progress(self) -> dict[str, dict]:
+        """Return what is remembered of each exercise, by its name.
+
+        Raises
+        ------
+        Failure
+            If the file is damaged, or from another version.
+        """
+        content = files.read_json(self.path / PROGRESS)
+        if content.get("made_by") != MADE_BY:
+            raise Failure(f"{shown(self.path)} is no folder of exercises: its {PROGRESS} is something else's")
+        if content.get("version") != VERSION:
+            raise Failure(
+                f"{shown(self.path)} is from another version of the exercises ({content.get('version')!r}; this one is "
+                f"{VERSION}), and is left as it is; `backprop exercises start --out NEW` makes a new one"
+            )
+        exercises = content.get("exercises")
+        if not isinstance(exercises, dict) or not all(isinstance(one, dict) for one in exercises.values()):
+            raise Failure(
+                f"{shown(self.path / PROGRESS)} is damaged; move it away and run `backprop exercises start --out "
+                f"{shown(self.path)}`: your files stay as they are, and `check` finds again what is solved"
+            )
+        return exercises
+
+    def remember(self, exercise: Exercise, **what: object) -> None:
+        """Write something down about an exercise."""
+        exercises = self.progress()
+        exercises[exercise.name] = exercises.get(exercise.name, {}) | what
+        self._write(exercises)
+
+    def _write(self, exercises: dict[str, dict]) -> None:
+        content = {"made_by": MADE_BY, "version": VERSION, "exercises": exercises}
+        files.write_json(self.path / PROGRESS, content)
+
+    def solved(self) -> set[str]:
+        """Return the names of the exercises that are solved."""
+        return {name for name, one in self.progress().items() if one.get("solved") is True}
+
+    def next(self) -> Exercise | None:
+        """Return the first exercise that is not solved."""
+        solved = self.solved()
+        return next((one for one in catalogue.all_exercises() if one.name not in solved), None)
+
+    def is_outdated(self, exercise: Exercise) -> bool:
+        """Return whether an exercise has changed since its file was written."""
+        written = self.progress().get(exercise.name, {}).get("sheet")
+        return written is not None and written != fingerprint(exercise)
+
+    # Files.
+
+    def add_missing(self) -> list[Exercise]:
+        """Write the files that are not there, and return their exercises."""
+        from benchmarks.exercises import sheets
+
+        known, added = self.progress(), []
+        for exercise in catalogue.all_exercises():
+            if not os.path.lexists(self.file(exercise)):
+                files.write_new(self.file(exercise), sheets.sheet(exercise).encode())
+                known[exercise.name] = known.get(exercise.name, {}) | {"sheet": fingerprint(exercise)}
+                added.append(exercise)
+        files.write_bytes(self.path / README, sheets.readme().encode())
+        self._write(known)
+        return added
+
+    def reset(self, exercise: Exercise) -> Path | None:
+        """Write an exercise's file as it was; return where the learner's is kept, None if there was none."""
+        from benchmarks.exercises import sheets
+
+        path, kept = self.file(exercise), None
+        if os.path.lexists(path):
+            kept = next(one for one in _kept(path) if not os.path.lexists(one))
+            os.rename(path, kept)
+        files.write_new(path, sheets.sheet(exercise).encode())
+        self.remember(exercise, sheet=fingerprint(exercise))
+        return kept
+
+
+def _kept(path: Path) -> Iterator[Path]:
+    number = 1
+    while True:
+        yield path.with_name(f"{path.stem}.kept{number}")
+        number += 1
+
+
+def _name_in(path: Path) -> str:
+    try:
+        text = ast.get_docstring(ast.parse(path.read_text(errors="replace"))) or ""
+    except (SyntaxError, ValueError, OSError):
+        return ""
+    return text.partition(":")[0]
+
+
+def fingerprint(exercise: Exercise) -> str:
+    """Return a few letters that change when the exercise does."""
+    from benchmarks.exercises import sheets
+
+    return hashlib.sha256(sheets.sheet(exercise).encode()).hexdigest()[:16]
+
+
+def start(path: Path) -> tuple[Folder, list[Exercise]]:
+    """Make a folder of exercises, or add to one what is new; return the exercises whose files were written.
+
+    Raises
+    ------
+    Failure
+        If the folder holds other things.
+    """
+    folder = Folder(path)
+    if path.exists() and not path.is_dir():
+        raise Failure(f"{shown(path)} is no folder; choose another --out")
+    inside = sorted(one.name for one in path.iterdir()) if path.exists() else []
+    own = {catalogue.file_name(one) for one in catalogue.all_exercises()}
+    if PROGRESS in inside:
+        folder.progress()
+    elif inside and not own & set(inside):
+        raise Failure(f"{shown(path)} holds other things, and is left as it is; choose another --out")
+    path.mkdir(parents=True, exist_ok=True)
+    if PROGRESS not in inside:
+        folder._write({})
+    return folder, folder.add_missing()
+
+
+def opened(path: Path | None) -> Folder:
+    """Return the folder of exercises at a path: by default the one that one is in, or ``exercises`` in it.
+
+    Raises
+    ------
+    UsageError
+        If it is not there.
+    """
+    places = [path] if path is not None else [Path("."), DEFAULT]
+    for place in places:
+        if (place / PROGRESS).is_file() and (path is not None or _is_ours(place / PROGRESS)):
+            return Folder(place)
+    if path is not None and path.is_dir():
+        raise UsageError(f"{shown(path)} is no folder of exercises: it has no {PROGRESS}")
+    where = shown(path) if path is not None else "this folder, or ./exercises,"
+    raise UsageError(f"no exercises in {where}; `backprop exercises start` writes them")
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return path.parent == DEFAULT  # damaged: the message about that is better than none
+    return isinstance(content, dict) and content.get("made_by") == MADE_BY

@@ -1,0 +1,44 @@
+"""A picture of an array's wrong elements, made of letters, for a terminal of 80 columns."""
+
+import numpy as np
+
+MOST_ROWS, MOST_COLUMNS = 10, 16
+SHADES = "░▒▓█"
+LEGEND = "  · right   ░ a little off   ▒ half or twice   ▓ far off   █ sign or worse"
+
+
+def heat_map(got: np.ndarray, expected: np.ndarray) -> list[str]:
+    """Return a picture, a line for each row; nothing if the array is too large for one, or has another shape.
+
+    Of an array with more than two axes the first matrix with a wrong element is drawn, with its place above it.
+    """
+    got, expected = np.atleast_1d(np.asarray(got, float)), np.atleast_1d(np.asarray(expected, float))
+    if got.shape != expected.shape or not got.size:
+        return []
+    size = np.abs(expected[np.isfinite(expected)]).max(initial=0)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        wrong = ~np.isclose(got, expected, rtol=1e-7, atol=1e-9 * size, equal_nan=True)
+    if not wrong.any():
+        return []
+    place: tuple = ()
+    if got.ndim > 2:
+        place = tuple(int(i) for i in np.argwhere(wrong)[0][:-2])
+        got, expected, wrong = got[place], expected[place], wrong[place]
+    got, expected, wrong = (np.atleast_2d(one) for one in (got, expected, wrong))
+    if got.shape[0] > MOST_ROWS or got.shape[1] > MOST_COLUMNS:
+        return []
+    lines = [f"  at {list(place)}:"] if place else []
+    for row in zip(got, expected, wrong, strict=True):
+        lines.append("    " + " ".join(_cell(*cell) * 2 for cell in zip(*row, strict=True)))
+    return [*lines, LEGEND]
+
+
+def _cell(got: float, expected: float, wrong: bool) -> str:
+    if not wrong:
+        return "·"
+    with np.errstate(all="ignore"):
+        ratio = got / expected if expected else np.inf
+    if not np.isfinite(ratio) or ratio < 0:
+        return SHADES[3]
+    far = abs(np.log2(ratio)) if ratio else np.inf
+    return SHADES[0] if far < 0.4 else SHADES[1] if far < 1.6 else SHADES[2]

@@ -1,0 +1,42 @@
+"""Milestones: networks that train on the functions that a learner wrote, in a process of their own."""
+
+from benchmarks.errors import Failure
+from benchmarks.exercises import catalogue, desk
+from benchmarks.exercises.folder import Folder
+
+LIMIT = 3600
+TITLES = {
+    "mlp": "a network of your Linear and ReLU learns two moons",
+    "cnn": "a network of your convolution and pooling learns digits",
+    "cartpole": "your policy and critic learn to balance a pole",
+}
+
+
+def run(folder: Folder, name: str) -> int:
+    """Train a milestone's network and show it; return 1 if it does not get where it should.
+
+    Raises
+    ------
+    Failure
+        If something that it needs is not solved yet, or is not there.
+    """
+    from benchmarks.exercises.grading import process
+
+    missing = desk.still_needed(folder, name)
+    if missing:
+        raise Failure(f"{name} trains what you wrote, and waits for {', '.join(missing)}")
+    for exercise in map(catalogue.named, catalogue.NEEDED[name]):
+        assert exercise is not None
+        folder.found(exercise)
+    desk.say(f"milestone {name}: {TITLES[name]}", "title")
+    desk.say()
+    solved = ",".join(sorted(folder.solved()))
+    arguments = [name, str(folder.path), solved]
+    _, status = process.run(
+        "benchmarks.exercises.milestones.child", arguments, LIMIT, lambda line: desk.say(line.rstrip("\n"))
+    )
+    if status is None:
+        raise Failure(f"{name} was ended: it took more than {LIMIT} seconds")
+    if status not in (0, 1):
+        raise Failure(f"{name} ended early (status {status})")
+    return status

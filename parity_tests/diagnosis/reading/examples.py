@@ -1,0 +1,46 @@
+"""Along which axis the examples of a batch lie, found by moving one of them: the first axis, or the columns."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+def axes(forward: Callable[..., object], inputs: tuple[np.ndarray, ...], default: int = 0) -> list[int | None]:
+    """Return the axis of the examples in each input, None for an input that all examples share, as weights are.
+
+    An axis of the first input is that of the examples if moving one of its indices moves the output at this index of
+    one of its own axes only. Another input has an axis of examples if moving it moves the same axis of the output.
+    Where the output has no such axis (a loss), they lie along ``default``.
+    """
+    first = next(((at, out) for at, out in _pairs(forward, inputs, 0)), None)
+    if first is None:
+        count = inputs[0].shape[default] if inputs[0].ndim > default else 1
+        return [default if x.ndim > default and x.shape[default] == count else None for x in inputs]
+    found: list[int | None] = [first[0]]
+    for index in range(1, len(inputs)):
+        found.append(next((at for at, out in _pairs(forward, inputs, index) if out == first[1]), None))
+    return found
+
+
+def _pairs(forward: Callable[..., object], inputs: tuple[np.ndarray, ...], index: int) -> list[tuple[int, int]]:
+    x = inputs[index]
+    base = _output(forward, inputs)
+    found = []
+    for axis in range(x.ndim) if x.dtype.kind == "f" else ():
+        at = (slice(None),) * axis + (0,)
+        moved = np.array(x)
+        moved[at] = moved[at] * 1.25 + 0.125
+        output = _output(forward, (*inputs[:index], moved, *inputs[index + 1 :]))
+        if output.shape != base.shape:
+            continue
+        changed = np.argwhere(output != base)
+        for out in range(base.ndim):
+            if base.shape[out] == x.shape[axis] > 1 and changed.size and not changed[:, out].any():
+                found.append((axis, out))
+                break
+    return found
+
+
+def _output(forward: Callable[..., object], inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    made = forward(*inputs)
+    return np.asarray(made[0] if isinstance(made, tuple) else made)
