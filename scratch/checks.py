@@ -154,6 +154,11 @@ def check_input(owner: object, x: Any, dtype: np.dtype | None) -> None:
 
 def check_grad_output(owner: object, grad_output: Any, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Raise unless ``grad_output`` has the shape and dtype of the output that it is the gradient of."""
+    if grad_output is None:
+        raise TypeError(
+            f"{name_of(owner)}: expected grad_output to be a numpy.ndarray, got None; a layer returns None if it was "
+            "told requires_input_grad_(False), so tell the first layer alone, or the whole model"
+        )
     check_dtype(owner, grad_output, dtype, "grad_output")
     if grad_output.shape != shape:
         raise RuntimeError(

@@ -98,3 +98,11 @@ def test_training_leaves_it_out_and_gives_it_back(interrupted):
         assert interrupted
     assert seen == [False] * (1 if interrupted else 2)
     assert model.needs_input_grad
+
+
+def test_an_inner_layer_that_was_told_so_is_named_by_its_neighbour():
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
+    model[2].requires_input_grad_(False)
+    model(array((4, 2)))
+    with pytest.raises(TypeError, match=r"ReLU: expected grad_output .* got None; .* requires_input_grad_\(False\)"):
+        model.backward(array((4, 2)))
