@@ -38,6 +38,7 @@ COMMANDS = {
     ),
     "race": ("benchmarks.commands.race", "time the two engines to 99% of MNIST's test images"),
     "drift": ("benchmarks.commands.drift", "show how far apart the losses of a run's two engines are, step by step"),
+    "pages": ("benchmarks.commands.pages", "write derivations, code and numbers side by side, as a site to browse"),
     "exercises": (
         "benchmarks.commands.exercises",
         "write the backward passes yourself, a file each, and be told what is wrong with them",

@@ -13,9 +13,14 @@ Where a file has several derivations, each begins with a line whose first word i
 import ast
 import importlib
 import inspect
+import pkgutil
 import re
 from dataclasses import dataclass, field
 from types import ModuleType
+
+import scratch.distributions
+import scratch.nn
+import scratch.optim
 
 LABEL = re.compile(r"^(?P<indent> +)(?P<label>[FBU]\d+[a-z]?) +(?P<text>\S.*)$")
 COMMENT = re.compile(r"#\s*(?P<label>[FBU]\d+[a-z]?)\b\s*(?P<shape>\(.*\))?")
@@ -88,6 +93,13 @@ class Derivation:
     def statement(self, label: str) -> Statement:
         """Return the statement of a label."""
         return next(one for one in (*self.forward, *self.backward) if one.label == label)
+
+
+def files() -> list[str]:
+    """Return the modules that are written as derivations, whether or not they have labels."""
+    packages = scratch.nn, scratch.optim, scratch.distributions
+    found = [info.name for one in packages for info in pkgutil.walk_packages(one.__path__, f"{one.__name__}.")]
+    return [*found, "scratch.policy_gradient"]
 
 
 def derivations(module: ModuleType | str) -> list[Derivation]:

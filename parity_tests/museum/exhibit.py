@@ -42,7 +42,8 @@ class Exhibit:
     @property
     def name(self) -> str:
         """The class's or function's name, in words."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", self.wrong.__name__).replace("_", " ").lower()
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", self.wrong.__name__)
+        return words.replace("_", " ").lower()
 
     @property
     def forgotten(self) -> str:

@@ -2,24 +2,14 @@
 
 import ast
 import importlib
-import pkgutil
 import re
 from pathlib import Path
 
 import pytest
 
-import scratch.distributions
-import scratch.nn
-import scratch.optim
-from parity_tests.harness.derivation import derivations
+from parity_tests.harness.derivation import derivations, files
 
-FILES = [
-    *(f"scratch.nn.{info.name}" for info in pkgutil.iter_modules(scratch.nn.__path__)),
-    *(f"scratch.optim.{info.name}" for info in pkgutil.iter_modules(scratch.optim.__path__)),
-    *(f"scratch.distributions.{info.name}" for info in pkgutil.iter_modules(scratch.distributions.__path__)),
-    *(f"scratch.optim.lr_scheduler.{info.name}" for info in pkgutil.iter_modules(scratch.optim.lr_scheduler.__path__)),
-    "scratch.policy_gradient",
-]
+FILES = files()
 DERIVATIONS = [one for name in FILES for one in derivations(name)]
 each_derivation = pytest.mark.parametrize("derivation", DERIVATIONS, ids=lambda one: one.name)
 each_file = pytest.mark.parametrize("name", FILES)

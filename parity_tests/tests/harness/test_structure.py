@@ -127,7 +127,7 @@ def test_in_benchmarks_arrows_run_one_way():
 
 
 def test_the_harness_knows_of_benchmarks_only_in_the_tests_of_commands():
-    harness = [path for path in files("parity_tests") if not path.name.startswith("test_")]
+    harness = [path for path in files("parity_tests") if not path.name.startswith(("test_", "conftest"))]
     assert [path.name for path in harness if "benchmarks" in imports(path)] == []
 
 

@@ -1,0 +1,276 @@
+"""The plain-text mathematics of docstrings, as MathML.
+
+    grad_std = -sum_m grad_normalized centred / std^2
+
+is a language with few rules, which all docstrings keep. A space between two quantities is a product, and binds more
+tightly than ``/``; a bracket without a space before it is a call or an index; ``sum_m``, ``max_k`` and a bare ``log``
+act on the product behind them; ``_`` before letters that are no part of a name is an index, and ``grad_x`` is the
+gradient with respect to x, written as a nabla with x below. A word that is no quantity is a word.
+
+What does not parse stays as it is, monospaced.
+"""
+
+import re
+from collections.abc import Collection
+
+from benchmarks.pages import mathml
+from benchmarks.pages.html import Html, element, escape, join
+from benchmarks.pages.mathml import BIG, GREEK, SIGNS
+from benchmarks.pages.notation import Unreadable, tokens
+
+FUNCTIONS = frozenset(re.findall(r"\w+", "exp log sqrt max min sign clip tanh sin cos argmax mean floor ceil"))
+WORDS = frozenset(re.findall(r"\w+", "as at in of if is to or and by for where else elsewhere with the"))
+PAUSES = (",", ";", ":")
+RELATIONS = {"=", "+=", "==", "<=", ">=", "!=", "<", ">", "<-"}
+LONG = 24
+
+
+def typeset(text: str, names: Collection[str]) -> Html:
+    """Return an expression, or a phrase with expressions in it, as HTML with MathML; as code if it cannot be read.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``x where positive, else s x``.
+    names : collection of str
+        The quantities that are known: arguments, and whatever is computed. Single letters, gradients and the names
+        of Greek letters are known anyway.
+    """
+    try:
+        return _Reader(text, names).phrase()
+    except Unreadable:
+        return element("code", " ".join(text.split()), class_="text")
+
+
+def equation(text: str, names: Collection[str]) -> tuple[Html, Html]:
+    """Return an equation's left side, and its right side with the sign before it; the left is empty without a sign."""
+    found = re.search(r" (\+?=|<-) ", text)
+    if not found:
+        return Html(""), typeset(text, names)
+    sign = mathml.math(mathml.operator(found[1]))
+    return typeset(text[: found.start()], names), join((sign, typeset(text[found.end() :], names)), " ")
+
+
+def quantity(name: str, names: Collection[str] = ()) -> Html:
+    """Return a name by itself: ``grad_x``, ``v_hat``."""
+    return mathml.math(mathml.name(name, names))
+
+
+def operation(word: str) -> Html:
+    """Return a sum, or the like, by itself: ``sum_k``."""
+    stem, _, index = word.partition("_")
+    sign = mathml.big(stem) if stem in BIG else element("mi", stem)
+    return mathml.math(element("msub", sign, mathml.letters(index)))
+
+
+class _Reader:
+    """A text, read from left to right."""
+
+    def __init__(self, text: str, names: Collection[str]) -> None:
+        self.text, self.names = text, names
+        self.tokens, self.place = list(tokens(text)), 0
+
+    # Looking ahead.
+
+    @property
+    def kind(self) -> str:
+        return self.tokens[self.place].kind if self.place < len(self.tokens) else "end"
+
+    @property
+    def word(self) -> str:
+        return self.tokens[self.place].word if self.place < len(self.tokens) else ""
+
+    @property
+    def spaced(self) -> bool:
+        """Whether a space is before the token at hand."""
+        return self.place < len(self.tokens) and self.tokens[self.place].spaced
+
+    def is_word(self, place: int | None = None) -> bool:
+        """Whether the token is prose."""
+        place = self.place if place is None else place
+        if place >= len(self.tokens) or self.tokens[place].kind != "name":
+            return place < len(self.tokens) and self.tokens[place].kind == "prose"
+        name, index = self.tokens[place].word, self.tokens[place].index
+        if name == "a" and place + 1 < len(self.tokens) and self.is_word(place + 1):
+            return True
+        if name in self.names or index:
+            return False
+        if name in WORDS:
+            return True
+        stem = name.rstrip("'")
+        if len(stem) == 1 or stem in GREEK or stem in FUNCTIONS or stem.split("_")[0] in {*BIG, *FUNCTIONS, "grad"}:
+            return False
+        known = stem.isupper() or re.search(r"\d|_", stem)
+        behind = self.tokens[place + 1 : place + 2]
+        called = behind and behind[0].word == "(" and not behind[0].spaced
+        return not known and not called
+
+    def take(self, word: str) -> None:
+        if self.word != word:
+            raise Unreadable(self.text)
+        self.place += 1
+
+    # From the phrase down to the factor.
+
+    def phrase(self) -> Html:
+        """Return expressions with words and commas between them."""
+        parts: list[Html] = []
+        while self.kind != "end":
+            start = self.tokens[self.place].begin
+            before = " " if parts and self.spaced else ""
+            if self.is_word() or self.word in PAUSES:
+                parts.append(escape(before + self.word))
+                self.place += 1
+                continue
+            terms = self.relation()
+            said = self.text[start : self.tokens[self.place - 1].end]
+            if self.word in PAUSES:  # inside, so that no line begins with it
+                terms.append(element("mtext", self.word))
+                self.place += 1
+            # Between terms a line may be broken.
+            pieces = [mathml.math(term) for term in terms] if len(said) > LONG else [mathml.math(join(terms))]
+            parts.append(join([escape(before), join(pieces, "<wbr>")]))
+        return join(parts)
+
+    def relation(self) -> list[Html]:
+        """Return the terms of a sum, or of two that are compared."""
+        terms = self.sum()
+        while self.word in RELATIONS:
+            sign = mathml.operator(self.word)
+            self.place += 1
+            first, *more = self.sum()
+            terms += [element("mrow", sign, first), *more]
+        return terms
+
+    def sum(self) -> list[Html]:
+        """Return the terms, each with its sign."""
+        terms = []
+        while True:
+            sign = None
+            if self.word in ("+", "-", "+-"):
+                sign = mathml.operator(self.word, "infix" if terms else "prefix")
+                self.place += 1
+            terms.append(element("mrow", sign, self.fraction()))
+            if self.word not in ("+", "-", "+-"):
+                return terms
+
+    def fraction(self) -> Html:
+        """Return a product, over a factor if there is one."""
+        bare = self.word == "(" and self.behind_bracket() == "/"
+        top = self.factor(bare=True) if bare else self.product()
+        while self.word in ("/", "*"):
+            word = self.word
+            self.place += 1
+            below = self.factor(bare=word == "/")
+            top = element("mfrac", top, below) if word == "/" else join((top, mathml.operator("*"), below))
+        return top
+
+    def behind_bracket(self) -> str:
+        """Return the token behind the bracket that closes the one at hand."""
+        depth = 0
+        for place in range(self.place, len(self.tokens)):
+            depth += {"(": 1, ")": -1}.get(self.tokens[place].word, 0)
+            if depth == 0:
+                return self.tokens[place + 1].word if place + 1 < len(self.tokens) else ""
+        raise Unreadable(self.text)
+
+    def product(self) -> Html:
+        """Return factors side by side."""
+        factors = [self.factor()]
+        while self.starts_factor():
+            factors += [element("mo", "\u2062", lspace="0.12em", rspace="0.12em"), self.factor()]
+        return element("mrow", *factors)
+
+    def starts_factor(self) -> bool:
+        if self.kind in ("number", "rate") or self.word in ("(", "..."):
+            return True
+        if self.word == "|":
+            return self.spaced and not self.closes_bar()
+        return self.kind == "name" and not self.is_word()
+
+    def closes_bar(self) -> bool:
+        return self.place + 1 == len(self.tokens) or self.tokens[self.place + 1].word in {")", ",", *"+-/^"}
+
+    def factor(self, bare: bool = False) -> Html:
+        """Return a quantity with its exponent; brackets around it are left out where it stands ``bare``."""
+        base = self.atom(bare)
+        if self.word == "^":
+            self.place += 1
+            if self.word == "T":
+                self.place += 1
+                return mathml.raised(base, element("mo", "⊤"))
+            sign = element("mo", "−") if self.word == "-" else None
+            if sign:
+                self.place += 1
+            return mathml.raised(base, element("mrow", sign, self.atom(bare=True)))
+        return base
+
+    def atom(self, bare: bool = False) -> Html:
+        kind, word = self.kind, self.word
+        self.place += 1
+        if kind == "number":
+            mantissa, _, exponent = word.partition("e")
+            if not exponent:
+                return element("mn", word)
+            power = element("msup", element("mn", "10"), element("mn", exponent.replace("-", "−")))
+            return power if mantissa == "1" else element("mrow", element("mn", mantissa), element("mo", "·"), power)
+        if kind == "name":
+            return self.named(word)
+        if kind == "rate":  # a derivative: dL/dw
+            parts = (mathml.name(one[1:], self.names) for one in word.split("/"))
+            top, below = (element("mrow", element("mo", "∂"), one) for one in parts)
+            return element("mfrac", top, below)
+        if word == "(":
+            inside = self.inside(")")
+            if bare and self.word != "^" and "<mo>,</mo>" not in inside:
+                return inside
+            return mathml.bracketed("(", inside, ")")
+        if word == "|":
+            inside = element("mrow", *self.sum())
+            self.take("|")
+            return mathml.bracketed("|", inside, "|")
+        if word in ("...", ".."):
+            return element("mo", "…")
+        if word in ("-", "+"):
+            return element("mrow", element("mo", SIGNS.get(word, word), form="prefix"), self.factor())
+        raise Unreadable(self.text)
+
+    def inside(self, end: str) -> Html:
+        """Return what is between brackets, words among it."""
+        parts: list[Html] = []
+        while self.word != end:
+            if self.kind == "end":
+                raise Unreadable(self.text)
+            if self.is_word():
+                parts.append(element("mtext", f"\u00a0{self.word}\u00a0"))
+                self.place += 1
+            elif self.word in PAUSES:
+                parts.append(element("mo", self.word))
+                self.place += 1
+            else:
+                parts += self.relation()
+        self.take(end)
+        return element("mrow", *parts)
+
+    def named(self, word: str) -> Html:
+        index = self.tokens[self.place - 1].index
+        if self.word == "(" and not self.spaced:
+            self.place += 1
+            inside = self.inside(")")
+            if word == "sqrt":
+                return element("msqrt", inside)
+            return element("mrow", mathml.name(word, self.names), mathml.bracketed("(", inside, ")"))
+        stem, _, below = word.partition("_")
+        operates = stem in {*BIG, *FUNCTIONS} and word not in self.names
+        if operates and (self.starts_factor() or self.word == "-"):
+            sign = mathml.big(stem) if stem in BIG else element("mi", stem)
+            below += index.strip("_(),") if index else ""
+            if below:
+                sign = element("msub", sign, mathml.letters(below))
+            space = element("mspace", width="0.15em")
+            return element("mrow", sign, space, self.product())
+        name = mathml.name(word, self.names, index)
+        if self.word == "[" and not self.spaced:
+            self.place += 1
+            name = element("mrow", name, mathml.bracketed("[", self.inside("]"), "]"))
+        return name

@@ -1,0 +1,117 @@
+"""Sentences of docstrings as HTML: code, gradients, labels of statements and names of layers become what they are."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.pages import mathematics
+from benchmarks.pages.docstring import Displayed
+from benchmarks.pages.html import Html, element, escape, join
+
+PIECE = re.compile(
+    r"``(?P<literal>[^`]+)``|`(?P<name>[^`]+)`|(?P<gradient>\bgrad_\w+\b)|(?P<label>\b[FBU]\d+[a-z]?\b)"
+    rf"|(?P<greek>\b(?:{'|'.join(mathematics.GREEK)})\d*\b)|(?P<operation>\b(?:sum|max|min|prod)_[a-z]{{1,3}}\b)"
+    r"|(?P<file>\b(?:scratch|torch_ref|benchmarks|parity_tests)/[\w/]+\.(?:py|md)\b)"
+    r"|(?P<word>\b[a-z]\w*_\w*\b)"
+)
+
+# What a paragraph opens with in the place of a heading: "Saturation.", "Why the order matters.", "How large may lr be?"
+OPENING = re.compile(
+    r"(?:(?:Why|What|How)\b[^.?:;`]{2,60}[.?]|[A-Z][a-z]+(?: (?!is\b|are\b|has\b|was\b)[a-z]+){0,3}\.) (?=\S)"
+)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What words lead to on a page.
+
+    Attributes
+    ----------
+    links : mapping of str to str
+        Addresses of pages, by the names of classes, functions, modules and files.
+    anchors : mapping of str to str
+        Identifiers on this page, by the labels of statements.
+    names : collection of str
+        Quantities.
+    """
+
+    links: Mapping[str, str] = field(default_factory=dict)
+    anchors: Mapping[str, str] = field(default_factory=dict)
+    names: Collection[str] = frozenset()
+
+
+def inline(text: str, context: Context) -> Html:
+    """Return a sentence, or several."""
+    text = " ".join(text.split())
+    parts, end = [], 0
+    for match in PIECE.finditer(text):
+        parts += [escape(text[end : match.start()]), _piece(match, context)]
+        end = match.end()
+    return join([*parts, escape(text[end:])])
+
+
+def _piece(match: re.Match, context: Context) -> Html:
+    kind, word = match.lastgroup, match[match.lastgroup]
+    if kind == "gradient" or (kind in ("greek", "word") and word in context.names):
+        return mathematics.quantity(word, context.names)
+    stem, _, index = word.rpartition("_")
+    if kind == "word" and (stem in context.names or len(stem) == 1) and len(index) < 4:
+        return mathematics.quantity(word, context.names)
+    if kind == "operation":
+        return mathematics.operation(word)
+    if kind == "label":
+        anchor = context.anchors.get(word)
+        return element("a", word, href=f"#{anchor}", class_="ref") if anchor else escape(word)
+    if kind in ("greek", "word"):
+        return escape(word)
+    address = _address(word, context.links)
+    shown = element("code", word)
+    return element("a", shown, href=address) if address else shown
+
+
+def _address(word: str, links: Mapping[str, str]) -> str | None:
+    """Return where a name leads: as it stands, without what holds it, without what it holds."""
+    bare = word.split("(")[0].strip()
+    if bare.startswith("torch."):
+        return None
+    return links.get(bare) or links.get(bare.rpartition(".")[2])
+
+
+def paragraph(text: str, context: Context) -> Html:
+    """Return a paragraph; what it opens with, "Saturation.", stands out where it is no sentence."""
+    flat = " ".join(text.split())
+    opening = OPENING.match(flat)
+    if opening is None:
+        return element("p", inline(flat, context))
+    title = element("strong", inline(opening.group().strip(), context), class_="opening")
+    return element("p", title, " ", inline(flat[opening.end() :], context))
+
+
+def displayed(block: Displayed, context: Context) -> Html:
+    """Return indented lines: formulas where all of them are, else as they stand."""
+    rows = [_formula(line, context) for line in block.lines]
+    if all(row is not None for row in rows):
+        return element("div", *rows, class_="formulas")
+    margin = min(len(line) - len(line.lstrip()) for line in block.lines)
+    text = "\n".join(_marked(line[margin:]) for line in block.lines)
+    return element("pre", Html(text), class_="display", tabindex="0")
+
+
+def _marked(line: str) -> Html:
+    return Html(re.sub(r"\b([FBU]\d+[a-z]?)(?=\s)", r'<b class="label">\1</b>', escape(line)))
+
+
+def _formula(line: str, context: Context) -> Html | None:
+    cells = re.split(r" {2,}", re.sub(r"\s+(\+?=)\s+", r" \1 ", line.strip()))
+    found = [place for place, cell in enumerate(cells) if re.search(r" \+?= ", cell)]
+    if len(found) != 1 or len(cells) > 3 or found[0] == 2:
+        return None
+    left, right = mathematics.equation(cells[found[0]], context.names)
+    formula = join((left, right), " ")
+    if 'class="text"' in formula:
+        return None
+    asides = [inline(cell, context) for cell in cells]
+    asides[found[0]] = formula
+    kinds = ("name", "formula", "aside")[1 - found[0] :]
+    shown = [element("span", one, class_=kind) for one, kind in zip(asides, kinds, strict=False)]
+    return element("div", join(shown, " "), class_="line")

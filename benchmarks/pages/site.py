@@ -1,0 +1,160 @@
+"""The site as a whole: all pages are built in a folder beside, which then takes the old one's place."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import lessons
+from benchmarks.errors import Failure, shown
+
+PACKAGES = ("markdown_it", "mdit_py_plugins", "pygments", "latex2mathml")
+EXTRA = "pip install '.[pages]' in the project's folder"
+MARK = ".backprop-pages"
+STATIC = ("style.css", "script.js")
+ASSETS = Path(__file__).parents[2] / ".assets"
+
+
+def check(out: Path, figures: Path | None) -> None:
+    """Raise ``Failure`` unless a site could be written to ``out``; nothing is written."""
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Failure(f"the pages need the pages extra ({', '.join(missing)} not found): {EXTRA}")
+    if figures is not None and not figures.is_dir():
+        raise Failure(f"--figures: {shown(figures)} is no folder")
+    if os.path.lexists(out):
+        _check_ours(out)
+    parent = next(folder for folder in out.absolute().parents if os.path.lexists(folder))
+    if not parent.is_dir():
+        raise Failure(f"cannot write to {shown(out)}: {shown(parent)} is no folder; choose another --out")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise Failure(f"cannot write to {shown(out)}: {shown(parent)} takes no files from you; choose another --out")
+
+
+def _check_ours(out: Path) -> None:
+    """Raise ``Failure`` unless a folder is empty, or an earlier site and nothing else."""
+    if out.is_symlink() or not out.is_dir():
+        raise Failure(f"{shown(out)} is no folder; choose another --out")
+    held = _files(out)
+    if not held and not any(out.iterdir()):
+        return
+    try:
+        known = set(json.loads((out / MARK).read_text()))
+    except (OSError, ValueError, TypeError):
+        raise Failure(f"{shown(out)} is not empty, and no earlier site of ours; choose another --out") from None
+    if strange := sorted(held - known - {MARK}):
+        raise Failure(f"{shown(out)} holds {shown(strange[0])}, which is not of the site; choose another --out")
+
+
+def _files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
+
+
+def write(out: Path, figures: Path | None) -> int:
+    """Write the site, in the place of an earlier one; return the number of its pages.
+
+    Parameters
+    ----------
+    out : Path
+    figures : Path or None
+        The folder with the lessons' figures.
+
+    Raises
+    ------
+    Failure
+        If ``out`` holds anything else, or cannot be written to.
+    """
+    check(out, figures)
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with _beside(out) as folder:
+        count = _fill(folder, figures)
+        (folder / MARK).write_text(json.dumps(sorted(_files(folder))))
+        check(out, figures)  # somebody may have come meanwhile
+        _swap(folder, out)
+    return count
+
+
+@contextlib.contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """Make a folder beside ``out``; what is left of it at the end is taken away."""
+    folder = _sibling(out, ".tmp")
+    try:
+        folder.mkdir()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _swap(new: Path, out: Path) -> None:
+    """Let ``new`` take the name of ``out``; if that fails the old one has it still."""
+    if not os.path.lexists(out):
+        new.rename(out)
+        return
+    old = _sibling(out, ".old")
+    try:
+        out.rename(old)
+        new.rename(out)
+    finally:
+        if not os.path.lexists(out):
+            old.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _sibling(out: Path, suffix: str) -> Path:
+    """Return a name beside ``out`` that nothing has."""
+    return out.absolute().with_name(f".{out.absolute().name}.{secrets.token_hex(8)}{suffix}")
+
+
+def _fill(folder: Path, figures: Path | None) -> int:
+    from benchmarks.pages.frame import framed
+    from benchmarks.pages.lesson_page import FIGURES, figures_of
+
+    pages = _pages(figures)
+    for place, page in enumerate(pages):
+        path = folder / page.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = pages[place - 1] if place else None
+        after = pages[place + 1] if place + 1 < len(pages) else None
+        path.write_text(framed(page, before, after), encoding="utf-8")
+    for name in STATIC:
+        shutil.copyfile(Path(__file__).with_name(name), folder / name)
+    for name in lessons.NAMES:
+        for path in figures_of(name, figures):
+            (folder / FIGURES).mkdir(exist_ok=True)
+            shutil.copyfile(path, folder / FIGURES / path.name)
+    return len(pages)
+
+
+def _pages(figures: Path | None) -> list:
+    """Return all pages in their order: the index, the course, the layers, losses and optimizers, the museum."""
+    from benchmarks.pages import mistakes
+    from benchmarks.pages.discovery import topics
+    from benchmarks.pages.frame import root_of
+    from benchmarks.pages.index_page import index_page
+    from benchmarks.pages.lesson_page import lesson_page, path_of
+    from benchmarks.pages.speed import Speed
+    from benchmarks.pages.topic_page import topic_page
+
+    found, speed = topics(), Speed()
+    addresses = {mistakes.PATH: mistakes.PATH}
+    for topic in found:
+        addresses |= dict.fromkeys((topic.module.__name__, topic.file), topic.path)
+        for cls in topic.classes:
+            addresses[cls.__name__] = f"{topic.path}#{cls.__name__}"
+        for one in topic.derivations:
+            addresses.setdefault(one.name, f"{topic.path}#{one.name}")
+    for name in lessons.NAMES:
+        file = f"benchmarks/lessons/{name.replace('-', '_')}.py"
+        addresses |= dict.fromkeys((file, f"backprop lesson {name}"), path_of(name))
+
+    def links(path: str) -> dict[str, str]:
+        return {name: root_of(path) + address for name, address in addresses.items()}
+
+    pages = [index_page(found)]
+    pages += [lesson_page(name, links(path_of(name)), figures) for name in lessons.NAMES]
+    pages += [topic_page(topic, links(topic.path), speed) for topic in found]
+    return [*pages, mistakes.museum_page(links(mistakes.PATH))]
