@@ -63,6 +63,7 @@ CASES = {
     "square": Case(np.square, ONE),
     "reciprocal": Case(np.reciprocal, ONE),
     "tanh": Case(np.tanh, ONE),
+    "arctanh": Case(lambda x: np.arctanh(np.tanh(x) / 2), ONE),
     "sin": Case(np.sin, ONE),
     "cos": Case(np.cos, ONE),
     "abs": Case(abs, ONE),
