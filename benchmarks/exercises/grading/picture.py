@@ -12,7 +12,10 @@ def heat_map(got: np.ndarray, expected: np.ndarray) -> list[str]:
 
     Of an array with more than two axes the first matrix with a wrong element is drawn, with its place above it.
     """
-    got, expected = np.atleast_1d(np.asarray(got, float)), np.atleast_1d(np.asarray(expected, float))
+    try:
+        got, expected = np.atleast_1d(np.asarray(got, float)), np.atleast_1d(np.asarray(expected, float))
+    except (TypeError, ValueError):  # no array of numbers: one of the learner's own tuples, say
+        return []
     if got.shape != expected.shape or not got.size:
         return []
     size = np.abs(expected[np.isfinite(expected)]).max(initial=0)

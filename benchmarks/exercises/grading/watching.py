@@ -80,7 +80,9 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def agree(one: Any, other: Any) -> bool:
-    """Return whether two values are the same but for rounding."""
+    """Return whether two values, or sequences of them, are the same but for rounding."""
+    if isinstance(one, tuple | list) and isinstance(other, tuple | list):
+        return len(one) == len(other) and all(map(agree, one, other))
     try:
         one, other = np.asarray(one), np.asarray(other)
         if one.dtype.kind not in "fiub" or other.dtype.kind not in "fiub" or one.shape != other.shape:
