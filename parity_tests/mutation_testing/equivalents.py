@@ -49,11 +49,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         'faults = [f"missing key {key!r}" for key in missing]',
     ): "the list is empty before",
     (
-        "scratch/kernels/cross_entropy.py",
-        "label = target if ignored is None else np.where(ignored, 0, target)",
-        "label = target if (ignored is None) and False else np.where(ignored, 0, target)",
-    ): "np.where takes None for False, and returns a copy of the target",
-    (
         "scratch/nn/loss.py",
         "losses = np.where(size <= delta, d**2 / 2, delta * (size - delta / 2))  # F3 (...)",
         "losses = np.where(size < delta, d**2 / 2, delta * (size - delta / 2))  # F3 (...)",

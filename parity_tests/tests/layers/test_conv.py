@@ -16,7 +16,6 @@ from scratch.kernels import threads
 from scratch.kernels.patch_plan import PatchPlan
 
 # PyTorch's remark on its own copying.
-pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 paddings = st.one_of(

@@ -62,7 +62,6 @@ def kernels(layer):
     layout=layouts,
     seed=seeds,
 )
-@pytest.mark.filterwarnings("ignore:Using padding='same'")
 def test_is_torchs(channels, padding, bias, batch, image, dtype, layout, seed):
     options = {"kernel_size": 3, "padding": padding, "bias": bias}
     layer = random_state(nn.Conv2d(*channels, **options, dtype=dtype), seed)
