@@ -101,6 +101,7 @@ def test_what_makes_no_sense_is_refused_by_name(name, option, bad):
         assert torchs(name, option, value) is None
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
 @pytest.mark.parametrize("kind", [np.asmatrix, np.ma.masked_array])
 @pytest.mark.parametrize("name", [name for name, (_, inputs) in LAYERS.items() if inputs[0] is X])
 def test_arrays_that_compute_otherwise_are_refused(name, kind):
@@ -109,6 +110,7 @@ def test_arrays_that_compute_otherwise_are_refused(name, kind):
         getattr(nn, name)(*args)(kind(X), *inputs[1:])
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
 @pytest.mark.parametrize("name", ["Linear", "Softmax"])
 def test_so_are_they_as_upstream_gradients(name):
     args, (x,) = LAYERS[name]
