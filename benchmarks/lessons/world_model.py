@@ -61,7 +61,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.engines import Engine
-from benchmarks.figures.style import LABELS
 from benchmarks.lessons.support.blackboard import Blackboard
 from benchmarks.lessons.support.drawing import BLUE, GREY, ORANGE, engine_key, line, picture, sheet
 from benchmarks.lessons.support.dreaming import Dream, Played, likeliest_change, one_hot, play, windows
@@ -202,13 +201,16 @@ def draw_dream(watched: dict[str, Watching]) -> Figure:
     """Draw real frames above dreamt ones, and the error against the horizon."""
     shown = (0, 2, 4, 7, 11, 15)
     rows = 1 + len(watched)
-    figure, every = sheet(rows + 1, len(shown), 1.0 + 1.25 * rows + 2.2, "What happened, and what was dreamt")
+    heights = {"height_ratios": [1] * rows + [2.6]}
+    title = "What happened, and what was dreamt"
+    figure, every = sheet(rows + 1, len(shown), 0.9 * rows + 3.4, title, gridspec_kw=heights)
     first = next(iter(watched.values()))
+    moving = int(np.argmax(((first.real[-1] - first.real[0]) ** 2).mean(axis=(1, 2))))  # in the others less happens
     for column, ahead in enumerate(shown):
-        picture(every[0, column], first.real[ahead, 0], f"{ahead + 1} steps ahead", cmap="gray_r", vmin=0, vmax=1)
+        picture(every[0, column], first.real[ahead, moving], f"step {ahead + 1}", cmap="gray_r", vmin=0, vmax=1)
         for row, one in enumerate(watched.values(), 1):
-            picture(every[row, column], one.dreamt[ahead, 0], cmap="gray_r", vmin=0, vmax=1)
-    for row, name in enumerate(("what happened", *(f"dreamt, {LABELS[name]}" for name in watched))):
+            picture(every[row, column], one.dreamt[ahead, moving], cmap="gray_r", vmin=0, vmax=1)
+    for row, name in enumerate(("real", *(f"dreamt,\n{name}" for name in watched))):
         every[row, 0].set_ylabel(name, fontsize=8)
     grid = every[rows, 0].get_gridspec()
     for axes in every[rows]:
