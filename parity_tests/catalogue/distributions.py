@@ -33,7 +33,7 @@ def positive(d: Draw, shape: tuple[int, ...]) -> np.ndarray:
 def categorical_log_prob(d: Draw) -> LayerCase:
     """Draw one action for each row of logits, or several.
 
-    Of about 1 and 3: PyTorch takes the logarithm of the sum off the logits, and off large ones that costs it digits of
+    Of about 1: PyTorch takes the logarithm of the sum off the logits, and off large ones that costs it digits of
     a probability close to 1 that ours keep.
     """
     shape = shape_of(d)
@@ -43,7 +43,7 @@ def categorical_log_prob(d: Draw) -> LayerCase:
     def reference(logits: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         return distributions.Categorical(logits=logits, **UNCHECKED).log_prob(action)
 
-    return LayerCase(CategoricalLogProb(), reference, (d.array((*shape, 3), factor=d.one_of(1, 3)), actions))
+    return LayerCase(CategoricalLogProb(), reference, (d.array((*shape, 3)), actions))
 
 
 @entry("CategoricalEntropy", "distribution")
