@@ -26,7 +26,8 @@ further: the loss has a cliff there. Clipping keeps the direction and bounds the
     g <- g min(1, max_norm / |g|)                   |g| over all parameters together
 
 It does nothing against vanishing: there is no direction left to keep. The second figure shows an RNN with W_hh times 2,
-trained by gradient descent with and without it.
+trained by gradient descent with and without it. Without it the engines part: after the first jump rounding decides
+where the next one lands, so that one run may recover and the other leave for good.
 
 Attention. The way from the last step to the first has T factors because the state carries everything. Attention looks
 at all steps at once, y = sum_s p_s v_s: from y to any step it is one factor, however long the sequence is.
@@ -190,7 +191,7 @@ def draw_training(read: dict[str, dict[str, Training]], clipped: dict[str, dict[
         line(axes[0], np.arange(len(next(iter(losses.values())))), losses, colour, name)
     axes[0].axhline(ALWAYS_ONE, color=GREY, lw=1, ls=":")
     axes[0].set(title="loss", xlabel="step", ylabel="mean squared error, running mean", yscale="log")
-    axes[0].legend(loc="center right", fontsize=8)
+    axes[0].legend(loc="lower right", fontsize=8)
     steps = np.arange(CLIP_STEPS)
     for max_norm, colour in ((np.inf, RED), (MAX_NORM, BLUE)):
         name = "not clipped" if np.isinf(max_norm) else f"clipped to {max_norm:g}"
