@@ -38,7 +38,8 @@ def the_density_of_all_numbers_is_one(layer: NormalLogProb, value, loc, scale) -
 def twice_as_wide_is_log_two_more_uncertain(layer: NormalEntropy, scale: np.ndarray) -> None:
     """The entropy of c x is that of x plus log c: so its gradient times the scale is 1."""
     (y,) = forward(layer, scale)
-    same(backward(layer, np.ones_like(y))[0] * scale, np.ones_like(y))
+    (g,) = random_grads((y,))
+    same(backward(layer, g)[0] * scale, g)
     same(forward(layer, 2 * scale)[0], y + np.log(2))
     same(forward(layer, np.ones_like(scale))[0], np.full_like(y, (1 + np.log(2 * np.pi)) / 2))
 
@@ -68,12 +69,13 @@ def who_knows_nothing_is_the_most_uncertain(layer: CategoricalEntropy, logits: n
     count = logits.shape[-1]
     (y,) = forward(layer, np.zeros_like(logits))
     same(y, np.full_like(y, np.log(count)))
-    same(backward(layer, np.ones_like(y))[0], np.zeros_like(logits))
+    (g,) = random_grads((y,))
+    same(backward(layer, g)[0], np.zeros_like(logits))
     forbidden = np.concatenate([logits, np.full_like(logits[..., :1], -np.inf)], axis=-1)
     (y,) = forward(layer, logits)
-    grad = backward(layer, np.ones_like(y))[0]
+    grad = backward(layer, g)[0]
     same(forward(layer, forbidden)[0], y)
-    same(backward(layer, np.ones_like(y))[0][..., :-1], grad)
+    same(backward(layer, g)[0][..., :-1], grad)
 
 
 @law(TanhNormalLogProb)

@@ -245,16 +245,18 @@ class OutputPaddingAtTheTop(nn.ConvTranspose2d):
 
 
 def weight_of_a_convolution(x, weight, bias, stride, padding, output_padding, groups, dilation):
-    """Put down the kernels turned by 180 degrees, as if this were a convolution of x."""
-    turned = weight[..., ::-1, ::-1]
-    return conv_transpose2d(x, turned, bias, stride, padding, output_padding, groups, dilation)
+    """Put down flipped kernels, as if this were a convolution of x."""
+    flipped = weight[..., ::-1, ::-1]
+    return conv_transpose2d(x, flipped, bias, stride, padding, output_padding, groups, dilation)
 
 
 def weight_of_a_convolution_backward(grad_y, weight, stride, padding, groups, dilation, saved):
     """Undo `weight_of_a_convolution`."""
-    turned = weight[..., ::-1, ::-1]
-    grad_x, grad_turned, grad_bias = conv_transpose2d_backward(grad_y, turned, stride, padding, groups, dilation, saved)
-    return grad_x, grad_turned[..., ::-1, ::-1], grad_bias
+    flipped = weight[..., ::-1, ::-1]
+    grad_x, grad_flipped, grad_bias = conv_transpose2d_backward(
+        grad_y, flipped, stride, padding, groups, dilation, saved
+    )
+    return grad_x, grad_flipped[..., ::-1, ::-1], grad_bias
 
 
 @layer(SEQUENCE, args=(4, 6, 3), caught="torch laws", passes_ones=True, of="ConvTranspose1d ConvTranspose2d")
