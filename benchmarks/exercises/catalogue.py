@@ -4,7 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks.exercises.exercise import Exercise
-from benchmarks.exercises.sets import activations, images, network, normalization, optimizers, policies, regularization
+from benchmarks.exercises.sets import (
+    activations,
+    images,
+    network,
+    normalization,
+    optimizers,
+    policies,
+    regularization,
+    sequences,
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,7 @@ CHAPTERS = (
     Chapter("Optimizers", optimizers.EXERCISES),
     Chapter("Normalization", normalization.EXERCISES),
     Chapter("Images", images.EXERCISES, "cnn"),
+    Chapter("Sequences", sequences.EXERCISES),
     Chapter("Tables, shortcuts, policies", policies.EXERCISES, "cartpole"),
 )
 
