@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "name",
                 metavar="NAME",
                 nargs="?" if name in ("check", "hint") else None,
-                help="the exercise: linear, say, or its file's name",
+                help="the exercise: linear, say, its number, or its file's name",
             )
         if name == "milestone":
             action.add_argument("name", metavar="NAME", choices=tuple(NEEDED), help=", ".join(NEEDED))

@@ -1,5 +1,6 @@
 """What the actions of ``backprop exercises`` do, and what they print; lines fit a terminal of 80 columns."""
 
+import difflib
 import textwrap
 import time
 from collections.abc import Callable
@@ -44,12 +45,17 @@ def exercise_of(folder: Folder, name: str | None) -> Exercise:
         if following is None:
             raise Failure("every exercise is solved; name one")
         return following
+    every = catalogue.all_exercises()
+    if name.isdecimal() and 0 < int(name) <= len(every):
+        return every[int(name) - 1]
     # A file's name is taken, too: 04_linear.py.
     plain = Path(name).stem
     plain = plain[3:] if plain[:2].isdigit() and plain[2:3] == "_" else plain
     found = catalogue.named(plain)
     if found is None:
-        raise UsageError(f"unknown exercise {quoted(name)}; `backprop exercises list` shows them")
+        near = difflib.get_close_matches(plain, [one.name for one in every], 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"unknown exercise {quoted(name)}; {meant}`backprop exercises list` shows them")
     return found
 
 
@@ -94,11 +100,11 @@ def show_list(folder: Folder) -> None:
         say(chapter.title, "title")
         for exercise in chapter.exercises:
             is_next = exercise is following
-            mark = "x" if exercise.name in solved else ">" if is_next else "."
+            gave_up = progress.get(exercise.name, {}).get("gave_up")
+            mark = "x" if exercise.name in solved else ">" if is_next else "s" if gave_up else "."
             number = catalogue.all_exercises().index(exercise) + 1
-            note = " (solution seen)" if progress.get(exercise.name, {}).get("gave_up") and mark != "x" else ""
-            line = f"  {mark} {number:2} {exercise.name:21}{exercise.kind:17}{exercise.title}{note}"
-            say(line[:WIDTH], "good" if mark == "x" else "" if is_next else "dim")
+            line = f"  {mark} {number:2} {exercise.name:20} {exercise.kind.split()[0]:8} {exercise.title}"
+            say(line, "good" if mark == "x" else "" if is_next else "dim")
         if chapter.milestone:
             missing = still_needed(folder, chapter.milestone)
             if missing:
@@ -106,7 +112,8 @@ def show_list(folder: Folder) -> None:
             else:
                 tell(f"backprop exercises milestone {chapter.milestone}", "good", "    ")
         say()
-    say(f"{len(solved)} of {len(catalogue.all_exercises())} solved. x solved   > next   . to come")
+    say(f"{len(solved)} of {len(catalogue.all_exercises())} solved.", "title")
+    say("x solved   > next   . to come   s solution seen;   check one by its name or number", "dim")
 
 
 def still_needed(folder: Folder, milestone: str) -> list[str]:
@@ -157,7 +164,15 @@ def _after(folder: Folder, exercise: Exercise) -> None:
 
 
 def watch(folder: Folder, keep_on: Callable[[], bool] = lambda: True, pause: float = PAUSE) -> None:
-    """Check the next exercise at every save, and move on when it is solved; until ``keep_on`` says no."""
+    """Check the next exercise at every save, and move on when it is solved; until ``keep_on`` says no, or Ctrl-C."""
+    try:
+        _watch(folder, keep_on, pause)
+    except KeyboardInterrupt:
+        say()
+        say(f"{len(folder.solved())} of {len(catalogue.all_exercises())} solved. `backprop exercises watch` goes on.")
+
+
+def _watch(folder: Folder, keep_on: Callable[[], bool], pause: float) -> None:
     say("Watching. Save a file, and it is checked; Ctrl-C ends this.", "dim")
     say()
     current, seen = folder.next(), {}
@@ -219,6 +234,10 @@ def hint(folder: Folder, exercise: Exercise) -> None:
     heading(folder, exercise)
     label, number = _next_hint(folder, exercise, every, given)
     if label is None:
+        for said in every.values():
+            for text in said:
+                tell(text, "dim")
+            say()
         tell("That is all that can be said about it. What remains is")
         tell(f"backprop exercises solution {exercise.name} --give-up", "code", "    ")
         return

@@ -129,3 +129,17 @@ class Method(Write):
 
     replaces: tuple[tuple[str, str], ...] = ()
     told: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FindMethod(Method):
+    """A mistake of the museum, put into a class that is made of other layers, by ``replaces``.
+
+    Attributes
+    ----------
+    exhibit : str
+        The class of `parity_tests.museum` that makes this mistake.
+    """
+
+    exhibit: str = ""
+    kind = "find the mistake"

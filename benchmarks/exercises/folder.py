@@ -119,14 +119,16 @@ class Folder:
         return added
 
     def reset(self, exercise: Exercise) -> Path | None:
-        """Write an exercise's file as it was; return where the learner's is kept, None if there was none."""
+        """Write an exercise's file as it was; return where the learner's is kept, None where nothing is theirs."""
         from benchmarks.exercises import sheets
 
-        path, kept = self.file(exercise), None
+        path, kept, sheet = self.file(exercise), None, sheets.sheet(exercise).encode()
+        if path.is_file() and path.read_bytes() == sheet:
+            return None
         if os.path.lexists(path):
             kept = next(one for one in _kept(path) if not os.path.lexists(one))
             os.rename(path, kept)
-        files.write_new(path, sheets.sheet(exercise).encode())
+        files.write_new(path, sheet)
         self.remember(exercise, sheet=fingerprint(exercise))
         return kept
 

@@ -10,7 +10,8 @@ from parity_tests.harness.trace import in_columns
 
 UNDONE = re.compile(r"F\d+[a-z]?")
 PREFIX = re.compile(r"^(?:F\d+[a-z]?)(?:(?:, | and |, and )F\d+[a-z]?)*[:,.]?\s*")
-LIKEWISE = re.compile(r"^(?:likewise|as above)\.?$", re.IGNORECASE)
+LIKEWISE = re.compile(r"^(?:likewise|as above|as B\d+[a-z]?)\.?$", re.IGNORECASE)
+REFERS_BACK = re.compile(r"^likewise, that of ")  # a hint stands alone: what it refers to is not above it
 NAMED = re.compile(r"(?:logp|bias|mean|weight|centred|shifted|residue|exp)\b")
 EVERYDAY = {"sum", "copy", "astype", "slice", "len", "range", "zip", "np.exp", "np.log", "np.sqrt"}
 
@@ -88,7 +89,7 @@ def _rule(found: Derivation, label: str) -> str:
     for one in reversed(labels[: labels.index(label) + 1]) if label in labels else []:
         statement = found.statement(one)
         _, remark = in_columns(found.equation(one).text, found.module.__doc__ or "", statement.shape)
-        text = PREFIX.sub("", remark)
+        text = REFERS_BACK.sub("the gradient of ", PREFIX.sub("", remark))
         if text and not LIKEWISE.match(text):
             return _sentence(text)
     return ""
@@ -97,7 +98,7 @@ def _rule(found: Derivation, label: str) -> str:
 def _sentence(text: str) -> str:
     # A name stays as it is: "x is used twice", "z_no = ...".
     first = re.match(r"[\w-]*", text)
-    is_word = (first is not None and len(first[0]) > 2 and "_" not in first[0]) or text.startswith(("a ", "in "))
+    is_word = (first is not None and len(first[0]) > 2 and "_" not in first[0]) or text.startswith(("a ", "in ", "as "))
     text = text[0].upper() + text[1:] if is_word and not NAMED.match(text) else text
     return text if text.endswith(".") else f"{text}."
 

@@ -3,10 +3,11 @@
 import textwrap
 
 from benchmarks.exercises import catalogue, cutting
-from benchmarks.exercises.exercise import Derived, Exercise, Explain, Find, Method
+from benchmarks.exercises.exercise import Derived, Exercise, Explain, Find, FindMethod, Method
 from parity_tests.harness.derivation import LABEL, Equation
 
 WIDTH = 96
+MEND = "Mend the statement that is wrong; there is one."
 
 COMMANDS = """\
     backprop exercises check {name}
@@ -32,17 +33,22 @@ in this folder, open the file that it names, and save: it checks at every save, 
 | `backprop exercises milestone NAME` | a network that trains on what you wrote: {milestones} |
 
 **Write it**: a file has the forward pass of a layer, and its equations F1, F2, ...; the backward is left blank. `...`
-stands for what is yours, and the comment behind it says which shape it has. Backward is given `grad_y`, the gradient
-of the loss L with respect to the output y (the upstream gradient), and returns the gradients of L with respect to the
-inputs: the vector-Jacobian products. `grad_z` is the name of the gradient of `z`, of the shape of `z`. `saved` is what
-forward kept for it.
+stands for what is yours, and the comment behind it says which shape it has: `(N, I)` is N rows of I numbers, `()` one
+number, `(...)` any shape, that of the input. Where statements of backward are left, B2 undoes F2. Backward is given
+`grad_y`, the gradient of the loss L with respect to the output y (the upstream gradient), and returns the gradients of
+L with respect to the inputs: the vector-Jacobian products. `grad_z` is the name of the gradient of `z`, of the shape of
+`z`. `saved` is what forward kept for it.
 
 **Find the mistake**: one statement is wrong. Mend it. There is more than one way to write what is right.
 
 **Explain it**: a prediction. Write your answer behind `answer =`; then it is computed.
 
-An answer is right if PyTorch, finite differences, laws that need no reference, and a small autograd agree, for random
-upstream gradients, on unequal shapes, in float64 and float32. To check a file is to run it.
+An answer is right if all witnesses agree, for random upstream gradients, on unequal shapes, in float64 and float32:
+PyTorch; finite differences; laws that need no reference (a gradient is linear in the upstream gradient, say); and the
+tape, a small autograd. To check a file is to run it. `print` is fine: what it prints is shown below.
+
+`scratch`, which some files import from, is the library that they are cut from. Import from it what you like; what you
+write is your own.
 
 The rules, as often as you need them:
 
@@ -70,6 +76,8 @@ def sheet(exercise: Exercise) -> str:
         parts += [part for part in (legend(exercise), _equations(exercise)) if part]
     elif exercise.source.__doc__ and (lines := _equations_of_class(exercise)):
         parts += [lines]
+    if isinstance(exercise, FindMethod):
+        parts += [MEND]
     return _document(parts, exercise) + "\n" + cutting.source_of(exercise)
 
 
@@ -111,8 +119,8 @@ def _equations(exercise: Derived) -> str:
     found = [one for one in cutting.derivation(exercise).equations if one.label[0] in "FU"]
     lines = "\n".join(written(one) for one in found)
     if isinstance(exercise, Find):
-        return f"{lines}\n\nMend the statement that is wrong; there is one."
-    return f"{lines}\n\nYours is what is blank (...)."
+        return f"{lines}\n\n{MEND}"
+    return f"{lines}\n\nYours are the statements `= ...`."
 
 
 def _equations_of_class(exercise: Method) -> str:
@@ -147,17 +155,21 @@ def solution(exercise: Exercise) -> str:
         return "\n".join([f"answer = {answer!r}", "", *lines])
     assert isinstance(exercise, Derived)
     text = cutting.solution_of(exercise)
+    if isinstance(exercise, FindMethod):
+        return f"{_of_the_museum(exercise.exhibit)}\n\n{text}"
     if isinstance(exercise, Method):
         return text
     back = [one for one in cutting.derivation(exercise).equations if one.label[0] == "B"]
     derived = "\n".join(written(one) for one in back)
     found = f"{derived}\n\n\n{text}" if derived else text
     if isinstance(exercise, Find):
-        from parity_tests.museum import EXHIBITS
-
-        exhibit = next(one for one in EXHIBITS if one.wrong.__name__ == exercise.exhibit)
-        said = textwrap.fill(
-            f'The museum\'s "{exhibit.name}", {exercise.label}: {exhibit.forgotten} {exhibit.seen}', 79
-        )
-        return f"{said}\n\n{found}"
+        return f"{_of_the_museum(exercise.exhibit, exercise.label)}\n\n{found}"
     return found
+
+
+def _of_the_museum(name: str, label: str = "") -> str:
+    from parity_tests.museum import EXHIBITS
+
+    exhibit = next(one for one in EXHIBITS if one.wrong.__name__ == name)
+    where = f", {label}" if label else ""
+    return textwrap.fill(f'The museum\'s "{exhibit.name}"{where}: {exhibit.forgotten} {exhibit.seen}', 79)

@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 from benchmarks.exercises.exercise import Derived, Exercise, Explain, Method
+from benchmarks.exercises.grading import reading
 from benchmarks.exercises.grading.limits import CALL, TookTooLongError, limited
 from benchmarks.exercises.grading.verdict import BLANK, BROKEN, SOLVED, WRONG, Verdict
 
@@ -12,7 +13,7 @@ def grade(exercise: Exercise, path: Path) -> Verdict:
     """Return what is to be said of a file; nothing that it does raises here, but for an interruption."""
     if isinstance(exercise, Explain):
         return _answer(exercise, path)
-    from benchmarks.exercises.grading import methods, pairs, reading
+    from benchmarks.exercises.grading import methods, pairs
 
     assert isinstance(exercise, Derived)
     try:
@@ -36,7 +37,7 @@ def _answer(exercise: Explain, path: Path) -> Verdict:
     try:
         tree = ast.parse(path.read_text(errors="replace"))
     except SyntaxError as error:
-        return Verdict(BROKEN).say(f"{path.name}, line {error.lineno}: {error.msg}", "bad")
+        return reading.misspelt(error, path)
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "answer"]
     if not assigned:
         return Verdict(BROKEN).say(f"{path.name} has no line `answer = ...` any more: write one.", "bad")
@@ -50,7 +51,12 @@ def _answer(exercise: Explain, path: Path) -> Verdict:
     right, lines = exercise.compute()
     if not _is(given, right):
         verdict = Verdict(WRONG).say(f"{given!r} is not what comes out.", "bad")
-        return verdict if _fits(exercise, given) else verdict.say(f"An answer is {expected}.")
+        if not _fits(exercise, given):
+            return verdict.say(f"An answer is {expected}.")
+        if isinstance(given, (tuple, list)) != isinstance(right, tuple):
+            asked = "a tuple of numbers" if isinstance(right, tuple) else "one number"
+            verdict.say(f"What is asked for is {asked}.")
+        return verdict
     verdict = Verdict(SOLVED).say(f"{given!r} is right. The computation:", "good").say()
     for line in lines:
         if len(line) > 70:

@@ -1,6 +1,5 @@
 """An exercise on a forward and its backward, or on an update rule: run, compared, and put before the witnesses."""
 
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +9,7 @@ import numpy as np
 
 from benchmarks.exercises import cutting
 from benchmarks.exercises.exercise import Derived, Find
-from benchmarks.exercises.grading import cases, reading, witnesses
+from benchmarks.exercises.grading import cases, reading, witnesses, wording
 from benchmarks.exercises.grading.cases import Trial
 from benchmarks.exercises.grading.limits import WITNESSES, limited
 from benchmarks.exercises.grading.locate import backward_arguments, located
@@ -45,6 +44,7 @@ class Grader:
         self.functions = tuple(reading.function(module, path, one) for one in self.originals)
         self.blanks = [one for function in self.originals for one in reading.blanks(path, function.__name__)]
         self.right: list[str] = []
+        self.passed = 0
 
     def grade(self) -> Verdict:
         """Run all trials, then ask the witnesses."""
@@ -55,11 +55,13 @@ class Grader:
             if verdict is not None:
                 verdict.right = self.right
                 return verdict
+            self.passed += 1
         with limited(WITNESSES):
             return witnesses.verdict(self.exercise, self.functions)
 
     def _try(self, trial: Trial) -> Verdict | None:
         """Return what is wrong with one call, None if nothing is."""
+        self.right = []
         forward, original = (
             watched(one[0], *trial.fresh(), **trial.options) for one in (self.functions, self.originals)
         )
@@ -97,7 +99,10 @@ class Grader:
         blank = [one for one in self.blanks if one[1] in run.values or run.error or run.returned is Ellipsis]
         blank = [one for one in blank if _stands_in(function, one[0])]
         if run.error is not None and not (blank and _is_blank(run)):
-            return reading.raised(run.error, self.path).say().say(f"It was called by {trial.title}.", "dim")
+            verdict = reading.raised(run.error, self.path)
+            if backward and (known := wording.of_forward(run.error, self.functions[0])):
+                verdict.say().say(known)
+            return verdict.say().say(self._called(trial), "dim")
         wrong = self._wrong(run, original, names, blank) if run.error is None else []
         if isinstance(wrong, Verdict):
             return wrong
@@ -112,26 +117,35 @@ class Grader:
         returned, wanted = (_parts(one.returned, self.originals, names) for one in (run, original))
         verdict = Verdict(WRONG)
         if len(returned) != len(wanted):
+            returns = "None: is there a `return`?" if run.returned is None else f"{len(returned)}."
             return verdict.say(f"It has to return {len(wanted)} values, {listed([n or 'None' for n in names])}, and "
-                               f"returns {len(returned)}.", "bad")  # fmt: skip
+                               f"returns {returns}", "bad")  # fmt: skip
         wrong = []
         for name, value, right in zip(names, returned, wanted, strict=False):
             if name is None or value is Ellipsis or name in {one[1] for one in blank}:
                 continue
             if not isinstance(value, (np.ndarray, float, int, np.generic)):
                 kind = "None" if value is None else type(value).__name__
-                return verdict.say(f"{name} has to be an array, and is {kind}.", "bad")
+                verdict.say(f"{name} has to be an array, and is {kind}.", "bad")
+                return self._with_line(verdict, run, name)
             if np.shape(value) != np.shape(right) and isinstance(right, np.ndarray):
-                of = name.removeprefix("grad_")
-                said = f"{name} has the shape {np.shape(value)}; {of} has {right.shape}, and so must its gradient."
-                return verdict.say(
-                    said if of != name else f"{name} has the shape {np.shape(value)}, not {right.shape}.", "bad"
-                )
+                verdict.say(wording.about_shape(name, np.asarray(value), right), "bad")
+                return self._with_line(verdict, run, name)
             if not agree(value, right):
                 wrong.append((name, value, right))
             else:
                 self.right.append(name)
         return wrong
+
+    def _with_line(self, verdict: Verdict, run: Run, name: str) -> Verdict:
+        """Add the line that assigned a name last, where it is known."""
+        if name in run.assigned:
+            verdict.say().show([reading.numbered(self.path, run.assigned[name])])
+        return verdict
+
+    def _called(self, trial: Trial) -> str:
+        where = "In" if cases.is_rule(self.exercise) else "In the layer"
+        return f"{where} {trial.title}: {wording.arguments(self.exercise, trial)}."
 
     def _still_blank(self) -> Verdict:
         verdict = Verdict(BLANK)
@@ -166,20 +180,25 @@ class Grader:
             verdict.say(f"{listed(right)}: right.", "good")
         if blank:
             verdict.say(f"Still to be written: {listed([one[1] for one in blank])}.")
-        arguments = zip(inspect.signature(self.functions[0]).parameters, trial.arguments, strict=False)
-        shapes = [f"{one} {a.shape}" for one, a in arguments if isinstance(a, np.ndarray)]
-        verdict.say(f"On {trial.title}: {', '.join(shapes)}.", "dim").say()
+        if self.passed:
+            verdict.say(f"Right in {self.passed} other case{'s' * (self.passed > 1)}; wrong in this one:")
+        verdict.say(self._called(trial), "dim").say()
         if not isinstance(self.exercise, Find):
             line = self._line(trial, run, original, backward)
             if line is not None:
                 name, value, wanted = self._say_line(verdict, line, run, original, (name, value, wanted))
+        if is_on_the_way := name not in {one[0] for one in wrong}:
+            verdict.say(wording.about_shape(name, value, wanted) or f"{name} is wrong there.").say()
         computed, right_there = numbers(value), numbers(wanted)
         verdict.show([f"  {'it is' if index == 0 else '':11}{text}" for index, text in enumerate(computed)])
         verdict.show([f"  {'wanted is' if index == 0 else '':11}{text}" for index, text in enumerate(right_there)])
         if picture := heat_map(value, wanted):
             verdict.say().show(picture, "code")
         if not isinstance(self.exercise, Find) and not blank and trial.case is not None:
-            for sentence in witnesses.suspects(self.exercise, self.functions, trial)[:1]:
+            said = witnesses.suspects(self.exercise, self.functions, trial)[:1]
+            if is_on_the_way and (factor := wording.about_factor(value, wanted)):
+                said = [f"{name}: {factor}"]
+            for sentence in said:
                 verdict.say().say(f"-> {sentence}")
         return verdict
 

@@ -44,4 +44,4 @@ def _cell(got: float, expected: float, wrong: bool) -> str:
     if not np.isfinite(ratio) or ratio < 0:
         return SHADES[3]
     far = abs(np.log2(ratio)) if ratio else np.inf
-    return SHADES[0] if far < 0.4 else SHADES[1] if far < 1.6 else SHADES[2]
+    return SHADES[0] if far < 0.4 else SHADES[1] if far < 1.3 else SHADES[2]

@@ -41,14 +41,18 @@ def load(path: Path) -> ModuleType:
         # Compiled here and now: a file that was saved twice within a second must not come from a cache.
         exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
     except SyntaxError as error:
-        verdict = Verdict(BROKEN).say(f"{path.name}, line {error.lineno}: {error.msg}", "bad")
-        shown = (error.text or "").rstrip()
-        raise BrokenError(verdict.show([f"    {shown}"] if shown else [])) from error
+        raise BrokenError(misspelt(error, path)) from error
     except (KeyboardInterrupt, TookTooLongError):
         raise
     except BaseException as error:
         raise BrokenError(raised(error, path)) from error
     return module
+
+
+def misspelt(error: SyntaxError, path: Path) -> Verdict:
+    """Say which line is no Python."""
+    verdict = Verdict(BROKEN).say(f"{path.name}, line {error.lineno}: {error.msg}", "bad")
+    return verdict.say().show([numbered(path, error.lineno)]) if error.lineno else verdict
 
 
 def raised(error: BaseException, path: Path) -> Verdict:

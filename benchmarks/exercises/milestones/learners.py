@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks import engines
 from benchmarks.exercises import catalogue
-from benchmarks.exercises.exercise import Method, Write
+from benchmarks.exercises.exercise import FindMethod, Method, Write
 from benchmarks.exercises.folder import Folder
 from benchmarks.exercises.grading import cases, reading
 from benchmarks.exercises.grading.limits import CALL, limited
@@ -43,7 +43,7 @@ class Learners:
         self.used: list[str] = []
         folder = Folder(path)
         for exercise in catalogue.all_exercises():
-            if exercise.name not in solved or not isinstance(exercise, Write):
+            if exercise.name not in solved or not isinstance(exercise, Write) or isinstance(exercise, FindMethod):
                 continue
             file = folder.file(exercise)
             if not file.is_file():

@@ -105,7 +105,9 @@ EXERCISES = (
         "CrossEntropyLoss",
         "The first part stands there: grad_picked has for each row the gradient of the one log-probability that was "
         "picked, grad_spread that of `spread`, the mean over all classes (label smoothing). Yours: send them back to "
-        "where they came from (a gather becomes a scatter), then through log-softmax.",
+        "where they came from (a gather becomes a scatter), then through log-softmax. Begin without label smoothing "
+        "(e = 0), where grad_spread is 0 and logp is used for `picked` alone; `check` tries that first. The weights "
+        "and the ignored rows are in grad_picked already.",
         module="scratch.nn.cross_entropy",
         function="cross_entropy",
         blank="B6 B2 B1",

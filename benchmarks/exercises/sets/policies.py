@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.exercises.exercise import Explain, Find, Method, Write
+from benchmarks.exercises.exercise import Explain, Find, FindMethod, Method, Write
 
 
 def _detached() -> tuple[object, list[str]]:
@@ -25,6 +25,13 @@ def _uniform() -> tuple[object, list[str]]:
     lines = [f"entropy = {y:.4f} = log(4)", f"grad_logits = {grad[0]}"]
     return float(grad.max()), [*lines, "No entropy is greater: a maximum, where the gradient is 0."]
 
+
+BOTH_HEADS = (
+    "\n\n        Both heads read the features, so the loss depends on them along two paths, and the gradients add."
+    "\n        ",
+    "",
+)
+"""The lines of a docstring that would give the answer away."""
 
 EXERCISES = (
     Write(
@@ -139,15 +146,31 @@ EXERCISES = (
                 "grad_features = self.policy.backward(grad_logits) + self.value.backward(grad_values)",
                 "grad_features = ...  # (N, features)",
             ),
-            (
-                "\n\n        Both heads read the features, so the loss depends on them along two paths, and the "
-                "gradients add.\n        ",
-                "",
-            ),
+            BOTH_HEADS,
         ),
         told=(
             "How many paths lead from the features to the loss?",
             "Used twice becomes an addition: each head's backward returns its share.",
         ),
+    ),
+    FindMethod(
+        "actor_critic_mistake",
+        "a critic that stays bad",
+        "ActorCritic",
+        "Both heads learn. Still the critic's loss stays high, as if nobody made features for it.",
+        module="scratch.models",
+        function="ActorCritic",
+        replaces=(
+            (
+                "grad_features = self.policy.backward(grad_logits) + self.value.backward(grad_values)",
+                "self.value.backward(grad_values)\n        grad_features = self.policy.backward(grad_logits)",
+            ),
+            BOTH_HEADS,
+        ),
+        told=(
+            "Which gradients are made, and which of them arrive at the backbone?",
+            "What a backward returns is the gradient of its input. Is every one of them used?",
+        ),
+        exhibit="OneHeadsGradientLost",
     ),
 )

@@ -16,7 +16,9 @@ def _through_time() -> tuple[object, list[str]]:
     grad_y[-1] = 1
     grad_x, *_ = rnn_backward(grad_y, np.zeros_like(h_n), weight_ih, weight_hh, "relu", saved)
     lines = [f"states: {y.ravel()}", f"grad_y: {grad_y.ravel()}", f"grad_x: {grad_x.ravel()}"]
-    said = "Each step back multiplies by weight_hh: after T steps by its power. Above 1 it explodes, below 1 it vanishes."
+    said = (
+        "Each step back multiplies by weight_hh: after T steps by its power. Above 1 it explodes, below 1 it vanishes."
+    )
     return float(grad_x[0, 0, 0]), [*lines, said]
 
 

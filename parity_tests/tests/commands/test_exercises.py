@@ -11,7 +11,7 @@ import pytest
 
 import scratch
 from benchmarks.exercises import catalogue, cutting, hints, sheets
-from benchmarks.exercises.exercise import Derived, Explain, Find, Method, Write
+from benchmarks.exercises.exercise import Derived, Explain, Find, FindMethod, Method, Write
 from benchmarks.exercises.grading import cases, witnesses
 from benchmarks.exercises.grading.grade import grade
 from parity_tests.harness.compare import upstream
@@ -21,7 +21,8 @@ from scratch.nn import Parameter
 
 EXERCISES = catalogue.all_exercises()
 CODE = [one for one in EXERCISES if isinstance(one, Derived)]
-TO_WRITE = [one for one in CODE if isinstance(one, Write)]
+TO_WRITE = [one for one in CODE if isinstance(one, Write) and not isinstance(one, FindMethod)]
+TO_MEND = [one for one in CODE if isinstance(one, FindMethod)]
 TO_FIND = [one for one in CODE if isinstance(one, Find)]
 PREDICTIONS = [one for one in EXERCISES if isinstance(one, Explain)]
 
@@ -79,7 +80,7 @@ def test_a_blank_gets_a_kind_word(exercise, tmp_path):
     assert all(f"line {number:3}" in verdict.text for number in blank)
 
 
-@each(TO_FIND)
+@each([*TO_FIND, *TO_MEND])
 def test_a_mistake_is_refused_and_not_given_away(exercise, tmp_path):
     verdict = grade(exercise, write(tmp_path, exercise, sheets.sheet(exercise)))
     assert verdict.status == "wrong", verdict.text
@@ -97,6 +98,24 @@ def test_the_first_wrong_line_is_the_one_that_was_changed(exercise, tmp_path):
     said = next(line for line in verdict.text.splitlines() if "first wrong line is line" in line)
     number = int(said.split("line is line")[1].strip(" :"))
     assert first + 1 <= number <= first + len(wrong), verdict.text
+
+
+@each(TO_MEND)
+def test_the_disguise_of_a_class_computes_what_the_exhibit_computes(exercise, tmp_path):
+    exhibit, found = exhibit_of(exercise), []
+    spec = importlib.util.spec_from_file_location("disguise", write(tmp_path, exercise, cutting.source_of(exercise)))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    disguise = getattr(module, exercise.function)
+    passes_of = {name: getattr(disguise, name) for name in ("forward", "backward")}
+    for cls in (type("Disguise", (exhibit.right,), passes_of), exhibit.wrong):
+        scratch.manual_seed(0)
+        model = exhibit.build(cls, np.float64, **exhibit.options)
+        outputs = model(*exhibit.inputs)
+        grad_x = model.backward(*upstream(list(outputs), 0))
+        found.append([*outputs, grad_x, *[one.grad for one in model.parameters()]])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
 @each(TO_FIND)
@@ -128,7 +147,8 @@ def passes(layer, inputs):
         (grad,) = upstream([y], 0)
         returned = layer.backward(grad if grad.ndim else float(grad))
     parameters = [parameter.grad for parameter in layer.parameters() if parameter.grad is not None]
-    return [y, *[one for one in [returned] if one is not None], *parameters]
+    returned = returned if isinstance(returned, tuple) else (returned,)
+    return [y, *[one for one in returned if one is not None], *parameters]
 
 
 def steps(cls, options):
