@@ -113,7 +113,7 @@ def show_list(folder: Folder) -> None:
                 tell(f"backprop exercises milestone {chapter.milestone}", "good", "    ")
         say()
     say(f"{len(solved)} of {len(catalogue.all_exercises())} solved.", "title")
-    say("x solved   > next   . to come   s solution seen;   check one by its name or number", "dim")
+    say("x solved   > next   . to come   s solution seen", "dim")
 
 
 def still_needed(folder: Folder, milestone: str) -> list[str]:

@@ -1,5 +1,6 @@
 """What a learner gets to read: the file of an exercise, and the folder's README."""
 
+import re
 import textwrap
 
 from benchmarks.exercises import catalogue, cutting
@@ -7,6 +8,7 @@ from benchmarks.exercises.exercise import Derived, Exercise, Explain, Find, Find
 from parity_tests.harness.derivation import LABEL, Equation
 
 WIDTH = 96
+OPTION = re.compile(r"(?P<rest>.*\S) {4,}(?P<letter>[a-z])  (?P<option>[a-z_]+)$")
 MEND = "Mend the statement that is wrong; there is one."
 
 COMMANDS = """\
@@ -73,7 +75,8 @@ def sheet(exercise: Exercise) -> str:
         return _document([*parts, *_choices(exercise)], exercise) + "\nanswer = ...\n"
     assert isinstance(exercise, Derived)
     if not isinstance(exercise, Method):
-        parts += [part for part in (legend(exercise), _equations(exercise)) if part]
+        equations = _equations(exercise)
+        parts += [part for part in (_used_of(legend(exercise), equations, exercise), equations) if part]
     elif exercise.source.__doc__ and (lines := _equations_of_class(exercise)):
         parts += [lines]
     if isinstance(exercise, FindMethod):
@@ -108,6 +111,21 @@ def legend(exercise: Derived) -> str:
     # The first paragraphs may be the lesson, which would give the answer: the letters are what is indented.
     blocks = [block for block in text.split("\n\n") if block.startswith("    ")]
     return "\n\n".join(blocks)
+
+
+def _used_of(letters: str, equations: str, exercise: Derived) -> str:
+    """Return a legend without the options of a file's other functions: "a  alpha" where ELU is not meant."""
+    kept = []
+    for line in letters.splitlines():
+        match = OPTION.match(line)
+        if match and not re.search(rf"\b{match['letter']}\b", equations) and match["option"] not in _source(exercise):
+            line = match["rest"].rstrip()
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def _source(exercise: Derived) -> str:
+    return "\n".join(cutting.ast.unparse(one) for one in cutting.functions(exercise))
 
 
 def written(equation: Equation) -> str:

@@ -7,7 +7,12 @@ from benchmarks.pages.discovery import KINDS, title_of
 from benchmarks.pages.html import Html, element, join
 
 SITE = "Backprop, by hand"
-SECTIONS = (("course", "Course"), *((kind, title_of(kind)) for kind in KINDS), ("museum", "Museum"))
+SECTIONS = (
+    ("course", "Course"),
+    *((kind, title_of(kind)) for kind in KINDS),
+    ("exercises", "Exercises"),
+    ("museum", "Museum"),
+)
 
 
 @dataclass(frozen=True)

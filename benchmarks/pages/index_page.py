@@ -1,10 +1,11 @@
-"""The index: the course in order, the layers by topic, the museum, and a search over all titles and names."""
+"""The index: the course in order, the layers by topic, exercises and museum, and a search over titles and names."""
 
 import json
 from collections.abc import Iterable
 
 from benchmarks import lessons
-from benchmarks.pages import docstring, mistakes
+from benchmarks.exercises import catalogue
+from benchmarks.pages import docstring, exercises, mistakes
 from benchmarks.pages.discovery import KINDS, Topic, title_of
 from benchmarks.pages.frame import SITE, Page
 from benchmarks.pages.html import Html, element, join
@@ -44,6 +45,7 @@ def index_page(topics: list[Topic]) -> Page:
         cards = element("ul", *(_card(one) for one in topics if one.kind == kind), class_="cards")
         said = element("p", SAID[kind], class_="said") if kind in SAID else None
         parts.append(element("section", element("h2", title_of(kind)), said, cards, id=kind))
+    parts.append(element("section", element("h2", "The exercises"), _exercises(), id="exercises"))
     parts.append(element("section", element("h2", "The museum"), _museum(), id="museum"))
     return Page("index.html", SITE, lead, "", join(parts))
 
@@ -66,6 +68,11 @@ def _card(topic: Topic) -> Html:
         element("p", _sentence(topic.sentence)),
         element("p", join(names, " "), class_="names") if several else None,
     )
+
+
+def _exercises() -> Html:
+    said = f"{len(catalogue.all_exercises())} small files to write, to mend or to predict, and a check of each. "
+    return element("p", said, element("a", "See them all", href=exercises.PATH), ".")
 
 
 def _museum() -> Html:
@@ -95,6 +102,10 @@ def _each_entry(topics: list[Topic]) -> Iterable[dict[str, str]]:
         for one in topic.derivations:
             url = f"{topic.path}#{one.name}"
             yield {"title": one.name, "kind": "derivation", "url": url, "words": topic.title}
+    for exercise in catalogue.all_exercises():
+        url = f"{exercises.PATH}#{exercise.name}"
+        words = f"{exercise.layer} {exercise.kind} {exercise.title}"
+        yield {"title": exercise.name, "kind": "exercise", "url": url, "words": words}
     for exhibit in EXHIBITS:
         url = f"{mistakes.PATH}#{mistakes.identifier(exhibit)}"
         words = f"{' '.join(exhibit.of)} {exhibit.forgotten}"

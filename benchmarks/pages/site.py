@@ -130,8 +130,8 @@ def _fill(folder: Path, figures: Path | None) -> int:
 
 
 def _pages(figures: Path | None) -> list:
-    """Return all pages in their order: the index, the course, the layers, losses and optimizers, the museum."""
-    from benchmarks.pages import mistakes
+    """Return all pages in their order: index, course, layers, losses and optimizers, exercises, museum."""
+    from benchmarks.pages import exercises, mistakes
     from benchmarks.pages.discovery import topics
     from benchmarks.pages.frame import root_of
     from benchmarks.pages.index_page import index_page
@@ -140,7 +140,7 @@ def _pages(figures: Path | None) -> list:
     from benchmarks.pages.topic_page import topic_page
 
     found, speed = topics(), Speed()
-    addresses = {mistakes.PATH: mistakes.PATH}
+    addresses = {path: path for path in (exercises.PATH, mistakes.PATH)}
     for topic in found:
         addresses |= dict.fromkeys((topic.module.__name__, topic.file), topic.path)
         for cls in topic.classes:
@@ -157,4 +157,5 @@ def _pages(figures: Path | None) -> list:
     pages = [index_page(found)]
     pages += [lesson_page(name, links(path_of(name)), figures) for name in lessons.NAMES]
     pages += [topic_page(topic, links(topic.path), speed) for topic in found]
+    pages.append(exercises.exercises_page(links(exercises.PATH)))
     return [*pages, mistakes.museum_page(links(mistakes.PATH))]

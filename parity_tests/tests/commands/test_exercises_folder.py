@@ -80,6 +80,7 @@ def test_check_says_what_is_missing_then_what_is_right_and_remembers_it(place, c
     assert "Not answered yet" in out
     answer(place)
     status, out, _ = run(capsys, "check", "03_linear_shapes.py")
+    assert run(capsys, "check", "3")[0] == 0
     assert status == 0
     assert "That makes 1 of" in out
     answer(place, "answer = 3\n")
@@ -135,6 +136,26 @@ def test_reset_keeps_the_learners_file(place, capsys):
         assert "grad_bias = ..." in place.file(LINEAR).read_text()
 
 
+def test_reset_keeps_no_copy_of_a_file_that_nobody_has_touched(place, capsys):
+    assert run(capsys, "reset", "linear")[0] == 0
+    assert not list(place.path.glob("*.kept*"))
+
+
+def test_all_hints_stand_once_more_when_there_are_no_others(place, capsys, here):
+    for _ in range(3):
+        out = run(capsys, "hint", "relu_by_hand")[1]
+    assert "Which slope has max(0, x) at x = 3?" in out
+    assert "--give-up" in out
+
+
+def test_watch_ends_at_ctrl_c_and_says_how_far_one_is(place, capsys, here):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    desk.watch(place, interrupt, pause=0)
+    assert "0 of" in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_watch_checks_at_every_save_and_moves_on(place, capsys, here):
     for one in catalogue.all_exercises():
         if one.name not in ("linear_shapes", "linear"):
@@ -175,6 +196,13 @@ def test_a_syntax_error_is_named_by_its_line(place):
         ("return None", "has to return 3 values"),
         ("return grad_y @ weight, None, grad_y.sum(axis=0)", "grad_weight has to be an array, and is None"),
         ("return grad_y @ weight, x.T @ grad_y, grad_y.sum(axis=0)", "grad_weight has the shape"),
+        ("return grad_y @ weight, x.T @ grad_y, grad_y.sum(axis=0)", "It is transposed."),
+        ("return grad_y @ weight, grad_y.T @ x, grad_y", "A broadcast becomes a sum"),
+        ("return grad_y @ weight, grad_y.T @ x, grad_y.sum(axis=1)", "Is the sum over the right axis?"),
+        ("return grad_y @ weight, grad_y.T @ x, grad_y.sum(axis=0, keepdims=True)", "without it, the axis is gone"),
+        ("gb = bias", "bias is a name of forward"),
+        ("grad_bias = grad_y.mean(axis=0)\n    return grad_y @ weight, grad_y.T @ x, grad_bias", "the batch size"),
+        ("pass", "returns None: is there a `return`?"),
         ("return nothing", "raises NameError"),
         ("raise SystemExit", "ends the program"),
         ("grad_y *= 1; grad_y[...] = 0\n    return 0 * x, 0 * weight, grad_y.sum(axis=0)", "wrong"),
@@ -188,6 +216,63 @@ def test_what_is_wrong_is_said_in_the_learners_terms(place, body, words):
     assert verdict.status in ("wrong", "broken")
     assert words in " ".join(verdict.text.split())
     assert max(map(len, verdict.text.splitlines())) < 80
+
+
+BACK = "    e, t = saved\n    {first}\n    grad_z = (grad_y / t + grad_t) * e\n    return grad_z\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        ("grad_t = (-grad_y * e / t**2).sum(axis=0, keepdims=True)", "grad_t has the shape"),
+        ("grad_t = (grad_y * e / t**2).sum(axis=-1, keepdims=True)", "-> grad_t: the sign is flipped"),
+        ("grad_t = (-grad_y * e / t**2).mean(axis=-1, keepdims=True)", "times what it should be: 1/"),
+    ],
+)
+def test_a_gradient_on_the_way_is_named_and_explained(place, first, words):
+    exercise = catalogue.named("softmax")
+    text = cutting.solution_of(exercise)
+    place.file(exercise).write_text(text[: text.index("    e, t = saved")] + BACK.format(first=first))
+    verdict = grade(exercise, place.file(exercise))
+    assert verdict.status == "wrong"
+    assert words in " ".join(verdict.text.split())
+    assert "grad_input" not in verdict.text
+    assert "grad_output" not in verdict.text
+
+
+def test_the_names_are_those_of_the_file(place):
+    text = cutting.solution_of(RELU).replace("np.where(y != 0, grad_y, 0)", "grad_y * y")
+    place.file(RELU).write_text(text)
+    assert "grad_x: this is grad_y times forward's output" in grade(RELU, place.file(RELU)).text
+
+
+def test_cross_entropy_is_tried_plain_first_and_the_options_are_told(place):
+    exercise = catalogue.named("cross_entropy")
+    text = cutting.solution_of(exercise)
+    whole = text[text.index("    grad_logp =") : text.index("    grad_z =")]
+    plain = "    grad_logp = np.zeros_like(logp)\n    grad_logp[np.arange(len(logp)), label] = grad_picked\n"
+    place.file(exercise).write_text(text.replace(whole, plain))
+    said = " ".join(grade(exercise, place.file(exercise)).text.split())
+    assert "Right in 1 other case; wrong in this one:" in said
+    assert "label_smoothing=0.0" not in said
+    assert "label_smoothing=" in said
+    assert "grad_x: right" not in said
+    assert "grad_z and grad_x: right" not in said
+    wrong = "    grad_logp = -np.ones_like(logp)\n"
+    place.file(exercise).write_text(text.replace(whole, wrong))
+    said = grade(exercise, place.file(exercise)).text
+    assert "label_smoothing=0.0" in said
+    assert "input is positive" not in said
+
+
+def test_a_prediction_of_the_wrong_kind_is_told_what_is_asked_for(place):
+    exercise = catalogue.named("relu_by_hand")
+    place.file(exercise).write_text("answer = (-30,)\n")
+    assert "What is asked for is one number." in grade(exercise, place.file(exercise)).text
+    answer(place, "answer = 3\n")
+    assert "What is asked for is a tuple of numbers." in grade(SHAPES, place.file(SHAPES)).text
+    answer(place, "answer = 5 3\n")
+    assert "answer = 5 3" in grade(SHAPES, place.file(SHAPES)).text
 
 
 def test_another_way_to_write_it_is_accepted(place):
@@ -300,7 +385,8 @@ def test_foreign_folders_are_refused(tmp_path, monkeypatch, capsys):
 def test_unknown_names(place, capsys):
     status, _, err = run(capsys, "check", "lineal")
     assert status == 2
-    assert "unknown exercise 'lineal'" in err
+    assert "unknown exercise 'lineal'; did you mean linear?" in err
+    assert run(capsys, "check", "999")[0] == 2
     assert run(capsys, "milestone", "rnn")[0] == 2
     assert run(capsys)[0] == 2
     assert run(capsys, "dance")[0] == 2

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 import pytest
 
 from benchmarks import cli, lessons
+from benchmarks.exercises.catalogue import all_exercises
 from benchmarks.pages import site as pages
 from benchmarks.pages.discovery import KINDS, class_of
 from benchmarks.pages.frame import Page
@@ -77,6 +78,17 @@ def test_every_mistake_is_in_the_museum_and_on_its_layers_page(site):
     page = (site / "scratch/nn/batchnorm.html").read_text()
     mine = [one for one in EXHIBITS if {"BatchNorm1d", "BatchNorm2d"} & set(one.of)]
     assert page.count("museum.html#") == len(mine) > 3
+
+
+def test_every_exercise_is_on_its_page_and_leads_to_its_layer_and_back(site, parsed):
+    page, linked = parsed["exercises.html"], set()
+    for exercise in all_exercises():
+        assert exercise.name in page.ids
+        link = next((one for one in page.links if one.endswith(f"#{exercise.layer}")), None)
+        if link is not None:
+            linked.add(exercise.layer)
+            assert f"exercises.html#{exercise.name}" in (site / link.partition("#")[0]).read_text()
+    assert {one.layer for one in all_exercises()} - linked <= {"Skip", "ActorCritic"}
 
 
 def test_no_page_is_large(site, paths):
