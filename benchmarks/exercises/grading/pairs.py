@@ -194,11 +194,12 @@ class Grader:
         verdict.show([f"  {'wanted is' if index == 0 else '':11}{text}" for index, text in enumerate(right_there)])
         if picture := heat_map(value, wanted):
             verdict.say().show(picture, "code")
-        if not isinstance(self.exercise, Find) and not blank and trial.case is not None:
-            said = witnesses.suspects(self.exercise, self.functions, trial)[:1]
-            if is_on_the_way and (factor := wording.about_factor(value, wanted)):
-                said = [f"{name}: {factor}"]
-            for sentence in said:
+        if not isinstance(self.exercise, Find) and trial.case is not None:
+            # The pass can be diagnosed where nothing of it is blank.
+            whole = [] if blank else witnesses.suspects(self.exercise, self.functions, trial)[:1]
+            factor = wording.about_factor(value, wanted, trial)
+            own = [f"{name}: {factor}"] if factor else []
+            for sentence in (own or whole) if is_on_the_way else (whole or own):
                 verdict.say().say(f"-> {sentence}")
         return verdict
 

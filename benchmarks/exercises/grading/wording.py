@@ -45,15 +45,14 @@ def _broadcasts(small: tuple, large: tuple) -> bool:
     return all(one in (1, other) for one, other in zip(padded, large, strict=True))
 
 
-def about_factor(value: Any, wanted: Any) -> str:
-    """Return by which factor all of an array is wrong; "" if it is no such factor."""
+def about_factor(value: Any, wanted: Any, trial: Trial) -> str:
+    """Return by which factor all of an array is wrong, and where it may come from; "" if it is no such factor."""
     value, wanted = np.asarray(value), np.asarray(wanted)
-    if value.dtype.kind != "f" or value.shape != wanted.shape or not wanted.any():
+    if value.dtype.kind != "f" or value.shape != wanted.shape or (wanted != 0).sum() < 2:
         return ""
-    used = wanted != 0
-    if (value[~used] != 0).any():
+    if (value[wanted == 0] != 0).any():
         return ""
-    ratio = value[used] / wanted[used]
+    ratio = value[wanted != 0] / wanted[wanted != 0]
     if np.ptp(ratio) > 1e-6 * np.abs(ratio).max() or not np.isfinite(ratio).all():
         return ""
     factor = float(ratio[0])
@@ -61,7 +60,11 @@ def about_factor(value: Any, wanted: Any) -> str:
         return "it is 0 everywhere"
     if np.isclose(factor, -1):
         return "the sign is flipped"
-    return f"it is {factor:.4g} times what it should be" + (f": 1/{1 / factor:.4g}" * (0 < abs(factor) < 1))
+    sides = {side for one in trial.arguments if isinstance(one, np.ndarray) for side in one.shape}
+    divisor = next((side for side in sorted(sides) if side > 2 and np.isclose(factor * side, 1)), 0)
+    if divisor:
+        return f"divided by {divisor}, the length of an axis: averaged instead of summed?"
+    return f"it is {factor:.4g} times what it should be"
 
 
 def arguments(exercise: Derived, trial: Trial) -> str:

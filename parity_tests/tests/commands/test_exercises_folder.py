@@ -226,7 +226,10 @@ BACK = "    e, t = saved\n    {first}\n    grad_z = (grad_y / t + grad_t) * e\n 
     [
         ("grad_t = (-grad_y * e / t**2).sum(axis=0, keepdims=True)", "grad_t has the shape"),
         ("grad_t = (grad_y * e / t**2).sum(axis=-1, keepdims=True)", "-> grad_t: the sign is flipped"),
-        ("grad_t = (-grad_y * e / t**2).mean(axis=-1, keepdims=True)", "times what it should be: 1/"),
+        (
+            "grad_t = (-grad_y * e / t**2).mean(axis=-1, keepdims=True)",
+            "divided by 4, the length of an axis: averaged instead of summed?",
+        ),
     ],
 )
 def test_a_gradient_on_the_way_is_named_and_explained(place, first, words):
@@ -238,6 +241,15 @@ def test_a_gradient_on_the_way_is_named_and_explained(place, first, words):
     assert words in " ".join(verdict.text.split())
     assert "grad_input" not in verdict.text
     assert "grad_output" not in verdict.text
+
+
+def test_one_statement_among_blanks_is_explained_too(place):
+    text = place.file(LINEAR).read_text().replace("grad_bias = ...", "grad_bias = grad_y.mean(axis=0)")
+    place.file(LINEAR).write_text(text)
+    verdict = grade(LINEAR, place.file(LINEAR))
+    said = " ".join(verdict.text.split())
+    assert "Still to be written: grad_weight and grad_x." in said
+    assert "-> grad_bias: divided by 4, the length of an axis" in said
 
 
 def test_the_names_are_those_of_the_file(place):
