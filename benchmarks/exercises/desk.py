@@ -141,8 +141,9 @@ def check(folder: Folder, exercise: Exercise) -> bool:
         tell("It was right before, and stays solved; this version is not right.", "dim")
         say()
     if folder.is_outdated(exercise):
-        tell("(The exercise has changed since this file was written. The new one, with yours kept beside it:", "dim")
-        tell(f"backprop exercises reset {exercise.name})", "dim")
+        tell("The exercise has changed since this file was written. The new one, with yours kept beside it:", "dim")
+        tell(f"backprop exercises reset {exercise.name}", "code", "    ")
+        say()
     tell(f"backprop exercises hint {exercise.name}", "code", "    ")
     return False
 

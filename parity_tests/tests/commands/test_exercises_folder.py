@@ -347,6 +347,12 @@ def test_a_number_of_an_older_version_is_found_all_the_same(place):
     assert place.found(LINEAR).name == "09_linear.py"
 
 
+def test_an_exercise_has_not_changed_where_others_were_added(place, monkeypatch):
+    before = folder.fingerprint(LINEAR)
+    monkeypatch.setattr(catalogue, "all_exercises", lambda: (LINEAR, RELU))
+    assert folder.fingerprint(LINEAR) == before
+
+
 def test_an_exercise_that_has_changed_is_said_to_have(place, capsys, here):
     place.remember(SHAPES, sheet="0" * 16)
     assert "has changed since" in run(capsys, "check", "linear_shapes")[1]
