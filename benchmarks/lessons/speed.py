@@ -1,4 +1,4 @@
-r"""Speed: one convolution in five rungs, from loops to the time of PyTorch, and what each rung buys.
+r"""Speed: one convolution in five rungs, from loops into the reach of PyTorch, and what each rung buys.
 
 The second convolution of the SmallCNN turns 32 channels into 64, with kernels of 3 x 3 on 14 x 14 places. For a batch
 of 128 images that is 462 million multiplications and as many additions:
@@ -6,119 +6,135 @@ of 128 images that is 462 million multiplications and as many additions:
     y[n, o, p, q] = sum_c sum_ij weight[o, c, i, j] x[n, c, p + i - 1, q + j - 1]
 
 Each rung computes just this (the bias, one addition, is left out), and each is a short function in a file of its own in
-benchmarks/lessons/ladder. The comparison with PyTorch that the layers have to pass is run on every rung, too.
+benchmarks/lessons/ladder. Each has PyTorch's result: in float64 to 1e-12, in float32 within a budget, which says how
+far rounding alone can take two right programs apart (parity_tests/harness/budget.py).
 
 The roofline. Two rates bound whatever computes it: how many operations a second the processor does, and how many bytes
-a second come from memory. The lesson measures both, by a large matrix product and by a large copy, and
+a second come from memory and go there. The lesson measures both, by a large matrix product and by a large copy. Then
 
-    least time = max(operations / rate of a product, bytes that must move / rate of a copy)
+    least time = max(operations / rate of the product, bytes that must move / rate of the copy)
 
-holds for every way of doing these multiplications (Williams, Waterman and Patterson, 2009). Here x and y are 9.7
-megabytes, and each byte of them is worth 95 operations, so the product binds. A time far above the roofline says that
-there is something to gain; which of the two binds says where to look.
+holds for every way of doing these multiplications (Williams, Waterman and Patterson, 2009). Here x, weight and y are
+9.7 megabytes, and each byte of them is used in 95 operations, so it is the product that binds. A time far above the
+roofline says that there is something to gain; which of the two rates binds says where. Rates are in GFLOP/s, 1e9
+floating-point operations a second, and in GB/s.
 
-Loops. The formula as it stands. Python looks up names, makes index tuples and wraps numbers for every single
-multiplication, and that takes hundreds of times as long as the multiplication. The loops do one image and one of the 64
-kernels, and their time is multiplied by 8,192.
+Loops. The formula as it stands. For every single multiplication Python looks up names, makes tuples of indices and
+wraps numbers into objects, and that takes thousands of times as long as the multiplication. The loops do one image and
+one of the 64 kernels, and their time is multiplied by 8,192.
 
 One product. Copy the nine pixels under the kernel, in all channels, into a row of a matrix, for every place: im2col.
 Then the sum over c, i and j is a row times a column, and the whole convolution is one matrix product:
 
     patches (N H W, 9 C)  times  weight^T (9 C, O)  =  y (N H W, O)
 
-Each pixel is copied nine times, and still this is the largest step of the ladder, because a BLAS has the product: it
-keeps the numbers that it needs next in the registers and the caches, does eight or sixteen multiplications with one
-instruction, and uses every core.
+Each pixel is copied nine times, and still this is the largest step of the ladder, because the product is done by a
+BLAS, the library for linear algebra that NumPy calls (OpenBLAS, in NumPy's own packages). It holds the numbers that it
+needs next in the registers and in the cache (the small fast memory beside each core), does several multiplications with
+one instruction, and uses every core.
 
-Blocks. The patches of 128 images are 28.9 megabytes. They are written to memory, and read from there again. Nine
-images' patches fit the cache; the next nine are written over them. The channels of a pixel are put next to each other
-on the way, so that a patch is copied in three runs of 96 numbers, and not in 96 runs of three. What either change is
-worth by itself is in a table of its own. With only one channel (the first convolution of the SmallCNN) a product has
-nine multiplications for each number that it reads, memory binds, and the rungs are worth something else: see the
-second table.
+Blocks. The patches of 128 images are 28.9 megabytes, far more than a cache holds. They go out to memory, and come back
+for the product. Nine images' patches fit; the next nine are written over them. On the way the channels of a pixel are
+put next to each other, so that a patch is copied in three runs of 96 numbers, not in 96 runs of three. A table shows
+what each of the two changes is worth by itself. There is a price: the BLAS's threads have to meet at the end of 15
+products instead of one. On a machine that is busy with something else they wait for each other, and this rung may lie
+below the last.
 
 Threads. The BLAS uses every core, but padding and im2col are plain copies, on one core, while the others wait. Python's
-threads can run them side by side, since NumPy lets go of the interpreter lock (the GIL) during its large operations. So
-each thread takes a block from beginning to end. The BLAS has to be told to use one thread meanwhile: otherwise two
-threads each call a product that starts two threads, and four threads share two cores.
+threads can make them side by side, since NumPy lets go of the interpreter lock (the GIL) during its large operations.
+So each thread takes a block from beginning to end, and need not meet the others before the end. The BLAS has to be told
+to use one thread meanwhile. Otherwise each of our threads calls a product that uses as many threads again, and they
+fight for the cores.
 
 Winograd. Two neighbouring outputs of a kernel with three places take six multiplications. Four are enough, if some
-pixels are added before and some products after. In two dimensions that is 16 multiplications for a square of 2 x 2
-outputs, instead of 36: F(2x2, 3x3). The sum over the channels is a matrix product again, one for each of the 16. In the
-table and the figure its operations are counted as if it did all 36, so that it may go through the roof: there is a
-second roof for it, 36/16 times as high. Additions are not free, so it stays below that one.
+pixels are added up before, and some products after. For a square of 2 x 2 outputs that makes 16 multiplications instead
+of 36. It is called F(2x2, 3x3), after the sizes of the square and of the kernel; scratch/kernels/winograd.py writes it
+out. The sum over the channels is a matrix product again, one for each of the 16. Its speed is counted as if it did all
+36, so that it may go through the roof. There is a second roof for it, 36/16 times as high, and since additions take
+time too it stays below that one.
 
-Backward is made of the same two pieces. y = patches weight^T is a matrix product, and the gradient of either factor is
-the gradient of the result times the other factor:
+Not every convolution is like this one. The first one of the SmallCNN has a single channel: an output takes nine
+multiplications instead of 288. There is less to multiply for each byte, the roof is lower, and the rungs are worth
+something else; Winograd's additions have nothing to be spread over, and it is far the slowest but for the loops. The
+second table and the squares in the figure show it. So a fast layer has to look at the shapes before it chooses.
+
+Backward is two more products. y = patches weight^T is a matrix product, and the gradient of either factor is the
+gradient of the result times the other factor:
 
     dW            = grad_y^T patches           (O, 9 C)
-    grad_patches  = grad_y weight              (N H W, 9 C),  and dX = col2im(grad_patches)
+    grad_patches  = grad_y weight              (N H W, 9 C)          and then dX = col2im(grad_patches)
 
 A pixel was copied nine times, so it gets the sum of nine gradients: col2im, nine additions of shifted images. With a
-stride of 1 there is a second way. The pixel in row p was under the kernel's row i for the output in row p - i + 1;
-collect all its gradients, and dX is grad_y convolved with the kernel turned by half a turn, channels in and out
-exchanged. So every rung is a faster dX as well. The table has both.
+stride of 1 there is a second way. The pixel in row p was under the kernel's row i for the output in row p - i + 1. So
+its gradient is a sum over weight[i] grad_y[p - i + 1]: a convolution of grad_y, with the kernel turned by half a turn,
+and with channels in and out exchanged. Every rung is a faster dX, too. A table has all the parts.
 
-What did not pay. Each of these sounds faster. `einsum` writes the formula in one line and copies nothing, but such an
-expression is a loop in C, without the BLAS. `tensordot` in one line is the second rung: it transposes, copies and calls
-the BLAS. float16 halves the bytes, but NumPy has no matrix product for it, and three digits are not enough to pass.
-Threads without a word to the BLAS: see above. FFT needs the fewest multiplications of all here, 576 real ones for each
-image and pair of channels (Winograd: 784, the others: 1,764), and spends the time on the transforms; for large kernels
-it would be otherwise. F(4x4, 3x3) needs 36 multiplications for 16 outputs, in theory almost half of F(2x2, 3x3)'s. But
-14 is no multiple of 4, so that it computes 16 x 16 outputs; its transforms are longer; and they multiply by 5 and 8 and
-divide by 24, so that rounding grows. The lesson counts how much of the budget of rounding either of them uses: F(4x4,
-3x3) leaves it for some inputs. A result that does not pass is not faster, it is another result.
+What did not pay. Each of these sounds as if it were faster. `einsum` writes the formula in one line and copies nothing,
+but such an expression is a loop in C, without the BLAS. `tensordot` in one line is the second rung again: it
+transposes, copies and calls the BLAS. float16 halves the bytes, but NumPy's BLAS has no product of it, and three digits
+are not PyTorch's result. Threads without a word to the BLAS: see above. FFT: where two images are multiplied frequency
+by frequency, they are convolved. That takes the fewest multiplications of all, 576 real ones for each image and pair of
+channels (Winograd: 784, the others: 1,764), and the transforms take what it spares; for large kernels it would be
+otherwise, since the number does not depend on their size.
 
-How to measure. Two functions timed one after the other are timed on two machines: clock rates change, and so do
-neighbours. So everything is timed in turns of about 20 milliseconds, each after a warm-up, and the table has medians,
-and medians of the ratios within a turn. All have the same number of threads. The BLAS is named with its kernel, since
-another one can be twice as fast. The rest is reading: what a time says depends on what was measured, and for how long.
+Rounding decides the last one. F(4x4, 3x3) has 36 multiplications for 16 outputs, 2.25 for each instead of 4. (14 is no
+multiple of 4: it computes 16 x 16 outputs, and some of the gain is lost.) It may well be faster. But its transforms
+multiply by up to 8 and divide by 24, so that errors grow: for some inputs they leave the budget, while F(2x2, 3x3) uses
+a tenth of it. The lesson tries several. A function with another result is not a faster one.
 
-How the kernels do it. The layers do not run these five functions, but their grown-up twins in scratch/kernels. They
-take any stride, padding, dilation and groups, and go backward. In the order of reading:
+How to measure. Two functions timed one after the other are timed on two machines: the clock rate changes, and so does
+what else is running. So everything is timed in turns, for some 20 milliseconds or one call each, after a warm-up; the
+tables have the medians of the times, and the medians of the ratios of a round. All have the same number of threads. The
+BLAS is named with its kernel, since the same NumPy can be twice as slow with another one.
 
-`conv.conv2d` is the fourth rung and the fifth in one. It asks a plan for the best way, cuts the batch into chunks with
-`threads.chunks`, and hands `threads.run` a function that convolves one. `conv.conv2d_backward` computes the patches
-again: that is cheaper than to keep nine times the input until then. Each chunk has its own dW, and they are added in
-order in the end, so that the result does not depend on which thread was quicker.
+How the kernels do it. The layers do not run these five functions but their grown-up twins in scratch/kernels, which
+take any stride, padding, dilation and groups, go backward, and get to PyTorch's time and below. In an order for
+reading:
 
-`patch_plan.PatchPlan` decides, from the shapes alone. Winograd, if the kernel is 3 x 3 with stride 1 and there are at
-least `patch_plan.FEWEST_CHANNELS` channels on both sides: with fewer, the additions cost more than they spare. If the
-kernel is a whole number of strides long, as DQN's are, the image is cut into blocks of a stride's size, which become
-channels: then the stride is 1 (space to depth, `patches.into_blocks`). With few channels, patches are copied along the
-rows of the image, not along the channels (`patches.by_planes`). And `patch_plan.PatchPlan.undo` takes the turned kernel
-for dX where it can, `patches.col2im` where it must.
+`conv.conv2d` is the fourth rung and the fifth in one. It asks a plan for the best way, cuts the batch into blocks
+(called chunks there) with `threads.chunks`, and hands `threads.run` a function that convolves one of them.
+`conv.conv2d_backward` computes the patches again: that is cheaper than to keep nine times the input until then. Each
+chunk has a dW of its own. They are added up in the end, in their order, so that the result does not depend on which
+thread was quicker.
 
-`padded_images.pad_images` pads and reorders in one copy, and copies nothing if nothing is to be done.
-`padded_images.unpad_images` is its adjoint.
+`patch_plan.PatchPlan` makes that choice, from the shapes alone. Winograd, if the kernel is 3 x 3 with stride 1 and
+there are at least `patch_plan.FEWEST_CHANNELS` channels on both sides. If the kernel is a whole number of strides long,
+as DQN's first two are, the image is cut into squares of a stride's size, whose pixels become channels, and the stride
+becomes 1 (space to depth: `patches.into_blocks`). With few channels, patches are copied in runs along the rows of the
+image, not along the channels (`patches.by_planes`). For dX, `patch_plan.PatchPlan.undo` takes the turned kernel where
+it can, and `patches.col2im` where it must.
 
-`winograd.convolve` differs from the rung in three ways. The transforms are additions, not products with matrices of
-zeros and ones (`winograd._take_apart`, `winograd._add_up`). The even and odd columns of all images of a chunk lie in
-planes of their own, so that each addition runs through adjacent numbers. And the views that the additions need are made
-once for each shape and kept (`winograd._Chunk`), because making a view takes as long as a short addition. In the end it
-looks whether all is finite (`winograd._far_from_overflow`): infinity minus infinity is NaN, and then the chunk is done
-by patches, where an infinity stays one.
+`padded_images.pad_images` pads and reorders in one copy, and copies nothing where there is nothing to do.
+`padded_images.unpad_images` is its backward pass: it cuts the margin off, or adds it to the pixels that it was copied
+from.
 
-`threads.run` is the fourth rung's `each` with threads that live on and wait, since starting one costs as much as a
-small layer takes. A thread that is done helps with the others' shares. `threads.matmul` shares one product out, for
-layers that are nothing else: the BLAS's own threads go on spinning for a while after each product, and are in the way
-of ours. `threads.sum_products` asks for a small result in parts: NumPy keeps the lock through a product with a small
-result, however long it takes, and the other threads would stand still.
+`winograd.convolve` differs from the rung in three ways. Its transforms are additions, not products with matrices of 0
+and 1 (`winograd._take_apart`, `winograd._add_up`). The even and the odd columns of all images of a chunk lie in planes
+of their own, so that each addition runs through adjacent numbers. And the views that the additions work on are made
+once for each shape and kept (`winograd._Chunk`), since to make a view takes as long as a short addition. In the end it
+looks whether all numbers are finite (`winograd._far_from_overflow`). Infinity minus infinity is NaN, so a chunk that
+has an infinity is done again by patches, where it stays an infinity.
+
+`threads.run` is the fourth rung's `each`, with threads that are started once and wait for work. A thread that is done
+helps with the others' shares. `threads.matmul` shares out a single large product, for layers that are nothing else, so
+that the BLAS's own threads are never woken: they would go on spinning (waiting without letting go of the core) for a
+while after each product, in the way of ours. `threads.sum_products` asks for a small result in parts. NumPy keeps the
+interpreter lock through a product with a small result, however long it takes, and the other threads would stand still.
 
 `memory.empty` hands out memory that was used before. A fresh array of some megabytes costs more than it seems: the
-system zeroes each page of it at the first touch, in the middle of the loop that fills it. An array is free again when
-nobody holds a view of it, which Python's reference counts say. Each thread has its own, because they are in its core's
-cache. `memory.kept` does the same for things that are dear to make.
+system zeroes each page of it at the first touch, in the middle of the loop that fills it. An array's memory is free
+again when nobody holds a view of it, which Python's reference counts tell. Each thread has memory of its own, because
+it lies in its core's cache. `memory.kept` keeps other things that are dear to make, such as Winograd's views.
 
 In reinforcement learning. Agents use small batches. To act, a network is asked about one observation at a time, or
 about as many as there are environments (PPO on Atari: 8; Schulman et al., 2017); DQN learns from batches of 32 (Mnih et
-al., 2015). Then there are few blocks to share out, and calls and threads cost more than the arithmetic: the last table
-has the time for an image against the batch. That is why environments are run in parallel, and their observations
-stacked.
+al., 2015). Then there are few blocks to share out, and calls and threads cost more than the arithmetic: a table has the
+time of an image against the batch. That is one reason to run many environments at once, and to stack their
+observations.
 
-Takeaways. First let somebody else's matrix product do the work; that is most of the way. Then look where the numbers
-lie and how often they travel. Then use all cores, for all of the work. Then do less. Know the roofline, to know when to
-stop. Hold every step to the same result, or it is no step.
+Takeaways. Give the work to a matrix product; that is most of the way. Then look where the numbers lie, and how often
+they travel. Then use all cores, for all of the work. Then do less. Know the roofline, so as to know when to stop. Hold
+every step to the same result, or it is no step.
 
 Next: `backprop lesson sequence`, layers that are applied at every step.
 
@@ -163,9 +179,14 @@ def show_machine(board: Blackboard, works: tuple[Work, ...]) -> Roof:
     return roof
 
 
+def gains_of(times: dict[str, Times]) -> dict[str, float]:
+    """Return how many times as fast as the rung below each rung is."""
+    return {name: times[way.beside].ratio(times[name]) for name, way in CLIMBED.items() if way.beside}
+
+
 def show_ladder(board: Blackboard, work: Work, times: dict[str, Times], roof: Roof) -> dict[str, float]:
     """Put the rungs and the engines on the board, and return their seconds."""
-    engine = board.engine_names[-1]
+    engine, gains = board.engine_names[-1], gains_of(times)
     seconds = {name: times[name].median for name in (*CLIMBED, *board.engine_names)}
     board.table(
         f"Forward, {work.name}, batch {work.batch}",
@@ -174,7 +195,7 @@ def show_ladder(board: Blackboard, work: Work, times: dict[str, Times], roof: Ro
             (
                 f"{name}, counted up" if name == "loops" else name if name in CLIMBED else f"{name}'s layer",
                 told(taken),
-                times_as_fast(times[CLIMBED[name].beside].ratio(times[name])) if name in CLIMBED else "",
+                times_as_fast(gains[name]) if name in gains else "",
                 times_as_fast(times[name].ratio(times[engine])),
                 f"{work.operations / taken / 1e9:.3g}",
                 f"{roof.seconds(work) / taken:.0%}",
@@ -285,7 +306,7 @@ def run(board: Blackboard) -> None:
         FIRST: timings.forward(engines, FIRST, board.seed, CLIMBED | BETWEEN),
     }
     seconds = {work: show_ladder(board, work, one, roof) for work, one in times.items()}
-    board.figure("speed_ladder", draw_ladder(seconds, roof))
+    board.figure("speed_ladder", draw_ladder(seconds, gains_of(times[SECOND]), roof))
     show_between(board, times)
     show_gradients(board, engines)
     ratios = show_tried(board, times[SECOND])

@@ -30,32 +30,32 @@ def times_as_fast(ratio: float) -> str:
     return f"{ratio:,.0f}" if ratio >= 20 else f"{ratio:.2f}"
 
 
-def draw_ladder(works: dict[Work, dict[str, float]], roof: Roof) -> Figure:
+def draw_ladder(works: dict[Work, dict[str, float]], gains: dict[str, float], roof: Roof) -> Figure:
     """Draw the rungs by their speed, and below the roof.
 
     Parameters
     ----------
     works : dict
         For each convolution the seconds of the rungs, and of the engines, by their names.
+    gains : dict
+        How many times as fast as the rung below each is, in the first of the convolutions.
     roof : Roof
     """
     figure, ((left, right),) = sheet(1, 2, 4.6, "A convolution in five rungs", gridspec_kw={"width_ratios": [1.25, 1]})
-    _draw_rungs(left, *next(iter(works.items())), roof)
+    _draw_rungs(left, *next(iter(works.items())), gains, roof)
     _draw_roof(right, works, roof)
     return figure
 
 
-def _draw_rungs(axes: Axes, work: Work, seconds: dict[str, float], roof: Roof) -> None:
+def _draw_rungs(axes: Axes, work: Work, seconds: dict[str, float], gains: dict[str, float], roof: Roof) -> None:
     names = [*seconds]
     speeds = np.array([work.operations / seconds[name] / 1e9 for name in names])
     # The engines' own layers stand apart, above the last rung.
     places = np.arange(len(names)) + np.array([0.5 * (name in ENGINE_COLOURS) for name in names])
     axes.barh(places, speeds, color=[COLOURS[name] for name in names], height=0.64)
-    below = None
     for place, name, speed in zip(places, names, speeds, strict=True):
-        gain = f", {times_as_fast(below / seconds[name])} times as fast" if below and name not in ENGINE_COLOURS else ""
+        gain = f", {times_as_fast(gains[name])} x" if name in gains else ""
         _label(axes, f"{told(seconds[name])}{gain}", speed, place)
-        below = seconds[name]
     limits = {
         "all\nmultiplications": roof.operations / 1e9,
         "Winograd's\nmultiplications": FEWER * roof.operations / 1e9,
@@ -77,7 +77,7 @@ def _draw_rungs(axes: Axes, work: Work, seconds: dict[str, float], roof: Roof) -
     axes.set_xlim(0, max(1.04 * max(limits.values()), 1.3 * speeds.max()))
     axes.set_ylim(-0.6, places[-1] + 1.6)
     axes.set_title(f"Speed, {work.name}; lines: rooflines")
-    axes.set_xlabel("GFLOP/s, counted with all multiplications")
+    axes.set_xlabel("GFLOP/s, all multiplications counted (x: as fast as the rung below)")
 
 
 def _draw_roof(axes: Axes, works: dict[Work, dict[str, float]], roof: Roof) -> None:
@@ -89,7 +89,7 @@ def _draw_roof(axes: Axes, works: dict[Work, dict[str, float]], roof: Roof) -> N
         rate = height * roof.operations / 1e9
         place = {"xytext": (0, 3), "textcoords": "offset points", "ha": "right", "fontsize": 8}
         axes.annotate(f"{words}: {rate:.0f} GFLOP/s", (x[2], rate), **place)
-    place = {"xytext": (8, -2), "textcoords": "offset points", "fontsize": 8}
+    place = {"xytext": (16, -4), "textcoords": "offset points", "fontsize": 8}
     axes.annotate(f"copying:\n{roof.bytes / 1e9:.1f} GB/s", (x[0], x[0] * roof.bytes / 1e9), **place)
     shapes = []
     for (work, seconds), marker in zip(works.items(), MARKERS, strict=False):

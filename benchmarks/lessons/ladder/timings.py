@@ -27,7 +27,7 @@ class Way(NamedTuple):
     ----------
     convolve : callable
     beside : str
-        The rung that it is to be compared with.
+        The rung that it is compared with; none for the first.
     images, kernels : int, optional
         How many it does where all would take too long; its time is multiplied.
     """
@@ -44,7 +44,7 @@ class Way(NamedTuple):
 
 CLIMBED = {
     name: Way(rung, below, *((1, 1) if name == "loops" else ()))
-    for (name, rung), below in zip(RUNGS.items(), ("loops", *RUNGS), strict=False)
+    for (name, rung), below in zip(RUNGS.items(), ("", *RUNGS), strict=False)
 }
 BETWEEN = {
     "one product, channels last": Way(half_steps.one_product_channels_last, "one product"),

@@ -184,11 +184,12 @@ def test_the_counts_of_the_page_are_those_of_the_work():
     assert "462 million" in text
     assert second.least_bytes == x.nbytes + weight.nbytes + RUNGS["one product"](x[:1], weight).nbytes * 128
     assert f"{second.least_bytes / 1e6:.1f} megabytes" in text
-    assert f"worth {second.operations / second.least_bytes:.0f} operations" in text
+    assert f"used in {second.operations / second.least_bytes:.0f} operations" in text
     assert f"{128 * blocks.im2col(x[:1]).nbytes / 1e6:.1f} megabytes" in text
     assert second.patches_bytes == blocks.im2col(x[:1]).nbytes
     assert next(blocks.blocks_of(x, second.patches_bytes)) == slice(0, 9)
-    assert "Nine images' patches" in text
+    assert "Nine images' patches fit" in text
+    assert f"{len([*blocks.blocks_of(x, second.patches_bytes)])} products" in text
     images, kernels = CLIMBED["loops"].piece(x, weight)
     assert f"{len(x) * len(weight) // (len(images) * len(kernels)):,}" in text
 
