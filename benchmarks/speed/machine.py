@@ -2,10 +2,14 @@
 
 import os
 import platform
+import timeit
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
 from benchmarks.environment import cores, processor
+from scratch.kernels import threads as scratch_threads
 
 
 def describe(threads: int) -> dict[str, object]:
@@ -45,19 +49,42 @@ def lines(machine: dict[str, object]) -> list[str]:
     ]
 
 
-def rates(dtype: str) -> dict[str, float]:
-    """Measure what bounds a layer: NumPy's matrix product (operations a second) and copying memory (bytes a second)."""
-    from torch.utils.benchmark import Timer
+def rates(dtype: str, threads: int) -> dict[str, float]:
+    """Measure what bounds a layer: the matrix product (operations a second) and copying memory (bytes a second)."""
+    return {"operations": product_rate(dtype, threads), "bytes": copy_rate(1 << 26, threads)}
 
+
+def product_rate(dtype: str, threads: int) -> float:
+    """Measure how many operations a second NumPy's product of two large matrices does: two for each multiply-add."""
     a, b = (np.random.default_rng(0).random((1536, 1536)).astype(dtype) for _ in range(2))
     product = np.empty_like(a)
-    matmul = Timer("np.matmul(a, b, out=c)", globals={"np": np, "a": a, "b": b, "c": product})
-    matmul.timeit(3)
-    source = np.ones(1 << 24, dtype)
+    with _threads(threads):
+        seconds = min(timeit.repeat(lambda: np.matmul(a, b, out=product), number=1, repeat=15)[3:])
+    return 2 * len(a) ** 3 / seconds
+
+
+def copy_rate(size: int, threads: int) -> float:
+    """Measure how many bytes a second are moved, read and written, while an array of ``size`` bytes is copied.
+
+    The array is shared out among the threads as the kernels do it, if it is large enough for that.
+    """
+    source = np.ones(max(size, 1), np.int8)
     target = np.empty_like(source)
-    copy = Timer("np.copyto(t, s)", globals={"np": np, "s": source, "t": target})
-    copy.timeit(3)
-    return {
-        "operations": 2 * len(a) ** 3 / min(matmul.timeit(1).mean for _ in range(12)),
-        "bytes": 2 * source.nbytes / min(copy.timeit(1).mean for _ in range(12)),
-    }
+    number = max(1, (1 << 24) // len(source))
+
+    def copy() -> None:
+        scratch_threads.each_part(lambda s, t: np.copyto(t, s), source, target)
+
+    with _threads(threads):
+        seconds = min(timeit.repeat(copy, number=number, repeat=15)[3:]) / number
+    return 2 * len(source) / seconds
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = scratch_threads.get_num_threads()
+    scratch_threads.set_num_threads(count)
+    try:
+        yield
+    finally:
+        scratch_threads.set_num_threads(before)
