@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from benchmarks.environment import cores, processor
+from benchmarks.environment import caches, cores, load, processor
 from scratch.kernels import threads as scratch_threads
 
 
-def describe(threads: int) -> dict[str, object]:
-    """Return what a result has to be read with: processor, versions, the BLAS kernels that ran, threads."""
+def describe(threads: list[int]) -> dict[str, object]:
+    """Return what a result has to be read with: the machine, how busy it is, versions, the BLAS kernels, threads."""
     import torch
     from threadpoolctl import threadpool_info
 
@@ -25,6 +25,8 @@ def describe(threads: int) -> dict[str, object]:
     return {
         "processor": processor(),
         "cores": cores(),
+        "caches": caches(),
+        "load": load(),
         "system": platform.system(),
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -42,11 +44,18 @@ def lines(machine: dict[str, object]) -> list[str]:
         f"{pool['internal_api']} {pool['version']} ({pool['architecture']})" for pool in machine["numpy_blas"]
     )
     held = "".join(f"; {key}={value} is set" for key, value in machine["kernel_held"].items())
+    caches = "".join(f", {name} {_size(size)}" for name, size in machine["caches"].items() if "instruction" not in name)
+    load = "" if machine["load"] is None else f"; load {machine['load']:.1f} before"
+    threads = " and ".join(map(str, machine["threads"]))
     return [
-        f"{machine['processor']}, {machine['cores']} cores; {machine['threads']} threads for each contender",
+        f"{machine['processor']}, {machine['cores']} cores{caches}; {threads} threads for each contender{load}",
         f"Python {machine['python']}; NumPy {machine['numpy']} on {kernels}{held}; "
         f"PyTorch {machine['torch']} ({machine['torch_simd']})",
     ]
+
+
+def _size(size: int) -> str:
+    return f"{size / (1 << 20):.3g} MiB" if size >= 1 << 20 else f"{size / (1 << 10):.3g} KiB"
 
 
 def rates(dtype: str, threads: int) -> dict[str, float]:

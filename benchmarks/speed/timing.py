@@ -30,6 +30,10 @@ class Times:
         low, high = np.quantile(self.seconds, (0.25, 0.75))
         return float(low), float(high)
 
+    def range(self) -> tuple[float, float]:
+        """Return the smallest and the largest."""
+        return float(self.seconds.min()), float(self.seconds.max())
+
     def ratio(self, other: "Times") -> float:
         """Return the median over the rounds of this time over the other's of the same round."""
         return float(np.median(self.seconds / other.seconds))

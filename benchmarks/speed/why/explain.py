@@ -4,17 +4,17 @@ Everything is counted and timed in the row itself, whatever it is made of: the f
 of the plain ones, PyTorch's operators. No layer is described here.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
-from statistics import median
 from time import perf_counter
 
 import numpy as np
 
 from benchmarks.speed import work
 from benchmarks.speed.contenders import Plain, Scratch, TorchEager
-from benchmarks.speed.timing import interleave
+from benchmarks.speed.timing import Times, interleave
 from benchmarks.speed.why import calls, operators, statements
 from benchmarks.speed.why.calls import Call
 
@@ -55,17 +55,18 @@ class Split:
     Attributes
     ----------
     engine : str
-    seconds : float
-        The row's, without timers: the median over the rounds.
+    seconds, quickest : float
+        The row's, without timers: the median over the rounds, and the smallest.
     parts : list of Part
     watched : float
-        The row's seconds with timers, or under the profiler: those that the parts are taken from.
+        The row's seconds with timers, or under the profiler: the smallest, which the parts are taken from.
     overhead : float
         The share of ``watched`` that the timers take.
     """
 
     engine: str
     seconds: float
+    quickest: float
     parts: list[Part]
     watched: float
     overhead: float
@@ -98,12 +99,12 @@ class Split:
 
 @dataclass
 class Explanation:
-    """Where the time of a row goes: scratch, torch and plain, in this order."""
+    """Where the time of a row goes: scratch, torch and plain, in this order; ``input_bytes`` is of a layer's input."""
 
     title: str
     dtype: str
     threads: int
-    input_bytes: int
+    input_bytes: int | None
     ratio: float
     splits: list[Split] = field(default_factory=list)
 
@@ -113,9 +114,8 @@ def explain(row: work.Layer | work.Step, dtype: str, rounds: int, threads: int) 
     kind = "layer" if isinstance(row, work.Layer) else "step"
     ours, plain, theirs = (getattr(one(threads), kind)(row, dtype) for one in (Scratch, Plain, TorchEager))
     times = interleave({"scratch": ours, "torch": theirs, "plain": plain}, rounds, threads)
-    seconds = {name: one.median for name, one in times.items()}
     title = f"{row.name}, {' x '.join(map(str, row.shape))}" if kind == "layer" else row.name
-    input_bytes = prod(row.shape) * np.dtype(dtype).itemsize
+    input_bytes = prod(row.shape) * np.dtype(dtype).itemsize if kind == "layer" else None
     return Explanation(
         title,
         dtype,
@@ -123,27 +123,26 @@ def explain(row: work.Layer | work.Step, dtype: str, rounds: int, threads: int) 
         input_bytes,
         times["scratch"].ratio(times["torch"]),
         [
-            functions(ours, plain, rounds, seconds["scratch"]),
-            aten(theirs, rounds, seconds["torch"]),
-            lines(plain, rounds, seconds["plain"]),
+            functions(ours, plain, rounds, times["scratch"]),
+            aten(theirs, rounds, times["torch"]),
+            lines(plain, rounds, times["plain"]),
         ],
     )
 
 
-def functions(ours: Callable[[], object], plain: Callable[[], object], rounds: int, seconds: float) -> Split:
+def functions(ours: Callable[[], object], plain: Callable[[], object], rounds: int, times: Times) -> Split:
     """Split scratch's time into the functions that it calls; those of one shape are one part."""
     found, twins = calls.counted(ours), calls.counted(plain, plain=True)
     with calls.timed() as taken:
         ours()
-        totals, parts_of_rounds = [], []
+        watched, each = math.inf, []
         for _ in range(rounds):
             taken.clear()
             begin = perf_counter()
             ours()
-            totals.append(perf_counter() - begin)
-            parts_of_rounds.append(list(taken))
-    each = [median(values) for values in zip(*parts_of_rounds, strict=True)]
-    watched = median(totals)
+            total = perf_counter() - begin
+            if total < watched:
+                watched, each = total, list(taken)
     overhead = len(found) * 2 * statements.cost_of_a_mark() / watched
     needs = _needs(found, twins)
     parts: dict[tuple, Part] = {}
@@ -157,7 +156,7 @@ def functions(ours: Callable[[], object], plain: Callable[[], object], rounds: i
         part.calls += len(call.moves)
         part.largest = max(part.largest, call.largest)
         part.needed_bytes += needed
-    return _split("scratch", seconds, list(parts.values()), watched, overhead, overhead <= LARGEST_OVERHEAD)
+    return _split("scratch", times, list(parts.values()), watched, overhead, overhead <= LARGEST_OVERHEAD)
 
 
 def _needs(found: list[Call], twins: list[Call]) -> list[int]:
@@ -172,34 +171,34 @@ def _needs(found: list[Call], twins: list[Call]) -> list[int]:
     return needs
 
 
-def aten(theirs: Callable[[], object], rounds: int, seconds: float) -> Split:
+def aten(theirs: Callable[[], object], rounds: int, times: Times) -> Split:
     """Split PyTorch's time into its operators."""
     found, watched = operators.operators(theirs, rounds)
     parts = []
     for one in found:
         inner = "" if one.inner.removeprefix("aten::") == one.name.removeprefix("aten::") else f" ({one.inner})"
         parts.append(Part(one.name + inner, one.seconds, one.bytes, one.products, one.calls, one.largest))
-    overhead = max(1 - seconds / watched, 0.0)
-    return _split("torch", seconds, parts, watched, overhead, watched <= LARGEST_PROFILING * seconds)
+    quickest = float(times.seconds.min())
+    overhead = max(1 - quickest / watched, 0.0)
+    return _split("torch", times, parts, watched, overhead, watched <= LARGEST_PROFILING * quickest)
 
 
-def lines(plain: Callable[[], object], rounds: int, seconds: float) -> Split:
+def lines(plain: Callable[[], object], rounds: int, times: Times) -> Split:
     """Split the plain functions' time into their statements."""
     found, watched = statements.lines(plain, rounds)
     parts = []
+    several = len({line.function for line in found}) > 1
     for line in found:
         moved, products = sum(move.bytes for move in line.moves), sum(move.products for move in line.moves)
         largest = max((move.largest for move in line.moves), default=0)
-        step = f"{line.label} {line.code}"
-        parts.append(Part(step, median(line.seconds), moved, products, len(line.moves), largest))
+        step = f"{line.function} {line.label} {line.code}" if several else f"{line.label} {line.code}"
+        parts.append(Part(step, line.seconds, moved, products, len(line.moves), largest))
     overhead = sum(line.times for line in found) * statements.cost_of_a_mark() / watched
-    return _split("plain", seconds, parts, watched, overhead, overhead <= LARGEST_OVERHEAD)
+    return _split("plain", times, parts, watched, overhead, overhead <= LARGEST_OVERHEAD)
 
 
-def _split(
-    engine: str, seconds: float, parts: list[Part], watched: float, overhead: float, long_enough: bool
-) -> Split:
-    if not long_enough:
+def _split(engine: str, times: Times, parts: list[Part], watched: float, overhead: float, is_split: bool) -> Split:
+    if not is_split:
         for part in parts:
             part.seconds = None
-    return Split(engine, seconds, parts, watched, overhead)
+    return Split(engine, times.median, float(times.seconds.min()), parts, watched, overhead)

@@ -6,16 +6,18 @@ outermost ones, with their operands, and so knows what they move: each operand o
 inner operator is put down to the outer one.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import torch
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
+
+ROW = "a row of the benchmark"
 
 
 @dataclass
@@ -30,7 +32,7 @@ class Operator:
         The operator that takes longest inside of it: "aten::mkldnn_convolution"; its own name, if it is that.
     calls : int
     seconds : float
-        In one run of the row, profiled.
+        In the quickest run of the row, profiled.
     bytes, products, largest : int
         What it reads and writes, its multiply-adds where it is a product, and the bytes of its largest operand.
     """
@@ -79,14 +81,14 @@ def _own_bytes(tensor: torch.Tensor) -> int:
 
 
 def operators(run: Callable[[], object], rounds: int) -> tuple[list[Operator], float]:
-    """Run a row of PyTorch's so many times under its profiler.
+    """Run a row of PyTorch's so many times under its profiler, and take the quickest.
 
     Returns
     -------
     list of Operator
         The longest first.
     float
-        The seconds of a run while it was profiled.
+        The seconds of the run while it was profiled: of the quickest, whose operators' these are.
     """
     run()
     with _Listening() as listening:
@@ -95,20 +97,22 @@ def operators(run: Callable[[], object], rounds: int) -> tuple[list[Operator], f
         run()
     counted = flops.get_flop_counts().get("Global", {})
     products = {str(one).replace(".", "::"): count // 2 for one, count in counted.items()}
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or it says on standard error which devices it misses
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        begin = perf_counter()
         for _ in range(rounds):
-            run()
-        seconds = (perf_counter() - begin) / rounds
+            with record_function(ROW):
+                run()
+    events = profiled.events()
+    row = min((event for event in events if event.name == ROW), key=lambda event: event.cpu_time_total)
     times: dict[str, dict[str, float]] = {}
-    for event in profiled.events():
+    for event in events:
         name, outer = None, event
-        while outer is not None:
+        while outer is not None and outer is not row:
             name = outer.name if outer.name in listening.calls else name
             outer = outer.cpu_parent
-        if name is not None:
+        if name is not None and outer is row:
             inner = times.setdefault(name, {})
-            inner[event.name] = inner.get(event.name, 0.0) + event.self_cpu_time_total * 1e-6 / rounds
+            inner[event.name] = inner.get(event.name, 0.0) + event.self_cpu_time_total * 1e-6
     found = [
         Operator(
             name,
@@ -121,4 +125,4 @@ def operators(run: Callable[[], object], rounds: int) -> tuple[list[Operator], f
         )
         for name, inner in times.items()
     ]
-    return sorted(found, key=lambda one: -one.seconds), seconds
+    return sorted(found, key=lambda one: -one.seconds), row.cpu_time_total * 1e-6

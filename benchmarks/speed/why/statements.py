@@ -7,13 +7,13 @@ marks is the statement, as it stands in its file.
 
 import ast
 import inspect
+import math
 import sys
 import timeit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -34,8 +34,8 @@ class Line:
         The plain forward function's name; "F2", "B7a"; the statement's first line, without its label.
     times : int
         How often it runs in the row.
-    seconds : list of float
-        One for each round: what it takes, all times together.
+    seconds : float
+        What it takes, all times together.
     moves : list of Move
         What NumPy did in it.
     """
@@ -44,7 +44,7 @@ class Line:
     label: str
     code: str
     times: int = 0
-    seconds: list[float] = field(default_factory=list)
+    seconds: float = 0.0
     moves: list[Move] = field(default_factory=list)
 
 
@@ -56,7 +56,7 @@ def lines(run: Callable[[], object], rounds: int) -> tuple[list[Line], float]:
     list of Line
         Each labelled statement, with its times and moves.
     float
-        The seconds of a run with marks: the median.
+        The seconds of the quickest run with marks, of which the statements' times are, too.
     """
     found: dict[tuple[str, str, str], Line] = {}
 
@@ -72,21 +72,24 @@ def lines(run: Callable[[], object], rounds: int) -> tuple[list[Line], float]:
 
     def time(name: str, which: str, statements: list[Statement], marks: list[float]) -> None:
         for statement, (begin, end) in zip(statements, pairwise(marks), strict=True):
-            entry(name, which, statement).seconds[-1] += end - begin
+            entry(name, which, statement).seconds += end - begin
 
     calls.counted(run, True, partial(_marking, lambda: len(traffic.moves()), count))
     marking = partial(_marking, perf_counter, time)
-    totals = []
+    quickest, seconds = math.inf, {}
     with calls.around(marking, plain=True):
-        for _ in range(rounds + 1):
+        run()  # functions are compiled
+        for _ in range(rounds):
             for line in found.values():
-                line.seconds.append(0.0)
+                line.seconds = 0.0
             begin = perf_counter()
             run()
-            totals.append(perf_counter() - begin)
-    for line in found.values():
-        del line.seconds[0]  # in the first round functions are compiled
-    return list(found.values()), median(totals[1:])
+            total = perf_counter() - begin
+            if total < quickest:
+                quickest, seconds = total, {key: line.seconds for key, line in found.items()}
+    for key, line in found.items():
+        line.seconds = seconds[key]
+    return list(found.values()), quickest
 
 
 def _marking(
@@ -128,8 +131,8 @@ def marked(function: Callable, lines: Sequence[int], mark: Callable[[], Any], sa
         Takes the marks of one call, one more than there are labelled statements.
     """
     module = sys.modules[function.__module__]
-    tree = ast.parse(inspect.getsource(module))
-    definition = next(node for node in tree.body if getattr(node, "name", None) == function.__name__)
+    source = ast.parse(inspect.getsource(module))
+    definition = next(node for node in source.body if getattr(node, "name", None) == function.__name__)
     body: list[ast.stmt] = []
     for node in definition.body:
         if node.lineno == lines[0]:
@@ -141,5 +144,6 @@ def marked(function: Callable, lines: Sequence[int], mark: Callable[[], Any], sa
             body += ast.parse("_marks.append(_mark())").body
     definition.body = body
     namespace = {**vars(module), "_mark": mark, "_say": say}
-    exec(compile(ast.fix_missing_locations(ast.Module([definition], [])), function.__code__.co_filename, "exec"), namespace)
+    tree = ast.fix_missing_locations(ast.Module([definition], []))
+    exec(compile(tree, function.__code__.co_filename, "exec"), namespace)
     return namespace[function.__name__]
