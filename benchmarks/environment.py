@@ -7,6 +7,7 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 PACKAGES = ("backprop-reference", "numpy", "torch", "torchvision", "scikit-learn", "matplotlib", "safetensors")
 
 
@@ -50,7 +51,7 @@ def cores() -> int:
 def caches() -> dict[str, int]:
     """Return the bytes of the caches that a core has or shares, by name: "L1 data", "L2"; those that Linux tells of."""
     found = {}
-    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+    for folder in sorted(CACHES.glob("index*")):
         with contextlib.suppress(OSError, ValueError, KeyError):
             level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
             name = f"L{int(level)}" + ("" if kind == "Unified" else f" {kind.lower()}")

@@ -16,7 +16,7 @@ from benchmarks.tables import new_table
 LEGEND = (
     "scratch's time of the other's: the median of the processes, and in brackets the smallest and the largest. "
     "A < B: all of A's ratios are smaller than all of B's. A ~ B: they overlap, and are not ranked. "
-    "One process has no range, and no rank."
+    "One process has no range, and no rank. A(4): A with 4 threads."
 )
 
 
@@ -39,13 +39,15 @@ def show(console: Console, contents: list[tuple[str, dict]]) -> None:
         numbers = list(dict.fromkeys(row["threads"] for row in content["rows"]))
         for threads in numbers:
             rows = [row for row in content["rows"] if row["threads"] == threads and row["contender"] != "scratch"]
-            label = f"{letter}, {threads} thread{'s' * (threads > 1)}" if len(numbers) > 1 else letter
+            label = f"{letter}({threads})" if len(numbers) > 1 else letter
             columns[label] = {results.key(row): row for row in rows}
     found = table(columns)
     for letter, (name, content) in zip(_letters(), contents, strict=False):
         console.print(f"{letter}  {name}", soft_wrap=True)
         for line in machine.lines(content["machine"]):
             console.print(f"   {line}", soft_wrap=True)
+    if not console.is_terminal:
+        console.width = max(console.width, console.measure(found, options=console.options.update(width=1000)).maximum)
     console.print(found)
     console.print(LEGEND, soft_wrap=True)
 
@@ -58,6 +60,8 @@ def table(columns: Mapping[str, Mapping[tuple, dict]]) -> Table:
         raise Failure("nothing to compare: no work is in two of the results")
     left_out = f" ({len(every) - len(shared)} rows that only one has are left out)" if len(shared) < len(every) else ""
     found = new_table("work", "dtype", "against", *columns, "order", words=3, title=f"ratios{left_out}")
+    for column in found.columns[3:]:
+        column.no_wrap = True
     for key in shared:
         _, work, shape, contender, dtype = key
         name = f"{work}, {' x '.join(map(str, shape))}" if shape else work

@@ -16,10 +16,10 @@ UNITS = {False: ("ms", "MB", "million", 1e3, 1e-6), True: ("µs", "kB", "thousan
 NAMES = {"scratch": "scratch", "torch": "PyTorch", "plain": "plain"}
 CALLS = {"scratch": "calls of NumPy", "torch": "operators", "plain": "calls of NumPy"}
 LEGEND = (
-    "Bytes are what the calls of NumPy, or PyTorch's operators, read and write: each operand and each result once, what "
-    "stays in a cache too. The copy rate is that of copying an array as large as the step's largest. Needs: the least "
-    "time, to read each argument and to write each result once, or to do the multiply-adds, at the measured rates. "
-    "Times of steps are of the quickest round, those without timers medians of all rounds."
+    "Bytes are what the calls of NumPy, or PyTorch's operators, read and write: each operand and each result once, "
+    "what stays in a cache too. The copy rate is that of copying an array as large as the step's largest. Needs: the "
+    "least time, to read each argument and to write each result once, or to do the multiply-adds, at the measured "
+    "rates. Times of steps are of the quickest round, those without timers medians of all rounds."
 )
 
 
@@ -36,7 +36,7 @@ def table(explanation: Explanation, rates: Rates) -> Table:
     scratch = explanation.splits[0]
     time, size, many, *_ = units = UNITS[min(scratch.quickest, scratch.watched) < SHORT]
     heads = time, "share", size, "copy\nrate", f"{many}\nmult-adds", "product\nrate", "calls", "needs"
-    title = f"{explanation.title}, {explanation.dtype}, {explanation.threads} threads"
+    title = f"{explanation.title}, {explanation.dtype}, {explanation.threads} thread{'s' * (explanation.threads > 1)}"
     found = new_table("step", *heads, words=1, title=title)
     for column in found.columns:
         column.no_wrap = True
