@@ -1,12 +1,13 @@
 """``bench --out FILE.json`` and ``bench --compare``: what a stranger's file may hold, and what is ranked."""
 
 import copy
+import dataclasses
 import json
 
 import pytest
 
 from benchmarks import cli, environment
-from benchmarks.speed import compare, machine, results, work
+from benchmarks.speed import benches, compare, machine, results, work
 from parity_tests.tests.commands.test_cli import refused
 
 MACHINE = {
@@ -230,3 +231,22 @@ def test_caches_are_those_that_the_system_tells_of(tmp_path, monkeypatch):
     assert environment.caches() == {"L1 data": 48 << 10, "L1 instruction": 32 << 10, "L2": 2 << 20}
     monkeypatch.setattr(environment, "CACHES", tmp_path / "absent")
     assert environment.caches() == {}
+
+
+def test_what_the_benchmarks_return_fits_the_scheme(tmp_path, monkeypatch):
+    runs = {"scratch": 2.0, "torch": 4.0, "plain": 8.0}
+    run = {"accuracy": 0.9, "peak_bytes": float("nan")}  # Windows tells no peak
+    monkeypatch.setattr(benches, "_mnist_run", lambda name, *arguments: {"seconds": runs[name], **run})
+    monkeypatch.setattr(work, "cnn_step", lambda batch=128: dataclasses.replace(work.mlp_step(), name=f"batch {batch}"))
+    found = {
+        "train": benches.train(tmp_path, 1, 2, 1),
+        "memory": benches.memory(tmp_path, 1, 1),
+        "scaling": benches.combine([benches.scaling(["torch"], 1, 1)]),
+    }
+    rows = [{"benchmark": name, "threads": 1, **one} for name, some in found.items() for one in some]
+    path = results.write(tmp_path / "all.json", MACHINE, rows)
+    read = results.read(path)["rows"]
+    assert len(read) == 3 + 3 + len(benches.BATCHES)
+    assert (read[1]["ratio"], read[1]["ratios"], read[1]["range"]) == (0.5, [0.5, 0.5], [4.0, 4.0])
+    assert (read[4]["ratio"], read[4]["ratios"]) == (None, [None])
+    assert compare.measured(read[4]) == []
