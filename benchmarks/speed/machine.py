@@ -46,9 +46,9 @@ def lines(machine: dict[str, object]) -> list[str]:
     held = "".join(f"; {key}={value} is set" for key, value in machine["kernel_held"].items())
     caches = "".join(f", {name} {_size(size)}" for name, size in machine["caches"].items() if "instruction" not in name)
     load = "" if machine["load"] is None else f"; load {machine['load']:.1f} before"
-    threads = " and ".join(map(str, machine["threads"]))
+    threads = " and ".join(map(str, machine["threads"])) + (" thread" if machine["threads"] == [1] else " threads")
     return [
-        f"{machine['processor']}, {machine['cores']} cores{caches}; {threads} threads for each contender{load}",
+        f"{machine['processor']}, {machine['cores']} cores{caches}; {threads} for each contender{load}",
         f"Python {machine['python']}; NumPy {machine['numpy']} on {kernels}{held}; "
         f"PyTorch {machine['torch']} ({machine['torch_simd']})",
     ]

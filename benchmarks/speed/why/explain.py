@@ -55,18 +55,18 @@ class Split:
     Attributes
     ----------
     engine : str
-    seconds, quickest : float
-        The row's, without timers: the median over the rounds, and the smallest.
+    seconds : float
+        The row's, without timers. As with all times here it is the quickest of all rounds: what disturbs a machine
+        makes longer, and a limit is to be compared with what it does undisturbed.
     parts : list of Part
     watched : float
-        The row's seconds with timers, or under the profiler: the smallest, which the parts are taken from.
+        The row's seconds with timers, or under the profiler: those of the round that the parts are of.
     overhead : float
         The share of ``watched`` that the timers take.
     """
 
     engine: str
     seconds: float
-    quickest: float
     parts: list[Part]
     watched: float
     overhead: float
@@ -99,7 +99,19 @@ class Split:
 
 @dataclass
 class Explanation:
-    """Where the time of a row goes: scratch, torch and plain, in this order; ``input_bytes`` is of a layer's input."""
+    """Where the time of a row goes.
+
+    Attributes
+    ----------
+    title, dtype : str
+    threads : int
+    input_bytes : int or None
+        Of a layer's input; None for a step.
+    ratio : float
+        scratch's time of PyTorch's: the median over turns in which both were timed.
+    splits : list of Split
+        scratch's, PyTorch's and that of the plain functions, in this order.
+    """
 
     title: str
     dtype: str
@@ -178,7 +190,7 @@ def aten(theirs: Callable[[], object], rounds: int, times: Times) -> Split:
     for one in found:
         inner = "" if one.inner.removeprefix("aten::") == one.name.removeprefix("aten::") else f" ({one.inner})"
         parts.append(Part(one.name + inner, one.seconds, one.bytes, one.products, one.calls, one.largest))
-    quickest = float(times.seconds.min())
+    quickest, _ = times.range()
     overhead = max(1 - quickest / watched, 0.0)
     return _split("torch", times, parts, watched, overhead, watched <= LARGEST_PROFILING * quickest)
 
@@ -201,4 +213,4 @@ def _split(engine: str, times: Times, parts: list[Part], watched: float, overhea
     if not is_split:
         for part in parts:
             part.seconds = None
-    return Split(engine, times.median, float(times.seconds.min()), parts, watched, overhead)
+    return Split(engine, times.range()[0], parts, watched, overhead)

@@ -19,7 +19,7 @@ LEGEND = (
     "Bytes are what the calls of NumPy, or PyTorch's operators, read and write: each operand and each result once, "
     "what stays in a cache too. The copy rate is that of copying an array as large as the step's largest. Needs: the "
     "least time, to read each argument and to write each result once, or to do the multiply-adds, at the measured "
-    "rates. Times of steps are of the quickest round, those without timers medians of all rounds."
+    "rates. Times are of the quickest round, and the ratio is the median of turns."
 )
 
 
@@ -34,7 +34,7 @@ def show(console: Console, explanation: Explanation, rates: Rates) -> None:
 def table(explanation: Explanation, rates: Rates) -> Table:
     """Return a row for each part of each engine's time."""
     scratch = explanation.splits[0]
-    time, size, many, *_ = units = UNITS[min(scratch.quickest, scratch.watched) < SHORT]
+    time, size, many, *_ = units = UNITS[scratch.seconds < SHORT]
     heads = time, "share", size, "copy\nrate", f"{many}\nmult-adds", "product\nrate", "calls", "needs"
     title = f"{explanation.title}, {explanation.dtype}, {explanation.threads} thread{'s' * (explanation.threads > 1)}"
     found = new_table("step", *heads, words=1, title=title)
@@ -100,7 +100,7 @@ def trust(split: Split) -> str:
     """Say what the timers of a split cost, or that there was no time to split."""
     name = NAMES[split.engine]
     if split.engine == "torch":
-        words = f"{name} takes {split.watched / split.quickest:.2f} times as long under its profiler"
+        words = f"{name} takes {split.watched / split.seconds:.2f} times as long under its profiler"
         short = f"{words}, more than {LARGEST_PROFILING:g}: too short a row to split by operators."
         return f"{words}." if split.is_split else short
     timers = "two readings of the clock a function" if split.engine == "scratch" else "readings between the statements"

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import scratch
 from benchmarks import cli
@@ -107,6 +108,9 @@ def test_counting_leaves_nothing_behind():
 
     before = run()
     calls.counted(run)
+    with traffic.counting(), traffic.noted():
+        memory.kept("room", lambda: memory.empty((1 << 16,)))
+    assert type(memory.kept("room", lambda: memory.empty((1 << 16,)))) is np.ndarray
     y = layer(x)
     grad_x = layer.backward(y)
     assert {type(y), type(grad_x), type(layer.weight.grad), type(memory.empty((1 << 16,)))} == {np.ndarray}
@@ -194,6 +198,15 @@ def test_pytorchs_operators_move_their_operands():
     linear = work.Layer("Linear", "", lambda nn, dtype: nn.Linear(11, 5, dtype=dtype), (7, 11))
     found, _ = operators.operators(TorchEager(1).layer(linear, "float64"), 2)
     assert sum(one.products for one in found) == 3 * 7 * 11 * 5
+
+
+def test_an_operator_in_place_reads_and_writes():
+    a, b = torch.ones(3, 5), torch.ones(5)
+    found, _ = operators.operators(lambda: (a.add_(b), a.view(15), torch.empty(100)), 1)
+    moved = {one.name: one.bytes for one in found}
+    assert moved == {"aten::add_": 4 * (15 + 5 + 15), "aten::view": 0, "aten::empty": 0}
+    found, _ = operators.operators(lambda: b.expand(7, 5) + 1, 1)
+    assert {one.name: one.bytes for one in found}["aten::add"] == 4 * (5 + 35)
 
 
 def small():
