@@ -14,11 +14,12 @@ import numpy as np
 
 from benchmarks.speed import work
 from benchmarks.speed.contenders import Plain, Scratch, TorchEager
-from benchmarks.speed.timing import Times, interleave
+from benchmarks.speed.timing import TURN, interleave, quickest
 from benchmarks.speed.why import calls, operators, statements
 from benchmarks.speed.why.calls import Call
 
 LARGEST_OVERHEAD = 0.1  # of a row's time, that timers may take: what is shorter is not split
+MOST_OFTEN = 20  # times as many rounds, for a short row
 LARGEST_PROFILING = 2.0  # times as long as alone, that a row may take under PyTorch's profiler
 
 
@@ -56,8 +57,7 @@ class Split:
     ----------
     engine : str
     seconds : float
-        The row's, without timers. As with all times here it is the quickest of all rounds: what disturbs a machine
-        makes longer, and a limit is to be compared with what it does undisturbed.
+        The row's, without timers. As with all times here it is that of the quickest round: see `timing.quickest`.
     parts : list of Part
     watched : float
         The row's seconds with timers, or under the profiler: those of the round that the parts are of.
@@ -125,7 +125,10 @@ def explain(row: work.Layer | work.Step, dtype: str, rounds: int, threads: int) 
     """Measure where a row's time goes."""
     kind = "layer" if isinstance(row, work.Layer) else "step"
     ours, plain, theirs = (getattr(one(threads), kind)(row, dtype) for one in (Scratch, Plain, TorchEager))
-    times = interleave({"scratch": ours, "torch": theirs, "plain": plain}, rounds, threads)
+    times = interleave({"scratch": ours, "torch": theirs}, rounds, threads)
+    seconds = quickest({"scratch": ours, "torch": theirs, "plain": plain}, rounds)
+    # A short row as often as a long one takes, so that some of its rounds are undisturbed.
+    often = {name: rounds * max(1, min(round(TURN / time), MOST_OFTEN)) for name, time in seconds.items()}
     title = f"{row.name}, {' x '.join(map(str, row.shape))}" if kind == "layer" else row.name
     input_bytes = prod(row.shape) * np.dtype(dtype).itemsize if kind == "layer" else None
     return Explanation(
@@ -135,14 +138,14 @@ def explain(row: work.Layer | work.Step, dtype: str, rounds: int, threads: int) 
         input_bytes,
         times["scratch"].ratio(times["torch"]),
         [
-            functions(ours, plain, rounds, times["scratch"]),
-            aten(theirs, rounds, times["torch"]),
-            lines(plain, rounds, times["plain"]),
+            functions(ours, plain, often["scratch"], seconds["scratch"]),
+            aten(theirs, often["torch"], seconds["torch"]),
+            lines(plain, often["plain"], seconds["plain"]),
         ],
     )
 
 
-def functions(ours: Callable[[], object], plain: Callable[[], object], rounds: int, times: Times) -> Split:
+def functions(ours: Callable[[], object], plain: Callable[[], object], rounds: int, seconds: float) -> Split:
     """Split scratch's time into the functions that it calls; those of one shape are one part."""
     found, twins = calls.counted(ours), calls.counted(plain, plain=True)
     with calls.timed() as taken:
@@ -168,7 +171,7 @@ def functions(ours: Callable[[], object], plain: Callable[[], object], rounds: i
         part.calls += len(call.moves)
         part.largest = max(part.largest, call.largest)
         part.needed_bytes += needed
-    return _split("scratch", times, list(parts.values()), watched, overhead, overhead <= LARGEST_OVERHEAD)
+    return _split("scratch", seconds, list(parts.values()), watched, overhead, overhead <= LARGEST_OVERHEAD)
 
 
 def _needs(found: list[Call], twins: list[Call]) -> list[int]:
@@ -183,19 +186,18 @@ def _needs(found: list[Call], twins: list[Call]) -> list[int]:
     return needs
 
 
-def aten(theirs: Callable[[], object], rounds: int, times: Times) -> Split:
+def aten(theirs: Callable[[], object], rounds: int, seconds: float) -> Split:
     """Split PyTorch's time into its operators."""
     found, watched = operators.operators(theirs, rounds)
     parts = []
     for one in found:
         inner = "" if one.inner.removeprefix("aten::") == one.name.removeprefix("aten::") else f" ({one.inner})"
         parts.append(Part(one.name + inner, one.seconds, one.bytes, one.products, one.calls, one.largest))
-    quickest, _ = times.range()
-    overhead = max(1 - quickest / watched, 0.0)
-    return _split("torch", times, parts, watched, overhead, watched <= LARGEST_PROFILING * quickest)
+    overhead = max(1 - seconds / watched, 0.0)
+    return _split("torch", seconds, parts, watched, overhead, watched <= LARGEST_PROFILING * seconds)
 
 
-def lines(plain: Callable[[], object], rounds: int, times: Times) -> Split:
+def lines(plain: Callable[[], object], rounds: int, seconds: float) -> Split:
     """Split the plain functions' time into their statements."""
     found, watched = statements.lines(plain, rounds)
     parts = []
@@ -206,11 +208,11 @@ def lines(plain: Callable[[], object], rounds: int, times: Times) -> Split:
         step = f"{line.function} {line.label} {line.code}" if several else f"{line.label} {line.code}"
         parts.append(Part(step, line.seconds, moved, products, len(line.moves), largest))
     overhead = sum(line.times for line in found) * statements.cost_of_a_mark() / watched
-    return _split("plain", times, parts, watched, overhead, overhead <= LARGEST_OVERHEAD)
+    return _split("plain", seconds, parts, watched, overhead, overhead <= LARGEST_OVERHEAD)
 
 
-def _split(engine: str, times: Times, parts: list[Part], watched: float, overhead: float, is_split: bool) -> Split:
+def _split(engine: str, seconds: float, parts: list[Part], watched: float, overhead: float, is_split: bool) -> Split:
     if not is_split:
         for part in parts:
             part.seconds = None
-    return Split(engine, times.range()[0], parts, watched, overhead)
+    return Split(engine, seconds, parts, watched, overhead)
