@@ -4,8 +4,10 @@ import contextlib
 import importlib.metadata
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 PACKAGES = ("backprop-reference", "numpy", "torch", "torchvision", "scikit-learn", "matplotlib", "safetensors")
 
 
@@ -44,3 +46,38 @@ def processor() -> str:
 def cores() -> int:
     """Return how many processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def caches() -> dict[str, int]:
+    """Return the bytes of the caches that a core has or shares, by name: "L1 data", "L2"; those that Linux tells of."""
+    found = {}
+    for folder in sorted(CACHES.glob("index*")):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+            name = f"L{int(level)}" + ("" if kind == "Unified" else f" {kind.lower()}")
+            found[name] = int(size[:-1]) * {"K": 1 << 10, "M": 1 << 20}[size[-1]]
+    return found
+
+
+def load() -> float | None:
+    """Return how many processes wanted to run at once during the last minute, this one included; None on Windows."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+@contextlib.contextmanager
+def processes_with_threads(count: int) -> Iterator[None]:
+    """Let processes that are started inside of the ``with`` block begin with so many threads, whatever BLAS they have.
+
+    Not every BLAS can be told while it runs.
+    """
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, str(count)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

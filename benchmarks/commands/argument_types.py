@@ -19,6 +19,15 @@ def count(text: str) -> int:
     return value
 
 
+def counts(text: str) -> list[int]:
+    """Read integers of 1 or more, separated by commas, each of them once."""
+    values = [count(part) for part in text.split(",")]
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        raise argparse.ArgumentTypeError(f"expected each number once, got {twice} twice in {quoted(text)}")
+    return values
+
+
 def seed(text: str) -> int:
     """Read an integer from 0 to 2**64 - 1, which is what PyTorch's ``manual_seed`` takes."""
     value = _number(text, int, "an integer")

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
     data = tasks.get("mnist").load(argument_types.data_dir(args.data_dir))
     screen = console()
-    for line in machine.lines(machine.describe(environment.cores())):
+    for line in machine.lines(machine.describe([environment.cores()])):
         screen.print(line)
     laps = {racer: [] for racer in racers}
     for seed in range(args.seeds):  # in turns, so that what disturbs the machine disturbs them all

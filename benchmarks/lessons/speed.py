@@ -167,7 +167,7 @@ DRAWS = 4  # of the inputs on which both forms of Winograd's convolution are hel
 def show_machine(board: Blackboard, works: tuple[Work, ...]) -> Roof:
     """Put on the board what the times have to be read with, and return the machine's rates."""
     roof = measure_roof()
-    said = machine.lines(machine.describe(get_num_threads()))
+    said = machine.lines(machine.describe([get_num_threads()]))
     said.append(f"Roof: matrix product {roof.operations / 1e9:.0f} GFLOP/s, copying {roof.bytes / 1e9:.1f} GB/s")
     for work in works:
         said.append(

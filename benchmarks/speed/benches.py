@@ -9,17 +9,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 
+from benchmarks import environment
 from benchmarks.errors import Failure
 from benchmarks.speed import work
 from benchmarks.speed.contenders import CONTENDERS, Scratch
 from benchmarks.speed.mnist_run import NAMES
+from benchmarks.speed.results import DTYPES
 from benchmarks.speed.timing import Times, interleave
 from torch_ref.scale import workers
 
-DTYPES = ("float32", "float64")
 BATCHES = (32, 64, 128, 256, 512, 1024)
 
 
@@ -31,14 +33,16 @@ def _row(name: str, contender: str, dtype: str, ours: Times, theirs: Times, **mo
         "dtype": dtype,
         "scratch_seconds": ours.median,
         "scratch_quartiles": [low, high],
+        "scratch_range": list(ours.range()),
         "seconds": theirs.median,
         "quartiles": list(theirs.quartiles()),
+        "range": list(theirs.range()),
         "ratio": ours.ratio(theirs),
         **more,
     }
 
 
-def repeat(bench: Callable[..., list[dict]], repeats: int, *arguments: object) -> list[dict]:
+def repeat(bench: Callable[..., list[dict]], repeats: int, *arguments: object, threads: int = 0) -> list[dict]:
     """Run a benchmark in so many processes, one after the other, and return the medians of their rows.
 
     Where a process's memory comes to lie is chance, and can slow a step down by a third for as long as the process
@@ -52,16 +56,20 @@ def repeat(bench: Callable[..., list[dict]], repeats: int, *arguments: object) -
         How many processes; with 1, this one.
     *arguments
         The benchmark's.
+    threads : int
+        With how many threads the processes begin; then even a single one is not this one, whose libraries have begun
+        with another number. 0 leaves it to them.
 
     Returns
     -------
     list of dict
         Rows as the benchmark's, each with ``ratios``: that of every process.
     """
-    if repeats == 1:
+    if repeats == 1 and not threads:
         return combine([bench(*arguments)])
     try:
-        return combine([workers.run(_measure, 1, (bench, arguments), _hear_nothing) for _ in range(repeats)])
+        with environment.processes_with_threads(threads) if threads else nullcontext():
+            return combine([workers.run(_measure, 1, (bench, arguments), _hear_nothing) for _ in range(repeats)])
     except RuntimeError as error:
         raise Failure(f"measuring: {error}") from None
 
@@ -82,6 +90,8 @@ def combine(runs: list[list[dict]]) -> list[dict]:
         row |= {key: median(each[key] for each in rows) for key in ("seconds", "scratch_seconds", "ratio")}
         for key in ("quartiles", "scratch_quartiles"):
             row[key] = [median(each[key][end] for each in rows) for end in (0, 1)]
+        for key in ("range", "scratch_range"):
+            row[key] = [min(each[key][0] for each in rows), max(each[key][1] for each in rows)]
         combined.append(row)
     return combined
 
@@ -146,21 +156,29 @@ def _mnist_rows(quantity: str, data_dir: Path, epochs: int, repeats: int, thread
     for _ in range(repeats):
         for name in NAMES:
             results[name].append(_mnist_run(name, data_dir, epochs, threads))
-    medians = {
-        name: {key: median(run[key] for run in results[name]) for key in ("seconds", "accuracy", "peak_bytes")}
-        for name in NAMES
-    }
-    return [
-        {
-            "work": f"MNIST, {epochs} epoch" + "s" * (epochs > 1),
-            "contender": name,
-            "dtype": "float32",
-            "scratch_seconds": medians["scratch"]["seconds"],
-            "ratio": median(a[quantity] / b[quantity] for a, b in zip(results["scratch"], results[name], strict=True)),
-            **medians[name],
-        }
-        for name in NAMES
-    ]
+    ours, found = results["scratch"], []
+    for name in NAMES:
+        theirs = results[name]
+        row = {key: median(run[key] for run in theirs) for key in ("seconds", "accuracy", "peak_bytes")}
+        ratios = [a[quantity] / b[quantity] for a, b in zip(ours, theirs, strict=True)]
+        found.append(
+            {
+                "work": f"MNIST, {epochs} epoch" + "s" * (epochs > 1),
+                "contender": name,
+                "dtype": "float32",
+                "scratch_seconds": median(run["seconds"] for run in ours),
+                "scratch_range": _range(ours),
+                "range": _range(theirs),
+                "ratio": median(ratios),
+                "ratios": ratios,
+                **row,
+            }
+        )
+    return found
+
+
+def _range(runs: list[dict]) -> list[float]:
+    return [end(run["seconds"] for run in runs) for end in (min, max)]
 
 
 def _mnist_run(name: str, data_dir: Path, epochs: int, threads: int) -> dict:

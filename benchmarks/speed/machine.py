@@ -2,14 +2,18 @@
 
 import os
 import platform
+import timeit
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
-from benchmarks.environment import cores, processor
+from benchmarks.environment import caches, cores, load, processor
+from scratch.kernels import threads as scratch_threads
 
 
-def describe(threads: int) -> dict[str, object]:
-    """Return what a result has to be read with: processor, versions, the BLAS kernels that ran, threads."""
+def describe(threads: list[int]) -> dict[str, object]:
+    """Return what a result has to be read with: the machine, how busy it is, versions, the BLAS kernels, threads."""
     import torch
     from threadpoolctl import threadpool_info
 
@@ -21,6 +25,8 @@ def describe(threads: int) -> dict[str, object]:
     return {
         "processor": processor(),
         "cores": cores(),
+        "caches": caches(),
+        "load": load(),
         "system": platform.system(),
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -38,26 +44,56 @@ def lines(machine: dict[str, object]) -> list[str]:
         f"{pool['internal_api']} {pool['version']} ({pool['architecture']})" for pool in machine["numpy_blas"]
     )
     held = "".join(f"; {key}={value} is set" for key, value in machine["kernel_held"].items())
+    caches = "".join(f", {name} {_size(size)}" for name, size in machine["caches"].items() if "instruction" not in name)
+    load = "" if machine["load"] is None else f"; load {machine['load']:.1f} before"
+    threads = " and ".join(map(str, machine["threads"])) + (" thread" if machine["threads"] == [1] else " threads")
     return [
-        f"{machine['processor']}, {machine['cores']} cores; {machine['threads']} threads for each contender",
+        f"{machine['processor']}, {machine['cores']} cores{caches}; {threads} for each contender{load}",
         f"Python {machine['python']}; NumPy {machine['numpy']} on {kernels}{held}; "
         f"PyTorch {machine['torch']} ({machine['torch_simd']})",
     ]
 
 
-def rates(dtype: str) -> dict[str, float]:
-    """Measure what bounds a layer: NumPy's matrix product (operations a second) and copying memory (bytes a second)."""
-    from torch.utils.benchmark import Timer
+def _size(size: int) -> str:
+    return f"{size / (1 << 20):.3g} MiB" if size >= 1 << 20 else f"{size / (1 << 10):.3g} KiB"
 
+
+def rates(dtype: str, threads: int) -> dict[str, float]:
+    """Measure what bounds a layer: the matrix product (operations a second) and copying memory (bytes a second)."""
+    return {"operations": product_rate(dtype, threads), "bytes": copy_rate(1 << 26, threads)}
+
+
+def product_rate(dtype: str, threads: int) -> float:
+    """Measure how many operations a second NumPy's product of two large matrices does: two for each multiply-add."""
     a, b = (np.random.default_rng(0).random((1536, 1536)).astype(dtype) for _ in range(2))
     product = np.empty_like(a)
-    matmul = Timer("np.matmul(a, b, out=c)", globals={"np": np, "a": a, "b": b, "c": product})
-    matmul.timeit(3)
-    source = np.ones(1 << 24, dtype)
+    with _threads(threads):
+        seconds = min(timeit.repeat(lambda: np.matmul(a, b, out=product), number=1, repeat=15)[3:])
+    return 2 * len(a) ** 3 / seconds
+
+
+def copy_rate(size: int, threads: int) -> float:
+    """Measure how many bytes a second are moved, read and written, while an array of ``size`` bytes is copied.
+
+    The array is shared out among the threads as the kernels do it, if it is large enough for that.
+    """
+    source = np.ones(max(size, 1), np.int8)
     target = np.empty_like(source)
-    copy = Timer("np.copyto(t, s)", globals={"np": np, "s": source, "t": target})
-    copy.timeit(3)
-    return {
-        "operations": 2 * len(a) ** 3 / min(matmul.timeit(1).mean for _ in range(12)),
-        "bytes": 2 * source.nbytes / min(copy.timeit(1).mean for _ in range(12)),
-    }
+    number = max(1, (1 << 24) // len(source))
+
+    def copy() -> None:
+        scratch_threads.each_part(lambda s, t: np.copyto(t, s), source, target)
+
+    with _threads(threads):
+        seconds = min(timeit.repeat(copy, number=number, repeat=15)[3:]) / number
+    return 2 * len(source) / seconds
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = scratch_threads.get_num_threads()
+    scratch_threads.set_num_threads(count)
+    try:
+        yield
+    finally:
+        scratch_threads.set_num_threads(before)

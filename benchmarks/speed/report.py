@@ -28,7 +28,7 @@ def show(console: Console, name: str, rows: list[dict], rates: dict[str, dict[st
             table.add_row(row["work"], row["contender"], *numbers)
         console.print(table)
         return
-    per, factor = ("µs an image", 1e6) if name == "scaling" else ("ms", 1e3)
+    per, factor = _unit(name)
     columns = ["work", "dtype", f"scratch, {per}", "quartiles", "against", per, "scratch's of it"]
     if name == "layers":
         columns.append("of the matrix-product rate")
@@ -65,12 +65,36 @@ def _ratio(row: dict) -> str:
     return f"{row['ratio']:.2f}{spread}"
 
 
-def show_changes(console: Console, changes: list[tuple[str, str, float, float]]) -> None:
-    """Print what an earlier result had."""
-    table = new_table("work", "against", "ratio before", "ratio now", "change", words=2)
-    for work, contender, before, now in changes:
-        table.add_row(work, contender, f"{before:.2f}", f"{now:.2f}", f"{now / before - 1:+.0%}")
+def show_threads(console: Console, name: str, rows: list[dict]) -> None:
+    """Print how each engine's time falls with the number of threads; rows are a benchmark's, for each number."""
+    per, factor = _unit(name)
+    numbers = list(dict.fromkeys(row["threads"] for row in rows))
+    heads = [f"{number} thread{'s' * (number > 1)}, {per}" for number in numbers]
+    table = new_table("work", "dtype", "engine", *heads, words=3)
+    found: dict[tuple, dict[int, dict]] = {}
+    for row in rows:
+        key = row["work"], tuple(row.get("shape", ())), row["dtype"], row["contender"]
+        found.setdefault(key, {})[row["threads"]] = row
+    last = None
+    for (work, shape, dtype, contender), by_number in found.items():
+        columns = [by_number[number] for number in numbers]
+        if (work, shape, dtype) != last:
+            table.add_row(work, dtype, "scratch", *_speedups([factor * row["scratch_seconds"] for row in columns]))
+            last = work, shape, dtype
+        if contender != "scratch":
+            table.add_row(work, dtype, contender, *_speedups([factor * row["seconds"] for row in columns]))
+            table.add_row(work, dtype, f"scratch's of {contender}'s", *map(_ratio, columns))
     console.print(table)
+    console.print(f"In brackets: how many times as fast as with {numbers[0]}.", soft_wrap=True)
+
+
+def _speedups(times: list[float]) -> list[str]:
+    return [f"{times[0]:.3g}", *(f"{each:.3g} ({times[0] / each:.2f})" for each in times[1:])]
+
+
+def _unit(name: str) -> tuple[str, float]:
+    """Return in what a benchmark's times are shown, and how many of it are a second."""
+    return {"scaling": ("µs an image", 1e6), "train": ("s", 1.0), "memory": ("s", 1.0)}.get(name, ("ms", 1e3))
 
 
 def picture_names(name: str) -> tuple[str, ...]:

@@ -1,49 +1,109 @@
-"""Results as they are kept: one JSON file for each benchmark, with the machine that it was measured on."""
+"""Results as they are kept: JSON files of rows, with all that a comparison with another machine's needs to know.
+
+A file has the rows of one benchmark or of several, measured on one machine. It may come from a stranger: `read` goes
+through it field by field, and what fits no field is refused by its name.
+"""
 
 from pathlib import Path
+from statistics import median
 
 from benchmarks import files
 from benchmarks.runs import scheme
-from benchmarks.runs.scheme import Choice, Equal, List, Number, Object, Optional, Text
+from benchmarks.runs.scheme import Choice, Equal, Integer, List, Mismatch, Number, Object, Optional, Text
 
-FORMAT = 1
+FORMAT = 2
+DTYPES = ("float32", "float64")
 NAMES = ("layers", "steps", "scaling", "train", "memory")
+
+# What is printed must print as one line: no control characters, none that turn the direction of writing.
+LINE = Text(r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{1,200}", "a line of text")
+COUNT, QUANTITY = Integer(1), Number(0)
+RATE = Object({"operations": QUANTITY, "bytes": QUANTITY})
+CACHES = "L1 data", "L1 instruction", "L2", "L3", "L4"
+BLAS = Object(
+    {
+        "internal_api": LINE,
+        "version": Optional(LINE),
+        "architecture": Optional(LINE),  # the kernels that ran: OpenBLAS calls them core type
+        "num_threads": COUNT,
+    }
+)
+MACHINE = Object(
+    {
+        "processor": LINE,
+        "cores": COUNT,
+        "caches": Object({}, optional=dict.fromkeys(CACHES, COUNT)),  # bytes of those that are known
+        "load": Optional(QUANTITY),  # processes that wanted to run, the minute before
+        **dict.fromkeys(("system", "python", "numpy", "torch", "torch_simd"), LINE),
+        "numpy_blas": List(BLAS),
+        "kernel_held": Object({}, optional=dict.fromkeys(("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"), LINE)),
+        "threads": List(COUNT),
+    },
+    optional={"rates": Object({}, optional=dict.fromkeys(DTYPES, RATE))},
+)
+PAIR = List(QUANTITY, 2)
 ROW = Object(
-    {"work": Text(), "contender": Text(), "dtype": Text(), "ratio": Optional(Number(0))},
-    open=True,
+    {
+        "benchmark": Choice(NAMES),
+        "work": LINE,
+        "contender": LINE,
+        "dtype": Choice(DTYPES),
+        "threads": COUNT,
+        "scratch_seconds": QUANTITY,
+        "seconds": QUANTITY,
+        "ratio": Optional(QUANTITY),
+        "ratios": List(Optional(QUANTITY)),  # one for each process
+    },
+    optional={
+        **dict.fromkeys(("scratch_range", "range", "scratch_quartiles", "quartiles"), PAIR),
+        "network": LINE,
+        "operations": Integer(0),
+        "shape": List(Integer(0)),
+        "batch": COUNT,
+        "accuracy": Number(0, 1),
+        "peak_bytes": Optional(QUANTITY),
+    },
 )
-RESULT = Object(
-    {"format": Equal(FORMAT), "benchmark": Choice(NAMES), "machine": Object({}, open=True), "rows": List(ROW)}
-)
+RESULT = Object({"format": Equal(FORMAT), "machine": MACHINE, "rows": List(ROW)})
 
 
-def write(folder: Path, name: str, machine: dict, rows: list[dict]) -> Path:
-    """Write a benchmark's rows, and return the file, a new one."""
-    path = folder / f"{name}.json"
-    content = {"format": FORMAT, "benchmark": name, "machine": machine, "rows": rows}
-    files.write_new(path, files.encode_json(content))
+def write(path: Path, machine: dict, rows: list[dict]) -> Path:
+    """Write rows, and return the file, a new one."""
+    files.write_new(path, files.encode_json({"format": FORMAT, "machine": machine, "rows": rows}))
     return path
 
 
 def read(path: Path) -> dict:
-    """Read a file of `write`'s.
+    """Read a file of `write`'s, whoever wrote it.
 
     Raises
     ------
     Failure
-        If it is missing, damaged, or no result of this version.
+        If it is missing, damaged, or no result of this version: by the field that is wrong.
     """
     content = files.read_json(path)
     scheme.check(path, content, RESULT)
+    with scheme.naming(path):
+        _check_rows(content["rows"])
     return content
 
 
-def changes(old: dict, rows: list[dict]) -> list[tuple[str, str, float, float]]:
-    """Return (work, contender, old ratio, new ratio) for each row that both results have."""
-    before = {(row["work"], row["contender"], row["dtype"]): row["ratio"] for row in old["rows"]}
-    found = []
-    for row in rows:
-        key = (row["work"], row["contender"], row["dtype"])
-        if key in before and before[key] and row["ratio"]:
-            found.append((row["work"], row["contender"], before[key], row["ratio"]))
-    return found
+def _check_rows(rows: list[dict]) -> None:
+    seen: dict[tuple, int] = {}
+    for number, row in enumerate(rows):
+        where = f"rows[{number}]"
+        measured = [ratio for ratio in row["ratios"] if ratio is not None]
+        middle = median(measured) if measured else None
+        if row["ratio"] != middle:
+            raise Mismatch(f"{where}.ratio", f"{middle}, the median of its ratios", row["ratio"])
+        for low, high, name in ((*row[name], name) for name in ("scratch_range", "range") if name in row):
+            if low > high:
+                raise Mismatch(f"{where}.{name}", "the smallest and the largest", [low, high])
+        first = seen.setdefault((key(row), row["threads"]), number)
+        if first != number:
+            raise Mismatch(where, f"another row than rows[{first}]", scheme.Words("the same work again"))
+
+
+def key(row: dict) -> tuple:
+    """Return what two machines' rows have in common if they are of the same work, whatever its number of threads."""
+    return row["benchmark"], row["work"], tuple(row.get("shape", ())), row["contender"], row["dtype"]

@@ -46,18 +46,34 @@ def upstream_names(backward: Callable) -> list[str]:
     return [name for name in inspect.signature(backward).parameters if name.startswith("grad_")]
 
 
+Wrap = Callable[[dispatch.Pair, str, Callable], Callable]
+"""From a pair of plain functions, "forward" or "backward", and the function that runs for it, to what is to run."""
+
+
+@contextmanager
+def wrapped_functions(wrap: Wrap, plain: bool) -> Iterator[None]:
+    """Run plain functions, or kernels, inside of the ``with`` block, each wrapped before its first call."""
+
+    class Wrapping(dict):
+        """Plans whose functions are wrapped as they come in."""
+
+        def __setitem__(self, functions: dispatch.Pair, plan: dispatch.Plan) -> None:
+            names = {"forward": "forward", "quiet_forward": "forward"}
+            names |= {"backward": "backward", "quiet_backward": "backward"}
+            wrapped = {name: wrap(functions, which, getattr(plan, name)) for name, which in names.items()}
+            super().__setitem__(functions, plan._replace(**wrapped))
+
+    with mock.patch.dict(dispatch._plans, {plain: Wrapping()}), scratch.plain(plain):
+        yield
+
+
 @contextmanager
 def recorded_calls() -> Iterator[list[Call]]:
     """Run the plain functions inside of the ``with`` block, and list the layers' calls of them, in their order."""
     calls: list[Call] = []
 
-    class Listening(dict):
-        """Plans whose functions note that they are called."""
-
-        def __setitem__(self, functions: dispatch.Pair, plan: dispatch.Plan) -> None:
-            heard = {name: forward(functions, getattr(plan, name)) for name in ("forward", "quiet_forward")}
-            heard |= {name: backward(functions, getattr(plan, name)) for name in ("backward", "quiet_backward")}
-            super().__setitem__(functions, plan._replace(**heard))
+    def listening(functions: dispatch.Pair, which: str, function: Callable) -> Callable:
+        return forward(functions, function) if which == "forward" else backward(functions, function)
 
     def forward(functions: dispatch.Pair, function: Callable) -> Callable:
         @functools.wraps(function)
@@ -80,5 +96,5 @@ def recorded_calls() -> Iterator[list[Call]]:
 
         return call
 
-    with mock.patch.dict(dispatch._plans, {True: Listening()}), scratch.plain():
+    with wrapped_functions(listening, plain=True):
         yield calls

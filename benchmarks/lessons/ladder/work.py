@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.lessons.ladder import threads
 from benchmarks.speed import machine
+from scratch.kernels.threads import get_num_threads
 
 LARGE = 1 << 24  # numbers in the array that is copied: far more than any cache holds
 
@@ -70,7 +71,7 @@ def measure_roof() -> Roof:
     """Measure the rates: the best of several tries each."""
     from torch.utils.benchmark import Timer
 
-    rates = machine.rates("float32")
+    rates = machine.rates("float32", get_num_threads())
     source = np.ones(LARGE, np.float32)
     target = np.empty_like(source)
     step = LARGE // 16

@@ -69,6 +69,8 @@ COMMANDS = [
     "drift PATH PATH --out PATH",
     "bench W --rounds N --repeats N --out PATH --compare PATH",
     "bench steps --rounds 1 --compare PATH",
+    "bench --compare PATH PATH",
+    "bench W --why --threads N,W --out PATH",
     "bench train --data-dir PATH --epochs N",
     "parity --cases N --figure PATH",
     "race --engine ENGINE --seeds N --data-dir PATH --precision W",

@@ -1,5 +1,6 @@
 """The benchmarks: that they time what they say, pair the turns, and refuse what they cannot read."""
 
+import dataclasses
 import importlib
 import itertools
 import json
@@ -66,24 +67,25 @@ def test_a_timed_step_moves_the_parameters(name):
 
 
 def test_steps_writes_draws_and_compares(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(work, "cnn_step", lambda batch=4: work.mlp_step())
+    monkeypatch.setattr(work, "cnn_step", lambda: dataclasses.replace(work.mlp_step(), name="another"))
     arguments = ["bench", "steps", "--rounds", "2", "--repeats", "1", "--threads", "1", "--out", str(tmp_path)]
     assert cli.main(arguments) == 0
     content = json.loads((tmp_path / "steps.json").read_text())
-    assert content["machine"]["threads"] == 1
+    assert content["machine"]["threads"] == [1]
     assert content["machine"]["numpy_blas"]
     assert {row["dtype"] for row in content["rows"]} == set(benches.DTYPES)
     assert (tmp_path / "steps.png").exists()
     again = [*arguments[:-1], str(tmp_path / "again"), "--compare", str(tmp_path / "steps.json")]
     assert cli.main(again) == 0
-    assert "ratio before" in capsys.readouterr().out
+    assert "B  measured now" in capsys.readouterr().out
     assert "steps.json exists already" in refused(capsys, 1, arguments)
 
 
 def process(rivals, seconds):
     """Return a benchmark's rows, from a process of which the test's has nothing but its number."""
     row = {"work": rivals[0], "seconds": 4.0, "scratch_seconds": seconds, "ratio": seconds / 4}
-    return [{**row, "quartiles": [3.0, 5.0], "scratch_quartiles": [os.getpid(), 1e9]}]
+    ranges = {"range": [2.0, 6.0], "scratch_range": [seconds - 0.5, 2 * seconds]}
+    return [{**row, **ranges, "quartiles": [3.0, 5.0], "scratch_quartiles": [os.getpid(), 1e9]}]
 
 
 def test_each_repeat_is_a_process_of_its_own():
@@ -101,6 +103,7 @@ def test_what_several_processes_measured_becomes_its_median():
     (row,) = benches.combine([[one], [two], [three]])
     assert (row["scratch_seconds"], row["ratio"], row["ratios"]) == (2.0, 0.5, [0.25, 2.0, 0.5])
     assert row["quartiles"] == [3.0, 5.0]
+    assert (row["range"], row["scratch_range"]) == ([2.0, 6.0], [0.5, 16.0])  # of all of them
 
 
 def test_what_is_no_result_is_refused(tmp_path):
@@ -114,7 +117,7 @@ def test_what_is_no_result_is_refused(tmp_path):
     "arguments",
     [
         ["bench", "engines"],
-        ["bench", "steps", "layers", "--compare", "x.json"],
+        ["bench", "steps", "layers", "steps"],
         ["bench", "layers", "--engine-b", "jax"],
     ],
 )
@@ -182,8 +185,10 @@ def test_what_cannot_be_written_is_known_before_anything_is_measured(tmp_path, c
     monkeypatch.setattr("benchmarks.commands.bench.measure", lambda *args: pytest.fail("it measured"))
     (tmp_path / "file").write_text("mine")
     (tmp_path / "steps.png").write_text("mine")
-    (tmp_path / "old.json").write_text('{"format": 1, "rows": [{"a": 1}]}')
+    (tmp_path / "old.json").write_text('{"format": 2, "rows": [{"a": 1}]}')
     assert "cannot write to" in refused(capsys, 1, ["bench", "steps", "--out", tmp_path / "file" / "results"])
     assert "steps.png exists already" in refused(capsys, 1, ["bench", "steps", "--out", tmp_path])
+    (tmp_path / "all.json").write_text("mine")
+    assert "all.json exists already" in refused(capsys, 1, ["bench", "steps", "--out", tmp_path / "all.json"])
     assert "old.json is damaged" in refused(capsys, 1, ["bench", "steps", "--compare", tmp_path / "old.json"])
     assert (tmp_path / "steps.png").read_text() == "mine"

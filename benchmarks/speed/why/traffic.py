@@ -1,0 +1,237 @@
+"""What NumPy reads, writes and multiplies while functions run: they are handed arrays that count.
+
+    with counting() as moves:
+        result = bare(run_counted(function, *arguments))
+    moves[0]        Move(name='multiply', read=512, written=256, products=0)
+
+Each call of NumPy counts as one pass: every operand is read once, every result written once, whatever stays in a cache
+meanwhile. A view costs nothing; an operand that is broadcast costs what it takes in memory; windows that overlap cost
+the pixels under them. A matrix product of (N, K) and (K, M) is N K M multiply-adds.
+
+An array of the class `Counting` hands each call on to NumPy on plain arrays, notes it, and makes the result one of its
+own class, so that what is computed from it is noted too. Functions also make arrays of nothing (``np.zeros``, room from
+`scratch.kernels.memory`): while counting, those are of the class as well.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from scratch.kernels import memory
+
+ROOM = {"empty", "empty_like"}  # nothing is read or written
+FILLED = {"zeros", "zeros_like", "ones", "ones_like", "full", "full_like"}  # nothing is read
+NO_PASS = {"shape", "ndim", "size", "may_share_memory", "shares_memory", "result_type", "can_cast"}
+CONVERTING = {"array", "asarray", "ascontiguousarray"}  # a copy, or the operand itself; of no class of ours
+MADE = {*ROOM, *FILLED, *CONVERTING, "arange", "eye"}
+VIEWS = {"as_strided", "sliding_window_view"}  # they return plain arrays
+METHODS = ("astype", "copy", "flatten", "ravel", "reshape", "repeat", "argmax", "argmin", "take", "__getitem__")
+CHOOSING = ("take", "__getitem__")  # they read no more than they return
+PACKAGES = ("scratch.kernels.", "scratch.nn.", "scratch.optim.")
+
+
+@dataclass(frozen=True)
+class Move:
+    """A call of NumPy: its name, the bytes that it reads and writes, and its multiply-adds if it is a product.
+
+    ``largest`` is the bytes of its largest operand, or of its result.
+    """
+
+    name: str
+    read: int = 0
+    written: int = 0
+    products: int = 0
+    largest: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """What it moves."""
+        return self.read + self.written
+
+
+_moves: list[Move] | None = None  # of all threads, because a kernel computes on several
+
+
+class Counting(np.ndarray):
+    """An array whose passes through memory are noted."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """Compute on plain arrays, and note what was read and written."""
+        out = options.pop("out", None)
+        plain = {"out": bare(out)} if out is not None else {}
+        result = getattr(ufunc, method)(*bare(inputs), **plain, **{key: bare(value) for key, value in options.items()})
+        products = 0
+        if ufunc in (np.matmul, np.vecdot):
+            products = np.size(result) * inputs[0].shape[-1]
+        note(ufunc.__name__, inputs, result, products)
+        if out is not None:
+            return out[0] if len(out) == 1 else out
+        return counted(result)
+
+    def __array_function__(self, function: Callable, types: tuple, arguments: tuple, options: dict) -> Any:
+        """Compute on plain arrays, and note what was read and written, if the result is no view."""
+        plain, plain_options = bare(arguments), bare(options)
+        result = function(*plain, **plain_options)
+        name = function.__name__
+        if name in FILLED:
+            note(name, (), result)
+        elif name == "copyto":
+            note(name, arguments[1:], arguments[0])
+        elif name not in ROOM and name not in NO_PASS and not is_view(result, (plain, plain_options)):
+            note(name, (arguments, list(options.values())), result)
+        return options["out"] if options.get("out") is not None else counted(result)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Write through a view, and note it."""
+        target, index, value = bare(self), bare(index), bare(value)
+        target[index] = value
+        written = target[index]
+        if not (isinstance(value, np.ndarray) and _place(value) == _place(written)):  # the end of an ``a[i] += b``
+            note("copy", (value,), written)
+
+
+def _noting(name: str) -> Callable:
+    def method(self: Counting, *arguments: Any, **options: Any) -> Any:
+        plain = bare(self)
+        result = getattr(plain, name)(*bare(arguments), **bare(options))
+        if not is_view(result, plain):
+            note(name if name.startswith("arg") else "copy", (result if name in CHOOSING else self,), result)
+        return counted(result)
+
+    return method
+
+
+for _name in METHODS:
+    setattr(Counting, _name, _noting(_name))
+
+
+def moves() -> list[Move]:
+    """Return what `noted` has listed so far."""
+    return _moves or []
+
+
+def note(name: str, read: Any, written: Any, products: int = 0) -> None:
+    """Note a call that read and wrote these arrays; what is no array costs nothing."""
+    if _moves is not None:
+        largest = max(map(size_of, arrays_in((read, written))), default=0)
+        _moves.append(Move(name, size_of(read), size_of(written), products, largest))
+
+
+def counted(value: Any) -> Any:
+    """Return arrays, and those in tuples and lists, as views that count; anything else as it is."""
+    return _each(value, lambda array: array if type(array) is Counting else array.view(Counting))
+
+
+def bare(value: Any) -> Any:
+    """Undo `counted`."""
+    return _each(value, lambda array: array.view(np.ndarray) if isinstance(array, Counting) else array)
+
+
+def _each(value: Any, change: Callable) -> Any:
+    if isinstance(value, np.ndarray):
+        return change(value)
+    if type(value) in (tuple, list):
+        return type(value)([_each(one, change) for one in value])
+    if type(value) is dict:
+        return {key: _each(one, change) for key, one in value.items()}
+    return value
+
+
+def arrays_in(value: Any) -> list[np.ndarray]:
+    """Return the arrays of a value, in tuples, lists and dicts too; each once."""
+    found: dict[tuple, np.ndarray] = {}
+
+    def look(array: np.ndarray) -> np.ndarray:
+        found[_place(array)] = array
+        return array
+
+    _each(value, look)
+    return list(found.values())
+
+
+def _place(array: Any) -> tuple:
+    return (array.__array_interface__["data"][0], array.shape, array.strides) if np.ndim(array) else (id(array),)
+
+
+def size_of(value: Any) -> int:
+    """Return the bytes that the arrays of a value take, as far as they are read: see the module's docstring."""
+    return sum(_own_bytes(array) for array in arrays_in(value))
+
+
+def _own_bytes(array: np.ndarray) -> int:
+    if array.size == 0:
+        return 0
+    low, high = byte_bounds(array)
+    return min(array.nbytes, high - low)
+
+
+def is_view(result: Any, operands: Any) -> bool:
+    """Whether what a function returned is views of its operands, or no array."""
+    made = arrays_in(result)
+    given = arrays_in(operands)
+    return all(any(np.may_share_memory(one, other) for other in given) for one in made) and bool(made)
+
+
+class _CountingNumPy:
+    """NumPy, but that the arrays it makes of nothing count, while a watched function runs."""
+
+    def __init__(self) -> None:
+        for name in MADE:
+            setattr(self, name, _made(name, getattr(np, name)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+
+def _made(name: str, make: Callable) -> Callable:
+    def call(*arguments: Any, **options: Any) -> Any:
+        result = make(*bare(arguments), **bare(options))
+        if name in CONVERTING and not is_view(result, bare(arguments)):
+            note("copy", arguments, result)
+        elif name not in ROOM and name not in CONVERTING:
+            note(name, (), result)
+        return counted(result) if _moves is not None else result
+
+    return call
+
+
+def _viewing(function: Callable) -> Callable:
+    return lambda *arguments, **options: counted(function(*bare(arguments), **bare(options)))
+
+
+@contextmanager
+def counting() -> Iterator[None]:
+    """Let scratch's functions make arrays that count, inside of the ``with`` block; `noted` starts and ends a list."""
+    memory.clear()  # what is kept there is plain, and would not count
+    numpy, patched = _CountingNumPy(), ExitStack()
+    with patched:
+        for name, module in list(sys.modules.items()):
+            if name.startswith(PACKAGES) and module is not memory:
+                found = vars(module)
+                if found.get("np") is np:
+                    patched.enter_context(mock.patch.object(module, "np", numpy))
+                for view in VIEWS & found.keys():
+                    patched.enter_context(mock.patch.object(module, view, _viewing(found[view])))
+        for name in ("empty", "empty_like"):
+            patched.enter_context(mock.patch.object(memory, name, _made(name, getattr(memory, name))))
+        try:
+            yield
+        finally:
+            memory.clear()  # what is kept there now counts
+
+
+@contextmanager
+def noted() -> Iterator[list[Move]]:
+    """List what moves inside of the ``with`` block, within `counting`."""
+    global _moves
+    before, _moves = _moves, []
+    try:
+        yield _moves
+    finally:
+        _moves = before
