@@ -22,7 +22,7 @@ PROGRESS, README, MADE_BY, VERSION = "progress.json", "README.md", "backprop exe
 DEFAULT = Path("exercises")
 SEAL = b"\n<!-- written by backprop exercises, and replaced by it until you edit it: %s -->\n"
 LARGEST_README = 1 << 24
-PATIENCE = 5  # seconds that a command waits for another one that is writing
+PATIENCE = 10  # seconds that a command waits for another one that is writing
 
 
 @dataclass
