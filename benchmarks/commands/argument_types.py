@@ -82,8 +82,12 @@ def call(text: str) -> tuple[tuple, dict]:
 
 
 def path(text: str) -> Path:
-    """Read the name of a file or folder, which is not empty and has no zero byte."""
-    if not text or "\0" in text:
+    """Read the name of a file or folder: one that is not empty, has no zero byte, and is one to the system."""
+    try:
+        possible = 0 not in os.fsencode(text) and text != ""
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
         raise argparse.ArgumentTypeError(f"expected the name of a file or folder, got {quoted(text)}")
     return Path(text)
 

@@ -64,6 +64,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked for; return 1 if a check finds something wrong."""
+    from benchmarks.runs.interrupts import Interrupts
+
+    with Interrupts():
+        return act(args)
+
+
+def act(args: argparse.Namespace) -> int:
+    """Do what was asked for; a signal ends it, and the process that runs a learner's code with it."""
     from benchmarks.exercises import desk, folder
 
     if args.action == "start":

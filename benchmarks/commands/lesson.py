@@ -7,6 +7,7 @@ from benchmarks import engines, files, lessons
 from benchmarks.commands import argument_types
 from benchmarks.errors import UsageError, quoted
 from benchmarks.runs import folder
+from benchmarks.runs.interrupts import Interrupts
 from benchmarks.runs.settings import BOTH
 
 LAST_SEED = 2**63
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     engine_names = engines.NAMES if args.engine == BOTH else (args.engine,)
     if args.engine == BOTH:
         engines.draw_alike()
-    with folder.making(args.out or Path("runs", "lessons"), numbered=args.out is None) as out:
+    with Interrupts(), folder.making(args.out or Path("runs", "lessons"), numbered=args.out is None) as out:
         board = lessons.Blackboard(engine_names, args.seed, out, argument_types.data_dir(args.data_dir))
         for name in names:
             lessons.teach(name, board)

@@ -33,9 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the notebook."""
-    notebook.check_replaceable(args.out)
+    is_new = notebook.check_replaceable(args.out)
     notebook.require()
     content = notebook.build()
-    files.write_bytes(args.out, content)
+    if is_new:
+        files.write_new(args.out, content)
+    else:
+        notebook.check_replaceable(args.out)  # it may have been edited meanwhile
+        files.write_bytes(args.out, content)
     print(f"Written: {shown(args.out)}")
     return 0

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.errors import Failure, UsageError, pasteable, quoted
+from benchmarks.errors import ADVICE, Failure, UsageError, quoted
 from benchmarks.exercises import catalogue
 from benchmarks.exercises.exercise import Derived, Exercise, Explain
 from benchmarks.exercises.folder import Folder
@@ -28,6 +28,11 @@ def tell(text: str, style: str = "", indent: str = "  ") -> None:
     """Print a paragraph."""
     for line in textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent):
         say(line, style)
+
+
+def advise(command: str) -> None:
+    """Print a command on a line of its own, to be pasted as it is."""
+    say(f"    {command}", "code")
 
 
 def exercise_of(folder: Folder, name: str | None) -> Exercise:
@@ -80,16 +85,15 @@ def welcome(folder: Folder, added: list[Exercise]) -> None:
         tell(f"{count} exercise{'s' * (count != 1)} added to {folder.path}; what was there is as it was.", indent="")
     following = folder.next()
     if following is not None:
-        at = "" if folder.path in (Path("."), Path("exercises")) else f" --dir {pasteable([str(folder.path)])}"
         say()
         introduce(folder, following)
         tell(f"Open {folder.file(following)} in your editor, write what is blank (...), save it, and", indent="")
         say()
-        tell(f"backprop exercises check {following.name}{at}", "code", "    ")
+        advise(folder.command("check", following.name))
         say()
         tell("or let it be checked at every save:", indent="")
         say()
-        tell(f"backprop exercises watch{at}", "code", "    ")
+        advise(folder.command("watch"))
 
 
 def show_list(folder: Folder) -> None:
@@ -110,7 +114,7 @@ def show_list(folder: Folder) -> None:
             if missing:
                 tell(f"milestone {chapter.milestone} waits for {', '.join(missing)}", "dim", "    ")
             else:
-                tell(f"backprop exercises milestone {chapter.milestone}", "good", "    ")
+                advise(folder.command("milestone", chapter.milestone))
         say()
     say(f"{len(solved)} of {len(catalogue.all_exercises())} solved.", "title")
     say("x solved   > next   . to come   s solution seen", "dim")
@@ -142,9 +146,9 @@ def check(folder: Folder, exercise: Exercise) -> bool:
         say()
     if folder.is_outdated(exercise):
         tell("The exercise has changed since this file was written. The new one, with yours kept beside it:", "dim")
-        tell(f"backprop exercises reset {exercise.name}", "code", "    ")
+        advise(folder.command("reset", exercise.name))
         say()
-    tell(f"backprop exercises hint {exercise.name}", "code", "    ")
+    advise(folder.command("hint", exercise.name))
     return False
 
 
@@ -152,12 +156,13 @@ def _after(folder: Folder, exercise: Exercise) -> None:
     count = len(folder.solved())
     tell(f"Solved. That makes {count} of {len(catalogue.all_exercises())}.", "good")
     if isinstance(exercise, Derived):
-        tell(f"backprop exercises solution {exercise.name}    how it stands in the library", "dim")
+        tell("How it stands in the library:", "dim")
+        advise(folder.command("solution", exercise.name))
     for milestone, names in catalogue.NEEDED.items():
         if exercise.name in names and not still_needed(folder, milestone):
             say()
             tell("You have written all that a network needs. Train it:")
-            tell(f"backprop exercises milestone {milestone}", "code", "    ")
+            advise(folder.command("milestone", milestone))
     following = folder.next()
     if following is not None:
         say()
@@ -240,7 +245,7 @@ def hint(folder: Folder, exercise: Exercise) -> None:
                 tell(text, "dim")
             say()
         tell("That is all that can be said about it. What remains is")
-        tell(f"backprop exercises solution {exercise.name} --give-up", "code", "    ")
+        advise(folder.command("solution", exercise.name, "--give-up"))
         return
     said = every[label]
     for text in said[: number + 1]:  # what was said before stands above
@@ -276,8 +281,8 @@ def solution(folder: Folder, exercise: Exercise, give_up: bool) -> None:
     if exercise.name not in folder.solved():
         if not give_up:
             raise Failure(
-                f"{exercise.name} is not solved yet; a hint: `backprop exercises hint {exercise.name}`; "
-                f"to see it all the same: `backprop exercises solution {exercise.name} --give-up`"
+                f"{exercise.name} is not solved yet, and `hint {exercise.name}` says more; to see it all the same, "
+                f"{ADVICE}{folder.command('solution', exercise.name, '--give-up')}"
             )
         folder.remember(exercise, gave_up=True)
     heading(folder, exercise)

@@ -1,21 +1,28 @@
 """A learner's folder: what is written into it, and what it remembers. A learner's file is never overwritten."""
 
 import ast
+import contextlib
 import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import files
-from benchmarks.errors import Failure, UsageError, shown
+from benchmarks.errors import ADVICE, Failure, UsageError, pasteable, shown
 from benchmarks.exercises import catalogue
 from benchmarks.exercises.exercise import Exercise
+from benchmarks.runs import lock
+from benchmarks.runs.folder import making
 
 PROGRESS, README, MADE_BY, VERSION = "progress.json", "README.md", "backprop exercises", 1
 DEFAULT = Path("exercises")
+SEAL = b"\n<!-- written by backprop exercises, and replaced by it until you edit it: %s -->\n"
+LARGEST_README = 1 << 24
+PATIENCE = 10  # seconds that a command waits for another one that is writing
 
 
 @dataclass
@@ -34,6 +41,11 @@ class Folder:
         path = self.path / catalogue.file_name(exercise)
         return next(iter(sorted(self.path.glob(f"[0-9][0-9]_{exercise.name}.py"))), path)
 
+    def command(self, *words: str) -> str:
+        """Return a command about this folder; it works when it is pasted where the folder was named or found."""
+        where = () if self.path in (Path("."), DEFAULT) else (f"--dir={self.path}",)
+        return pasteable(["backprop", "exercises", *words, *where])
+
     def found(self, exercise: Exercise) -> Path:
         """Return an exercise's file.
 
@@ -49,8 +61,8 @@ class Folder:
         if other is not None:
             raise Failure(f"{shown(path)} is missing; {other.name} looks like it: name it {path.name} again")
         raise Failure(
-            f"{shown(path)} is missing; `backprop exercises reset {exercise.name}` writes it anew (if you have renamed "
-            "it, name it so again)"
+            f"{shown(path)} is missing (if you have renamed it, name it so again); to write it anew, "
+            f"{ADVICE}{self.command('reset', exercise.name)}"
         )
 
     # Progress.
@@ -81,9 +93,33 @@ class Folder:
 
     def remember(self, exercise: Exercise, **what: object) -> None:
         """Write something down about an exercise."""
+        with self.held():
+            self._remember({exercise.name: what})
+
+    def _remember(self, what: dict[str, dict]) -> None:
         exercises = self.progress()
-        exercises[exercise.name] = exercises.get(exercise.name, {}) | what
-        self._write(exercises)
+        self._write(exercises | {name: exercises.get(name, {}) | new for name, new in what.items()})
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other commands from writing inside of the ``with`` block; wait for one that does so now.
+
+        Raises
+        ------
+        Failure
+            If that takes too long.
+        """
+        until = time.monotonic() + PATIENCE
+        with contextlib.ExitStack() as stack:
+            while True:
+                try:
+                    stack.enter_context(lock.locked(self.path))
+                    break
+                except Failure:
+                    if time.monotonic() > until:
+                        raise
+                    time.sleep(0.01)
+            yield
 
     def _write(self, exercises: dict[str, dict]) -> None:
         content = {"made_by": MADE_BY, "version": VERSION, "exercises": exercises}
@@ -106,18 +142,27 @@ class Folder:
     # Files.
 
     def add_missing(self) -> list[Exercise]:
-        """Write the files that are not there, and return their exercises."""
+        """Write the files that are not there, and return their exercises; the folder is held."""
         from benchmarks.exercises import sheets
 
-        known, added = self.progress(), []
+        added = []
         for exercise in catalogue.all_exercises():
             if not os.path.lexists(self.file(exercise)):
                 files.write_new(self.file(exercise), sheets.sheet(exercise).encode())
-                known[exercise.name] = known.get(exercise.name, {}) | {"sheet": fingerprint(exercise)}
                 added.append(exercise)
-        files.write_bytes(self.path / README, sheets.readme().encode())
-        self._write(known)
+        self._write_readme(sheets.readme().encode())
+        self._remember({exercise.name: {"sheet": fingerprint(exercise)} for exercise in added})
         return added
+
+    def _write_readme(self, content: bytes) -> None:
+        """Write the folder's README, or replace one that this command wrote and nobody has edited since."""
+        path, content = self.path / README, content + SEAL % _sha256(content)
+        if not os.path.lexists(path):
+            files.write_new(path, content)
+        elif not path.is_symlink() and path.is_file():
+            before, seal = _split(files.read_bytes(path, LARGEST_README))
+            if seal == SEAL % _sha256(before):
+                files.write_bytes(path, content)
 
     def reset(self, exercise: Exercise) -> Path | None:
         """Write an exercise's file as it was; return where the learner's is kept, None where nothing is theirs."""
@@ -132,6 +177,16 @@ class Folder:
         files.write_new(path, sheet)
         self.remember(exercise, sheet=fingerprint(exercise))
         return kept
+
+
+def _sha256(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
+
+
+def _split(content: bytes) -> tuple[bytes, bytes]:
+    """Return a README's text, and the line that seals it."""
+    place = len(content) - len(SEAL % _sha256(b""))
+    return content[: max(place, 0)], content[max(place, 0) :]
 
 
 def _kept(path: Path) -> Iterator[Path]:
@@ -166,18 +221,28 @@ def start(path: Path) -> tuple[Folder, list[Exercise]]:
         If the folder holds other things.
     """
     folder = Folder(path)
-    if path.exists() and not path.is_dir():
+    if os.path.lexists(path) and not path.is_dir():
         raise Failure(f"{shown(path)} is no folder; choose another --out")
-    inside = sorted(one.name for one in path.iterdir()) if path.exists() else []
-    own = {catalogue.file_name(one) for one in catalogue.all_exercises()}
+    if path.is_dir():
+        _check_ours(folder)
+    with making(path), folder.held():
+        _check_ours(folder)
+        if not os.path.lexists(path / PROGRESS):
+            folder._write({})
+        return folder, folder.add_missing()
+
+
+def _check_ours(folder: Folder) -> None:
+    """Raise ``Failure`` unless a folder is empty, or one of exercises; another command may be writing in it."""
+    inside = {
+        one.name
+        for one in folder.path.iterdir()
+        if one.name != lock.NAME and not files.is_temporary(one, re.escape(PROGRESS))
+    }
     if PROGRESS in inside:
         folder.progress()
-    elif inside and not own & set(inside):
-        raise Failure(f"{shown(path)} holds other things, and is left as it is; choose another --out")
-    path.mkdir(parents=True, exist_ok=True)
-    if PROGRESS not in inside:
-        folder._write({})
-    return folder, folder.add_missing()
+    elif inside and not {catalogue.file_name(one) for one in catalogue.all_exercises()} & inside:
+        raise Failure(f"{shown(folder.path)} holds other things, and is left as it is; choose another --out")
 
 
 def opened(path: Path | None) -> Folder:
@@ -194,7 +259,7 @@ def opened(path: Path | None) -> Folder:
             return Folder(place)
     if path is not None and path.is_dir():
         raise UsageError(f"{shown(path)} is no folder of exercises: it has no {PROGRESS}")
-    where = shown(path) if path is not None else "this folder, or ./exercises,"
+    where = shown(path) if path is not None else "this folder or ./exercises"
     raise UsageError(f"no exercises in {where}; `backprop exercises start` writes them")
 
 

@@ -56,12 +56,18 @@ def digest(notebook: dict) -> str:
     return hashlib.sha256("\0".join(sources).encode()).hexdigest()
 
 
-def check_replaceable(path: Path) -> None:
-    """Raise ``Failure`` if ``path`` is there, and not a notebook that we made and nobody has edited since."""
+def check_replaceable(path: Path) -> bool:
+    """Return whether ``path`` is new.
+
+    Raises
+    ------
+    Failure
+        If it is there, and not a notebook that we made and nobody has edited since.
+    """
     files.refuse_special(path)
     if not path.exists():
         files.check_new(path)
-        return
+        return True
     try:
         found = files.parse_json(files.read_bytes(path, LARGEST))
         ours = found["metadata"][MARK]["sha256"] == digest(found)
@@ -69,6 +75,7 @@ def check_replaceable(path: Path) -> None:
         raise Failure(f"{shown(path)} is not a notebook of ours, and is not replaced; choose another --out") from None
     if not ours:
         raise Failure(f"{shown(path)} was edited, and is not replaced; choose another --out, or remove it")
+    return False
 
 
 def section(name: str) -> Iterator[tuple[str, str, str]]:

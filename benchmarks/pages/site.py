@@ -1,21 +1,24 @@
 """The site as a whole: all pages are built in a folder beside, which then takes the old one's place."""
 
 import contextlib
+import hashlib
 import importlib.util
-import json
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import lessons
+from benchmarks import files, lessons
 from benchmarks.errors import Failure, shown
+from benchmarks.runs import folder as folders
 
 PACKAGES = ("markdown_it", "mdit_py_plugins", "pygments", "latex2mathml")
 EXTRA = "pip install '.[pages]' in the project's folder"
 MARK = ".backprop-pages"
 STATIC = ("style.css", "script.js")
+PNG, HEAD = b"\x89PNG\r\n\x1a\n", 24  # a PNG's first bytes, and where its width and height end
+LARGEST = 1 << 26
 ASSETS = Path(__file__).parents[2] / ".assets"
 
 
@@ -26,8 +29,16 @@ def check(out: Path, figures: Path | None) -> None:
         raise Failure(f"the pages need the pages extra ({', '.join(missing)} not found): {EXTRA}")
     if figures is not None and not figures.is_dir():
         raise Failure(f"--figures: {shown(figures)} is no folder")
+    for path in _figures(figures):
+        try:
+            with files.open_regular(path) as file:
+                head = file.read(HEAD)
+        except FileNotFoundError:
+            head = b""  # a link to nowhere
+        if len(head) < HEAD or not head.startswith(PNG):
+            raise Failure(f"--figures: {shown(path)} is no PNG file")
     if os.path.lexists(out):
-        _check_ours(out)
+        _check_ours(out, out)
     parent = next(folder for folder in out.absolute().parents if os.path.lexists(folder))
     if not parent.is_dir():
         raise Failure(f"cannot write to {shown(out)}: {shown(parent)} is no folder; choose another --out")
@@ -35,23 +46,32 @@ def check(out: Path, figures: Path | None) -> None:
         raise Failure(f"cannot write to {shown(out)}: {shown(parent)} takes no files from you; choose another --out")
 
 
-def _check_ours(out: Path) -> None:
-    """Raise ``Failure`` unless a folder is empty, or an earlier site and nothing else."""
-    if out.is_symlink() or not out.is_dir():
+def _check_ours(folder: Path, out: Path) -> None:
+    """Raise ``Failure`` unless ``out``, which is called ``folder`` now, is empty or an earlier site, not edited."""
+    if folder.is_symlink() or not folder.is_dir():
         raise Failure(f"{shown(out)} is no folder; choose another --out")
-    held = _files(out)
-    if not held and not any(out.iterdir()):
+    if not any(folder.iterdir()):
         return
     try:
-        known = set(json.loads((out / MARK).read_text()))
-    except (OSError, ValueError, TypeError):
+        known = files.read_json(folder / MARK)
+    except Failure:
         raise Failure(f"{shown(out)} is not empty, and no earlier site of ours; choose another --out") from None
-    if strange := sorted(held - known - {MARK}):
-        raise Failure(f"{shown(out)} holds {shown(strange[0])}, which is not of the site; choose another --out")
+    for name in sorted(_names(folder) - {MARK}):
+        if name not in known:
+            raise Failure(f"{shown(out)} holds {shown(name)}, which is not of the site; choose another --out")
+        if _sha256(folder / name) != known[name]:
+            raise Failure(f"{shown(out / name)} was edited, and is not replaced; choose another --out, or remove it")
 
 
-def _files(folder: Path) -> set[str]:
+def _names(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
+
+
+def _sha256(path: Path) -> str | None:
+    """Return the checksum of a regular file, None for anything else."""
+    if path.is_symlink() or not path.is_file():
+        return None
+    return hashlib.sha256(files.read_bytes(path, LARGEST)).hexdigest()
 
 
 def write(out: Path, figures: Path | None) -> int:
@@ -69,10 +89,9 @@ def write(out: Path, figures: Path | None) -> int:
         If ``out`` holds anything else, or cannot be written to.
     """
     check(out, figures)
-    out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with _beside(out) as folder:
+    with folders.making(out.absolute().parent), _beside(out) as folder:
         count = _fill(folder, figures)
-        (folder / MARK).write_text(json.dumps(sorted(_files(folder))))
+        files.write_json(folder / MARK, {name: _sha256(folder / name) for name in sorted(_names(folder))})
         check(out, figures)  # somebody may have come meanwhile
         _swap(folder, out)
     return count
@@ -97,6 +116,7 @@ def _swap(new: Path, out: Path) -> None:
     old = _sibling(out, ".old")
     try:
         out.rename(old)
+        _check_ours(old, out)  # now that nobody finds it any more
         new.rename(out)
     finally:
         if not os.path.lexists(out):
@@ -111,7 +131,7 @@ def _sibling(out: Path, suffix: str) -> Path:
 
 def _fill(folder: Path, figures: Path | None) -> int:
     from benchmarks.pages.frame import framed
-    from benchmarks.pages.lesson_page import FIGURES, figures_of
+    from benchmarks.pages.lesson_page import FIGURES
 
     pages = _pages(figures)
     for place, page in enumerate(pages):
@@ -122,11 +142,16 @@ def _fill(folder: Path, figures: Path | None) -> int:
         path.write_text(framed(page, before, after), encoding="utf-8")
     for name in STATIC:
         shutil.copyfile(Path(__file__).with_name(name), folder / name)
-    for name in lessons.NAMES:
-        for path in figures_of(name, figures):
-            (folder / FIGURES).mkdir(exist_ok=True)
-            shutil.copyfile(path, folder / FIGURES / path.name)
+    for path in _figures(figures):
+        (folder / FIGURES).mkdir(exist_ok=True)
+        (folder / FIGURES / path.name).write_bytes(files.read_bytes(path, LARGEST))
     return len(pages)
+
+
+def _figures(folder: Path | None) -> list[Path]:
+    from benchmarks.pages.lesson_page import figures_of
+
+    return [path for name in lessons.NAMES for path in figures_of(name, folder)]
 
 
 def _pages(figures: Path | None) -> list:

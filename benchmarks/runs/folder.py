@@ -17,6 +17,7 @@ Nothing is removed but files of a run's own names that a run wrote.
 """
 
 import contextlib
+import errno
 import itertools
 import os
 from collections.abc import Iterator
@@ -105,7 +106,7 @@ def making(path: Path, numbered: bool = False) -> Iterator[Path]:
     Raises
     ------
     Failure
-        If the folder cannot be made.
+        If the folder cannot be made, or takes no files.
     """
     made: list[Path] = []
     try:
@@ -131,6 +132,10 @@ def _make(path: Path, made: list[Path]) -> Path:
         with contextlib.suppress(FileExistsError):
             os.mkdir(folder)
             made.append(folder)
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     return path
 
 

@@ -94,6 +94,8 @@ class Optimizer:
     ------
     TypeError
         If ``params`` is a Module, a single Parameter or a set, or holds something else than parameters.
+    KeyError
+        If a group has no "params".
     ValueError
         If there is nothing to optimize, or a parameter stands in two places.
     """
@@ -124,6 +126,8 @@ class Optimizer:
             raise TypeError(
                 f"{name_of(self)}: expected a parameter group to be a dict, got {type(param_group).__name__}"
             )
+        if "params" not in param_group:
+            raise KeyError(f"{name_of(self)}: expected a parameter group to have 'params', got {list(param_group)}")
         params = param_group["params"]
         params = [params] if isinstance(params, Parameter) else params
         self._check_iterable("a group's params", params)

@@ -76,6 +76,18 @@ COMMANDS = [
     "race --engine ENGINE --seeds N --data-dir PATH --precision W",
     "lesson W --engine W --seed N --out PATH",
     "lesson neuron --out file/x --seed N",
+    "lesson mlp --engine ENGINE --seed N --out PATH",
+    "lesson sequence --engine W --out PATH --data-dir PATH",
+    "lesson world-model --engine ENGINE --seed X --out PATH",
+    "pages --out PATH --figures PATH",
+    "notebook --out PATH",
+    "exercises start --out PATH",
+    "exercises W --dir PATH",
+    "exercises check W --dir PATH",
+    "exercises hint linear --dir PATH",
+    "exercises solution W --give-up --dir PATH",
+    "exercises reset W --dir PATH",
+    "exercises milestone W --dir PATH",
     "trace W --args W --input W --json PATH",
     "W --version W",
     "fly W",
@@ -130,6 +142,9 @@ def workplace(tmp_path_factory):
         context.setattr("benchmarks.commands.parity.compare", nothing)
         context.setattr("benchmarks.commands.bench.measure", nothing)
         context.setattr("benchmarks.lessons.teach", nothing)
+        context.setattr("benchmarks.pages.site._fill", nothing)
+        context.setattr("benchmarks.notebook.build", nothing)
+        context.setattr("benchmarks.exercises.folder.making", nothing)
         yield place
 
 

@@ -2,14 +2,17 @@
 
 import json
 import os
+import shlex
 import shutil
+import signal
+import threading
 
 import pytest
 
 from benchmarks import cli
 from benchmarks.errors import Failure
 from benchmarks.exercises import catalogue, cutting, desk, folder
-from benchmarks.exercises.folder import PROGRESS, Folder
+from benchmarks.exercises.folder import PROGRESS, README, Folder
 from benchmarks.exercises.grading import limits, process, reading
 from benchmarks.exercises.grading.grade import grade
 from benchmarks.exercises.grading.picture import heat_map
@@ -72,6 +75,53 @@ def test_start_again_adds_what_is_missing_and_leaves_the_rest(place, capsys):
     assert place.file(RELU).read_text() == "mine\n"
     assert place.file(LINEAR).exists()
     assert place.solved() == {"linear_shapes"}
+
+
+def test_start_replaces_a_readme_of_its_own_and_no_other(place, capsys, monkeypatch):
+    path = place.path / README
+    new = path.read_bytes()
+    for mine in (b"", b"mine\n", new + b"mine\n", b"mine\n" + new, new.replace(b"exercises", b"tasks", 1)):
+        path.write_bytes(mine)
+        assert run(capsys, "start")[0] == 0
+        assert path.read_bytes() == mine
+    path.unlink()
+    with monkeypatch.context() as context:
+        context.setattr("benchmarks.exercises.sheets.readme", lambda: "of an earlier version\n")
+        assert run(capsys, "start")[0] == 0
+    assert path.read_bytes().startswith(b"of an earlier version\n")
+    assert run(capsys, "start")[0] == 0
+    assert path.read_bytes() == new
+
+
+def test_what_is_solved_at_once_is_all_remembered(place, monkeypatch):
+    monkeypatch.setattr(folder, "PATIENCE", 120)
+    exercises = catalogue.all_exercises()[:8]
+    threads = [threading.Thread(target=place.remember, args=(one,), kwargs={"solved": True}) for one in exercises]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert place.solved() == {one.name for one in exercises}
+    assert not any(path.name.startswith(".") for path in place.path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["-mine", "my  own", "it's", "exercises"])
+def test_what_is_advised_finds_the_folder(name, made, tmp_path, monkeypatch, capsys, here):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(made.path, name)
+    _, out, _ = run(capsys, "check", "linear_shapes", f"--dir={name}")
+    advice = shlex.split(out.splitlines()[-1])
+    assert advice[:3] == ["backprop", "exercises", "hint"]
+    assert run(capsys, *advice[2:])[0] == 0
+    _, _, said = run(capsys, "solution", "linear_shapes", f"--dir={name}")
+    assert run(capsys, *shlex.split(said.partition("go on with: ")[2])[2:])[0] == 0
+
+
+def test_a_signal_ends_a_check(place, capsys, monkeypatch):
+    monkeypatch.setattr(desk, "check", lambda *args: os.kill(os.getpid(), signal.SIGTERM))
+    status, _, said = run(capsys, "check", "linear")
+    assert status == 143
+    assert said == "backprop exercises: interrupted\n"
 
 
 def test_check_says_what_is_missing_then_what_is_right_and_remembers_it(place, capsys, here):

@@ -1,13 +1,15 @@
 """The course: what each lesson says is true in both engines, and its figures are whole or not there."""
 
+import os
 import re
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from benchmarks import cli, engines, tasks
+from benchmarks import cli, engines, lessons, tasks
 from benchmarks.lessons import (
     NAMES,
     Blackboard,
@@ -420,6 +422,21 @@ def test_a_folder_that_cannot_be_made_is_a_failure_of_one_line(tmp_path, capsys)
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "choose another --out" in said
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("nowhere")], ids=["a file", "a link"])
+def test_what_is_no_folder_is_refused_before_the_lesson_begins(make, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(lessons, "teach", lambda *args: pytest.fail("it began"))
+    make(tmp_path / "out")
+    assert cli.main(["lesson", "neuron", "--engine", "scratch", "--out", str(tmp_path / "out")]) == 1
+    assert "out: Not a directory" in capsys.readouterr().err
+
+
+def test_a_signal_takes_the_empty_folder_away(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(lessons, "teach", lambda *args: os.kill(os.getpid(), signal.SIGTERM))
+    assert cli.main(["lesson", "neuron", "--engine", "scratch", "--out", str(tmp_path / "deep" / "out")]) == 143
+    assert capsys.readouterr().err == "backprop lesson: interrupted\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_figure_that_is_there_is_not_replaced(tmp_path, capsys):

@@ -80,6 +80,25 @@ def test_a_notebook_with_outputs_is_replaced_and_an_edited_one_is_not(tmp_path, 
     assert path.read_bytes() == kept
 
 
+@pytest.mark.parametrize("edited", [False, True])
+def test_what_comes_meanwhile_is_not_replaced(tmp_path, capsys, monkeypatch, edited):
+    path = tmp_path / "course.ipynb"
+    monkeypatch.setattr(notebook, "require", lambda: None)
+    if edited:
+        ours = {"cells": [], "metadata": {}}
+        ours["metadata"] = {notebook.MARK: {"sha256": notebook.digest(ours)}}
+        path.write_text(json.dumps(ours))
+
+    def build():
+        path.write_bytes(b"mine")
+        return b"ours"
+
+    monkeypatch.setattr(notebook, "build", build)
+    assert "is not" in refused(capsys, 1, ["notebook", "--out", str(path)])
+    assert path.read_bytes() == b"mine"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"of before", b"{}", b'{"metadata": 1}', b"[1]", b'{"cells": [], "metadata": {}}']
 )

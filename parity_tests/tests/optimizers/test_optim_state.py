@@ -310,6 +310,8 @@ def test_what_torch_will_not_optimize_is_refused(name):
     refuses_as_torch(
         lambda: ours(p).add_param_group({"params": p[0]}), lambda: torchs(t).add_param_group({"params": t[0]})
     )
+    with pytest.raises(KeyError, match=f"{name}: expected a parameter group to have 'params', got \\['lr'\\]"):
+        ours([{"lr": 1.0}])
     with pytest.raises(ValueError, match=f"{name}: a Parameter.* stands in more than one place"):
         ours([p[0], p[0]])
     with pytest.raises(TypeError, match=f"{name}: expected params in an ordered iterable, got a set"):

@@ -204,8 +204,22 @@ def test_an_empty_folder_will_do(tmp_path, two_pages, capsys):
         (lambda out: out.symlink_to(out.parent), "is no folder"),
         (lambda out: (out.mkdir(), (out / pages.MARK).write_text("{")), "no earlier site of ours"),
         (lambda out: (out.mkdir(), (out / "below").mkdir()), "no earlier site of ours"),
+        (lambda out: (out.mkdir(), (out / pages.MARK).write_text("[" * 100_000)), "no earlier site of ours"),
+        (lambda out: (out.mkdir(), (out / pages.MARK).write_text('{"a": 1}'), (out / "a").touch()), "a was edited"),
+        (lambda out: (out.mkdir(), (out / pages.MARK).symlink_to("/dev/zero")), "no earlier site of ours"),
+        (lambda out: (out.mkdir(), os.mkfifo(out / pages.MARK)), "no earlier site of ours"),
     ],
-    ids=["files", "a file", "a link", "a damaged mark", "a folder"],
+    ids=[
+        "files",
+        "a file",
+        "a link",
+        "a damaged mark",
+        "a folder",
+        "a deep mark",
+        "a strange mark",
+        "a device",
+        "a pipe",
+    ],
 )
 def test_what_is_no_site_of_ours_is_not_touched(make, words, tmp_path, two_pages, capsys):
     out = tmp_path / "site"
@@ -224,6 +238,47 @@ def test_a_site_with_a_strangers_file_is_not_touched(tmp_path, two_pages, capsys
     before = content(out)
     assert "holds figures/mine.png, which is not of the site" in refused(capsys, 1, ["pages", "--out", out])
     assert content(out) == before
+
+
+def test_an_edited_page_is_not_replaced(tmp_path, two_pages, capsys):
+    out = tmp_path / "site"
+    write(out)
+    capsys.readouterr()
+    (out / "other.html").write_text("mine")
+    before = content(out)
+    assert "other.html was edited" in refused(capsys, 1, ["pages", "--out", out])
+    assert content(out) == before
+
+
+def test_what_comes_at_the_last_moment_is_not_taken_away(tmp_path, two_pages, capsys, monkeypatch):
+    out = tmp_path / "site"
+    write(out)
+    capsys.readouterr()
+    rename = pages.Path.rename
+
+    def rename_late(path, to):
+        if path == out:
+            (out / "mine").write_text("mine")
+        return rename(path, to)
+
+    with monkeypatch.context() as context:
+        context.setattr(pages.Path, "rename", rename_late)
+        assert f"{out} holds mine" in refused(capsys, 1, ["pages", "--out", out])
+    assert content(out)["mine"] == b"mine"
+    assert os.listdir(tmp_path) == ["site"]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to("none"), pages.Path.touch],
+    ids=["a pipe", "a device", "a link to nowhere", "nothing in it"],
+)
+def test_a_figure_that_is_none_is_refused_by_its_name(make, tmp_path, two_pages, capsys):
+    figures = tmp_path / "figures"
+    figures.mkdir()
+    make(figures / "neuron.png")
+    assert "neuron.png is " in refused(capsys, 1, ["pages", "--out", tmp_path / "site", "--figures", figures])
+    assert os.listdir(tmp_path) == ["figures"]
 
 
 @pytest.mark.parametrize("where", ["_pages", "_swap", "rename"])
