@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from scratch.kernels import memory
-from scratch.kernels.sequence_products import project, states, sums_over_steps
+from scratch.kernels import memory, threads
+from scratch.kernels.sequence_products import batch_parts, project, states, sums_over_steps
 
 
 def gru(
@@ -17,25 +17,31 @@ def gru(
     """Return the state after each step, what backward needs, and the last state."""
     size = h_0.shape[1]
     gates, h = project(x, weight_ih, bias_ih), states(h_0, len(x))  # gates: a, and in its place r, z, n
-    b_n, b = memory.empty((len(x), *h_0.shape), h_0.dtype), np.empty_like(gates[0])
-    transposed, rest = weight_hh.T, np.empty_like(h_0)
-    for t in range(len(x)):
-        np.matmul(h[t], transposed, out=b)
-        b += bias_hh
-        b_n[t] = b[:, 2 * size :]
-        r_z, n = gates[t, :, : 2 * size], gates[t, :, 2 * size :]
-        r_z += b[:, : 2 * size]
-        np.negative(r_z, out=r_z)
-        np.exp(r_z, out=r_z)
-        r_z += 1
-        np.reciprocal(r_z, out=r_z)
-        n += np.multiply(r_z[:, :size], b_n[t], out=rest)
-        np.tanh(n, out=n)
-        z = r_z[:, size:]
-        np.multiply(z, h[t], out=h[t + 1])
-        np.subtract(1, z, out=rest)
-        rest *= n
-        h[t + 1] += rest
+    b_n = memory.empty((len(x), *h_0.shape), h_0.dtype)
+    transposed = weight_hh.T
+
+    def take_steps(part: slice) -> None:
+        b, rest = np.empty_like(gates[0, part]), np.empty_like(h_0[part])
+        for t in range(len(x)):
+            h_t, b_n_t = h[t + 1, part], b_n[t, part]
+            np.matmul(h[t, part], transposed, out=b)
+            b += bias_hh
+            b_n_t[...] = b[:, 2 * size :]
+            r_z, n = gates[t, part, : 2 * size], gates[t, part, 2 * size :]
+            r_z += b[:, : 2 * size]
+            np.negative(r_z, out=r_z)
+            np.exp(r_z, out=r_z)
+            r_z += 1
+            np.reciprocal(r_z, out=r_z)
+            n += np.multiply(r_z[:, :size], b_n_t, out=rest)
+            np.tanh(n, out=n)
+            z = r_z[:, size:]
+            np.multiply(z, h[t, part], out=h_t)
+            np.subtract(1, z, out=rest)
+            rest *= n
+            h_t += rest
+
+    threads.run(take_steps, batch_parts(h_0))
     return h[1:], (x, h, gates, b_n), h[-1]
 
 
@@ -44,22 +50,27 @@ def gru_backward(
 ) -> tuple[np.ndarray | None, ...]:
     """Undo `gru`."""
     x, h, gates, b_n = saved
-    r, z, n = np.split(gates, 3, axis=2)
-    slope_n = (1 - z) * (1 - n * n)  # from h1 to a_n
-    slope_z = (h[:-1] - n) * (z * (1 - z))  # from h1 to a_z
-    slope_r = b_n * (r * (1 - r))  # from a_n to a_r
     grad_a, grad_b = memory.empty(gates.shape, gates.dtype), memory.empty(gates.shape, gates.dtype)
-    grad_a_r, grad_a_z, grad_a_n = np.split(grad_a, 3, axis=2)
-    grad_b_r, grad_b_z, grad_b_n = np.split(grad_b, 3, axis=2)
-    grad_h = grad_h_n
-    for t in reversed(range(len(x))):
-        grad_h = grad_y[t] + grad_h
-        np.multiply(grad_h, slope_n[t], out=grad_a_n[t])
-        np.multiply(grad_h, slope_z[t], out=grad_b_z[t])
-        np.multiply(grad_a_n[t], slope_r[t], out=grad_b_r[t])
-        np.multiply(grad_a_n[t], r[t], out=grad_b_n[t])
-        grad_h *= z[t]
-        grad_h += grad_b[t] @ weight_hh
-    grad_a_r[...], grad_a_z[...] = grad_b_r, grad_b_z
+    grad_h = np.empty_like(grad_h_n)
+
+    def undo_steps(part: slice) -> None:
+        r, z, n = np.split(gates[:, part], 3, axis=2)
+        slope_n = (1 - z) * (1 - n * n)  # from h1 to a_n
+        slope_z = (h[:-1, part] - n) * (z * (1 - z))  # from h1 to a_z
+        slope_r = b_n[:, part] * (r * (1 - r))  # from a_n to a_r
+        grad_a_r, grad_a_z, grad_a_n = np.split(grad_a[:, part], 3, axis=2)
+        grad_b_r, grad_b_z, grad_b_n = np.split(grad_b[:, part], 3, axis=2)
+        grad_h_t = grad_h_n[part]
+        for t in reversed(range(len(x))):
+            grad_h_t = grad_y[t, part] + grad_h_t
+            np.multiply(grad_h_t, slope_n[t], out=grad_a_n[t])
+            np.multiply(grad_h_t, slope_z[t], out=grad_b_z[t])
+            np.multiply(grad_a_n[t], slope_r[t], out=grad_b_r[t])
+            np.multiply(grad_a_n[t], r[t], out=grad_b_n[t])
+            grad_h_t *= z[t]
+            grad_h_t += grad_b[t, part] @ weight_hh
+        grad_a_r[...], grad_a_z[...], grad_h[part] = grad_b_r, grad_b_z, grad_h_t
+
+    threads.run(undo_steps, batch_parts(grad_h))
     grad_x, *grads = sums_over_steps(grad_a, grad_b, x, h[:-1], weight_ih, 2)
     return grad_x, grad_h, *grads

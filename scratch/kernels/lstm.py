@@ -6,8 +6,8 @@ their signs: a sigmoid is 1 / (1 + exp(-z)), and the sign costs nothing as a par
 
 import numpy as np
 
-from scratch.kernels import memory
-from scratch.kernels.sequence_products import project, states, sums_over_steps
+from scratch.kernels import memory, threads
+from scratch.kernels.sequence_products import batch_parts, project, states, sums_over_steps
 
 
 def lstm(
@@ -25,20 +25,25 @@ def lstm(
     weight_ih, weight_hh, bias = (in_order(rows, size) for rows in (weight_ih, weight_hh, bias))
     gates, h, c = project(x, weight_ih, bias), states(h_0, len(x)), states(c_0, len(x))
     s = memory.empty((len(x), *h_0.shape), h_0.dtype)
-    product, written, transposed = np.empty_like(gates[0]), np.empty_like(c_0), weight_hh.T
-    for t in range(len(x)):
-        np.matmul(h[t], transposed, out=product)
-        z = gates[t]
-        z += product
-        i_f_o, g = z[:, : 3 * size], z[:, 3 * size :]
-        np.exp(i_f_o, out=i_f_o)
-        i_f_o += 1
-        np.reciprocal(i_f_o, out=i_f_o)
-        np.tanh(g, out=g)
-        np.multiply(z[:, size : 2 * size], c[t], out=c[t + 1])
-        c[t + 1] += np.multiply(z[:, :size], g, out=written)
-        np.tanh(c[t + 1], out=s[t])
-        np.multiply(z[:, 2 * size : 3 * size], s[t], out=h[t + 1])
+    transposed = weight_hh.T
+
+    def take_steps(part: slice) -> None:
+        product, written = np.empty_like(gates[0, part]), np.empty_like(c_0[part])
+        for t in range(len(x)):
+            z, c_t = gates[t, part], c[t + 1, part]
+            np.matmul(h[t, part], transposed, out=product)
+            z += product
+            i_f_o, g = z[:, : 3 * size], z[:, 3 * size :]
+            np.exp(i_f_o, out=i_f_o)
+            i_f_o += 1
+            np.reciprocal(i_f_o, out=i_f_o)
+            np.tanh(g, out=g)
+            np.multiply(z[:, size : 2 * size], c[t, part], out=c_t)
+            c_t += np.multiply(z[:, :size], g, out=written)
+            np.tanh(c_t, out=s[t, part])
+            np.multiply(z[:, 2 * size : 3 * size], s[t, part], out=h[t + 1, part])
+
+    threads.run(take_steps, batch_parts(h_0))
     return h[1:], (x, h, c, gates, s), h[-1], c[-1]
 
 
@@ -53,23 +58,29 @@ def lstm_backward(
     """Undo `lstm`."""
     x, h, c, gates, s = saved
     steps, batch, size = s.shape
-    i, f, o, g = np.split(gates, 4, axis=2)
-    slope_c = o * (1 - s * s)  # from h1 to the memory
-    slopes = memory.empty((steps, batch, 4, size), s.dtype)
-    slopes[:, :, 0] = g * (i * (1 - i))  # from the memory to z_i
-    slopes[:, :, 1] = c[:-1] * (f * (1 - f))  # from the memory to z_f
-    slopes[:, :, 2] = i * (1 - g * g)  # from the memory to z_g
-    slopes[:, :, 3] = s * (o * (1 - o))  # from h1 to z_o
-    grad_z = memory.empty(slopes.shape, s.dtype)
-    grad_h, grad_c = grad_h_n, grad_c_n.copy()
-    for t in reversed(range(steps)):
-        grad_h = grad_y[t] + grad_h
-        grad_c += grad_h * slope_c[t]
-        np.multiply(grad_c[:, None], slopes[t, :, :3], out=grad_z[t, :, :3])
-        np.multiply(grad_h, slopes[t, :, 3], out=grad_z[t, :, 3])
-        grad_c *= f[t]
-        grad_h = grad_z[t].reshape(batch, 4 * size) @ weight_hh
-    grad_z = grad_z.reshape(steps, batch, 4 * size)
+    grad_z = memory.empty((steps, batch, 4 * size), s.dtype)
+    grad_h, grad_c = np.empty_like(grad_h_n), np.empty_like(grad_c_n)
+
+    def undo_steps(part: slice) -> None:
+        i, f, o, g = np.split(gates[:, part], 4, axis=2)
+        s_, by_gate = s[:, part], grad_z[:, part].reshape(steps, len(grad_h[part]), 4, size)
+        slope_c = o * (1 - s_ * s_)  # from h1 to the memory
+        slopes = memory.empty(by_gate.shape, s.dtype)
+        slopes[:, :, 0] = g * (i * (1 - i))  # from the memory to z_i
+        slopes[:, :, 1] = c[:-1, part] * (f * (1 - f))  # from the memory to z_f
+        slopes[:, :, 2] = i * (1 - g * g)  # from the memory to z_g
+        slopes[:, :, 3] = s_ * (o * (1 - o))  # from h1 to z_o
+        grad_h_t, grad_c_t = grad_h_n[part], grad_c_n[part].copy()
+        for t in reversed(range(steps)):
+            grad_h_t = grad_y[t, part] + grad_h_t
+            grad_c_t += grad_h_t * slope_c[t]
+            np.multiply(grad_c_t[:, None], slopes[t, :, :3], out=by_gate[t, :, :3])
+            np.multiply(grad_h_t, slopes[t, :, 3], out=by_gate[t, :, 3])
+            grad_c_t *= f[t]
+            grad_h_t = grad_z[t, part] @ weight_hh
+        grad_h[part], grad_c[part] = grad_h_t, grad_c_t
+
+    threads.run(undo_steps, batch_parts(grad_h))
     grad_x, *grads = sums_over_steps(grad_z, grad_z, x, h[:-1], weight_ih, 3)
     return grad_x, grad_h, grad_c, *grads
 

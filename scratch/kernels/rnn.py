@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from scratch.kernels import memory
-from scratch.kernels.sequence_products import project, states, sums_over_steps
+from scratch.kernels import memory, threads
+from scratch.kernels.sequence_products import batch_parts, project, states, sums_over_steps
 
 
 def rnn(
@@ -17,14 +17,19 @@ def rnn(
 ) -> tuple[np.ndarray, tuple, np.ndarray]:
     """Return the state after each step, what backward needs, and the last state."""
     z, h = project(x, weight_ih, bias_ih + bias_hh), states(h_0, len(x))
-    product, transposed = np.empty_like(h_0), weight_hh.T
-    for t in range(len(x)):
-        np.matmul(h[t], transposed, out=product)
-        product += z[t]
-        if nonlinearity == "tanh":
-            np.tanh(product, out=h[t + 1])
-        else:
-            np.maximum(0, product, out=h[t + 1])
+    transposed = weight_hh.T
+
+    def take_steps(part: slice) -> None:
+        product = np.empty_like(h_0[part])
+        for t in range(len(x)):
+            np.matmul(h[t, part], transposed, out=product)
+            product += z[t, part]
+            if nonlinearity == "tanh":
+                np.tanh(product, out=h[t + 1, part])
+            else:
+                np.maximum(0, product, out=h[t + 1, part])
+
+    threads.run(take_steps, batch_parts(h_0))
     return h[1:], (x, h), h[-1]
 
 
@@ -38,14 +43,20 @@ def rnn_backward(
 ) -> tuple[np.ndarray | None, ...]:
     """Undo `rnn`."""
     x, h = saved
-    y, grad_z, grad_h = h[1:], memory.empty(grad_y.shape, grad_y.dtype), grad_h_n
-    slope = 1 - y * y if nonlinearity == "tanh" else None
-    for t in reversed(range(len(x))):
-        grad_h = grad_y[t] + grad_h
-        if slope is None:
-            grad_z[t] = np.where(y[t] <= 0, 0, grad_h)
-        else:
-            np.multiply(grad_h, slope[t], out=grad_z[t])
-        grad_h = grad_z[t] @ weight_hh
+    y, grad_z, grad_h = h[1:], memory.empty(grad_y.shape, grad_y.dtype), np.empty_like(grad_h_n)
+
+    def undo_steps(part: slice) -> None:
+        slope = 1 - y[:, part] * y[:, part] if nonlinearity == "tanh" else None
+        grad_h_t = grad_h_n[part]
+        for t in reversed(range(len(x))):
+            grad_h_t = grad_y[t, part] + grad_h_t
+            if slope is None:
+                grad_z[t, part] = np.where(y[t, part] <= 0, 0, grad_h_t)
+            else:
+                np.multiply(grad_h_t, slope[t], out=grad_z[t, part])
+            grad_h_t = grad_z[t, part] @ weight_hh
+        grad_h[part] = grad_h_t
+
+    threads.run(undo_steps, batch_parts(grad_h))
     grad_x, *grads = sums_over_steps(grad_z, grad_z, x, h[:-1], weight_ih, 2)
     return grad_x, grad_h, *grads

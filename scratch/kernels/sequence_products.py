@@ -1,8 +1,11 @@
-"""What the recurrent kernels share: products over all steps of a sequence at once.
+"""What the recurrent kernels share: products over all steps of a sequence at once, and the sharing out of a batch.
 
 A step waits for the state of the step before, but not for its own input's part of the gates, nor, on the way back, for
-the weights' gradients. So those are one product for the whole sequence, and a step is left with the small rest.
+the weights' gradients. So those are one product for the whole sequence, and a step is left with the small rest. The
+sequences of a batch do not wait for one another: each thread goes through the steps of its part of them.
 """
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,6 +14,8 @@ from scratch.kernels.channel_sums import channel_sum
 from scratch.kernels.output_mask import is_read
 
 ROWS = 256  # that are summed up in one product
+FEWEST_NUMBERS = 1 << 12  # in the states of a batch, from which on a second thread is worth its while
+SEQUENCES = 32  # in a part, if there are enough for several: with few rows a product lays out its weights for little
 
 
 def project(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | float) -> np.ndarray:
@@ -30,6 +35,14 @@ def states(h_0: np.ndarray, steps: int) -> np.ndarray:
     h = memory.empty((steps + 1, *h_0.shape), h_0.dtype)
     h[0] = h_0
     return h
+
+
+def batch_parts(h_0: np.ndarray) -> list[slice]:
+    """Return slices that divide the batch of states (N, H); they depend on its shape alone."""
+    batch = len(h_0)
+    parts = max(batch // SEQUENCES, 2) if h_0.size >= FEWEST_NUMBERS and batch > 1 else 1
+    ends = [batch * part // parts for part in range(parts + 1)]
+    return [slice(*pair) for pair in pairwise(ends)]
 
 
 def sum_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -63,5 +76,7 @@ def sums_over_steps(
     grad_weight_ih = sum_products(a, rows(x)) if is_read(first) else None
     grad_weight_hh = sum_products(b, rows(h)) if is_read(first + 1) else None
     grad_bias_ih = channel_sum(a) if is_read(first + 2) else None
-    grad_bias_hh = channel_sum(b) if is_read(first + 3) else None
+    grad_bias_hh = None
+    if is_read(first + 3):
+        grad_bias_hh = channel_sum(b) if grad_bias_ih is None or grad_a is not grad_b else grad_bias_ih.copy()
     return grad_x, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh

@@ -46,6 +46,8 @@ SMALL_BYTES = 1 << 19
 RELEASING_SIZE = 512
 # Multiply-adds up to which OpenBLAS keeps to one thread by itself.
 SMALL_PRODUCT = 1 << 18
+# Rows and terms of a product that fills as much of the BLAS's own memory as any of a layer's.
+LARGE_PRODUCT = (512, 384)
 
 
 def _find_blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
@@ -71,6 +73,7 @@ _blas = _find_blas()
 _num_threads = _blas[0]() if _blas else 1
 _running = threading.Lock()
 _queues: list[queue.SimpleQueue] | None = None
+_touched = 0  # threads whose BLAS memory `_touch_blas_memory` has seen to
 
 
 def get_num_threads() -> int:
@@ -149,6 +152,8 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     (rows, terms), columns = a.shape, b.shape[1]
     if rows * terms * columns <= SMALL_PRODUCT:
         return a @ b
+    if _touched < _num_threads:
+        _touch_blas_memory()
     helpers = min(_num_threads, max(rows, columns))
     if helpers < 2:
         return a @ b
@@ -204,6 +209,8 @@ def run(task: Callable[[Any], Any], items: Iterable) -> None:
     Exception
         What a task raised, once all threads have come to rest.
     """
+    if _touched < _num_threads:
+        _touch_blas_memory()
     items = list(items)
     helpers = min(_num_threads, len(items)) - 1
     # A run inside a run, or beside one on a thread of the user's own, takes its tasks in turn.
@@ -252,6 +259,20 @@ def run(task: Callable[[Any], Any], items: Iterable) -> None:
     finally:
         set_blas_threads(before)
         _running.release()
+
+
+def _touch_blas_memory() -> None:
+    """Multiply two matrices on every thread, so that the BLAS has written to the memory in which it lays out factors.
+
+    OpenBLAS's float32 products ask the processor to fetch, ahead of time, what lies behind the numbers that it has laid
+    out. While nothing was ever written there, there is no page to be found, and the processor looks for it in vain
+    again and again: on a virtual machine such products take three to four times as long. Small results never reach
+    that memory themselves, so a process could stay slow as long as it lived.
+    """
+    global _touched
+    _touched = _num_threads
+    factor = np.ones(LARGE_PRODUCT, np.float32)
+    run(lambda _: factor @ factor.T, range(_num_threads))
 
 
 def _helpers() -> list[queue.SimpleQueue]:
