@@ -9,8 +9,15 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("scratch/nn", "scratch/kernels", "scratch/optim", "scratch/optim/lr_scheduler", "scratch/distributions")
-OTHERS = ("scratch/policy_gradient.py", "scratch/normal_tail.py")
+FOLDERS = (
+    "scratch/nn",
+    "scratch/kernels",
+    "scratch/optim",
+    "scratch/optim/lr_scheduler",
+    "scratch/distributions",
+    "scratch/random",
+)
+OTHERS = ("scratch/policy_gradient.py", "scratch/normal_tail.py", "scratch/tape.py")
 NOT_MUTATED = {
     "scratch/kernels/memory.py": "no number depends on where it is kept",
     "scratch/kernels/output_mask.py": "one variable",
@@ -24,6 +31,8 @@ TOPICS = {
     "engine/test_module.py": "container dropout flatten layer linear module_tree parameter",
     "engine/test_order_of_passes.py": "container layer parameter record",
     "engine/test_ownership.py": "layer",
+    "engine/test_random.py": "draws generator mkl_stream torch_rounding",
+    "engine/test_random_refusals.py": "draws generator",
     "harness/test_laws.py::test_optimizers": OPTIMIZERS,
     "layers/test_activation.py": "gelu keep_where normal_distribution normal_tail relu sigmoid",
     "layers/test_batchnorm.py": "channel_norm",
