@@ -43,6 +43,9 @@ TOPICS = {
     "layers/test_linear.py": "container flatten layer",
     "layers/test_more_activations.py": "hardtanh log_sigmoid mish prelu selu softmax softmin softsign",
     "layers/test_normalization.py": "row_norm",
+    "layers/test_output_mask.py": (
+        "conv conv_transpose gru layer linear lstm normalization recurrent rnn sequence_products"
+    ),
     "layers/test_padding.py": "image_layer padded_images",
     "layers/test_patches.py": "conv padded_images patch_plan",
     "layers/test_pooling.py": "avg_pooling image_layer max_pooling pool_windows pooling",
