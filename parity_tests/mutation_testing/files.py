@@ -70,6 +70,13 @@ TOPICS = {
 """From tests, below ``parity_tests/tests``, to the names of the files that they hold."""
 
 
+OF_ALL_LAYERS = (
+    "engine/test_init.py::test_every_layer_of_the_catalogue_begins_as_torchs",
+    "layers/test_options_refused.py",
+)
+"""Tests that hold every file of `scratch.nn`."""
+
+
 def files() -> list[str]:
     """Return the files that are mutated."""
     found = [str(path.relative_to(ROOT)) for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.py"))]
@@ -84,6 +91,8 @@ def suite_of(path: str) -> list[str]:
     for test, imported in _imports().items():
         if Path(test).name == f"test_{stem}.py" or module in imported:
             found.add(test)
+    if found and path.startswith("scratch/nn/"):
+        found.update(OF_ALL_LAYERS)
     return [f"parity_tests/tests/{test}" for test in sorted(found)]
 
 

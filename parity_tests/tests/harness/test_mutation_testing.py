@@ -43,8 +43,12 @@ def test_what_is_listed_exists():
 
 
 def test_tests_are_found_by_name_by_import_and_by_topic():
-    for path in ("scratch/nn/embedding.py", "scratch/kernels/embedding.py"):
-        assert suite_of(path) == ["parity_tests/tests/layers/test_embedding.py"]
+    assert suite_of("scratch/kernels/embedding.py") == ["parity_tests/tests/layers/test_embedding.py"]
+    assert suite_of("scratch/nn/embedding.py") == [
+        "parity_tests/tests/engine/test_init.py::test_every_layer_of_the_catalogue_begins_as_torchs",
+        "parity_tests/tests/layers/test_embedding.py",
+        "parity_tests/tests/layers/test_options_refused.py",
+    ]
     assert "parity_tests/tests/layers/test_batchnorm.py" in suite_of("scratch/kernels/channel_sums.py")
     assert "parity_tests/tests/layers/test_activation.py" in suite_of("scratch/kernels/relu.py")
     assert suite_of("scratch/nn/unheard.py") == []
