@@ -230,4 +230,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 4 else a.reshape(-1)",
         "flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 5 else a.reshape(-1)",
     ): "a copy instead of a view, of the same numbers",
+    (
+        "scratch/nn/row_norm.py",
+        "weight: Parameter | None = None",
+        'weight: Parameter | None = ""',
+    ): "every normalization sets its own weight, or None",
 }

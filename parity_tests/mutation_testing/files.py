@@ -73,6 +73,7 @@ TOPICS = {
 OF_ALL_LAYERS = (
     "engine/test_init.py::test_every_layer_of_the_catalogue_begins_as_torchs",
     "layers/test_options_refused.py",
+    "layers/test_parameter_gradients.py",
 )
 """Tests that hold every file of `scratch.nn`."""
 

@@ -48,6 +48,7 @@ def test_tests_are_found_by_name_by_import_and_by_topic():
         "parity_tests/tests/engine/test_init.py::test_every_layer_of_the_catalogue_begins_as_torchs",
         "parity_tests/tests/layers/test_embedding.py",
         "parity_tests/tests/layers/test_options_refused.py",
+        "parity_tests/tests/layers/test_parameter_gradients.py",
     ]
     assert "parity_tests/tests/layers/test_batchnorm.py" in suite_of("scratch/kernels/channel_sums.py")
     assert "parity_tests/tests/layers/test_activation.py" in suite_of("scratch/kernels/relu.py")

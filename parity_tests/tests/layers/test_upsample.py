@@ -64,7 +64,7 @@ def test_the_nearest_pixels_by_a_broken_factor(factor):
 
 @given(count=st.integers(1, 50), step=st.floats(0, 3), length=st.integers(1, 9))
 def test_no_pixel_is_read_beyond_the_last(count, step, length):
-    """In single precision a step may come out a little too long: of 2^24 pixels the last would read beyond the image."""
+    """In single precision the last of many pixels may lie at the end of the image, where no pixel is."""
     places = nearest(count, step, length)
     assert 0 <= places.min() <= places.max() < length
 
