@@ -26,6 +26,7 @@ NOT_MUTATED = {
 
 OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
 TOPICS = {
+    "engine/test_defaults.py": f"annealing decay plateau sequential {OPTIMIZERS}",
     "engine/test_init.py": "linear",
     "engine/test_module_list.py": "module_dict module_list",
     "engine/test_module.py": "container dropout flatten layer linear module_tree parameter",
@@ -71,6 +72,7 @@ TOPICS = {
 
 
 OF_ALL_LAYERS = (
+    "engine/test_defaults.py",
     "engine/test_init.py::test_every_layer_of_the_catalogue_begins_as_torchs",
     "layers/test_options_refused.py",
     "layers/test_parameter_gradients.py",

@@ -48,6 +48,8 @@ class Mutant(NamedTuple):
         The changed lines.
     function : str
         The qualified name of the function or method that is changed; empty for what a class does when it is made.
+    is_default : bool
+        Whether the change is a parameter's default, which a test may read without calling the function.
     text : str
         The whole file, changed.
     """
@@ -56,15 +58,17 @@ class Mutant(NamedTuple):
     before: str
     after: str
     function: str
+    is_default: bool
     text: str
 
 
 class _Place(NamedTuple):
-    """Where a node stands, from line and column to line and column, and in how many blocks."""
+    """Where a node stands, from line and column to line and column, in how many blocks, and whether in a signature."""
 
     start: tuple[int, int]
     end: tuple[int, int]
     depth: int
+    is_default: bool
 
 
 class _Visitor(MutationVisitor):
@@ -78,6 +82,7 @@ class _Visitor(MutationVisitor):
         self.functions: dict[cst.CSTNode, str] = {}
         self._classes: list[str] = []
         self._depth = 0
+        self._in_signature = False
 
     def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
         if isinstance(node, cst.FunctionDef):
@@ -97,7 +102,9 @@ class _Visitor(MutationVisitor):
             self.mutations[before:] = [made for made in self.mutations[before:] if _matters(node, made.mutated_node)]
         if len(self.mutations) > before:
             span = self.get_metadata(WhitespaceInclusivePositionProvider, node)
-            place = _Place((span.start.line, span.start.column), (span.end.line, span.end.column), self._depth)
+            place = _Place(
+                (span.start.line, span.start.column), (span.end.line, span.end.column), self._depth, self._in_signature
+            )
             self.places += [place] * (len(self.mutations) - before)
 
     def visit_Call(self, node: cst.Call) -> None:  # noqa: N802 - libcst's name
@@ -115,6 +122,8 @@ class _Visitor(MutationVisitor):
             self.visit_Call(node)
         elif isinstance(node, cst.IndentedBlock):
             self._depth += 1
+        elif isinstance(node, cst.Param):
+            self._in_signature = True
         elif isinstance(node, cst.ClassDef):
             self._classes.append(node.name.value)
         elif isinstance(node, cst.FunctionDef):
@@ -126,6 +135,8 @@ class _Visitor(MutationVisitor):
         super().on_leave(original_node)
         if isinstance(original_node, cst.IndentedBlock):
             self._depth -= 1
+        elif isinstance(original_node, cst.Param):
+            self._in_signature = False
         elif isinstance(original_node, cst.ClassDef):
             self._classes.pop()
 
@@ -188,4 +199,4 @@ def _mutant(lines: list[str], place: _Place, printed: str, function: str) -> Mut
             removed.append(words[1:].strip())
         elif words.startswith("+") and not words.startswith("+++"):
             added.append(words[1:].strip())
-    return Mutant(line, " ".join(removed), " ".join(added), function, text)
+    return Mutant(line, " ".join(removed), " ".join(added), function, place.is_default, text)

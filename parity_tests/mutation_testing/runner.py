@@ -3,7 +3,8 @@
 All tests are imported and collected once. Each is then run once on the engine as it is, which tells how long it takes
 and which functions it calls. A mutant is held against the tests that call the changed function, and the first to run
 are those that are short and have killed before. What survives, though its function was called when the tests were
-imported (some make their layers then), is tried once more with the engine and the tests imported afresh.
+imported (some make their layers then), is tried once more with the engine and the tests imported afresh, and so are
+defaults, which a test may read without calling the function.
 """
 
 import gc
@@ -249,7 +250,8 @@ class Run:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.testsfailed:
                 return KILLED, item.nodeid
-        return UNDECIDED if not mutant.function or function in self.imported else SURVIVED, ""
+        elsewhere = mutant.is_default or not mutant.function or function in self.imported
+        return UNDECIDED if elsewhere else SURVIVED, ""
 
     def _fresh(self, path: str, mutant: Mutant, items: list[pytest.Item]) -> int:
         seconds = math.ceil(30 + 4 * sum(self.order.measured[item.nodeid].seconds for item in items))

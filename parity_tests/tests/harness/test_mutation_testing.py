@@ -45,6 +45,7 @@ def test_what_is_listed_exists():
 def test_tests_are_found_by_name_by_import_and_by_topic():
     assert suite_of("scratch/kernels/embedding.py") == ["parity_tests/tests/layers/test_embedding.py"]
     assert suite_of("scratch/nn/embedding.py") == [
+        "parity_tests/tests/engine/test_defaults.py",
         "parity_tests/tests/engine/test_init.py::test_every_layer_of_the_catalogue_begins_as_torchs",
         "parity_tests/tests/layers/test_embedding.py",
         "parity_tests/tests/layers/test_options_refused.py",
@@ -131,6 +132,7 @@ def test_a_mutant_is_the_whole_file_with_one_node_changed(mutants, tmp_path):
         assert mutant.before.startswith(lines[mutant.line - 1].strip())
         assert mutant.before != mutant.after
     functions = {(mutant.before, mutant.function) for mutant in made}
+    assert [mutant.after for mutant in made if mutant.is_default] == ["def function(a, b=4):"]
     assert ("value * 2 for value in x", "Layer.forward") in functions
     assert ("return c < b", "function") in functions
     assert ('kind = "plain"', "") in functions
@@ -175,7 +177,7 @@ class Layer:
 
     factor = 2
 
-    def __init__(self, size):
+    def __init__(self, size, times=1):
         self.shift = size + 1
 
     def forward(self, x):
@@ -190,6 +192,8 @@ def _one():
     return 1
 '''
 TESTS = """
+import inspect
+
 from scratch.layer import Layer
 
 layer = Layer(3)  # when the test is imported
@@ -205,6 +209,10 @@ def test_forward():
 
 def test_red():
     assert layer.factor == 3
+
+
+def test_default():
+    assert inspect.signature(Layer).parameters["times"].default == 1
 """
 RUN = """
 import json
@@ -233,8 +241,8 @@ def run(mutants, tmp_path):
 
 
 def test_mutants_are_killed_wherever_the_changed_code_runs(run):
-    """In a function, at import, in a doctest, in a class's body, and in a function whose result is kept."""
-    result = run([f"benchmarks/test_layer.py::test_{name}" for name in ("shift", "forward")], None)
+    """In a function, at import, in a doctest, in a class's body, a default, and a function whose result is kept."""
+    result = run([f"benchmarks/test_layer.py::test_{name}" for name in ("shift", "forward", "default")], None)
     assert result.returncode == 0, result.stderr
     (told,) = json.loads(result.stdout)
     assert {mutant["after"] for mutant in told["survivors"]} == {"return x + 5", "return x - 6"}
