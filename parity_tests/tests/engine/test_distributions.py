@@ -142,6 +142,17 @@ def test_a_squashed_sample_is_torchs_with_its_log_probability(sample_shape, even
         agree(grad, tensor.grad, 1e-11)
 
 
+@each_dtype
+def test_samples_and_their_gradients_have_the_dtype_of_the_parameters(dtype):
+    gaussian = ours.Normal(array((4, 3), dtype), positive((4, 3), dtype, seed=1))
+    squashed = ours.TransformedDistribution(gaussian, ours.TanhTransform())
+    components = ours.MixtureSameFamily(ours.Categorical(logits=array((4, 3), dtype)), gaussian)
+    y, logp = squashed.rsample_with_log_prob((2,))
+    found = [y, logp, *squashed.rsample_with_log_prob_backward(y, logp), squashed.rsample(), squashed.sample()]
+    found += [gaussian.rsample((2,)), *gaussian.rsample_backward(y), gaussian.sample(), components.sample()]
+    assert [x.dtype for x in found] == [np.dtype(dtype)] * len(found)
+
+
 def test_a_squashed_values_log_probability_is_torchs():
     loc, scale, value = array((4, 3)), positive((4, 3), seed=1), np.tanh(array((4, 3), seed=2))
     tensors = leaves(value, loc, scale)
