@@ -45,10 +45,15 @@ def _functions(module: ModuleType) -> dict[str, FunctionType]:
     return found
 
 
-def import_afresh(path: str, text: str) -> None:
-    """Forget the engine and the tests, and import the module from a changed text."""
+def forget() -> None:
+    """Have the engine and the tests imported afresh when they are imported next."""
     for name in [name for name in sys.modules if name.split(".")[0] in ("scratch", "parity_tests", "benchmarks")]:
         del sys.modules[name]
+
+
+def import_afresh(path: str, text: str) -> None:
+    """Forget the engine and the tests, and import the module from a changed text."""
+    forget()
     sys.meta_path.insert(0, _Replaced(path, text))
     importlib.import_module(_module_name(path))  # now: pytest puts an importer of its own before ours
 

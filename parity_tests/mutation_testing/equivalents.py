@@ -235,4 +235,19 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "weight: Parameter | None = None",
         'weight: Parameter | None = ""',
     ): "every normalization sets its own weight, or None",
+    (
+        "scratch/nn/functional.py",
+        'if backward is not None and getattr(forward, "__module__", "") == module.__name__:',
+        'if backward is not None and getattr(forward, "__module__", ) == module.__name__:',
+    ): "what has a backward is a function, and every function has a module",
+    (
+        "scratch/nn/functional.py",
+        'if backward is not None and getattr(forward, "__module__", "") == module.__name__:',
+        'if backward is not None and getattr(forward, "__module__", None) == module.__name__:',
+    ): "what has a backward is a function, and every function has a module",
+    (
+        "scratch/nn/record.py",
+        "return Record._make([*[None] * 10, 0, 0])",
+        "return Record._make([*[None] * 10, 1, 0])",
+    ): "nobody asks in which thread no forward has run",
 }

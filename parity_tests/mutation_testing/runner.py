@@ -27,7 +27,7 @@ from typing import NamedTuple
 import pytest
 import torch  # noqa: F401 - before anything is traced, which would take long
 
-from parity_tests.mutation_testing.changed_code import import_afresh, swap
+from parity_tests.mutation_testing.changed_code import forget, import_afresh, swap
 from parity_tests.mutation_testing.equivalents import why_equivalent
 from parity_tests.mutation_testing.mutants import Mutant, mutants
 from parity_tests.mutation_testing.sample import draw
@@ -146,6 +146,7 @@ class Run:
     def start(self) -> None:
         """Collect the tests, and run."""
         listed = list(dict.fromkeys(test for path, tests in self.tests.items() for test in (*tests, path)))
+        forget()  # so that the tracer sees what is called when they are imported
         with self.tracer:
             status = pytest.main([*OPTIONS, *listed], plugins=[self])
         if self.fault:

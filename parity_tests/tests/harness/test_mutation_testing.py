@@ -178,7 +178,7 @@ class Layer:
     factor = 2
 
     def __init__(self, size, times=1):
-        self.shift = size + 1
+        self.shift = size + STEP
 
     def forward(self, x):
         return x * self.factor + _one()
@@ -190,6 +190,13 @@ class Layer:
 @functools.cache
 def _one():
     return 1
+
+
+def _step():
+    return 1
+
+
+STEP = _step()
 '''
 TESTS = """
 import inspect
@@ -216,6 +223,7 @@ def test_default():
 """
 RUN = """
 import json
+import scratch.layer  # as the engine is before the run
 from parity_tests.mutation_testing.runner import Run
 results = []
 Run({"scratch/layer.py": %r}, 2, results.append, %r, 0).start()
