@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from scratch.kernels import memory
-from scratch.kernels.channel_sums import as_channels, channel_sum
+from scratch.kernels.channel_sums import as_channels, channel_mean, channel_sum
 
 
 def batch_norm(
@@ -18,11 +18,11 @@ def batch_norm(
     """Normalize each channel over the batch; also return its mean and variance."""
     count = max(x.shape[0] * math.prod(x.shape[2:]), 1)  # an empty batch has sums of zero, and means that nobody reads
     centred, y = memory.empty_like(x), memory.empty_like(x)
-    mean = channel_sum(x) / count
+    mean = channel_mean(x)
     np.subtract(x, as_channels(mean, x), out=centred)
     np.multiply(centred, centred, out=y)
-    var = channel_sum(y) / count
-    inv_std = 1.0 / np.sqrt(var + eps)
+    var = channel_mean(y)
+    inv_std = np.reciprocal(np.sqrt(var + eps))
     scale = _scale_and_shift(centred, inv_std, weight, bias, y)
     return y, (centred, inv_std, scale, count), mean, var
 
@@ -46,7 +46,7 @@ def batch_norm_inference(
     """Normalize each channel by a mean and a variance that are constants."""
     centred, y = memory.empty_like(x), memory.empty_like(x)
     np.subtract(x, as_channels(mean, x), out=centred)
-    inv_std = 1.0 / np.sqrt(var + eps)
+    inv_std = np.reciprocal(np.sqrt(var + eps))
     scale = _scale_and_shift(centred, inv_std, weight, bias, y)
     return y, (centred, inv_std, scale)
 

@@ -38,6 +38,26 @@ def channel_sum(x: np.ndarray) -> np.ndarray:
     return np.add.reduce(images @ _ones(images.shape[2], x.dtype), axis=0)
 
 
+@lru_cache(maxsize=64)
+def _shares(count: int, dtype: np.dtype) -> np.ndarray:
+    shares = np.full(count, 1 / max(count, 1), dtype)
+    shares.flags.writeable = False
+    return shares
+
+
+def channel_mean(x: np.ndarray) -> np.ndarray:
+    """Average (N, C) or (N, C, ...) over all axes but the second; zeros for an empty batch.
+
+    Examples
+    --------
+    >>> channel_mean(np.array([[1.0, 2.0], [3.0, 6.0]]))
+    array([2., 4.])
+    """
+    if x.ndim == 2:
+        return _shares(x.shape[0], x.dtype) @ x
+    return channel_sum(x) / max(x.shape[0] * math.prod(x.shape[2:]), 1)
+
+
 def as_channels(values: np.ndarray, like: np.ndarray) -> np.ndarray:
     """Give ``values`` of shape (C,) the shape (C, 1, ...), or (C, rows, W), that broadcasts against ``like``.
 
