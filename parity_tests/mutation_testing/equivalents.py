@@ -250,4 +250,29 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return Record._make([*[None] * 10, 0, 0])",
         "return Record._make([*[None] * 10, 1, 0])",
     ): "nobody asks in which thread no forward has run",
+    (
+        "scratch/nn/linear.py",
+        "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])",
+        "return y if (len(input_shape) == 2) and False else y.reshape(*input_shape[:-1], y.shape[-1])",
+    ): "a reshape to the shape that it has",
+    (
+        "scratch/nn/parameter.py",
+        "self._taken, self._thread = None, 0",
+        "self._taken, self._thread = None, 1",
+    ): "read only where a gradient was taken, which sets it",
+    (
+        "scratch/nn/parameter.py",
+        "self._thread = 0",
+        "self._thread = 1",
+    ): "read only where a gradient was taken, which sets it",
+    (
+        "scratch/nn/parameter.py",
+        "self._thread = 0",
+        "self._thread = None",
+    ): "read only where a gradient was taken, which sets it",
+    (
+        "scratch/kernels/max_pooling.py",
+        "_gather(pad_images(x, where.sides, value=np.nan), where, pixels)",
+        "_gather(pad_images(x, where.sides, value=None), where, pixels)",
+    ): "None in an array of floats is NaN",
 }

@@ -31,7 +31,7 @@ TOPICS = {
     "engine/test_module_list.py": "module_dict module_list",
     "engine/test_module.py": "container dropout flatten layer linear module_tree parameter",
     "engine/test_order_of_passes.py": "container layer parameter record",
-    "engine/test_ownership.py": "layer",
+    "engine/test_ownership.py": "dropout layer",
     "engine/test_random.py": "draws generator mkl_stream torch_rounding",
     "engine/test_random_refusals.py": "draws generator",
     "harness/test_laws.py::test_optimizers": OPTIMIZERS,
@@ -70,6 +70,9 @@ TOPICS = {
 }
 """From tests, below ``parity_tests/tests``, to the names of the files that they hold."""
 
+
+OF_SPEED = ("engine/test_random.py::test_drawing_is_fast_enough_to_be_forgotten",)
+"""Tests that are left out, as the tracer slows them down."""
 
 OF_ALL_LAYERS = (
     "engine/test_defaults.py",

@@ -29,6 +29,7 @@ import torch  # noqa: F401 - before anything is traced, which would take long
 
 from parity_tests.mutation_testing.changed_code import forget, import_afresh, swap
 from parity_tests.mutation_testing.equivalents import why_equivalent
+from parity_tests.mutation_testing.files import OF_SPEED
 from parity_tests.mutation_testing.mutants import Mutant, mutants
 from parity_tests.mutation_testing.sample import draw
 
@@ -44,6 +45,7 @@ OPTIONS = [
     "--hypothesis-profile=mutation",
     "--tb=no",
 ]
+OPTIONS += [f"--deselect=parity_tests/tests/{test}" for test in OF_SPEED]
 OPTIONS += ["-o", "addopts=--doctest-modules"]  # in this process, where the mutant is, and not in workers
 
 
