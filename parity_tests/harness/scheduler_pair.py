@@ -74,7 +74,7 @@ singles = st.one_of(
 plateaus = st.fixed_dictionaries(
     {
         "mode": st.sampled_from(["min", "max"]),
-        "factor": st.sampled_from([0.1, 0.5, 0.9]),
+        "factor": st.sampled_from([0.1, 0.5, 0.9, -0.5]),
         "patience": st.integers(0, 4),
         "threshold": st.sampled_from([1e-4, 0.2, 1.0]),
         "threshold_mode": st.sampled_from(["rel", "abs"]),

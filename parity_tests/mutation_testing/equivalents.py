@@ -230,4 +230,49 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 4 else a.reshape(-1)",
         "flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 5 else a.reshape(-1)",
     ): "a copy instead of a view, of the same numbers",
+    (
+        "scratch/nn/row_norm.py",
+        "weight: Parameter | None = None",
+        'weight: Parameter | None = ""',
+    ): "every normalization sets its own weight, or None",
+    (
+        "scratch/nn/functional.py",
+        'if backward is not None and getattr(forward, "__module__", "") == module.__name__:',
+        'if backward is not None and getattr(forward, "__module__", ) == module.__name__:',
+    ): "what has a backward is a function, and every function has a module",
+    (
+        "scratch/nn/functional.py",
+        'if backward is not None and getattr(forward, "__module__", "") == module.__name__:',
+        'if backward is not None and getattr(forward, "__module__", None) == module.__name__:',
+    ): "what has a backward is a function, and every function has a module",
+    (
+        "scratch/nn/record.py",
+        "return Record._make([*[None] * 10, 0, 0])",
+        "return Record._make([*[None] * 10, 1, 0])",
+    ): "nobody asks in which thread no forward has run",
+    (
+        "scratch/nn/linear.py",
+        "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])",
+        "return y if (len(input_shape) == 2) and False else y.reshape(*input_shape[:-1], y.shape[-1])",
+    ): "a reshape to the shape that it has",
+    (
+        "scratch/nn/parameter.py",
+        "self._taken, self._thread = None, 0",
+        "self._taken, self._thread = None, 1",
+    ): "read only where a gradient was taken, which sets it",
+    (
+        "scratch/nn/parameter.py",
+        "self._thread = 0",
+        "self._thread = 1",
+    ): "read only where a gradient was taken, which sets it",
+    (
+        "scratch/nn/parameter.py",
+        "self._thread = 0",
+        "self._thread = None",
+    ): "read only where a gradient was taken, which sets it",
+    (
+        "scratch/kernels/max_pooling.py",
+        "_gather(pad_images(x, where.sides, value=np.nan), where, pixels)",
+        "_gather(pad_images(x, where.sides, value=None), where, pixels)",
+    ): "None in an array of floats is NaN",
 }

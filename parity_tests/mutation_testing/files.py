@@ -9,8 +9,15 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("scratch/nn", "scratch/kernels", "scratch/optim", "scratch/optim/lr_scheduler", "scratch/distributions")
-OTHERS = ("scratch/policy_gradient.py", "scratch/normal_tail.py")
+FOLDERS = (
+    "scratch/nn",
+    "scratch/kernels",
+    "scratch/optim",
+    "scratch/optim/lr_scheduler",
+    "scratch/distributions",
+    "scratch/random",
+)
+OTHERS = ("scratch/policy_gradient.py", "scratch/normal_tail.py", "scratch/tape.py")
 NOT_MUTATED = {
     "scratch/kernels/memory.py": "no number depends on where it is kept",
     "scratch/kernels/output_mask.py": "one variable",
@@ -19,11 +26,14 @@ NOT_MUTATED = {
 
 OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
 TOPICS = {
+    "engine/test_defaults.py": f"annealing decay plateau sequential {OPTIMIZERS}",
     "engine/test_init.py": "linear",
     "engine/test_module_list.py": "module_dict module_list",
     "engine/test_module.py": "container dropout flatten layer linear module_tree parameter",
     "engine/test_order_of_passes.py": "container layer parameter record",
-    "engine/test_ownership.py": "layer",
+    "engine/test_ownership.py": "dropout layer",
+    "engine/test_random.py": "draws generator mkl_stream torch_rounding",
+    "engine/test_random_refusals.py": "draws generator",
     "harness/test_laws.py::test_optimizers": OPTIMIZERS,
     "layers/test_activation.py": "gelu keep_where normal_distribution normal_tail relu sigmoid",
     "layers/test_batchnorm.py": "channel_norm",
@@ -34,6 +44,9 @@ TOPICS = {
     "layers/test_linear.py": "container flatten layer",
     "layers/test_more_activations.py": "hardtanh log_sigmoid mish prelu selu softmax softmin softsign",
     "layers/test_normalization.py": "row_norm",
+    "layers/test_output_mask.py": (
+        "conv conv_transpose gru layer linear lstm normalization recurrent rnn sequence_products"
+    ),
     "layers/test_padding.py": "image_layer padded_images",
     "layers/test_patches.py": "conv padded_images patch_plan",
     "layers/test_pooling.py": "avg_pooling image_layer max_pooling pool_windows pooling",
@@ -58,6 +71,18 @@ TOPICS = {
 """From tests, below ``parity_tests/tests``, to the names of the files that they hold."""
 
 
+OF_SPEED = ("engine/test_random.py::test_drawing_is_fast_enough_to_be_forgotten",)
+"""Tests that are left out, as the tracer slows them down."""
+
+OF_ALL_LAYERS = (
+    "engine/test_defaults.py",
+    "engine/test_init.py::test_every_layer_of_the_catalogue_begins_as_torchs",
+    "layers/test_options_refused.py",
+    "layers/test_parameter_gradients.py",
+)
+"""Tests that hold every file of `scratch.nn`."""
+
+
 def files() -> list[str]:
     """Return the files that are mutated."""
     found = [str(path.relative_to(ROOT)) for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.py"))]
@@ -72,6 +97,8 @@ def suite_of(path: str) -> list[str]:
     for test, imported in _imports().items():
         if Path(test).name == f"test_{stem}.py" or module in imported:
             found.add(test)
+    if found and path.startswith("scratch/nn/"):
+        found.update(OF_ALL_LAYERS)
     return [f"parity_tests/tests/{test}" for test in sorted(found)]
 
 

@@ -6,19 +6,34 @@ from typing import NamedTuple
 
 import libcst as cst
 import libcst.matchers as m
-from libcst.metadata import MetadataWrapper
+from libcst.metadata import MetadataWrapper, WhitespaceInclusivePositionProvider
 from mutmut.mutation.file_mutation import MutationVisitor
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 
 SAYING = {
-    "check_scalar_grad_output",
+    "as_tuple",
     "check_array",
+    "check_bool",
+    "check_count",
     "check_dtype",
+    "check_each",
+    "check_fits",
+    "check_flag",
     "check_float_dtype",
     "check_grad_output",
-    "pair",
+    "check_input",
+    "check_integer",
+    "check_integers",
+    "check_is_array",
+    "check_number",
+    "check_optimizer",
+    "check_positive",
+    "check_scalar_grad_output",
+    "check_size",
+    "check_weight",
     "name_of",
+    "pair",
 }
 
 
@@ -31,6 +46,10 @@ class Mutant(NamedTuple):
         Where the change is.
     before, after : str
         The changed lines.
+    function : str
+        The qualified name of the function or method that is changed; empty for what a class does when it is made.
+    is_default : bool
+        Whether the change is a parameter's default, which a test may read without calling the function.
     text : str
         The whole file, changed.
     """
@@ -38,11 +57,32 @@ class Mutant(NamedTuple):
     line: int
     before: str
     after: str
+    function: str
+    is_default: bool
     text: str
+
+
+class _Place(NamedTuple):
+    """Where a node stands, from line and column to line and column, in how many blocks, and whether in a signature."""
+
+    start: tuple[int, int]
+    end: tuple[int, int]
+    depth: int
+    is_default: bool
 
 
 class _Visitor(MutationVisitor):
     """mutmut's, with decorated functions and without what no numbers depend on."""
+
+    METADATA_DEPENDENCIES = (WhitespaceInclusivePositionProvider,)
+
+    def __init__(self) -> None:
+        super().__init__(mutation_operators, IgnoredCode(set(), set(), set()))
+        self.places: list[_Place] = []  # one for each of the mutations
+        self.functions: dict[cst.CSTNode, str] = {}
+        self._classes: list[str] = []
+        self._depth = 0
+        self._in_signature = False
 
     def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
         if isinstance(node, cst.FunctionDef):
@@ -60,6 +100,12 @@ class _Visitor(MutationVisitor):
         super()._create_mutations(node)
         if isinstance(node, cst.Call):
             self.mutations[before:] = [made for made in self.mutations[before:] if _matters(node, made.mutated_node)]
+        if len(self.mutations) > before:
+            span = self.get_metadata(WhitespaceInclusivePositionProvider, node)
+            place = _Place(
+                (span.start.line, span.start.column), (span.end.line, span.end.column), self._depth, self._in_signature
+            )
+            self.places += [place] * (len(self.mutations) - before)
 
     def visit_Call(self, node: cst.Call) -> None:  # noqa: N802 - libcst's name
         """Leave out the strings that a check is told for its message."""
@@ -71,10 +117,28 @@ class _Visitor(MutationVisitor):
         return id(node) not in getattr(self, "silent", ()) and super()._should_mutate_node(node)
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        """Note the strings of a check before its arguments are visited."""
+        """Note the strings of a check before its arguments are visited, and how deep in blocks a node lies."""
         if isinstance(node, cst.Call):
             self.visit_Call(node)
+        elif isinstance(node, cst.IndentedBlock):
+            self._depth += 1
+        elif isinstance(node, cst.Param):
+            self._in_signature = True
+        elif isinstance(node, cst.ClassDef):
+            self._classes.append(node.name.value)
+        elif isinstance(node, cst.FunctionDef):
+            self.functions[node] = ".".join([*self._classes, node.name.value])
         return super().on_visit(node)
+
+    def on_leave(self, original_node: cst.CSTNode) -> None:
+        """Leave a block or a class again."""
+        super().on_leave(original_node)
+        if isinstance(original_node, cst.IndentedBlock):
+            self._depth -= 1
+        elif isinstance(original_node, cst.Param):
+            self._in_signature = False
+        elif isinstance(original_node, cst.ClassDef):
+            self._classes.pop()
 
 
 def _attribute(owner: str, name: str) -> m.Attribute:
@@ -105,19 +169,34 @@ def mutants(path: str) -> list[Mutant]:
     """Return every mutant of a file."""
     code = Path(path).read_text()
     wrapper = MetadataWrapper(cst.parse_module(code))
-    visitor = _Visitor(mutation_operators, IgnoredCode(set(), set(), set()))
+    visitor = _Visitor()
     wrapper.visit(visitor)
-    inside = [mutation for mutation in visitor.mutations if mutation.contained_by_top_level_function is not None]
+    lines = code.splitlines(keepends=True)
     found = []
-    for mutation in inside:
-        text = wrapper.module.deep_replace(mutation.original_node, mutation.mutated_node).code
-        removed, added, line = [], [], 0
-        for words in difflib.unified_diff(code.splitlines(), text.splitlines(), n=0, lineterm=""):
-            if words.startswith("@@"):
-                line = line or int(words.split()[1].split(",")[0][1:])
-            elif words.startswith("-") and not words.startswith("---"):
-                removed.append(words[1:].strip())
-            elif words.startswith("+") and not words.startswith("+++"):
-                added.append(words[1:].strip())
-        found.append(Mutant(line, " ".join(removed), " ".join(added), text))
+    for mutation, place in zip(visitor.mutations, visitor.places, strict=True):
+        owner = mutation.contained_by_top_level_function
+        if owner is not None:
+            printed = _printed(wrapper.module, mutation.mutated_node, place.depth)
+            found.append(_mutant(lines, place, printed, visitor.functions.get(owner, "")))
     return found
+
+
+def _printed(module: cst.Module, node: cst.CSTNode, depth: int) -> str:
+    # Of the node alone: printing the whole file for each mutant would take a minute for a long one.
+    return module.code_for_node(node).replace("\n", "\n" + depth * module.default_indent)
+
+
+def _mutant(lines: list[str], place: _Place, printed: str, function: str) -> Mutant:
+    (first, begin), (last, end) = place.start, place.end
+    old = lines[first - 1 : last]
+    new = (lines[first - 1][:begin] + printed + lines[last - 1][end:]).splitlines(keepends=True)
+    text = "".join([*lines[: first - 1], *new, *lines[last:]])
+    removed, added, line = [], [], 0
+    for words in difflib.unified_diff(old, new, n=0):
+        if words.startswith("@@"):
+            line = line or first - 1 + int(words.split()[1].split(",")[0][1:])
+        elif words.startswith("-") and not words.startswith("---"):
+            removed.append(words[1:].strip())
+        elif words.startswith("+") and not words.startswith("+++"):
+            added.append(words[1:].strip())
+    return Mutant(line, " ".join(removed), " ".join(added), function, place.is_default, text)

@@ -1,178 +1,281 @@
-"""Hold mutants against tests, a forked process each."""
+"""Hold mutants against tests, a forked process each.
+
+All tests are imported and collected once. Each is then run once on the engine as it is, which tells how long it takes
+and which functions it calls. A mutant is held against the tests that call the changed function, and the first to run
+are those that are short and have killed before. What survives, though its function was called when the tests were
+imported (some make their layers then), is tried once more with the engine and the tests imported afresh, and so are
+defaults, which a test may read without calling the function.
+"""
 
 import gc
-import inspect
+import itertools
 import json
 import math
 import os
 import resource
 import signal
 import sys
+import threading
 import time
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_loader
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import FrameType
+from typing import NamedTuple
 
 import pytest
+import torch  # noqa: F401 - before anything is traced, which would take long
 
+from parity_tests.mutation_testing.changed_code import forget, import_afresh, swap
 from parity_tests.mutation_testing.equivalents import why_equivalent
-from parity_tests.mutation_testing.mutants import mutants
+from parity_tests.mutation_testing.files import OF_SPEED
+from parity_tests.mutation_testing.mutants import Mutant, mutants
+from parity_tests.mutation_testing.sample import draw
 
 MEMORY = 16 << 30  # a mutant that asks for more is stopped
+SURVIVED, KILLED, UNDECIDED = range(3)  # how a process ends
+OPTIONS = [
+    "-q",
+    "-s",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:terminalreporter",
+    "--hypothesis-profile=mutation",
+    "--tb=no",
+]
+OPTIONS += [f"--deselect=parity_tests/tests/{test}" for test in OF_SPEED]
+OPTIONS += ["-o", "addopts=--doctest-modules"]  # in this process, where the mutant is, and not in workers
 
 
-class _Replaced(MetaPathFinder):
-    """An importer of one module from a given text."""
-
-    def __init__(self, path: str, text: str) -> None:
-        self.name, self.path, self.text = _module_name(path), str(Path(path).resolve()), text
-
-    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
-        """Find the module."""
-        return spec_from_loader(fullname, self, origin=self.path) if fullname == self.name else None
-
-    def create_module(self, spec: ModuleSpec) -> None:
-        """Take the usual kind of module."""
-
-    def exec_module(self, module: object) -> None:
-        """Run the text."""
-        module.__file__ = self.path
-        exec(compile(self.text, self.path, "exec"), module.__dict__)
+Function = tuple[str, str]  # its file, and its qualified name there
 
 
-def _module_name(path: str) -> str:
-    return path.removesuffix(".py").replace("/", ".")
+class _Measured(NamedTuple):
+    """What a test's run on the unchanged engine tells: its processor time, and the functions that it calls."""
+
+    seconds: float
+    called: set[Function]
 
 
-def _functions(module: ModuleType) -> dict[str, FunctionType]:
-    """Return a module's own functions and methods by their qualified names, without their decorators."""
-    found = {}
-    classes = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
-    for owner in (module, *[value for value in classes if isinstance(value, type)]):
-        for value in vars(owner).values():
-            function = getattr(value, "fget", None) or inspect.unwrap(getattr(value, "__func__", value))
-            if isinstance(function, FunctionType) and function.__module__ == module.__name__:
-                found[function.__qualname__] = function
-    return found
+class _Tracer:
+    """Note which functions of some files are called."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.called: set[Function] = set()
+        self._paths = {str(Path(path).resolve()): path for path in paths}
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        if path := self._paths.get(frame.f_code.co_filename):
+            self.called.add((path, frame.f_code.co_qualname.split(".<locals>")[0]))
+
+    def __enter__(self) -> None:
+        threading.settrace(self)
+        sys.settrace(self)
+
+    def __exit__(self, *raised: object) -> None:
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
 
 
-def _swap(path: str, text: str) -> bool:
-    """Give the imported module's functions the code of the changed text; return whether that can be done."""
-    name = _module_name(path)
-    changed = ModuleType(name)
-    exec(compile(text, "<mutant>", "exec"), changed.__dict__)
-    ours, others = _functions(sys.modules[name]), _functions(changed)
-    if any(others[key].__code__.co_freevars != ours[key].__code__.co_freevars for key in others):
-        return False
-    for key, function in others.items():
-        if function.__code__.co_filename == "<mutant>":
-            ours[key].__code__ = function.__code__
-            ours[key].__defaults__, ours[key].__kwdefaults__ = function.__defaults__, function.__kwdefaults__
-    return True
-
-
-class _ShortestFirst:
-    """Measure how long each test takes, and from the second session on begin with the shortest."""
+class _Order:
+    """Begin with the tests that are short and have killed before."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+        self.measured: dict[str, _Measured] = {}
+        self.kills: Counter[str] = Counter()
+
+    def cost(self, item: pytest.Item) -> float:
+        """Return the seconds that a kill by this test is expected to take, up to a factor."""
+        known = self.measured.get(item.nodeid)
+        return (known.seconds if known else 0.0) / (self.kills[item.nodeid] + 0.1)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: self.seconds.get(item.nodeid, 0.0))
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+        """Put the tests in order, when they are collected afresh."""
+        items.sort(key=self.cost)
 
 
-_SHORTEST_FIRST = _ShortestFirst()
+class _Process:
+    """A forked process, and the pipe through which it tells what it found."""
+
+    def __init__(self, work: Callable[[], tuple[int, str]]) -> None:
+        reading, writing = os.pipe()
+        self.number = os.fork()
+        if self.number == 0:
+            null = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(null, descriptor)
+            status, told = KILLED, ""
+            with suppress(BaseException):  # the mutant broke the import
+                status, told = work()
+            with suppress(BaseException), os.fdopen(writing, "w") as pipe:
+                pipe.write(told)
+            os._exit(status)
+        os.close(writing)
+        self._pipe = os.fdopen(reading)
+
+    def told(self) -> str:
+        """Return what it said, once it has ended."""
+        with self._pipe:
+            return self._pipe.read()
 
 
-def _test(path: str, tests: list[str]) -> int:
-    options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=mutation", "--tb=no", "--no-header"]
-    options += ["-o", "addopts=--doctest-modules"]  # in this process, where the mutant is, and not in workers
-    return int(pytest.main([*options, *tests, path], plugins=[_SHORTEST_FIRST]))
+class Run:
+    """A plugin that, in the place of running the tests, holds mutants against them.
+
+    Parameters
+    ----------
+    tests : dict of str to list of str
+        The files to mutate, and the tests of each.
+    jobs : int
+        Processes at once.
+    report : callable
+        Is handed the result of each file.
+    count, seed : int
+        How many mutants of a file are drawn, and the draw; None for all mutants.
+    """
+
+    def __init__(
+        self, tests: dict[str, list[str]], jobs: int, report: Callable[[dict], None], count: int | None, seed: int
+    ) -> None:
+        self.tests, self.jobs, self.report, self.count, self.seed = tests, jobs, report, count, seed
+        self.order = _Order()
+        self.tracer = _Tracer(tests)
+        self.imported: set[Function] = set()
+        self.fault = ""
+
+    def start(self) -> None:
+        """Collect the tests, and run."""
+        listed = list(dict.fromkeys(test for path, tests in self.tests.items() for test in (*tests, path)))
+        forget()  # so that the tracer sees what is called when they are imported
+        with self.tracer:
+            status = pytest.main([*OPTIONS, *listed], plugins=[self])
+        if self.fault:
+            raise SystemExit(self.fault)
+        if status in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+            raise SystemExit(int(status))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note that the tests cannot be collected."""
+        if report.failed:
+            self.fault = f"{report.nodeid}: the tests cannot be collected\n{report.longreprtext}"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run the mutants instead of the tests."""
+        self.tracer.__exit__()
+        self.imported = set(self.tracer.called)
+        gc.collect()
+        gc.disable()
+        gc.freeze()
+        for path, tests in self.tests.items():
+            items = [item for item in session.items if any(_is_of(item.nodeid, test) for test in (*tests, path))]
+            if not self.fault:
+                self._measure(session, items)
+            if not self.fault:
+                self.report(self._file(session, path, items))
+        return True
+
+    def _measure(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        # In a process of its own, so that nothing that a test leaves in a cache is there when a mutant runs.
+        new = [item for item in items if item.nodeid not in self.order.measured]
+        process = _Process(lambda: (0, json.dumps(dict(self._measurements(session, new)))))
+        told = process.told()
+        os.waitpid(process.number, 0)
+        if not told:
+            self.fault = "the run of the unchanged tests broke off"
+            return
+        for test, (seconds, called, passed) in json.loads(told).items():
+            self.order.measured[test] = _Measured(seconds, {(path, name) for path, name in called})
+            if not passed:
+                self.fault = f"{test} fails before anything is changed"
+
+    def _measurements(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> Iterator[tuple[str, tuple[float, list[Function], bool]]]:
+        for item, following in _followed(items):
+            self.tracer.called.clear()
+            _clear_caches()
+            failed, begun = session.testsfailed, time.process_time()
+            with self.tracer:
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            seconds = time.process_time() - begun
+            yield item.nodeid, (seconds, sorted(self.tracer.called), session.testsfailed == failed)
+
+    def _file(self, session: pytest.Session, path: str, items: list[pytest.Item]) -> dict:
+        begun = time.monotonic()
+        made = mutants(path)
+        mattering = [mutant for mutant in made if not why_equivalent(path, mutant.before, mutant.after)]
+        drawn = draw(path, mattering, self.count, self.seed)
+        waiting: list[tuple[Mutant, bool]] = [(mutant, False) for mutant in drawn]
+        running: dict[int, tuple[Mutant, bool, _Process]] = {}
+        survivors, late = [], 0
+        while waiting or running:
+            while waiting and len(running) < self.jobs:
+                mutant, fresh = waiting.pop(0)
+                process = _Process(lambda: self._mutant(session, path, mutant, items, fresh))  # noqa: B023 - called now
+                running[process.number] = mutant, fresh, process
+            number, status = os.wait()
+            mutant, fresh, process = running.pop(number)
+            if killer := process.told():
+                self.order.kills[killer] += 1
+            ended = os.waitstatus_to_exitcode(status)
+            if ended == SURVIVED:
+                survivors.append(mutant)
+            elif ended == UNDECIDED:
+                waiting.append((mutant, True))
+            late += ended in (-signal.SIGPROF, -signal.SIGXCPU, -signal.SIGKILL)
+        return {
+            "file": path,
+            "mutants": len(made),
+            "equivalent": len(made) - len(mattering),
+            "drawn": len(drawn),
+            "killed": len(drawn) - len(survivors),
+            "out of time": late,
+            "seconds": round(time.monotonic() - begun, 1),
+            "survivors": [mutant._asdict() | {"text": ""} for mutant in survivors],
+        }
+
+    def _mutant(
+        self, session: pytest.Session, path: str, mutant: Mutant, items: list[pytest.Item], fresh: bool
+    ) -> tuple[int, str]:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        if fresh:
+            return self._fresh(path, mutant, items), ""
+        if not swap(path, mutant.text):
+            return UNDECIDED, ""
+        function = (path, mutant.function)
+        chosen = [item for item in items if function in self.order.measured[item.nodeid].called]
+        for item, following in _followed(sorted(chosen, key=self.order.cost)):
+            # Of the processor's time, not the clock's: a machine that is busy kills no mutants.
+            signal.setitimer(signal.ITIMER_PROF, 5 + 10 * self.order.measured[item.nodeid].seconds)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.testsfailed:
+                return KILLED, item.nodeid
+        elsewhere = mutant.is_default or not mutant.function or function in self.imported
+        return UNDECIDED if elsewhere else SURVIVED, ""
+
+    def _fresh(self, path: str, mutant: Mutant, items: list[pytest.Item]) -> int:
+        seconds = math.ceil(30 + 4 * sum(self.order.measured[item.nodeid].seconds for item in items))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        import_afresh(path, mutant.text)
+        status = pytest.main([*OPTIONS, "-x", *self.tests[path], path], plugins=[self.order])
+        return SURVIVED if status == pytest.ExitCode.OK else KILLED
 
 
-def _child(path: str, text: str, tests: list[str], fresh: bool, seconds: int) -> int:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    if not fresh:
-        return _test(path, tests) if _swap(path, text) else 0
-    for name in [name for name in sys.modules if name.split(".")[0] in ("scratch", "parity_tests", "benchmarks")]:
-        del sys.modules[name]
-    sys.meta_path.insert(0, _Replaced(path, text))
-    return _test(path, tests)
+def _is_of(test: str, listed: str) -> bool:
+    return test == listed or test.startswith((f"{listed}::", f"{listed}["))
 
 
-def start(path: str, text: str, tests: list[str], fresh: bool, seconds: int) -> int:
-    """Run the tests on a changed file in a process of its own, for so long at most; return the process's number."""
-    child = os.fork()
-    if child == 0:
-        try:
-            status = _child(path, text, tests, fresh, seconds)
-        except BaseException:  # the mutant broke the import
-            status = 1
-        os._exit(status)
-    return child
+def _clear_caches() -> None:
+    # A function whose result is kept is called by the first test alone.
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] == "scratch":
+            for value in vars(module).values():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
 
 
-def run(path: str, tests: list[str], jobs: int) -> dict:
-    """Run every mutant of a file; return how many were killed, and the survivors."""
-    begun = time.monotonic()
-    status = _test(path, tests)
-    if status != 0:
-        raise SystemExit(f"{path}: the tests fail before anything is changed (status {status})")
-    # Of the processor's time, not the clock's: a machine that is busy kills no mutants.
-    seconds = math.ceil(10 + 4 * time.process_time())
-    gc.collect()
-    gc.disable()
-    gc.freeze()
-    waiting, running, survivors, late = [(mutant, False) for mutant in mutants(path)], {}, [], 0
-    total = len(waiting)
-    while waiting or running:
-        while waiting and len(running) < jobs:
-            mutant, fresh = waiting.pop(0)
-            running[start(path, mutant.text, tests, fresh, seconds)] = mutant, fresh
-        child, status = os.wait()
-        mutant, fresh = running.pop(child)
-        late += os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
-        if status == 0 and fresh:
-            survivors.append(mutant)
-        elif status == 0:  # what the tests made when they were imported was made by the original: once more
-            waiting.append((mutant, True))
-    listed = [mutant for mutant in survivors if why_equivalent(path, mutant.before, mutant.after)]
-    return {
-        "file": path,
-        "mutants": total,
-        "killed": total - len(survivors),
-        "out of time": late,
-        "equivalent": len(listed),
-        "seconds": round(time.monotonic() - begun, 1),
-        "survivors": [mutant._asdict() | {"text": ""} for mutant in survivors if mutant not in listed],
-    }
-
-
-def run_apart(path: str, tests: list[str], jobs: int) -> dict:
-    """Do the same in a process of its own, whose output goes nowhere."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
-        try:
-            answer = json.dumps(run(path, tests, jobs))
-        except BaseException as error:
-            answer = json.dumps({"error": f"{type(error).__name__}: {error}"})
-        with os.fdopen(writing, "w") as pipe:
-            pipe.write(answer)
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        result = json.loads(pipe.read())
-    os.waitpid(child, 0)
-    if "error" in result:
-        raise SystemExit(result["error"])
-    return result
+def _followed(items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
+    return itertools.zip_longest(items, items[1:])

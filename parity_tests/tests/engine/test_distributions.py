@@ -1,5 +1,7 @@
 """The distributions against torch.distributions: numbers, gradients, draws from one seed, and what they refuse."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -140,6 +142,17 @@ def test_a_squashed_sample_is_torchs_with_its_log_probability(sample_shape, even
         agree(grad, tensor.grad, 1e-11)
 
 
+@each_dtype
+def test_samples_and_their_gradients_have_the_dtype_of_the_parameters(dtype):
+    gaussian = ours.Normal(array((4, 3), dtype), positive((4, 3), dtype, seed=1))
+    squashed = ours.TransformedDistribution(gaussian, ours.TanhTransform())
+    components = ours.MixtureSameFamily(ours.Categorical(logits=array((4, 3), dtype)), gaussian)
+    y, logp = squashed.rsample_with_log_prob((2,))
+    found = [y, logp, *squashed.rsample_with_log_prob_backward(y, logp), squashed.rsample(), squashed.sample()]
+    found += [gaussian.rsample((2,)), *gaussian.rsample_backward(y), gaussian.sample(), components.sample()]
+    assert [x.dtype for x in found] == [np.dtype(dtype)] * len(found)
+
+
 def test_a_squashed_values_log_probability_is_torchs():
     loc, scale, value = array((4, 3)), positive((4, 3), seed=1), np.tanh(array((4, 3), seed=2))
     tensors = leaves(value, loc, scale)
@@ -251,6 +264,16 @@ def test_mixture_draws_are_torchs(joint, sample_shape):
         components = engine.Independent(components, 1) if joint else components
         model = engine.MixtureSameFamily(engine.Categorical(logits=convert(logits)), components)
         drawn.append(np.asarray(model.sample(sample_shape)))
+    np.testing.assert_array_equal(*drawn)
+
+
+@given(shift=st.integers(-2000, 2000), sample_shape=st.sampled_from(SAMPLES), seed=seeds)
+def test_a_number_added_to_all_logits_changes_no_draw(shift, sample_shape, seed):
+    logits = np.round(8 * array((4, 3))) / 8  # exact sums
+    drawn = []
+    for added in (0, shift):
+        scratch.manual_seed(seed)
+        drawn.append(categorical.sample(logits + added, sample_shape))
     np.testing.assert_array_equal(*drawn)
 
 
@@ -400,7 +423,8 @@ def test_every_method_refuses_lists_and_integers(entry):
         case.layer(first.tolist(), *others)
     with pytest.raises(TypeError, match=rf"{entry.name}: expected \w+ of dtype float32 or float64, got int64"):
         case.layer(first.astype(int), *others)
-    for place, name in enumerate(getattr(case.layer, "names", ())):
+    names = list(inspect.signature(case.layer.functions[0]).parameters)
+    for place, name in enumerate(names if hasattr(case.layer, "names") else ()):
         inputs = [x.tolist() if k == place else x for k, x in enumerate(case.inputs)]
         with pytest.raises(TypeError, match=f"{entry.name}: expected {name} to be a"):
             case.layer(*inputs)

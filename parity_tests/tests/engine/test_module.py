@@ -9,6 +9,7 @@ import torch
 import scratch
 import scratch.nn as nn
 from parity_tests.harness.arrays import array, random_state
+from parity_tests.harness.refusals import refuses_as_torch
 from scratch.nn import Module, Parameter
 
 
@@ -432,3 +433,54 @@ def test_a_device_is_refused_with_what_there_is_instead(move):
         move(model)
     assert model.weight.dtype == np.float32
     assert model.to(dtype=np.float64).weight.dtype == np.float64
+
+
+def test_gradients_set_to_zero_stay_the_same_arrays():
+    layer = nn.Linear(3, 2)
+    layer(array((4, 3), "float32"))
+    layer.backward(array((4, 2), "float32", seed=1))
+    kept = layer.weight.grad
+    layer.zero_grad(set_to_none=False)
+    assert layer.weight.grad is kept
+    assert not kept.any()
+
+
+def test_what_a_model_keeps_by_name_is_what_its_backward_gets():
+    module = nn.Module()
+    with pytest.raises(RuntimeError, match="backward was called before forward"):
+        module.saved("a")
+    module.save_for_backward(a=1, b=2)
+    assert module.saved("a") == 1
+    assert module.saved("b", "a") == (2, 1)
+
+
+def test_a_gradient_that_is_added_is_copied_and_has_to_fit():
+    parameter, grad = nn.Parameter(array((2, 3))), array((2, 3), seed=1)
+    parameter.add_grad(grad)
+    assert parameter.grad is not grad
+    np.testing.assert_array_equal(parameter.grad, grad)
+    parameter.add_grad(grad)
+    np.testing.assert_array_equal(parameter.grad, 2 * grad)
+    for wrong in (array((3, 2)), array((2, 3), "float32")):
+        with pytest.raises(RuntimeError, match="Parameter: expected a gradient of shape"):
+            parameter.add_grad(wrong)
+
+
+def test_a_child_under_two_names_is_yielded_once():
+    shared, module = nn.Linear(2, 2), nn.Module()
+    module.first, module.second = shared, shared
+    assert list(module.children()) == [shared]
+
+
+def test_loading_what_is_there_goes_on_behind_what_is_missing():
+    layer, bias = nn.Linear(3, 2), array((2,), "float32")
+    layer.load_state_dict({"bias": bias}, strict=False)
+    np.testing.assert_array_equal(layer.bias.data, bias)
+
+
+@pytest.mark.parametrize("name", ["a.b", "", "training", "weight"])
+def test_a_name_that_cannot_be_added_is_refused_as_torch_refuses_it(name):
+    refuses_as_torch(
+        lambda: nn.Linear(2, 3).add_module(name, nn.ReLU()),
+        lambda: torch.nn.Linear(2, 3).add_module(name, torch.nn.ReLU()),
+    )

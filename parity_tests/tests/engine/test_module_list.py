@@ -251,6 +251,15 @@ def test_whatever_is_done_to_a_dictionary_leaves_what_it_leaves_in_torch(done, f
         same_names(ours, theirs)
 
 
+def test_a_key_that_is_there_keeps_its_place_and_pop_returns_its_module():
+    modules = nn.ModuleDict({"a": layer(nn, 1), "b": layer(nn, 2)})
+    modules["a"] = other = layer(nn, 3)
+    assert list(modules) == ["a", "b"]
+    assert modules["a"] is other
+    assert modules.pop("a") is other
+    assert numbers(modules.values()) == [2]
+
+
 @pytest.mark.parametrize("key", ["", "a.b", "training", "pop", "forward", 3, None])
 def test_a_key_that_torch_refuses_is_refused(key):
     refuses_as_torch(lambda: nn.ModuleDict({key: nn.ReLU()}), lambda: torch.nn.ModuleDict({key: torch.nn.ReLU()}))

@@ -9,6 +9,7 @@ from parity_tests.catalogue import of_kind
 from parity_tests.harness.arrays import array
 from parity_tests.harness.outputs import upstream_for, with_gradient
 from scratch.nn import Parameter
+from scratch.nn.ownership import own
 
 ENTRIES = of_kind("layer", "loss", "distribution")
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
@@ -73,6 +74,18 @@ def test_what_a_layer_returns_shares_no_writable_memory_with_what_it_was_given(e
         for result, given in pairs + [(one, other) for one in grads for other in upstream]:
             if isinstance(result, np.ndarray) and np.may_share_memory(result, np.asarray(given)):
                 assert not result.flags.writeable
+
+
+def test_a_layer_copies_what_it_keeps_only_if_somebody_can_write_to_it():
+    x, y = array((2, 3)), array((2, 3), seed=1)
+    kept = own((y, x, 2.0), 1)
+    assert kept[0] is y
+    assert kept[1] is not x
+    np.testing.assert_array_equal(kept[1], x)
+    x.setflags(write=False)
+    saved = y, x, 2.0
+    assert own(saved, 1) is saved
+    assert own(saved, 2) is saved
 
 
 def test_after_its_backward_an_output_can_be_written_to():

@@ -104,6 +104,13 @@ def test_a_whole_network_that_reuses_a_layer_can_be_reused():
         np.testing.assert_allclose(parameter.grad, weights[name].grad.numpy(), rtol=1e-12, atol=1e-14)
 
 
+def test_keyword_arguments_are_handed_on():
+    attention, x = nn.MultiheadAttention(4, 2), array((3, 2, 4), "float32")
+    output, weights = nn.Reused(attention)(x, x, x, need_weights=False)
+    assert weights is None
+    assert output.shape == x.shape
+
+
 def test_train_forgets_and_copies_start_without_applications():
     reused, x = nn.Reused(nn.ReLU()), np.ones(3)
     reused(x)

@@ -71,6 +71,16 @@ def test_rates():
     assert abs(neighbours - 0.49) < 0.01  # drawn independently
 
 
+@pytest.mark.parametrize("name", ["Dropout", "Dropout2d"])
+@pytest.mark.parametrize(("p", "training"), [(0.0, True), (1.0, True), (0.5, False)])
+def test_where_the_outcome_is_sure_nothing_is_drawn(name, p, training):
+    layer, x = getattr(nn, name)(p).train(training), array((2, 3, 4, 5))
+    before = random.get_state()
+    y = layer(x)
+    assert random.get_state() == before
+    np.testing.assert_array_equal(y, 0 * x if p == 1 else x)
+
+
 def test_each_forward_draws_anew():
     layer, x = nn.Dropout(0.5), np.ones((8, 8))
     assert (layer(x) != layer(x)).any()

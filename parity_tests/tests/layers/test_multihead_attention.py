@@ -308,11 +308,17 @@ Q, S = np.zeros((3, 2, 4), np.float32), np.zeros((5, 2, 4), np.float32)
         ((Q, S, S), {"attn_mask": np.zeros((3, 5), int)}, RuntimeError, "attn_mask of dtype bool or float32"),
         ((Q, S, S), {"attn_mask": [[0.0]]}, TypeError, r"attn_mask to be a numpy\.ndarray"),
         ((Q, S, S), {"key_padding_mask": np.zeros((5, 2), bool)}, RuntimeError, r"key_padding_mask of shape \(2, 5\)"),
+        ((Q, S, S), {"key_padding_mask": np.zeros((2, 5))}, RuntimeError, "key_padding_mask of dtype bool or float32"),
     ],
 )
 def test_refused_inputs(inputs, call, kind, words):
     with pytest.raises(kind, match=f"MultiheadAttention: expected {words}"):
         nn.MultiheadAttention(4, 2)(*inputs, **call)
+
+
+def test_the_repr_names_no_arguments_as_torchs():
+    assert repr(nn.MultiheadAttention(4, 2)).splitlines()[0] == "MultiheadAttention("
+    assert repr(torch.nn.MultiheadAttention(4, 2)).splitlines()[0] == "MultiheadAttention("
 
 
 def test_refused_gradients():

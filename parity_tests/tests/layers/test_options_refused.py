@@ -118,3 +118,32 @@ def test_so_are_they_as_upstream_gradients(name):
     grad = np.random.default_rng(3).normal(size=layer(x).shape).astype(np.float32)
     with pytest.raises(TypeError, match=f"{name}: expected grad_output to be a plain numpy.ndarray, got matrix"):
         layer.backward(np.asmatrix(grad))
+
+
+HUGE = 2**31  # two axes of this size have more bytes than an address can say, one has not
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("Linear", (HUGE, HUGE)),
+        ("Conv1d", (HUGE, HUGE, 1)),
+        ("Conv1d", (HUGE, 1, HUGE)),
+        ("Conv2d", (HUGE, HUGE, 1)),
+        ("Conv2d", (1, HUGE, (1, HUGE))),
+        ("Conv2d", (1, 1, HUGE)),
+        ("ConvTranspose2d", (HUGE, HUGE, 1)),
+        ("ConvTranspose2d", (1, HUGE, (HUGE, 1))),
+        ("BatchNorm2d", (2**61,)),
+        ("InstanceNorm2d", (2**61, 1e-5, 0.1, True)),
+        ("GroupNorm", (1, 2**61)),
+        ("LayerNorm", ((HUGE, HUGE),)),
+        ("RMSNorm", ((HUGE, HUGE),)),
+        ("Embedding", (HUGE, HUGE)),
+    ],
+)
+def test_a_weight_that_no_memory_can_hold(name, args):
+    with pytest.raises(
+        RuntimeError, match=rf"^{name}: expected (weight|normalized_shape) to fit in memory, got shape \("
+    ):
+        getattr(nn, name)(*args)

@@ -1,5 +1,7 @@
 """The poolings of images and of sequences against PyTorch, finite differences and laws, at ties and at NaN."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -355,3 +357,16 @@ def test_of_sequences_prints_as_torchs():
     for options in ({"kernel_size": 2}, {"kernel_size": (3,), "stride": 2, "padding": 1, "ceil_mode": True}):
         for name in ("MaxPool1d", "AvgPool1d"):
             assert repr(getattr(nn, name)(**options)) == repr(getattr(torch.nn, name)(**options))
+
+
+@pytest.mark.parametrize(
+    ("name", "layout", "least", "empty"),
+    [
+        ("MaxPool1d", "(N, C, L) or (C, L)", "one place", (2, 3, 0)),
+        ("MaxPool2d", "(N, C, H, W) or (C, H, W)", "one row and one column", (2, 3, 0, 4)),
+    ],
+)
+def test_refusals_say_which_shapes_are_taken(name, layout, least, empty):
+    for shape, words in (((3,), f"input of shape {layout}, got (3,)"), (empty, f"input with at least {least}, got")):
+        with pytest.raises(RuntimeError, match=re.escape(f"{name}: expected {words}")):
+            getattr(nn, name)(2)(np.zeros(shape, np.float32))

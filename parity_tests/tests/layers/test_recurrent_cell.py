@@ -45,6 +45,14 @@ def test_parity(name, n, bias, given_states, seed, dtype):
 
 
 @each_cell
+@pytest.mark.parametrize("given_states", [True, False])
+def test_an_input_without_a_batch(name, given_states):
+    ours, theirs, _ = CELLS[name]
+    states = states_of(name, (5,), 2) if given_states else []
+    check(small(ours(3, 5, dtype=np.float64)), theirs(3, 5), array((3,), seed=1), *states).raise_if_different()
+
+
+@each_cell
 @pytest.mark.parametrize("value", [1e4, -1e4, np.inf, -np.inf, np.nan])
 def test_gates_that_are_shut_or_wide_open(name, value):
     ours, theirs, _ = CELLS[name]

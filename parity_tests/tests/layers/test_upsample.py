@@ -11,6 +11,7 @@ from parity_tests.harness.compare import check
 from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used by every test
 from parity_tests.harness.modes import kernels_only
 from parity_tests.harness.strategies import array, dtypes, layouts, seeds
+from scratch.nn.upsample import nearest
 
 sizes = st.one_of(st.integers(1, 12), st.tuples(st.integers(1, 12), st.integers(1, 12)))
 factors = st.one_of(st.sampled_from([1, 2, 3, 0.5, 1.5]), st.floats(0.3, 4))
@@ -59,6 +60,20 @@ def test_the_nearest_pixels_by_a_broken_factor(factor):
         options = {"scale_factor": (1.0, factor)}
         expected = torch.nn.Upsample(**options)(torch.tensor(x))
         np.testing.assert_array_equal(nn.Upsample(**options)(x), expected)
+
+
+@given(count=st.integers(1, 50), step=st.floats(0, 3), length=st.integers(1, 9))
+def test_no_pixel_is_read_beyond_the_last(count, step, length):
+    """In single precision the last of many pixels may lie at the end of the image, where no pixel is."""
+    places = nearest(count, step, length)
+    assert 0 <= places.min() <= places.max() < length
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (6, 1)])
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_an_output_of_a_single_pixel(size, align_corners):
+    options = {"size": size, "mode": "bilinear", "align_corners": align_corners}
+    check(nn.Upsample(**options), torch.nn.Upsample(**options), array((2, 3, 4, 5))).raise_if_different()
 
 
 def test_a_slope_stays_a_slope():

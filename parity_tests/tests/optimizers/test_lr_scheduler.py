@@ -57,6 +57,8 @@ def test_falls_on_a_plateau_are_torchs(options, seed):
         level += rng.choice([0.0, 0.0, -0.3, 0.2, 1e-5])
         pair.step(rng.choice([level, level, np.nan, np.inf], p=[0.5, 0.45, 0.03, 0.02]))
         pair.compare()
+        ours, theirs = pair.schedulers
+        assert ours.in_cooldown == theirs.in_cooldown
 
 
 @given(
