@@ -79,8 +79,9 @@ otherwise, since the number does not depend on their size.
 
 Rounding decides the last one. F(4x4, 3x3) has 36 multiplications for 16 outputs, 2.25 for each instead of 4. (14 is no
 multiple of 4: it computes 16 x 16 outputs, and some of the gain is lost.) It may well be faster. But its transforms
-multiply by up to 8 and divide by 24, so that errors grow: for some inputs they leave the budget, while F(2x2, 3x3) uses
-a tenth of it. The lesson tries several. A function with another result is not a faster one.
+multiply by up to 8 and divide by 24, and errors grow more than tenfold: they take up most of the budget, and for some
+inputs more than there is, where F(2x2, 3x3) uses a twentieth. The lesson tries several. A function with another result
+is not a faster one.
 
 How to measure. Two functions timed one after the other are timed on two machines: the clock rate changes, and so does
 what else is running. So everything is timed in turns, for some 20 milliseconds or one call each, after a warm-up; the
@@ -160,7 +161,7 @@ from scratch.kernels.threads import get_num_threads
 
 SECOND = Work("32 to 64 channels, 14 x 14", 128, 32, 64, 14)
 FIRST = Work("1 to 32 channels, 28 x 28", 128, 1, 32, 28)
-COMPARED = 8  # images whose outputs and gradients are compared with PyTorch's
+COMPARED = 16  # images whose outputs and gradients are compared with PyTorch's
 DRAWS = 4  # of the inputs on which both forms of Winograd's convolution are held to the budget
 
 
