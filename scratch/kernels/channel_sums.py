@@ -16,10 +16,11 @@ LONG_RUN = 1 << 12
 
 
 @lru_cache(maxsize=64)
-def _ones(count: int, dtype: np.dtype) -> np.ndarray:
-    ones = np.ones(count, dtype)
-    ones.flags.writeable = False
-    return ones
+def ones(count: int, dtype: np.dtype) -> np.ndarray:
+    """Return an array of ones that all who sum share, and nobody can write to."""
+    array = np.ones(count, dtype)
+    array.flags.writeable = False
+    return array
 
 
 def channel_sum(x: np.ndarray) -> np.ndarray:
@@ -33,9 +34,9 @@ def channel_sum(x: np.ndarray) -> np.ndarray:
     array([14., 22.])
     """
     if x.ndim == 2:
-        return _ones(x.shape[0], x.dtype) @ x
+        return ones(x.shape[0], x.dtype) @ x
     images = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))  # a view for images in either memory order
-    return np.add.reduce(images @ _ones(images.shape[2], x.dtype), axis=0)
+    return np.add.reduce(images @ ones(images.shape[2], x.dtype), axis=0)
 
 
 def as_channels(values: np.ndarray, like: np.ndarray) -> np.ndarray:

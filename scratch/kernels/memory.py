@@ -85,8 +85,7 @@ def empty(shape: tuple[int, ...], dtype: Dtype = np.float32, channels_last: bool
     size = prod(shape) * dtype.itemsize
     if size < SMALLEST:
         return np.empty(shape, dtype)
-    block = _block(_rounded(size + _ALIGNMENT))
-    return np.ndarray(shape, dtype, buffer=block, offset=-block.ctypes.data % _ALIGNMENT)
+    return np.ndarray(shape, dtype, buffer=_block(_rounded(size)))
 
 
 def kept(key: Hashable, make: Callable[[], T]) -> T:
@@ -175,7 +174,9 @@ def _block(size: int) -> np.ndarray:
     for index in range(len(blocks)):
         if _holders(blocks, index) == _UNHELD:
             return blocks[index]
-    block = np.empty(size, np.uint8)
+    fresh = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -fresh.ctypes.data % _ALIGNMENT
+    block = fresh[start : start + size]
     if held() + size > LIMIT:
         _drop_unheld(pool)
     if held() + size <= LIMIT:

@@ -3,13 +3,15 @@
 import numpy as np
 
 from scratch.kernels import memory, threads
+from scratch.kernels.blocks import BLOCK_BYTES, elementwise
 from scratch.kernels.keep_where import keep_where
+
+_ZEROS = {np.dtype(dtype): np.zeros(BLOCK_BYTES // dtype().itemsize, dtype) for dtype in (np.float32, np.float64)}
 
 
 def relu(x: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Return the positive part of ``x``."""
-    y = memory.empty_like(x)
-    threads.each_part(_positive_part, x, y)
+    (y,) = elementwise(_positive_part, x)
     return y, (y,)
 
 
@@ -23,9 +25,8 @@ def relu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 
 def _positive_part(x: np.ndarray, y: np.ndarray) -> None:
     # Of two equal zeros np.maximum returns the second: in this order -0.0 stays -0.0, as in PyTorch. An array of zeros
-    # is quicker there than the number 0, and y is one that costs no memory.
-    y[...] = 0
-    np.maximum(y, x, out=y)
+    # is quicker there than the number 0.
+    np.maximum(_ZEROS[x.dtype][: len(x)], x, out=y)
 
 
 def _keep_where_not_zero(y: np.ndarray, grad_y: np.ndarray, grad_x: np.ndarray) -> None:

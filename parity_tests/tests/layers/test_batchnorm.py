@@ -164,7 +164,7 @@ def test_channel_sum(shape, layout, seed):
 
 def test_the_ones_that_sums_share_are_not_to_be_changed():
     with pytest.raises(ValueError, match="read-only"):
-        channels._ones(3, np.dtype(np.float64))[0] = 2
+        channels.ones(3, np.dtype(np.float64))[0] = 2
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
