@@ -1,35 +1,40 @@
-"""LayerNorm and GroupNorm in blocks that stay in the cache, by the simplification of `scratch.nn.normalization`.
+"""LayerNorm and GroupNorm in blocks of rows, by the simplification of `scratch.nn.normalization`.
 
-A bias comes with a weight.
+A bias comes with a weight. Row sums are products with ones, and sums of squares inner products: BLAS takes both faster
+than ``np.add.reduce`` adds.
 """
 
 import numpy as np
 
 from scratch.kernels import memory, threads
 from scratch.kernels.blocks import blocks
+from scratch.kernels.channel_sums import ones
 from scratch.kernels.output_mask import is_read
-from scratch.kernels.row_sums import LONG_RUN, column_sum, row_sum, with_row, written_out
 
-# Half a unit in the last place, squared.
-_NEGLIGIBLE = {np.dtype(dtype): np.finfo(dtype).eps ** 2 / 4 for dtype in (np.float32, np.float64)}
-# In bytes. Below, a second thread takes longer to begin than the first takes for all.
-SMALLEST_BLOCK, LARGEST_BLOCK = 1 << 17, 1 << 19
+# Bytes of a block. Each goes with as many small arrays as big ones, so that few calls matter more than the second-level
+# cache; with less, a second thread would take longer to begin than the first takes for all.
+SMALLEST, LARGEST = 1 << 17, 1 << 19
+# A channel's numbers, if it has no more, are written out for each of its places: one long run instead of many short.
+SHORT_RUN = 1 << 13
+# The unit in the last place, squared.
+_NEGLIGIBLE = {np.dtype(dtype): np.finfo(dtype).eps ** 2 for dtype in (np.float32, np.float64)}
 
 
 def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float) -> tuple[np.ndarray, tuple]:
     """Normalize each row, then scale and shift its numbers."""
     normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), x.dtype)
-    y = memory.empty(x.shape, x.dtype) if isinstance(weight, np.ndarray) else normalized
-    weights, biases = (written_out(row) if isinstance(row, np.ndarray) else None for row in (weight, bias))
+    scales, shifts = isinstance(weight, np.ndarray), isinstance(bias, np.ndarray)
+    y = memory.empty(x.shape, x.dtype) if scales else normalized
 
     def work(part: slice) -> None:
+        out = y[part]
         normalize_rows(x[part], eps, normalized[part], r[part])
-        if weights is not None:
-            with_row(np.multiply, normalized[part], weights, y[part])
-        if biases is not None:
-            with_row(np.add, y[part], biases, y[part])
+        if scales:
+            np.multiply(normalized[part], weight, out=out)
+        if shifts:
+            out += bias
 
-    threads.run(work, _parts(len(x), x.nbytes))
+    threads.run(work, parts_of(x))
     return y, (normalized, r)
 
 
@@ -38,28 +43,23 @@ def layer_norm_backward(
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """Undo `layer_norm`; leave out what nobody reads."""
     normalized, r = saved
-    rows, columns = grad_y.shape
-    weights = written_out(weight) if isinstance(weight, np.ndarray) else None
     grad_x = memory.empty(grad_y.shape, grad_y.dtype)
-    parts = _parts(rows, grad_y.nbytes)
-    sums = np.empty((2, len(parts), columns), grad_y.dtype)
+    scales, parts = isinstance(weight, np.ndarray), parts_of(grad_y)
+    sums = np.empty((2, len(parts), grad_y.shape[1]), grad_y.dtype)
     reads_x, reads_weight, reads_bias = map(is_read, range(3))  # asked here: helpers have a context of their own
 
     def work(numbered: tuple[int, slice]) -> None:
         place, part = numbered
-        grad = grad_y[part]
+        grad, n, out = grad_y[part], normalized[part], grad_x[part]
+        column = ones(len(grad), grad.dtype)
         if reads_bias:
-            sums[1, place] = column_sum(grad)
-        along = np.multiply(grad, normalized[part], out=grad_x[part])
+            np.matmul(column, grad, out=sums[1, place])
         if reads_weight:
-            sums[0, place] = column_sum(along)
+            np.matmul(column, np.multiply(grad, n, out=out), out=sums[0, place])
         if reads_x:
-            if weights is not None:
-                with_row(np.multiply, along, weights, along)
-                scaled = np.empty(grad.shape, grad.dtype)
-                with_row(np.multiply, grad, weights, scaled)
-                grad = scaled
-            _project(grad, normalized[part], row_sum(grad), row_sum(along), r[part], along)
+            if scales:
+                grad = np.multiply(grad, weight, out=memory.empty(grad.shape, grad.dtype))
+            project(grad, n, row_sum(grad), row_dot(grad, n), r[part], out)
 
     threads.run(work, enumerate(parts))
     grad_weight, grad_bias = np.add.reduce(sums, axis=1)
@@ -75,17 +75,17 @@ def group_norm(
     joined, r = memory.empty(x.shape, x.dtype), np.empty((rows, 1), x.dtype)
     scales, shifts = isinstance(weight, np.ndarray), isinstance(bias, np.ndarray)
     y = memory.empty(x.shape, x.dtype) if scales else joined
-    weight, bias = _at_each_place(weight, p), _at_each_place(bias, p)
+    weight, bias = at_each_place(weight, p), at_each_place(bias, p)
 
     def work(part: slice) -> None:
-        groups = slice(part.start * num_groups, part.stop * num_groups)
+        groups, out = slice(part.start * num_groups, part.stop * num_groups), y[part]
         normalize_rows(x[part].reshape(-1, columns), eps, joined.reshape(rows, columns)[groups], r[groups])
         if scales:
-            np.multiply(joined[part], weight, out=y[part])
+            np.multiply(joined[part], weight, out=out)
         if shifts:
-            y[part] += bias
+            out += bias
 
-    threads.run(work, _parts(n, x.nbytes))
+    threads.run(work, parts_of(x))
     return y, (joined, r)
 
 
@@ -96,64 +96,63 @@ def group_norm_backward(
     joined, r = saved
     n, c, p = grad_y.shape
     groups = max(len(r) // max(n, 1), 1)
-    of_grad, of_along = np.empty((2, n, c), grad_y.dtype)
+    of_grad, of_along = np.empty((2, n, c, 1), grad_y.dtype)
     grad_x = memory.empty(grad_y.shape, grad_y.dtype)
     scales, reads_x = isinstance(weight, np.ndarray), is_read(0)
-    factors, weight = weight, _at_each_place(weight, p)
+    factors, weight = weight, at_each_place(weight, p)
 
     def over_group(sums: np.ndarray) -> np.ndarray:
-        scaled = sums * factors[:, 0] if scales else sums
+        scaled = sums * factors if scales else sums
         return np.add.reduce(scaled.reshape(len(sums) * groups, c // groups), axis=1, keepdims=True)
 
     def work(part: slice) -> None:
         grad, rows = grad_y[part], slice(part.start * groups, part.stop * groups)
         shape = rows.stop - rows.start, c * p // groups
         along = np.multiply(grad, joined[part], out=grad_x[part])
-        of_grad[part] = row_sum(grad.reshape(-1, p)).reshape(-1, c)
-        of_along[part] = row_sum(along.reshape(-1, p)).reshape(-1, c)
+        np.matmul(grad.reshape(-1, p), ones(p, grad.dtype), out=of_grad[part].reshape(-1))
+        np.matmul(along.reshape(-1, p), ones(p, grad.dtype), out=of_along[part].reshape(-1))
         if reads_x:
             if scales:
-                grad = np.multiply(grad, weight, out=np.empty(grad.shape, grad.dtype))
-            _project(
-                grad.reshape(shape),
-                joined[part].reshape(shape),
-                over_group(of_grad[part]),
-                over_group(of_along[part]),
-                r[rows],
-                along.reshape(shape),
-            )
+                grad = np.multiply(grad, weight, out=memory.empty(grad.shape, grad.dtype))
+            of_rows = (array.reshape(shape) for array in (grad, joined[part]))
+            project(*of_rows, over_group(of_grad[part]), over_group(of_along[part]), r[rows], along.reshape(shape))
 
-    threads.run(work, _parts(n, grad_y.nbytes))
-    return (
-        grad_x if reads_x else None,
-        np.add.reduce(of_along, axis=0)[:, np.newaxis] if is_read(1) else None,
-        np.add.reduce(of_grad, axis=0)[:, np.newaxis] if is_read(2) else None,
-    )
+    threads.run(work, parts_of(grad_y))
+    grad_weight, grad_bias = (np.add.reduce(sums, axis=0) for sums in (of_along, of_grad))
+    return grad_x if reads_x else None, grad_weight if is_read(1) else None, grad_bias if is_read(2) else None
 
 
-def _parts(count: int, size: int) -> list[slice]:
-    # Few calls matter more here than the second-level cache: each block has as many small arrays to work on as big ones.
-    return blocks(count, size // max(count, 1), min(max(size // 2, SMALLEST_BLOCK), LARGEST_BLOCK))
+def parts_of(x: np.ndarray) -> list[slice]:
+    """Return the slices of the first axis that are worked on one by one, or at once."""
+    return blocks(len(x), x.nbytes // max(len(x), 1), min(max(x.nbytes // 2, SMALLEST), LARGEST))
 
 
 def normalize_rows(x: np.ndarray, eps: float, normalized: np.ndarray, r: np.ndarray) -> None:
     """Map (R, K) to the normalized rows (R, K) and to r = 1 / std (R, 1), both of them written to."""
     count = max(x.shape[1], 1)
     np.subtract(x, row_sum(x) / count, out=normalized)
-    residue = row_sum(normalized) / count
-    var = np.vecdot(normalized, normalized)[:, np.newaxis] / count
+    residue, var = row_sum(normalized) / count, row_dot(normalized, normalized) / count
     # What rounding has left of the mean is most often below the rounding of what it would be taken from.
-    if (residue * residue > _NEGLIGIBLE[x.dtype] * var).any():
+    if np.vdot(residue, residue) > _NEGLIGIBLE[x.dtype] * np.minimum.reduce(var, axis=None, initial=np.inf):
         normalized -= residue
-        var = np.vecdot(normalized, normalized)[:, np.newaxis] / count
+        var = row_dot(normalized, normalized) / count
     np.divide(1.0, np.sqrt(var + eps), out=r)
     normalized *= r
 
 
-def _project(
+def project(
     grad: np.ndarray, normalized: np.ndarray, total: np.ndarray, along: np.ndarray, r: np.ndarray, grad_x: np.ndarray
 ) -> None:
-    # Take out of the gradient of the normalized rows its mean and its component along them.
+    """Write the gradient of the rows, given that of the normalized ones: it loses its mean and its component along them.
+
+    Parameters
+    ----------
+    grad, normalized, grad_x : numpy.ndarray of shape (R, K)
+    total, along : numpy.ndarray of shape (R, 1)
+        The sums over the rows of ``grad`` and of ``grad * normalized``.
+    r : numpy.ndarray of shape (R, 1)
+        1 / std.
+    """
     count = max(grad.shape[1], 1)
     np.multiply(normalized, along / count, out=grad_x)
     grad_x += total / count
@@ -161,6 +160,16 @@ def _project(
     grad_x *= r
 
 
-def _at_each_place(column: np.ndarray, p: int) -> np.ndarray:
-    # A number for each channel, for each of its positions if these are few: one long run instead of many short ones.
-    return np.repeat(column, p, axis=1) if isinstance(column, np.ndarray) and p < LONG_RUN else column
+def row_sum(x: np.ndarray) -> np.ndarray:
+    """Return the sums (R, 1) of the rows of (R, K)."""
+    return (x @ ones(x.shape[1], x.dtype))[:, np.newaxis]
+
+
+def row_dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the inner products (R, 1) of the rows of two (R, K)."""
+    return np.vecdot(a, b)[:, np.newaxis]
+
+
+def at_each_place(column: np.ndarray, p: int) -> np.ndarray:
+    """Return (C, 1) as (C, P) if P is small; what is no array as it is."""
+    return np.repeat(column, p, axis=1) if isinstance(column, np.ndarray) and p < SHORT_RUN else column
