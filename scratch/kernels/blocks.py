@@ -6,6 +6,7 @@ one element depends on nothing else there, so an array is cut as a line of numbe
 memory. What is summed over rows is cut into rows.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -54,6 +55,21 @@ def elementwise(
         n, c, h, w = shape
         return tuple([output.reshape(n, h, w, c).transpose(0, 3, 1, 2) for output in outputs])
     return tuple([output.reshape(shape) for output in outputs])
+
+
+def constant(value: float, like: np.ndarray) -> np.ndarray:
+    """Return a block's length of equal numbers, not to be written to.
+
+    For ``np.minimum`` and ``np.maximum`` an array is up to five times as quick as the number.
+    """
+    return _constant(value, like.dtype)[: len(like)]
+
+
+@functools.lru_cache(maxsize=16)
+def _constant(value: float, dtype: np.dtype) -> np.ndarray:
+    numbers = np.full(BLOCK_BYTES // dtype.itemsize, value, dtype)
+    numbers.flags.writeable = False
+    return numbers
 
 
 def blocks(count: int, item_bytes: int, block_bytes: int, multiple: int = 1) -> list[slice]:
