@@ -16,6 +16,8 @@ from scratch.kernels import memory, threads
 # Of each array of an elementwise task. Shorter blocks would leave more of the second-level cache free, but every NumPy
 # call costs about a microsecond, in which it holds the interpreter lock.
 BLOCK_BYTES = 1 << 17
+# Where the work goes through memory once, nothing is gained by a block in the cache, and calls are saved by a long one.
+LONG_BLOCK_BYTES = 1 << 20
 # Blocks of a line begin at cache lines.
 CACHE_LINE = 64
 
@@ -35,16 +37,18 @@ def elementwise(
     results : int
         How many arrays to return.
     passes : int
-        About how often the work would go through memory without blocks, or how much arithmetic takes that long.
+        About how often the work would go through memory without blocks, or how much arithmetic takes that long. With
+        1, blocks are longer than a `constant`.
     """
     first = arrays[0]
     shape, dtype, channels_last = first.shape, first.dtype, memory.is_channels_last(first)
     lines = [(array.transpose(0, 2, 3, 1) if channels_last else array).reshape(-1) for array in arrays]
     lines += [memory.empty((first.size,), dtype) for _ in range(results)]
-    if first.nbytes <= BLOCK_BYTES:
+    block_bytes = BLOCK_BYTES if passes > 1 else LONG_BLOCK_BYTES
+    if first.nbytes <= block_bytes:
         task(*lines)
     else:
-        parts = blocks(first.size, first.itemsize, BLOCK_BYTES, CACHE_LINE // first.itemsize)
+        parts = blocks(first.size, first.itemsize, block_bytes, CACHE_LINE // first.itemsize)
         if first.nbytes * len(lines) * passes > threads.CACHE_BYTES:
             threads.run(lambda part: task(*[line[part] for line in lines]), parts)
         else:

@@ -70,23 +70,32 @@ def group_norm(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, num_groups: int, eps: float
 ) -> tuple[np.ndarray, tuple]:
     """Normalize each group of channels of each example, then scale and shift each channel."""
+    return normalize_groups(x, weight, bias, num_groups, eps)[:2]
+
+
+def normalize_groups(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, num_groups: int, eps: float
+) -> tuple[np.ndarray, tuple, np.ndarray, np.ndarray]:
+    """Do as `group_norm` does, and also return the groups' means (N G, 1) and variances (N G, 1)."""
     n, c, p = x.shape
     rows, columns = n * num_groups, c * p // num_groups
-    joined, r = memory.empty(x.shape, x.dtype), np.empty((rows, 1), x.dtype)
+    joined = memory.empty(x.shape, x.dtype)
+    mean, var, r = np.empty((3, rows, 1), x.dtype)
     scales, shifts = isinstance(weight, np.ndarray), isinstance(bias, np.ndarray)
     y = memory.empty(x.shape, x.dtype) if scales else joined
     weight, bias = at_each_place(weight, p), at_each_place(bias, p)
 
     def work(part: slice) -> None:
         groups, out = slice(part.start * num_groups, part.stop * num_groups), y[part]
-        normalize_rows(x[part].reshape(-1, columns), eps, joined.reshape(rows, columns)[groups], r[groups])
+        lines = x[part].reshape(groups.stop - groups.start, columns)
+        mean[groups], var[groups] = normalize_rows(lines, eps, joined.reshape(rows, columns)[groups], r[groups])
         if scales:
             np.multiply(joined[part], weight, out=out)
         if shifts:
             out += bias
 
     threads.run(work, parts_of(x))
-    return y, (joined, r)
+    return y, (joined, r), mean, var
 
 
 def group_norm_backward(
@@ -109,8 +118,9 @@ def group_norm_backward(
         grad, rows = grad_y[part], slice(part.start * groups, part.stop * groups)
         shape = rows.stop - rows.start, c * p // groups
         along = np.multiply(grad, joined[part], out=grad_x[part])
-        np.matmul(grad.reshape(-1, p), ones(p, grad.dtype), out=of_grad[part].reshape(-1))
-        np.matmul(along.reshape(-1, p), ones(p, grad.dtype), out=of_along[part].reshape(-1))
+        channels = len(grad) * c, p
+        np.matmul(grad.reshape(channels), ones(p, grad.dtype), out=of_grad[part].reshape(-1))
+        np.matmul(along.reshape(channels), ones(p, grad.dtype), out=of_along[part].reshape(-1))
         if reads_x:
             if scales:
                 grad = np.multiply(grad, weight, out=memory.empty(grad.shape, grad.dtype))
@@ -127,10 +137,13 @@ def parts_of(x: np.ndarray) -> list[slice]:
     return blocks(len(x), x.nbytes // max(len(x), 1), min(max(x.nbytes // 2, SMALLEST), LARGEST))
 
 
-def normalize_rows(x: np.ndarray, eps: float, normalized: np.ndarray, r: np.ndarray) -> None:
-    """Map (R, K) to the normalized rows (R, K) and to r = 1 / std (R, 1), both of them written to."""
+def normalize_rows(
+    x: np.ndarray, eps: float, normalized: np.ndarray, r: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Map (R, K) to the normalized rows (R, K) and r = 1 / std (R, 1), both written to; return mean and var (R, 1)."""
     count = max(x.shape[1], 1)
-    np.subtract(x, row_sum(x) / count, out=normalized)
+    mean = row_sum(x) / count
+    np.subtract(x, mean, out=normalized)
     residue, var = row_sum(normalized) / count, row_dot(normalized, normalized) / count
     # What rounding has left of the mean is most often below the rounding of what it would be taken from.
     if np.vdot(residue, residue) > _NEGLIGIBLE[x.dtype] * np.minimum.reduce(var, axis=None, initial=np.inf):
@@ -138,6 +151,7 @@ def normalize_rows(x: np.ndarray, eps: float, normalized: np.ndarray, r: np.ndar
         var = row_dot(normalized, normalized) / count
     np.divide(1.0, np.sqrt(var + eps), out=r)
     normalized *= r
+    return mean, var
 
 
 def project(

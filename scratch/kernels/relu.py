@@ -12,7 +12,7 @@ PASSES = 12  # of what takes an exponential
 
 def relu(x: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Return the positive part of ``x``."""
-    (y,) = elementwise(_positive_part, x)
+    (y,) = elementwise(_positive_part, x, passes=2)
     return y, (y,)
 
 
@@ -36,7 +36,7 @@ def _keep_where_not_zero(y: np.ndarray, grad_y: np.ndarray, grad_x: np.ndarray) 
 
 def leaky_relu(x: np.ndarray, negative_slope: float) -> tuple[np.ndarray, tuple]:
     """Return ``x`` where it is positive, and ``negative_slope`` times ``x`` elsewhere."""
-    y, slope = elementwise(lambda *block: _leaky_relu(*block, negative_slope), x, results=2)
+    y, slope = elementwise(lambda *block: _leaky_relu(*block, negative_slope), x, results=2, passes=4)
     return y, (slope,)
 
 
