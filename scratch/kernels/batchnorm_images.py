@@ -134,9 +134,7 @@ def batch_norm_inference_backward(
     return images.stand(grad_x), grad_weight, grad_bias
 
 
-def _scale_and_shift(
-    images: Images, centred: np.ndarray, scale: np.ndarray, bias: np.ndarray, y: np.ndarray
-) -> None:
+def _scale_and_shift(images: Images, centred: np.ndarray, scale: np.ndarray, bias: np.ndarray, y: np.ndarray) -> None:
     factor, shift = images.spread(scale), images.spread(bias) if isinstance(bias, np.ndarray) else None
 
     def work(part: slice) -> None:

@@ -124,8 +124,9 @@ def group_norm_backward(
         if reads_x:
             if scales:
                 grad = np.multiply(grad, weight, out=memory.empty(grad.shape, grad.dtype))
-            of_rows = (array.reshape(shape) for array in (grad, joined[part]))
-            project(*of_rows, over_group(of_grad[part]), over_group(of_along[part]), r[rows], along.reshape(shape))
+            total, component = over_group(of_grad[part]), over_group(of_along[part])
+            lines = joined[part].reshape(shape)
+            project(grad.reshape(shape), lines, total, component, r[rows], along.reshape(shape))
 
     threads.run(work, parts_of(grad_y))
     grad_weight, grad_bias = (np.add.reduce(sums, axis=0) for sums in (of_along, of_grad))
@@ -137,9 +138,7 @@ def parts_of(x: np.ndarray) -> list[slice]:
     return blocks(len(x), x.nbytes // max(len(x), 1), min(max(x.nbytes // 2, SMALLEST), LARGEST))
 
 
-def normalize_rows(
-    x: np.ndarray, eps: float, normalized: np.ndarray, r: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def normalize_rows(x: np.ndarray, eps: float, normalized: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Map (R, K) to the normalized rows (R, K) and r = 1 / std (R, 1), both written to; return mean and var (R, 1)."""
     count = max(x.shape[1], 1)
     mean = row_sum(x) / count
@@ -157,7 +156,7 @@ def normalize_rows(
 def project(
     grad: np.ndarray, normalized: np.ndarray, total: np.ndarray, along: np.ndarray, r: np.ndarray, grad_x: np.ndarray
 ) -> None:
-    """Write the gradient of the rows, given that of the normalized ones: it loses its mean and its component along them.
+    """Write the gradient of the rows: that of the normalized ones, less its mean and its component along them.
 
     Parameters
     ----------

@@ -1,5 +1,7 @@
 """ReLU, LeakyReLU, ELU without branches, in blocks that stay in the cache, on several threads."""
 
+import functools
+
 import numpy as np
 
 from scratch.kernels import memory, threads
@@ -36,7 +38,8 @@ def _keep_where_not_zero(y: np.ndarray, grad_y: np.ndarray, grad_x: np.ndarray) 
 
 def leaky_relu(x: np.ndarray, negative_slope: float) -> tuple[np.ndarray, tuple]:
     """Return ``x`` where it is positive, and ``negative_slope`` times ``x`` elsewhere."""
-    y, slope = elementwise(lambda *block: _leaky_relu(*block, negative_slope), x, results=2, passes=4)
+    work = functools.partial(_leaky_relu, negative_slope=negative_slope)
+    y, slope = elementwise(work, x, results=2, passes=4)
     return y, (slope,)
 
 
@@ -48,7 +51,7 @@ def leaky_relu_backward(grad_y: np.ndarray, negative_slope: float, saved: tuple)
 
 def elu(x: np.ndarray, alpha: float) -> tuple[np.ndarray, tuple]:
     """Return ``x`` where it is positive, and an exponential elsewhere."""
-    y, slope = elementwise(lambda *block: exponential_unit(*block, alpha), x, results=2, passes=PASSES)
+    y, slope = elementwise(functools.partial(exponential_unit, alpha=alpha), x, results=2, passes=PASSES)
     return y, (slope,)
 
 

@@ -1,5 +1,7 @@
 """SELU and CELU without branches, in blocks that stay in the cache, as ELU is."""
 
+import functools
+
 import numpy as np
 
 from scratch.kernels.blocks import constant, elementwise
@@ -24,7 +26,7 @@ def selu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 
 def celu(x: np.ndarray, alpha: float) -> tuple[np.ndarray, tuple]:
     """Return ``x`` where it is positive, and an exponential elsewhere that goes on with the same slope."""
-    y, slope = elementwise(lambda *block: _celu(*block, alpha), x, results=2, passes=PASSES)
+    y, slope = elementwise(functools.partial(_celu, alpha=alpha), x, results=2, passes=PASSES)
     return y, (slope,)
 
 
