@@ -99,6 +99,8 @@ def as_tuple(owner: object, name: str, value: Any, count: int, least: int) -> tu
 
 def check_is_array(owner: object, array: Any, name: str, dtype: np.dtype) -> np.ndarray:
     """Return ``array``, or raise ``TypeError`` unless it is an ndarray, and say how to make one of ``dtype`` of it."""
+    if type(array) is np.ndarray:
+        return array
     if isinstance(array, (np.matrix, np.ma.MaskedArray)):  # they compute otherwise: a product for *, a mask
         raise TypeError(
             f"{name_of(owner)}: expected {name} to be a plain numpy.ndarray, got {type(array).__name__}; "

@@ -24,6 +24,7 @@ NAMES = (
     "regularization",
     "normalization",
     "convolution",
+    "speed",
     "sequence",
     "policy",
     "atari",

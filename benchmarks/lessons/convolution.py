@@ -40,7 +40,7 @@ Takeaways. A convolution has few parameters because it asks the same question ev
 input. Pooling forgets small moves; a network is not invariant for all that. A unit's receptive field can be computed,
 and measured from its gradient.
 
-Next: `backprop lesson sequence`, layers that are applied at every step.
+Next: `backprop lesson speed`, how such a layer is made as fast as PyTorch's.
 
 Read: scratch/nn/conv.py, scratch/nn/max_pooling.py, scratch/models.py (SmallCNN).
 Run:  backprop lesson convolution [--data-dir DIR]       MNIST if its files are there, else the bundled digits

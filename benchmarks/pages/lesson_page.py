@@ -3,6 +3,7 @@
 import inspect
 import re
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -44,9 +45,7 @@ def lesson_page(name: str, links: dict[str, str], figures: Path | None) -> Page:
         parts.append(element("section", said.body, id="short", class_="short", aria_label="In short"))
     parts.append(element("section", *_text(lesson, context), id="lesson", class_="lesson"))
     parts.append(_figures(name, said, figures, root_of(path_of(name))))
-    source = inspect.getsource(lesson).split('"""', 2)[2].strip("\n")
-    shown = element("details", element("summary", element("code", _file(lesson))), code.block(source))
-    parts.append(element("section", element("h2", "The code"), shown, id="code"))
+    parts.append(element("section", element("h2", "The code"), *_code(name, lesson), id="code"))
     contents = (("short", "In short"),) if said is not None else ()
     contents += (("lesson", "The lesson"), ("figures", "Figures"), ("code", "The code"))
     return Page(path_of(name), title, sentence or f"{title}.", "course", join(parts), contents)
@@ -54,6 +53,15 @@ def lesson_page(name: str, links: dict[str, str], figures: Path | None) -> Page:
 
 def _file(lesson: ModuleType) -> str:
     return f"{lesson.__name__.replace('.', '/')}.py"
+
+
+def _code(name: str, lesson: ModuleType) -> Iterator[Html]:
+    """Yield the lesson's own code, and those of its files that it sends its reader to."""
+    sources = {_file(lesson): inspect.getsource(lesson).split('"""', 2)[2].strip("\n")}
+    for file in re.findall(r"benchmarks/lessons/[\w/]+\.py", lessons.text(name).read):
+        sources[file] = (COURSE.parents[2] / file).read_text(encoding="utf-8")
+    for file, source in sources.items():
+        yield element("details", element("summary", element("code", file)), code.block(source))
 
 
 def _head(name: str, title: str, sentence: str) -> Html:

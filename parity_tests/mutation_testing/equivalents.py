@@ -105,10 +105,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "any number below the indices makes the first one a beginning",
     (
         "scratch/kernels/batchnorm.py",
-        "count = max(x.shape[0] * math.prod(x.shape[2:]), 1)  # an empty batch has sums of zero, and means that nobody "
-        "reads",
-        "count = max(x.shape[0] * math.prod(x.shape[2:]), 2)  # an empty batch has sums of zero, and means that nobody "
-        "reads",
+        "count = max(len(x), 1)  # an empty batch has sums of zero, and means that nobody reads",
+        "count = max(len(x), 2)  # an empty batch has sums of zero, and means that nobody reads",
     ): "zero divided by two is zero, too",
     (
         "scratch/nn/embedding.py",

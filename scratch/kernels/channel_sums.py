@@ -9,11 +9,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from scratch.kernels.memory import is_channels_last
-
-# Numbers in one piece that are worth the beginning of a loop over them.
-LONG_RUN = 1 << 12
-
 
 @lru_cache(maxsize=64)
 def ones(count: int, dtype: np.dtype) -> np.ndarray:
@@ -39,23 +34,19 @@ def channel_sum(x: np.ndarray) -> np.ndarray:
     return np.add.reduce(images @ ones(images.shape[2], x.dtype), axis=0)
 
 
-def as_channels(values: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Give ``values`` of shape (C,) the shape (C, 1, ...), or (C, rows, W), that broadcasts against ``like``.
+@lru_cache(maxsize=64)
+def _shares(count: int, dtype: np.dtype) -> np.ndarray:
+    shares = np.full(count, 1 / max(count, 1), dtype)
+    shares.flags.writeable = False
+    return shares
 
-    Against images whose channels lie next to each other, each is written out for a row or an image: arithmetic then
-    runs through memory, and does not begin anew after every C numbers.
+
+def channel_mean(x: np.ndarray) -> np.ndarray:
+    """Average (N, C) over the batch; zeros for an empty batch.
 
     Examples
     --------
-    >>> as_channels(np.zeros(3), np.zeros((2, 3, 4, 5))).shape
-    (3, 1, 1)
-    >>> as_channels(np.zeros(3), np.zeros((2, 4, 5, 3)).transpose(0, 3, 1, 2)).shape
-    (3, 4, 5)
+    >>> channel_mean(np.array([[1.0, 2.0], [3.0, 6.0]]))
+    array([2., 4.])
     """
-    if like.ndim == 2:
-        return values
-    if not is_channels_last(like):
-        return values.reshape(-1, *(1,) * (like.ndim - 2))
-    _, c, h, w = like.shape
-    rows = h if w * c < LONG_RUN else 1
-    return np.tile(values, (rows, w, 1)).transpose(2, 0, 1)
+    return _shares(len(x), x.dtype) @ x

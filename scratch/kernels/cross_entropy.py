@@ -1,5 +1,6 @@
 """Cross-entropy by its simplification: the prediction minus the truth. One exponential serves both passes."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ def cross_entropy(
     e = np.exp(z)
     t = np.add.reduce(e, axis=1)
     logt = np.log(t)
-    ignored, label, rows = None, target, np.arange(len(x))
+    ignored, label, rows = None, target, _counted(len(x))
     # The targets are within [0, C) or ignored: most often the sign of ignore_index says that none is.
     if ignore_index >= 0 or (len(target) and np.minimum.reduce(target) < 0):
         ignored = target == ignore_index
@@ -33,6 +34,13 @@ def cross_entropy(
         if reduction == "mean":
             y = y / total
     return y, (e, t, rows, label, ignored, share, total, in_all)
+
+
+@functools.lru_cache(maxsize=16)
+def _counted(rows: int) -> np.ndarray:
+    numbers = np.arange(rows)
+    numbers.flags.writeable = False
+    return numbers
 
 
 def cross_entropy_backward(

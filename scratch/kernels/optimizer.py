@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scratch.kernels.flat_parameters import stretches
+from scratch.kernels.flat_parameters import Stretch, stretches
 
 
 class State(Protocol):
@@ -35,22 +35,32 @@ def update(
     if state.layout is None:
         state.layout = {}
     for first, stop in neighbours(places, state.steps):
-        if (first, stop) not in state.layout:
-            state.layout[first, stop] = stretches(state.parameters[first:stop])
-        t, start = state.steps[first] + 1, state.starts[first]
-        for stretch in state.layout[first, stop]:
+        layout = state.layout.get((first, stop, names))
+        if layout is None:
+            layout = state.layout[first, stop, names] = _lay_out(state, first, stop, names)
+        t = state.steps[first] + 1
+        for stretch, arrays_of_blocks in layout:
             w, g = stretch.values(), stretch.gradients()
-            arrays = [None if name is None else state.array(name)[start : start + stretch.size] for name in names]
-            for block in stretch.blocks:
-                kept = [None if array is None else array[block] for array in arrays]
-                w[block], *kept_next = rule(w[block], g[block], *kept, t, **options)
-                for array, array_next in zip(kept, kept_next, strict=True):
+            for block, arrays in zip(stretch.blocks, arrays_of_blocks, strict=True):
+                w_next, *arrays_next = rule(w[block], g[block], *arrays, t, **options)
+                stretch.set_values(w, block, w_next)
+                for array, array_next in zip(arrays, arrays_next, strict=True):
                     if array is not None:
                         array[...] = array_next
-            stretch.set_values(w)
-            start += stretch.size
         if any(names):
             state.steps[first:stop] = [t] * (stop - first)
+
+
+def _lay_out(
+    state: State, first: int, stop: int, names: tuple[str | None, ...]
+) -> list[tuple[Stretch, list[list[np.ndarray | None]]]]:
+    # The stretches of parameters, and for each block of a stretch its part of the state's arrays.
+    layout, start = [], state.starts[first]
+    for stretch in stretches(state.parameters[first:stop]):
+        own = [None if name is None else state.array(name)[start : start + stretch.size] for name in names]
+        layout.append((stretch, [[None if one is None else one[block] for one in own] for block in stretch.blocks]))
+        start += stretch.size
+    return layout
 
 
 def neighbours(places: list[int], steps: list[int]) -> Iterator[tuple[int, int]]:

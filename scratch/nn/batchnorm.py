@@ -165,7 +165,7 @@ class _BatchNorm(ChannelNorm):
             return self.run(self.functions_in_evaluation, x, *own, self.running_mean, self.running_var)[0]
         y, mean, var = self.run(self.functions, x, *own)
         if self.training and self.track_running_stats:
-            self.num_batches_tracked += 1
+            self.num_batches_tracked[...] = self.num_batches_tracked.item() + 1
         if self.track_running_stats and x.size:
             self.update_running_stats(mean, var, x.size // x.shape[1])
         return y

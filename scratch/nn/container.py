@@ -11,13 +11,16 @@ A layer is the attribute of its name, and nothing else holds it: ``model.fc = nn
 PyTorch's counterpart: ``torch.nn.Sequential``. Left out: its methods that change the list (``append`` and others).
 """
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterator
 
 import numpy as np
 
 from scratch.dispatch import quietly
+from scratch.nn.layer import Layer
 from scratch.nn.module import Module
+from scratch.nn.ownership import private
 
 
 class Sequential(Module):
@@ -44,6 +47,7 @@ class Sequential(Module):
     """
 
     _cached_layers: list[Module] | None = None
+    _cached_steps: list[tuple[Module, bool]] | None = None
 
     def __init__(self, *layers: Module | OrderedDict) -> None:
         super().__init__()
@@ -61,8 +65,8 @@ class Sequential(Module):
     @quietly
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Apply the layers in order."""
-        for layer in self._layers():
-            x = layer(x)  # F1
+        for layer, reads_privately in self._steps():
+            x = layer(private(x) if reads_privately else x)  # F1
         return x
 
     @quietly
@@ -90,10 +94,23 @@ class Sequential(Module):
             layers = self.__dict__["_cached_layers"] = [layer for _, layer in self.named_children()]
         return layers
 
+    def _steps(self) -> list[tuple[Module, bool]]:
+        # Each layer, and whether its input is another layer's output, which nobody else has. A module of the user's own
+        # may keep what it returns, or write to what it is given.
+        steps = self._cached_steps
+        if steps is None:
+            are_layers = [isinstance(layer, Layer) for layer in self._layers()]
+            private_to = [both == (True, True) for both in itertools.pairwise([False, *are_layers])]
+            steps = self.__dict__["_cached_steps"] = list(zip(self._layers(), private_to, strict=True))
+        return steps
+
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
-        self.__dict__["_cached_layers"] = None
+        self._forget_order()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
-        self.__dict__["_cached_layers"] = None
+        self._forget_order()
+
+    def _forget_order(self) -> None:
+        self.__dict__["_cached_layers"] = self.__dict__["_cached_steps"] = None

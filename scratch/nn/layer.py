@@ -170,7 +170,7 @@ class Layer(Module):
                 plan, arguments, saved, x.shape, y.shape, y.dtype, constant, folds, locked, others, thread, pending
             )  # fmt: skip
             self.__dict__["_record"] = kept
-        return y, *more
+        return (y, *more) if more else (y,)
 
     def backward(self, grad_output: Any, *grad_others: Any) -> Any:
         """Map the gradient of the output to that of the input, and add to the parameters' gradients.
@@ -264,8 +264,9 @@ class Layer(Module):
                 dispatch.output_mask.reset(token)
         else:
             grads = (None,) * len(mask)
-        for parameter, grad, wanted in zip(parameters, grads[count:], mask[count:], strict=True):
-            if wanted:
+        for place, parameter in enumerate(parameters, count):
+            if mask[place]:
+                grad = grads[place]
                 parameter.take_grad(self.unfold_grad(grad, parameter) if self._has_unfold_grad else grad)
         if count > 1:
             return (grads[0] if wants_grad_x else None, *grads[1:count])

@@ -92,7 +92,7 @@ def check_class_indices(
             f"{name_of(owner)}: expected {name} to be class indices of dtype int64 or uint8, got {target.dtype}; "
             "convert them with .astype(np.int64)"
         )
-    indices, classes = target.reshape(-1).astype(np.int64, copy=False), x.shape[min(x.ndim - 1, 1)]
+    indices, classes = target.ravel().astype(np.int64, copy=False), x.shape[min(x.ndim - 1, 1)]
     # As unsigned numbers negative indices are huge, so that one comparison finds those on either side.
     if np.count_nonzero(indices.view(np.uint64) >= classes):
         outside = indices[(indices != ignore_index) & ((indices < 0) | (indices >= classes))]

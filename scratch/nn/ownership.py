@@ -11,7 +11,8 @@ NumPy does not tell anybody when an array is written to, as PyTorch does. So:
 - ``Parameter.data`` stays the same array for good: optimizers and ``load_state_dict`` write into it, so references and
   state dicts stay live, and tied arrays stay tied. Only an assignment, or a change of dtype, replaces it.
 
-What this costs: a copy of the arrays that a network is fed with, and of inputs that no layer has made read-only.
+What this costs: a copy of the arrays that a network is fed with, and of inputs that no layer has made read-only. Within
+a `Sequential` one layer's output is the next one's input and nobody else's: it is made read-only, and not copied.
 """
 
 from typing import Any
@@ -21,7 +22,7 @@ import numpy as np
 
 def is_one_of(value: Any, arguments: tuple) -> bool:
     """Return whether ``value`` is the very object that one of the arguments is."""
-    return any(value is argument for argument in arguments)
+    return id(value) in map(id, arguments)
 
 
 def own(saved: tuple, place: int) -> tuple:
@@ -30,6 +31,13 @@ def own(saved: tuple, place: int) -> tuple:
     if not isinstance(value, np.ndarray) or not value.flags.writeable:
         return saved
     return (*saved[:place], value.copy(order="K"), *saved[place + 1 :])
+
+
+def private(x: Any) -> Any:
+    """Return ``x``, one layer's output on its way to the next, with nobody able to write to it: no copy is needed."""
+    if type(x) is np.ndarray:
+        x.setflags(False)
+    return x
 
 
 def to_read(result: np.ndarray, argument: np.ndarray) -> np.ndarray:

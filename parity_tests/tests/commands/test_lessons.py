@@ -404,7 +404,7 @@ def test_an_unknown_lesson_is_a_usage_error_of_one_line(capsys):
     assert said.out == ""
     assert said.err == (
         "backprop lesson: unknown lesson 'astrology'; choose from neuron, mlp, graph, activations, regularization, "
-        "normalization, convolution, sequence, policy, atari, world-model, all\n"
+        "normalization, convolution, speed, sequence, policy, atari, world-model, all\n"
     )
 
 

@@ -88,3 +88,52 @@ def test_two_parameters_given_one_gradient_do_not_share_it():
     other.add_grad(grad)
     one.add_grad(np.ones(3))
     assert other.grad.tolist() == grad.tolist() == [1.0, 1.0, 1.0]
+
+
+class Keeping(nn.Module):
+    """A module of a user's own, which keeps what it returns."""
+
+    def forward(self, x):
+        self.kept = x * 2
+        return self.kept
+
+    def backward(self, grad_output):
+        return grad_output * 2
+
+
+def test_a_sequential_copies_nothing_between_its_layers():
+    first, second = nn.Linear(3, 4), nn.Linear(4, 2)
+    nn.Sequential(first, second)(array((5, 3), seed=0, dtype="float32"))
+    (x,) = second.record().saved
+    assert x.shape == (5, 4)
+    assert x.base is None  # the first layer's output itself, and locked
+    assert not x.flags.writeable
+
+
+def test_what_a_module_in_a_sequential_keeps_may_be_overwritten():
+    gradients = []
+    for spoil in (False, True):
+        scratch.manual_seed(0)
+        keeping, last = Keeping(), nn.Linear(4, 2, dtype="float64")
+        model = nn.Sequential(nn.Linear(3, 4, dtype="float64"), keeping, last)
+        y = model(array((5, 3), seed=0, dtype="float64"))
+        if spoil:
+            keeping.kept[...] = 7
+        model.backward(array(y.shape, seed=1, dtype="float64"))
+        gradients.append(last.weight.grad)
+    np.testing.assert_array_equal(*gradients)
+
+
+def test_the_output_of_a_sequential_may_be_written_to():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    model(array((5, 3), seed=0, dtype="float32"))[...] = 0
+
+
+def test_a_sequential_whose_layer_was_replaced_asks_again_whose_outputs_are_private():
+    model, x = nn.Sequential(nn.Linear(3, 4), nn.ReLU()), array((5, 3), seed=0, dtype="float32")
+    model(x)
+    keeping = Keeping()
+    setattr(model, "0", keeping)
+    model.train()
+    model(x)
+    keeping.kept[...] = 7  # the module's own

@@ -1,4 +1,4 @@
-"""Work in blocks: all of an array is done, once, and layers that cut theirs give PyTorch's results in many blocks too."""
+"""Work in blocks: all of an array is done, once, and layers in many blocks give what PyTorch gives."""
 
 import math
 

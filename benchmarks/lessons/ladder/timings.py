@@ -1,0 +1,127 @@
+"""The ladder's timings: everything in turns, the engines' own layers beside the rungs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.engines import Engine
+from benchmarks.lessons.ladder import RUNGS, Convolve, backward, blocks, did_not_pay, half_steps
+from benchmarks.lessons.ladder.work import Work
+from benchmarks.speed.timing import Times, interleave
+from scratch.kernels.threads import get_num_threads
+
+ROUNDS = 9
+BATCHES = (1, 8, 32)
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+Functions = dict[str, Callable[[], object]]
+
+
+class Way(NamedTuple):
+    """A way to convolve.
+
+    Attributes
+    ----------
+    convolve : callable
+    beside : str
+        The rung that it is compared with; none for the first.
+    images, kernels : int, optional
+        How many it does where all would take too long; its time is multiplied.
+    """
+
+    convolve: Convolve
+    beside: str
+    images: int | None = None
+    kernels: int | None = None
+
+    def piece(self, x: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what it does of the work."""
+        return x[: self.images], weight[: self.kernels]
+
+
+CLIMBED = {
+    name: Way(rung, below, *((1, 1) if name == "loops" else ()))
+    for (name, rung), below in zip(RUNGS.items(), ("", *RUNGS), strict=False)
+}
+BETWEEN = {
+    "one product, channels last": Way(half_steps.one_product_channels_last, "one product"),
+    "blocks, channels first": Way(half_steps.blocks_channels_first, "one product"),
+}
+TRIED = {
+    "einsum, in one line": Way(did_not_pay.by_einsum, "one product", 2),
+    "tensordot, in one line": Way(did_not_pay.by_tensordot, "one product"),
+    "float16": Way(did_not_pay.in_float16, "one product", 2),
+    "threads, BLAS not told": Way(did_not_pay.on_two_pools, "threads"),
+    "FFT, in blocks on threads": Way(did_not_pay.by_fft, "Winograd"),
+    "Winograd, F(4x4, 3x3)": Way(did_not_pay.by_larger_squares, "Winograd"),
+}
+
+
+def in_turns(functions: Functions) -> dict[str, Times]:
+    """Time the functions in turn, on as many threads as the BLAS has."""
+    return interleave(functions, ROUNDS, get_num_threads())
+
+
+def forward(engines: list[Engine], work: Work, seed: int, ways: dict[str, Way]) -> dict[str, Times]:
+    """Time forward passes, in the given ways and in the engines' own layers; what did only a piece is counted up."""
+    x, weight = work.draw(seed)
+    pieces = {name: way.piece(x, weight) for name, way in ways.items()}
+    functions: Functions = {name: partial(way.convolve, *pieces[name]) for name, way in ways.items()}
+    for engine in engines:
+        functions[engine.name] = _forward_of(engine, layer_of(engine, work, weight), x)
+    whole = x.shape[0] * weight.shape[0]
+    share = {name: len(images) * len(kernels) / whole for name, (images, kernels) in pieces.items()}
+    return {name: Times(times.seconds / share.get(name, 1)) for name, times in in_turns(functions).items()}
+
+
+def layer_of(engine: Engine, work: Work, weight: np.ndarray) -> object:
+    """Return an engine's own layer, with the ladder's weight."""
+    module = engine.nn.Conv2d(work.channels, work.kernels, 3, padding=1, bias=False, dtype=engine.dtype)
+    engine.load_state(module, {"weight": weight})
+    return module
+
+
+def _forward_of(engine: Engine, module: Callable[[object], object], x: np.ndarray) -> Callable[[], object]:
+    x = engine.asarray(x)
+
+    def run() -> object:
+        with engine.no_grad():
+            return module(x)
+
+    return run
+
+
+def gradients(engines: list[Engine], work: Work, seed: int) -> dict[str, Times]:
+    """Time the backward pass in parts, and forward and backward together of the engines' layers."""
+    x, weight = work.draw(seed)
+    grad_y = work.draw_gradient(seed)
+    functions: Functions = {
+        "dW, one product": partial(backward.grad_weight, x, grad_y),
+        "dX, one product and col2im": partial(backward.grad_x_by_col2im, weight, grad_y),
+    }
+    for name in ("one product", "threads", "Winograd"):
+        turned = partial(backward.grad_x_by_convolution, weight, grad_y, RUNGS[name])
+        functions[f"dX, a convolution: {name}"] = turned
+    for engine in engines:
+        layer = layer_of(engine, work, weight)
+        functions[f"{engine.name}: y, dX and dW"] = partial(engine.forward_backward, layer, x, grad_y)
+    return in_turns(functions)
+
+
+def block_sizes(work: Work, seed: int) -> dict[int, Times]:
+    """Time the fourth rung for blocks of more and more images."""
+    x, weight = work.draw(seed)
+
+    def in_blocks_of(size: int) -> object:
+        held, blocks.CACHE_BYTES = blocks.CACHE_BYTES, size * 9 * x[:1].nbytes
+        try:
+            return RUNGS["threads"](x, weight)
+        finally:
+            blocks.CACHE_BYTES = held
+
+    sizes = [size for size in SIZES if size <= work.batch]
+    found = in_turns({str(size): partial(in_blocks_of, size) for size in sizes})
+    return {int(size): times for size, times in found.items()}
