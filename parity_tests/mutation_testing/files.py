@@ -35,14 +35,18 @@ TOPICS = {
     "engine/test_random.py": "draws generator mkl_stream torch_rounding",
     "engine/test_random_refusals.py": "draws generator",
     "harness/test_laws.py::test_optimizers": OPTIMIZERS,
-    "layers/test_activation.py": "gelu keep_where normal_distribution normal_tail relu sigmoid",
-    "layers/test_batchnorm.py": "channel_norm",
+    "layers/test_activation.py": "expm1 gelu keep_where log1p normal_distribution normal_tail quotient relu sigmoid",
+    "layers/test_batchnorm.py": "batchnorm_images channel_norm",
+    "layers/test_blocks.py": (
+        "batchnorm_images gelu hardtanh instancenorm log_sigmoid mish normal_distribution normalization relu rmsnorm "
+        "selu sigmoid softmax"
+    ),
     "layers/test_conv.py": "convolution image_layer padded_images padding patch_plan patches",
     "layers/test_conv_transpose.py": "convolution image_layer patch_plan",
     "layers/test_input_grad.py": "container conv layer linear module",
     "layers/test_instancenorm.py": "channel_norm",
     "layers/test_linear.py": "container flatten layer",
-    "layers/test_more_activations.py": "hardtanh log_sigmoid mish prelu selu softmax softmin softsign",
+    "layers/test_more_activations.py": "expm1 hardtanh log1p log_sigmoid mish prelu selu softmax softmin softsign",
     "layers/test_normalization.py": "row_norm",
     "layers/test_output_mask.py": (
         "conv conv_transpose gru layer linear lstm normalization recurrent rnn sequence_products"

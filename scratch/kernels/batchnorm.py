@@ -1,25 +1,25 @@
-"""Batch norm in few passes through memory, in the order in which the input lies; sums as matrix products.
+"""Batch norm in few passes through memory; sums as matrix products.
 
-Channels are axis 1, of any number of axes: besides the plain functions' (M, C), (N, C, L) and (N, C, H, W) as they lie.
-Backward is the simplification of `scratch.nn.batchnorm`.
+Channels are axis 1, of any number of axes: besides the plain functions' (M, C), (N, C, L) and (N, C, H, W) as they lie,
+which `scratch.kernels.batchnorm_images` takes. Backward is the simplification of `scratch.nn.batchnorm`.
 """
-
-import math
 
 import numpy as np
 
-from scratch.kernels import memory
-from scratch.kernels.channel_sums import as_channels, channel_mean, channel_sum
+from scratch.kernels import batchnorm_images, memory
+from scratch.kernels.channel_sums import channel_mean, channel_sum
 
 
 def batch_norm(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float
 ) -> tuple[np.ndarray, tuple, np.ndarray, np.ndarray]:
     """Normalize each channel over the batch; also return its mean and variance."""
-    count = max(x.shape[0] * math.prod(x.shape[2:]), 1)  # an empty batch has sums of zero, and means that nobody reads
+    if x.ndim > 2:
+        return batchnorm_images.batch_norm(x, weight, bias, eps)
+    count = max(len(x), 1)  # an empty batch has sums of zero, and means that nobody reads
     centred, y = memory.empty_like(x), memory.empty_like(x)
     mean = channel_mean(x)
-    np.subtract(x, as_channels(mean, x), out=centred)
+    np.subtract(x, mean, out=centred)
     np.multiply(centred, centred, out=y)
     var = channel_mean(y)
     inv_std = np.reciprocal(np.sqrt(var + eps))
@@ -31,12 +31,14 @@ def batch_norm_backward(
     grad_y: np.ndarray, weight: np.ndarray, saved: tuple
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Undo `batch_norm`."""
+    if grad_y.ndim > 2:
+        return batchnorm_images.batch_norm_backward(grad_y, weight, saved)
     centred, inv_std, scale, count = saved
     grad_x, grad_weight, grad_bias = _sums(grad_y, centred, inv_std)
-    np.multiply(centred, as_channels(grad_weight * inv_std / count, centred), out=grad_x)
+    np.multiply(centred, grad_weight * inv_std / count, out=grad_x)
     np.subtract(grad_y, grad_x, out=grad_x)
-    grad_x -= as_channels(grad_bias / count, centred)
-    grad_x *= as_channels(scale, centred)
+    grad_x -= grad_bias / count
+    grad_x *= scale
     return grad_x, grad_weight, grad_bias
 
 
@@ -44,8 +46,10 @@ def batch_norm_inference(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float, mean: np.ndarray, var: np.ndarray
 ) -> tuple[np.ndarray, tuple]:
     """Normalize each channel by a mean and a variance that are constants."""
+    if x.ndim > 2:
+        return batchnorm_images.batch_norm_inference(x, weight, bias, eps, mean, var)
     centred, y = memory.empty_like(x), memory.empty_like(x)
-    np.subtract(x, as_channels(mean, x), out=centred)
+    np.subtract(x, mean, out=centred)
     inv_std = np.reciprocal(np.sqrt(var + eps))
     scale = _scale_and_shift(centred, inv_std, weight, bias, y)
     return y, (centred, inv_std, scale)
@@ -55,9 +59,11 @@ def batch_norm_inference_backward(
     grad_y: np.ndarray, weight: np.ndarray, saved: tuple
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Undo `batch_norm_inference`."""
+    if grad_y.ndim > 2:
+        return batchnorm_images.batch_norm_inference_backward(grad_y, weight, saved)
     centred, inv_std, scale = saved
     grad_x, grad_weight, grad_bias = _sums(grad_y, centred, inv_std)
-    np.multiply(grad_y, as_channels(scale, centred), out=grad_x)
+    np.multiply(grad_y, scale, out=grad_x)
     return grad_x, grad_weight, grad_bias
 
 
@@ -66,9 +72,9 @@ def _scale_and_shift(
 ) -> np.ndarray:
     # Write the output into y; return by what centred was multiplied.
     scale = inv_std * weight
-    np.multiply(centred, as_channels(scale, centred), out=y)
+    np.multiply(centred, scale, out=y)
     if isinstance(bias, np.ndarray):
-        y += as_channels(bias, centred)
+        y += bias
     return scale
 
 

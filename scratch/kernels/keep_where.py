@@ -32,7 +32,6 @@ def keep_where(keep: np.ndarray, array: np.ndarray, out: np.ndarray | None = Non
     """
     integer = _INTEGER_OF_SIZE[array.itemsize]
     kept = memory.empty_like(array) if out is None else out
-    bits = kept.view(integer)
-    np.copyto(bits, keep.view(np.int8))  # beforehand: within the product NumPy would convert by way of a buffer
-    bits *= array.view(integer)
+    # NumPy widens the bytes by way of a buffer in the first-level cache: one pass through memory less.
+    np.bitwise_and(array.view(integer), np.negative(keep.view(np.int8)), out=kept.view(integer))
     return kept

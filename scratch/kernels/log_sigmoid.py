@@ -1,24 +1,28 @@
-"""LogSigmoid in place; NumPy's logaddexp, which the plain function has, decides element by element."""
+"""LogSigmoid in blocks that stay in the cache; forward works out the slope as well, from the same exponential."""
 
 import numpy as np
 
-from scratch.kernels import memory
+from scratch.kernels.blocks import constant, elementwise
+from scratch.kernels.log1p import log1p_and_sigmoid
+
+PASSES = 14
 
 
 def log_sigmoid(x: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Return the logarithm of the sigmoid of ``x``: min(0, x) - log(1 + exp(-|x|))."""
-    log = np.abs(x, out=memory.empty_like(x))
-    np.negative(log, out=log)
-    np.exp(log, out=log)
-    np.log1p(log, out=log)
-    y = np.minimum(0.0, x, out=memory.empty_like(x))
-    y -= log
-    return y, (x,)
+    y, slope = elementwise(_log_sigmoid, x, results=2, passes=PASSES)
+    return y, (slope,)
 
 
 def log_sigmoid_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `log_sigmoid`."""
-    (x,) = saved
-    grad_x = np.exp(x, out=memory.empty_like(x))
-    grad_x += 1.0
-    return np.divide(grad_y, grad_x, out=grad_x)
+    (slope,) = saved
+    return elementwise(np.multiply, slope, grad_y)[0]
+
+
+def _log_sigmoid(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
+    reflected = np.negative(x)
+    log1p_and_sigmoid(reflected, y, slope)  # the slope is the sigmoid of -x
+    np.maximum(reflected, constant(0.0, x), out=reflected)
+    y += reflected
+    np.negative(y, out=y)

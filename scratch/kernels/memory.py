@@ -36,12 +36,15 @@ LIMIT = 1 << 30  # bytes: what all pools keep at most, in use or not; beyond it,
 MOST_KEPT = 16  # things that a thread keeps with `kept`
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
+# With its first aligned byte: NumPy takes longer to say where an array lies than to make one.
+_Block = tuple[np.ndarray, int]
+
 
 class _Pool:
     """A thread's blocks, by their size. No other thread reads or changes the lists in it."""
 
     def __init__(self) -> None:
-        self.blocks: dict[int, list[np.ndarray]] = {}
+        self.blocks: dict[int, list[_Block]] = {}
         self.kept: dict[Hashable, Any] = {}
 
 
@@ -50,13 +53,13 @@ _pools: weakref.WeakSet[_Pool] = weakref.WeakSet()  # those of the threads that 
 _lock = threading.Lock()  # held by who changes or goes through `_pools`
 
 
-def _holders(blocks: list[np.ndarray], index: int) -> int:
-    return sys.getrefcount(blocks[index])
+def _holders(blocks: list[_Block], index: int) -> int:
+    return sys.getrefcount(blocks[index][0])
 
 
 # What `_holders` says of a block that only its list holds: the count includes the call's own references, and how many
 # these are differs between versions of Python.
-_UNHELD = _holders([np.empty(1)], 0)
+_UNHELD = _holders([(np.empty(1), 0)], 0)
 
 
 def empty(shape: tuple[int, ...], dtype: Dtype = np.float32, channels_last: bool = False) -> np.ndarray:
@@ -85,8 +88,8 @@ def empty(shape: tuple[int, ...], dtype: Dtype = np.float32, channels_last: bool
     size = prod(shape) * dtype.itemsize
     if size < SMALLEST:
         return np.empty(shape, dtype)
-    block = _block(_rounded(size + _ALIGNMENT))
-    return np.ndarray(shape, dtype, buffer=block, offset=-block.ctypes.data % _ALIGNMENT)
+    block, start = _block(_rounded(size + _ALIGNMENT))
+    return np.ndarray(shape, dtype, buffer=block, offset=start)
 
 
 def kept(key: Hashable, make: Callable[[], T]) -> T:
@@ -169,13 +172,14 @@ def _pool() -> _Pool:
     return pool
 
 
-def _block(size: int) -> np.ndarray:
+def _block(size: int) -> _Block:
     pool = _pool()
     blocks = pool.blocks.setdefault(size, [])
     for index in range(len(blocks)):
         if _holders(blocks, index) == _UNHELD:
             return blocks[index]
-    block = np.empty(size, np.uint8)
+    array = np.empty(size, np.uint8)
+    block = array, -array.ctypes.data % _ALIGNMENT
     if held() + size > LIMIT:
         _drop_unheld(pool)
     if held() + size <= LIMIT:

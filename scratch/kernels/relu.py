@@ -1,15 +1,20 @@
-"""ReLU, LeakyReLU, ELU in passes through memory: no branches, reused memory; ReLU on several threads."""
+"""ReLU, LeakyReLU, ELU without branches, in blocks that stay in the cache, on several threads."""
+
+import functools
 
 import numpy as np
 
 from scratch.kernels import memory, threads
+from scratch.kernels.blocks import constant, elementwise
+from scratch.kernels.expm1 import expm1_below
 from scratch.kernels.keep_where import keep_where
+
+PASSES = 12  # of what takes an exponential
 
 
 def relu(x: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Return the positive part of ``x``."""
-    y = memory.empty_like(x)
-    threads.each_part(_positive_part, x, y)
+    (y,) = elementwise(_positive_part, x, passes=2)
     return y, (y,)
 
 
@@ -23,9 +28,8 @@ def relu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 
 def _positive_part(x: np.ndarray, y: np.ndarray) -> None:
     # Of two equal zeros np.maximum returns the second: in this order -0.0 stays -0.0, as in PyTorch. An array of zeros
-    # is quicker there than the number 0, and y is one that costs no memory.
-    y[...] = 0
-    np.maximum(y, x, out=y)
+    # is quicker there than the number 0.
+    np.maximum(constant(0.0, x), x, out=y)
 
 
 def _keep_where_not_zero(y: np.ndarray, grad_y: np.ndarray, grad_x: np.ndarray) -> None:
@@ -34,35 +38,47 @@ def _keep_where_not_zero(y: np.ndarray, grad_y: np.ndarray, grad_x: np.ndarray) 
 
 def leaky_relu(x: np.ndarray, negative_slope: float) -> tuple[np.ndarray, tuple]:
     """Return ``x`` where it is positive, and ``negative_slope`` times ``x`` elsewhere."""
-    y = np.minimum(0.0, x, out=memory.empty_like(x))
-    y *= negative_slope
-    y += np.maximum(0.0, x)
-    return y, (np.greater(x, 0.0),)
+    work = functools.partial(_leaky_relu, negative_slope=negative_slope)
+    y, slope = elementwise(work, x, results=2, passes=4)
+    return y, (slope,)
 
 
 def leaky_relu_backward(grad_y: np.ndarray, negative_slope: float, saved: tuple) -> np.ndarray:
     """Undo `leaky_relu`."""
-    (positive,) = saved
-    grad_x = keep_where(np.logical_not(positive), grad_y)
-    grad_x *= negative_slope
-    grad_x += keep_where(positive, grad_y)
-    return grad_x
+    (slope,) = saved
+    return elementwise(np.multiply, slope, grad_y)[0]
 
 
 def elu(x: np.ndarray, alpha: float) -> tuple[np.ndarray, tuple]:
     """Return ``x`` where it is positive, and an exponential elsewhere."""
-    e = np.minimum(0.0, x, out=memory.empty_like(x))
-    np.expm1(e, out=e)
-    y = np.multiply(e, alpha, out=memory.empty_like(x))
-    y += np.maximum(0.0, x)
-    return y, (np.greater(x, 0.0), e)
+    y, slope = elementwise(functools.partial(exponential_unit, alpha=alpha), x, results=2, passes=PASSES)
+    return y, (slope,)
 
 
 def elu_backward(grad_y: np.ndarray, alpha: float, saved: tuple) -> np.ndarray:
     """Undo `elu`."""
-    positive, e = saved
-    grad_x = keep_where(np.logical_not(positive), grad_y)
-    grad_x *= alpha
-    grad_x *= np.add(e, 1.0, out=memory.empty_like(e))
-    grad_x += keep_where(positive, grad_y)
-    return grad_x
+    (slope,) = saved
+    return elementwise(np.multiply, slope, grad_y)[0]
+
+
+def exponential_unit(x: np.ndarray, y: np.ndarray, slope: np.ndarray, alpha: float) -> None:
+    """Write ELU and its slope, of an array with one axis."""
+    np.minimum(x, constant(0.0, x), out=y)
+    e = expm1_below(y, slope)
+    np.multiply(e, alpha, out=y)
+    y += np.maximum(x, constant(0.0, x))
+    slope += 1.0
+    if alpha != 1:
+        slope *= alpha
+        positive = np.greater(x, 0.0)
+        slope *= np.logical_not(positive)
+        slope += positive
+
+
+def _leaky_relu(x: np.ndarray, y: np.ndarray, slope: np.ndarray, negative_slope: float) -> None:
+    np.minimum(x, constant(0.0, x), out=y)
+    y *= negative_slope
+    y += np.maximum(x, constant(0.0, x), out=slope)
+    positive = np.greater(x, 0.0)
+    np.multiply(np.logical_not(positive), x.dtype.type(negative_slope), out=slope)
+    slope += positive

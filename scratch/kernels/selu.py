@@ -1,9 +1,12 @@
-"""SELU and CELU without branches, in reused memory, as ELU is."""
+"""SELU and CELU without branches, in blocks that stay in the cache, as ELU is."""
+
+import functools
 
 import numpy as np
 
-from scratch.kernels import memory
-from scratch.kernels.keep_where import keep_where
+from scratch.kernels.blocks import constant, elementwise
+from scratch.kernels.expm1 import expm1_below
+from scratch.kernels.relu import PASSES, exponential_unit
 
 ALPHA = 1.6732632423543772
 SCALE = 1.0507009873554805
@@ -11,39 +14,37 @@ SCALE = 1.0507009873554805
 
 def selu(x: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Return ``SCALE`` times ``x`` where it is positive, and times an exponential elsewhere."""
-    e = np.minimum(0.0, x, out=memory.empty_like(x))
-    np.expm1(e, out=e)
-    y = np.multiply(e, ALPHA, out=memory.empty_like(x))
-    y += np.maximum(0.0, x)
-    y *= SCALE
-    return y, (np.greater(x, 0.0), e)
+    y, slope = elementwise(_selu, x, results=2, passes=PASSES)
+    return y, (slope,)
 
 
 def selu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `selu`."""
-    positive, e = saved
-    grad_x = keep_where(np.logical_not(positive), grad_y)
-    grad_x *= ALPHA
-    grad_x *= np.add(e, 1.0, out=memory.empty_like(e))
-    grad_x += keep_where(positive, grad_y)
-    grad_x *= SCALE
-    return grad_x
+    (slope,) = saved
+    return elementwise(np.multiply, slope, grad_y)[0]
 
 
 def celu(x: np.ndarray, alpha: float) -> tuple[np.ndarray, tuple]:
     """Return ``x`` where it is positive, and an exponential elsewhere that goes on with the same slope."""
-    e = np.minimum(0.0, x, out=memory.empty_like(x))
-    e /= alpha
-    np.expm1(e, out=e)
-    y = np.multiply(e, alpha, out=memory.empty_like(x))
-    y += np.maximum(0.0, x)
-    return y, (np.greater(x, 0.0), e)
+    y, slope = elementwise(functools.partial(_celu, alpha=alpha), x, results=2, passes=PASSES)
+    return y, (slope,)
 
 
 def celu_backward(grad_y: np.ndarray, alpha: float, saved: tuple) -> np.ndarray:
-    """Undo `celu`: the two factors alpha cancel."""
-    positive, e = saved
-    grad_x = keep_where(np.logical_not(positive), grad_y)
-    grad_x *= np.add(e, 1.0, out=memory.empty_like(e))
-    grad_x += keep_where(positive, grad_y)
-    return grad_x
+    """Undo `celu`."""
+    return selu_backward(grad_y, saved)
+
+
+def _selu(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
+    exponential_unit(x, y, slope, ALPHA)
+    y *= SCALE
+    slope *= SCALE
+
+
+def _celu(x: np.ndarray, y: np.ndarray, slope: np.ndarray, alpha: float) -> None:
+    z = np.minimum(x, constant(0.0, x))
+    z /= alpha
+    e = expm1_below(z, slope) if alpha > 0 else np.expm1(z, out=slope)
+    np.multiply(e, alpha, out=y)
+    y += np.maximum(x, constant(0.0, x), out=z)
+    slope += 1.0  # inside of the exponential alpha divides, outside it multiplies

@@ -13,6 +13,7 @@ import scratch
 import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
+from scratch.kernels import batchnorm_images
 from scratch.kernels import channel_sums as channels
 from scratch.kernels.channel_sums import channel_sum
 
@@ -164,7 +165,7 @@ def test_channel_sum(shape, layout, seed):
 
 def test_the_ones_that_sums_share_are_not_to_be_changed():
     with pytest.raises(ValueError, match="read-only"):
-        channels._ones(3, np.dtype(np.float64))[0] = 2
+        channels.ones(3, np.dtype(np.float64))[0] = 2
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -301,11 +302,11 @@ def test_refuses_another_dtype_than_its_numbers(options):
         nn.BatchNorm1d(3, **options)(array((4, 3), dtype=np.float64))
 
 
-@pytest.mark.parametrize(("shape", "expected"), [((2, 5, 3, 4), (5, 3, 4)), ((2, 5, 3, 6), (5, 1, 6))])
-def test_a_channels_number_is_written_out_for_an_image_or_for_a_long_row(monkeypatch, shape, expected):
-    monkeypatch.setattr(channels, "LONG_RUN", 30)
-    values = array((5,))
-    x = array(shape, layout="channels-last")
-    written_out = channels.as_channels(values, x)
-    assert written_out.shape == expected
-    np.testing.assert_array_equal(x * written_out, x * values[:, None, None])
+@pytest.mark.parametrize("layout", ["C", "channels-last"])
+@pytest.mark.parametrize(("images", "written_out"), [(3, True), (2, False)])
+def test_a_channels_number_is_written_out_for_each_place_of_several_small_images(layout, images, written_out):
+    x, values = array((images, 5, 3, 4), layout=layout), array((5,), seed=1)
+    of = batchnorm_images.Images(x)
+    spread = of.spread(values)
+    assert (spread.shape == of.lines[1:]) == written_out
+    np.testing.assert_array_equal(of.stand(of.lay(x) * spread), x * values[:, None, None])

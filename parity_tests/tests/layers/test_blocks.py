@@ -1,0 +1,178 @@
+"""Work in blocks: all of an array is done, once, and layers in many blocks give what PyTorch gives."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import scratch
+import scratch.nn as nn
+from parity_tests.harness.compare import check
+from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
+from scratch.kernels import batchnorm_images, blocks, memory, normalization, threads
+from scratch.kernels.expm1 import FAR, expm1_below
+from scratch.kernels.log1p import log1p_and_sigmoid
+
+each_dtype = pytest.mark.parametrize("dtype", ["float64", "float32"])
+
+
+@pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
+def small_blocks(monkeypatch, request):
+    """Cut arrays of some hundred numbers into many blocks, in pooled memory."""
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 9)
+    monkeypatch.setattr(blocks, "LONG_BLOCK_BYTES", 1 << 9)
+    monkeypatch.setattr(normalization, "SMALLEST", 1 << 9)
+    monkeypatch.setattr(normalization, "LARGEST", 1 << 10)
+    monkeypatch.setattr(batchnorm_images, "BLOCK_BYTES", 1 << 9)
+    monkeypatch.setattr(memory, "SMALLEST", 1)
+    monkeypatch.setattr(threads, "CACHE_BYTES", 1 << 11)
+    before = threads.get_num_threads()
+    threads.set_num_threads(request.param)
+    blocks._constant.cache_clear()
+    yield
+    threads.set_num_threads(before)
+    blocks._constant.cache_clear()  # theirs are as short as the blocks
+
+
+ELEMENTWISE = {
+    "ReLU": {},
+    "LeakyReLU": {"negative_slope": 0.3},
+    "ELU": {"alpha": 0.7},
+    "SELU": {},
+    "CELU": {"alpha": 0.5},
+    "GELU": {},
+    "Sigmoid": {},
+    "Tanh": {},
+    "SiLU": {},
+    "Mish": {},
+    "Softplus": {"beta": 2.0, "threshold": 1.0},
+    "LogSigmoid": {},
+    "Hardtanh": {"min_val": -0.5, "max_val": 0.8},
+}
+CASES = [
+    *[(name, (), kwargs, (5, 3, 9, 7)) for name, kwargs in ELEMENTWISE.items()],
+    ("GELU", ("tanh",), {}, (5, 3, 9, 7)),
+    ("LayerNorm", (13,), {}, (37, 13)),
+    ("LayerNorm", (13,), {"elementwise_affine": False}, (37, 13)),
+    ("RMSNorm", (13,), {}, (37, 13)),
+    ("RMSNorm", (13,), {"elementwise_affine": False}, (37, 13)),
+    ("GroupNorm", (2, 6), {}, (17, 6, 5, 3)),
+    ("GroupNorm", (2, 6), {"affine": False}, (17, 6, 5, 3)),
+    ("InstanceNorm2d", (6,), {"affine": True, "track_running_stats": True}, (17, 6, 5, 3)),
+    ("BatchNorm1d", (6,), {}, (17, 6, 11)),
+    ("BatchNorm2d", (6,), {}, (17, 6, 5, 3)),
+    ("BatchNorm2d", (6,), {"affine": False}, (17, 6, 5, 3)),
+    ("Softmax", (1,), {}, (37, 13)),
+    ("Softmax", (1,), {}, (17, 6, 5, 3)),
+]
+
+
+@pytest.mark.usefixtures("small_blocks")
+@each_dtype
+@pytest.mark.parametrize("layout", ["C", "channels-last"])
+@pytest.mark.parametrize(("name", "args", "kwargs", "shape"), CASES, ids=str)
+def test_layers_in_many_blocks_are_torchs(name, args, kwargs, shape, layout, dtype):
+    owns = any(base.__name__ in ("RowNorm", "ChannelNorm") for base in getattr(nn, name).__mro__)
+    layer = getattr(nn, name)(*args, **kwargs, **({"dtype": dtype} if owns else {}))
+    x = 2 * array(shape, dtype, layout=layout)
+    check(random_state(layer), getattr(torch.nn, name)(*args, **kwargs), x).raise_if_different()
+    if name.startswith(("Batch", "Instance")):
+        check(random_state(layer).eval(), getattr(torch.nn, name)(*args, **kwargs), x).raise_if_different()
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_what_nobody_reads_is_left_out():
+    x = array((37, 13))
+    for build in (nn.LayerNorm, nn.RMSNorm):
+        for wanted in ("weight", "bias"):
+            layer = random_state(build(13, dtype=np.float64)).requires_input_grad_(False)
+            for name, parameter in layer.named_parameters():
+                parameter.requires_grad = name == wanted
+            expected = random_state(build(13, dtype=np.float64))
+            with scratch.plain():
+                expected(x)
+                expected.backward(array((37, 13), seed=1))
+            layer(x)
+            layer.backward(array((37, 13), seed=1))
+            for (name, ours), theirs in zip(layer.named_parameters(), expected.parameters(), strict=True):
+                if name == wanted:
+                    np.testing.assert_allclose(ours.grad, theirs.grad, rtol=1e-12, atol=1e-12)
+                else:
+                    assert ours.grad is None
+
+
+@given(
+    count=st.integers(0, 500),
+    item_bytes=st.integers(0, 64),
+    block_bytes=st.integers(1, 300),
+    multiple=st.integers(1, 9),
+)
+def test_blocks_divide_all_there_is(count, item_bytes, block_bytes, multiple):
+    parts = blocks.blocks(count, item_bytes, block_bytes, multiple)
+    assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
+    assert (parts[0].start, parts[-1].stop) == (0, count)
+    sizes = [part.stop - part.start for part in parts]
+    if len(parts) > 1:
+        assert all(size % multiple == 0 for size in sizes[:-1])
+        assert len(set(sizes[:-1])) == 1
+        assert 0 < sizes[-1] <= sizes[0]
+        assert sizes[0] * item_bytes < block_bytes + multiple * item_bytes
+
+
+@pytest.mark.parametrize(("count", "parts"), [(8, 1), (9, 2), (16, 2), (17, 4), (24, 4), (25, 4), (33, 6)])
+def test_blocks_are_an_even_number_or_one(count, parts):
+    assert len(blocks.blocks(count, 4, 32)) == parts
+
+
+@pytest.mark.usefixtures("small_blocks")
+@given(
+    shape=st.lists(st.integers(0, 9), max_size=4).map(tuple), passes=st.sampled_from([1, 2, 9]), dtype=dtypes,
+    layout=layouts, seed=seeds,
+)  # fmt: skip
+def test_elementwise_work_is_done_at_every_place(shape, passes, dtype, layout, seed):
+    x, g = array(shape, dtype, seed=seed, layout=layout), array(shape, dtype, seed=seed + 1)
+
+    def work(x, g, total, product):
+        assert x.ndim == g.ndim == total.ndim == product.ndim == 1
+        np.add(x, g, out=total)
+        np.multiply(x, g, out=product)
+
+    for found, expected in zip(blocks.elementwise(work, x, g, results=2, passes=passes), (x + g, x * g), strict=True):
+        assert found.dtype == x.dtype
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_equal_numbers_are_shared_and_not_to_be_changed():
+    numbers = blocks.constant(2.5, np.zeros(7, np.float32))
+    np.testing.assert_array_equal(numbers, np.full(7, 2.5, np.float32))
+    assert numbers.dtype == np.float32
+    with pytest.raises(ValueError, match="read-only"):
+        numbers[0] = 1
+
+
+@each_dtype
+def test_log1p_and_the_sigmoid_keep_their_digits(dtype):
+    x = np.concatenate([np.linspace(-80, 80, 4001), np.linspace(-1, 1, 1001)]).astype(dtype)
+    log, sigmoid = np.empty_like(x), np.empty_like(x)
+    log1p_and_sigmoid(x, log, sigmoid)
+    e = [math.exp(-abs(value)) for value in x.tolist()]
+    eps = np.finfo(dtype).eps
+    # The exponential of a rounded number: as many units as the exponent is large.
+    allowed = (6 + np.abs(x.astype(float))) * eps
+    assert (np.abs(log / np.array([math.log1p(value) for value in e]) - 1) <= allowed).all()
+    exact = [1 / (1 + e) if value >= 0 else e / (1 + e) for value, e in zip(x.tolist(), e, strict=True)]
+    assert (np.abs(sigmoid / np.array(exact) - 1) <= allowed).all()
+
+
+@each_dtype
+def test_expm1_of_negative_numbers_keeps_its_digits(dtype):
+    x = np.concatenate([-np.logspace(-30, 2.5, 4001), np.linspace(-20, 0, 2001)]).astype(dtype)
+    exact = np.array([math.expm1(value) for value in x.tolist()])
+    found = expm1_below(x, np.empty_like(x))
+    assert (np.abs(found - exact) <= 5 * np.finfo(dtype).eps * np.abs(exact)).all()
+    far = np.array([FAR, 2 * FAR, -np.inf, -1e30, np.nan, -0.0, 0.0], dtype)
+    expected = np.array([math.expm1(FAR), -1, -1, -1, np.nan, 0, 0])
+    np.testing.assert_allclose(expm1_below(far, np.empty_like(far)), expected, rtol=4 * np.finfo(dtype).eps)
