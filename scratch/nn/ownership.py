@@ -36,7 +36,7 @@ def own(saved: tuple, place: int) -> tuple:
 def private(x: Any) -> Any:
     """Return ``x``, one layer's output on its way to the next, with nobody able to write to it: no copy is needed."""
     if type(x) is np.ndarray:
-        x.setflags(False)
+        x.setflags(write=False)
     return x
 
 
