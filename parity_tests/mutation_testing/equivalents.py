@@ -74,11 +74,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) if x.ndim >= 2 else x.reshape(1, -1)",
     ): "an input of two axes has been returned before",
     (
-        "scratch/kernels/padded_images.py",
-        'if mode != "zeros" and before + after > 0:',
-        'if mode != "zeros" and before + after >= 0:',
-    ): "without sides there is nothing to add, only a copy more",
-    (
         "scratch/kernels/channel_sums.py",
         "return np.add.reduce(images @ ones(images.shape[2], x.dtype), axis=0)",
         "return np.add.reduce(images @ ones(images.shape[2], x.dtype), )",
