@@ -18,6 +18,9 @@ from scratch.kernels import memory, threads
 BLOCK_BYTES = 1 << 17
 # Where the work goes through memory once, nothing is gained by a block in the cache, and calls are saved by a long one.
 LONG_BLOCK_BYTES = 1 << 20
+# However much arithmetic there is, on arrays of a quarter of a megabyte two threads wait longer for the interpreter
+# lock, and for each other, than is saved.
+MOST_PASSES = 3
 # Blocks of a line begin at cache lines.
 CACHE_LINE = 64
 
@@ -49,7 +52,7 @@ def elementwise(
         task(*lines)
     else:
         parts = blocks(first.size, first.itemsize, block_bytes, CACHE_LINE // first.itemsize)
-        if first.nbytes * len(lines) * passes > threads.CACHE_BYTES:
+        if first.nbytes * len(lines) * min(passes, MOST_PASSES) > threads.CACHE_BYTES:
             threads.run(lambda part: task(*[line[part] for line in lines]), parts)
         else:
             for part in parts:

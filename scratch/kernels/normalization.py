@@ -11,9 +11,8 @@ from scratch.kernels.blocks import blocks
 from scratch.kernels.channel_sums import ones
 from scratch.kernels.output_mask import is_read
 
-# Bytes of a block. Each goes with as many small arrays as big ones, so that few calls matter more than the second-level
-# cache; with less, a second thread would take longer to begin than the first takes for all.
-SMALLEST, LARGEST = 1 << 17, 1 << 19
+# Each block goes with as many small arrays as big ones, so that few calls matter more than the second-level cache.
+BLOCK_BYTES = 1 << 19
 # A channel's numbers, if it has no more, are written out for each of its places: one long run instead of many short.
 SHORT_RUN = 1 << 13
 # The unit in the last place, squared.
@@ -135,7 +134,7 @@ def group_norm_backward(
 
 def parts_of(x: np.ndarray) -> list[slice]:
     """Return the slices of the first axis that are worked on one by one, or at once."""
-    return blocks(len(x), x.nbytes // max(len(x), 1), min(max(x.nbytes // 2, SMALLEST), LARGEST))
+    return blocks(len(x), x.nbytes // max(len(x), 1), BLOCK_BYTES)
 
 
 def normalize_rows(x: np.ndarray, eps: float, normalized: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -24,8 +24,7 @@ def small_blocks(monkeypatch, request):
     """Cut arrays of some hundred numbers into many blocks, in pooled memory."""
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 9)
     monkeypatch.setattr(blocks, "LONG_BLOCK_BYTES", 1 << 9)
-    monkeypatch.setattr(normalization, "SMALLEST", 1 << 9)
-    monkeypatch.setattr(normalization, "LARGEST", 1 << 10)
+    monkeypatch.setattr(normalization, "BLOCK_BYTES", 1 << 9)
     monkeypatch.setattr(batchnorm_images, "BLOCK_BYTES", 1 << 9)
     monkeypatch.setattr(memory, "SMALLEST", 1)
     monkeypatch.setattr(threads, "CACHE_BYTES", 1 << 11)
