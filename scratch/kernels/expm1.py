@@ -42,3 +42,16 @@ def expm1_below(x: np.ndarray, out: np.ndarray) -> np.ndarray:
     np.negative(near, out=out)
     _ratio(out, out)
     return np.multiply(out, near, out=out)
+
+
+def expm1_and_slope_below(x: np.ndarray, e: np.ndarray, slope: np.ndarray) -> None:
+    """Write exp(x) - 1, and its derivative exp(x).
+
+    Where x is far below 0 the derivative is what is left of e + 1, and the last digits of e are all of it: the
+    quotient's are not good enough for that, those of NumPy's expm1 are.
+    """
+    expm1_below(x, e)
+    if x.dtype == np.float64:
+        np.add(e, 1.0, out=slope)
+    else:
+        np.exp(x, out=slope)

@@ -6,7 +6,7 @@ import numpy as np
 
 from scratch.kernels import memory, threads
 from scratch.kernels.blocks import constant, elementwise
-from scratch.kernels.expm1 import expm1_below
+from scratch.kernels.expm1 import expm1_and_slope_below
 from scratch.kernels.keep_where import keep_where
 
 PASSES = 12  # of what takes an exponential
@@ -63,11 +63,10 @@ def elu_backward(grad_y: np.ndarray, alpha: float, saved: tuple) -> np.ndarray:
 
 def exponential_unit(x: np.ndarray, y: np.ndarray, slope: np.ndarray, alpha: float) -> None:
     """Write ELU and its slope, of an array with one axis."""
-    np.minimum(x, constant(0.0, x), out=y)
-    e = expm1_below(y, slope)
-    np.multiply(e, alpha, out=y)
-    y += np.maximum(x, constant(0.0, x))
-    slope += 1.0
+    z = np.minimum(x, constant(0.0, x))
+    expm1_and_slope_below(z, y, slope)
+    y *= alpha
+    y += np.maximum(x, constant(0.0, x), out=z)
     if alpha != 1:
         slope *= alpha
         positive = np.greater(x, 0.0)

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from scratch.kernels.blocks import constant, elementwise
-from scratch.kernels.expm1 import expm1_below
+from scratch.kernels.expm1 import expm1_and_slope_below
 from scratch.kernels.relu import PASSES, exponential_unit
 
 ALPHA = 1.6732632423543772
@@ -44,7 +44,11 @@ def _selu(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
 def _celu(x: np.ndarray, y: np.ndarray, slope: np.ndarray, alpha: float) -> None:
     z = np.minimum(x, constant(0.0, x))
     z /= alpha
-    e = expm1_below(z, slope) if alpha > 0 else np.expm1(z, out=slope)
-    np.multiply(e, alpha, out=y)
+    # Inside of the exponential alpha divides, outside it multiplies: its slope is the exponential.
+    if alpha > 0:
+        expm1_and_slope_below(z, y, slope)
+    else:
+        np.expm1(z, out=y)
+        np.exp(z, out=slope)
+    y *= alpha
     y += np.maximum(x, constant(0.0, x), out=z)
-    slope += 1.0  # inside of the exponential alpha divides, outside it multiplies
