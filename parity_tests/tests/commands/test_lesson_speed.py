@@ -41,7 +41,7 @@ def short(monkeypatch):
         speed: {"SECOND": Work("some", 3, 5, 4, 6), "FIRST": Work("few", 3, 1, 4, 5), "COMPARED": 2, "DRAWS": 2},
         timings: {"ROUNDS": 1, "BATCHES": (1, 2), "SIZES": (1, 2, 64)},
         work: {"LARGE": 1 << 12},
-        speed.machine: {"rates": lambda dtype: {"operations": 3e10, "bytes": 5e9}},
+        speed.machine: {"rates": lambda dtype, threads: {"operations": 3e10, "bytes": 5e9}},
     }.items():
         for name, value in constants.items():
             monkeypatch.setattr(where, name, value)
