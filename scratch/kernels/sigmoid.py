@@ -93,6 +93,7 @@ def _tanh_backward(y: np.ndarray, grad_y: np.ndarray, grad_x: np.ndarray) -> Non
 def _silu(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
     _sigmoid(x, slope)
     np.multiply(x, slope, out=y)
-    below = np.subtract(1.0, slope)
-    below *= y
-    slope += below
+    factor = np.subtract(1.0, slope)
+    factor *= x
+    factor += 1.0
+    slope *= factor
