@@ -51,7 +51,9 @@ pixels are added up before, and some products after. For a square of 2 x 2 outpu
 of 36. It is called F(2x2, 3x3), after the sizes of the square and of the kernel; scratch/kernels/winograd.py writes it
 out. The sum over the channels is a matrix product again, one for each of the 16. Its speed is counted as if it did all
 36, so that it may go through the roof. There is a second roof for it, 36/16 times as high, and since additions take
-time too it stays below that one.
+time too it stays below that one. In the short form of this rung the additions can cost more than the multiplications
+they save, and the ladder steps down. The layer of scratch writes them into memory that is still in the cache; its bar
+shows what the idea is worth when that is done.
 
 Not every convolution is like this one. The first one of the SmallCNN has a single channel: an output takes nine
 multiplications instead of 288. There is less to multiply for each byte, the roof is lower, and the rungs are worth
@@ -66,8 +68,8 @@ gradient of the result times the other factor:
 
 A pixel was copied nine times, so it gets the sum of nine gradients: col2im, nine additions of shifted images. With a
 stride of 1 there is a second way. The pixel in row p was under the kernel's row i for the output in row p - i + 1. So
-its gradient is a sum over weight[i] grad_y[p - i + 1]: a convolution of grad_y, with the kernel turned by half a turn,
-and with channels in and out exchanged. Every rung is a faster dX, too. A table has all the parts.
+its gradient is a sum over weight[i] grad_y[p - i + 1]: a convolution of grad_y with the flipped kernel, with channels
+in and out exchanged. Every rung is a faster dX, too. A table has all the parts.
 
 What did not pay. Each of these sounds as if it were faster. `einsum` writes the formula in one line and copies nothing,
 but such an expression is a loop in C, without the BLAS. `tensordot` in one line is the second rung again: it
@@ -102,7 +104,7 @@ thread was quicker.
 there are at least `patch_plan.FEWEST_CHANNELS` channels on both sides. If the kernel is a whole number of strides long,
 as DQN's first two are, the image is cut into squares of a stride's size, whose pixels become channels, and the stride
 becomes 1 (space to depth: `patches.into_blocks`). With few channels, patches are copied in runs along the rows of the
-image, not along the channels (`patches.by_planes`). For dX, `patch_plan.PatchPlan.undo` takes the turned kernel where
+image, not along the channels (`patches.by_planes`). For dX, `patch_plan.PatchPlan.undo` takes the flipped kernel where
 it can, and `patches.col2im` where it must.
 
 `padded_images.pad_images` pads and reorders in one copy, and copies nothing where there is nothing to do.

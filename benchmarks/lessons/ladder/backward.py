@@ -6,8 +6,8 @@
                  grad_x = col2im(grad_patches)        (N, C, H, W)   nine copies of a pixel: nine gradients add up
 
 With a stride of 1, dX can be had without col2im. A pixel at row p was under the kernel's row i for the output at row
-p - i + 1, so its gradient is a sum over weight[i] grad_y[p - i + 1]: a convolution of grad_y, with the kernel turned
-by half a turn, and with channels in and out exchanged. Whatever is a faster forward pass is a faster dX, too.
+p - i + 1, so its gradient is a sum over weight[i] grad_y[p - i + 1]: a convolution of grad_y with the flipped
+kernel, with channels in and out exchanged. Whatever is a faster forward pass is a faster dX, too.
 """
 
 from itertools import product
@@ -36,8 +36,8 @@ def grad_x_by_col2im(weight: np.ndarray, grad_y: np.ndarray) -> np.ndarray:
 
 def grad_x_by_convolution(weight: np.ndarray, grad_y: np.ndarray, convolve: Convolve) -> np.ndarray:
     """Return dX, (N, C, H, W), by any rung's ``convolve``."""
-    turned = weight[:, :, ::-1, ::-1].swapaxes(0, 1)
-    return convolve(grad_y, turned)
+    flipped = weight[:, :, ::-1, ::-1].swapaxes(0, 1)
+    return convolve(grad_y, flipped)
 
 
 def as_rows(y: np.ndarray) -> np.ndarray:

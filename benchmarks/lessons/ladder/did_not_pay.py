@@ -35,7 +35,7 @@ def by_fft(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Take a product for each frequency: the fewest multiplications of all, but there are the transforms."""
     height, width = x.shape[2:]
     size = height + 2, width + 2  # so that the end of a row does not come round to its beginning
-    of_weight = np.fft.rfft2(weight, size).conj().transpose(2, 3, 1, 0)  # (frequencies, C, O): the kernel is not turned
+    of_weight = np.fft.rfft2(weight, size).conj().transpose(2, 3, 1, 0)  # (frequencies, C, O): not flipped
     y = empty_output(x, weight)
 
     def convolve_block(block: slice) -> None:

@@ -103,8 +103,8 @@ def gradients(engines: list[Engine], work: Work, seed: int) -> dict[str, Times]:
         "dX, one product and col2im": partial(backward.grad_x_by_col2im, weight, grad_y),
     }
     for name in ("one product", "threads", "Winograd"):
-        turned = partial(backward.grad_x_by_convolution, weight, grad_y, RUNGS[name])
-        functions[f"dX, a convolution: {name}"] = turned
+        flipped = partial(backward.grad_x_by_convolution, weight, grad_y, RUNGS[name])
+        functions[f"dX, a convolution: {name}"] = flipped
     for engine in engines:
         layer = layer_of(engine, work, weight)
         functions[f"{engine.name}: y, dX and dW"] = partial(engine.forward_backward, layer, x, grad_y)
