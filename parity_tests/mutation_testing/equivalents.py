@@ -115,8 +115,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "a sign is its own inverse",
     (
         "scratch/kernels/channel_sums.py",
-        "array.flags.writeable = False",
-        "array.flags.writeable = None",
+        "factors.flags.writeable = False",
+        "factors.flags.writeable = None",
     ): "None is as false",
     (
         "scratch/kernels/patch_plan.py",

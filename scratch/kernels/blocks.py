@@ -64,6 +64,20 @@ def elementwise(
     return tuple([output.reshape(shape) for output in outputs])
 
 
+def with_slope(
+    task: Callable[[np.ndarray, np.ndarray, np.ndarray], object], x: np.ndarray, passes: int
+) -> tuple[np.ndarray, tuple]:
+    """Return an activation's forward, whose ``task`` writes y and its slope; backward is then `times_slope`."""
+    y, slope = elementwise(task, x, results=2, passes=passes)
+    return y, (slope,)
+
+
+def times_slope(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Return the gradient of the input of what was computed `with_slope`."""
+    (slope,) = saved
+    return elementwise(np.multiply, slope, grad_y)[0]
+
+
 def constant(value: float, like: np.ndarray) -> np.ndarray:
     """Return a block's length of equal numbers, not to be written to.
 

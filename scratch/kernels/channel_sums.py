@@ -12,12 +12,9 @@ import numpy as np
 MANY_ROWS = 1 << 10  # a BLAS may add so many numbers one after the other before the rounding shows
 
 
-@lru_cache(maxsize=64)
 def ones(count: int, dtype: np.dtype) -> np.ndarray:
     """Return an array of ones that all who sum share, and nobody can write to."""
-    array = np.ones(count, dtype)
-    array.flags.writeable = False
-    return array
+    return _factors(count, dtype, 1.0)
 
 
 def channel_sum(x: np.ndarray) -> np.ndarray:
@@ -57,7 +54,7 @@ def _row_sum(x: np.ndarray, factor: float) -> np.ndarray:
     return np.add.reduce(parts, axis=0) + _factors(len(x) - whole, x.dtype, factor) @ x[whole:]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _factors(count: int, dtype: np.dtype, value: float) -> np.ndarray:
     factors = np.full(count, value, dtype)
     factors.flags.writeable = False

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from scratch.kernels.blocks import elementwise
+from scratch.kernels.blocks import times_slope, with_slope
 from scratch.kernels.normal_distribution import INV_SQRT_2_PI, PASSES, cdf_and_bell
 
 CUBIC = 0.044715
@@ -13,25 +13,22 @@ SLOPE = 2 * math.sqrt(2 / math.pi)
 
 def gelu(x: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Return ``x`` times Phi(x)."""
-    y, slope = elementwise(_gelu, x, results=2, passes=PASSES)
-    return y, (slope,)
+    return with_slope(_gelu, x, PASSES)
 
 
 def gelu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `gelu`."""
-    (slope,) = saved
-    return elementwise(np.multiply, slope, grad_y)[0]
+    return times_slope(grad_y, saved)
 
 
 def gelu_tanh(x: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Return ``x`` times an approximation of Phi(x) by a tanh."""
-    y, slope = elementwise(_gelu_tanh, x, results=2, passes=PASSES)
-    return y, (slope,)
+    return with_slope(_gelu_tanh, x, PASSES)
 
 
 def gelu_tanh_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `gelu_tanh`."""
-    return gelu_backward(grad_y, saved)
+    return times_slope(grad_y, saved)
 
 
 def _gelu(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scratch.kernels.blocks import constant, elementwise
+from scratch.kernels.blocks import constant, times_slope, with_slope
 from scratch.kernels.log1p import log1p_and_sigmoid
 
 PASSES = 14
@@ -10,14 +10,12 @@ PASSES = 14
 
 def log_sigmoid(x: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Return the logarithm of the sigmoid of ``x``: min(0, x) - log(1 + exp(-|x|))."""
-    y, slope = elementwise(_log_sigmoid, x, results=2, passes=PASSES)
-    return y, (slope,)
+    return with_slope(_log_sigmoid, x, PASSES)
 
 
 def log_sigmoid_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `log_sigmoid`."""
-    (slope,) = saved
-    return elementwise(np.multiply, slope, grad_y)[0]
+    return times_slope(grad_y, saved)
 
 
 def _log_sigmoid(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:

@@ -6,7 +6,7 @@ of nearly equal numbers. From x = `CERTAIN` on the gate is 1 to the last digit o
 
 import numpy as np
 
-from scratch.kernels.blocks import constant, elementwise
+from scratch.kernels.blocks import constant, times_slope, with_slope
 
 CERTAIN = 20.0
 PASSES = 12
@@ -14,14 +14,12 @@ PASSES = 12
 
 def mish(x: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Return ``x`` times the hyperbolic tangent of its softplus."""
-    y, slope = elementwise(_mish, x, results=2, passes=PASSES)
-    return y, (slope,)
+    return with_slope(_mish, x, PASSES)
 
 
 def mish_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `mish`."""
-    (slope,) = saved
-    return elementwise(np.multiply, slope, grad_y)[0]
+    return times_slope(grad_y, saved)
 
 
 def _mish(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from scratch.kernels import memory, threads
-from scratch.kernels.blocks import constant, elementwise
+from scratch.kernels.blocks import constant, elementwise, times_slope, with_slope
 from scratch.kernels.expm1 import expm1_and_slope_below
 from scratch.kernels.keep_where import keep_where
 
@@ -39,26 +39,22 @@ def _keep_where_not_zero(y: np.ndarray, grad_y: np.ndarray, grad_x: np.ndarray) 
 def leaky_relu(x: np.ndarray, negative_slope: float) -> tuple[np.ndarray, tuple]:
     """Return ``x`` where it is positive, and ``negative_slope`` times ``x`` elsewhere."""
     work = functools.partial(_leaky_relu, negative_slope=negative_slope)
-    y, slope = elementwise(work, x, results=2, passes=4)
-    return y, (slope,)
+    return with_slope(work, x, 4)
 
 
 def leaky_relu_backward(grad_y: np.ndarray, negative_slope: float, saved: tuple) -> np.ndarray:
     """Undo `leaky_relu`."""
-    (slope,) = saved
-    return elementwise(np.multiply, slope, grad_y)[0]
+    return times_slope(grad_y, saved)
 
 
 def elu(x: np.ndarray, alpha: float) -> tuple[np.ndarray, tuple]:
     """Return ``x`` where it is positive, and an exponential elsewhere."""
-    y, slope = elementwise(functools.partial(exponential_unit, alpha=alpha), x, results=2, passes=PASSES)
-    return y, (slope,)
+    return with_slope(functools.partial(exponential_unit, alpha=alpha), x, PASSES)
 
 
 def elu_backward(grad_y: np.ndarray, alpha: float, saved: tuple) -> np.ndarray:
     """Undo `elu`."""
-    (slope,) = saved
-    return elementwise(np.multiply, slope, grad_y)[0]
+    return times_slope(grad_y, saved)
 
 
 def exponential_unit(x: np.ndarray, y: np.ndarray, slope: np.ndarray, alpha: float) -> None:

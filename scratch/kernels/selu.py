@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from scratch.kernels.blocks import constant, elementwise
+from scratch.kernels.blocks import constant, times_slope, with_slope
 from scratch.kernels.expm1 import expm1_and_slope_below
 from scratch.kernels.relu import PASSES, exponential_unit
 
@@ -14,25 +14,22 @@ SCALE = 1.0507009873554805
 
 def selu(x: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Return ``SCALE`` times ``x`` where it is positive, and times an exponential elsewhere."""
-    y, slope = elementwise(_selu, x, results=2, passes=PASSES)
-    return y, (slope,)
+    return with_slope(_selu, x, PASSES)
 
 
 def selu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `selu`."""
-    (slope,) = saved
-    return elementwise(np.multiply, slope, grad_y)[0]
+    return times_slope(grad_y, saved)
 
 
 def celu(x: np.ndarray, alpha: float) -> tuple[np.ndarray, tuple]:
     """Return ``x`` where it is positive, and an exponential elsewhere that goes on with the same slope."""
-    y, slope = elementwise(functools.partial(_celu, alpha=alpha), x, results=2, passes=PASSES)
-    return y, (slope,)
+    return with_slope(functools.partial(_celu, alpha=alpha), x, PASSES)
 
 
 def celu_backward(grad_y: np.ndarray, alpha: float, saved: tuple) -> np.ndarray:
     """Undo `celu`."""
-    return selu_backward(grad_y, saved)
+    return times_slope(grad_y, saved)
 
 
 def _selu(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:

@@ -5,7 +5,7 @@ SiLU's and Softplus's forward work out the slope as well, from the same exponent
 
 import numpy as np
 
-from scratch.kernels.blocks import constant, elementwise
+from scratch.kernels.blocks import constant, elementwise, times_slope, with_slope
 from scratch.kernels.keep_where import keep_where
 from scratch.kernels.log1p import log1p_and_sigmoid
 
@@ -38,14 +38,12 @@ def tanh_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 
 def silu(x: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Return ``x`` times its sigmoid."""
-    y, slope = elementwise(_silu, x, results=2, passes=PASSES)
-    return y, (slope,)
+    return with_slope(_silu, x, PASSES)
 
 
 def silu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `silu`."""
-    (slope,) = saved
-    return elementwise(np.multiply, slope, grad_y)[0]
+    return times_slope(grad_y, saved)
 
 
 def softplus(x: np.ndarray, beta: float, threshold: float) -> tuple[np.ndarray, tuple]:
@@ -62,13 +60,12 @@ def softplus(x: np.ndarray, beta: float, threshold: float) -> tuple[np.ndarray, 
         y += keep_where(linear, x, out=z)
         np.maximum(slope, linear, out=slope)  # 1 where linear
 
-    y, slope = elementwise(work, x, results=2, passes=2 * PASSES)
-    return y, (slope,)
+    return with_slope(work, x, 2 * PASSES)
 
 
 def softplus_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `softplus`."""
-    return silu_backward(grad_y, saved)
+    return times_slope(grad_y, saved)
 
 
 def _sigmoid(x: np.ndarray, y: np.ndarray) -> None:
