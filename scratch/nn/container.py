@@ -18,9 +18,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from scratch.dispatch import quietly
+from scratch.fusion import fuse
 from scratch.nn.layer import Layer
 from scratch.nn.module import Module
-from scratch.nn.ownership import private
 
 
 class Sequential(Module):
@@ -47,7 +47,7 @@ class Sequential(Module):
     """
 
     _cached_layers: list[Module] | None = None
-    _cached_steps: list[tuple[Module, bool]] | None = None
+    _cached_steps: list[tuple[Module, bool, bool]] | None = None
 
     def __init__(self, *layers: Module | OrderedDict) -> None:
         super().__init__()
@@ -65,14 +65,17 @@ class Sequential(Module):
     @quietly
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Apply the layers in order."""
-        for layer, reads_privately in self._steps():
-            x = layer(private(x) if reads_privately else x)  # F1
+        for layer, is_called_plainly, reads_privately in self._steps():
+            if reads_privately and type(x) is np.ndarray:
+                x.setflags(write=False)  # as nobody can write to it, nobody needs a copy
+            # A small layer takes little longer than a call of it does.
+            x = layer.forward(x) if is_called_plainly and layer.needs_input_grad else layer(x)  # F1
         return x
 
     @quietly
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Apply the layers' backward in reverse order."""
-        for layer in reversed(self._layers()):
+        for layer, _, _ in reversed(self._steps()):
             grad_output = layer.backward(grad_output)  # B1
         return grad_output
 
@@ -94,14 +97,18 @@ class Sequential(Module):
             layers = self.__dict__["_cached_layers"] = [layer for _, layer in self.named_children()]
         return layers
 
-    def _steps(self) -> list[tuple[Module, bool]]:
-        # Each layer, and whether its input is another layer's output, which nobody else has. A module of the user's own
-        # may keep what it returns, or write to what it is given.
+    def _steps(self) -> list[tuple[Module, bool, bool]]:
+        # Each layer, or what runs several as one; whether a call of it is nothing but its forward; and whether its
+        # input is another layer's output, which nobody else has. A module of the user's own may keep what it returns,
+        # or write to what it is given.
         steps = self._cached_steps
         if steps is None:
-            are_layers = [isinstance(layer, Layer) for layer in self._layers()]
+            fused = fuse(self._layers())
+            are_layers = [isinstance(layer, Layer) for layer in fused]
+            are_called_plainly = [isinstance(one, Layer) and type(one).__call__ is Module.__call__ for one in fused]
             private_to = [both == (True, True) for both in itertools.pairwise([False, *are_layers])]
-            steps = self.__dict__["_cached_steps"] = list(zip(self._layers(), private_to, strict=True))
+            steps = list(zip(fused, are_called_plainly, private_to, strict=True))
+            self.__dict__["_cached_steps"] = steps
         return steps
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -111,6 +118,9 @@ class Sequential(Module):
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         self._forget_order()
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_cached_layers": None, "_cached_steps": None}
 
     def _forget_order(self) -> None:
         self.__dict__["_cached_layers"] = self.__dict__["_cached_steps"] = None

@@ -153,11 +153,14 @@ class Layer(Module):
             if known is not None and constant and not self.learned:
                 known[id(y)] = y
             others = tuple(more[: self.outputs - 1]) if self.outputs > 1 else ()
+            given = arguments[: self.inputs - 1] if self.inputs > 1 else ()
             locked: tuple = ()
             for place, value in enumerate(saved):
+                if type(value) is not ndarray:
+                    continue
                 if value is result:
                     locked = (*locked, y)
-                elif value is rows or (self.inputs > 1 and is_one_of(value, arguments[: self.inputs - 1])):
+                elif value is rows or (given and is_one_of(value, given)):
                     saved = own(saved, place)
                 elif others and is_one_of(value, others):
                     locked = (*locked, value)
