@@ -33,8 +33,8 @@ def elementwise(
     Parameters
     ----------
     task : callable
-        Takes a block of each array and then of each result: arrays with one axis, or small ones as they are. What it
-        writes to one place depends on what the arrays have in the same place only.
+        Takes a block of each array and then of each result: arrays with one axis. What it writes to one place depends
+        on what the arrays have in the same place only.
     *arrays : numpy.ndarray
         Of one shape and dtype. The results have them, too, and the first one's order in memory.
     results : int
@@ -47,7 +47,7 @@ def elementwise(
     shape, dtype = first.shape, first.dtype
     if first.nbytes < memory.SMALLEST and first.ndim < 4:  # in few calls: they take as long as the work
         outputs = [np.empty(shape, dtype) for _ in range(results)]
-        task(*arrays, *outputs)
+        task(*[array.reshape(-1) for array in (*arrays, *outputs)])
         return tuple(outputs)
     channels_last = memory.is_channels_last(first)
     lines = [(array.transpose(0, 2, 3, 1) if channels_last else array).reshape(-1) for array in arrays]
