@@ -248,9 +248,4 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "self._thread = 0",
         "self._thread = None",
     ): "read only where a gradient was taken, which sets it",
-    (
-        "scratch/kernels/max_pooling.py",
-        "_gather(pad_images(x, where.sides, value=np.nan), where, pixels)",
-        "_gather(pad_images(x, where.sides, value=None), where, pixels)",
-    ): "None in an array of floats is NaN",
 }

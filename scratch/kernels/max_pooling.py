@@ -3,8 +3,6 @@
 What is kept for backward is, in a byte for each window, which of its places has the maximum.
 """
 
-import math
-
 import numpy as np
 
 from scratch.grad_mode import recording
@@ -12,8 +10,8 @@ from scratch.kernels import memory, threads
 from scratch.kernels.keep_where import keep_where
 from scratch.kernels.padded_images import NO_SIDES, unpad_images
 from scratch.kernels.patches import Pair
-from scratch.kernels.pool_lines import PoolLines
-from scratch.kernels.pool_windows import PoolWindows, begin_grad_x1, pool_windows, share_out
+from scratch.kernels.pool_lines import maxima
+from scratch.kernels.pool_windows import PoolWindows, begin_grad_x1, pixels_at, pool_windows
 
 
 def max_pool2d(
@@ -28,20 +26,17 @@ def max_pool2d(
     """Return the largest number of each window, and where in its image it is."""
     where = pool_windows(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
     y = memory.empty_like(x, (*x.shape[:2], *where.size))
-    winners = None
-    if return_indices or recording.get():  # asked here: helpers have a context of their own
-        winners = memory.empty_like(y, dtype=where.number)
+    numbered = return_indices or recording.get()  # asked here: helpers have a context of their own
+    winners = memory.empty_like(y, dtype=where.number) if numbered else None
 
     def pool(chunk: slice) -> None:
-        lines, largest = PoolLines(x[chunk], where), y[chunk]
-        lines.read(lines.maxima(), largest)
+        y[chunk], numbers = maxima(x[chunk], where, numbered)
         if winners is not None:
-            finite = math.isfinite(np.add.reduce(largest, axis=None))
-            lines.read(lines.winners(special=not finite), winners[chunk])
+            winners[chunk] = numbers
 
-    chunks = threads.chunks(len(x), (sum(kernel_size) - 1) * x[:1].nbytes)
+    chunks = threads.chunks(len(x), 3 * x[:1].nbytes)
     threads.run(pool, chunks)
-    indices = _indices(winners, x.shape[3], where) if return_indices else None
+    indices = _indices(winners, x.shape[3], where) if return_indices and winners is not None else None
     return y, (x.shape, memory.is_channels_last(x), winners, where, chunks), indices
 
 
@@ -49,19 +44,17 @@ def max_pool2d_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `max_pool2d`."""
     x_shape, channels_last, winners, where, chunks = saved
     grad_x = memory.empty(x_shape, grad_y.dtype, channels_last)
-    count = len(where.places)
-    numbers = np.arange(count, dtype=where.number).reshape(count, 1, 1, 1, 1)
 
     def undo(chunk: slice) -> None:
         winner, grad = winners[chunk], memory.in_order_of(grad_y[chunk], winners)
-        n, *rest = winner.shape
-        wins, shares = (
-            memory.empty_like(winners, (count * n, *rest), dtype).reshape(count, n, *rest) for dtype in (bool, grad.dtype)
-        )
-        np.equal(winner, numbers, out=wins)
-        keep_where(wins, np.broadcast_to(grad, wins.shape), out=shares)
+        wins, room = memory.empty_like(winner, dtype=bool), memory.empty_like(winner, dtype=grad.dtype)
         grad_x1 = begin_grad_x1(grad_x[chunk], where)
-        share_out(shares, grad_x1, where)
+        for number, place in enumerate(where.places):
+            np.equal(winner, number, out=wins)
+            pixels = pixels_at(place, grad_x1, where)
+            share = keep_where(wins, grad, out=pixels if where.tile else room)
+            if not where.tile:
+                pixels += share
         if where.sides != NO_SIDES:
             grad_x[chunk] = unpad_images(grad_x1, where.sides)
 

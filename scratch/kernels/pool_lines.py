@@ -1,105 +1,98 @@
 """The maxima of windows, of each row's pixels first and then of the rows, without a jump through memory.
 
-Images, as they lie in memory, are one line of numbers. The pixel below is always the same number of places further on,
-and so is the pixel on the right, in either memory order. So the maxima of all pairs of neighbours are those of the line
-and of the line shifted. Only the ones at the windows' first pixels count; but a run through memory takes a quarter of
-the time that is spent on jumps from one to the next.
+Images, as they lie in memory, are one line of numbers. The pixel on the right is always the same number of places
+further on, and so is the pixel below, in either memory order. So the maxima of all pairs of neighbours are those of the
+line and of the line shifted. Only the ones at the windows' first pixels count; but a run through memory takes a quarter
+of the time that is spent on jumps from one to the next.
 """
+
+import math
+from typing import NamedTuple
 
 import numpy as np
 
 from scratch.kernels import memory
 from scratch.kernels.padded_images import NO_SIDES, pad_images
-from scratch.kernels.pool_windows import PoolWindows, beats, pixels_at
+from scratch.kernels.pool_windows import PoolWindows, beats
 
 
-class PoolLines:
-    """Images (n, C, H, W), padded with -inf, as a line; what belongs to a window stands at its first pixel's place."""
+class Maxima(NamedTuple):
+    """The largest of some pixels each.
 
-    def __init__(self, x: np.ndarray, where: PoolWindows) -> None:
-        x1 = pad_images(x, where.sides, value=-np.inf)
-        self.x, self.where, self.shape, self.channels_last = x, where, x1.shape, memory.is_channels_last(x1)
-        self.line = self.lay(x1)
-        (kh, kw), (d, e) = where.kernel, where.dilation
-        right = self.shape[1] if self.channels_last else 1
-        below = self.shape[3] * right
-        self.across = [e * right * j for j in range(1, kw)]
-        self.down = [d * below * i for i in range(1, kh)]
-
-    def lay(self, x1: np.ndarray) -> np.ndarray:
-        """Return padded images (n, C, H1, W1) as a line."""
-        return (x1.transpose(0, 2, 3, 1) if self.channels_last else x1).reshape(-1)
-
-    def read(self, line: np.ndarray, out: np.ndarray) -> None:
-        """Write what belongs to the windows to ``out`` (n, C, P, Q)."""
-        n, c, h, w = self.shape
-        x1 = line.reshape(n, h, w, c).transpose(0, 3, 1, 2) if self.channels_last else line.reshape(self.shape)
-        out[...] = pixels_at((0, 0), x1, self.where)
-
-    def maxima(self) -> np.ndarray:
-        """Return the windows' maxima; keep those of their first 1, 2, ... pixels across, and first 1, 2, ... rows."""
-        self.of_pixels = _running_maxima(self.line, self.across)
-        self.of_rows = _running_maxima(self.of_pixels[-1], self.down)
-        return self.of_rows[-1]
-
-    def winners(self, special: bool) -> np.ndarray:
-        """Return which place of each window has the maximum, in reading order from 0.
-
-        Parameters
-        ----------
-        special : bool
-            Whether a maximum may be NaN, or -inf like the padding. Where a window sees nothing but padding, the winner
-            is the number of places.
-        """
-        number, seen = np.broadcast_to(self.where.number.type(0), self.line.shape), None
-        if special and self.where.sides != NO_SIDES:
-            seen = self.lay(pad_images(np.ones_like(self.x, dtype=bool), self.where.sides, value=False))
-        number, seen = _winners(self.of_pixels, self.across, number, 1, special, seen)
-        number, seen = _winners(self.of_rows, self.down, number, self.where.kernel[1], special, seen)
-        if seen is not None:
-            number[~seen] = len(self.where.places)
-        return number
-
-
-def _running_maxima(line: np.ndarray, shifts: list[int]) -> list[np.ndarray]:
-    # Of a line's number and none, one, two, ... of those that stand the shifts further on.
-    maxima = [line]
-    for shift in shifts:
-        largest = memory.empty(line.shape, line.dtype)  # a shift reaches beyond the end: what is there stays undefined
-        np.maximum(line[shift:], maxima[-1][:-shift], out=largest[:-shift])  # of equal ones the second: the first
-        maxima.append(largest)
-    return maxima
-
-
-def _winners(
-    maxima: list[np.ndarray], shifts: list[int], first: np.ndarray, step: int, special: bool, real: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the numbers that go with the last of `_running_maxima`.
-
-    Parameters
+    Attributes
     ----------
-    maxima, shifts : list
-        What `_running_maxima` returned, and was given.
-    first : numpy.ndarray
-        The numbers that go with the line; that with the k-th shift is higher by k steps.
-    step : int
-    special : bool
-        As for `PoolLines.winners`.
-    real : numpy.ndarray of bool, optional
-        Whether a place of the line is anything but padding; returned likewise for the winners.
+    values : numpy.ndarray, shape (N, C, H, W)
+    numbers : numpy.ndarray of integers, shape (N, C, H, W), or None
+        Which place of its window each is from, in reading order from 0. None if all are 0, or nobody asks.
+    real : numpy.ndarray of bool, shape (N, C, H, W), or None
+        Whether it is a pixel, and no padding. None if nobody asks.
     """
-    line, winner, seen = maxima[0], first, None if real is None else real.copy()
-    for k, (shift, best) in enumerate(zip(shifts, maxima[:-1], strict=True), start=1):
-        end = len(line) - shift
-        won, number = memory.empty((end,), bool), memory.empty(line.shape, first.dtype)
-        beats(line[shift:], best[:end], special, out=won)
-        if real is not None:
-            won |= ~seen[:end]
-            won &= real[shift:]
-            seen[:end] |= real[shift:]
-        # The later a place, the higher its number: the last that won is the highest.
-        entered = np.add(first[shift:], first.dtype.type(k * step), out=number[:end])
-        entered *= won.view(np.uint8)
-        np.maximum(entered, winner[:end], out=entered)
-        winner = number
-    return winner, seen
+
+    values: np.ndarray
+    numbers: np.ndarray | None = None
+    real: np.ndarray | None = None
+
+
+def maxima(x: np.ndarray, where: PoolWindows, numbered: bool) -> tuple[np.ndarray, np.ndarray | int | None]:
+    """Return the maxima of the windows of ``x``, and the numbers of their places (N, C, P, Q).
+
+    Where a window sees nothing but padding, the number is how many places there are.
+    """
+    x1 = Maxima(pad_images(x, where.sides, value=-np.inf))
+    values, numbers, _ = _along(2, _along(3, x1, where, numbered), where, numbered)
+    if numbered and not math.isfinite(np.add.reduce(values, axis=None)):
+        # There may be a NaN, or pixels as small as the padding.
+        if where.sides != NO_SIDES:
+            x1 = x1._replace(real=pad_images(np.ones_like(x, dtype=bool), where.sides, value=False))
+        _, numbers, real = _along(2, _along(3, x1, where, True, True), where, True, True)
+        if real is not None and numbers is not None:
+            numbers[~real] = len(where.places)
+    return values, 0 if numbers is None else numbers
+
+
+def _along(axis: int, of: Maxima, where: PoolWindows, numbered: bool, special: bool = False) -> Maxima:
+    """Return the maxima along a window's row (axis 3), or of its rows (axis 2), at the windows' first pixels."""
+    n, c, h, w = of.values.shape
+    channels_last = memory.is_channels_last(of.values)
+    count, stride, size = where.kernel[axis - 2], where.stride[axis - 2], where.size[axis - 2]
+    number_step = 1 if axis == 3 else where.kernel[1]
+    shift = where.dilation[axis - 2] * (c if channels_last else 1) * (1 if axis == 3 else w)
+
+    def lay(images: np.ndarray) -> np.ndarray:
+        return (images.transpose(0, 2, 3, 1) if channels_last else images).reshape(-1)
+
+    def at_windows(line: np.ndarray) -> np.ndarray:
+        images = line.reshape(n, h, w, c).transpose(0, 3, 1, 2) if channels_last else line.reshape(n, c, h, w)
+        first = images[(slice(None),) * axis + (slice(0, stride * (size - 1) + 1, stride),)]
+        out = memory.empty_like(of.values, first.shape, line.dtype)
+        out[...] = first
+        return out
+
+    line = lay(of.values)
+    first = None if of.numbers is None else lay(of.numbers)
+    real = None if of.real is None else lay(of.real)
+    largest, number, seen = line, first, None if real is None else real.copy()
+    for k in range(1, count):
+        # Where the shift reaches beyond the line, results are left undefined: no window begins there.
+        later, end = slice(k * shift, None), len(line) - k * shift
+        if numbered:
+            won = beats(line[later], largest[:end], special, out=memory.empty((end,), bool))
+            if real is not None and seen is not None:
+                won |= ~seen[:end]
+                won &= real[later]
+                seen[:end] |= real[later]
+            entered = memory.empty(line.shape, where.number)
+            if first is None:
+                entered[:end] = k * number_step
+            else:
+                np.add(first[later], where.number.type(k * number_step), out=entered[:end])
+            entered[:end] *= won.view(np.uint8)
+            if number is not None:  # of the places that won, the last has the highest number
+                np.maximum(entered[:end], number[:end], out=entered[:end])
+            number = entered
+        room = memory.empty(line.shape, line.dtype) if k == 1 else largest
+        # Of equal numbers np.maximum returns the second: the first in reading order.
+        np.maximum(line[later], largest[:end], out=room[:end])
+        largest = room
+    numbers, pixels = (None if one is None else at_windows(one) for one in (number, seen))
+    return Maxima(at_windows(largest), numbers, pixels)

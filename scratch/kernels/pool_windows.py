@@ -86,7 +86,7 @@ def begin_grad_x1(grad_x: np.ndarray, where: PoolWindows) -> np.ndarray:
     if where.sides != NO_SIDES:
         grad_x = memory.empty_like(grad_x, (n, c, h + sum(where.sides[0]), w + sum(where.sides[1])))
     if where.tile:
-        # `share_out` writes to all pixels but those that are in no window.
+        # What follows writes to all pixels but those that are in no window.
         grad_x[:, :, where.size[0] * where.kernel[0] :] = 0
         grad_x[:, :, :, where.size[1] * where.kernel[1] :] = 0
     else:
@@ -94,9 +94,9 @@ def begin_grad_x1(grad_x: np.ndarray, where: PoolWindows) -> np.ndarray:
     return grad_x
 
 
-def share_out(shares: np.ndarray, grad_x1: np.ndarray, where: PoolWindows) -> None:
-    """Add ``shares`` (kh kw, N, C, P, Q), the gradients of the pixels at each place, to ``grad_x1``."""
-    for place, share in zip(where.places, shares, strict=True):
+def share_out(share: np.ndarray, grad_x1: np.ndarray, where: PoolWindows) -> None:
+    """Add ``share`` (N, C, P, Q), the gradient of each of a window's pixels, to ``grad_x1``."""
+    for place in where.places:
         pixels = pixels_at(place, grad_x1, where)
         if where.tile:
             pixels[...] = share
