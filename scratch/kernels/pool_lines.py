@@ -79,7 +79,6 @@ def _along(axis: int, of: Maxima, where: PoolWindows, numbered: bool, special: b
             won = beats(line[later], largest[:end], special, out=memory.empty((end,), bool))
             if real is not None and seen is not None:
                 won |= ~seen[:end]
-                won &= real[later]
                 seen[:end] |= real[later]
             entered = memory.empty(line.shape, where.number)
             if first is None:
