@@ -36,7 +36,14 @@ class Maxima(NamedTuple):
 def maxima(x: np.ndarray, where: PoolWindows, numbered: bool) -> tuple[np.ndarray, np.ndarray | int | None]:
     """Return the maxima of the windows of ``x``, and the numbers of their places (N, C, P, Q).
 
-    Where a window sees nothing but padding, the number is how many places there are.
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (N, C, H, W)
+        The images.
+    where : PoolWindows
+    numbered : bool
+        Whether anybody asks for the numbers. Where a window sees nothing but padding, the number is how many places
+        there are.
     """
     x1 = Maxima(pad_images(x, where.sides, value=-np.inf))
     values, numbers, _ = _along(2, _along(3, x1, where, numbered), where, numbered)
@@ -51,7 +58,10 @@ def maxima(x: np.ndarray, where: PoolWindows, numbered: bool) -> tuple[np.ndarra
 
 
 def _along(axis: int, of: Maxima, where: PoolWindows, numbered: bool, special: bool = False) -> Maxima:
-    """Return the maxima along a window's row (axis 3), or of its rows (axis 2), at the windows' first pixels."""
+    """Return the maxima along a window's row (axis 3), or of its rows (axis 2), at the windows' first pixels.
+
+    ``special`` says that there may be NaN, which beats all that comes before it.
+    """
     n, c, h, w = of.values.shape
     channels_last = memory.is_channels_last(of.values)
     count, stride, size = where.kernel[axis - 2], where.stride[axis - 2], where.size[axis - 2]
