@@ -87,9 +87,9 @@ Not every convolution is like this one. The first one of the SmallCNN has a sing
 multiplications instead of 288, and a byte is used in 4.4 operations instead of 95. That is near the corner of the roof,
 so which rate binds depends on the machine. The second table and the squares in the figure show that the rungs are worth
 something else there. With one channel there is no order of channels to change, and the copying is most of the work.
-Winograd is by far the slowest but for the loops: its additions after the products are as many for each output whatever
-the number of channels, and with one channel each product is followed by them, not each sum of 32. So a fast layer has
-to look at the shapes before it chooses.
+Winograd is by far the slowest but for the loops: the additions after the products do not depend on the number of
+channels in. With 32 of them they come after sums of 32 products, with one after single products. So a fast layer has to
+look at the shapes before it chooses.
 
 Backward is two more products. y = patches weight^T is a matrix product, and the gradient of either factor is the
 gradient of the result times the other factor:
