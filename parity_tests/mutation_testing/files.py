@@ -70,6 +70,7 @@ TOPICS = {
         "cosine_embedding gaussian_nll kl_div margin multi_margin poisson_nll reduction triplet_margin"
     ),
     "losses/test_loss.py": "binary_cross_entropy loss reduction",
+    "optimizers/test_adam_in_place.py": "adam adamw flat_parameters optimizer",
     "optimizers/test_lr_scheduler.py": "annealing decay plateau scheduler sequential",
     "optimizers/test_optim.py": OPTIMIZERS,
     "optimizers/test_optim_state.py": OPTIMIZERS,
