@@ -124,6 +124,17 @@ def test_a_layer_whose_forward_ran_in_another_thread_refuses():
     assert len(errors) == 1
 
 
+@pytest.mark.parametrize("other", [array((5, 3), dtype="float32"), array((5, 2))], ids=["dtype", "shape"])
+def test_a_gradient_that_does_not_fit_is_refused_by_its_layer(other):
+    model = nn.Sequential(nn.Tanh(), nn.ReLU(), nn.Tanh(), nn.Identity())
+    model(array((5, 3)))
+    for number in (2, 3):
+        model[number].forget()
+        model[number](other)
+    with pytest.raises(RuntimeError, match="ReLU: expected grad_output of"):
+        model.backward(other)
+
+
 def test_nobody_can_write_to_what_goes_from_layer_to_layer():
     model = network()
     model(array((5, 3)))
