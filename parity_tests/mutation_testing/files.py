@@ -33,7 +33,7 @@ TOPICS = {
     "engine/test_module_list.py": "module_dict module_list",
     "engine/test_module.py": "container dropout flatten layer linear module_tree parameter",
     "engine/test_order_of_passes.py": "container layer parameter record",
-    "engine/test_ownership.py": "dropout layer",
+    "engine/test_ownership.py": "container dropout layer",
     "engine/test_random.py": "draws generator mkl_stream torch_rounding",
     "engine/test_random_refusals.py": "draws generator",
     "harness/test_laws.py::test_optimizers": OPTIMIZERS,
