@@ -1,18 +1,26 @@
 """Scaled dot-product attention in place, a few examples at a time, on several threads.
 
-The scores of a whole batch are more than a cache holds, and they are gone through seven times on the way to the weights
-and back. Those of a few examples stay in the cache; they are written where the weights are to be in the end. The scale
-is applied to the queries, of which there are fewer than scores.
+The scores of a whole batch are more than a cache holds, and the way to the weights and back goes through them ten
+times. Those of a few examples stay in the cache, and they become the weights where they stand. The scale is a factor
+of the queries, of which there are fewer than scores.
 """
+
+import math
+from itertools import product
 
 import numpy as np
 
 from scratch.kernels import memory, threads
 from scratch.kernels.blocks import blocks
-from scratch.kernels.channel_sums import ones
+from scratch.kernels.normalization import row_dot, row_sum
 
-# Of the scores in a block.
-BLOCK_BYTES = 1 << 19
+# Of the scores that are worked on at once.
+BLOCK_BYTES = 3 << 17
+# exp of scores between -32 and 32 needs no maximum to be taken off: neither it nor a sum of many comes near overflow or
+# underflow, and what rounding has done to a score, it does to the difference as well.
+MODERATE = 32.0
+
+_Block = tuple[slice, ...]
 
 
 def scaled_dot_product_attention(
@@ -27,22 +35,21 @@ def scaled_dot_product_attention(
     """Return the mean of the values that each query sees, what backward needs, and the weights."""
     shape, dtype = (*query.shape[:-1], key.shape[-2]), query.dtype
     scaled, y = empty_heads(query.shape, dtype), empty_heads((*query.shape[:-1], value.shape[-1]), dtype)
+    mask, factors = _spread(attn_mask, 0.0, shape, dtype), _spread(factor, 1.0, shape, dtype)
     p = memory.empty(shape, dtype)
-    drops = isinstance(factor, np.ndarray) or factor != 1
-    w = memory.empty(shape, dtype) if drops else p
+    w = p if factors is None else memory.empty(shape, dtype)
 
-    def work(part: slice) -> None:
-        scores, q = p[part], np.multiply(query[part], scale, out=scaled[part])
-        np.matmul(q, key[part].swapaxes(-1, -2), out=scores)
-        if isinstance(attn_mask, np.ndarray) or attn_mask != 0:
-            scores += _part_of(attn_mask, part, shape)
-        _softmax(scores, unseen)
-        weights = w[part]
-        if drops:
-            np.multiply(scores, _part_of(factor, part, shape), out=weights)
-        np.matmul(weights, value[part], out=y[part])
+    def work(block: _Block) -> None:
+        scores, weights = p[block], w[block]
+        np.matmul(np.multiply(query[block], scale, out=scaled[block]), key[block].swapaxes(-1, -2), out=scores)
+        if mask is not None:
+            scores += mask[block]
+        _softmax(_rows(scores), unseen)
+        if factors is not None:
+            np.multiply(scores, factors[block], out=weights)
+        np.matmul(weights, value[block], out=y[block])
 
-    threads.run(work, _parts(shape, dtype))
+    threads.run(work, _blocks(shape, dtype))
     return y, (scaled, key, value, p, w), w
 
 
@@ -51,60 +58,74 @@ def scaled_dot_product_attention_backward(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Undo `scaled_dot_product_attention`."""
     scaled, key, value, p, w = saved
-    grad_query, grad_key, grad_value = (empty_heads(a.shape, a.dtype) for a in (scaled, key, value))
-    drops, weights_are_read = w is not p, not _is_zero(grad_weights)
+    grad_query, grad_key, grad_value = (empty_heads(array.shape, array.dtype) for array in (scaled, key, value))
+    factors, grads = _spread(factor, 1.0, p.shape, p.dtype), _spread(grad_weights, 0.0, p.shape, p.dtype)
 
-    def work(part: slice) -> None:
-        grad, p_ = grad_y[part], p[part]
-        np.matmul(w[part].swapaxes(-1, -2), grad, out=grad_value[part])
-        grad_p = np.matmul(grad, value[part].swapaxes(-1, -2), out=memory.empty(p_.shape, p_.dtype))
-        if weights_are_read:
-            grad_p += _part_of(grad_weights, part, p.shape)
-        if drops:
-            grad_p *= _part_of(factor, part, p.shape)
-        grad_p -= np.vecdot(grad_p, p_)[..., None]
-        grad_scores = np.multiply(grad_p, p_, out=grad_p)
-        np.matmul(grad_scores.swapaxes(-1, -2), scaled[part], out=grad_key[part])
-        out = np.matmul(grad_scores, key[part], out=grad_query[part])
+    def work(block: _Block) -> None:
+        grad, probabilities = grad_y[block], p[block]
+        np.matmul(w[block].swapaxes(-1, -2), grad, out=grad_value[block])
+        room = memory.empty(probabilities.shape, p.dtype)
+        grad_p = np.matmul(grad, value[block].swapaxes(-1, -2), out=room)
+        if grads is not None:
+            grad_p += grads[block]
+        if factors is not None:
+            grad_p *= factors[block]
+        rows = _rows(room)
+        rows -= row_dot(rows, _rows(probabilities))
+        grad_scores = np.multiply(grad_p, probabilities, out=room)
+        np.matmul(grad_scores.swapaxes(-1, -2), scaled[block], out=grad_key[block])
+        out = np.matmul(grad_scores, key[block], out=grad_query[block])
         out *= scale
 
-    threads.run(work, _parts(p.shape, p.dtype))
+    threads.run(work, _blocks(p.shape, p.dtype))
     return grad_query, grad_key, grad_value
 
 
 def empty_heads(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return an array of arbitrary contents; for a shape (N, h, L, D), with the heads side by side in memory."""
+    """Return an array of arbitrary contents; of the shape (N, h, L, D), with an example's heads side by side."""
     if len(shape) != 4:
         return memory.empty(shape, dtype)
     n, h, length, d = shape
     return memory.empty((n, length, h, d), dtype).swapaxes(1, 2)
 
 
+def _rows(scores: np.ndarray) -> np.ndarray:
+    """Return (..., S) as (R, S)."""
+    return scores.reshape(math.prod(scores.shape[:-1]), scores.shape[-1])
+
+
 def _softmax(scores: np.ndarray, unseen: float) -> None:
-    m = np.maximum.reduce(scores, axis=-1, keepdims=True, initial=np.finfo(scores.dtype).min)  # finite: -inf stays -inf
-    scores -= m
+    """Turn rows of scores (R, S) into probabilities."""
+    line = scores.reshape(-1)
+    moderate = np.minimum.reduce(line, initial=0.0) > -MODERATE and np.maximum.reduce(line, initial=0.0) < MODERATE
+    if not moderate:
+        # Of a row of -inf, the lowest finite number is taken off: that leaves -inf.
+        lowest = np.finfo(scores.dtype).min
+        scores -= np.maximum.reduce(scores, axis=-1, keepdims=True, initial=lowest)
     np.exp(scores, out=scores)
-    rows = scores.reshape(scores.size // max(scores.shape[-1], 1), scores.shape[-1])
-    t = rows @ ones(rows.shape[1], rows.dtype)
-    rows *= (1 / t)[:, None]
-    hidden = t == 0
-    if hidden.any():
-        rows[hidden] = unseen
+    t = row_sum(scores)
+    scores *= np.reciprocal(t)
+    if not moderate:
+        np.copyto(scores, unseen, where=t == 0)
 
 
-def _parts(shape: tuple[int, ...], dtype: np.dtype) -> list:
-    if len(shape) == 2:
-        return [...]
-    return blocks(shape[0], int(np.prod(shape[1:])) * dtype.itemsize, BLOCK_BYTES)
+def _spread(
+    value: np.ndarray | float, neutral: float, shape: tuple[int, ...], dtype: np.dtype
+) -> np.ndarray | None:
+    """Return a view of ``value`` as of the whole shape; None for one number that changes nothing."""
+    array = np.asarray(value, dtype)
+    if array.size and not any(array.strides) and array.flat[0] == neutral:
+        return None
+    return np.broadcast_to(array, shape)
 
 
-def _part_of(added: np.ndarray | float, part: slice, shape: tuple[int, ...]) -> np.ndarray | float:
-    """Return what belongs to a part of the scores, of an array that is broadcast to all of them."""
-    return added[part] if isinstance(added, np.ndarray) and added.shape[:1] == shape[:1] and added.ndim == len(shape) else added
-
-
-def _is_zero(grad_weights: np.ndarray | float) -> bool:
-    """Return whether this is the zero that stands for the gradient of weights that nobody read."""
-    if isinstance(grad_weights, np.ndarray):
-        return not any(grad_weights.strides) and grad_weights.size > 0 and grad_weights.flat[0] == 0
-    return grad_weights == 0
+def _blocks(shape: tuple[int, ...], dtype: np.dtype) -> list[_Block]:
+    """Return what indexes a few examples, or a few heads of one; the division depends on the arguments alone."""
+    if len(shape) < 3:
+        return [()]
+    example = math.prod(shape[1:]) * dtype.itemsize
+    parts = [(part,) for part in blocks(shape[0], example, BLOCK_BYTES)]
+    if len(shape) == 3 or example <= BLOCK_BYTES:
+        return parts
+    heads = blocks(shape[1], example // shape[1], BLOCK_BYTES)
+    return [(*part, some) for part, some in product(parts, heads)]

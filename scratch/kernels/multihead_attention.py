@@ -1,15 +1,24 @@
-"""MultiheadAttention with its products on our threads, and heads that are cut and put together without copies."""
+"""MultiheadAttention with its products shared out over the threads, and heads that nobody needs to put side by side.
+
+Each head's numbers are where they would be without heads, so that cutting and joining moves nothing.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import product
+from typing import Any
 
 import numpy as np
 
-from scratch.kernels import threads
-from scratch.kernels.attention import (
-    empty_heads,
-    scaled_dot_product_attention,
-    scaled_dot_product_attention_backward,
-)
+from scratch.kernels import memory, threads
+from scratch.kernels.attention import scaled_dot_product_attention, scaled_dot_product_attention_backward
+from scratch.kernels.blocks import blocks
 from scratch.kernels.channel_sums import channel_sum
 from scratch.kernels.output_mask import is_read
+
+# Of the rows that are projected at once.
+BLOCK_BYTES = 1 << 18
+# Columns of a projection whose weights get their gradients at once.
+COLUMNS = 64
 
 
 def multi_head_attention(
@@ -26,14 +35,19 @@ def multi_head_attention(
 ) -> tuple[np.ndarray, tuple, np.ndarray]:
     """Return the heads' outputs side by side, what backward needs, and the heads' weights."""
     size = query.shape[2]
-    w = in_proj_weight.reshape(3, size, size)
-    heads = []
-    for x, weight, bias in zip((query, key, value), w, in_proj_bias.reshape(3, size)):
-        projected = threads.matmul(x.reshape(-1, size), weight.T)
-        projected += bias
-        heads.append(projected.reshape(*x.shape[:2], num_heads, size // num_heads).swapaxes(1, 2))
-    o, inner, weights = scaled_dot_product_attention(*heads, attn_mask, factor, scale, unseen)
-    return o.swapaxes(1, 2).reshape(query.shape), (query, key, value, w, inner), weights
+    weights, biases = in_proj_weight.reshape(3, size, size), in_proj_bias.reshape(3, size)
+    inputs = [_rows(x) for x in (query, key, value)]
+    projections = [memory.empty(rows.shape, rows.dtype) for rows in inputs]
+
+    def project(task: tuple[int, slice]) -> None:
+        third, part = task
+        out = np.matmul(inputs[third][part], weights[third].T, out=projections[third][part])
+        out += biases[third]
+
+    _run(project, [(third, part) for third in range(3) for part in _parts(inputs[third])], inputs)
+    heads = [_to_heads(rows, x, num_heads) for rows, x in zip(projections, (query, key, value), strict=True)]
+    o, inner, each = scaled_dot_product_attention(*heads, attn_mask, factor, scale, unseen)
+    return _join(o).reshape(query.shape), (query, key, value, weights, inner), each
 
 
 def multi_head_attention_backward(
@@ -45,15 +59,66 @@ def multi_head_attention_backward(
     saved: tuple,
 ) -> tuple[np.ndarray | None, ...]:
     """Undo `multi_head_attention`; leave out what nobody reads."""
-    query, key, value, w, inner = saved
-    size = query.shape[2]
-    grad_o = grad_y.reshape(*grad_y.shape[:2], num_heads, size // num_heads).swapaxes(1, 2)
-    grads = scaled_dot_product_attention_backward(grad_o, grad_weights, factor, scale, inner)
-    rows = [grad.swapaxes(1, 2).reshape(-1, size) for grad in grads]
-    grad_w, grad_b = np.empty_like(w), np.empty((3,size),w.dtype)
-    out=[]
-    for i, (x,g) in enumerate(zip((query,key,value),rows)):
-        out.append(threads.matmul(g, w[i]).reshape(x.shape))
-        grad_w[i] = threads.matmul(g.T, x.reshape(-1,size))
-        grad_b[i] = channel_sum(g)
-    return *out, grad_w.reshape(-1,size), grad_b.reshape(-1)
+    query, key, value, weights, inner = saved
+    size, dtype = query.shape[2], query.dtype
+    grad_o = _to_heads(grad_y, grad_y, num_heads)
+    by_head = scaled_dot_product_attention_backward(grad_o, grad_weights, factor, scale, inner)
+    grads, inputs = [_join(grad) for grad in by_head], [_rows(x) for x in (query, key, value)]
+    grad_inputs = [memory.empty(rows.shape, dtype) if is_read(place) else None for place, rows in enumerate(inputs)]
+    grad_weight = np.empty((3, size, size), dtype) if is_read(3) else None
+    grad_bias = np.empty((3, size), dtype) if is_read(4) else None
+
+    def undo(task: tuple[int, slice, bool]) -> None:
+        third, part, over_rows = task
+        grad, grad_x = grads[third], grad_inputs[third]
+        if over_rows:
+            if grad_x is not None:
+                np.matmul(grad[part], weights[third], out=grad_x[part])
+            return
+        if grad_weight is not None:
+            np.matmul(grad[:, part].T, inputs[third], out=grad_weight[third, part])
+        if grad_bias is not None:
+            grad_bias[third, part] = channel_sum(grad[:, part])
+
+    columns = [slice(begin, begin + COLUMNS) for begin in range(0, size, COLUMNS)]
+    tasks = [(third, part, True) for third in range(3) for part in _parts(inputs[third])]
+    _run(undo, [*tasks, *[(third, part, False) for third in range(3) for part in columns]], inputs)
+    found = [
+        None if grad is None else grad.reshape(x.shape)
+        for grad, x in zip(grad_inputs, (query, key, value), strict=True)
+    ]
+    return (
+        *found,
+        None if grad_weight is None else grad_weight.reshape(3 * size, size),
+        None if grad_bias is None else grad_bias.reshape(3 * size),
+    )
+
+
+def _rows(x: np.ndarray) -> np.ndarray:
+    """Return (N, L, E) as (N L, E)."""
+    return x.reshape(x.shape[0] * x.shape[1], x.shape[2])
+
+
+def _to_heads(a: np.ndarray, like: np.ndarray, num_heads: int) -> np.ndarray:
+    """Return (N L, E) or (N, L, E) as (N, h, L, D), for (N, L, E) as ``like`` has it."""
+    n, length, size = like.shape
+    return a.reshape(n, length, num_heads, size // num_heads).swapaxes(1, 2)
+
+
+def _join(heads: np.ndarray) -> np.ndarray:
+    """Return (N, h, L, D) as (N L, E): a view, where the heads lie side by side."""
+    n, h, length, d = heads.shape
+    return heads.swapaxes(1, 2).reshape(n * length, h * d)
+
+
+def _parts(rows: np.ndarray) -> list[slice]:
+    return blocks(len(rows), rows.shape[1] * rows.itemsize, BLOCK_BYTES)
+
+
+def _run(task: Callable[[Any], None], items: Iterable, inputs: list[np.ndarray]) -> None:
+    # A short product is done before another thread would have begun with it.
+    if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 > threads.SMALL_PRODUCT:
+        threads.run(task, items)
+    else:
+        for item in items:
+            task(item)
