@@ -15,7 +15,7 @@ from scratch.kernels.blocks import blocks
 from scratch.kernels.normalization import row_dot, row_sum
 
 # Of the scores that are worked on at once.
-BLOCK_BYTES = 3 << 17
+BLOCK_BYTES = 5 << 17
 # exp of scores between -32 and 32 needs no maximum to be taken off: neither it nor a sum of many comes near overflow or
 # underflow, and what rounding has done to a score, it does to the difference as well.
 MODERATE = 32.0

@@ -3,9 +3,8 @@
 Each head's numbers are where they would be without heads, so that cutting and joining moves nothing.
 """
 
-from collections.abc import Callable, Iterable
-from itertools import product
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -39,12 +38,11 @@ def multi_head_attention(
     inputs = [_rows(x) for x in (query, key, value)]
     projections = [memory.empty(rows.shape, rows.dtype) for rows in inputs]
 
-    def project(task: tuple[int, slice]) -> None:
-        third, part = task
-        out = np.matmul(inputs[third][part], weights[third].T, out=projections[third][part])
-        out += biases[third]
-
-    _run(project, [(third, part) for third in range(3) for part in _parts(inputs[third])], inputs)
+    thirds = zip(inputs, weights, biases, projections, strict=True)
+    _run(
+        [partial(_project, x[part], w, b, out[part]) for x, w, b, out in thirds for part in _parts(x)],
+        inputs,
+    )
     heads = [_to_heads(rows, x, num_heads) for rows, x in zip(projections, (query, key, value), strict=True)]
     o, inner, each = scaled_dot_product_attention(*heads, attn_mask, factor, scale, unseen)
     return _join(o).reshape(query.shape), (query, key, value, weights, inner), each
@@ -68,21 +66,16 @@ def multi_head_attention_backward(
     grad_weight = np.empty((3, size, size), dtype) if is_read(3) else None
     grad_bias = np.empty((3, size), dtype) if is_read(4) else None
 
-    def undo(task: tuple[int, slice, bool]) -> None:
-        third, part, over_rows = task
-        grad, grad_x = grads[third], grad_inputs[third]
-        if over_rows:
-            if grad_x is not None:
-                np.matmul(grad[part], weights[third], out=grad_x[part])
-            return
+    tasks: list[Callable[[], object]] = []
+    for third, (grad, rows, grad_x) in enumerate(zip(grads, inputs, grad_inputs, strict=True)):
+        if grad_x is not None:
+            tasks += [partial(np.matmul, grad[part], weights[third], out=grad_x[part]) for part in _parts(rows)]
         if grad_weight is not None:
-            np.matmul(grad[:, part].T, inputs[third], out=grad_weight[third, part])
+            cuts = [slice(begin, begin + COLUMNS) for begin in range(0, size, COLUMNS)]
+            tasks += [partial(np.matmul, grad[:, cut].T, rows, out=grad_weight[third, cut]) for cut in cuts]
         if grad_bias is not None:
-            grad_bias[third, part] = channel_sum(grad[:, part])
-
-    columns = [slice(begin, begin + COLUMNS) for begin in range(0, size, COLUMNS)]
-    tasks = [(third, part, True) for third in range(3) for part in _parts(inputs[third])]
-    _run(undo, [*tasks, *[(third, part, False) for third in range(3) for part in columns]], inputs)
+            tasks.append(partial(_sum_into, grad_bias[third], grad))
+    _run(tasks, inputs)
     found = [
         None if grad is None else grad.reshape(x.shape)
         for grad, x in zip(grad_inputs, (query, key, value), strict=True)
@@ -115,10 +108,19 @@ def _parts(rows: np.ndarray) -> list[slice]:
     return blocks(len(rows), rows.shape[1] * rows.itemsize, BLOCK_BYTES)
 
 
-def _run(task: Callable[[Any], None], items: Iterable, inputs: list[np.ndarray]) -> None:
+def _project(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, out: np.ndarray) -> None:
+    np.matmul(x, weight.T, out=out)
+    out += bias
+
+
+def _sum_into(grad_bias: np.ndarray, grad: np.ndarray) -> None:
+    grad_bias[...] = channel_sum(grad)
+
+
+def _run(tasks: list[Callable[[], object]], inputs: list[np.ndarray]) -> None:
     # A short product is done before another thread would have begun with it.
     if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 > threads.SMALL_PRODUCT:
-        threads.run(task, items)
+        threads.run(lambda task: task(), tasks)
     else:
-        for item in items:
-            task(item)
+        for task in tasks:
+            task()
