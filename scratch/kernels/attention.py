@@ -109,9 +109,7 @@ def _softmax(scores: np.ndarray, unseen: float) -> None:
         np.copyto(scores, unseen, where=t == 0)
 
 
-def _spread(
-    value: np.ndarray | float, neutral: float, shape: tuple[int, ...], dtype: np.dtype
-) -> np.ndarray | None:
+def _spread(value: np.ndarray | float, neutral: float, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:
     """Return a view of ``value`` as of the whole shape; None for one number that changes nothing."""
     array = np.asarray(value, dtype)
     if array.size and not any(array.strides) and array.flat[0] == neutral:
