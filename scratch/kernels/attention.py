@@ -122,8 +122,7 @@ def _blocks(shape: tuple[int, ...], dtype: np.dtype) -> list[_Block]:
     if len(shape) < 3:
         return [()]
     example = math.prod(shape[1:]) * dtype.itemsize
-    parts = [(part,) for part in blocks(shape[0], example, BLOCK_BYTES)]
+    examples = blocks(shape[0], example, BLOCK_BYTES)
     if len(shape) == 3 or example <= BLOCK_BYTES:
-        return parts
-    heads = blocks(shape[1], example // shape[1], BLOCK_BYTES)
-    return [(*part, some) for part, some in product(parts, heads)]
+        return [(part,) for part in examples]
+    return list(product(examples, blocks(shape[1], example // shape[1], BLOCK_BYTES)))

@@ -43,8 +43,8 @@ def multi_head_attention(
         [partial(_project, x[part], w, b, out[part]) for x, w, b, out in thirds for part in _parts(x)],
         inputs,
     )
-    heads = [_to_heads(rows, x, num_heads) for rows, x in zip(projections, (query, key, value), strict=True)]
-    o, inner, each = scaled_dot_product_attention(*heads, attn_mask, factor, scale, unseen)
+    q, k, v = (_to_heads(rows, x, num_heads) for rows, x in zip(projections, (query, key, value), strict=True))
+    o, inner, each = scaled_dot_product_attention(q, k, v, attn_mask, factor, scale, unseen)
     return _join(o).reshape(query.shape), (query, key, value, weights, inner), each
 
 

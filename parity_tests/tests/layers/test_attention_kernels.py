@@ -1,4 +1,4 @@
-"""Attention's kernels in blocks of examples and of heads, with special values, against PyTorch and their plain twins."""
+"""Attention's kernels in blocks of examples and heads, with special values, against PyTorch and their twins."""
 
 import itertools
 
@@ -77,6 +77,16 @@ def test_blocks_of_any_size(monkeypatch, leading, block, mask, drops):
         factor = 2.0 * (np.random.default_rng(1).random((*leading, LENGTH, KEYS)) < 0.5)
     for scale, unseen in itertools.product([0.5, 40.0], [0.0, np.nan, 0.25]):
         agree(inputs, upstream, mask_of(mask, leading), factor, scale, unseen)
+
+
+@pytest.mark.parametrize("added", [-1000.0, -40.0, 40.0, 1000.0])
+@pytest.mark.parametrize("whole", [True, False])
+def test_scores_whose_exponentials_overflow_or_vanish(added, whole):
+    """Of all queries, or of one among those of moderate scores."""
+    inputs, upstream = arrays_of((5, 3))
+    mask = np.full((LENGTH, KEYS), added if whole else 0.0)
+    mask[3] = added
+    agree(inputs, upstream, mask, 1.0, 0.5, 0.0)
 
 
 @pytest.mark.parametrize("grad_weights", ["number", "zeros", "one zero", "random", "one number"])
