@@ -164,13 +164,14 @@ class Layer(Module):
             others = tuple(more[: self.outputs - 1]) if self.outputs > 1 else ()
             given = arguments[: self.inputs - 1] if self.inputs > 1 else ()
             locked: tuple = ()
-            for value in saved:
+            for place in range(len(saved)):
+                value = saved[place]
                 if type(value) is not ndarray:
                     continue
                 if value is result:
                     locked = (*locked, y)
                 elif value is rows or (given and is_one_of(value, given)):
-                    saved = own(saved, value)
+                    saved = own(saved, place)
                 elif others and is_one_of(value, others):
                     locked = (*locked, value)
             for output in locked:

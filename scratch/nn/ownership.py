@@ -25,12 +25,16 @@ def is_one_of(value: Any, arguments: tuple) -> bool:
     return id(value) in map(id, arguments)
 
 
-def own(saved: tuple, array: np.ndarray) -> tuple:
-    """Return what a forward saved, with a copy in every place of an array that its caller may write to."""
-    if not array.flags.writeable or not is_one_of(array, saved):
+def own(saved: tuple, place: int) -> tuple:
+    """Return what a forward saved, with a copy of its own of an array that its caller may write to.
+
+    Where the array stands in several places, the copy does.
+    """
+    value = saved[place]
+    if not isinstance(value, np.ndarray) or not value.flags.writeable:
         return saved
-    copy = array.copy(order="K")
-    return tuple([copy if value is array else value for value in saved])
+    copy = value.copy(order="K")
+    return tuple([copy if one is value else one for one in saved])
 
 
 def private(x: Any) -> Any:

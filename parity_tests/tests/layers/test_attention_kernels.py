@@ -89,6 +89,16 @@ def test_scores_whose_exponentials_overflow_or_vanish(added, whole):
     agree(inputs, upstream, mask, 1.0, 0.5, 0.0)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_score_of_the_only_key_has_no_gradient(dtype):
+    query, key, value, grad_y = (drawn((64, length, 3), dtype, seed=length) for length in (LENGTH, 1, 1, LENGTH))
+    _, saved, weights = fast.scaled_dot_product_attention(query, key, value, 0.0, 1.0, 0.5, 0.0)
+    assert np.all(weights == 1)
+    grad_query, grad_key, _ = fast.scaled_dot_product_attention_backward(grad_y, 0.0, 1.0, 0.5, saved)
+    assert not grad_query.any()
+    assert not grad_key.any()
+
+
 @pytest.mark.parametrize("grad_weights", ["number", "zeros", "one zero", "random", "one number"])
 @pytest.mark.parametrize("factor", [1.0, 0.5])
 def test_gradients_of_the_weights_in_every_form(grad_weights, factor):
