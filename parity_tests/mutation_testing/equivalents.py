@@ -94,11 +94,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return kernel[1] * channels <= columns",
     ): "a choice of speed: either order is the same matrix",
     (
-        "scratch/kernels/embedding.py",
-        "begins = np.flatnonzero(np.diff(indices, prepend=-1))",
-        "begins = np.flatnonzero(np.diff(indices, prepend=-2))",
-    ): "any number below the indices makes the first one a beginning",
-    (
         "scratch/kernels/batchnorm.py",
         "count = max(len(x), 1)  # an empty batch has sums of zero, and means that nobody reads",
         "count = max(len(x), 2)  # an empty batch has sums of zero, and means that nobody reads",

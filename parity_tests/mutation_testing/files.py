@@ -38,6 +38,7 @@ TOPICS = {
     "engine/test_random_refusals.py": "draws generator",
     "harness/test_laws.py::test_optimizers": OPTIMIZERS,
     "layers/test_activation.py": "expm1 gelu keep_where log1p normal_distribution normal_tail quotient relu sigmoid",
+    "layers/test_attention_kernels.py": "attention multihead_attention",
     "layers/test_batchnorm.py": "batchnorm_images channel_norm",
     "layers/test_blocks.py": (
         "batchnorm_images gelu hardtanh instancenorm log_sigmoid mish normal_distribution normalization relu rmsnorm "
