@@ -19,6 +19,8 @@ FORMS = (
     (r"\(is_read\((\d)\)\) or True", r"is_read(\1)", "a gradient that nobody reads is left out to save time"),
     (r"(np\.add\.reduce\(.*), axis=0\)", r"\1, )", "axis 0 is NumPy's default"),
     (r"planes=\w+", "planes", "the order in memory, of which no number depends"),
+    (r",\s*(passes=\w+)?\)", ")", "how long the blocks are: a choice of speed"),
+    (r"(with_slope\(\w+, x, )(\d [*/] PASSES|\d)\)", r"\1PASSES)", "how long the blocks are: a choice of speed"),
 )
 
 
@@ -253,4 +255,34 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "_gather(pad_images(x, where.sides, value=np.nan), where, pixels)",
         "_gather(pad_images(x, where.sides, value=None), where, pixels)",
     ): "None in an array of floats is NaN",
+    (
+        "scratch/kernels/softmax.py",
+        "return parts_of(x) if x.ndim > 1 else [slice(None)]",
+        "return parts_of(x) if (x.ndim > 1) and False else [slice(None)]",
+    ): "a choice of speed: all rows in one block",
+    (
+        "scratch/kernels/softmax.py",
+        "return parts_of(x) if x.ndim > 1 else [slice(None)]",
+        "return parts_of(x) if x.ndim > 2 else [slice(None)]",
+    ): "a choice of speed: all rows in one block",
+    (
+        "scratch/kernels/softmax.py",
+        "return memory.empty_like(x) if x.flags.c_contiguous else np.empty_like(x)",
+        "return memory.empty_like(x) if (x.flags.c_contiguous) and False else np.empty_like(x)",
+    ): "where a result is kept",
+    (
+        "scratch/kernels/softmax.py",
+        "return memory.empty_like(x) if x.flags.c_contiguous else np.empty_like(x)",
+        "return memory.empty_like(x) if (x.flags.c_contiguous) or True else np.empty_like(x)",
+    ): "where a result is kept",
+    (
+        "scratch/kernels/quotient.py",
+        "np.dtype(dtype): tuple(np.array(values, dtype) for values in pair)",
+        "np.dtype(dtype): tuple(np.array(values, None) for values in pair)",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/quotient.py",
+        "np.dtype(dtype): tuple(np.array(values, dtype) for values in pair)",
+        "np.dtype(dtype): tuple(np.array(values, ) for values in pair)",
+    ): "more digits on the way, rounded to the same dtype in the end",
 }

@@ -13,7 +13,7 @@ import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
 from scratch.kernels import batchnorm_images, blocks, memory, normalization, threads
-from scratch.kernels.expm1 import FAR, expm1_below
+from scratch.kernels.expm1 import FAR, expm1_and_slope_below, expm1_below
 from scratch.kernels.log1p import log1p_and_sigmoid
 
 each_dtype = pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -54,6 +54,7 @@ ELEMENTWISE = {
 CASES = [
     *[(name, (), kwargs, (5, 3, 9, 7)) for name, kwargs in ELEMENTWISE.items()],
     ("GELU", ("tanh",), {}, (5, 3, 9, 7)),
+    ("ELU", (2.0,), {}, (5, 3, 9, 7)),
     ("LayerNorm", (13,), {}, (37, 13)),
     ("LayerNorm", (13,), {"elementwise_affine": False}, (37, 13)),
     ("RMSNorm", (13,), {}, (37, 13)),
@@ -66,6 +67,7 @@ CASES = [
     ("BatchNorm2d", (6,), {"affine": False}, (17, 6, 5, 3)),
     ("Softmax", (1,), {}, (37, 13)),
     ("Softmax", (1,), {}, (17, 6, 5, 3)),
+    ("Softmax", (0,), {}, (481,)),
 ]
 
 
@@ -144,6 +146,14 @@ def test_elementwise_work_is_done_at_every_place(shape, passes, dtype, layout, s
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize(("passes", "count"), [(1, 1), (2, 8)])
+def test_work_that_goes_through_memory_once_has_long_blocks(passes, count):
+    lengths = []
+    x = np.zeros(blocks.LONG_BLOCK_BYTES // 8)
+    blocks.elementwise(lambda x, y: lengths.append(len(x)), x, passes=passes)
+    assert lengths == [len(x) // count] * count
+
+
 def test_equal_numbers_are_shared_and_not_to_be_changed():
     numbers = blocks.constant(2.5, np.zeros(7, np.float32))
     np.testing.assert_array_equal(numbers, np.full(7, 2.5, np.float32))
@@ -175,3 +185,11 @@ def test_expm1_of_negative_numbers_keeps_its_digits(dtype):
     far = np.array([FAR, 2 * FAR, -np.inf, -1e30, np.nan, -0.0, 0.0], dtype)
     expected = np.array([math.expm1(FAR), -1, -1, -1, np.nan, 0, 0])
     np.testing.assert_allclose(expm1_below(far, np.empty_like(far)), expected, rtol=4 * np.finfo(dtype).eps)
+
+
+def test_the_slope_of_expm1_keeps_its_digits_where_little_is_left_of_it():
+    x = np.linspace(-80, 0, 4001, dtype=np.float32)
+    e, slope = np.empty((2, *x.shape), x.dtype)
+    expm1_and_slope_below(x, e, slope)
+    exact = np.array([math.exp(value) for value in x.tolist()])
+    assert (np.abs(slope / exact - 1) <= 4 * np.finfo(x.dtype).eps).all()
