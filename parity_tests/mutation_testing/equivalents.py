@@ -16,7 +16,7 @@ FORMS = (
     ),
     (r"order=(\"[Kk]\"|None)", 'order="K"', "the order in memory, of which no number depends"),
     (r",\s*(channels_last=[^(),]*)?\)", ")", "the order in memory, of which no number depends"),
-    (r"\(is_read\((\d)\)\) or True", r"is_read(\1)", "a gradient that nobody reads is left out to save time"),
+    (r"\((is_read\(\d\)|reads_\w+)\) or True", r"\1", "a gradient that nobody reads is left out to save time"),
     (r"(np\.add\.reduce\(.*), axis=0\)", r"\1, )", "axis 0 is NumPy's default"),
     (r"planes=\w+", "planes", "the order in memory, of which no number depends"),
     (r",\s*(passes=\w+)?\)", ")", "how long the blocks are: a choice of speed"),
@@ -285,4 +285,24 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "np.dtype(dtype): tuple(np.array(values, dtype) for values in pair)",
         "np.dtype(dtype): tuple(np.array(values, ) for values in pair)",
     ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/rmsnorm.py",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), x.dtype)",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), None)",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/rmsnorm.py",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), x.dtype)",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), )",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/rmsnorm.py",
+        "np.matmul(ones(len(grad), grad.dtype), np.multiply(grad, n, out=out), out=sums[place])",
+        "np.matmul(ones(len(grad), None), np.multiply(grad, n, out=out), out=sums[place])",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/channel_sums.py",
+        "if len(x) <= MANY_ROWS:",
+        "if len(x) < MANY_ROWS:",
+    ): "so many rows are one part, and the rest is empty",
 }
