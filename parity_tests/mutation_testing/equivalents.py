@@ -355,4 +355,24 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 << 16 else indices, stable=True)",
         "order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 >> 16 else indices, stable=True)",
     ): "a choice of speed: the same order by another sort",
+    (
+        "scratch/kernels/padding.py",
+        "kept = tuple([slice(max(-a, 0), n + min(b, 0)) for n, (a, b) in zip(grown.shape[2:], padding, strict=True)])",
+        "kept = tuple([slice(max(-a, 0), n + min(b, 1)) for n, (a, b) in zip(grown.shape[2:], padding, strict=True)])",
+    ): "a slice ends with the array",
+    (
+        "scratch/kernels/padding.py",
+        "chunks = threads.chunks(len(x), grown[:1].nbytes)",
+        "chunks = threads.chunks(len(x), grown[:2].nbytes)",
+    ): "the size of the chunks: a choice of speed",
+    (
+        "scratch/kernels/padding.py",
+        'if mode == "zeros" and grad_y.shape == shape:',
+        'if mode == "XXzerosXX" and grad_y.shape == shape:',
+    ): "a copy instead of a view, of the same numbers",
+    (
+        "scratch/kernels/padding.py",
+        'if mode == "zeros" and grad_y.shape == shape:',
+        'if mode == "ZEROS" and grad_y.shape == shape:',
+    ): "a copy instead of a view, of the same numbers",
 }

@@ -34,6 +34,7 @@ TOPICS = {
     "engine/test_ownership.py": "dropout layer",
     "engine/test_random.py": "draws generator mkl_stream torch_rounding",
     "engine/test_random_refusals.py": "draws generator",
+    "harness/test_kernels.py::test_a_kernel_has_its_twins_signature": "padding",
     "harness/test_laws.py::test_optimizers": OPTIMIZERS,
     "layers/test_activation.py": "expm1 gelu keep_where log1p normal_distribution normal_tail quotient relu sigmoid",
     "layers/test_batchnorm.py": "batchnorm_images channel_norm",
