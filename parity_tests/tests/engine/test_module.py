@@ -484,3 +484,31 @@ def test_a_name_that_cannot_be_added_is_refused_as_torch_refuses_it(name):
         lambda: nn.Linear(2, 3).add_module(name, nn.ReLU()),
         lambda: torch.nn.Linear(2, 3).add_module(name, torch.nn.ReLU()),
     )
+
+
+@pytest.mark.parametrize("name", ["double", "float"])
+def test_a_conversion_reaches_what_torchs_reaches_and_the_gradients(name):
+    ours, theirs = Shared(), TorchShared()
+    ours.absent, theirs.absent = (one.BatchNorm1d(2, track_running_stats=False) for one in (nn, torch.nn))
+    ours.first(array((4, 2), "float32"))
+    ours.first.backward(array((4, 2), "float32", seed=1))
+    grad = ours.first.weight.grad.copy()
+    assert getattr(ours, name)() is ours
+    getattr(theirs, name)()
+    assert {key: values.dtype.name for key, values in ours.state_dict().items()} == {
+        key: str(tensor.dtype).removeprefix("torch.") for key, tensor in theirs.state_dict().items()
+    }
+    assert ours.first.weight.grad.dtype == ours.first.weight.dtype
+    np.testing.assert_array_equal(ours.first.weight.grad, grad)
+    assert ours.scale.grad is None
+
+
+def test_a_conversion_to_the_dtype_that_is_there_keeps_the_arrays():
+    model = nn.BatchNorm1d(2)
+    model(array((4, 2), "float32"))
+    model.backward(array((4, 2), "float32", seed=1))
+    data, grad, mean = model.weight.data, model.weight.grad, model.running_mean
+    model.float()
+    assert model.weight.data is data
+    assert model.weight.grad is grad
+    assert model.running_mean is mean
