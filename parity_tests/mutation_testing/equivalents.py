@@ -375,4 +375,29 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         'if mode == "zeros" and grad_y.shape == shape:',
         'if mode == "ZEROS" and grad_y.shape == shape:',
     ): "a copy instead of a view, of the same numbers",
+    (
+        "scratch/kernels/sequence_products.py",
+        "parts = max(batch // SEQUENCES, 2) if h_0.size >= FEWEST_NUMBERS and batch > 1 else 1",
+        "parts = max(batch // SEQUENCES, 2) if h_0.size > FEWEST_NUMBERS and batch > 1 else 1",
+    ): "how a batch is shared out: a choice of speed",
+    (
+        "scratch/kernels/cross_entropy.py",
+        "numbers.flags.writeable = False",
+        "numbers.flags.writeable = None",
+    ): "None is as false",
+    (
+        "scratch/kernels/cross_entropy.py",
+        "if ignore_index >= 0 or (len(target) and np.minimum.reduce(target) < 0):",
+        "if ignore_index >= 0 or (len(target) and np.minimum.reduce(target) < 1):",
+    ): "looks for targets to ignore where there are none",
+    (
+        "scratch/kernels/batchnorm.py",
+        "return batchnorm_images.batch_norm_backward(grad_y, weight, saved)",
+        "return batchnorm_images.batch_norm_backward(grad_y, None, saved)",
+    ): "backward reads the scale, which forward has saved",
+    (
+        "scratch/kernels/batchnorm.py",
+        "return batchnorm_images.batch_norm_inference_backward(grad_y, weight, saved)",
+        "return batchnorm_images.batch_norm_inference_backward(grad_y, None, saved)",
+    ): "backward reads the scale, which forward has saved",
 }
