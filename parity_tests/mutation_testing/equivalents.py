@@ -400,4 +400,14 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return batchnorm_images.batch_norm_inference_backward(grad_y, weight, saved)",
         "return batchnorm_images.batch_norm_inference_backward(grad_y, None, saved)",
     ): "backward reads the scale, which forward has saved",
+    (
+        "scratch/kernels/normalization.py",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), x.dtype)",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), None)",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/normalization.py",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), x.dtype)",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), )",
+    ): "more digits on the way, rounded to the same dtype in the end",
 }
