@@ -410,4 +410,49 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), x.dtype)",
         "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), )",
     ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/nn/layer.py",
+        "others = tuple(more[: self.outputs - 1]) if self.outputs > 1 else ()",
+        "others = tuple(more[: self.outputs - 1]) if (self.outputs > 1) or True else ()",
+    ): "none of several is nothing, too",
+    (
+        "scratch/nn/layer.py",
+        "elif value is rows or (self.inputs > 1 and is_one_of(value, arguments[: self.inputs - 1])):",
+        "elif value is rows or (self.inputs > 1 or is_one_of(value, arguments[: self.inputs - 1])):",
+    ): "a copy more, of the same numbers",
+    (
+        "scratch/nn/module_tree.py",
+        'elif value.dtype.kind not in "biuf":',
+        'elif value.dtype.kind not in "XXbiufXX":',
+    ): "no dtype is of a kind X",
+    (
+        "scratch/nn/module_tree.py",
+        "parameter.data = parameter.data.astype(dtype, copy=False)",
+        "parameter.data = parameter.data.astype(dtype, copy=None)",
+    ): "None is as false",
+    (
+        "scratch/nn/module_tree.py",
+        "parameter.grad = None if parameter.grad is None else parameter.grad.astype(dtype, copy=False)",
+        "parameter.grad = None if parameter.grad is None else parameter.grad.astype(dtype, copy=None)",
+    ): "None is as false",
+    (
+        "scratch/nn/module_tree.py",
+        "setattr(module, name, value.astype(dtype, copy=False))",
+        "setattr(module, name, value.astype(dtype, copy=None))",
+    ): "None is as false",
+    (
+        "scratch/kernels/upsample.py",
+        "even = rest == 0 and np.array_equal(before, np.repeat(np.arange(length), count))",
+        "even = None",
+    ): "a choice of speed: sums as products",
+    (
+        "scratch/kernels/upsample.py",
+        "total = np.zeros((self.length, *grad.shape[1:]), grad.dtype)",
+        "total = np.zeros((self.length, *grad.shape[1:]), None)",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/upsample.py",
+        "total = np.zeros((self.length, *grad.shape[1:]), grad.dtype)",
+        "total = np.zeros((self.length, *grad.shape[1:]), )",
+    ): "more digits on the way, rounded to the same dtype in the end",
 }

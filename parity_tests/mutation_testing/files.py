@@ -58,7 +58,7 @@ TOPICS = {
     "layers/test_rmsnorm.py": "row_norm",
     "layers/test_multihead_attention.py": "attention",
     "layers/test_recurrent.py": "gru lstm rnn sequence_products",
-    "layers/test_recurrent_cell.py": "gru_cell lstm_cell rnn_cell",
+    "layers/test_recurrent_cell.py": "gru_cell layer lstm_cell rnn_cell",
     "layers/test_special.py": "keep_where normal_distribution normal_tail",
     "layers/test_unflatten.py": "flatten",
     "layers/test_winograd.py": "conv padded_images patch_plan patches",

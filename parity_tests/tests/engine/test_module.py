@@ -48,7 +48,7 @@ def same(one, other):
 # Names.
 
 
-@pytest.mark.parametrize("method", ["named_parameters", "named_modules", "state_dict"])
+@pytest.mark.parametrize("method", ["named_parameters", "named_modules", "named_buffers", "state_dict"])
 def test_the_names_and_their_order_are_torchs(method):
     ours, theirs = (list(dict(getattr(module, method)())) for module in (Shared(), TorchShared()))
     assert ours == theirs
@@ -112,6 +112,7 @@ BAD_STATES = {
     "a shape": ({"weight": np.zeros((3, 2)), "bias": np.zeros(4)}, r"'bias': expected shape \(3,\), got \(4,\)"),
     "a shape that would broadcast": ({"weight": np.zeros((1, 2)), "bias": np.zeros(3)}, "'weight': expected shape"),
     "a scalar": ({"weight": 0.0, "bias": np.zeros(3)}, r"'weight': expected shape \(3, 2\), got \(\)"),
+    "words": ({"weight": np.full((3, 2), "one"), "bias": np.zeros(3)}, "'weight': expected numbers, got .* dtype <U3"),
     "nothing": ({}, "missing key 'weight'; missing key 'bias'"),
 }
 
@@ -486,6 +487,14 @@ def test_a_name_that_cannot_be_added_is_refused_as_torch_refuses_it(name):
     )
 
 
+def test_gradients_are_asked_for_again_by_default():
+    model = Shared()
+    assert model.requires_grad_(False) is model
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    assert model.requires_grad_() is model
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
 @pytest.mark.parametrize("name", ["double", "float"])
 def test_a_conversion_reaches_what_torchs_reaches_and_the_gradients(name):
     ours, theirs = Shared(), TorchShared()
@@ -512,3 +521,34 @@ def test_a_conversion_to_the_dtype_that_is_there_keeps_the_arrays():
     assert model.weight.data is data
     assert model.weight.grad is grad
     assert model.running_mean is mean
+
+
+def two_multiples(x):
+    """Return two multiples of ``x``, and how many rows it has."""
+    return 2 * x, (), 3 * x, len(x)
+
+
+def two_multiples_backward(grad_y, grad_other, saved):
+    """Undo `two_multiples`."""
+    return 2 * grad_y + 3 * grad_other
+
+
+class TwoMultiples(nn.layer.Layer):
+    """A layer of two outputs with gradients, and one without."""
+
+    functions = two_multiples, two_multiples_backward
+    outputs = 2
+
+    def forward(self, x):
+        self.check_input(x)
+        return self.run(self.functions, x)
+
+
+def test_outputs_without_gradients_may_stand_behind_those_with():
+    layer, x, g, h = TwoMultiples(), *(array((4, 3), seed=seed) for seed in range(3))
+    for grads, expected in (((g, h), 2 * g + 3 * h), ((g,), 2 * g), ((None, h), 3 * h)):
+        assert layer(x)[2] == 4
+        np.testing.assert_array_equal(layer.backward(*grads), expected)
+    layer(x)
+    with pytest.raises(TypeError, match="TwoMultiples: expected 2 gradients, got 3"):
+        layer.backward(g, h, g)
