@@ -5,9 +5,15 @@ To add one: write a class with a ``name`` and a ``step`` (and a ``layer``, if it
 
 import importlib.util
 from collections.abc import Callable
+from typing import Any
 
 from benchmarks.errors import Failure
 from benchmarks.speed.work import Layer, Step, upstream
+
+
+def first_of(outputs: Any) -> Any:
+    """Return what a layer returns, or the first of several things."""
+    return outputs[0] if isinstance(outputs, tuple) else outputs
 
 
 class Scratch:
@@ -26,14 +32,16 @@ class Scratch:
         """Return forward and backward of a layer."""
         self.engine.manual_seed(0)
         module = layer.build(self.engine.nn, dtype)
-        x = upstream(layer.shape, dtype)
+        inputs = (layer.input(dtype),) * layer.places
         with self.engine.no_grad():
-            grad_output = upstream(module(x).shape, dtype)
+            grad_output = upstream(first_of(module(*inputs)).shape, dtype)
 
         def run() -> None:
             module.zero_grad()
-            module(x)
-            module.backward(grad_output)
+            module(*inputs)
+            grads = module.backward(grad_output)
+            if layer.places > 1:
+                sum(grads)  # PyTorch adds them up as well
 
         return run
 
@@ -102,13 +110,14 @@ class TorchEager:
         """Return forward and backward of a layer."""
         self.engine.manual_seed(0)
         module = self.prepare(layer.build(self.engine.nn, getattr(self.torch, dtype)))
-        x = self.tensor(upstream(layer.shape, dtype)).requires_grad_()
-        grad_output = self.tensor(upstream(tuple(module(x).shape), dtype))
+        x = self.tensor(layer.input(dtype)).requires_grad_(not layer.indices)
+        inputs = (x,) * layer.places
+        grad_output = self.tensor(upstream(tuple(first_of(module(*inputs)).shape), dtype))
 
         def run() -> None:
             module.zero_grad()
             x.grad = None
-            module(x).backward(grad_output)
+            first_of(module(*inputs)).backward(grad_output)
 
         return run
 

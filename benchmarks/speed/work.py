@@ -23,6 +23,10 @@ class Layer:
     shape : tuple of int
     products : int
         Multiply-adds of the matrix product in its forward pass; 0 for a layer that has none. Backward has two such.
+    indices : int
+        The input is an array of indices below this number; 0 for one of real numbers.
+    places : int
+        How many of the layer's arguments are the input: three for attention of a sequence to itself.
     """
 
     name: str
@@ -30,6 +34,14 @@ class Layer:
     build: Callable
     shape: tuple[int, ...]
     products: int = 0
+    indices: int = 0
+    places: int = 1
+
+    def input(self, dtype: str) -> np.ndarray:
+        """Return an input, the same every time."""
+        if self.indices:
+            return np.random.default_rng(1).integers(0, self.indices, self.shape)
+        return upstream(self.shape, dtype)
 
     @property
     def operations(self) -> int:
@@ -66,13 +78,31 @@ def _conv_transpose(
     )
 
 
+def _recurrent(name: str, gates: int) -> Layer:
+    n, steps, i, hidden = 32, 20, 64, 128
+    build = lambda nn, dtype: getattr(nn, name)(i, hidden, batch_first=True, dtype=dtype)  # noqa: E731
+    products = n * steps * gates * hidden * (i + hidden)
+    return Layer(f"{name} {i} to {hidden}", "sequences", build, (n, steps, i), products)
+
+
+def _attention(n: int, length: int, size: int, heads: int) -> Layer:
+    build = lambda nn, dtype: nn.MultiheadAttention(size, heads, batch_first=True, dtype=dtype)  # noqa: E731
+    products = n * length * (4 * size * size + 2 * length * size)
+    return Layer(f"MultiheadAttention, {heads} heads", "sequences", build, (n, length, size), products, places=3)
+
+
+def _embedding(words: int, size: int, shape: tuple[int, ...]) -> Layer:
+    build = lambda nn, dtype: nn.Embedding(words, size, dtype=dtype)  # noqa: E731
+    return Layer(f"Embedding {words} to {size}", "sequences", build, shape, indices=words)
+
+
 def _linear(network: str, batch: int, i: int, o: int) -> Layer:
     build = lambda nn, dtype: nn.Linear(i, o, dtype=dtype)  # noqa: E731
     return Layer(f"Linear {i} to {o}", network, build, (batch, i), batch * i * o)
 
 
 def layers(batch: int = 128, frames: int = 32) -> list[Layer]:
-    """Return the layers of SmallCNN (batch 128), of the Atari encoder, of a decoder (batch 32), and of MLPs."""
+    """Return layers of SmallCNN (batch 128), the Atari encoder and a decoder (batch 32), MLPs and sequences."""
     cnn, atari, decoder = "SmallCNN", "Atari encoder", "decoder"
     return [
         _conv(cnn, 1, 32, 3, (batch, 1, 28, 28), padding=1),
@@ -95,6 +125,11 @@ def layers(batch: int = 128, frames: int = 32) -> list[Layer]:
         Layer("BatchNorm2d", "images", lambda nn, dtype: nn.BatchNorm2d(32, dtype=dtype), (batch, 32, 14, 14)),
         Layer("LayerNorm", "rows", lambda nn, dtype: nn.LayerNorm(512, dtype=dtype), (batch, 512)),
         Layer("GELU", "rows", lambda nn, dtype: nn.GELU(), (batch, 512)),
+        _recurrent("RNN", gates=1),
+        _recurrent("GRU", gates=3),
+        _recurrent("LSTM", gates=4),
+        _attention(n=32, length=50, size=128, heads=8),
+        _embedding(10_000, 128, (32, 50)),
     ]
 
 

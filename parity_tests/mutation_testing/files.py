@@ -17,7 +17,7 @@ FOLDERS = (
     "scratch/distributions",
     "scratch/random",
 )
-OTHERS = ("scratch/policy_gradient.py", "scratch/normal_tail.py", "scratch/tape.py")
+OTHERS = ("scratch/fusion.py", "scratch/policy_gradient.py", "scratch/normal_tail.py", "scratch/tape.py")
 NOT_MUTATED = {
     "scratch/kernels/memory.py": "no number depends on where it is kept",
     "scratch/kernels/output_mask.py": "one variable",
@@ -27,6 +27,7 @@ NOT_MUTATED = {
 OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
 TOPICS = {
     "engine/test_defaults.py": f"annealing decay plateau sequential {OPTIMIZERS}",
+    "engine/test_fusion.py": "conv_relu_pool container fusion winograd",
     "engine/test_init.py": "linear",
     "engine/test_module_list.py": "module_dict module_list",
     "engine/test_module.py": "container dropout flatten layer linear module_tree parameter",

@@ -44,7 +44,12 @@ def elementwise(
         1, blocks are longer than a `constant`.
     """
     first = arrays[0]
-    shape, dtype, channels_last = first.shape, first.dtype, memory.is_channels_last(first)
+    shape, dtype = first.shape, first.dtype
+    if first.nbytes < memory.SMALLEST and first.ndim < 4:  # in few calls: they take as long as the work
+        outputs = [np.empty(shape, dtype) for _ in range(results)]
+        task(*[array.reshape(-1) for array in (*arrays, *outputs)])
+        return tuple(outputs)
+    channels_last = memory.is_channels_last(first)
     lines = [(array.transpose(0, 2, 3, 1) if channels_last else array).reshape(-1) for array in arrays]
     lines += [memory.empty((first.size,), dtype) for _ in range(results)]
     block_bytes = BLOCK_BYTES if passes > 1 else LONG_BLOCK_BYTES
@@ -79,16 +84,16 @@ def times_slope(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 
 
 def constant(value: float, like: np.ndarray) -> np.ndarray:
-    """Return a block's length of equal numbers, not to be written to.
+    """Return a block of equal numbers, not to be written to.
 
     For ``np.minimum`` and ``np.maximum`` an array is up to five times as quick as the number.
     """
-    return _constant(value, like.dtype)[: len(like)]
+    return _constant(value, like.shape, like.dtype)
 
 
-@functools.lru_cache(maxsize=16)
-def _constant(value: float, dtype: np.dtype) -> np.ndarray:
-    numbers = np.full(BLOCK_BYTES // dtype.itemsize, value, dtype)
+@functools.lru_cache(maxsize=32)
+def _constant(value: float, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    numbers = np.full(shape, value, dtype)
     numbers.flags.writeable = False
     return numbers
 

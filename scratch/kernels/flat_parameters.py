@@ -61,15 +61,13 @@ class Stretch:
         grads = [parameter.grad for parameter in self._parameters]
         return grads[0].reshape(-1) if len(grads) == 1 else np.concatenate(grads, axis=None)
 
-    def set_values(self, w: np.ndarray, block: slice, w_next: np.ndarray) -> None:
-        """Write what became of a block of the vector `values` into the parameters' own arrays."""
+    def write_back(self, w: np.ndarray, block: slice) -> None:
+        """Write a block of the vector `values` into the parameters' own arrays, unless it is a view of them."""
         if len(self._arrays) > 1:  # small ones: all in one block
             for array, part in zip(self._arrays, self._parts, strict=True):
-                array[...] = w_next[part]
-            return
-        w[block] = w_next
-        if not self._arrays[0].flags.c_contiguous:
-            self._arrays[0].flat[block] = w_next
+                array[...] = w[part]
+        elif not self._arrays[0].flags.c_contiguous:
+            self._arrays[0].flat[block] = w[block]
 
 
 def stretches(parameters: list[Parameter]) -> list[Stretch]:

@@ -1,10 +1,12 @@
 """An optimizer's step in few, long calls: its rule on stretches of parameters that lie end to end."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
 
+from scratch.kernels import threads
 from scratch.kernels.flat_parameters import Stretch, stretches
 
 
@@ -39,26 +41,50 @@ def update(
         if layout is None:
             layout = state.layout[first, stop, names] = _lay_out(state, first, stop, names)
         t = state.steps[first] + 1
-        for stretch, arrays_of_blocks in layout:
+        for stretch, blocks in layout:
             w, g = stretch.values(), stretch.gradients()
-            for block, arrays in zip(stretch.blocks, arrays_of_blocks, strict=True):
-                w_next, *arrays_next = rule(w[block], g[block], *arrays, t, **options)
-                stretch.set_values(w, block, w_next)
-                for array, array_next in zip(arrays, arrays_next, strict=True):
-                    if array is not None:
-                        array[...] = array_next
+            step = functools.partial(_step, rule, options, t, stretch, w, g)
+            if len(blocks) == 1:
+                step(blocks[0])
+            else:
+                threads.run(step, blocks)
         if any(names):
             state.steps[first:stop] = [t] * (stop - first)
 
 
-def _lay_out(
-    state: State, first: int, stop: int, names: tuple[str | None, ...]
-) -> list[tuple[Stretch, list[list[np.ndarray | None]]]]:
-    # The stretches of parameters, and for each block of a stretch its part of the state's arrays.
+# A part of a stretch, and of each array of the state.
+Block = tuple[slice, list[np.ndarray | None]]
+
+
+def _step(
+    rule: Callable[..., tuple[np.ndarray, ...]],
+    options: dict,
+    t: int,
+    stretch: Stretch,
+    w: np.ndarray,
+    g: np.ndarray,
+    block: Block,
+) -> None:
+    # A rule with a kernel has written to what it was given.
+    part, arrays = block
+    own = w[part]
+    w_next, *arrays_next = rule(own, g[part], *arrays, t, **options)
+    if w_next is not own:
+        own[...] = w_next
+    stretch.write_back(w, part)
+    for array, array_next in zip(arrays, arrays_next, strict=True):
+        if array is not None and array_next is not array:
+            array[...] = array_next
+
+
+def _lay_out(state: State, first: int, stop: int, names: tuple[str | None, ...]) -> list[tuple[Stretch, list[Block]]]:
+    # The stretches of parameters, each with its blocks.
     layout, start = [], state.starts[first]
     for stretch in stretches(state.parameters[first:stop]):
         own = [None if name is None else state.array(name)[start : start + stretch.size] for name in names]
-        layout.append((stretch, [[None if one is None else one[block] for one in own] for block in stretch.blocks]))
+        layout.append(
+            (stretch, [(part, [None if one is None else one[part] for one in own]) for part in stretch.blocks])
+        )
         start += stretch.size
     return layout
 

@@ -17,6 +17,11 @@ Sides = tuple[tuple[int, int], ...]  # (top, bottom), (left, right)
 NO_SIDES: Sides = ((0, 0), (0, 0))
 
 
+def padded_size(image: tuple[int, ...], sides: Sides) -> tuple[int, ...]:
+    """Return the rows and columns of padded images of a size (H, W)."""
+    return tuple([length + sum(side) for length, side in zip(image, sides, strict=True)])
+
+
 def pad_images(
     image: np.ndarray,
     sides: Sides,

@@ -20,7 +20,7 @@ import math
 import numpy as np
 
 from scratch.kernels import memory, winograd
-from scratch.kernels.padded_images import NO_SIDES, Sides, pad_images, unpad_images
+from scratch.kernels.padded_images import NO_SIDES, Sides, pad_images, padded_size, unpad_images
 from scratch.kernels.patches import Pair, by_planes, col2im, im2col, into_blocks, out_of_blocks, output_size
 
 # Channels, in and out, from which on Winograd's convolution is quicker than patches.
@@ -62,7 +62,7 @@ class PatchPlan:
         self.kernels, self.groups = kernels, groups
         self.sides, self.mode = sides, mode
         self.kernel, self.stride, self.dilation = kernels[2:], stride, dilation
-        self.padded = tuple([length + sum(side) for length, side in zip(image, sides, strict=True)])
+        self.padded = padded_size(image, sides)
         self.size = output_size(self.padded, self.kernel, stride, dilation)
         self.block: Pair = (1, 1)
         whole = all(k % s == 0 for k, s in zip(self.kernel, stride, strict=True))
@@ -75,13 +75,7 @@ class PatchPlan:
         if self.block != (1, 1):
             self.seen = tuple([p + k - 1 for p, k in zip(self.size, self.kernel, strict=True)])
         self.direct = self.block == (1, 1) and (mode == "zeros" or sides == NO_SIDES)
-        self.tiled = (
-            self.kernel == (3, 3)
-            and stride == dilation == (1, 1)
-            and groups == 1
-            and self.direct
-            and min(kernels[:2]) >= FEWEST_CHANNELS
-        )
+        self.tiled = suits_winograd(kernels) and stride == dilation == (1, 1) and groups == 1 and self.direct
         reach = [d * (k - 1) for d, k in zip(self.dilation, self.kernel, strict=True)]
         # The padding of grad_y with which flipped kernels yield the gradient of x itself (direct), or of x1.
         beyond = sides if self.direct else NO_SIDES
@@ -185,6 +179,11 @@ class PatchPlan:
         # (G, O/G, C/G, kernel rows of blocks, bh, kernel columns of blocks, bw)
         (kh, kw), (bh, bw) = self.kernel, self.block
         return kernels.reshape(self.groups, self._outputs, self.kernels[1], kh, bh, kw, bw)
+
+
+def suits_winograd(kernels: tuple[int, ...]) -> bool:
+    """Return whether kernels (O, C/G, kh, kw) are such that Winograd's convolution applies, and is quicker."""
+    return kernels[2:] == (3, 3) and min(kernels[:2]) >= FEWEST_CHANNELS
 
 
 def as_rows(y: np.ndarray, groups: int) -> np.ndarray:

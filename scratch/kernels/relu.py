@@ -21,6 +21,8 @@ def relu(x: np.ndarray) -> tuple[np.ndarray, tuple]:
 def relu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `relu`."""
     (y,) = saved
+    if y.nbytes < memory.SMALLEST:
+        return keep_where(np.not_equal(y, 0.0), grad_y)
     grad_x = memory.empty_like(grad_y)
     threads.each_part(_keep_where_not_zero, y, grad_y, grad_x)
     return grad_x

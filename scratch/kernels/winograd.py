@@ -111,16 +111,40 @@ def convolve(x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, sides: Sides
     bool
         Whether all of ``y`` is finite and far from the largest number; if not, it may be wrong.
     """
-    np.setbufsize(_SMALLEST_BUFFER)  # until errstate ends
-    chunk = _chunk(x, y, sides)
+    chunk = _convolve(x, u, bias, sides, y.shape)
+    chunk.outputs.copy_to(y)
+    return _far_from_overflow(y)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def convolve_planes(
+    x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, sides: Sides, size: Pair
+) -> tuple[np.ndarray, bool]:
+    """Do as `convolve` does, for an output of an even ``size`` (P, Q), and leave its pixels where they are.
+
+    Returns
+    -------
+    planes : numpy.ndarray, shape (2, 2, P/2, Q/2, N, O)
+        The outputs of even and odd rows, and of even and odd columns. Valid until this thread's next call.
+    bool
+        As for `convolve`.
+    """
+    planes = _convolve(x, u, bias, sides, (len(x), u.shape[2], *size)).m_planes[:2, :2]
+    return planes, all(_far_from_overflow(planes[place].reshape(-1)) for place in product((0, 1), (0, 1)))
+
+
+def _convolve(
+    x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, sides: Sides, y_shape: tuple[int, ...]
+) -> "_Chunk":
+    np.setbufsize(_SMALLEST_BUFFER)  # until the caller's errstate ends
+    chunk = _chunk(x, y_shape, sides)
     chunk.transform(x)  # F1
     np.matmul(chunk.v, u, out=chunk.m)  # F3
     if bias is not None:
         chunk.bias[...] = bias
         _take(chunk.add_bias)  # F4
     _take(chunk.add_up)  # F5
-    chunk.outputs.copy_to(y)
-    return _far_from_overflow(y)
+    return chunk
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -155,13 +179,41 @@ def convolve_backward(
     bool
         As for `convolve`, of the gradients.
     """
-    np.setbufsize(_SMALLEST_BUFFER)
-    chunk = _chunk(x, grad_y, sides)
-    if grad_matrix is not None:
-        chunk.transform(x)
+    chunk = _chunk(x, grad_y.shape, sides)
     for corner in chunk.beyond:
         corner[...] = 0
     chunk.corners.copy_from(grad_y)
+    return _undo(chunk, x, u_transposed, grad_matrix, grad_bias, grad_x)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def convolve_planes_backward(
+    x: np.ndarray,
+    u_transposed: np.ndarray,
+    write_grad_planes: Callable[[np.ndarray], object],
+    size: Pair,
+    sides: Sides,
+    grad_matrix: np.ndarray | None,
+    grad_bias: np.ndarray | None,
+    grad_x: np.ndarray | None,
+) -> bool:
+    """Do as `convolve_backward` does, for a gradient that ``write_grad_planes`` writes in `convolve_planes`' form."""
+    chunk = _chunk(x, (len(x), u_transposed.shape[1], *size), sides)
+    write_grad_planes(chunk.m_planes[::3, ::3])
+    return _undo(chunk, x, u_transposed, grad_matrix, grad_bias, grad_x)
+
+
+def _undo(
+    chunk: "_Chunk",
+    x: np.ndarray,
+    u_transposed: np.ndarray,
+    grad_matrix: np.ndarray | None,
+    grad_bias: np.ndarray | None,
+    grad_x: np.ndarray | None,
+) -> bool:
+    np.setbufsize(_SMALLEST_BUFFER)  # until the caller's errstate ends
+    if grad_matrix is not None:
+        chunk.transform(x)
     _take(chunk.spread)  # B1
     trusted = True
     if grad_bias is not None:
@@ -232,7 +284,7 @@ class _Chunk:
         grad_pixels = memory.empty(pixels.shape, dtype)
         halfway = memory.empty((4, 2, down, across + 1, n, c), dtype)
         v, m = memory.empty((4, 4, down, across, n, c), dtype), memory.empty((4, 4, down, across, n, o), dtype)
-        self.v, self.m = v.reshape(16, -1, c), m.reshape(16, -1, o)
+        self.v, self.m, self.m_planes = v.reshape(16, -1, c), m.reshape(16, -1, o), m
         self.v_transposed = self.v.swapaxes(1, 2)
         self.grad_u = memory.empty((16, c, o), dtype)
 
@@ -264,9 +316,9 @@ def _tiles(size: Pair) -> Pair:
     return -(-size[0] // 2), -(-size[1] // 2)
 
 
-def _chunk(x: np.ndarray, y: np.ndarray, sides: Sides) -> _Chunk:
-    key = (x.shape, y.shape, sides, x.dtype)
-    if len(x) * image_bytes(x.shape[1], y.shape[1], y.shape[2:], x.dtype) > MOST_KEPT_BYTES:
+def _chunk(x: np.ndarray, y_shape: tuple[int, ...], sides: Sides) -> _Chunk:
+    key = (x.shape, y_shape, sides, x.dtype)
+    if len(x) * image_bytes(x.shape[1], y_shape[1], y_shape[2:], x.dtype) > MOST_KEPT_BYTES:
         return _Chunk(*key)
     return memory.kept(key, lambda: _Chunk(*key))
 

@@ -64,6 +64,7 @@ import math
 import numpy as np
 
 from scratch.checks import DType, name_of
+from scratch.dispatch import Pair
 from scratch.nn.channel_norm import ChannelNorm
 
 
@@ -157,16 +158,21 @@ class _BatchNorm(ChannelNorm):
         if self.eps <= 0:
             raise ValueError(f"{name_of(self)}: expected eps to be positive when training, got {self.eps!r}")
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (N, C, ...) to the same shape; in training, update the running statistics."""
-        self.check_input(x)
+    def choose(self, x: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair for the batch's own statistics, or for the running ones, and what its forward takes."""
         own = self.value("weight", absent=1.0), self.value("bias", absent=0.0), self.eps
-        if not self.normalizes_by_own_statistics():
-            return self.run(self.functions_in_evaluation, x, *own, self.running_mean, self.running_var)[0]
-        y, mean, var = self.run(self.functions, x, *own)
-        if self.training and self.track_running_stats:
+        if self.normalizes_by_own_statistics():
+            return self.functions, own
+        return self.functions_in_evaluation, (*own, self.running_mean, self.running_var)
+
+    def finish(self, x: np.ndarray, y: np.ndarray, *statistics: np.ndarray) -> np.ndarray:
+        """Return ``y``; where the statistics are the batch's own, update the running ones."""
+        if not statistics or not self.track_running_stats:
+            return y
+        if self.training:
             self.num_batches_tracked[...] = self.num_batches_tracked.item() + 1
-        if self.track_running_stats and x.size:
+        if x.size:
+            mean, var = statistics
             self.update_running_stats(mean, var, x.size // x.shape[1])
         return y
 

@@ -14,13 +14,17 @@ PyTorch's counterpart: ``torch.nn.Sequential``. Left out: its methods that chang
 import itertools
 from collections import OrderedDict
 from collections.abc import Iterator
+from threading import get_ident
+from typing import Any
 
 import numpy as np
 
-from scratch.dispatch import quietly
+from scratch.dispatch import plans, quietly
+from scratch.fusion import fuse
+from scratch.grad_mode import constants, recording, retaining
+from scratch.nn.between import backward_between, can_be_between, forward_between
 from scratch.nn.layer import Layer
 from scratch.nn.module import Module
-from scratch.nn.ownership import private
 
 
 class Sequential(Module):
@@ -47,7 +51,7 @@ class Sequential(Module):
     """
 
     _cached_layers: list[Module] | None = None
-    _cached_steps: list[tuple[Module, bool]] | None = None
+    _cached_steps: list[tuple[Any, bool, bool]] | None = None
 
     def __init__(self, *layers: Module | OrderedDict) -> None:
         super().__init__()
@@ -65,15 +69,25 @@ class Sequential(Module):
     @quietly
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Apply the layers in order."""
-        for layer, reads_privately in self._steps():
-            x = layer(private(x) if reads_privately else x)  # F1
+        known, constant, records, thread = plans.get(), constants.get() or {}, recording.get(), get_ident()
+        for layer, is_between, reads_privately in self._steps():
+            if reads_privately and type(x) is np.ndarray:
+                x.setflags(write=False)  # as nobody can write to it, nobody needs a copy
+            if is_between and records and id(x) not in constant and "forward" not in vars(layer):
+                x = forward_between(layer, x, known, thread)  # F1
+            else:
+                x = layer(x)  # F1
         return x
 
     @quietly
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Apply the layers' backward in reverse order."""
-        for layer in reversed(self._layers()):
-            grad_output = layer.backward(grad_output)  # B1
+        retains, thread = retaining.get(), get_ident()
+        for layer, is_between, _ in reversed(self._steps()):
+            if is_between and not retains and "backward" not in vars(layer):
+                grad_output = backward_between(layer, grad_output, thread)  # B1
+            else:
+                grad_output = layer.backward(grad_output)  # B1
         return grad_output
 
     def __len__(self) -> int:
@@ -94,14 +108,21 @@ class Sequential(Module):
             layers = self.__dict__["_cached_layers"] = [layer for _, layer in self.named_children()]
         return layers
 
-    def _steps(self) -> list[tuple[Module, bool]]:
-        # Each layer, and whether its input is another layer's output, which nobody else has. A module of the user's own
-        # may keep what it returns, or write to what it is given.
+    def _steps(self) -> list[tuple[Any, bool, bool]]:
+        # Each layer, or what runs several as one; whether it is between two others; and whether its input is another
+        # layer's output, which nobody else has. A module of the user's own may keep what it returns, or write to what
+        # it is given.
         steps = self._cached_steps
         if steps is None:
-            are_layers = [isinstance(layer, Layer) for layer in self._layers()]
-            private_to = [both == (True, True) for both in itertools.pairwise([False, *are_layers])]
-            steps = self.__dict__["_cached_steps"] = list(zip(self._layers(), private_to, strict=True))
+            fused = fuse(self._layers())
+            are_layers = [False, *[isinstance(layer, Layer) for layer in fused], False]
+            reads_privately = [both == (True, True) for both in itertools.pairwise(are_layers)]
+            are_between = [
+                before and behind and can_be_between(layer)
+                for layer, (before, behind) in zip(fused, itertools.pairwise(reads_privately), strict=True)
+            ]
+            steps = list(zip(fused, are_between, reads_privately[:-1], strict=True))
+            self.__dict__["_cached_steps"] = steps
         return steps
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -111,6 +132,9 @@ class Sequential(Module):
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         self._forget_order()
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_cached_layers": None, "_cached_steps": None}
 
     def _forget_order(self) -> None:
         self.__dict__["_cached_layers"] = self.__dict__["_cached_steps"] = None

@@ -31,6 +31,7 @@ import numpy as np
 
 from scratch import random
 from scratch.checks import check_number, name_of
+from scratch.dispatch import Pair
 from scratch.nn.layer import Layer
 from scratch.nn.linear import identity, identity_backward
 
@@ -100,12 +101,11 @@ class Dropout(Layer):
         # After a convolution images lie channels-last here, and in PyTorch as (N, C, H, W): hence its order.
         return np.empty_like(x, order="C" if x.ndim == 4 else "K")
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map an array of any shape to one of the same shape."""
-        self.check_input(x)
+    def choose(self, x: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair for training, with a draw for ``x``, or that for evaluation."""
         if not self.training or self.p == 0:
-            return self.run(self.functions_in_evaluation, x)[0]
-        return self.run(self.functions, x, self.draw(x), self.p)[0]
+            return self.functions_in_evaluation, ()
+        return self.functions, (self.draw(x), self.p)
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from scratch.checks import check_integer, name_of
+from scratch.dispatch import Pair
 from scratch.nn.layer import Layer
 
 
@@ -82,13 +83,12 @@ class Flatten(Layer):
         check_integer(self, "end_dim", end_dim)
         self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (..., A, B, ..., Z, ...) to (..., K, ...)."""
-        self.check_input(x)
+    def choose(self, x: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair, and the axes counted from the first."""
         start, end = (axis_of(self, dim, x.ndim) for dim in (self.start_dim, self.end_dim))
         if start > end:
             raise RuntimeError(f"Flatten: expected start_dim <= end_dim, got axes {start} and {end} of {x.shape}")
-        return self.run(self.functions, x, start, end)[0]
+        return self.functions, (start, end)
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""
@@ -135,13 +135,12 @@ class Unflatten(Layer):
         self.dim = dim
         self.unflattened_size: tuple[int, ...] = sizes
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (..., K, ...) to (..., A, B, ..., Z, ...)."""
-        self.check_input(x)
+    def choose(self, x: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair, the axis counted from the first, and all sizes of the new axes."""
         dim = axis_of(self, self.dim, x.ndim)
         if x.ndim == 0:
             raise RuntimeError("Unflatten: expected input with at least one axis, got a scalar")
-        return self.run(self.functions, x, dim, self._sizes(x.shape[dim]))[0]
+        return self.functions, (dim, self._sizes(x.shape[dim]))
 
     def _sizes(self, size: int) -> tuple[int, ...]:
         """Return the sizes of the new axes, with what is left for -1."""

@@ -33,6 +33,7 @@ import math
 
 import numpy as np
 
+from scratch.dispatch import Pair
 from scratch.nn.layer import Layer
 from scratch.nn.normal_distribution import normal_cdf, normal_density
 
@@ -100,7 +101,6 @@ class GELU(Layer):
             raise RuntimeError(f"GELU: expected approximate to be 'none' or 'tanh', got {approximate!r}")
         self.approximate = approximate
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map an array of any shape to one of the same shape."""
-        self.check_input(x)
-        return self.run(self.functions if self.approximate == "none" else self.functions_with_tanh, x)[0]
+    def choose(self, x: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the exact pair, or the approximate one."""
+        return self.functions if self.approximate == "none" else self.functions_with_tanh, ()

@@ -56,6 +56,7 @@ import math
 import numpy as np
 
 from scratch.checks import DType
+from scratch.dispatch import Pair
 from scratch.nn.channel_norm import ChannelNorm
 from scratch.nn.parameter import Parameter
 from scratch.nn.row_norm import reshaped
@@ -185,16 +186,18 @@ class InstanceNorm2d(ChannelNorm):
         if self.normalizes_by_own_statistics() and math.prod(x.shape[-2:]) == 1:
             raise ValueError(f"InstanceNorm2d: expected more than 1 pixel when training, got input of shape {x.shape}")
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (N, C, H, W) to the same shape; in training, update the running statistics, if there are any."""
-        self.check_input(x)
+    def choose(self, x: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair for the images' own statistics, or for the running ones, and what its forward takes."""
         column = self.num_features, 1
         own = reshaped(self.weight, column, absent=1.0), reshaped(self.bias, column, absent=0.0), self.eps
-        if not self.normalizes_by_own_statistics():
-            statistics = self.running_mean.reshape(column), self.running_var.reshape(column)
-            return self.run(self.functions_in_evaluation, x, *own, *statistics)[0]
-        y, mean, var = self.run(self.functions, x, *own)
-        if self.track_running_stats and x.size:
+        if self.normalizes_by_own_statistics():
+            return self.functions, own
+        return self.functions_in_evaluation, (*own, self.running_mean.reshape(column), self.running_var.reshape(column))
+
+    def finish(self, x: np.ndarray, y: np.ndarray, *statistics: np.ndarray) -> np.ndarray:
+        """Return ``y``; where the statistics are the images' own, update the running ones, if there are any."""
+        if statistics and self.track_running_stats and x.size:
+            mean, var = statistics
             self.update_running_stats(mean, var, math.prod(x.shape[-2:]))
         return y
 

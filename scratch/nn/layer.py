@@ -97,6 +97,14 @@ class Layer(Module):
         """Return what the forward function takes behind ``x``."""
         return ()
 
+    def choose(self, x: np.ndarray) -> tuple[dispatch.Pair, tuple]:
+        """Return the pair of functions for an input, and what its forward takes behind ``x``."""
+        return self.functions, self.arguments()
+
+    def finish(self, x: np.ndarray, y: np.ndarray, *more: Any) -> Any:
+        """Return what the layer returns, where its functions have mapped ``x`` to ``y`` and more."""
+        return y
+
     def fold(self, x: np.ndarray) -> np.ndarray:
         """Return an input, or the gradient of an output, in the shape that the functions take."""
         return x
@@ -133,7 +141,8 @@ class Layer(Module):
     def forward(self, x: np.ndarray) -> Any:
         """Map an input to the output."""
         self.check_input(x)
-        return self.run(self.functions, x, *self.arguments())[0]
+        functions, arguments = self.choose(x)
+        return self.finish(x, *self.run(functions, x, *arguments))
 
     def run(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple:
         """Run a pair's forward, and keep what its backward needs; return the outputs, those without gradients too."""
@@ -153,11 +162,14 @@ class Layer(Module):
             if known is not None and constant and not self.learned:
                 known[id(y)] = y
             others = tuple(more[: self.outputs - 1]) if self.outputs > 1 else ()
+            given = arguments[: self.inputs - 1] if self.inputs > 1 else ()
             locked: tuple = ()
             for place, value in enumerate(saved):
+                if type(value) is not ndarray:
+                    continue
                 if value is result:
                     locked = (*locked, y)
-                elif value is rows or (self.inputs > 1 and is_one_of(value, arguments[: self.inputs - 1])):
+                elif value is rows or (given and is_one_of(value, given)):
                     saved = own(saved, place)
                 elif others and is_one_of(value, others):
                     locked = (*locked, value)

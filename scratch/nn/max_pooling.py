@@ -118,10 +118,9 @@ class _MaxPool(Pooling):
         """Return what `max_pool2d` takes behind ``x``."""
         return *self.windows(), self.ceil_mode, self.return_indices
 
-    def forward(self, x: np.ndarray) -> Any:
-        """Map images to images of the largest pixels; with ``return_indices``, to these and their indices."""
-        self.check_input(x)
-        y, indices = self.run(self.functions, x, *self.arguments())
+    def finish(self, x: np.ndarray, y: np.ndarray, *more: Any) -> Any:
+        """Return the largest pixels; with ``return_indices``, these and their indices."""
+        (indices,) = more
         return (y, self.unfold(indices, x.shape)) if self.return_indices else y
 
     def extra_repr(self) -> str:

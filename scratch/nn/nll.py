@@ -106,8 +106,10 @@ def batch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def flat_indices(target: np.ndarray) -> np.ndarray:
-    """Copy class indices (N, d1, ...) to (M,), as int64."""
-    return target.reshape(-1).astype(np.int64)
+    """Copy class indices (N, d1, ...) to (M,), as int64; nobody can write to the copy."""
+    indices = target.reshape(-1).astype(np.int64)
+    indices.setflags(write=False)
+    return indices
 
 
 @functools.cache

@@ -36,6 +36,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from scratch.checks import DType, check_float_dtype
+from scratch.dispatch import Pair
 from scratch.nn.parameter import Parameter
 from scratch.nn.row_norm import LastAxesNorm, reshaped
 
@@ -111,12 +112,11 @@ class RMSNorm(LastAxesNorm):
         self.weight = Parameter(np.empty(self.normalized_shape, dtype)) if elementwise_affine else None
         self.reset_parameters()
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (..., *normalized_shape) to the same shape."""
-        self.check_input(x)
+    def choose(self, x: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the pair, and what its forward takes: an eps that is None depends on the dtype."""
         eps = float(np.finfo(x.dtype).eps) if self.eps is None else self.eps
         weight = reshaped(self.weight, (math.prod(self.normalized_shape),), absent=1.0)
-        return self.run(self.functions, x, weight, eps)[0]
+        return self.functions, (weight, eps)
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""

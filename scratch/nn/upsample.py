@@ -55,6 +55,7 @@ from typing import Any
 import numpy as np
 
 from scratch.checks import as_tuple
+from scratch.dispatch import Pair
 from scratch.nn.layer import Layer
 
 
@@ -224,13 +225,12 @@ class Upsample(Layer):
             return length / count
         return 1 / factor
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Map (N, C, H, W) to (N, C, P, Q)."""
-        self.check_input(x)
+    def choose(self, x: np.ndarray) -> tuple[Pair, tuple]:
+        """Return the mode's pair, and what its forward takes for images of this size."""
         size, step = self._plan(x)
         if self.mode == "nearest":
-            return self.run(self.functions, x, size, step)[0]
-        return self.run(self.functions_bilinear, x, size, step, bool(self.align_corners))[0]
+            return self.functions, (size, step)
+        return self.functions_bilinear, (size, step, bool(self.align_corners))
 
     def extra_repr(self) -> str:
         """Return the constructor's arguments."""

@@ -174,10 +174,12 @@ class Optimizer:
 
         Everything is checked before the first number is written.
         """
-        run = update if dispatch.is_plain() else dispatch.kernel_of(update)
+        plain = dispatch.is_plain()
+        run = update if plain else dispatch.kernel_of(update)
         updates = []
         for number, states in enumerate(self._states):
             rule, names, options = self._plan(number)
+            rule = rule if plain else dispatch.kernel_of(rule)
             updates += [(rule, state, state.taking_part(), names, options) for state in states]
         for arguments in updates:
             dispatch.run(run, *arguments)

@@ -182,7 +182,9 @@ def _needs(found: list[Call], twins: list[Call]) -> list[int]:
     needs = []
     for call in found:
         twin = others.get((call.name, call.which)) if call.which != calls.UPDATE else None
-        needs.append(min(call.needed, twin.pop(0)) if twin else call.needed)
+        # Of a table, an embedding reads a few rows.
+        own = min(call.needed, call.bytes)
+        needs.append(min(own, twin.pop(0)) if twin else own)
     return needs
 
 

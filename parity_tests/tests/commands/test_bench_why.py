@@ -122,12 +122,13 @@ def test_counting_leaves_nothing_behind():
 
 @pytest.mark.parametrize("row", work.layers(batch=2, frames=1), ids=lambda row: f"{row.name}, {row.network}")
 def test_the_plain_functions_multiply_as_often_as_a_row_says(row):
-    forward, backward = calls.counted(Plain(1).layer(row, "float64"), plain=True)
+    plain, kernels = (calls.counted(engine(1).layer(row, "float64"), engine is Plain) for engine in (Plain, Scratch))
     if row.products:
-        assert (forward.products, backward.products) == (row.products, 2 * row.products)
-    kernels = calls.counted(Scratch(1).layer(row, "float64"))
-    assert [(one.name, one.which) for one in kernels] == [(forward.name, "forward"), (backward.name, "backward")]
-    assert all(one.bytes >= one.needed > 0 for one in kernels if row.name != "Dropout")
+        for which, count in (("forward", 1), ("backward", 2)):
+            assert sum(one.products for one in plain if one.which == which) == count * row.products
+    assert [(one.name, one.which) for one in kernels] == [(one.name, one.which) for one in plain]
+    if row.name != "Dropout" and not row.indices:  # what is drawn is an argument; of a table, few rows are read
+        assert all(one.bytes >= one.needed > 0 for one in kernels)
 
 
 def test_every_plain_function_can_be_marked():

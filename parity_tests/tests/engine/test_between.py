@@ -1,0 +1,164 @@
+"""A layer between two others of a `Sequential` is what it is alone."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import scratch
+from parity_tests.catalogue import of_kind
+from parity_tests.harness.arrays import array
+from scratch import nn
+from scratch.nn.between import can_be_between
+
+ENTRIES = [entry for entry in of_kind("layer") if can_be_between(entry.case("float64", 0).layer)]
+CASES = 6
+
+
+def network():
+    scratch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(3, 4, dtype=np.float64),
+        nn.BatchNorm1d(4, dtype=np.float64),
+        nn.ReLU(),
+        nn.Dropout(0.25),
+        nn.Linear(4, 2, dtype=np.float64),
+        nn.Tanh(),
+    )
+
+
+def passes(model, one_by_one, seed=3):
+    """Return the output, all gradients and buffers; forward, backward, or both by the layers themselves."""
+    scratch.manual_seed(7)
+    x = array((5, 3), seed=seed)
+    y = x
+    for layer in model if one_by_one[0] else [model]:
+        y = layer(y)
+    grad = array(y.shape, seed=seed + 1)
+    model.zero_grad()
+    for layer in reversed(list(model)) if one_by_one[1] else [model]:
+        grad = layer.backward(grad)
+    return [y, grad, *[one.grad for one in model.parameters()], *[value for _, value in model.named_buffers()]]
+
+
+def test_most_layers_can_be_between():
+    names = {entry.name for entry in ENTRIES}
+    assert names >= {"Linear", "BatchNorm1d", "ReLU", "Dropout", "Conv2d", "MaxPool2d", "LayerNorm", "GELU", "Flatten"}
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
+@pytest.mark.parametrize("plain", [False, True], ids=["fast", "plain"])
+def test_between_two_others_a_layer_is_what_it_is_alone(entry, plain):
+    for seed in range(CASES):
+        case = entry.case("float64", seed)
+        alone, x = copy.deepcopy(case.layer), case.inputs[0]
+        model = nn.Sequential(nn.Identity(), copy.deepcopy(case.layer), nn.Identity())
+        found = []
+        for module in (alone, model):
+            scratch.manual_seed(seed)
+            with scratch.plain(plain):
+                y = module(x)
+                if isinstance(y, tuple):
+                    break  # with its indices, it can be no layer's input
+                grad_x = module.backward(array(y.shape, seed=seed))
+            grads = [parameter.grad for parameter in module.parameters()]
+            found.append([y, grad_x, *grads, *[buffer for _, buffer in module.named_buffers()]])
+        for one, other in zip(*found, strict=True) if len(found) == 2 else ():
+            np.testing.assert_array_equal(one, other)
+            if one is not None:
+                assert one.dtype == other.dtype
+
+
+@pytest.mark.parametrize("one_by_one", [(True, False), (False, True), (True, True)])
+def test_forward_and_backward_of_the_layers_themselves_fit_the_sequentials(one_by_one):
+    expected, found = (passes(network(), each) for each in ((False, False), one_by_one))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_input_that_does_not_fit_is_refused_by_its_layer():
+    model = nn.Sequential(nn.Tanh(), nn.Linear(4, 2), nn.Tanh())
+    with pytest.raises(RuntimeError, match=r"Linear: expected input of shape \(\.\.\., 4\)"):
+        model(array((5, 3), dtype="float32"))
+    with pytest.raises(RuntimeError, match="Linear: expected input of dtype float32"):
+        model(array((5, 4)))
+
+
+def test_two_forwards_are_noticed_by_the_layer_that_ran_twice():
+    model = network()
+    y = model(array((5, 3)))
+    model[2](array((5, 4)))
+    with pytest.raises(RuntimeError, match="ReLU: 2 forwards have run"):
+        model.backward(array(y.shape, seed=1))
+    model.train()
+    y = model(array((5, 3)))
+    model[3].backward(array((5, 4), seed=1))
+    with pytest.raises(RuntimeError, match="Dropout: backward was called a second time"):
+        model.backward(array(y.shape, seed=1))
+
+
+def test_a_frozen_parameter_gets_no_gradient():
+    model = network()
+    model[1].weight.requires_grad = False
+    found, expected = passes(model, (False, False)), passes(network(), (True, True))
+    assert model[1].weight.grad is None
+    names = ["y", "x", *[name for name, _ in model.named_parameters()]]
+    for name, one, other in zip(names, found, expected, strict=False):
+        if name != "1.weight":
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_layer_that_was_told_so_returns_no_gradient():
+    model = network()
+    model[2].requires_input_grad_(False)
+    y = model(array((5, 3)))
+    with pytest.raises(TypeError, match=r"BatchNorm1d: .* a layer returns None if it was told"):
+        model.backward(array(y.shape, seed=1))
+
+
+def test_with_retain_graph_a_second_backward_adds_the_same():
+    model = network()
+    grad = array(model(array((5, 3))).shape, seed=1)
+    with scratch.retain_graph():
+        first = model.backward(grad)
+        once = [parameter.grad.copy() for parameter in model.parameters()]
+    np.testing.assert_array_equal(model.backward(grad), first)
+    for parameter, before in zip(model.parameters(), once, strict=True):
+        np.testing.assert_array_equal(parameter.grad, 2 * before)
+
+
+def test_without_gradients_nothing_is_kept_and_what_was_kept_stays():
+    model, x = network().eval(), array((5, 3))
+    grad = array((5, 2), seed=1)
+    model(x)
+    expected = model.backward(grad)
+    model(x)
+    with scratch.no_grad():
+        model(2 * x)
+    np.testing.assert_array_equal(model.backward(grad), expected)
+
+
+def test_whoever_looks_at_a_layers_passes_sees_them():
+    model, seen = network(), []
+    for name in ("forward", "backward"):
+        method = getattr(model[2], name)
+        setattr(model[2], name, lambda value, name=name, method=method: seen.append(name) or method(value))
+    passes(model, (False, False))
+    assert seen == ["forward", "backward"]
+
+
+def test_a_class_of_the_users_own_runs_as_it_was_written():
+    class Doubling(nn.ReLU):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    x = array((5, 3))
+    np.testing.assert_array_equal(nn.Sequential(nn.Tanh(), Doubling(), nn.Tanh())(x), np.tanh(2 * np.tanh(x).clip(0)))
+
+
+def test_a_network_that_reads_constants_leaves_their_gradients_out():
+    model = nn.Sequential(nn.Flatten(), nn.Flatten(), nn.Linear(6, 2, dtype=np.float64), nn.Tanh())
+    model.requires_input_grad_(False)
+    model(array((5, 3, 2)))
+    assert np.isnan(model.backward(array((5, 2), seed=1))).all()
+    assert np.isfinite(model[2].weight.grad).all()
