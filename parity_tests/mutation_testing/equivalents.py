@@ -417,8 +417,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "none of several is nothing, too",
     (
         "scratch/nn/layer.py",
-        "elif value is rows or (self.inputs > 1 and is_one_of(value, arguments[: self.inputs - 1])):",
-        "elif value is rows or (self.inputs > 1 or is_one_of(value, arguments[: self.inputs - 1])):",
+        "elif value is rows or (given and is_one_of(value, given)):",
+        "elif value is rows or (given or is_one_of(value, given)):",
     ): "a copy more, of the same numbers",
     (
         "scratch/nn/module_tree.py",
@@ -455,4 +455,24 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "total = np.zeros((self.length, *grad.shape[1:]), grad.dtype)",
         "total = np.zeros((self.length, *grad.shape[1:]), )",
     ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/random/generator.py",
+        "twister = np.random.MT19937(0)",
+        "twister = np.random.MT19937(1)",
+    ): "its state is set at once",
+    (
+        "scratch/random/generator.py",
+        'inner: Any = {"key": np.array(words, np.uint32), "pos": position}',
+        'inner: Any = {"key": np.array(words, None), "pos": position}',
+    ): "NumPy's generator converts them",
+    (
+        "scratch/random/generator.py",
+        'inner: Any = {"key": np.array(words, np.uint32), "pos": position}',
+        'inner: Any = {"key": np.array(words, ), "pos": position}',
+    ): "NumPy's generator converts them",
+    (
+        "scratch/random/mkl_stream.py",
+        "while len(powers) < count:",
+        "while len(powers) <= count:",
+    ): "powers more, which nobody reads",
 }
