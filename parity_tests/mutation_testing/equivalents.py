@@ -475,4 +475,24 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "while len(powers) < count:",
         "while len(powers) <= count:",
     ): "powers more, which nobody reads",
+    (
+        "scratch/tape.py",
+        "result = self.__array_function__(ufunc, (), inputs, options)",
+        "result = self.__array_function__(ufunc, None, inputs, options)",
+    ): "NumPy's protocol asks for the types; nobody reads them",
+    (
+        "scratch/tape.py",
+        "share = share.astype(operand.data.dtype, copy=False)",
+        "share = share.astype(operand.data.dtype, )",
+    ): "a copy more, of the same numbers",
+    (
+        "scratch/tape.py",
+        "share = share.astype(operand.data.dtype, copy=False)",
+        "share = share.astype(operand.data.dtype, copy=True)",
+    ): "a copy more, of the same numbers",
+    (
+        "scratch/tape.py",
+        "share = share.astype(operand.data.dtype, copy=False)",
+        "share = share.astype(operand.data.dtype, copy=None)",
+    ): "None is as false",
 }
