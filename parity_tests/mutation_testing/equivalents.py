@@ -495,4 +495,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "share = share.astype(operand.data.dtype, copy=False)",
         "share = share.astype(operand.data.dtype, copy=None)",
     ): "None is as false",
+    (
+        "scratch/optim/optimizer.py",
+        "unchanged = group == seen",
+        "unchanged = None",
+    ): "the same plan, made anew",
 }
