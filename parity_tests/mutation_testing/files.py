@@ -26,6 +26,7 @@ NOT_MUTATED = {
 
 OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
 TOPICS = {
+    "engine/test_between.py": "between container",
     "engine/test_defaults.py": f"annealing decay plateau sequential {OPTIMIZERS}",
     "engine/test_fusion.py": "conv_relu_pool container fusion winograd",
     "engine/test_init.py": "linear",

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-# 128 KiB of float32 an array: few enough calls, and a block, its temporaries included, stays in the caches.
-BLOCK = 1 << 15
+# 256 KiB of float32 an array: a block, its temporaries included, stays in the caches, and calls are few and long, since
+# each may have to wait for the interpreter lock.
+BLOCK = 1 << 16
 
 
 class Parameter(Protocol):

@@ -8,7 +8,7 @@ The kernels are 3 x 3, the stride is 1, and x counts as 0 outside of the image, 
     C, O  channels in, channels out      weight  (O, C, 3, 3)
     H, W  rows and columns               y       (N, O, H, W), in any order in memory
 
-A rung is a file, and its ``convolve(x, weight)`` returns y in the dtype of x. Each rung takes from the one below what
+A rung is a file, and its ``convolve(x, weight)`` returns y in the dtype of x. A rung imports from those before it what
 it does not change.
 """
 

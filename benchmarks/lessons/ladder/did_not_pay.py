@@ -35,15 +35,18 @@ def by_fft(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Take a product for each frequency: the fewest multiplications of all, but there are the transforms."""
     height, width = x.shape[2:]
     size = height + 2, width + 2  # so that the end of a row does not come round to its beginning
-    of_weight = np.fft.rfft2(weight, size).conj().transpose(2, 3, 1, 0)  # (frequencies, C, O): not flipped
+    frequencies = size[0] * (size[1] // 2 + 1)
+    # An FFT's product convolves with a flipped kernel; the conjugate flips it back.
+    of_weight = np.fft.rfft2(weight, size).conj().transpose(2, 3, 1, 0)  # (frequencies down and across, C, O)
     y = empty_output(x, weight)
 
     def convolve_block(block: slice) -> None:
-        of_x = np.fft.rfft2(x[block], size).transpose(2, 3, 0, 1)  # (frequencies, n, C)
+        of_x = np.fft.rfft2(x[block], size).transpose(2, 3, 0, 1)  # (frequencies down and across, n, C)
         z = np.fft.irfft2((of_x @ of_weight).transpose(2, 3, 0, 1), size)
+        # The kernel's corner, not its middle, lies on the pixel: everything is one row and one column too early.
         y[block] = np.roll(z, (1, 1), axis=(2, 3))[:, :, :height, :width].transpose(0, 2, 3, 1)
 
-    each(convolve_block, blocks_of(x, 8 * size[0] * (size[1] // 2 + 1) * (x.shape[1] + len(weight))))
+    each(convolve_block, blocks_of(x, 8 * frequencies * (x.shape[1] + len(weight))))  # 8 bytes: a complex64
     return y.transpose(0, 3, 1, 2)
 
 

@@ -25,7 +25,7 @@ def told(seconds: float) -> str:
     return f"{seconds:,.0f} s" if seconds >= 9.5 else f"{seconds:.1f} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
 
 
-def times_as_fast(ratio: float) -> str:
+def as_ratio(ratio: float) -> str:
     """Return a ratio with as many digits as one reads."""
     return f"{ratio:,.0f}" if ratio >= 20 else f"{ratio:.2f}"
 
@@ -54,7 +54,7 @@ def _draw_rungs(axes: Axes, work: Work, seconds: dict[str, float], gains: dict[s
     places = np.arange(len(names)) + np.array([0.5 * (name in ENGINE_COLOURS) for name in names])
     axes.barh(places, speeds, color=[COLOURS[name] for name in names], height=0.64)
     for place, name, speed in zip(places, names, speeds, strict=True):
-        gain = f", {times_as_fast(gains[name])} x" if name in gains else ""
+        gain = f", {as_ratio(gains[name])} x" if name in gains else ""
         _label(axes, f"{told(seconds[name])}{gain}", speed, place)
     limits = {
         "all\nmultiplications": roof.operations / 1e9,
@@ -77,7 +77,7 @@ def _draw_rungs(axes: Axes, work: Work, seconds: dict[str, float], gains: dict[s
     axes.set_xlim(0, max(1.04 * max(limits.values()), 1.3 * speeds.max()))
     axes.set_ylim(-0.6, places[-1] + 1.6)
     axes.set_title(f"Speed, {work.name}; lines: rooflines")
-    axes.set_xlabel("GFLOP/s, all multiplications counted (x: as fast as the rung below)")
+    axes.set_xlabel("GFLOP/s, counting all multiplications (x: speed over the rung below)")
 
 
 def _draw_roof(axes: Axes, works: dict[Work, dict[str, float]], roof: Roof) -> None:
@@ -135,7 +135,7 @@ def draw_choices(sizes: dict[int, float], engine: tuple[str, float], tried: dict
     places, ratios = np.arange(len(names)), np.array([tried[name] for name in names])
     right.barh(places, ratios - 1, left=1, color=GREY, height=0.62)
     for place, ratio in zip(places, ratios, strict=True):
-        _label(right, times_as_fast(ratio), max(ratio, 1), place)
+        _label(right, as_ratio(ratio), max(ratio, 1), place)
     right.axvline(1, color=INK, lw=1)
     right.set_yticks(places, names)
     right.tick_params(axis="y", length=0)
@@ -143,7 +143,7 @@ def draw_choices(sizes: dict[int, float], engine: tuple[str, float], tried: dict
     right.set_xscale("log")
     right.set_xlim(min(0.5, 0.8 * ratios.min()), 4 * max(ratios.max(), 1))
     right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    right.set(title="What did not pay", xlabel="time, of the rung's that it was to be better than")
+    right.set(title="What did not pay", xlabel="time, as a multiple of the rung it was meant to beat")
     return figure
 
 

@@ -14,7 +14,7 @@ def im2col(x: np.ndarray) -> np.ndarray:
     """Return the patches of ``x`` as rows, (N H W, 9 C)."""
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     windows = sliding_window_view(padded, (3, 3), axis=(2, 3))  # (N, C, H, W, 3, 3), a view
-    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, 9 * x.shape[1])  # here it is copied
+    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, 9 * x.shape[1])  # a copy, in runs of three numbers
 
 
 def convolve(x: np.ndarray, weight: np.ndarray) -> np.ndarray:

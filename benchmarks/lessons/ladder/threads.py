@@ -1,7 +1,7 @@
 """The fourth rung: a block on each core, and the BLAS told to stay on the core that calls it.
 
 The BLAS has threads of its own, so the product was on all cores before; padding and im2col were on one, while the
-others waited. Python's threads may run them at the same time, because NumPy lets go of the interpreter lock inside its
+others waited. Python's threads can copy at the same time, because NumPy lets go of the interpreter lock inside its
 large operations. But if two threads call a BLAS that starts two threads for each, four of them share two cores.
 """
 

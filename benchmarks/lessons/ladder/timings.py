@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.engines import Engine
-from benchmarks.lessons.ladder import RUNGS, Convolve, backward, blocks, did_not_pay, half_steps
+from benchmarks.lessons.ladder import RUNGS, Convolve, backward, blocks, did_not_pay, half_steps, threads, winograd
 from benchmarks.lessons.ladder.work import Work
 from benchmarks.speed.timing import Times, interleave
+from scratch.kernels import winograd as kernels_winograd
 from scratch.kernels.threads import get_num_threads
 
 ROUNDS = 9
@@ -42,10 +43,8 @@ class Way(NamedTuple):
         return x[: self.images], weight[: self.kernels]
 
 
-CLIMBED = {
-    name: Way(rung, below, *((1, 1) if name == "loops" else ()))
-    for (name, rung), below in zip(RUNGS.items(), ("", *RUNGS), strict=False)
-}
+CLIMBED = {name: Way(rung, before) for (name, rung), before in zip(RUNGS.items(), ("", *RUNGS), strict=False)}
+CLIMBED["loops"] = CLIMBED["loops"]._replace(images=1, kernels=1)
 BETWEEN = {
     "one product, channels last": Way(half_steps.one_product_channels_last, "one product"),
     "blocks, channels first": Way(half_steps.blocks_channels_first, "one product"),
@@ -92,6 +91,41 @@ def _forward_of(engine: Engine, module: Callable[[object], object], x: np.ndarra
             return module(x)
 
     return run
+
+
+def parts(work: Work, seed: int) -> tuple[int, dict[str, Times]]:
+    """Time what the last two rungs, and the kernel of scratch, do to one block on one thread.
+
+    Returns
+    -------
+    images : int
+        How many are in the block: as many as in the last rung's.
+    times : dict of str to Times
+    """
+    x, weight = work.draw(seed)
+    images = x[next(blocks.blocks_of(x, winograd.image_bytes(x, weight, winograd.F2)))]
+    patches, matrix = blocks.im2col(images), blocks.as_matrix(weight)
+    u = winograd.both_ways(winograd.F2.kernel, weight.transpose(2, 3, 1, 0))
+    v = winograd.add_before(images, winograd.F2)
+    m = winograd.multiply(v, u)
+    of_kernel = partial(
+        kernels_winograd.convolve,
+        images,
+        kernels_winograd.transform_kernels(matrix),
+        None,
+        ((1, 1), (1, 1)),
+        blocks.empty_output(images, weight).transpose(0, 3, 1, 2),
+    )
+    functions: Functions = {
+        "threads: im2col": partial(blocks.im2col, images),
+        "threads: product": partial(np.matmul, patches, matrix),
+        "Winograd: additions before": partial(winograd.add_before, images, winograd.F2),
+        "Winograd: products": partial(winograd.multiply, v, u),
+        "Winograd: additions after": partial(winograd.add_after, m, winograd.F2, x.shape[2:]),
+        "scratch's Winograd, all of it": of_kernel,
+    }
+    with threads.BLAS.limit(limits=1):
+        return len(images), interleave(functions, ROUNDS, 1)
 
 
 def gradients(engines: list[Engine], work: Work, seed: int) -> dict[str, Times]:

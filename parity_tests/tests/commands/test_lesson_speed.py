@@ -10,7 +10,18 @@ import torch
 
 from benchmarks import cli, engines
 from benchmarks.lessons import Blackboard, speed, teach
-from benchmarks.lessons.ladder import RUNGS, accuracy, backward, blocks, did_not_pay, loops, threads, timings, work
+from benchmarks.lessons.ladder import (
+    RUNGS,
+    accuracy,
+    backward,
+    blocks,
+    did_not_pay,
+    loops,
+    threads,
+    timings,
+    winograd,
+    work,
+)
 from benchmarks.lessons.ladder.timings import BETWEEN, CLIMBED, TRIED
 from benchmarks.lessons.ladder.work import Roof, Work
 from benchmarks.speed.timing import Times
@@ -184,7 +195,11 @@ def test_the_counts_of_the_page_are_those_of_the_work():
     assert "462 million" in text
     assert second.least_bytes == x.nbytes + weight.nbytes + RUNGS["one product"](x[:1], weight).nbytes * 128
     assert f"{second.least_bytes / 1e6:.1f} megabytes" in text
-    assert f"used in {second.operations / second.least_bytes:.0f} operations" in text
+    per_byte, of_first = (one.operations / one.least_bytes for one in (second, speed.FIRST))
+    assert f"used in {per_byte:.0f} operations" in text
+    assert f"used in {of_first:.1f} operations instead of {per_byte:.0f}" in text
+    assert f"a sum over all {second.batch * second.side**2:,} places" in text
+    assert f"memory and back is {2 * 128 * second.patches_bytes / 1e6:.0f} megabytes" in text
     assert f"{128 * blocks.im2col(x[:1]).nbytes / 1e6:.1f} megabytes" in text
     assert second.patches_bytes == blocks.im2col(x[:1]).nbytes
     assert next(blocks.blocks_of(x, second.patches_bytes)) == slice(0, 9)
@@ -210,6 +225,26 @@ def test_the_roof_is_whichever_rate_binds():
     assert Roof(1e9, 1e15).seconds(some) == some.operations / 1e9
     assert Roof(1e15, 1e6).seconds(some) == some.least_bytes / 1e6
     assert some.bytes_of_one_product == some.least_bytes + 2 * 4 * (2 * 3 * 7 * 7 + 2 * 25 * 27)
+
+
+def test_the_parts_of_a_block_are_those_of_the_last_rungs_block_on_one_thread(monkeypatch):
+    some = Work("some", 5, 3, 4, 6)
+    x, weight = some.draw(0)
+    inside, found = [], {}
+
+    def call(functions, rounds, number):
+        inside.append(({pool["num_threads"] for pool in threads.BLAS.info()}, number))
+        return {name: found.setdefault(name, function()) for name, function in functions.items()}
+
+    monkeypatch.setattr(timings, "interleave", call)
+    monkeypatch.setattr(blocks, "CACHE_BYTES", 2 * winograd.image_bytes(x, weight, winograd.F2))
+    images, _ = timings.parts(some, seed=0)
+    assert images == 2
+    assert inside == [({1}, 1)]
+    expected = RUNGS["one product"](x[:2], weight).transpose(0, 2, 3, 1)
+    assert np.allclose(found["threads: product"].reshape(expected.shape), expected, atol=1e-5)
+    assert np.allclose(found["Winograd: additions after"], expected, atol=1e-5)
+    assert found["scratch's Winograd, all of it"] is True  # all of its numbers are finite
 
 
 def test_what_does_a_piece_is_counted_up(monkeypatch):
@@ -264,6 +299,7 @@ def test_the_lesson_shows_both_engines_and_how_far_they_are_apart(tmp_path, caps
     for words in (
         "Forward, some",
         "Forward, few",
+        "Where the time of a block goes",
         "Backward, some",
         "What did not pay",
         "Against PyTorch",
