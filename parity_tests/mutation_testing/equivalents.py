@@ -500,4 +500,39 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "unchanged = group == seen",
         "unchanged = None",
     ): "the same plan, made anew",
+    (
+        "scratch/kernels/relu.py",
+        "if y.nbytes < memory.SMALLEST:",
+        "if y.nbytes <= memory.SMALLEST:",
+    ): "a choice of speed: the same numbers either way",
+    (
+        "scratch/kernels/blocks.py",
+        "if first.nbytes < memory.SMALLEST and first.ndim < 4:  # in few calls: they take as long as the work",
+        "if first.nbytes <= memory.SMALLEST and first.ndim < 4:  # in few calls: they take as long as the work",
+    ): "a choice of speed: the same numbers either way",
+    (
+        "scratch/kernels/blocks.py",
+        "if first.nbytes <= block_bytes:",
+        "if first.nbytes < block_bytes:",
+    ): "so many bytes are one block",
+    (
+        "scratch/kernels/blocks.py",
+        "if first.nbytes * len(lines) * min(passes, MOST_PASSES) > threads.CACHE_BYTES:",
+        "if first.nbytes * len(lines) / min(passes, MOST_PASSES) > threads.CACHE_BYTES:",
+    ): "on one thread or on several: a choice of speed",
+    (
+        "scratch/kernels/blocks.py",
+        "if first.nbytes * len(lines) * min(passes, MOST_PASSES) > threads.CACHE_BYTES:",
+        "if first.nbytes / len(lines) * min(passes, MOST_PASSES) > threads.CACHE_BYTES:",
+    ): "on one thread or on several: a choice of speed",
+    (
+        "scratch/kernels/blocks.py",
+        "if first.nbytes * len(lines) * min(passes, MOST_PASSES) > threads.CACHE_BYTES:",
+        "if first.nbytes * len(lines) * min(passes, MOST_PASSES) >= threads.CACHE_BYTES:",
+    ): "on one thread or on several: a choice of speed",
+    (
+        "scratch/kernels/blocks.py",
+        "numbers.flags.writeable = False",
+        "numbers.flags.writeable = None",
+    ): "None is as false",
 }

@@ -128,12 +128,8 @@ def test_blocks_are_an_even_number_or_one(count, parts):
     assert len(blocks.blocks(count, 4, 32)) == parts
 
 
-@pytest.mark.usefixtures("small_blocks")
-@given(
-    shape=st.lists(st.integers(0, 9), max_size=4).map(tuple), passes=st.sampled_from([1, 2, 9]), dtype=dtypes,
-    layout=layouts, seed=seeds,
-)  # fmt: skip
-def test_elementwise_work_is_done_at_every_place(shape, passes, dtype, layout, seed):
+def work_at_every_place(shape, passes, dtype, layout, seed):
+    """Hold sums and products against NumPy's, and their order in memory against the first argument's."""
     x, g = array(shape, dtype, seed=seed, layout=layout), array(shape, dtype, seed=seed + 1)
 
     def work(x, g, total, product):
@@ -143,15 +139,40 @@ def test_elementwise_work_is_done_at_every_place(shape, passes, dtype, layout, s
 
     for found, expected in zip(blocks.elementwise(work, x, g, results=2, passes=passes), (x + g, x * g), strict=True):
         assert found.dtype == x.dtype
+        assert not x.size or memory.is_channels_last(found) == memory.is_channels_last(x)
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize(("passes", "count"), [(1, 1), (2, 8)])
-def test_work_that_goes_through_memory_once_has_long_blocks(passes, count):
+@pytest.mark.usefixtures("small_blocks")
+@given(
+    shape=st.lists(st.integers(0, 9), max_size=4).map(tuple), passes=st.sampled_from([1, 2, 9]), dtype=dtypes,
+    layout=layouts, seed=seeds,
+)  # fmt: skip
+def test_elementwise_work_is_done_at_every_place(shape, passes, dtype, layout, seed):
+    work_at_every_place(shape, passes, dtype, layout, seed)
+
+
+@each_dtype
+@pytest.mark.parametrize("layout", ["C", "channels-last"])
+@pytest.mark.parametrize("shape", [(), (0,), (5,), (2, 3), (2, 3, 4), (2, 3, 4, 5)], ids=str)
+def test_so_it_is_on_small_arrays(shape, layout, dtype):
+    work_at_every_place(shape, 1, dtype, layout, 0)
+
+
+@pytest.mark.parametrize(("kwargs", "count"), [({}, 1), ({"passes": 2}, 8)], ids=str)
+def test_work_that_goes_through_memory_once_has_long_blocks(kwargs, count):
     lengths = []
     x = np.zeros(blocks.LONG_BLOCK_BYTES // 8)
-    blocks.elementwise(lambda x, y: lengths.append(len(x)), x, passes=passes)
+    blocks.elementwise(lambda x, y: lengths.append(len(x)), x, **kwargs)
     assert lengths == [len(x) // count] * count
+
+
+def test_blocks_begin_at_cache_lines():
+    begins = []
+    x = np.arange(3.0 * blocks.BLOCK_BYTES // 8 + 5)
+    blocks.elementwise(lambda x, y: begins.append(int(x[0])), x, passes=2)
+    assert len(begins) == 4
+    assert all(begin * 8 % blocks.CACHE_LINE == 0 for begin in begins)
 
 
 def test_equal_numbers_are_shared_and_not_to_be_changed():
