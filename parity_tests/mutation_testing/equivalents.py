@@ -17,7 +17,7 @@ FORMS = (
     (r"order=(\"[Kk]\"|None)", 'order="K"', "the order in memory, of which no number depends"),
     (r",\s*(channels_last=[^(),]*)?\)", ")", "the order in memory, of which no number depends"),
     (r"\((is_read\(\d\)|reads_\w+)\) or True", r"\1", "a gradient that nobody reads is left out to save time"),
-    (r"(np\.add\.reduce(?:at)?\(.*), axis=0\)", r"\1, )", "axis 0 is NumPy's default"),
+    (r"(np\.add\.reduce\(.*), axis=0\)", r"\1, )", "axis 0 is NumPy's default"),
     (r"planes=\w+", "planes", "the order in memory, of which no number depends"),
     (r",\s*(passes=\w+)?\)", ")", "how long the blocks are: a choice of speed"),
     (r"(with_slope\(\w+, x, )(\d [*/] PASSES|\d)\)", r"\1PASSES)", "how long the blocks are: a choice of speed"),
@@ -535,4 +535,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "numbers.flags.writeable = False",
         "numbers.flags.writeable = None",
     ): "None is as false",
+    (
+        "scratch/kernels/embedding.py",
+        "grad_weight[indices[begins]] = np.add.reduceat(rows.take(order, axis=0), begins, axis=0)",
+        "grad_weight[indices[begins]] = np.add.reduceat(rows.take(order, axis=0), begins, )",
+    ): "axis 0 is NumPy's default",
 }
