@@ -33,7 +33,7 @@ TOPICS = {
     "engine/test_module_list.py": "module_dict module_list",
     "engine/test_module.py": "container dropout flatten layer linear module_tree parameter",
     "engine/test_order_of_passes.py": "container layer parameter record",
-    "engine/test_ownership.py": "dropout layer",
+    "engine/test_ownership.py": "container dropout layer",
     "engine/test_random.py": "draws generator mkl_stream torch_rounding",
     "engine/test_random_refusals.py": "draws generator",
     "harness/test_kernels.py::test_a_kernel_has_its_twins_signature": "padding",
@@ -71,6 +71,7 @@ TOPICS = {
         "cosine_embedding gaussian_nll kl_div margin multi_margin poisson_nll reduction triplet_margin"
     ),
     "losses/test_loss.py": "binary_cross_entropy loss reduction",
+    "optimizers/test_adam_in_place.py": "adam adamw flat_parameters optimizer",
     "optimizers/test_lr_scheduler.py": "annealing decay plateau scheduler sequential",
     "optimizers/test_optim.py": OPTIMIZERS,
     "optimizers/test_optim_state.py": OPTIMIZERS,

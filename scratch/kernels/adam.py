@@ -41,4 +41,4 @@ def adam(
     root += eps
     step /= root
     w -= step
-    return w, m, v, v_max if amsgrad else v
+    return w, m, v, largest

@@ -24,7 +24,7 @@ from scratch.kernels.padded_images import NO_SIDES, Sides, pad_images, padded_si
 from scratch.kernels.patches import Pair, by_planes, col2im, im2col, into_blocks, out_of_blocks, output_size
 
 # Channels, in and out, from which on Winograd's convolution is quicker than patches.
-FEWEST_CHANNELS = 32
+FEWEST_CHANNELS = 8
 
 
 class PatchPlan:

@@ -20,10 +20,8 @@ from scratch.nn.record import UNDONE
 ndarray = np.ndarray
 
 
-def can_be_between(layer: Module) -> bool:
+def can_be_between(layer: Layer) -> bool:
     """Return whether a layer does nothing that the functions of this file do not do."""
-    if not isinstance(layer, Layer):
-        return False
     kind = type(layer)
     return (
         kind.__call__ is Module.__call__
@@ -70,7 +68,7 @@ def backward_between(layer: Layer, grad_y: Any, thread: int) -> Any:
     own["_record"] = UNDONE
     for output in locked:
         output.setflags(write=True)
-    passed = [arguments[place] for place in plan.places] if plan.places else ()
+    passed = [arguments[place] for place in plan.places]
     grad_x = plan.backward(layer.fold(grad_y) if folds else grad_y, *passed, saved)
     if layer.learned:
         grad_x, *grads = grad_x

@@ -114,7 +114,7 @@ class Sequential(Module):
         # it is given.
         steps = self._cached_steps
         if steps is None:
-            fused = fuse(self._layers())
+            fused: list[Any] = fuse(self._layers())
             are_layers = [False, *[isinstance(layer, Layer) for layer in fused], False]
             reads_privately = [both == (True, True) for both in itertools.pairwise(are_layers)]
             are_between = [

@@ -1,6 +1,7 @@
 """A layer between two others of a `Sequential` is what it is alone."""
 
 import copy
+import threading
 
 import numpy as np
 import pytest
@@ -97,6 +98,51 @@ def test_two_forwards_are_noticed_by_the_layer_that_ran_twice():
         model.backward(array(y.shape, seed=1))
 
 
+def test_the_second_of_two_forwards_is_counted():
+    model = network()
+    for _ in range(2):
+        model(array((5, 3)))
+    for number, name in ((2, "ReLU"), (4, "Linear")):
+        with pytest.raises(RuntimeError, match=f"{name}: 2 forwards have run"):
+            model[number].backward(array((5, 4)))
+
+
+def test_a_layer_whose_forward_ran_in_another_thread_refuses():
+    model, errors = network(), []
+    y = model(array((5, 3)))
+
+    def backward():
+        model[5].forget()
+        model[5](array(y.shape))
+        with pytest.raises(RuntimeError, match="Linear: backward was called in another thread") as caught:
+            model.backward(array(y.shape, seed=1))
+        errors.append(caught.value)
+
+    thread = threading.Thread(target=backward)
+    thread.start()
+    thread.join()
+    assert len(errors) == 1
+
+
+@pytest.mark.parametrize("other", [array((5, 3), dtype="float32"), array((5, 2))], ids=["dtype", "shape"])
+def test_a_gradient_that_does_not_fit_is_refused_by_its_layer(other):
+    model = nn.Sequential(nn.Tanh(), nn.ReLU(), nn.Tanh(), nn.Identity())
+    model(array((5, 3)))
+    for number in (2, 3):
+        model[number].forget()
+        model[number](other)
+    with pytest.raises(RuntimeError, match="ReLU: expected grad_output of"):
+        model.backward(other)
+
+
+def test_nobody_can_write_to_what_goes_from_layer_to_layer():
+    model = network()
+    model(array((5, 3)))
+    (y,), (x,) = model[2].record().saved, model[4].record().saved
+    assert not y.flags.writeable
+    assert not x.flags.writeable
+
+
 def test_a_frozen_parameter_gets_no_gradient():
     model = network()
     model[1].weight.requires_grad = False
@@ -162,3 +208,9 @@ def test_a_network_that_reads_constants_leaves_their_gradients_out():
     model(array((5, 3, 2)))
     assert np.isnan(model.backward(array((5, 2), seed=1))).all()
     assert np.isfinite(model[2].weight.grad).all()
+
+
+def test_a_sequential_finds_its_layers_once():
+    model = network()
+    assert model._layers() is model._layers()
+    assert model._steps() is model._steps()

@@ -11,7 +11,7 @@ import torch
 import scratch
 from parity_tests.harness.arrays import array
 from scratch import fusion, models, nn
-from scratch.kernels import conv_relu_pool
+from scratch.kernels import conv_relu_pool, winograd
 from torch_ref import models as torch_models
 
 #          N  C   O   kernel   H   W   padding
@@ -67,14 +67,18 @@ def assert_close(found, expected, rtol=1e-12):
 
 @pytest.fixture
 def fused_calls(monkeypatch):
-    """List the calls of the fused kernel, by their input's shape."""
+    """List the calls of the fused kernel, forward and backward, by their first argument's shape."""
     calls = []
 
-    def forward(x, *arguments):
+    def forward(x, weight, bias, sides, keep):
         calls.append(x.shape)
-        return conv_relu_pool.conv2d_relu_max_pool2d(x, *arguments)
+        return conv_relu_pool.conv2d_relu_max_pool2d(x, weight, bias, sides, keep)
 
-    monkeypatch.setattr(fusion.ConvReLUPool, "functions", (forward, conv_relu_pool.conv2d_relu_max_pool2d_backward))
+    def backward(grad_y, weight, saved):
+        calls.append(grad_y.shape)
+        return conv_relu_pool.conv2d_relu_max_pool2d_backward(grad_y, weight, saved)
+
+    monkeypatch.setattr(fusion.ConvReLUPool, "functions", (forward, backward))
     return calls
 
 
@@ -145,16 +149,45 @@ def test_an_infinite_gradient_reaches_nothing_but_the_winners():
     assert all(np.isfinite(one).all() for one in found)
 
 
-def test_what_networks_are_made_of_runs_as_one(fused_calls):
+def test_what_networks_are_made_of_runs_as_one(fused_calls, monkeypatch):
+    tiles = []
+    for name in ("convolve_planes", "convolve_planes_backward"):
+        function = getattr(winograd, name)
+        counting = lambda *arguments, name=name, function=function: tiles.append(name) or function(*arguments)  # noqa: E731
+        monkeypatch.setattr(winograd, name, counting)
     model = models.SmallCNN()
-    model(array((4, 1, 28, 28), dtype="float32"))
-    assert fused_calls == [(4, 1, 28, 28), (4, 32, 14, 14)]
+    y = model(array((4, 1, 28, 28), dtype="float32"))
+    model.backward(array(y.shape, seed=1, dtype="float32"))
+    first, second = (4, 32, 14, 14), (4, 64, 7, 7)
+    assert fused_calls == [(4, 1, 28, 28), first, second, first]  # of the inputs, and of the gradients
+    assert set(tiles) == {"convolve_planes", "convolve_planes_backward"}
 
 
 @each_shape
 def test_each_layers_own_backward_undoes_what_ran_as_one(shape):
     model, x = sequential(shape), inputs(shape)
     assert_close(passes(model, x, one_by_one=(False, True)), passes(model, x, one_by_one=(True, True)))
+
+
+def test_each_layers_own_backward_leaves_out_the_gradient_of_constants():
+    model, x = sequential(SHAPES[0]), inputs(SHAPES[0])
+    model.requires_input_grad_(False)
+    grad = array(model(x).shape, seed=7)
+    for layer in reversed(list(model)):
+        grad = layer.backward(grad)
+    assert grad.shape == x.shape
+    assert np.isnan(grad).all()
+    assert np.isfinite(model[0].weight.grad).all()
+
+
+def test_what_is_too_odd_for_winograds_tiles_is_left_to_the_layers(fused_calls):
+    for h, w in ((9, 10), (10, 9), (9, 9)):
+        shape = (2, 32, 32, 3, h, w, 1)
+        sequential(shape)(inputs(shape))
+    assert not fused_calls
+    shape = (2, 32, 32, 3, 8, 10, 1)
+    sequential(shape)(inputs(shape))
+    assert len(fused_calls) == 1
 
 
 def test_a_layers_own_backward_takes_the_parameters_of_its_forward():
