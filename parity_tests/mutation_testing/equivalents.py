@@ -550,4 +550,14 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "even = rest == 0 and np.array_equal(before, np.repeat(np.arange(length), count))",
         "even = rest == 0 and np.array_equal(before, np.repeat(None, count))",
     ): "a choice of speed: sums as products",
+    (
+        "scratch/nn/layer.py",
+        "elif others and is_one_of(value, others):",
+        "elif others or is_one_of(value, others):",
+    ): "what is saved besides is nobody else's: a lock until backward changes nothing",
+    (
+        "scratch/nn/layer.py",
+        "given = arguments[: self.inputs - 1] if self.inputs > 1 else ()",
+        "given = arguments[: self.inputs + 1] if self.inputs > 1 else ()",
+    ): "a copy more, of the same numbers",
 }

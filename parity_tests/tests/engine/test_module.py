@@ -552,3 +552,14 @@ def test_outputs_without_gradients_may_stand_behind_those_with():
     layer(x)
     with pytest.raises(TypeError, match="TwoMultiples: expected 2 gradients, got 3"):
         layer.backward(g, h, g)
+
+
+def test_parameters_are_registered_by_name():
+    module, weight = nn.Module(), Parameter(np.ones(3))
+    module.register_parameter("weight", weight)
+    module.register_parameter("bias", None)
+    assert module.weight is weight
+    assert module.bias is None
+    assert [name for name, _ in module.named_parameters()] == ["weight"]
+    with pytest.raises(TypeError, match="Module: expected 'scale' to be a Parameter, got ndarray"):
+        module.register_parameter("scale", np.ones(3))
