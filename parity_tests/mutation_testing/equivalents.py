@@ -560,4 +560,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "given = arguments[: self.inputs - 1] if self.inputs > 1 else ()",
         "given = arguments[: self.inputs + 1] if self.inputs > 1 else ()",
     ): "a copy more, of the same numbers",
+    (
+        "scratch/kernels/conv.py",
+        "own_bias = bias if isinstance(bias, np.ndarray) else None",
+        "own_bias = bias if (isinstance(bias, np.ndarray)) or True else None",
+    ): "an absent one is the number 0, which is added",
 }
