@@ -2,7 +2,7 @@
 
 A folder of tests asks for it in its ``conftest.py``:
 
-    from parity_tests.harness.modes import mode, pytest_runtest_call
+    from parity_tests.harness.modes import fast_or_plain, pytest_runtest_call
 """
 
 from collections.abc import Iterator
@@ -17,14 +17,18 @@ SETTINGS = "_hypothesis_internal_use_settings"  # where Hypothesis keeps those o
 
 
 @pytest.fixture(autouse=True, scope="module", params=["fast", "plain"])
-def mode(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Run the tests of a module in either mode."""
+def fast_or_plain(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run the tests of a module in either mode.
+
+    A test with an argument of this name would have that instead, and run in one mode: hence a name that no layer's
+    option has.
+    """
     with scratch.plain(request.param == "plain"):
         yield request.param
 
 
 # For tests of what only kernels do: threads, the memory order of results, reused memory.
-kernels_only = pytest.mark.parametrize("mode", ["fast"], indirect=True, scope="module")
+kernels_only = pytest.mark.parametrize("fast_or_plain", ["fast"], indirect=True, scope="module")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -32,7 +36,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Let a test draw fewer examples in plain mode."""
     function = getattr(item, "obj", None)
     drawn = getattr(function, SETTINGS, None)
-    if drawn is None or getattr(item, "callspec", None) is None or item.callspec.params.get("mode") != "plain":
+    if drawn is None or getattr(item, "callspec", None) is None or item.callspec.params.get("fast_or_plain") != "plain":
         yield
         return
     own = function.__func__ if hasattr(function, "__func__") else function

@@ -16,9 +16,11 @@ FORMS = (
     ),
     (r"order=(\"[Kk]\"|None)", 'order="K"', "the order in memory, of which no number depends"),
     (r",\s*(channels_last=[^(),]*)?\)", ")", "the order in memory, of which no number depends"),
-    (r"\(is_read\((\d)\)\) or True", r"is_read(\1)", "a gradient that nobody reads is left out to save time"),
+    (r"\((is_read\(\d\)|reads_\w+)\) or True", r"\1", "a gradient that nobody reads is left out to save time"),
     (r"(np\.add\.reduce\(.*), axis=0\)", r"\1, )", "axis 0 is NumPy's default"),
     (r"planes=\w+", "planes", "the order in memory, of which no number depends"),
+    (r",\s*(passes=\w+)?\)", ")", "how long the blocks are: a choice of speed"),
+    (r"(with_slope\(\w+, x, )(\d [*/] PASSES|\d)\)", r"\1PASSES)", "how long the blocks are: a choice of speed"),
 )
 
 
@@ -243,4 +245,309 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "self._thread = 0",
         "self._thread = None",
     ): "read only where a gradient was taken, which sets it",
+    (
+        "scratch/kernels/softmax.py",
+        "return parts_of(x) if x.ndim > 1 else [slice(None)]",
+        "return parts_of(x) if (x.ndim > 1) and False else [slice(None)]",
+    ): "a choice of speed: all rows in one block",
+    (
+        "scratch/kernels/softmax.py",
+        "return parts_of(x) if x.ndim > 1 else [slice(None)]",
+        "return parts_of(x) if x.ndim > 2 else [slice(None)]",
+    ): "a choice of speed: all rows in one block",
+    (
+        "scratch/kernels/softmax.py",
+        "return memory.empty_like(x) if x.flags.c_contiguous else np.empty_like(x)",
+        "return memory.empty_like(x) if (x.flags.c_contiguous) and False else np.empty_like(x)",
+    ): "where a result is kept",
+    (
+        "scratch/kernels/softmax.py",
+        "return memory.empty_like(x) if x.flags.c_contiguous else np.empty_like(x)",
+        "return memory.empty_like(x) if (x.flags.c_contiguous) or True else np.empty_like(x)",
+    ): "where a result is kept",
+    (
+        "scratch/kernels/quotient.py",
+        "np.dtype(dtype): tuple(np.array(values, dtype) for values in pair)",
+        "np.dtype(dtype): tuple(np.array(values, None) for values in pair)",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/quotient.py",
+        "np.dtype(dtype): tuple(np.array(values, dtype) for values in pair)",
+        "np.dtype(dtype): tuple(np.array(values, ) for values in pair)",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/rmsnorm.py",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), x.dtype)",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), None)",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/rmsnorm.py",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), x.dtype)",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), )",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/rmsnorm.py",
+        "np.matmul(ones(len(grad), grad.dtype), np.multiply(grad, n, out=out), out=sums[place])",
+        "np.matmul(ones(len(grad), None), np.multiply(grad, n, out=out), out=sums[place])",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/channel_sums.py",
+        "if len(x) <= MANY_ROWS:",
+        "if len(x) < MANY_ROWS:",
+    ): "so many rows are one part, and the rest is empty",
+    (
+        "scratch/nn/parameter.py",
+        "self.take_grad(grad.copy() if self.grad is None else grad)",
+        "self.take_grad(grad.copy() if (self.grad is None) or True else grad)",
+    ): "a copy that is added, of the same numbers",
+    (
+        "scratch/nn/parameter.py",
+        "self._taken: np.ndarray | None = None",
+        'self._taken: np.ndarray | None = ""',
+    ): "only compared by identity, with a gradient",
+    (
+        "scratch/optim/loading.py",
+        'if array.dtype.kind not in "iuf":',
+        'if array.dtype.kind not in "XXiufXX":',
+    ): "no dtype is of a kind X",
+    (
+        "scratch/optim/loading.py",
+        'step = arrays.get("step", np.array(0))',
+        'step = arrays.get("step", np.array(1))',
+    ): "a whole number as good as the other",
+    (
+        "scratch/kernels/dropout.py",
+        "scale = draw.dtype.type(1) / draw.dtype.type(1 - p) if p < 1 else draw.dtype.type(1)",
+        "scale = draw.dtype.type(1) / draw.dtype.type(1 - p) if p < 1 else draw.dtype.type(2)",
+    ): "with p = 1 every number of draw is 0",
+    (
+        "scratch/kernels/dropout.py",
+        "like = factor if factor.shape == grad_y.shape else grad_y  # a factor for each channel broadcasts",
+        "like = factor if (factor.shape == grad_y.shape) and False else grad_y  # a factor for each channel broadcasts",
+    ): "the order in memory, of which no number depends",
+    (
+        "scratch/kernels/embedding.py",
+        "order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 << 16 else indices, stable=True)",
+        "order = np.argsort(indices.astype(np.uint16) if (len(weight) <= 1 << 16) and False else indices, stable=True)",
+    ): "a choice of speed: the same order by another sort",
+    (
+        "scratch/kernels/embedding.py",
+        "order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 << 16 else indices, stable=True)",
+        "order = np.argsort(indices.astype(None) if len(weight) <= 1 << 16 else indices, stable=True)",
+    ): "a choice of speed: the same order by another sort",
+    (
+        "scratch/kernels/embedding.py",
+        "order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 << 16 else indices, stable=True)",
+        "order = np.argsort(indices.astype(np.uint16) if len(weight) < 1 << 16 else indices, stable=True)",
+    ): "a choice of speed: the same order by another sort",
+    (
+        "scratch/kernels/embedding.py",
+        "order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 << 16 else indices, stable=True)",
+        "order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 >> 16 else indices, stable=True)",
+    ): "a choice of speed: the same order by another sort",
+    (
+        "scratch/kernels/padding.py",
+        "kept = tuple([slice(max(-a, 0), n + min(b, 0)) for n, (a, b) in zip(grown.shape[2:], padding, strict=True)])",
+        "kept = tuple([slice(max(-a, 0), n + min(b, 1)) for n, (a, b) in zip(grown.shape[2:], padding, strict=True)])",
+    ): "a slice ends with the array",
+    (
+        "scratch/kernels/padding.py",
+        "chunks = threads.chunks(len(x), grown[:1].nbytes)",
+        "chunks = threads.chunks(len(x), grown[:2].nbytes)",
+    ): "the size of the chunks: a choice of speed",
+    (
+        "scratch/kernels/padding.py",
+        'if mode == "zeros" and grad_y.shape == shape:',
+        'if mode == "XXzerosXX" and grad_y.shape == shape:',
+    ): "a copy instead of a view, of the same numbers",
+    (
+        "scratch/kernels/padding.py",
+        'if mode == "zeros" and grad_y.shape == shape:',
+        'if mode == "ZEROS" and grad_y.shape == shape:',
+    ): "a copy instead of a view, of the same numbers",
+    (
+        "scratch/kernels/sequence_products.py",
+        "parts = max(batch // SEQUENCES, 2) if h_0.size >= FEWEST_NUMBERS and batch > 1 else 1",
+        "parts = max(batch // SEQUENCES, 2) if h_0.size > FEWEST_NUMBERS and batch > 1 else 1",
+    ): "how a batch is shared out: a choice of speed",
+    (
+        "scratch/kernels/cross_entropy.py",
+        "numbers.flags.writeable = False",
+        "numbers.flags.writeable = None",
+    ): "None is as false",
+    (
+        "scratch/kernels/cross_entropy.py",
+        "if ignore_index >= 0 or (len(target) and np.minimum.reduce(target) < 0):",
+        "if ignore_index >= 0 or (len(target) and np.minimum.reduce(target) < 1):",
+    ): "looks for targets to ignore where there are none",
+    (
+        "scratch/kernels/batchnorm.py",
+        "return batchnorm_images.batch_norm_backward(grad_y, weight, saved)",
+        "return batchnorm_images.batch_norm_backward(grad_y, None, saved)",
+    ): "backward reads the scale, which forward has saved",
+    (
+        "scratch/kernels/batchnorm.py",
+        "return batchnorm_images.batch_norm_inference_backward(grad_y, weight, saved)",
+        "return batchnorm_images.batch_norm_inference_backward(grad_y, None, saved)",
+    ): "backward reads the scale, which forward has saved",
+    (
+        "scratch/kernels/normalization.py",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), x.dtype)",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), None)",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/normalization.py",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), x.dtype)",
+        "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), )",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/nn/layer.py",
+        "others = tuple(more[: self.outputs - 1]) if self.outputs > 1 else ()",
+        "others = tuple(more[: self.outputs - 1]) if (self.outputs > 1) or True else ()",
+    ): "none of several is nothing, too",
+    (
+        "scratch/nn/layer.py",
+        "elif value is rows or (given and is_one_of(value, given)):",
+        "elif value is rows or (given or is_one_of(value, given)):",
+    ): "a copy more, of the same numbers",
+    (
+        "scratch/nn/module_tree.py",
+        'elif value.dtype.kind not in "biuf":',
+        'elif value.dtype.kind not in "XXbiufXX":',
+    ): "no dtype is of a kind X",
+    (
+        "scratch/nn/module_tree.py",
+        "parameter.data = parameter.data.astype(dtype, copy=False)",
+        "parameter.data = parameter.data.astype(dtype, copy=None)",
+    ): "None is as false",
+    (
+        "scratch/nn/module_tree.py",
+        "parameter.grad = None if parameter.grad is None else parameter.grad.astype(dtype, copy=False)",
+        "parameter.grad = None if parameter.grad is None else parameter.grad.astype(dtype, copy=None)",
+    ): "None is as false",
+    (
+        "scratch/nn/module_tree.py",
+        "setattr(module, name, value.astype(dtype, copy=False))",
+        "setattr(module, name, value.astype(dtype, copy=None))",
+    ): "None is as false",
+    (
+        "scratch/kernels/upsample.py",
+        "even = rest == 0 and np.array_equal(before, np.repeat(np.arange(length), count))",
+        "even = None",
+    ): "a choice of speed: sums as products",
+    (
+        "scratch/kernels/upsample.py",
+        "total = np.zeros((self.length, *grad.shape[1:]), grad.dtype)",
+        "total = np.zeros((self.length, *grad.shape[1:]), None)",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/kernels/upsample.py",
+        "total = np.zeros((self.length, *grad.shape[1:]), grad.dtype)",
+        "total = np.zeros((self.length, *grad.shape[1:]), )",
+    ): "more digits on the way, rounded to the same dtype in the end",
+    (
+        "scratch/random/generator.py",
+        "twister = np.random.MT19937(0)",
+        "twister = np.random.MT19937(1)",
+    ): "its state is set at once",
+    (
+        "scratch/random/generator.py",
+        'inner: Any = {"key": np.array(words, np.uint32), "pos": position}',
+        'inner: Any = {"key": np.array(words, None), "pos": position}',
+    ): "NumPy's generator converts them",
+    (
+        "scratch/random/generator.py",
+        'inner: Any = {"key": np.array(words, np.uint32), "pos": position}',
+        'inner: Any = {"key": np.array(words, ), "pos": position}',
+    ): "NumPy's generator converts them",
+    (
+        "scratch/random/mkl_stream.py",
+        "while len(powers) < count:",
+        "while len(powers) <= count:",
+    ): "powers more, which nobody reads",
+    (
+        "scratch/tape.py",
+        "result = self.__array_function__(ufunc, (), inputs, options)",
+        "result = self.__array_function__(ufunc, None, inputs, options)",
+    ): "NumPy's protocol asks for the types; nobody reads them",
+    (
+        "scratch/tape.py",
+        "share = share.astype(operand.data.dtype, copy=False)",
+        "share = share.astype(operand.data.dtype, )",
+    ): "a copy more, of the same numbers",
+    (
+        "scratch/tape.py",
+        "share = share.astype(operand.data.dtype, copy=False)",
+        "share = share.astype(operand.data.dtype, copy=True)",
+    ): "a copy more, of the same numbers",
+    (
+        "scratch/tape.py",
+        "share = share.astype(operand.data.dtype, copy=False)",
+        "share = share.astype(operand.data.dtype, copy=None)",
+    ): "None is as false",
+    (
+        "scratch/optim/optimizer.py",
+        "unchanged = group == seen",
+        "unchanged = None",
+    ): "the same plan, made anew",
+    (
+        "scratch/kernels/relu.py",
+        "if y.nbytes < memory.SMALLEST:",
+        "if y.nbytes <= memory.SMALLEST:",
+    ): "a choice of speed: the same numbers either way",
+    (
+        "scratch/kernels/blocks.py",
+        "if first.nbytes < memory.SMALLEST and first.ndim < 4:  # in few calls: they take as long as the work",
+        "if first.nbytes <= memory.SMALLEST and first.ndim < 4:  # in few calls: they take as long as the work",
+    ): "a choice of speed: the same numbers either way",
+    (
+        "scratch/kernels/blocks.py",
+        "if first.nbytes <= block_bytes:",
+        "if first.nbytes < block_bytes:",
+    ): "so many bytes are one block",
+    (
+        "scratch/kernels/blocks.py",
+        "if first.nbytes * len(lines) * min(passes, MOST_PASSES) > threads.CACHE_BYTES:",
+        "if first.nbytes * len(lines) / min(passes, MOST_PASSES) > threads.CACHE_BYTES:",
+    ): "on one thread or on several: a choice of speed",
+    (
+        "scratch/kernels/blocks.py",
+        "if first.nbytes * len(lines) * min(passes, MOST_PASSES) > threads.CACHE_BYTES:",
+        "if first.nbytes / len(lines) * min(passes, MOST_PASSES) > threads.CACHE_BYTES:",
+    ): "on one thread or on several: a choice of speed",
+    (
+        "scratch/kernels/blocks.py",
+        "if first.nbytes * len(lines) * min(passes, MOST_PASSES) > threads.CACHE_BYTES:",
+        "if first.nbytes * len(lines) * min(passes, MOST_PASSES) >= threads.CACHE_BYTES:",
+    ): "on one thread or on several: a choice of speed",
+    (
+        "scratch/kernels/blocks.py",
+        "numbers.flags.writeable = False",
+        "numbers.flags.writeable = None",
+    ): "None is as false",
+    (
+        "scratch/kernels/conv_transpose.py",
+        "trusted = winograd.convolve_backward(grad_y, u, x1, plan.sides, grad_matrix, None, None)",
+        "trusted = winograd.convolve_backward(grad_y, None, x1, plan.sides, grad_matrix, None, None)",
+    ): "the kernels are read for the gradient of the images, which is not asked for",
+    (
+        "scratch/kernels/upsample.py",
+        "even = rest == 0 and np.array_equal(before, np.repeat(np.arange(length), count))",
+        "even = rest == 0 and np.array_equal(before, np.repeat(None, count))",
+    ): "a choice of speed: sums as products",
+    (
+        "scratch/nn/layer.py",
+        "elif others and is_one_of(value, others):",
+        "elif others or is_one_of(value, others):",
+    ): "what is saved besides is nobody else's: a lock until backward changes nothing",
+    (
+        "scratch/nn/layer.py",
+        "given = arguments[: self.inputs - 1] if self.inputs > 1 else ()",
+        "given = arguments[: self.inputs + 1] if self.inputs > 1 else ()",
+    ): "a copy more, of the same numbers",
+    (
+        "scratch/kernels/conv.py",
+        "own_bias = bias if isinstance(bias, np.ndarray) else None",
+        "own_bias = bias if (isinstance(bias, np.ndarray)) or True else None",
+    ): "an absent one is the number 0, which is added",
 }

@@ -115,7 +115,7 @@ def blocks(count: int, item_bytes: int, block_bytes: int, multiple: int = 1) -> 
         All blocks but the last have a multiple of so many items.
     """
     parts = -(-count * item_bytes // block_bytes)
-    if parts <= 1 or count <= multiple:
+    if parts <= 1:
         return [slice(0, count)]
     parts += parts % 2  # so that two threads have the same to do
     length = -(-count // (parts * multiple)) * multiple

@@ -85,7 +85,8 @@ class _Mixture:
         total = np.zeros((self.length, *grad.shape[1:]), grad.dtype)
         share = self.share.reshape(-1, *[1] * (grad.ndim - 1))
         np.add.at(total, self.before, (1 - share) * grad)
-        np.add.at(total, self.behind, share * grad)
+        if self.behind is not self.before:  # else its share is zero, and zero times infinity is no zero
+            np.add.at(total, self.behind, share * grad)
         return np.moveaxis(total, 0, axis)
 
     def copy(self, a: np.ndarray, axis: int) -> np.ndarray:

@@ -48,7 +48,7 @@ def same(one, other):
 # Names.
 
 
-@pytest.mark.parametrize("method", ["named_parameters", "named_modules", "state_dict"])
+@pytest.mark.parametrize("method", ["named_parameters", "named_modules", "named_buffers", "state_dict"])
 def test_the_names_and_their_order_are_torchs(method):
     ours, theirs = (list(dict(getattr(module, method)())) for module in (Shared(), TorchShared()))
     assert ours == theirs
@@ -112,6 +112,7 @@ BAD_STATES = {
     "a shape": ({"weight": np.zeros((3, 2)), "bias": np.zeros(4)}, r"'bias': expected shape \(3,\), got \(4,\)"),
     "a shape that would broadcast": ({"weight": np.zeros((1, 2)), "bias": np.zeros(3)}, "'weight': expected shape"),
     "a scalar": ({"weight": 0.0, "bias": np.zeros(3)}, r"'weight': expected shape \(3, 2\), got \(\)"),
+    "words": ({"weight": np.full((3, 2), "one"), "bias": np.zeros(3)}, "'weight': expected numbers, got .* dtype <U3"),
     "nothing": ({}, "missing key 'weight'; missing key 'bias'"),
 }
 
@@ -484,3 +485,81 @@ def test_a_name_that_cannot_be_added_is_refused_as_torch_refuses_it(name):
         lambda: nn.Linear(2, 3).add_module(name, nn.ReLU()),
         lambda: torch.nn.Linear(2, 3).add_module(name, torch.nn.ReLU()),
     )
+
+
+def test_gradients_are_asked_for_again_by_default():
+    model = Shared()
+    assert model.requires_grad_(False) is model
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    assert model.requires_grad_() is model
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", ["double", "float"])
+def test_a_conversion_reaches_what_torchs_reaches_and_the_gradients(name):
+    ours, theirs = Shared(), TorchShared()
+    ours.absent, theirs.absent = (one.BatchNorm1d(2, track_running_stats=False) for one in (nn, torch.nn))
+    ours.first(array((4, 2), "float32"))
+    ours.first.backward(array((4, 2), "float32", seed=1))
+    grad = ours.first.weight.grad.copy()
+    assert getattr(ours, name)() is ours
+    getattr(theirs, name)()
+    assert {key: values.dtype.name for key, values in ours.state_dict().items()} == {
+        key: str(tensor.dtype).removeprefix("torch.") for key, tensor in theirs.state_dict().items()
+    }
+    assert ours.first.weight.grad.dtype == ours.first.weight.dtype
+    np.testing.assert_array_equal(ours.first.weight.grad, grad)
+    assert ours.scale.grad is None
+
+
+def test_a_conversion_to_the_dtype_that_is_there_keeps_the_arrays():
+    model = nn.BatchNorm1d(2)
+    model(array((4, 2), "float32"))
+    model.backward(array((4, 2), "float32", seed=1))
+    data, grad, mean = model.weight.data, model.weight.grad, model.running_mean
+    model.float()
+    assert model.weight.data is data
+    assert model.weight.grad is grad
+    assert model.running_mean is mean
+
+
+def two_multiples(x):
+    """Return two multiples of ``x``, and how many rows it has."""
+    return 2 * x, (), 3 * x, len(x)
+
+
+def two_multiples_backward(grad_y, grad_other, saved):
+    """Undo `two_multiples`."""
+    return 2 * grad_y + 3 * grad_other
+
+
+class TwoMultiples(nn.layer.Layer):
+    """A layer of two outputs with gradients, and one without."""
+
+    functions = two_multiples, two_multiples_backward
+    outputs = 2
+
+    def forward(self, x):
+        self.check_input(x)
+        return self.run(self.functions, x)
+
+
+def test_outputs_without_gradients_may_stand_behind_those_with():
+    layer, x, g, h = TwoMultiples(), *(array((4, 3), seed=seed) for seed in range(3))
+    for grads, expected in (((g, h), 2 * g + 3 * h), ((g,), 2 * g), ((None, h), 3 * h)):
+        assert layer(x)[2] == 4
+        np.testing.assert_array_equal(layer.backward(*grads), expected)
+    layer(x)
+    with pytest.raises(TypeError, match="TwoMultiples: expected 2 gradients, got 3"):
+        layer.backward(g, h, g)
+
+
+def test_parameters_are_registered_by_name():
+    module, weight = nn.Module(), Parameter(np.ones(3))
+    module.register_parameter("weight", weight)
+    module.register_parameter("bias", None)
+    assert module.weight is weight
+    assert module.bias is None
+    assert [name for name, _ in module.named_parameters()] == ["weight"]
+    with pytest.raises(TypeError, match="Module: expected 'scale' to be a Parameter, got ndarray"):
+        module.register_parameter("scale", np.ones(3))

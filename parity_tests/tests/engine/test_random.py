@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from parity_tests.harness.strategies import array, dtypes, lay_out, layouts
 from scratch import nn, random
 from scratch.random import mkl_stream as mcg31
+from scratch.random import torch_rounding
 from torch_ref import random as torch_random
 
 SPECIAL_SEEDS = [0, 1, 2**32 - 1, 2**32, 2**32 + 5, 2**63, 2**64 - 1, -1, -(2**63)]
@@ -163,6 +164,29 @@ def test_bernoulli_numbers_come_from_where_torch_takes_them():
     else:
         expected = mcg31.uniform(int(generator.words(1)[0]), 5000) < 0.3
     np.testing.assert_array_equal(found.numpy(), expected)
+
+
+@pytest.fixture
+def _from_words():
+    random.set_conventions({**torch_random.conventions(), "bernoulli": "words"})
+    yield
+    random.set_conventions(torch_random.conventions())
+
+
+@pytest.mark.usefixtures("_from_words")
+def test_bernoulli_numbers_are_ones_where_uniform_ones_are_below_p():
+    """Also where p and a number agree in their first bits, which a draw meets once in two million."""
+    u = random.rand(7, dtype=np.float64, generator=random.Generator(3))
+    for p in (0.0, *u, *np.nextafter(u, 1), 1.0):
+        np.testing.assert_array_equal(random.bernoulli_(np.empty(7), p, random.Generator(3)), u < p)
+
+
+def test_halves_of_numbers_have_half_of_their_bits():
+    x = 1 + np.random.default_rng(0).random((2, 1000)) * [[1], [2.0**-25]]
+    high, low = torch_rounding._halves(x)
+    np.testing.assert_array_equal(high + low, x)
+    for half in (high, low):
+        np.testing.assert_array_equal(np.frexp(half)[0] * 2.0**26 % 1, 0)
 
 
 @pytest.fixture

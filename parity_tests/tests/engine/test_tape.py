@@ -262,6 +262,20 @@ def test_float32_stays_float32():
     assert y.dtype == grads[x].dtype == np.float32
 
 
+def test_an_upstream_gradient_is_taken_in_the_dtype_of_its_output():
+    tape = Tape()
+    y = 2 * tape.watch(arrays.array((2, 3), "float32"))
+    assert tape.gradients(y, np.full((2, 3), 0.1))[y].dtype == np.float32
+
+
+def test_a_value_says_by_what_it_was_made():
+    x = Tape().watch(np.ones((2, 3)))
+    made = (x + 1, np.exp(x), x[0], x.astype(np.float32))
+    names = ["Value(add, shape=(2, 3), dtype=float64)", "Value(exp, shape=(2, 3), dtype=float64)"]
+    names += ["Value(getitem, shape=(3,), dtype=float64)", "Value(astype, shape=(2, 3), dtype=float32)"]
+    assert [repr(value) for value in made] == names
+
+
 def test_nothing_is_written_to():
     array, grad = np.ones(3), np.ones(3)
     tape = Tape()

@@ -1,3 +1,3 @@
 """These tests run in both modes."""
 
-from parity_tests.harness.modes import mode, pytest_runtest_call  # noqa: F401 - pytest finds them here
+from parity_tests.harness.modes import fast_or_plain, pytest_runtest_call  # noqa: F401 - pytest finds them here

@@ -13,7 +13,7 @@ import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
 from scratch.kernels import batchnorm_images, blocks, memory, normalization, threads
-from scratch.kernels.expm1 import FAR, expm1_below
+from scratch.kernels.expm1 import FAR, expm1_and_slope_below, expm1_below
 from scratch.kernels.log1p import log1p_and_sigmoid
 
 each_dtype = pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -54,6 +54,7 @@ ELEMENTWISE = {
 CASES = [
     *[(name, (), kwargs, (5, 3, 9, 7)) for name, kwargs in ELEMENTWISE.items()],
     ("GELU", ("tanh",), {}, (5, 3, 9, 7)),
+    ("ELU", (2.0,), {}, (5, 3, 9, 7)),
     ("LayerNorm", (13,), {}, (37, 13)),
     ("LayerNorm", (13,), {"elementwise_affine": False}, (37, 13)),
     ("RMSNorm", (13,), {}, (37, 13)),
@@ -66,6 +67,7 @@ CASES = [
     ("BatchNorm2d", (6,), {"affine": False}, (17, 6, 5, 3)),
     ("Softmax", (1,), {}, (37, 13)),
     ("Softmax", (1,), {}, (17, 6, 5, 3)),
+    ("Softmax", (0,), {}, (481,)),
 ]
 
 
@@ -126,12 +128,8 @@ def test_blocks_are_an_even_number_or_one(count, parts):
     assert len(blocks.blocks(count, 4, 32)) == parts
 
 
-@pytest.mark.usefixtures("small_blocks")
-@given(
-    shape=st.lists(st.integers(0, 9), max_size=4).map(tuple), passes=st.sampled_from([1, 2, 9]), dtype=dtypes,
-    layout=layouts, seed=seeds,
-)  # fmt: skip
-def test_elementwise_work_is_done_at_every_place(shape, passes, dtype, layout, seed):
+def work_at_every_place(shape, passes, dtype, layout, seed):
+    """Hold sums and products against NumPy's, and their order in memory against the first argument's."""
     x, g = array(shape, dtype, seed=seed, layout=layout), array(shape, dtype, seed=seed + 1)
 
     def work(x, g, total, product):
@@ -141,7 +139,40 @@ def test_elementwise_work_is_done_at_every_place(shape, passes, dtype, layout, s
 
     for found, expected in zip(blocks.elementwise(work, x, g, results=2, passes=passes), (x + g, x * g), strict=True):
         assert found.dtype == x.dtype
+        assert not x.size or memory.is_channels_last(found) == memory.is_channels_last(x)
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@given(
+    shape=st.lists(st.integers(0, 9), max_size=4).map(tuple), passes=st.sampled_from([1, 2, 9]), dtype=dtypes,
+    layout=layouts, seed=seeds,
+)  # fmt: skip
+def test_elementwise_work_is_done_at_every_place(shape, passes, dtype, layout, seed):
+    work_at_every_place(shape, passes, dtype, layout, seed)
+
+
+@each_dtype
+@pytest.mark.parametrize("layout", ["C", "channels-last"])
+@pytest.mark.parametrize("shape", [(), (0,), (5,), (2, 3), (2, 3, 4), (2, 3, 4, 5)], ids=str)
+def test_so_it_is_on_small_arrays(shape, layout, dtype):
+    work_at_every_place(shape, 1, dtype, layout, 0)
+
+
+@pytest.mark.parametrize(("kwargs", "count"), [({}, 1), ({"passes": 2}, 8)], ids=str)
+def test_work_that_goes_through_memory_once_has_long_blocks(kwargs, count):
+    lengths = []
+    x = np.zeros(blocks.LONG_BLOCK_BYTES // 8)
+    blocks.elementwise(lambda x, y: lengths.append(len(x)), x, **kwargs)
+    assert lengths == [len(x) // count] * count
+
+
+def test_blocks_begin_at_cache_lines():
+    begins = []
+    x = np.arange(3.0 * blocks.BLOCK_BYTES // 8 + 5)
+    blocks.elementwise(lambda x, y: begins.append(int(x[0])), x, passes=2)
+    assert len(begins) == 4
+    assert all(begin * 8 % blocks.CACHE_LINE == 0 for begin in begins)
 
 
 def test_equal_numbers_are_shared_and_not_to_be_changed():
@@ -175,3 +206,11 @@ def test_expm1_of_negative_numbers_keeps_its_digits(dtype):
     far = np.array([FAR, 2 * FAR, -np.inf, -1e30, np.nan, -0.0, 0.0], dtype)
     expected = np.array([math.expm1(FAR), -1, -1, -1, np.nan, 0, 0])
     np.testing.assert_allclose(expm1_below(far, np.empty_like(far)), expected, rtol=4 * np.finfo(dtype).eps)
+
+
+def test_the_slope_of_expm1_keeps_its_digits_where_little_is_left_of_it():
+    x = np.linspace(-80, 0, 4001, dtype=np.float32)
+    e, slope = np.empty((2, *x.shape), x.dtype)
+    expm1_and_slope_below(x, e, slope)
+    exact = np.array([math.exp(value) for value in x.tolist()])
+    assert (np.abs(slope / exact - 1) <= 4 * np.finfo(x.dtype).eps).all()

@@ -159,6 +159,15 @@ def test_special_values_are_torchs(value, channels):
     check(layer, torch.nn.ConvTranspose2d(*channels, 3, padding=1), x).raise_if_different()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_special_weights_of_many_channels_are_torchs(value):
+    """They spoil the gradient of the input, and not that of the weight: the kernel takes both by tiles, or neither."""
+    layer = random_state(nn.ConvTranspose2d(32, 33, 3, padding=1, dtype=np.float64))
+    layer.weight.data[1, 2, 1, 0] = value
+    reference = torch.nn.ConvTranspose2d(32, 33, 3, padding=1)
+    check(layer, reference, array((2, 32, 6, 5))).raise_if_different()
+
+
 @kernels_only
 def test_results_do_not_depend_on_the_number_of_threads():
     layer = nn.ConvTranspose2d(16, 8, 4, stride=2, padding=1)

@@ -1,5 +1,7 @@
 """The input's gradient may be left out while training; nothing else changes by that."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,19 @@ def test_an_inner_layer_that_was_told_so_is_named_by_its_neighbour():
     model(array((4, 2), "float32"))
     with pytest.raises(TypeError, match=r"ReLU: expected grad_output .* got None; .* requires_input_grad_\(False\)"):
         model.backward(array((4, 2), "float32"))
+
+
+def test_a_constant_lives_as_long_as_the_forward_that_knows_it():
+    """It is known by its ``id``, which another array might get when it is gone."""
+
+    class Forgetful(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bend = nn.GELU()
+
+        def forward(self, x):
+            dropped = weakref.ref(self.bend(x))
+            assert dropped() is not None
+            return x
+
+    Forgetful().requires_input_grad_(False)(np.ones((2, 3)))

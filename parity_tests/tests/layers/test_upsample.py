@@ -103,6 +103,17 @@ def test_special_values_are_torchs(mode, value):
         check(nn.Upsample(size, mode=mode), torch.nn.Upsample(size, mode=mode), x).raise_if_different()
 
 
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_special_upstream_gradients_are_torchs(mode, value):
+    x = array((2, 3, 4, 5))
+    for size in ((8, 10), (9, 7), (3, 2)):
+        g = array((2, 3, *size), seed=1)
+        g[1, 2, 1, 1] = value
+        ours, torchs = nn.Upsample(size, mode=mode), torch.nn.Upsample(size, mode=mode)
+        check(ours, torchs, x, grad_output=g).raise_if_different()
+
+
 @kernels_only
 def test_layout_is_kept():
     x = array((2, 3, 4, 6), layout="channels-last")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.strategies import array, dtypes, lay_out, layouts, seeds
+from scratch.kernels.cross_entropy import cross_entropy
 
 reductions = st.sampled_from(["none", "mean", "sum"])
 batches = st.one_of(st.none(), st.integers(0, 4))
@@ -260,3 +261,10 @@ def test_a_sum_over_a_batch_is_the_sum_over_its_parts(weighted, seed):
 @each_loss
 def test_bytes_are_class_indices(name):
     check(*both(name), array((4, 3)), np.array([0, 2, 1, 2], np.uint8)).raise_if_different()
+
+
+def test_the_row_numbers_that_losses_share_are_not_to_be_changed():
+    _, (_, _, rows, *_) = cross_entropy(array((3, 2)), np.array([0, 1, 1]), np.ones(2), -100, 0.0, "mean")
+    np.testing.assert_array_equal(rows, [0, 1, 2])
+    with pytest.raises(ValueError, match="read-only"):
+        rows[0] = 2

@@ -17,6 +17,7 @@ from parity_tests.harness.strategies import array, dtypes, seeds
 from scratch import optim
 from scratch.nn import Parameter
 from scratch.optim.adam import adam
+from scratch.optim.loading import check_entry
 
 
 @given(case=cases, absent=st.sampled_from([0.0, 0.3]), dtype=dtypes, seed=seeds)
@@ -282,6 +283,11 @@ def test_a_damaged_state_is_refused_and_changes_nothing(damage, message):
     for number, entry in before["state"].items():
         for key, value in entry.items():
             np.testing.assert_array_equal(after["state"][number][key], value)
+
+
+def test_an_array_may_be_missed_behind_one_that_may_be_missing():
+    with pytest.raises(ValueError, match="Adam: the state of parameter 3 has no mean"):
+        check_entry("Adam", 3, {}, ("largest", "mean"), ("largest",), (2,))
 
 
 @pytest.mark.parametrize("name", NAMES)
