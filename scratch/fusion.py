@@ -159,13 +159,22 @@ class _Forward:
     def undo(self, place: int, grad_y: np.ndarray) -> Any:
         """Run the backward of one of the layers."""
         if self._replayed is None:
-            x, self._replayed = Record(*self.kept).saved[0], []
-            for number, (functions, options) in enumerate(self._calls):
-                plan = dispatch.plan(functions)
-                x, saved, *_ = plan.quiet_forward(x, *(self._arguments + options[2:] if number == 0 else options))
-                self._replayed.append((plan, [options[index] for index in plan.places], saved))
+            token = recording.set(True)
+            try:
+                self._replayed = self._replay()
+            finally:
+                recording.reset(token)
         plan, passed, saved = self._replayed[place]
         return plan.quiet_backward(grad_y, *passed, saved)
+
+    def _replay(self) -> list[tuple]:
+        """Run the layers' forwards one by one; return what the backward of each takes."""
+        x, replayed = Record(*self.kept).saved[0], []
+        for number, (functions, options) in enumerate(self._calls):
+            plan = dispatch.plan(functions)
+            x, saved, *_ = plan.quiet_forward(x, *(self._arguments + options[2:] if number == 0 else options))
+            replayed.append((plan, [options[index] for index in plan.places], saved))
+        return replayed
 
 
 def _plan_of(place: int) -> dispatch.Plan:

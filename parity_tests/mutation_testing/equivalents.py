@@ -96,11 +96,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return kernel[1] * channels <= columns",
     ): "a choice of speed: either order is the same matrix",
     (
-        "scratch/kernels/embedding.py",
-        "begins = np.flatnonzero(np.diff(indices, prepend=-1))",
-        "begins = np.flatnonzero(np.diff(indices, prepend=-2))",
-    ): "any number below the indices makes the first one a beginning",
-    (
         "scratch/kernels/batchnorm.py",
         "count = max(len(x), 1)  # an empty batch has sums of zero, and means that nobody reads",
         "count = max(len(x), 2)  # an empty batch has sums of zero, and means that nobody reads",
@@ -250,11 +245,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "self._thread = 0",
         "self._thread = None",
     ): "read only where a gradient was taken, which sets it",
-    (
-        "scratch/kernels/max_pooling.py",
-        "_gather(pad_images(x, where.sides, value=np.nan), where, pixels)",
-        "_gather(pad_images(x, where.sides, value=None), where, pixels)",
-    ): "None in an array of floats is NaN",
     (
         "scratch/kernels/softmax.py",
         "return parts_of(x) if x.ndim > 1 else [slice(None)]",
@@ -537,8 +527,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "None is as false",
     (
         "scratch/kernels/embedding.py",
-        "grad_weight[indices[begins]] = np.add.reduceat(rows.take(order, axis=0), begins, axis=0)",
-        "grad_weight[indices[begins]] = np.add.reduceat(rows.take(order, axis=0), begins, )",
+        "firsts, places = np.add.reduceat(rows.take(order, axis=0), begins, axis=0), np.arange(len(begins))",
+        "firsts, places = np.add.reduceat(rows.take(order, axis=0), begins, ), np.arange(len(begins))",
     ): "axis 0 is NumPy's default",
     (
         "scratch/kernels/conv_transpose.py",

@@ -39,6 +39,7 @@ TOPICS = {
     "harness/test_kernels.py::test_a_kernel_has_its_twins_signature": "padding",
     "harness/test_laws.py::test_optimizers": OPTIMIZERS,
     "layers/test_activation.py": "expm1 gelu keep_where log1p normal_distribution normal_tail quotient relu sigmoid",
+    "layers/test_attention_kernels.py": "attention multihead_attention",
     "layers/test_batchnorm.py": "batchnorm_images channel_norm",
     "layers/test_blocks.py": (
         "batchnorm_images gelu hardtanh instancenorm log_sigmoid mish normal_distribution normalization relu rmsnorm "
@@ -56,7 +57,7 @@ TOPICS = {
     ),
     "layers/test_padding.py": "image_layer padded_images",
     "layers/test_patches.py": "conv padded_images patch_plan",
-    "layers/test_pooling.py": "avg_pooling image_layer max_pooling pool_windows pooling",
+    "layers/test_pooling.py": "avg_pooling image_layer max_pooling pool_lines pool_windows pooling",
     "layers/test_rmsnorm.py": "row_norm",
     "layers/test_multihead_attention.py": "attention",
     "layers/test_recurrent.py": "gru lstm rnn sequence_products",

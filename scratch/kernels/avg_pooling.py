@@ -49,7 +49,7 @@ def avg_pool2d_backward(grad_y: np.ndarray, kernel_size: Pair, stride: Pair, pad
     def undo(chunk: slice) -> None:
         grad_total = memory.in_order_of(grad_y[chunk], grad_x) / counts
         grad_x1 = begin_grad_x1(grad_x[chunk], where)
-        share_out(np.broadcast_to(grad_total, (len(where.places), *grad_total.shape)), grad_x1, where)
+        share_out(grad_total, grad_x1, where)
         if where.sides != NO_SIDES:
             grad_x[chunk] = unpad_images(grad_x1, where.sides)
 

@@ -31,6 +31,7 @@ from scratch.kernels.output_mask import is_read
 from scratch.kernels.padded_images import Sides, padded_size
 from scratch.kernels.patch_plan import suits_winograd
 from scratch.kernels.patches import output_size
+from scratch.kernels.pool_windows import beats
 
 # Numbers in a kernel's row up to which patches are copied image by image.
 SHORT_ROW = 24
@@ -138,19 +139,11 @@ def _pool(planes: np.ndarray, y: np.ndarray, keep: bool) -> np.ndarray | None:
     wins, row_wins = memory.empty(planes.shape, bool), memory.empty(rows.shape, bool)
     left_wins, right_wins, (upper_wins, lower_wins) = wins[:, 0], wins[:, 1], row_wins
     np.not_equal(largest, 0.0, out=upper_wins)  # a NaN passes its gradient on
-    np.logical_and(upper_wins, _beats(lower, upper, may_be_nan, lower_wins), out=lower_wins)
+    np.logical_and(upper_wins, beats(lower, upper, may_be_nan, lower_wins), out=lower_wins)
     np.logical_xor(upper_wins, lower_wins, out=upper_wins)
-    np.logical_and(row_wins, _beats(right, left, may_be_nan, right_wins), out=right_wins)
+    np.logical_and(row_wins, beats(right, left, may_be_nan, right_wins), out=right_wins)
     np.logical_xor(row_wins, right_wins, out=left_wins)
     return wins
-
-
-def _beats(b: np.ndarray, a: np.ndarray, may_be_nan: bool, out: np.ndarray) -> np.ndarray:
-    # Whether the maximum of a and b, in this order, is b: of several NaN it is the last, of equal numbers the first.
-    np.greater(b, a, out=out)
-    if may_be_nan:
-        out |= np.isnan(b)
-    return out
 
 
 def _unpool(grad: np.ndarray, wins: np.ndarray, grad_planes: np.ndarray) -> None:

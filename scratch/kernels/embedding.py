@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from scratch.kernels import memory
+from scratch.kernels import memory, threads
+from scratch.kernels.blocks import blocks
 
 # The k-th occurrences of all indices are added at once; what occurs more often is summed by itself. Where that is the
 # mean, all is put in order first, and summed piece by piece.
 AT_ONCE = 8
+# Of the gradient, on each thread: its zeros are still in the outer cache when rows are written over them.
+BLOCK_BYTES = 1 << 21
 
 
 def embedding(x: np.ndarray, weight: np.ndarray, padding_idx: int) -> tuple[np.ndarray, tuple]:
@@ -21,14 +24,24 @@ def embedding_backward(grad_y: np.ndarray, weight: np.ndarray, saved: tuple) -> 
     # Of short integers NumPy's stable sort is a radix sort.
     order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 << 16 else indices, stable=True)
     indices = indices[order]
-    begins = np.flatnonzero(np.diff(indices, prepend=-1))
+    is_first = np.ones(len(indices), bool)
+    np.not_equal(indices[1:], indices[:-1], out=is_first[1:])
+    begins = np.flatnonzero(is_first)
     ends = np.append(begins[1:], len(indices))
     grad_weight = memory.empty(weight.shape, weight.dtype)
-    grad_weight[...] = 0
-    if len(indices) > AT_ONCE * len(begins):
-        grad_weight[indices[begins]] = np.add.reduceat(rows.take(order, axis=0), begins, axis=0)
+    found, often_named = indices[begins], len(indices) > AT_ONCE * len(begins)
+    if often_named:
+        firsts, places = np.add.reduceat(rows.take(order, axis=0), begins, axis=0), np.arange(len(begins))
     else:
-        grad_weight[indices[begins]] = rows.take(order[begins], axis=0)
+        firsts, places = rows, order[begins]
+
+    def fill(part: slice) -> None:
+        here = slice(*np.searchsorted(found, (part.start, part.stop)))
+        grad_weight[part] = 0
+        grad_weight[found[here]] = firsts.take(places[here], axis=0)
+
+    threads.run(fill, blocks(len(weight), grad_weight.nbytes // max(len(weight), 1), BLOCK_BYTES))
+    if not often_named:
         for k in range(1, AT_ONCE):
             places = begins[begins + k < ends] + k
             if len(places) == 0:

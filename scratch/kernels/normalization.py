@@ -53,12 +53,15 @@ def layer_norm_backward(
         column = ones(len(grad), grad.dtype)
         if reads_bias:
             np.matmul(column, grad, out=sums[1, place])
+        along = np.multiply(grad, n, out=out)
         if reads_weight:
-            np.matmul(column, np.multiply(grad, n, out=out), out=sums[0, place])
+            np.matmul(column, along, out=sums[0, place])
         if reads_x:
+            factors = weight if scales else ones(grad.shape[1], grad.dtype)
+            of_row, along_row = (grad @ factors)[:, np.newaxis], (along @ factors)[:, np.newaxis]
             if scales:
                 grad = np.multiply(grad, weight, out=memory.empty(grad.shape, grad.dtype))
-            project(grad, n, row_sum(grad), row_dot(grad, n), r[part], out)
+            project(grad, n, of_row, along_row, r[part], out)
 
     threads.run(work, enumerate(parts))
     grad_weight, grad_bias = np.add.reduce(sums, axis=1)

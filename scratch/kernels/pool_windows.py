@@ -11,7 +11,7 @@ import numpy as np
 
 from scratch.kernels import memory
 from scratch.kernels.padded_images import NO_SIDES, Sides
-from scratch.kernels.patches import Pair, under, windows
+from scratch.kernels.patches import Pair, under
 
 
 class PoolWindows(NamedTuple):
@@ -37,6 +37,11 @@ class PoolWindows(NamedTuple):
     def places(self) -> list[Pair]:
         """The places (i, j) of a window in reading order."""
         return list(product(range(self.kernel[0]), range(self.kernel[1])))
+
+    @property
+    def number(self) -> np.dtype:
+        """The smallest dtype for the number of a place, and for how many there are."""
+        return np.min_scalar_type(len(self.places))
 
     @property
     def tile(self) -> bool:
@@ -67,9 +72,12 @@ def pixels_at(place: Pair, x1: np.ndarray, where: PoolWindows) -> np.ndarray:
     return x1[..., rows, columns]
 
 
-def by_place(x1: np.ndarray, where: PoolWindows) -> np.ndarray:
-    """Return a view (kh, kw, N, C, P, Q) of the pixels at each place; where windows overlap, only to be read."""
-    return windows(x1, where.kernel, where.stride, where.dilation).transpose(4, 5, 0, 1, 2, 3)
+def beats(b: np.ndarray, a: np.ndarray, may_be_nan: bool, out: np.ndarray) -> np.ndarray:
+    """Return whether the maximum of ``a`` and ``b``, which is read later, is ``b``: a NaN, or larger."""
+    np.greater(b, a, out=out)
+    if may_be_nan:
+        out |= np.isnan(b)
+    return out
 
 
 def begin_grad_x1(grad_x: np.ndarray, where: PoolWindows) -> np.ndarray:
@@ -78,7 +86,7 @@ def begin_grad_x1(grad_x: np.ndarray, where: PoolWindows) -> np.ndarray:
     if where.sides != NO_SIDES:
         grad_x = memory.empty_like(grad_x, (n, c, h + sum(where.sides[0]), w + sum(where.sides[1])))
     if where.tile:
-        # `share_out` writes to all pixels but those that are in no window.
+        # What follows writes to all pixels but those that are in no window.
         grad_x[:, :, where.size[0] * where.kernel[0] :] = 0
         grad_x[:, :, :, where.size[1] * where.kernel[1] :] = 0
     else:
@@ -86,12 +94,11 @@ def begin_grad_x1(grad_x: np.ndarray, where: PoolWindows) -> np.ndarray:
     return grad_x
 
 
-def share_out(shares: np.ndarray, grad_x1: np.ndarray, where: PoolWindows) -> None:
-    """Add ``shares`` (kh kw, N, C, P, Q), the gradients of the pixels at each place, to ``grad_x1``."""
-    if where.tile:
-        rows, columns = (count * k for count, k in zip(where.size, where.kernel, strict=True))
-        tiles = by_place(grad_x1[..., :rows, :columns], where)
-        tiles[...] = shares.reshape(tiles.shape)
-    else:
-        for place, share in zip(where.places, shares, strict=True):
-            pixels_at(place, grad_x1, where)[...] += share
+def share_out(share: np.ndarray, grad_x1: np.ndarray, where: PoolWindows) -> None:
+    """Add ``share`` (N, C, P, Q), the gradient of each of a window's pixels, to ``grad_x1``."""
+    for place in where.places:
+        pixels = pixels_at(place, grad_x1, where)
+        if where.tile:
+            pixels[...] = share
+        else:
+            pixels += share

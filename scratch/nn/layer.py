@@ -164,7 +164,8 @@ class Layer(Module):
             others = tuple(more[: self.outputs - 1]) if self.outputs > 1 else ()
             given = arguments[: self.inputs - 1] if self.inputs > 1 else ()
             locked: tuple = ()
-            for place, value in enumerate(saved):
+            for place in range(len(saved)):
+                value = saved[place]
                 if type(value) is not ndarray:
                     continue
                 if value is result:
@@ -302,7 +303,7 @@ class Layer(Module):
             grad = grad_others[place] if place < len(grad_others) else None
             if grad is not None:
                 check_grad_output(self, grad, other.shape, other.dtype)
-            grads.append(np.zeros_like(other) if grad is None else grad)
+            grads.append(np.broadcast_to(other.dtype.type(0), other.shape) if grad is None else grad)
         return grads
 
     def unread(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:

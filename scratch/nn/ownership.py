@@ -26,11 +26,15 @@ def is_one_of(value: Any, arguments: tuple) -> bool:
 
 
 def own(saved: tuple, place: int) -> tuple:
-    """Return what a forward saved, with a copy of its own of an array that its caller may write to."""
+    """Return what a forward saved, with a copy of its own of an array that its caller may write to.
+
+    Where the array stands in several places, the copy does.
+    """
     value = saved[place]
     if not isinstance(value, np.ndarray) or not value.flags.writeable:
         return saved
-    return (*saved[:place], value.copy(order="K"), *saved[place + 1 :])
+    copy = value.copy(order="K")
+    return tuple([copy if one is value else one for one in saved])
 
 
 def private(x: Any) -> Any:

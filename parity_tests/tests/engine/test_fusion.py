@@ -169,6 +169,18 @@ def test_each_layers_own_backward_undoes_what_ran_as_one(shape):
     assert_close(passes(model, x, one_by_one=(False, True)), passes(model, x, one_by_one=(True, True)))
 
 
+def test_each_layers_own_backward_runs_without_recording_too():
+    found = []
+    for one_by_one in (False, True):
+        model, x = sequential(SHAPES[0]), inputs(SHAPES[0])
+        grad = array(model(x).shape, seed=7)
+        with scratch.no_grad():
+            for layer in reversed(list(model)) if one_by_one else [model]:
+                grad = layer.backward(grad)
+        found.append(grad)
+    assert_close(*[[one] for one in found])
+
+
 def test_each_layers_own_backward_leaves_out_the_gradient_of_constants():
     model, x = sequential(SHAPES[0]), inputs(SHAPES[0])
     model.requires_input_grad_(False)

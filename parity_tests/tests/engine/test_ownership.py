@@ -82,6 +82,9 @@ def test_a_layer_copies_what_it_keeps_only_if_somebody_can_write_to_it():
     assert kept[0] is y
     assert kept[1] is not x
     np.testing.assert_array_equal(kept[1], x)
+    first, second, _ = own((x, x, y), 0)
+    assert first is second
+    assert first is not x
     x.setflags(write=False)
     saved = y, x, 2.0
     assert own(saved, 1) is saved

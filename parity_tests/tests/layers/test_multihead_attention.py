@@ -88,8 +88,8 @@ def test_large_scores_do_not_overflow():
     np.testing.assert_array_equal(y[1], [0.0, 1.0])
 
 
-def pair(heads=2, size=4, **options):
-    ours = random_state(flat.MultiheadAttention(size, heads, **options, dtype=np.float64), 1)
+def pair(heads=2, size=4, dtype=np.float64, **options):
+    ours = random_state(flat.MultiheadAttention(size, heads, **options, dtype=dtype), 1)
     for parameter in ours.parameters():
         parameter.data *= 0.5
     return ours, flat.TorchMultiheadAttention(size, heads, **options)
@@ -190,6 +190,17 @@ def test_outputs_that_nobody_reads(average, batched):
     for place in (0, 1):
         for one, other in zip(found[place], found[place + 2], strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_an_input_that_is_query_key_and_value_belongs_to_the_caller():
+    layer, x, g = nn.MultiheadAttention(4, 2, dtype=np.float64), array((3, 4)), array((3, 4), seed=1)
+    layer(x, x, x)
+    expected = layer.backward(g)
+    changed = x.copy()
+    layer(changed, changed, changed)
+    changed[...] = 7.0
+    for one, other in zip(layer.backward(g), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_inputs_and_weights_belong_to_the_caller():

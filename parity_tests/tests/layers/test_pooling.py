@@ -8,6 +8,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import scratch
 import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used by every test
@@ -120,6 +121,62 @@ def test_max_pool_is_torchs_at_the_shapes_of_networks(dtype, layout):
     check(nn.MaxPool2d(2), torch.nn.MaxPool2d(2), x).raise_if_different()
 
 
+@kernels_only
+@given(
+    kernel_size=sizes,
+    stride=strides,
+    padding=halves,
+    dilation=st.sampled_from([1, 1, 2, (1, 3)]),
+    ceil_mode=st.booleans(),
+    image=images,
+    values=st.sampled_from([[0.0, -0.0], [1.0, 2.0, 3.0], [-np.inf, -np.inf, 1.0], [np.nan, -np.inf, 2.0]]),
+    dtype=dtypes,
+    layout=layouts,
+    seed=seeds,
+)
+def test_kernels_take_the_same_of_equal_pixels_as_the_plain_functions(
+    kernel_size, stride, padding, image, values, dtype, layout, seed, **options
+):
+    """Of two zeros, the sign tells which was taken."""
+    layer = nn.MaxPool2d(kernel_size, stride, share(padding, kernel_size), **options, return_indices=True)
+    x = lay_out(np.random.default_rng(seed).choice(values, (3, *image)).astype(dtype), layout)
+    results = []
+    for is_plain in (False, True):
+        with scratch.plain(is_plain):
+            try:
+                y, indices = layer(x)
+            except RuntimeError:
+                assume(False)
+            results.append(([y, np.signbit(y), indices], layer.backward(array(y.shape, dtype, seed=seed))))
+    (of_kernels, grad_of_kernels), (of_plain, grad_of_plain) = results
+    for one, other in zip(of_kernels, of_plain, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(grad_of_kernels, grad_of_plain, rtol=1e-5, atol=1e-5)  # where windows overlap, sums
+
+
+@pytest.mark.parametrize("layout", ["C", "channels-last"])
+@pytest.mark.parametrize("values", [[1.0, 2.0, 3.0], [1.0, np.nan]])
+@pytest.mark.parametrize("image", [(8, 6), (7, 9), (3, 2), (2, 5)])
+def test_ties_in_squares_are_torchs(image, values, layout):
+    x = lay_out(np.random.default_rng(0).choice(values, (5, 3, *image)), layout)
+    check(nn.MaxPool2d(2), torch.nn.MaxPool2d(2), x).raise_if_different()
+
+
+def test_a_window_may_have_more_places_than_a_byte_can_number():
+    x = np.zeros((2, 3, 17, 18))
+    x[0, 1, 16, 15] = 1.0
+    check(nn.MaxPool2d((17, 16)), torch.nn.MaxPool2d((17, 16)), x).raise_if_different()
+    check(nn.MaxPool2d((17, 16)), torch.nn.MaxPool2d((17, 16)), tied((2, 3, 17, 18))).raise_if_different()
+
+
+@kernels_only
+def test_whoever_keeps_nothing_gets_the_same_maxima():
+    layer, x = nn.MaxPool2d(3, stride=2, padding=1), tied((3, 2, 7, 8))
+    y = layer(x)
+    with scratch.no_grad():
+        np.testing.assert_array_equal(nn.MaxPool2d(3, stride=2, padding=1)(x), y)
+
+
 @pytest.mark.parametrize("image", [(5, 4), (4, 5), (5, 7), (4, 6)])
 @pytest.mark.parametrize("name", ["MaxPool2d", "AvgPool2d"])
 def test_windows_side_by_side_leave_a_rest(name, image):
@@ -215,6 +272,15 @@ def test_layout_is_kept():
         assert y.transpose(0, 2, 3, 1).flags.c_contiguous
         assert layer.backward(np.ascontiguousarray(y)).transpose(0, 2, 3, 1).flags.c_contiguous
         assert layer(np.ascontiguousarray(x)).flags.c_contiguous
+
+
+@kernels_only
+@pytest.mark.parametrize("name", ["MaxPool2d", "AvgPool2d"])
+def test_layout_is_kept_where_one_window_is_all_of_the_image(name):
+    layer = getattr(nn, name)((3, 4))
+    for layout in ("C", "channels-last"):
+        x = lay_out(array((2, 3, 3, 4)), layout)
+        assert layer.backward(layer(x)).strides == x.strides
 
 
 @pytest.mark.parametrize(
