@@ -526,6 +526,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "numbers.flags.writeable = None",
     ): "None is as false",
     (
+        "scratch/kernels/embedding.py",
+        "firsts, places = np.add.reduceat(rows.take(order, axis=0), begins, axis=0), np.arange(len(begins))",
+        "firsts, places = np.add.reduceat(rows.take(order, axis=0), begins, ), np.arange(len(begins))",
+    ): "axis 0 is NumPy's default",
+    (
         "scratch/kernels/conv_transpose.py",
         "trusted = winograd.convolve_backward(grad_y, u, x1, plan.sides, grad_matrix, None, None)",
         "trusted = winograd.convolve_backward(grad_y, None, x1, plan.sides, grad_matrix, None, None)",

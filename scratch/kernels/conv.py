@@ -60,7 +60,7 @@ def conv2d_backward(
     # A gradient for each chunk, so that they can be summed in order: results do not depend on timing.
     grad_matrices = memory.empty((len(chunks), *matrix.shape), matrix.dtype) if is_read(1) else None
     grad_biases = np.empty((len(chunks), groups, 1, matrix.shape[2]), matrix.dtype) if is_read(2) else None
-    flipped = plan.as_flipped_matrix(weight) if plan.flipped and grad_x is not None else None
+    flipped = plan.as_flipped_matrix(weight) if grad_x is not None else None
     u_transposed = winograd.transform_kernels(matrix[0]).swapaxes(1, 2).copy() if plan.tiled else None
 
     def undo(part: tuple[int, slice]) -> None:

@@ -40,7 +40,7 @@ def conv_transpose2d(
     plan = PatchPlan(size, weight.shape, stride, dilation, tuple([(a, a) for a in padding]), "zeros", groups)
     y = memory.empty((len(x), groups * weight.shape[1], *size), x.dtype, channels_last=True)
     matrix = plan.as_matrix(weight)  # w' (G, K, C/G)
-    flipped = plan.as_flipped_matrix(weight) if plan.flipped else None
+    flipped = plan.as_flipped_matrix(weight)
     u_transposed = winograd.transform_kernels(matrix[0]).swapaxes(1, 2).copy() if plan.tiled else None
     # Repeated for a whole row of the output, so that the addition runs through memory.
     bias_of_row = np.tile(bias, (size[1], 1)) if isinstance(bias, np.ndarray) else None

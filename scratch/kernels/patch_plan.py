@@ -109,13 +109,13 @@ class PatchPlan:
 
     def col2im(self, grad_patches: np.ndarray, grad_x: np.ndarray) -> None:
         """Write the gradient of the images from that of ``im2col(images)`` into ``grad_x``."""
-        target = self._target(grad_x)
+        target = self._target(grad_x, direct=False)
         col2im(grad_patches, target, self.kernel, self.stride, self.dilation)
         self._undo_padding(target, grad_x)
 
     def convolve_flipped(self, grad_y: np.ndarray, flipped_matrix: np.ndarray, grad_x: np.ndarray) -> None:
         """Write the gradient of the images from that of the output into ``grad_x``; for plans that are ``flipped``."""
-        target = self._target(grad_x)
+        target = self._target(grad_x, self.direct)
         padded = pad_images(grad_y, self.flipped_sides, channels_last=True)
         patches = im2col(padded, self.kernel, (1, 1), self.dilation, self.groups, planes=False)
         np.matmul(patches, flipped_matrix, out=as_rows(target, self.groups))
@@ -132,9 +132,9 @@ class PatchPlan:
         np.matmul(as_rows(grad_y, self.groups), matrix.transpose(0, 2, 1), out=grad_patches)  # (G, n P Q, K)
         self.col2im(grad_patches, grad_x)
 
-    def _target(self, grad_x: np.ndarray) -> np.ndarray:
+    def _target(self, grad_x: np.ndarray, direct: bool) -> np.ndarray:
         # Where the gradient of what is `seen` is written: grad_x itself, if the two are the same.
-        if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):
+        if direct or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):
             return grad_x
         shape = (len(grad_x), grad_x.shape[1] * math.prod(self.block), *self.seen)
         return memory.empty(shape, grad_x.dtype, channels_last=not self.planes)
@@ -164,8 +164,14 @@ class PatchPlan:
         split = matrix.reshape(self.groups, *self.kernel, *self.block, self.kernels[1], self._outputs)
         return split.transpose(0, 6, 5, 1, 3, 2, 4).reshape(self.kernels)
 
-    def as_flipped_matrix(self, kernels: np.ndarray) -> np.ndarray:
-        """Return w, flipped in both directions and with its channel axes exchanged, as (G, kh kw O/G, C/G)."""
+    def as_flipped_matrix(self, kernels: np.ndarray) -> np.ndarray | None:
+        """Return w, flipped in both directions and with its channel axes exchanged, as (G, kh kw O/G, C/G).
+
+        None for a plan that is not ``flipped``, and for kernels that are not finite: the zeros around the gradient
+        would make NaN of them.
+        """
+        if not self.flipped or not np.isfinite(kernels).all():
+            return None
         flipped = self._split(kernels)[:, :, :, ::-1, :, ::-1]
         return flipped.transpose(0, 3, 5, 1, 4, 6, 2).reshape(
             self.groups, math.prod(self.kernel) * self._outputs, math.prod(self.block) * self.kernels[1]

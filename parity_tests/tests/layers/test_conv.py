@@ -210,6 +210,14 @@ def test_special_values_are_torchs(place):
     check(random_state(nn.Conv2d(3, 4, 3, padding=1)), torch.nn.Conv2d(3, 4, 3, padding=1), x).raise_if_different()
 
 
+@pytest.mark.parametrize("place", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("channels", [(3, 4), (9, 5), (8, 9), (32, 33)])
+def test_special_weights_are_torchs(place, channels):
+    layer = random_state(nn.Conv2d(*channels, 3, padding=1, dtype=np.float64))
+    layer.weight.data[1, 2, 1, 0] = place
+    check(layer, torch.nn.Conv2d(*channels, 3, padding=1), array((2, channels[0], 6, 5))).raise_if_different()
+
+
 @kernels_only
 def test_output_lies_in_memory_channels_last():
     layer = nn.Conv2d(2, 3, 3)
