@@ -41,7 +41,7 @@ def elementwise(
         How many arrays to return.
     passes : int
         About how often the work would go through memory without blocks, or how much arithmetic takes that long. With
-        1, blocks are longer than a `constant`.
+        1, blocks are longer.
     """
     first = arrays[0]
     shape, dtype = first.shape, first.dtype
