@@ -132,26 +132,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "the order in memory, of which no number depends",
     (
         "scratch/kernels/patch_plan.py",
-        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
-        "if (self.flipped and self.direct) or (self.block != (1, 1) and self.seen == grad_x.shape[2:]):",
-    ): "a detour over an array of its own, to the same numbers",
-    (
-        "scratch/kernels/patch_plan.py",
-        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
-        "if (self.flipped and self.direct) or (self.block == (2, 1) and self.seen == grad_x.shape[2:]):",
-    ): "a detour over an array of its own, to the same numbers",
-    (
-        "scratch/kernels/patch_plan.py",
-        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
-        "if (self.flipped and self.direct) or (self.block == (1, 2) and self.seen == grad_x.shape[2:]):",
-    ): "a detour over an array of its own, to the same numbers",
-    (
-        "scratch/kernels/patch_plan.py",
-        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
-        "if (self.flipped and self.direct) or (self.block == (1, 1) and self.seen == grad_x.shape[3:]):",
-    ): "a detour over an array of its own, to the same numbers",
-    (
-        "scratch/kernels/patch_plan.py",
         "elif self.padded == grad_x.shape[2:]:",
         "elif self.padded == grad_x.shape[3:]:",
     ): "a detour over an array of its own, to the same numbers",
