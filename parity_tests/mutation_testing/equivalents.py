@@ -535,4 +535,24 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "own_bias = bias if isinstance(bias, np.ndarray) else None",
         "own_bias = bias if (isinstance(bias, np.ndarray)) or True else None",
     ): "an absent one is the number 0, which is added",
+    (
+        "scratch/kernels/patch_plan.py",
+        "if direct or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if direct or (self.block != (1, 1) and self.seen == grad_x.shape[2:]):",
+    ): "a detour over an array of its own, to the same numbers",
+    (
+        "scratch/kernels/patch_plan.py",
+        "if direct or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if direct or (self.block == (2, 1) and self.seen == grad_x.shape[2:]):",
+    ): "a detour over an array of its own, to the same numbers",
+    (
+        "scratch/kernels/patch_plan.py",
+        "if direct or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if direct or (self.block == (1, 2) and self.seen == grad_x.shape[2:]):",
+    ): "a detour over an array of its own, to the same numbers",
+    (
+        "scratch/kernels/patch_plan.py",
+        "if direct or (self.block == (1, 1) and self.seen == grad_x.shape[2:]):",
+        "if direct or (self.block == (1, 1) and self.seen == grad_x.shape[3:]):",
+    ): "a detour over an array of its own, to the same numbers",
 }
