@@ -21,24 +21,45 @@ def adam(
     maximize: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Take a step: write to w, m, v, and with amsgrad to v_max, and return them."""
-    beta1, beta2 = betas
     room, other = memory.empty(w.shape, w.dtype), memory.empty(w.shape, w.dtype)
     penalized = np.negative(g, out=other) if maximize else g
     if weight_decay != 0:
         penalized = np.add(penalized, np.multiply(w, weight_decay, out=room), out=other)
-    np.subtract(penalized, m, out=room)
-    room *= 1 - beta1
-    m += room
-    np.square(penalized, out=room)
-    room *= 1 - beta2
+    largest = move(penalized, m, v, v_max, t, lr, betas, eps, amsgrad, room, other)
+    w -= room
+    return w, m, v, largest
+
+
+def move(
+    penalized: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    v_max: np.ndarray,
+    t: int,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    amsgrad: bool,
+    step: np.ndarray,
+    root: np.ndarray,
+) -> np.ndarray:
+    """Write what is to be taken off the parameters into ``step``; return v, or with amsgrad v_max.
+
+    ``penalized`` may be ``root``, which is written to, and may be the parameters themselves, which are not.
+    """
+    beta1, beta2 = betas
+    np.subtract(penalized, m, out=step)
+    step *= 1 - beta1
+    m += step
+    np.square(penalized, out=step)
+    step *= 1 - beta2
     v *= beta2
-    v += room
+    v += step
     largest = np.maximum(v_max, v, out=v_max) if amsgrad else v
-    step = np.divide(m, 1 - beta1**t, out=room)
+    np.divide(m, 1 - beta1**t, out=step)
     step *= lr
-    root = np.divide(largest, 1 - beta2**t, out=other)
+    np.divide(largest, 1 - beta2**t, out=root)
     np.sqrt(root, out=root)
     root += eps
     step /= root
-    w -= step
-    return w, m, v, largest
+    return largest

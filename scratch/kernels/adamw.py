@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from scratch.kernels.adam import adam
+from scratch.kernels import memory
+from scratch.kernels.adam import move
 
 
 def adamw(
@@ -21,5 +22,9 @@ def adamw(
     maximize: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Take a step: write to w, m, v, and with amsgrad to v_max, and return them."""
-    w *= 1 - lr * weight_decay
-    return adam(w, g, m, v, v_max, t, lr=lr, betas=betas, eps=eps, weight_decay=0, amsgrad=amsgrad, maximize=maximize)
+    room, other = memory.empty(w.shape, w.dtype), memory.empty(w.shape, w.dtype)
+    slope = np.negative(g, out=other) if maximize else g
+    largest = move(slope, m, v, v_max, t, lr, betas, eps, amsgrad, room, other)
+    w *= 1 - lr * weight_decay  # not before: g may be w
+    w -= room
+    return w, m, v, largest

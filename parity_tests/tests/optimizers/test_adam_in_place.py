@@ -41,6 +41,18 @@ def test_the_kernel_writes_the_bits_that_the_plain_rule_returns(name, dtype, ams
 
 
 @pytest.mark.parametrize("cls", [optim.Adam, optim.AdamW])
+@pytest.mark.parametrize("maximize", [False, True])
+def test_a_gradient_that_is_the_parameters_own_array_is_read_before_it_is_written_to(cls, maximize):
+    shared, apart = nn.Parameter(array(SHAPE)), nn.Parameter(array(SHAPE))
+    for parameter in (shared, apart):
+        optimizer = cls([parameter], lr=0.1, weight_decay=0.3, maximize=maximize)
+        for _ in range(3):
+            parameter.grad = parameter.data if parameter is shared else parameter.data.copy()
+            optimizer.step()
+    np.testing.assert_array_equal(shared.data, apart.data)
+
+
+@pytest.mark.parametrize("cls", [optim.Adam, optim.AdamW])
 def test_a_parameter_of_several_blocks_takes_the_same_step_as_many_of_one(cls):
     size = (1 << 17) + 3
     whole = nn.Parameter(array((size,), dtype="float32"))
