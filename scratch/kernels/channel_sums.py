@@ -48,7 +48,7 @@ def channel_mean(x: np.ndarray) -> np.ndarray:
 def _row_sum(x: np.ndarray, factor: float) -> np.ndarray:
     # Of a matrix, times a factor.
     if len(x) <= MANY_ROWS:
-        return _factors(len(x), x.dtype, factor) @ x
+        return _factors(len(x), x.dtype, factor).dot(x)
     whole = len(x) // MANY_ROWS * MANY_ROWS
     parts = _factors(MANY_ROWS, x.dtype, factor) @ x[:whole].reshape(-1, MANY_ROWS, x.shape[1])
     return np.add.reduce(parts, axis=0) + _factors(len(x) - whole, x.dtype, factor) @ x[whole:]

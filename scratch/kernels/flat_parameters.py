@@ -10,6 +10,7 @@ updated in blocks, each taken through all passes before the next, and without a 
 Parameters whose arrays share memory are never in one stretch: the second one has to see what the first has become.
 """
 
+import itertools
 from typing import Any, Protocol
 
 import numpy as np
@@ -47,15 +48,18 @@ class Stretch:
         self._arrays = [parameter.data for parameter in parameters]
         if len(parameters) > 1:
             self._arrays = [array.reshape(-1) for array in self._arrays]
-        self._parts, self.size = [], 0
-        for array in self._arrays:
-            self._parts.append(slice(self.size, self.size + array.size))
-            self.size += array.size
+        self.size = sum(array.size for array in self._arrays)
         self.blocks = [slice(start, start + BLOCK) for start in range(0, max(self.size, 1), BLOCK)]
+        if len(parameters) > 1:
+            self._together = np.empty(self.size, parameters[0].data.dtype)
+            ends = itertools.accumulate([array.size for array in self._arrays], initial=0)
+            self._parts = [self._together[start:end] for start, end in itertools.pairwise(ends)]
 
     def values(self) -> np.ndarray:
-        """Return the values of all parameters as a vector: where possible, a view."""
-        return self._arrays[0].reshape(-1) if len(self._arrays) == 1 else np.concatenate(self._arrays)
+        """Return the values of all parameters as a vector: of a single one where possible a view."""
+        if len(self._arrays) == 1:
+            return self._arrays[0].reshape(-1)
+        return np.concatenate(self._arrays, out=self._together)
 
     def gradients(self) -> np.ndarray:
         """Return their gradients as a vector, to be read only."""
@@ -66,7 +70,7 @@ class Stretch:
         """Write a block of the vector `values` into the parameters' own arrays, unless it is a view of them."""
         if len(self._arrays) > 1:  # small ones: all in one block
             for array, part in zip(self._arrays, self._parts, strict=True):
-                array[...] = w[part]
+                array[...] = part
         elif not self._arrays[0].flags.c_contiguous:
             self._arrays[0].flat[block] = w[block]
 

@@ -4,13 +4,13 @@
 the processor guesses every second one of these decisions wrong, and pays for it. Multiplying by a mask decides
 nothing, but turns a gradient of infinity, or NaN, on the closed branch into NaN. Here the bits of a number are read as
 an integer, whatever number they stand for, and multiplied by the mask's 1 or 0: no decision, and no arithmetic on NaN.
+A processor multiplies integers of 64 bits one at a time, so there the mask becomes -1 or 0, all bits or none, for an
+"and".
 """
 
 import numpy as np
 
 from scratch.kernels import memory
-
-_INTEGER_OF_SIZE = {4: np.int32, 8: np.int64}
 
 
 def keep_where(keep: np.ndarray, array: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -30,8 +30,10 @@ def keep_where(keep: np.ndarray, array: np.ndarray, out: np.ndarray | None = Non
     >>> keep_where(np.array([True, False, False]), np.array([1.0, np.inf, 2.0]))
     array([1., 0., 0.])
     """
-    integer = _INTEGER_OF_SIZE[array.itemsize]
     kept = memory.empty_like(array) if out is None else out
-    # NumPy widens the bytes by way of a buffer in the first-level cache: one pass through memory less.
-    np.bitwise_and(array.view(integer), np.negative(keep.view(np.int8)), out=kept.view(integer))
+    # NumPy widens the mask by way of a buffer in the first-level cache: one pass through memory less.
+    if array.itemsize == 4:
+        np.multiply(array.view(np.int32), keep, out=kept.view(np.int32))
+    else:
+        np.bitwise_and(array.view(np.int64), np.negative(keep.view(np.int8)), out=kept.view(np.int64))
     return kept

@@ -37,7 +37,11 @@ MOST_KEPT = 16  # things that a thread keeps with `kept`
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 # With its first aligned byte: NumPy takes longer to say where an array lies than to make one.
-_Block = tuple[np.ndarray, int]
+_Block = tuple["Memory", int]
+
+
+class Memory(np.ndarray):
+    """The bytes of a block. The class tells arrays in reused memory from views of somebody's array."""
 
 
 class _Pool:
@@ -59,7 +63,7 @@ def _holders(blocks: list[_Block], index: int) -> int:
 
 # What `_holders` says of a block that only its list holds: the count includes the call's own references, and how many
 # these are differs between versions of Python.
-_UNHELD = _holders([(np.empty(1), 0)], 0)
+_UNHELD = _holders([(Memory(1), 0)], 0)
 
 
 def empty(shape: tuple[int, ...], dtype: Dtype = np.float32, channels_last: bool = False) -> np.ndarray:
@@ -178,7 +182,7 @@ def _block(size: int) -> _Block:
     for index in range(len(blocks)):
         if _holders(blocks, index) == _UNHELD:
             return blocks[index]
-    array = np.empty(size, np.uint8)
+    array = Memory(size, np.uint8)
     block = array, -array.ctypes.data % _ALIGNMENT
     if held() + size > LIMIT:
         _drop_unheld(pool)

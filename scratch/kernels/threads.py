@@ -149,11 +149,11 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     Left to itself, a BLAS would use its own threads; but those of OpenBLAS go on spinning for some 20 milliseconds in
     wait of the next product, and whatever else wants their core meanwhile runs at half its speed. So no layer lets it.
     """
+    if _touched < _num_threads:
+        _touch_blas_memory()
     (rows, terms), columns = a.shape, b.shape[1]
     if rows * terms * columns <= SMALL_PRODUCT:
         return a @ b
-    if _touched < _num_threads:
-        _touch_blas_memory()
     helpers = min(_num_threads, max(rows, columns))
     if helpers < 2:
         return a @ b

@@ -1,8 +1,8 @@
-"""What a `Sequential` saves on a layer between two others.
+"""What a `Sequential` saves on its layers.
 
-Such a layer's input is the output of the layer before, and nobody else has it; its output goes to the layer behind, and
-nobody else gets it. So there is nothing to copy, to lock, or to ask, but what its functions ask for. To be called as
-everybody calls a layer takes a small one longer than its arithmetic does.
+The output of a layer before another one goes to that layer, and nobody else has it. So there is nothing to copy, to
+lock, or to ask, but what the functions ask for, and a small layer's arithmetic takes less time than a call as everybody
+calls a layer does.
 
 The layer keeps what it would keep in any case: its own ``backward`` undoes what ran here, and the other way round.
 """
@@ -15,13 +15,18 @@ import numpy as np
 from scratch import dispatch
 from scratch.nn.layer import Layer
 from scratch.nn.module import Module
+from scratch.nn.ownership import own
 from scratch.nn.record import UNDONE
 
 ndarray = np.ndarray
 
 
 def can_be_between(layer: Layer) -> bool:
-    """Return whether a layer does nothing that the functions of this file do not do."""
+    """Return whether a layer does nothing that the functions of this file do not do, if it stands between two others.
+
+    At an end it must not return a view of its argument either, and must have parameters: one without hands on whether
+    its input is a constant.
+    """
     kind = type(layer)
     return (
         kind.__call__ is Module.__call__
@@ -34,21 +39,56 @@ def can_be_between(layer: Layer) -> bool:
     )
 
 
-def forward_between(layer: Layer, x: np.ndarray, plans: Mapping[dispatch.Pair, dispatch.Plan], thread: int) -> Any:
-    """Do as ``layer.forward(x)`` does, while forwards are recorded, for an input that is no constant."""
+def can_be_at_an_end(layer: Layer) -> bool:
+    """Return whether this holds too where a layer is the first one, or the last."""
+    return can_be_between(layer) and bool(layer.learned) and not layer.passes_through
+
+
+def forward_between(
+    layer: Layer,
+    x: np.ndarray,
+    plans: Mapping[dispatch.Pair, dispatch.Plan],
+    thread: int,
+    is_constant: bool,
+    is_first: bool,
+    is_last: bool,
+) -> Any:
+    """Do as ``layer.forward(x)`` does, while forwards are recorded.
+
+    The first layer's input is its caller's, who may write to it, and so is the last one's output.
+    """
     layer.check_input(x)
     functions, arguments = layer.choose(x)
     plan = plans.get(functions) or dispatch.plan(functions)
     folds = layer._has_fold and (plan.is_plain or layer.kernels_fold)
-    y, saved, *more = plan.forward(layer.fold(x) if folds else x, *arguments)
-    if folds:
-        y = layer.unfold(y, x.shape)
+    rows = layer.fold(x) if folds else x
+    result, saved, *more = plan.forward(rows, *arguments)
+    y = layer.unfold(result, x.shape) if folds else result
     if type(y) is not ndarray:
         y = np.asarray(y)
-    y.setflags(write=False)
-    own = layer.__dict__
-    pending = own["_record"][-1] + 1
-    own["_record"] = (plan, arguments, saved, x.shape, y.shape, y.dtype, False, folds, (), (), thread, pending)
+    if is_first:
+        for place in range(len(saved)):
+            if saved[place] is rows:
+                saved = own(saved, place)
+    locked = (y,) if is_last and any([one is result for one in saved]) else ()
+    if locked or not is_last:
+        y.setflags(write=False)
+    kept = layer.__dict__
+    pending = kept["_record"][-1] + 1
+    kept["_record"] = (
+        plan,
+        arguments,
+        saved,
+        x.shape,
+        y.shape,
+        y.dtype,
+        is_constant,
+        folds,
+        locked,
+        (),
+        thread,
+        pending,
+    )
     return layer.finish(x, y, *more)
 
 
@@ -58,7 +98,8 @@ def backward_between(layer: Layer, grad_y: Any, thread: int) -> Any:
     plan, arguments, saved, input_shape, output_shape, dtype, constant, folds, locked, _, kept_by, pending = own[
         "_record"
     ]
-    if pending != 1 or kept_by != thread or constant or not layer.needs_input_grad:
+    wants_grad_x = layer.needs_input_grad and not constant
+    if pending != 1 or kept_by != thread or not (wants_grad_x or layer.learned):
         return layer.backward(grad_y)
     if type(grad_y) is not ndarray or grad_y.dtype is not dtype or grad_y.shape != output_shape:
         return layer.backward(grad_y)
@@ -69,12 +110,22 @@ def backward_between(layer: Layer, grad_y: Any, thread: int) -> Any:
     for output in locked:
         output.setflags(write=True)
     passed = [arguments[place] for place in plan.places]
-    grad_x = plan.backward(layer.fold(grad_y) if folds else grad_y, *passed, saved)
+    rows = layer.fold(grad_y) if folds else grad_y
+    if wants_grad_x:
+        grad_x = plan.backward(rows, *passed, saved)
+    else:
+        token = dispatch.output_mask.set((False, *[True] * len(layer.learned)))
+        try:
+            grad_x = plan.backward(rows, *passed, saved)
+        finally:
+            dispatch.output_mask.reset(token)
     if layer.learned:
         grad_x, *grads = grad_x
         for name, grad in zip(layer.learned, grads, strict=True):
             parameter = own[name]
             parameter.take_grad(layer.unfold_grad(grad, parameter) if layer._has_unfold_grad else grad)
+    if not wants_grad_x:
+        return layer.unread(input_shape, dtype)
     if folds:
         grad_x = layer.unfold(grad_x, input_shape)
     return grad_x if type(grad_x) is ndarray else np.asarray(grad_x)

@@ -22,7 +22,7 @@ import numpy as np
 from scratch.dispatch import plans, quietly
 from scratch.fusion import fuse
 from scratch.grad_mode import constants, recording, retaining
-from scratch.nn.between import backward_between, can_be_between, forward_between
+from scratch.nn.between import backward_between, can_be_at_an_end, can_be_between, forward_between
 from scratch.nn.layer import Layer
 from scratch.nn.module import Module
 
@@ -51,7 +51,7 @@ class Sequential(Module):
     """
 
     _cached_layers: list[Module] | None = None
-    _cached_steps: list[tuple[Any, bool, bool]] | None = None
+    _cached_steps: list[tuple[Any, bool, bool, bool]] | None = None
 
     def __init__(self, *layers: Module | OrderedDict) -> None:
         super().__init__()
@@ -70,11 +70,12 @@ class Sequential(Module):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Apply the layers in order."""
         known, constant, records, thread = plans.get(), constants.get() or {}, recording.get(), get_ident()
-        for layer, is_between, reads_privately in self._steps():
-            if reads_privately and type(x) is np.ndarray:
+        for layer, saves_calls, is_first, is_last in self._steps():
+            if not is_first and type(x) is np.ndarray:
                 x.setflags(write=False)  # as nobody can write to it, nobody needs a copy
-            if is_between and records and id(x) not in constant and "forward" not in vars(layer):
-                x = forward_between(layer, x, known, thread)  # F1
+            is_constant = id(x) in constant
+            if saves_calls and records and (layer.learned or not is_constant) and "forward" not in vars(layer):
+                x = forward_between(layer, x, known, thread, is_constant, is_first, is_last)  # F1
             else:
                 x = layer(x)  # F1
         return x
@@ -83,8 +84,8 @@ class Sequential(Module):
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Apply the layers' backward in reverse order."""
         retains, thread = retaining.get(), get_ident()
-        for layer, is_between, _ in reversed(self._steps()):
-            if is_between and not retains and "backward" not in vars(layer):
+        for layer, saves_calls, _, _ in reversed(self._steps()):
+            if saves_calls and not retains and "backward" not in vars(layer):
                 grad_output = backward_between(layer, grad_output, thread)  # B1
             else:
                 grad_output = layer.backward(grad_output)  # B1
@@ -108,20 +109,19 @@ class Sequential(Module):
             layers = self.__dict__["_cached_layers"] = [layer for _, layer in self.named_children()]
         return layers
 
-    def _steps(self) -> list[tuple[Any, bool, bool]]:
-        # Each layer, or what runs several as one; whether it is between two others; and whether its input is another
-        # layer's output, which nobody else has. A module of the user's own may keep what it returns, or write to what
-        # it is given.
+    def _steps(self) -> list[tuple[Any, bool, bool, bool]]:
+        # Each layer, or what runs several as one; whether it can be called with less than everybody's call; and whether
+        # it is the first or the last of neighbours. A module of the user's own stands alone: it may keep what it
+        # returns, or write to what it is given.
         steps = self._cached_steps
         if steps is None:
             fused: list[Any] = fuse(self._layers())
             are_layers = [False, *[isinstance(layer, Layer) for layer in fused], False]
-            reads_privately = [both == (True, True) for both in itertools.pairwise(are_layers)]
-            are_between = [
-                before and behind and can_be_between(layer)
-                for layer, (before, behind) in zip(fused, itertools.pairwise(reads_privately), strict=True)
-            ]
-            steps = list(zip(fused, are_between, reads_privately[:-1], strict=True))
+            are_apart = [both != (True, True) for both in itertools.pairwise(are_layers)]
+            steps = []
+            for layer, (is_first, is_last) in zip(fused, itertools.pairwise(are_apart), strict=True):
+                can_be = can_be_at_an_end if is_first or is_last else can_be_between
+                steps.append((layer, isinstance(layer, Layer) and can_be(layer), is_first, is_last))
             self.__dict__["_cached_steps"] = steps
         return steps
 

@@ -31,7 +31,7 @@ from scratch.checks import FLOAT_DTYPES, check_grad_output, check_input, check_i
 from scratch.dispatch import is_quiet, plans
 from scratch.grad_mode import constants, recording, retaining
 from scratch.nn.module import Module
-from scratch.nn.ownership import is_one_of, own, to_read
+from scratch.nn.ownership import is_one_of, own, owned, to_read
 from scratch.nn.parameter import Parameter
 from scratch.nn.record import NOTHING, UNDONE, Record, why_unclear
 
@@ -148,14 +148,15 @@ class Layer(Module):
         """Run a pair's forward, and keep what its backward needs; return the outputs, those without gradients too."""
         plan = plans.get().get(functions) or dispatch.plan(functions)
         folds = self._has_fold and (plan.is_plain or self.kernels_fold)
-        rows = self.fold(x) if folds else x
+        argument = owned(x) if self.passes_through and recording.get() else x
+        rows = self.fold(argument) if folds else argument
         forward = plan.forward if is_quiet.get() else plan.quiet_forward
         result, saved, *more = forward(rows, *arguments)
         y = self.unfold(result, x.shape) if folds else result
         if type(y) is not ndarray:
             y = np.asarray(y)  # NumPy's arithmetic makes a number of an array without axes
         if self.passes_through:
-            y = to_read(y, x)
+            y = to_read(y, argument)
         if recording.get():
             known = constants.get()
             constant = known is not None and id(x) in known

@@ -3,10 +3,11 @@
 NumPy does not tell anybody when an array is written to, as PyTorch does. So:
 
 - An input belongs to the caller, who may write to it once forward has returned: what backward reads of it is a copy. An
-  array that nobody can write to is kept as it is.
+  array that nobody can write to is kept as it is. A read-only view of an array that can be written to is not such a one.
 - An output belongs to the caller, too. If backward reads it, it is read-only until that backward has run: ``h += skip``
   after a ReLU raises. ``h = h + skip`` is right at any time.
-- Where a result is the argument or a view of it (Identity, Flatten, Dropout in evaluation), it is a read-only view.
+- Where a result is the argument or a view of it (Identity, Flatten, Dropout in evaluation), it is a read-only view, and
+  of a copy if the caller can write to the argument: a later layer may keep the result for its backward.
 - A gradient that backward returns belongs to the caller. ``Parameter.grad`` is the parameter's own.
 - ``Parameter.data`` stays the same array for good: optimizers and ``load_state_dict`` write into it, so references and
   state dicts stay live, and tied arrays stay tied. Only an assignment, or a change of dtype, replaces it.
@@ -25,16 +26,32 @@ def is_one_of(value: Any, arguments: tuple) -> bool:
     return id(value) in map(id, arguments)
 
 
+def can_be_written(array: np.ndarray) -> bool:
+    """Return whether anybody can write to an array, or to what it is a view of."""
+    if array.flags.writeable:
+        return True
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    # The memory that the kernels use again is of a class of its own: nobody has it but through its arrays.
+    return type(owner) is np.ndarray and owner.flags.writeable
+
+
 def own(saved: tuple, place: int) -> tuple:
     """Return what a forward saved, with a copy of its own of an array that its caller may write to.
 
     Where the array stands in several places, the copy does.
     """
     value = saved[place]
-    if not isinstance(value, np.ndarray) or not value.flags.writeable:
+    if not isinstance(value, np.ndarray) or not can_be_written(value):
         return saved
     copy = value.copy(order="K")
     return tuple([copy if one is value else one for one in saved])
+
+
+def owned(array: np.ndarray) -> np.ndarray:
+    """Return an array that nobody can write to: the argument, or a copy."""
+    return private(array.copy(order="K")) if can_be_written(array) else array
 
 
 def private(x: Any) -> Any:

@@ -33,6 +33,7 @@ from scratch.grad_mode import constants, recording, retaining
 from scratch.nn import init
 from scratch.nn.dropout import dropout, dropout_backward
 from scratch.nn.layer import Layer
+from scratch.nn.ownership import owned
 from scratch.nn.parameter import Parameter
 from scratch.nn.record import UNDONE, Record
 
@@ -301,4 +302,4 @@ class RecurrentOfOneState(Recurrent):
 
 def kept(array: Any) -> Any:
     """Return what backward may read of an array of the caller's later: a copy, unless nobody can write to it."""
-    return array.copy() if recording.get() and array.flags.writeable else array
+    return owned(array) if recording.get() else array

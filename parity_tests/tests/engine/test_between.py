@@ -10,9 +10,10 @@ import scratch
 from parity_tests.catalogue import of_kind
 from parity_tests.harness.arrays import array
 from scratch import nn
-from scratch.nn.between import can_be_between
+from scratch.nn.between import can_be_at_an_end, can_be_between
 
 ENTRIES = [entry for entry in of_kind("layer") if can_be_between(entry.case("float64", 0).layer)]
+ENDS = [entry for entry in ENTRIES if can_be_at_an_end(entry.case("float64", 0).layer)]
 CASES = 6
 
 
@@ -49,11 +50,14 @@ def test_most_layers_can_be_between():
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
 @pytest.mark.parametrize("plain", [False, True], ids=["fast", "plain"])
-def test_between_two_others_a_layer_is_what_it_is_alone(entry, plain):
+@pytest.mark.parametrize("before", [0, 1], ids=["first", "not first"])
+@pytest.mark.parametrize("behind", [0, 1], ids=["last", "not last"])
+def test_at_any_place_a_layer_is_what_it_is_alone(entry, plain, before, behind):
     for seed in range(CASES):
         case = entry.case("float64", seed)
-        alone, x = copy.deepcopy(case.layer), case.inputs[0]
-        model = nn.Sequential(nn.Identity(), copy.deepcopy(case.layer), nn.Identity())
+        alone, x = copy.deepcopy(case.layer), case.inputs[0].copy()
+        others = [nn.Identity() for _ in range(before + behind)]
+        model = nn.Sequential(*others[:before], copy.deepcopy(case.layer), *others[before:])
         found = []
         for module in (alone, model):
             scratch.manual_seed(seed)
@@ -61,7 +65,9 @@ def test_between_two_others_a_layer_is_what_it_is_alone(entry, plain):
                 y = module(x)
                 if isinstance(y, tuple):
                     break  # with its indices, it can be no layer's input
+                x.fill(np.nan)  # the caller's: backward has what it needs
                 grad_x = module.backward(array(y.shape, seed=seed))
+            x[...] = case.inputs[0]
             grads = [parameter.grad for parameter in module.parameters()]
             found.append([y, grad_x, *grads, *[buffer for _, buffer in module.named_buffers()]])
         for one, other in zip(*found, strict=True) if len(found) == 2 else ():
@@ -133,6 +139,38 @@ def test_a_gradient_that_does_not_fit_is_refused_by_its_layer(other):
         model[number](other)
     with pytest.raises(RuntimeError, match="ReLU: expected grad_output of"):
         model.backward(other)
+
+
+@pytest.mark.parametrize("entry", ENDS, ids=[entry.name for entry in ENDS])
+def test_an_output_is_locked_until_backward_if_that_reads_it(entry):
+    case = entry.case("float64", 0)
+    for module in (case.layer, nn.Sequential(nn.Identity(), case.layer)):
+        y = module(case.inputs[0])
+        saved = case.layer.record().saved
+        assert y.flags.writeable != any(np.may_share_memory(one, y) for one in saved if isinstance(one, np.ndarray))
+        module.backward(array(y.shape, seed=1))
+        assert y.flags.writeable
+
+
+def test_a_first_layer_that_reads_constants_leaves_their_gradient_out():
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)).requires_input_grad_(False)
+    x, grad = array((5, 3), dtype="float32"), array((5, 2), seed=1, dtype="float32")
+    model(x)
+    assert np.isnan(model.backward(grad)).all()
+    expected = [parameter.grad for parameter in model.parameters()]
+    model.zero_grad()
+    model[0].requires_input_grad_(False)
+    model(x)
+    assert model.backward(grad) is None
+    model.requires_input_grad_()
+    model[0].requires_input_grad_()
+    found = [parameter.grad for parameter in model.parameters()]
+    model.zero_grad()
+    model(x)
+    assert np.isfinite(model.backward(grad)).all()
+    for one, two, three in zip(expected, found, [one.grad for one in model.parameters()], strict=True):
+        np.testing.assert_array_equal(one, two)
+        np.testing.assert_array_equal(one, three)
 
 
 def test_nobody_can_write_to_what_goes_from_layer_to_layer():

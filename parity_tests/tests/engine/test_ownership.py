@@ -8,21 +8,36 @@ import scratch.nn as nn
 from parity_tests.catalogue import of_kind
 from parity_tests.harness.arrays import array
 from parity_tests.harness.outputs import upstream_for, with_gradient
+from scratch.kernels import memory
 from scratch.nn import Parameter
-from scratch.nn.ownership import own
+from scratch.nn.ownership import can_be_written, own
 
 ENTRIES = of_kind("layer", "loss", "distribution")
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
 each_mode = pytest.mark.parametrize("plain", [False, True], ids=["fast", "plain"])
 
 
-def run(case, inputs, spoil_inputs, spoil_output):
+def as_view(x):
+    """Return a view that cannot be written to, of an array that can."""
+    view = x.view()
+    view.setflags(write=False)
+    return view
+
+
+def behind_identity(x):
+    return nn.Identity()(x) if x.dtype.kind == "f" else as_view(x)
+
+
+WAYS = {"itself": lambda x: x, "a view": as_view, "behind Identity": behind_identity}
+
+
+def run(case, inputs, spoil_inputs, spoil_output, way=WAYS["itself"]):
     """Return the gradients of a backward, or None if a write was refused; ``spoil`` what the caller can reach."""
     scratch.manual_seed(0)
     case.layer.zero_grad()
     case.layer.train(case.layer.training)
     inputs = [np.array(x, order="C") for x in inputs]
-    returned = case.layer(*inputs)
+    returned = case.layer(*map(way, inputs))
     outputs, grads = with_gradient(returned), upstream_for(returned, np.random.default_rng(0))
     if spoil_inputs:
         for x in inputs:
@@ -40,11 +55,12 @@ def run(case, inputs, spoil_inputs, spoil_output):
 
 @each_entry
 @each_mode
-def test_inputs_may_be_overwritten_once_forward_has_returned(entry, plain):
+@pytest.mark.parametrize("way", WAYS)
+def test_inputs_may_be_overwritten_once_forward_has_returned(entry, plain, way):
     with scratch.plain(plain), np.errstate(all="ignore"):
         for seed in range(4):
             case = entry.case("float64", seed, batch=3)
-            expected, found = (run(case, case.inputs, spoil, False) for spoil in (False, True))
+            expected, found = (run(case, case.inputs, spoil, False, WAYS[way]) for spoil in (False, True))
             for one, other in zip(expected, found, strict=True):
                 np.testing.assert_array_equal(one, other)
 
@@ -89,6 +105,47 @@ def test_a_layer_copies_what_it_keeps_only_if_somebody_can_write_to_it():
     saved = y, x, 2.0
     assert own(saved, 1) is saved
     assert own(saved, 2) is saved
+
+
+def test_who_can_write_to_an_array():
+    x = np.zeros((2, 3))
+    locked = np.zeros((2, 3))
+    locked.setflags(write=False)
+    reused = memory.empty((64, 1024))
+    part = reused[1:].reshape(-1)
+    part.setflags(write=False)
+    assert can_be_written(x)
+    assert can_be_written(as_view(x[1:]))
+    assert can_be_written(as_view(x.T[1:].T))
+    assert not can_be_written(locked)
+    assert not can_be_written(locked[1:])
+    assert not can_be_written(part)  # reused memory, which nobody has
+    assert can_be_written(reused)
+
+
+@pytest.mark.parametrize("first", [nn.Identity, nn.Flatten, lambda: nn.Dropout(0.0), lambda: nn.Dropout(0.5).eval()])
+def test_a_batch_buffer_may_be_refilled_where_the_first_layer_returns_its_argument(first):
+    linear = nn.Linear(6, 2, dtype="float64")
+    model, grad, gradients = nn.Sequential(first(), linear), array((4, 2), seed=1), []
+    model[0].train(model[0].training)
+    for refilled in (False, True):
+        x = array((4, 6))
+        model(x)
+        if refilled:
+            x[...] = 0
+        linear.zero_grad()
+        model.backward(grad)
+        gradients.append(linear.weight.grad)
+    np.testing.assert_array_equal(*gradients)
+
+
+def test_without_a_backward_to_come_nothing_is_copied():
+    x = array((4, 6))
+    with scratch.no_grad():
+        assert np.may_share_memory(nn.Flatten()(x), x)
+    assert not np.may_share_memory(nn.Flatten()(x), x)
+    x.setflags(write=False)
+    assert np.may_share_memory(nn.Flatten()(x), x)
 
 
 def test_after_its_backward_an_output_can_be_written_to():
