@@ -15,7 +15,7 @@ import numpy as np
 from scratch import dispatch
 from scratch.nn.layer import Layer
 from scratch.nn.module import Module
-from scratch.nn.ownership import own
+from scratch.nn.ownership import is_one_of, own
 from scratch.nn.record import UNDONE
 
 ndarray = np.ndarray
@@ -70,25 +70,14 @@ def forward_between(
         for place in range(len(saved)):
             if saved[place] is rows:
                 saved = own(saved, place)
-    locked = (y,) if is_last and any([one is result for one in saved]) else ()
+    locked = (y,) if is_last and is_one_of(result, saved) else ()
     if locked or not is_last:
         y.setflags(write=False)
     kept = layer.__dict__
     pending = kept["_record"][-1] + 1
     kept["_record"] = (
-        plan,
-        arguments,
-        saved,
-        x.shape,
-        y.shape,
-        y.dtype,
-        is_constant,
-        folds,
-        locked,
-        (),
-        thread,
-        pending,
-    )
+        plan, arguments, saved, x.shape, y.shape, y.dtype, is_constant, folds, locked, (), thread, pending
+    )  # fmt: skip
     return layer.finish(x, y, *more)
 
 

@@ -3,7 +3,7 @@
 NumPy does not tell anybody when an array is written to, as PyTorch does. So:
 
 - An input belongs to the caller, who may write to it once forward has returned: what backward reads of it is a copy. An
-  array that nobody can write to is kept as it is. A read-only view of an array that can be written to is not such a one.
+  array that nobody can write to is kept as it is; a read-only view of an array that can be written to is not one.
 - An output belongs to the caller, too. If backward reads it, it is read-only until that backward has run: ``h += skip``
   after a ReLU raises. ``h = h + skip`` is right at any time.
 - Where a result is the argument or a view of it (Identity, Flatten, Dropout in evaluation), it is a read-only view, and
