@@ -153,7 +153,7 @@ class _Forward:
         options = self._calls[place][1]
         return (
             _PLANS[place], options, (self,), input_shape, output_shape, kept.dtype, kept.constant and place == 0,
-            False, (), (), kept.thread, pending,
+            False, (), (), kept.writes, kept.thread, pending,
         )  # fmt: skip
 
     def undo(self, place: int, grad_y: np.ndarray) -> Any:

@@ -16,6 +16,7 @@ from scratch import dispatch
 from scratch.nn.layer import Layer
 from scratch.nn.module import Module
 from scratch.nn.ownership import is_one_of, own
+from scratch.nn.parameter import writes
 from scratch.nn.record import UNDONE
 
 ndarray = np.ndarray
@@ -76,7 +77,7 @@ def forward_between(
     kept = layer.__dict__
     pending = kept["_record"][-1] + 1
     kept["_record"] = (
-        plan, arguments, saved, x.shape, y.shape, y.dtype, is_constant, folds, locked, (), thread, pending
+        plan, arguments, saved, x.shape, y.shape, y.dtype, is_constant, folds, locked, (), writes.count, thread, pending
     )  # fmt: skip
     return layer.finish(x, y, *more)
 
@@ -84,11 +85,12 @@ def forward_between(
 def backward_between(layer: Layer, grad_y: Any, thread: int) -> Any:
     """Do as ``layer.backward(grad_y)`` does, while backwards use up what forwards kept."""
     own = layer.__dict__
-    plan, arguments, saved, input_shape, output_shape, dtype, constant, folds, locked, _, kept_by, pending = own[
-        "_record"
-    ]
+    record = own["_record"]
+    plan, arguments, saved, input_shape, output_shape, dtype, constant, folds, locked, _, written, kept_by, pending = (
+        record
+    )
     wants_grad_x = layer.needs_input_grad and not constant
-    if pending != 1 or kept_by != thread or not (wants_grad_x or layer.learned):
+    if pending != 1 or kept_by != thread or written != writes.count or not (wants_grad_x or layer.learned):
         return layer.backward(grad_y)
     if type(grad_y) is not ndarray or grad_y.dtype is not dtype or grad_y.shape != output_shape:
         return layer.backward(grad_y)

@@ -32,8 +32,8 @@ from scratch.dispatch import is_quiet, plans
 from scratch.grad_mode import constants, recording, retaining
 from scratch.nn.module import Module
 from scratch.nn.ownership import is_one_of, own, owned, to_read
-from scratch.nn.parameter import Parameter
-from scratch.nn.record import NOTHING, UNDONE, Record, why_unclear
+from scratch.nn.parameter import Parameter, writes
+from scratch.nn.record import NOTHING, UNDONE, WRITTEN, Record, why_unclear
 
 ndarray = np.ndarray
 FLOAT32, FLOAT64 = FLOAT_DTYPES
@@ -181,7 +181,8 @@ class Layer(Module):
             thread = get_ident()
             # A plain tuple: to make a Record takes four times as long.
             kept: Any = (
-                plan, arguments, saved, x.shape, y.shape, y.dtype, constant, folds, locked, others, thread, pending
+                plan, arguments, saved, x.shape, y.shape, y.dtype, constant, folds, locked, others, writes.count,
+                thread, pending,
             )  # fmt: skip
             self.__dict__["_record"] = kept
         return (y, *more) if more else (y,)
@@ -199,9 +200,9 @@ class Layer(Module):
             If ``grad_output`` is no array.
         """
         record = self._record
-        _, _, _, input_shape, output_shape, dtype, _, folds, _, _, thread, pending = record
+        _, _, _, input_shape, output_shape, dtype, _, folds, _, _, _, thread, pending = record
         if pending != 1 or thread != get_ident():
-            _, _, _, input_shape, output_shape, dtype, _, folds, _, _, _, _ = record = self.record()
+            _, _, _, input_shape, output_shape, dtype, _, folds, _, _, _, _, _ = record = self.record()
         if self.outputs > 1:
             grad_output, *rest = self.grads_of_outputs(grad_output, grad_others)
             grad_others = tuple(rest)
@@ -251,8 +252,10 @@ class Layer(Module):
 
     def undo(self, record: Record, *grads_of_outputs: Any) -> Any:
         """Run the backward that belongs to a forward; return the input's gradient, or None if nobody reads it."""
-        plan, arguments, saved, _, _, _, constant, _, locked, _, _, _ = record
+        plan, arguments, saved, _, _, _, constant, _, locked, _, written, _, _ = record
         wants_grad_x = self.needs_input_grad and not constant and not self.takes_integers
+        if written != writes.count and (wants_grad_x or self.grad_inputs > 1):
+            self.check_unwritten(record)
         if not retaining.get():
             self.__dict__["_record"] = UNDONE
             for output in locked:
@@ -285,6 +288,25 @@ class Layer(Module):
         if count > 1:
             return (grads[0] if wants_grad_x else None, *grads[1:count])
         return grads[0] if wants_grad_x else None
+
+    def check_unwritten(self, record: Record) -> None:
+        """Raise if a parameter that a backward reads was written to since its forward.
+
+        Raises
+        ------
+        RuntimeError
+            If an optimizer's step or ``load_state_dict`` came in between.
+        """
+        record = Record(*record)
+        read = [*[record.arguments[place] for place in record.plan.places], *record.saved]
+        arrays = [one for one in read if isinstance(one, np.ndarray)]
+        for name in self.learned:
+            parameter = self.__dict__[name]
+            if parameter is None or parameter.written <= record.writes:
+                continue
+            if any(np.may_share_memory(parameter.data, array) for array in arrays):
+                self.forget()
+                raise RuntimeError(f"{name_of(self)}: {name} {WRITTEN}")
 
     def grads_of_outputs(self, grad_output: Any, grad_others: tuple) -> list:
         """Return the gradients of several outputs, with zeros for one that is None, because nobody read that output.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from scratch.checks import FLOAT_DTYPES, DType, check_float_dtype, name_of
-from scratch.nn.parameter import Parameter
+from scratch.nn.parameter import Parameter, writes
 
 
 class IncompatibleKeys(NamedTuple):
@@ -249,6 +249,7 @@ class ModuleTree:
             loaded[key] = value
         if faults:
             raise RuntimeError(f"{name_of(self)}: state dict does not fit: " + "; ".join(faults))
+        writes.note(self.parameters())
         for key, value in loaded.items():
             state[key][...] = value
         return IncompatibleKeys(missing, unexpected)

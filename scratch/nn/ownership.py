@@ -10,7 +10,8 @@ NumPy does not tell anybody when an array is written to, as PyTorch does. So:
   of a copy if the caller can write to the argument: a later layer may keep the result for its backward.
 - A gradient that backward returns belongs to the caller. ``Parameter.grad`` is the parameter's own.
 - ``Parameter.data`` stays the same array for good: optimizers and ``load_state_dict`` write into it, so references and
-  state dicts stay live, and tied arrays stay tied. Only an assignment, or a change of dtype, replaces it.
+  state dicts stay live, and tied arrays stay tied. Only an assignment, or a change of dtype, replaces it. If one of
+  them wrote to a parameter between a forward and the backward that reads it, that backward raises.
 
 What this costs: a copy of the arrays that a network is fed with, and of inputs that no layer has made read-only. Within
 a `Sequential` one layer's output is the next one's input and nobody else's: it is made read-only, and not copied.

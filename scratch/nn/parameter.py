@@ -1,10 +1,34 @@
-"""Parameter: an array that an optimizer changes, with its gradient."""
+"""Parameter: an array that an optimizer changes, with its gradient.
+
+A backward may read a parameter's values, which are those of its forward only if nobody has written to them since. So
+optimizers and ``load_state_dict`` note what they write to, by counting: each write, of however many parameters, has a
+number.
+"""
 
 import threading
+from collections.abc import Iterable
 
 import numpy as np
 
 from scratch import dispatch
+
+
+class Writes:
+    """How often parameters were written to, in the whole process."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = threading.Lock()
+
+    def note(self, parameters: "Iterable[Parameter]") -> None:
+        """Count a write, and give its number to the parameters that it changes."""
+        with self._lock:
+            self.count = number = self.count + 1
+        for parameter in parameters:
+            parameter.written = number
+
+
+writes = Writes()
 
 
 class Parameter:
@@ -25,16 +49,18 @@ class Parameter:
         The gradient of the loss with respect to ``data``, of the same shape and dtype; None until the first backward.
     requires_grad : bool
         Whether backwards add to ``grad``. May be changed at any time.
+    written : int
+        The number of the last write to ``data`` that was noted.
     """
 
-    __slots__ = ("_taken", "_thread", "data", "grad", "requires_grad")
+    __slots__ = ("_taken", "_thread", "data", "grad", "requires_grad", "written")
 
     def __init__(self, data: np.ndarray, requires_grad: bool = True) -> None:
         self.data = data
         self.grad: np.ndarray | None = None
         self.requires_grad = requires_grad
         self._taken: np.ndarray | None = None
-        self._thread = 0
+        self._thread = self.written = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -94,7 +120,7 @@ class Parameter:
 
     def __setstate__(self, state: tuple) -> None:
         self.data, self.grad, self.requires_grad = state
-        self._taken, self._thread = None, 0
+        self._taken, self._thread, self.written = None, 0, 0
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.dtype})"

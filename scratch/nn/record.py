@@ -25,6 +25,10 @@ OTHER_THREAD = (
     "backward was called in another thread than the latest forward; two threads that train one model would mix their "
     "gradients: give each a copy of the model (copy.deepcopy)"
 )
+WRITTEN = (
+    "was written to by an optimizer's step, or load_state_dict, between forward and backward, which reads it: the "
+    "gradients would be of neither; take the step after the backward"
+)
 
 
 class Record(NamedTuple):
@@ -50,6 +54,8 @@ class Record(NamedTuple):
         The outputs that backward reads: nobody can write to them until then.
     others : tuple of numpy.ndarray
         The outputs behind the first that have gradients.
+    writes : int
+        How many writes to parameters had been counted then.
     thread : int
         The thread that forward ran in.
     pending : int
@@ -66,12 +72,13 @@ class Record(NamedTuple):
     folds: bool
     locked: tuple[Any, ...]
     others: tuple[np.ndarray, ...]
+    writes: int
     thread: int
     pending: int
 
 
 def _nothing() -> Record:
-    return Record._make([*[None] * 10, 0, 0])
+    return Record._make([*[None] * 11, 0, 0])
 
 
 NOTHING = _nothing()

@@ -34,8 +34,8 @@ from scratch.nn import init
 from scratch.nn.dropout import dropout, dropout_backward
 from scratch.nn.layer import Layer
 from scratch.nn.ownership import owned
-from scratch.nn.parameter import Parameter
-from scratch.nn.record import UNDONE, Record
+from scratch.nn.parameter import Parameter, writes
+from scratch.nn.record import UNDONE, WRITTEN, Record
 
 DROPOUT = dropout, dropout_backward
 DEFAULTS = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
@@ -192,6 +192,7 @@ class Recurrent(Layer):
                 folds=True,
                 locked=locked,
                 others=tuple(finals),
+                writes=writes.count,
                 thread=get_ident(),
                 pending=self._record[-1] + 1,
             )
@@ -203,6 +204,8 @@ class Recurrent(Layer):
     ) -> tuple[np.ndarray | None, list[np.ndarray]]:
         """Return the gradients of the input and of the states before the first step; None asks for zeros."""
         record = self.record()
+        if record.writes != writes.count:
+            self.check_unwritten(record)
         if grad_output is None:
             grad_output = np.zeros(record.output_shape, record.dtype)
         check_grad_output(self, grad_output, record.output_shape, record.dtype)
@@ -243,6 +246,13 @@ class Recurrent(Layer):
         if grad_y is None:
             return self.unread(record.input_shape, record.dtype), grads_first
         return self.unfold(grad_y, record.input_shape), grads_first
+
+    def check_unwritten(self, record: Record) -> None:
+        """Raise if a weight was written to since a forward. Parameters and errors are `Layer.check_unwritten`'s."""
+        for name, parameter in self.named_parameters():
+            if name.startswith("weight") and parameter.written > record.writes:
+                self.forget()
+                raise RuntimeError(f"{name_of(self)}: {name} {WRITTEN}")
 
     def back_over_time(
         self, record: Record, place: int, grad_y: np.ndarray, last: list, first: list, wants_grad_x: bool

@@ -34,7 +34,7 @@ import numpy as np
 from scratch import dispatch
 from scratch.checks import FLOAT_DTYPES, name_of
 from scratch.nn.module import Module
-from scratch.nn.parameter import Parameter
+from scratch.nn.parameter import Parameter, writes
 from scratch.optim.loading import check_entry, check_groups
 from scratch.optim.state import State
 
@@ -181,6 +181,7 @@ class Optimizer:
             rule, names, options = self._plan(number)
             rule = rule if plain else dispatch.kernel_of(rule)
             updates += [(rule, state, state.taking_part(), names, options) for state in states]
+        writes.note([state.parameters[place] for _, state, places, _, _ in updates for place in places])
         for arguments in updates:
             dispatch.run(run, *arguments)
         self.steps_taken += 1
