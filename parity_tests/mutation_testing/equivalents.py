@@ -15,6 +15,7 @@ FORMS = (
         "the lengths are equal whatever a caller passes; saying so is for the reader, and no test can make them differ",
     ),
     (r"order=(\"[Kk]\"|None)", 'order="K"', "the order in memory, of which no number depends"),
+    (r"order=\"[Cc]\"", 'order="C"', "NumPy takes either letter"),
     (r",\s*(channels_last=[^(),]*)?\)", ")", "the order in memory, of which no number depends"),
     (r"\((is_read\(\d\)|reads_\w+)\) or True", r"\1", "a gradient that nobody reads is left out to save time"),
     (r"(np\.add\.reduce\(.*), axis=0\)", r"\1, )", "axis 0 is NumPy's default"),
@@ -202,9 +203,34 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "what has a backward is a function, and every function has a module",
     (
         "scratch/nn/record.py",
-        "return Record._make([*[None] * 10, 0, 0])",
-        "return Record._make([*[None] * 10, 1, 0])",
+        "return Record._make([*[None] * 11, 0, 0])",
+        "return Record._make([*[None] * 11, 1, 0])",
     ): "nobody asks in which thread no forward has run",
+    (
+        "scratch/nn/between.py",
+        "if type(y) is not ndarray:",
+        "if type(None) is not ndarray:",
+    ): "np.asarray returns an array as it is",
+    (
+        "scratch/nn/between.py",
+        "return grad_x if type(grad_x) is ndarray else np.asarray(grad_x)",
+        "return grad_x if type(None) is ndarray else np.asarray(grad_x)",
+    ): "np.asarray returns an array as it is",
+    (
+        "scratch/nn/between.py",
+        "parameter.take_grad(layer.unfold_grad(grad, parameter) if layer._has_unfold_grad else grad)",
+        "parameter.take_grad(layer.unfold_grad(grad, parameter) if (layer._has_unfold_grad) or True else grad)",
+    ): "to ask saves a call: by default unfold_grad returns what it is given",
+    (
+        "scratch/nn/attention.py",
+        "return 0.0",
+        "return 1.0",
+    ): "added to all scores alike, of which the softmax takes no notice",
+    (
+        "scratch/nn/conv.py",
+        "stride, dilation = self.on_images(self.stride, 1), self.on_images(self.dilation, 1)",
+        "stride, dilation = self.on_images(self.stride, 1), self.on_images(self.dilation, 2)",
+    ): "along the axis that a sequence lacks the kernel has one place, whose neighbours are nowhere",
     (
         "scratch/nn/linear.py",
         "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])",

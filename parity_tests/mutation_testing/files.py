@@ -33,9 +33,10 @@ TOPICS = {
     "engine/test_module_list.py": "module_dict module_list",
     "engine/test_module.py": "container dropout flatten layer linear module_tree parameter",
     "engine/test_order_of_passes.py": "container layer parameter record",
-    "engine/test_ownership.py": "container dropout layer",
+    "engine/test_ownership.py": "container dropout layer ownership recurrent",
     "engine/test_random.py": "draws generator mkl_stream torch_rounding",
     "engine/test_random_refusals.py": "draws generator",
+    "engine/test_writes_between.py": "between layer optimizer parameter record recurrent",
     "harness/test_kernels.py::test_a_kernel_has_its_twins_signature": "padding",
     "harness/test_laws.py::test_optimizers": OPTIMIZERS,
     "layers/test_activation.py": "expm1 gelu keep_where log1p normal_distribution normal_tail quotient relu sigmoid",
@@ -86,6 +87,7 @@ OF_SPEED = ("engine/test_random.py::test_drawing_is_fast_enough_to_be_forgotten"
 OF_ALL_LAYERS = (
     "engine/test_defaults.py",
     "engine/test_init.py::test_every_layer_of_the_catalogue_begins_as_torchs",
+    "layers/test_dtypes.py",
     "layers/test_options_refused.py",
     "layers/test_parameter_gradients.py",
 )

@@ -60,7 +60,8 @@ class Parameter:
         self.grad: np.ndarray | None = None
         self.requires_grad = requires_grad
         self._taken: np.ndarray | None = None
-        self._thread = self.written = 0
+        self._thread = 0
+        self.written = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -120,7 +121,8 @@ class Parameter:
 
     def __setstate__(self, state: tuple) -> None:
         self.data, self.grad, self.requires_grad = state
-        self._taken, self._thread, self.written = None, 0, 0
+        self._taken, self._thread = None, 0
+        self.written = 0
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.dtype})"

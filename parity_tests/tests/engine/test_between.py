@@ -11,6 +11,7 @@ from parity_tests.catalogue import of_kind
 from parity_tests.harness.arrays import array
 from scratch import nn
 from scratch.nn.between import can_be_at_an_end, can_be_between
+from scratch.nn.layer import Layer
 
 ENTRIES = [entry for entry in of_kind("layer") if can_be_between(entry.case("float64", 0).layer)]
 ENDS = [entry for entry in ENTRIES if can_be_at_an_end(entry.case("float64", 0).layer)]
@@ -74,6 +75,38 @@ def test_at_any_place_a_layer_is_what_it_is_alone(entry, plain, before, behind):
             np.testing.assert_array_equal(one, other)
             if one is not None:
                 assert one.dtype == other.dtype
+
+
+def test_only_a_layer_with_parameters_that_does_what_all_do_can_be_at_an_end():
+    class Doubling(nn.Linear):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    assert {entry.name for entry in ENDS} >= {"Linear", "Conv2d", "BatchNorm1d", "LayerNorm", "PReLU"}
+    assert not {entry.name for entry in ENDS} & {"ReLU", "Flatten", "Dropout", "Identity", "MaxPool2d"}
+    assert not can_be_at_an_end(Doubling(3, 4))
+
+
+@pytest.mark.parametrize("constant", [False, True])
+def test_of_layers_alone_a_sequential_asks_their_functions_alone(constant, monkeypatch):
+    model = network()[:5].requires_input_grad_(not constant)  # without Tanh, which has no parameters
+    expected = passes(model, (False, False))
+    for name in ("forward", "run", "backward", "undo"):
+        monkeypatch.setattr(Layer, name, None)
+    for one, other in zip(passes(model, (False, False)), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_nobody_can_write_to_what_a_layer_that_is_called_as_usual_reads():
+    seen = []
+
+    class Seeing(nn.ReLU):
+        def forward(self, x):
+            seen.append(x.flags.writeable)
+            return super().forward(x)
+
+    nn.Sequential(nn.MaxPool1d(2), Seeing())(array((2, 3, 4)))
+    assert seen == [False]
 
 
 @pytest.mark.parametrize("one_by_one", [(True, False), (False, True), (True, True)])

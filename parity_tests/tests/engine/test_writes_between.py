@@ -5,6 +5,7 @@ generator's backward. PyTorch notices by the version counters of its tensors.
 """
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from parity_tests.catalogue import of_kind
 from parity_tests.harness.arrays import array
 from parity_tests.harness.outputs import upstream_for
 from scratch import nn, optim
+from scratch.nn.parameter import Parameter, writes
 
 ENTRIES = [entry for entry in of_kind("layer") if list(entry.case("float64", 0).layer.parameters())]
 WRITTEN = "was written to by an optimizer's step"
@@ -137,6 +139,17 @@ def test_a_second_backward_of_a_kept_forward_counts_too():
     step(layer)
     with pytest.raises(RuntimeError, match=WRITTEN):
         layer.backward(grad)
+
+
+def test_each_write_has_a_number_and_a_new_parameter_has_none():
+    one, other = Parameter(np.zeros(2)), pickle.loads(pickle.dumps(Parameter(np.zeros(2))))
+    assert one.written == other.written == 0
+    before = writes.count
+    for number in (1, 2):
+        writes.note([one])
+        assert writes.count == one.written == before + number
+    assert other.written == 0
+    assert pickle.loads(pickle.dumps(one)).written == 0
 
 
 def test_a_parameter_replaced_between_is_not_written_to():

@@ -47,6 +47,7 @@ def test_tests_are_found_by_name_by_import_and_by_topic():
     assert suite_of("scratch/nn/embedding.py") == [
         "parity_tests/tests/engine/test_defaults.py",
         "parity_tests/tests/engine/test_init.py::test_every_layer_of_the_catalogue_begins_as_torchs",
+        "parity_tests/tests/layers/test_dtypes.py",
         "parity_tests/tests/layers/test_embedding.py",
         "parity_tests/tests/layers/test_options_refused.py",
         "parity_tests/tests/layers/test_parameter_gradients.py",

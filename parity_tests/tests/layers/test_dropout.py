@@ -44,6 +44,14 @@ def test_dropout_is_torchs_from_the_same_seed(shape, p, training, dtype, layout,
     assert random.rand(1).item() == torch.rand(1).item()  # both generators have moved equally far
 
 
+@pytest.mark.parametrize("axes", [(1, 0), (2, 0, 1), (1, 2, 0)])
+def test_the_mask_follows_the_order_in_memory_as_torchs_does(axes):
+    x = array(tuple(range(4, 4 + len(axes)))).transpose(axes)
+    scratch.manual_seed(0)
+    torch.manual_seed(0)
+    np.testing.assert_array_equal(nn.Dropout(0.5)(x), torch.nn.Dropout(0.5)(torch.from_numpy(x)).numpy())
+
+
 @given(shape=shapes, p=st.sampled_from([0.1, 0.5]), dtype=dtypes, layout=layouts, seed=seeds)
 def test_a_given_draw_is_used_in_both_directions(shape, p, dtype, layout, seed):
     draw = array(shape, dtype, seed=seed + 1)  # any numbers will do: they show more than zeros and ones

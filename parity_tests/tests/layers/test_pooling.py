@@ -114,6 +114,15 @@ def test_adaptive_avg_pool_is_torchs(output_size, batch, image, dtype, layout, s
     compare(nn.AdaptiveAvgPool2d(output_size), torch.nn.AdaptiveAvgPool2d(output_size), x, seed)
 
 
+@pytest.mark.parametrize("size", [0, (0, 2), (2, 0)])
+def test_adaptive_avg_pool_to_nothing_is_torchs(size):
+    x = array((2, 3, 4, 5))
+    ours, theirs = nn.AdaptiveAvgPool2d(size), torch.nn.AdaptiveAvgPool2d(size)
+    y = ours(x)
+    assert y.shape == tuple(theirs(torch.from_numpy(x)).shape)
+    assert not ours.backward(y).any()  # where PyTorch refuses to go back
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("layout", ["C", "channels-last"])
 def test_max_pool_is_torchs_at_the_shapes_of_networks(dtype, layout):

@@ -74,6 +74,7 @@ def test_an_axis_without_numbers():
 
 def test_the_output_is_a_view_to_be_read():
     x = array((2, 6))
+    x.setflags(write=False)
     y = nn.Unflatten(1, (2, 3))(x)
     assert np.shares_memory(x, y)
     assert not y.flags.writeable
