@@ -1,10 +1,10 @@
-"""What a `Sequential` saves on its layers.
+"""How a `Sequential` calls its layers: for less than a full call.
 
-The output of a layer before another one goes to that layer, and nobody else has it. So there is nothing to copy, to
-lock, or to ask, but what the functions ask for, and a small layer's arithmetic takes less time than a call as everybody
-calls a layer does.
+What one layer of a `Sequential` gives to the next, nobody else sees. It needs no copy and no lock, and most of what a
+layer asks about its input has one answer here. For a small layer all that takes longer than its arithmetic, so a
+`Sequential` calls the layers' functions itself.
 
-The layer keeps what it would keep in any case: its own ``backward`` undoes what ran here, and the other way round.
+A layer's record is the same either way: its own ``backward`` undoes a forward that ran here, and the other way round.
 """
 
 from collections.abc import Mapping
@@ -23,11 +23,7 @@ ndarray = np.ndarray
 
 
 def can_be_between(layer: Layer) -> bool:
-    """Return whether a layer does nothing that the functions of this file do not do, if it stands between two others.
-
-    At an end it must not return a view of its argument either, and must have parameters: one without hands on whether
-    its input is a constant.
-    """
+    """Return whether a layer between two others can be called with the functions of this file."""
     kind = type(layer)
     return (
         kind.__call__ is Module.__call__
@@ -41,7 +37,11 @@ def can_be_between(layer: Layer) -> bool:
 
 
 def can_be_at_an_end(layer: Layer) -> bool:
-    """Return whether this holds too where a layer is the first one, or the last."""
+    """Return whether the first or the last layer can be called with them, too.
+
+    There the caller sees the input, or the output. So a layer that may return a view of its argument is left out, and so
+    is one without parameters, which has to pass on whether its input is a constant.
+    """
     return can_be_between(layer) and bool(layer.learned) and not layer.passes_through
 
 
