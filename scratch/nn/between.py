@@ -39,8 +39,8 @@ def can_be_between(layer: Layer) -> bool:
 def can_be_at_an_end(layer: Layer) -> bool:
     """Return whether the first or the last layer can be called with them, too.
 
-    There the caller sees the input, or the output. So a layer that may return a view of its argument is left out, and so
-    is one without parameters, which has to pass on whether its input is a constant.
+    There the caller sees the input, or the output. So a layer that may return a view of its argument is left out, and
+    so is one without parameters, which has to pass on whether its input is a constant.
     """
     return can_be_between(layer) and bool(layer.learned) and not layer.passes_through
 
