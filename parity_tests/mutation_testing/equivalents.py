@@ -232,6 +232,81 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "stride, dilation = self.on_images(self.stride, 1), self.on_images(self.dilation, 2)",
     ): "along the axis that a sequence lacks the kernel has one place, whose neighbours are nowhere",
     (
+        "scratch/kernels/attention.py",
+        "moderate = np.minimum.reduce(line, initial=0.0) > -MODERATE and np.maximum.reduce(line, initial=0.0) < MODERATE",
+        "moderate = np.minimum.reduce(line, initial=0.0) > -MODERATE and np.maximum.reduce(line, initial=1.0) < MODERATE",
+    ): "1 is moderate, too",
+    (
+        "scratch/kernels/attention.py",
+        "moderate = np.minimum.reduce(line, initial=0.0) > -MODERATE and np.maximum.reduce(line, initial=0.0) < MODERATE",
+        "moderate = None",
+    ): "a choice of speed: the way for large scores is right for all",
+    (
+        "scratch/kernels/attention.py",
+        "return list(product(examples, blocks(shape[1], example // shape[1], BLOCK_BYTES)))",
+        "return list(product(examples, ))",
+    ): "a choice of speed: all heads of an example in one block",
+    (
+        "scratch/kernels/attention.py",
+        "mask, factors = _spread(attn_mask, 0.0, shape, dtype), _spread(factor, 1.0, shape, dtype)",
+        "mask, factors = _spread(attn_mask, 0.0, shape, dtype), _spread(factor, None, shape, dtype)",
+    ): "times 1",
+    (
+        "scratch/kernels/flat_parameters.py",
+        "return grads[0].reshape(-1) if len(grads) == 1 else np.concatenate(grads, axis=None)",
+        "return grads[0].reshape(-1) if (len(grads) == 1) and False else np.concatenate(grads, axis=None)",
+    ): "a copy of one, of the same numbers",
+    (
+        "scratch/kernels/flat_parameters.py",
+        "if len(parameters) > 1:",
+        "if len(parameters) >= 1:",
+    ): "room that nobody uses, as `values` asks again",
+    (
+        "scratch/kernels/flat_parameters.py",
+        "self.blocks = [slice(start, start + BLOCK) for start in range(0, max(self.size, 1), BLOCK)]",
+        "self.blocks = [slice(start, start + BLOCK) for start in range(0, max(self.size, 2), BLOCK)]",
+    ): "one block either way",
+    (
+        "scratch/kernels/multihead_attention.py",
+        "if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 > threads.SMALL_PRODUCT:",
+        "if max(len(rows) for rows in inputs) / inputs[0].shape[1] ** 2 > threads.SMALL_PRODUCT:",
+    ): "a choice of speed: whether threads share the products",
+    (
+        "scratch/kernels/multihead_attention.py",
+        "if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 > threads.SMALL_PRODUCT:",
+        "if max(len(rows) for rows in inputs) * inputs[1].shape[1] ** 2 > threads.SMALL_PRODUCT:",
+    ): "a choice of speed: whether threads share the products",
+    (
+        "scratch/kernels/sequence_products.py",
+        "grad_bias_hh = channel_sum(b) if grad_bias_ih is None or grad_a is not grad_b else grad_bias_ih.copy()",
+        "grad_bias_hh = channel_sum(b) if (grad_bias_ih is None or grad_a is not grad_b) or True else grad_bias_ih.copy()",
+    ): "a sum once more, of the same numbers",
+    (
+        "scratch/kernels/sequence_products.py",
+        "parts = max(batch // SEQUENCES, 2) if h_0.size >= FEWEST_NUMBERS and batch > 1 else 1",
+        "parts = max(batch // SEQUENCES, 2) if h_0.size >= FEWEST_NUMBERS and batch > 2 else 1",
+    ): "a choice of speed: the parts of a batch",
+    (
+        "scratch/kernels/sequence_products.py",
+        "parts = max(batch // SEQUENCES, 2) if h_0.size >= FEWEST_NUMBERS and batch > 1 else 1",
+        "parts = max(batch // SEQUENCES, 2) if (h_0.size >= FEWEST_NUMBERS and batch > 1) or True else 1",
+    ): "a choice of speed: the parts of a batch",
+    (
+        "scratch/kernels/sequence_products.py",
+        "ends = [batch * part // parts for part in range(parts + 1)]",
+        "ends = [batch * part // parts for part in range(parts + 2)]",
+    ): "behind the end of the batch is nothing",
+    (
+        "scratch/nn/linear.py",
+        "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])",
+        "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[+1])",
+    ): "a matrix's last axis is axis 1",
+    (
+        "scratch/nn/layer.py",
+        "if type(grad_x) is not ndarray:",
+        "if type(None) is not ndarray:",
+    ): "np.asarray returns an array as it is",
+    (
         "scratch/nn/linear.py",
         "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])",
         "return y if (len(input_shape) == 2) and False else y.reshape(*input_shape[:-1], y.shape[-1])",

@@ -467,6 +467,33 @@ def test_a_gradient_that_is_added_is_copied_and_has_to_fit():
             parameter.add_grad(wrong)
 
 
+def test_a_function_is_applied_to_children_first_as_torchs():
+    seen, theirs = [], []
+    model = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Tanh())
+    assert model.apply(lambda module: seen.append(type(module).__name__)) is model
+    torchs = torch.nn.Sequential(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU()), torch.nn.Tanh())
+    torchs.apply(lambda module: theirs.append(type(module).__name__))
+    assert seen == theirs
+
+
+def test_a_parameter_is_found_by_its_dotted_name():
+    model = nn.Sequential(nn.Sequential(nn.Linear(2, 2)))
+    assert model.get_parameter("0.0.weight") is model[0][0].weight
+    for name in ("0.0", "0.1.weight", "0.0.weights"):
+        with pytest.raises(AttributeError, match=f"there is no parameter '{name}'"):
+            model.get_parameter(name)
+
+
+def test_a_parameter_gives_way_to_none_or_to_another_and_to_nothing_else():
+    layer = nn.Linear(2, 2)
+    with pytest.raises(TypeError, match="cannot assign a ndarray as parameter 'bias'"):
+        layer.bias = np.zeros(2, np.float32)
+    layer.bias = None
+    assert layer(np.zeros((1, 2), np.float32)).tolist() == [[0.0, 0.0]]
+    layer.weight = other = nn.Parameter(np.ones((2, 2), np.float32))
+    assert dict(layer.named_parameters()) == {"weight": other}
+
+
 def test_a_child_under_two_names_is_yielded_once():
     shared, module = nn.Linear(2, 2), nn.Module()
     module.first, module.second = shared, shared

@@ -10,7 +10,7 @@ from parity_tests.harness.arrays import array
 from parity_tests.harness.outputs import upstream_for, with_gradient
 from scratch.kernels import memory
 from scratch.nn import Parameter
-from scratch.nn.ownership import can_be_written, own
+from scratch.nn.ownership import can_be_written, own, owned, private, to_read
 
 ENTRIES = of_kind("layer", "loss", "distribution")
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
@@ -121,6 +121,27 @@ def test_who_can_write_to_an_array():
     assert not can_be_written(locked[1:])
     assert not can_be_written(part)  # reused memory, which nobody has
     assert can_be_written(reused)
+
+
+def test_who_may_write_to_what_is_private_owned_or_to_be_read():
+    x, other = array((2, 3)), array((3, 2), seed=1)
+    copy = owned(x)
+    assert copy is not x
+    assert not copy.flags.writeable
+    assert owned(copy) is copy
+    assert not np.may_share_memory(copy, x)
+    part = other[1:]
+    assert to_read(part, x) is part
+    assert part.flags.writeable
+    assert private(other) is other
+    assert not other.flags.writeable
+    assert private((x, other)) == (x, other)
+    assert x.flags.writeable
+    for result in (x, x.T, x[1:]):
+        view = to_read(result, x)
+        assert np.may_share_memory(view, x)
+        assert not view.flags.writeable
+        assert result.flags.writeable
 
 
 @pytest.mark.parametrize("first", [nn.Identity, nn.Flatten, lambda: nn.Dropout(0.0), lambda: nn.Dropout(0.5).eval()])

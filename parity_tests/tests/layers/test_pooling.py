@@ -81,6 +81,14 @@ def test_max_pool_is_torchs(
     compare(layer, torch.nn.MaxPool2d(kernel_size, **options, return_indices=return_indices), x, seed)
 
 
+@pytest.mark.parametrize("kernel_size", [(3, 2), (2, 3)])
+@pytest.mark.parametrize("dilation", [(1, 2), (2, 1)])
+def test_indices_are_torchs_where_rows_and_columns_are_dilated_differently(kernel_size, dilation):
+    options = {"stride": (2, 1), "padding": (1, 0), "dilation": dilation, "return_indices": True}
+    x = distinct((2, 3, 9, 8), "float64", seed=0)
+    compare(nn.MaxPool2d(kernel_size, **options), torch.nn.MaxPool2d(kernel_size, **options), x, seed=0)
+
+
 @given(
     kernel_size=sizes,
     stride=strides,
