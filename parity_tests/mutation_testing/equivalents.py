@@ -233,12 +233,15 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "along the axis that a sequence lacks the kernel has one place, whose neighbours are nowhere",
     (
         "scratch/kernels/attention.py",
-        "moderate = np.minimum.reduce(line, initial=0.0) > -MODERATE and np.maximum.reduce(line, initial=0.0) < MODERATE",
-        "moderate = np.minimum.reduce(line, initial=0.0) > -MODERATE and np.maximum.reduce(line, initial=1.0) < MODERATE",
+        "moderate = np.minimum.reduce(line, initial=0.0) > -MODERATE and "
+        "np.maximum.reduce(line, initial=0.0) < MODERATE",
+        "moderate = np.minimum.reduce(line, initial=0.0) > -MODERATE and "
+        "np.maximum.reduce(line, initial=1.0) < MODERATE",
     ): "1 is moderate, too",
     (
         "scratch/kernels/attention.py",
-        "moderate = np.minimum.reduce(line, initial=0.0) > -MODERATE and np.maximum.reduce(line, initial=0.0) < MODERATE",
+        "moderate = np.minimum.reduce(line, initial=0.0) > -MODERATE and "
+        "np.maximum.reduce(line, initial=0.0) < MODERATE",
         "moderate = None",
     ): "a choice of speed: the way for large scores is right for all",
     (
@@ -250,7 +253,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/kernels/attention.py",
         "mask, factors = _spread(attn_mask, 0.0, shape, dtype), _spread(factor, 1.0, shape, dtype)",
         "mask, factors = _spread(attn_mask, 0.0, shape, dtype), _spread(factor, None, shape, dtype)",
-    ): "times 1",
+    ): "times 1, which changes nothing",
     (
         "scratch/kernels/flat_parameters.py",
         "return grads[0].reshape(-1) if len(grads) == 1 else np.concatenate(grads, axis=None)",
@@ -279,7 +282,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
         "scratch/kernels/sequence_products.py",
         "grad_bias_hh = channel_sum(b) if grad_bias_ih is None or grad_a is not grad_b else grad_bias_ih.copy()",
-        "grad_bias_hh = channel_sum(b) if (grad_bias_ih is None or grad_a is not grad_b) or True else grad_bias_ih.copy()",
+        "grad_bias_hh = channel_sum(b) if (grad_bias_ih is None or grad_a is not grad_b) or True else "
+        "grad_bias_ih.copy()",
     ): "a sum once more, of the same numbers",
     (
         "scratch/kernels/sequence_products.py",
