@@ -1,5 +1,7 @@
 """Padding: NumPy's forward, its adjoint, the kernels' numbers; and PyTorch's layers."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -166,3 +168,29 @@ def test_constants_are_added_to_images_with_pixels(kind):
             make(nn, kind, 1, 1)(np.zeros(shape))
     with pytest.raises(TypeError, match="ConstantPad2d: expected value to be a number, got 'a'"):
         nn.ConstantPad2d(1, "a")
+
+
+def padded(package, kind, sides, x):
+    try:
+        return np.asarray(make(package, kind, 1, sides)(x))
+    except Exception:
+        return None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_leaves_something_of_the_image_and_what_does_not_is_torchs(kind):
+    least = 0 if kind == "CircularPad" else -3  # of a wrap around, a negative part is refused
+    for length in range(1, 4):
+        x = array((2, 3, length))
+        for sides in itertools.product(range(least, 5), repeat=2):
+            ours, theirs = padded(nn, kind, sides, x), padded(torch.nn, kind, sides, torch.from_numpy(x))
+            assert (ours is None) == (theirs is None), (length, sides)
+            if ours is not None:
+                np.testing.assert_array_equal(ours, theirs)
+
+
+def test_entries_are_named_in_their_order():
+    with pytest.raises(RuntimeError, match=r"expected padding to have 2 entries \(left, right\), got"):
+        nn.ReflectionPad1d((1, 2, 3))
+    with pytest.raises(RuntimeError, match=r"expected padding to have 4 entries \(left, right, top, bottom\), got"):
+        nn.ReflectionPad2d((1, 2, 3))

@@ -80,5 +80,24 @@ def test_refuses_a_shape_in_torchs_kind(name, shape):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_what_a_factor_of_one_returns_is_to_be_read(name):
+    x = array((2, 4, 3, 3))
+    x.setflags(write=False)
+    y = getattr(nn, name)(1)(x)
+    assert np.may_share_memory(y, x)
+    x.setflags(write=True)
+    y = getattr(nn, name)(1)(x)
+    assert not y.flags.writeable
+    assert not np.may_share_memory(y, x)
+
+
+def test_a_refusal_names_the_factor():
+    with pytest.raises(RuntimeError, match="PixelShuffle: expected upscale_factor of 1 or more, got 0"):
+        nn.PixelShuffle(0)
+    with pytest.raises(RuntimeError, match="PixelUnshuffle: expected downscale_factor of 1 or more, got 0"):
+        nn.PixelUnshuffle(0)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_prints_as_torchs(name):
     assert repr(getattr(nn, name)(3)) == repr(getattr(torch.nn, name)(3))
