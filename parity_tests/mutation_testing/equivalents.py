@@ -311,6 +311,41 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if type(None) is not ndarray:",
     ): "np.asarray returns an array as it is",
     (
+        "scratch/nn/selu.py",
+        "e = np.expm1(np.minimum(0, x))  # F2 (...)",
+        "e = np.expm1(np.minimum(1, x))  # F2 (...)",
+    ): "where x is positive, another branch is taken",
+    (
+        "scratch/nn/selu.py",
+        "e = np.expm1(np.minimum(0, x) / alpha)  # F2 (...)",
+        "e = np.expm1(np.minimum(1, x) / alpha)  # F2 (...)",
+    ): "where x is positive, another branch is taken",
+    (
+        "scratch/nn/selu.py",
+        "grad_e = np.where(positive, 0, alpha * grad_y)  # B3 (...)",
+        "grad_e = np.where(None, 0, alpha * grad_y)  # B3 (...)",
+    ): "where x is positive, another branch is taken",
+    (
+        "scratch/nn/relu.py",
+        "grad_e = np.where(positive, 0, alpha * grad_y)  # B3 (...)",
+        "grad_e = np.where(positive, 1, alpha * grad_y)  # B3 (...)",
+    ): "where x is positive, another branch is taken",
+    (
+        "scratch/nn/reduction.py",
+        'self.__dict__["_loss"] = y if y.ndim == 0 else None',
+        'self.__dict__["_loss"] = y if (y.ndim == 0) or True else None',
+    ): "compared only where the loss is one number",
+    (
+        "scratch/nn/parameter.py",
+        "self.count = 0",
+        "self.count = 1",
+    ): "only compared with itself, later",
+    (
+        "scratch/kernels/multihead_attention.py",
+        "cuts = [slice(begin, begin + COLUMNS) for begin in range(0, size, COLUMNS)]",
+        "cuts = [slice(begin, begin + COLUMNS) for begin in range(0, size, )]",
+    ): "columns are computed more than once, and are the same",
+    (
         "scratch/nn/linear.py",
         "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])",
         "return y if (len(input_shape) == 2) and False else y.reshape(*input_shape[:-1], y.shape[-1])",

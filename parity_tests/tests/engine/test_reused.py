@@ -53,6 +53,28 @@ def test_drawn_orders_of_forwards_and_backwards_give_the_gradients_of_separate_c
                 np.testing.assert_allclose(parameter.grad, total, rtol=1e-12, atol=1e-14)
 
 
+def test_inside_retain_graph_an_application_has_many_backwards():
+    reused, x, g = nn.Reused(cell()), array((2, 3)), array((2, 3), seed=1)
+    reused(x)
+    with scratch.retain_graph():
+        first = reused.backward(g)
+        np.testing.assert_array_equal(reused.backward(g), first)
+    np.testing.assert_array_equal(reused.backward(g), first)
+    with pytest.raises(RuntimeError, match="no forward left"):
+        reused.backward(g)
+
+
+def test_what_is_forgotten_makes_room():
+    reused, x, g = nn.Reused(cell()), array((2, 3)), array((2, 3), seed=1)
+    reused(x)
+    reused.forget()
+    with pytest.raises(RuntimeError, match="no forward left"):
+        reused.backward(g)
+    y = reused(x)
+    np.testing.assert_array_equal(y, alone(x, g)[0])
+    np.testing.assert_array_equal(reused.backward(g), alone(x, g)[1])
+
+
 class Residual(nn.Module):
     """y = relu(x + fc2(relu(fc1(x)))), with one ReLU object for both places."""
 

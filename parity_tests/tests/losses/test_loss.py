@@ -308,3 +308,47 @@ def test_other_dtypes_are_refused_with_the_way_out(name):
             both(name, weight=np.ones(3))[0](x.astype(np.float32), x.astype(np.float32))
         with pytest.raises(TypeError, match=f"{name}: expected weight to be a numpy.ndarray, got list"):
             getattr(nn, name)(weight=[1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("name", ["MSELoss", "CrossEntropyLoss", "NLLLoss"])
+def test_the_gradient_of_a_constant_is_left_out(name):
+    class WithLoss(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.criterion = getattr(nn, name)()
+
+        def forward(self, x, target):
+            return self.criterion(x, target)
+
+        def backward(self):
+            return self.criterion.backward()
+
+    model, x = WithLoss(), array((4, 3), dtype="float32")
+    target = array((4, 3), seed=1, dtype="float32") if name == "MSELoss" else np.array([0, 2, 1, 1])
+    model(x, target)
+    assert np.isfinite(model.backward()).all()
+    model.requires_input_grad_(False)
+    model(x, target)
+    nothing = model.backward()
+    assert np.isnan(nothing).all()
+    assert (nothing.shape, nothing.dtype) == (x.shape, x.dtype)
+    model.criterion.requires_input_grad_(False)
+    model(x, target)
+    assert model.backward() is None
+
+
+@pytest.mark.parametrize(
+    ("criterion", "wrong"), [("CosineEmbeddingLoss", "input2"), ("MarginRankingLoss", "target"), ("MSELoss", "target")]
+)
+def test_a_refused_dtype_has_its_arguments_name(criterion, wrong):
+    x, narrow = array((4, 3)), array((4, 3), dtype="float32")
+    inputs = {"CosineEmbeddingLoss": (x, narrow, x[:, 0]), "MarginRankingLoss": (x, x, narrow), "MSELoss": (x, narrow)}
+    with pytest.raises(RuntimeError, match=f"{criterion}: expected {wrong} of dtype float64"):
+        getattr(nn, criterion)()(*inputs[criterion])
+
+
+def test_both_inputs_gradients_are_returned_even_if_nobody_reads_them():
+    criterion, x, y = nn.MarginRankingLoss(), array((4,)), array((4,), seed=1)
+    criterion.requires_input_grad_(False)
+    criterion(x, y, np.ones(4))
+    assert isinstance(criterion.backward(), tuple)
