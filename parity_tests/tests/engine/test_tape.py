@@ -439,3 +439,16 @@ def test_comparisons_are_plain_arrays():
 def test_no_function_has_two_treatments():
     tables = [set(RULES), set(COMPOSED), WITHOUT_GRADIENT, FRESH]
     assert sum(map(len, tables)) == len(set.union(*tables))
+
+
+def test_what_has_no_gradient_gets_plain_arrays_in_its_options_too():
+    tape = Tape()
+    x = tape.watch(np.array([3.0, 1.0]))
+    np.testing.assert_array_equal(np.argsort(a=x, axis=0), [1, 0])
+
+
+def test_an_assignment_to_a_part_is_an_operation_of_that_name():
+    tape = Tape()
+    x = tape.watch(np.zeros(3)) * 1
+    x[1] = tape.watch(np.ones(1))[0]
+    assert x.node.operation == "setitem"

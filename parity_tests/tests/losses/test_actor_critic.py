@@ -261,3 +261,11 @@ def test_many_updates_stay_with_torchs(value_criterion):
     assert norms.min() < 1.0 < norms.max()
     for got, expected in zip(*runs, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_rows_of_very_different_logits_do_not_disturb_each_other():
+    logits, actions, advantages = np.array([[2000.0, 2001.0], [0.0, 1.0]]), np.array([0, 1]), np.array([1.0, 2.0])
+    loss, _ = policy_gradient.policy_gradient_loss(logits, actions, advantages)
+    same, _ = policy_gradient.policy_gradient_loss(logits - logits[:, :1], actions, advantages)
+    assert np.isfinite(loss)
+    np.testing.assert_allclose(loss, same, rtol=1e-12)

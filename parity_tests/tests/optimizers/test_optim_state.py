@@ -358,3 +358,16 @@ def test_a_refused_state_changes_nothing(name, options):
     for number, state in before["state"].items():
         for key, value in state.items():
             np.testing.assert_array_equal(after["state"][number][key], value)
+
+
+def test_a_gradient_that_does_not_fit_is_described():
+    parameter = Parameter(np.zeros(3, np.float32))
+    optimizer = optim.SGD([parameter], lr=0.1)
+    for grad, found in (
+        (np.zeros(2, np.float32), r"\(2,\) and float32"),
+        (np.zeros(3), r"\(3,\) and float64"),
+        ([0.0] * 3, "a list"),
+    ):
+        parameter.grad = grad
+        with pytest.raises(RuntimeError, match=rf"SGD: expected a gradient .* float32, got {found}"):
+            optimizer.step()
