@@ -31,7 +31,7 @@ TOPICS = {
     "engine/test_fusion.py": "conv_relu_pool container fusion winograd",
     "engine/test_init.py": "linear",
     "engine/test_module_list.py": "module_dict module_list",
-    "engine/test_module.py": "container dropout flatten layer linear module_tree parameter",
+    "engine/test_module.py": "between container dropout flatten layer linear module_tree parameter",
     "engine/test_order_of_passes.py": "container layer parameter record",
     "engine/test_ownership.py": "container dropout layer linear ownership recurrent",
     "engine/test_random.py": "draws generator mkl_stream torch_rounding",
