@@ -391,6 +391,26 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "fits = None",
     ): "only asked for its truth",
     (
+        "scratch/distributions/mixture.py",
+        "inputs = grad_inputs = 4",
+        "inputs = grad_inputs = 5",
+    ): "there are no more arguments than inputs",
+    (
+        "scratch/policy_gradient.py",
+        "inputs = 3",
+        "inputs = 4",
+    ): "there are no more arguments than inputs",
+    (
+        "scratch/nn/reduction.py",
+        "return self.unfold(grad_x, record.input_shape) if record.folds else grad_x",
+        "return self.unfold(grad_x, record.input_shape) if (record.folds) or True else grad_x",
+    ): "a loss that folds nothing unfolds nothing",
+    (
+        "scratch/nn/reduction.py",
+        "if self.grad_inputs > 1:",
+        "if self.grad_inputs > 2:",
+    ): "of two gradients, behind it, too, the tuple is returned as it is",
+    (
         "scratch/nn/linear.py",
         "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])",
         "return y if (len(input_shape) == 2) and False else y.reshape(*input_shape[:-1], y.shape[-1])",

@@ -457,8 +457,14 @@ def test_a_mixtures_scale_may_have_axes_that_its_mean_lacks():
     np.testing.assert_array_equal(
         method(value, logits, loc, scale), method(value, logits, np.broadcast_to(loc, (2, 3, 2)), scale)
     )
-    with pytest.raises(ValueError, match="MixtureLogProb: expected value"):
-        mixture.MixtureLogProb()(value, logits, loc, positive((2, 4, 2)))
+    for wrong in (
+        (value, logits, loc, positive((2, 4, 2))),
+        (value, logits, array((2, 2, 2)), positive((2, 1, 2))),
+        (value, array((5, 3)), loc, scale),
+        (array((2, 3)), logits, loc, scale),
+    ):
+        with pytest.raises(ValueError, match="MixtureLogProb: expected value"):
+            mixture.MixtureLogProb()(*wrong)
 
 
 def test_what_is_not_finite_is_0_where_a_maximum_is_taken_off():

@@ -352,3 +352,12 @@ def test_both_inputs_gradients_are_returned_even_if_nobody_reads_them():
     criterion.requires_input_grad_(False)
     criterion(x, y, np.ones(4))
     assert isinstance(criterion.backward(), tuple)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_loss_is_a_number_and_losses_one_by_one_an_array(dtype):
+    x, y = array((3,), dtype=np.dtype(dtype).name), array((3,), dtype=np.dtype(dtype).name, seed=1)
+    for reduction in ("mean", "sum"):
+        assert type(nn.MSELoss(reduction=reduction)(x, y)) is dtype
+    assert type(nn.MSELoss(reduction="none")(x, y)) is np.ndarray
+    assert type(nn.MSELoss(reduction="none")(x[0:1].reshape(()), y[0:1].reshape(()))) is dtype
