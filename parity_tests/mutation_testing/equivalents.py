@@ -411,6 +411,21 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if self.grad_inputs > 2:",
     ): "of two gradients, behind it, too, the tuple is returned as it is",
     (
+        "scratch/nn/functional.py",
+        'if topic.name == "functional":',
+        'if topic.name == "XXfunctionalXX":',
+    ): "this file itself has no pair of functions",
+    (
+        "scratch/nn/functional.py",
+        'if topic.name == "functional":',
+        'if topic.name == "FUNCTIONAL":',
+    ): "this file itself has no pair of functions",
+    (
+        "scratch/nn/functional.py",
+        'if backward is not None and getattr(forward, "__module__", "") == module.__name__:',
+        'if backward is not None and getattr(forward, "__module__", "XXXX") == module.__name__:',
+    ): "what has a backward is a function, and every function has a module",
+    (
         "scratch/nn/linear.py",
         "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])",
         "return y if (len(input_shape) == 2) and False else y.reshape(*input_shape[:-1], y.shape[-1])",

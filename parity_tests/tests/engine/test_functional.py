@@ -50,3 +50,12 @@ def test_a_form_is_quiet():
 def test_an_unknown_name_is_refused_by_name():
     with pytest.raises(AttributeError, match=r"scratch.nn.functional has no 'relo'; it has .*relu"):
         functional.relo  # noqa: B018
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["fast", "plain"])
+def test_arguments_may_be_named(plain):
+    with scratch.plain(plain):
+        named, _ = functional.leaky_relu(x=ROWS, negative_slope=0.5)
+        placed, _ = functional.leaky_relu(ROWS, 0.5)
+    np.testing.assert_array_equal(named, placed)
+    np.testing.assert_array_equal(named, np.where(ROWS > 0, ROWS, 0.5 * ROWS))

@@ -79,3 +79,20 @@ def test_the_output_is_a_view_to_be_read():
     assert np.shares_memory(x, y)
     assert not y.flags.writeable
     assert repr(nn.Unflatten(1, (2, -1))) == "Unflatten(dim=1, unflattened_size=(2, -1))"
+
+
+@pytest.mark.parametrize("dims", [(3, -1), (1, 4), (-4, -1)])
+def test_an_axis_that_is_not_there_is_refused_by_the_layers_name(dims):
+    with pytest.raises(IndexError, match=r"Flatten: expected an axis within \[-3, 2\], got"):
+        nn.Flatten(*dims)(array((2, 3, 4)))
+
+
+def test_what_flatten_returns_is_to_be_read():
+    x = array((2, 3, 4))
+    for start in (1, 2):
+        y = nn.Flatten(start)(x)
+        assert not y.flags.writeable
+        assert not np.may_share_memory(y, x)
+    assert not nn.Unflatten(1, (3, 1))(x).flags.writeable
+    x.setflags(write=False)
+    assert np.may_share_memory(nn.Flatten()(x), x)
