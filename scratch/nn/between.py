@@ -84,8 +84,8 @@ def forward_between(
 
 def backward_between(layer: Layer, grad_y: Any, thread: int) -> Any:
     """Do as ``layer.backward(grad_y)`` does, while backwards use up what forwards kept."""
-    own = layer.__dict__
-    record = own["_record"]
+    kept = layer.__dict__
+    record = kept["_record"]
     plan, arguments, saved, input_shape, output_shape, dtype, constant, folds, locked, _, written, kept_by, pending = (
         record
     )
@@ -95,9 +95,9 @@ def backward_between(layer: Layer, grad_y: Any, thread: int) -> Any:
     if type(grad_y) is not ndarray or grad_y.dtype is not dtype or grad_y.shape != output_shape:
         return layer.backward(grad_y)
     for name in layer.learned:
-        if own[name] is None or not own[name].requires_grad:
+        if kept[name] is None or not kept[name].requires_grad:
             return layer.backward(grad_y)
-    own["_record"] = UNDONE
+    kept["_record"] = UNDONE
     for output in locked:
         output.setflags(write=True)
     passed = [arguments[place] for place in plan.places]
@@ -113,7 +113,7 @@ def backward_between(layer: Layer, grad_y: Any, thread: int) -> Any:
     if layer.learned:
         grad_x, *grads = grad_x
         for name, grad in zip(layer.learned, grads, strict=True):
-            parameter = own[name]
+            parameter = kept[name]
             parameter.take_grad(layer.unfold_grad(grad, parameter) if layer._has_unfold_grad else grad)
     if not wants_grad_x:
         return layer.unread(input_shape, dtype)
