@@ -38,8 +38,9 @@ from typing import Any
 import numpy as np
 
 # What a chunk's work may touch. Less would stay in a core's second-level cache (a megabyte or two), but every NumPy
-# call takes the interpreter lock, and many short calls on several threads wait for it more than they work.
-CACHE_BYTES = 10 << 18
+# call takes the GIL: calls of less than some 20 microseconds wait for it so long that two threads get no more done than
+# one.
+CACHE_BYTES = 20 << 18
 # Work on less memory than this is done before another thread would have begun with its part.
 SMALL_BYTES = 1 << 19
 # Numbers in a product's result from which on NumPy lets go of the interpreter lock while it multiplies.

@@ -1,6 +1,7 @@
 """The functions that a row calls, one after the other: how long each takes in its row, and what it moves."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -53,6 +54,14 @@ class Call:
         """The multiply-adds of its matrix products."""
         return sum(move.products for move in self.moves)
 
+    @property
+    def alone(self) -> Counter[str]:
+        """The time of its calls of NumPy by themselves, by their names."""
+        seconds: Counter[str] = Counter()
+        for move in self.moves:
+            seconds[move.name] += move.seconds
+        return seconds
+
 
 Instead = Callable[[tuple[Callable, ...], str, Callable], Callable]
 """From the plain pair, or a rule alone, from "forward", "backward" or "update", and from the function that is called to
@@ -98,8 +107,10 @@ def _as_it_is(functions: tuple[Callable, ...], which: str, function: Callable) -
     return function
 
 
-def counted(run: Callable[[], object], plain: bool = False, instead: Instead = _as_it_is) -> list[Call]:
-    """Run a row once, and return its calls with what they move."""
+def counted(
+    run: Callable[[], object], plain: bool = False, instead: Instead = _as_it_is, alone: bool = False
+) -> list[Call]:
+    """Run a row once, and return its calls with what they move, and, ``alone``, with each call's own time."""
     calls: list[Call] = []
     kept: dict[tuple, int] = {}  # the bytes of the arguments of a pair's last forward
 
@@ -141,6 +152,6 @@ def counted(run: Callable[[], object], plain: bool = False, instead: Instead = _
         return call
 
     run()  # what is computed once and kept is plain
-    with traffic.counting(), around(counting, plain):
+    with traffic.counting(), traffic.timing_alone() if alone else contextlib.nullcontext(), around(counting, plain):
         run()
     return calls

@@ -5,6 +5,7 @@ of the plain ones, PyTorch's operators. No layer is described here.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
@@ -38,6 +39,8 @@ class Part:
         array.
     needed_bytes : int
         What it would move if it read each argument and wrote each result once; 0 where that is not known.
+    alone : collections.Counter
+        The seconds of its calls of NumPy by themselves, by their names: see `traffic.timing_alone`. Of scratch only.
     """
 
     step: str
@@ -47,6 +50,7 @@ class Part:
     calls: int
     largest: int
     needed_bytes: int = 0
+    alone: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -95,6 +99,11 @@ class Split:
     def calls(self) -> int:
         """The calls of NumPy, or of operators."""
         return sum(part.calls for part in self.parts)
+
+    @property
+    def alone(self) -> Counter[str]:
+        """The seconds of all calls of NumPy by themselves, by their names."""
+        return sum((part.alone for part in self.parts), Counter())
 
 
 @dataclass
@@ -147,7 +156,7 @@ def explain(row: work.Layer | work.Step, dtype: str, rounds: int, threads: int) 
 
 def functions(ours: Callable[[], object], plain: Callable[[], object], rounds: int, seconds: float) -> Split:
     """Split scratch's time into the functions that it calls; those of one shape are one part."""
-    found, twins = calls.counted(ours), calls.counted(plain, plain=True)
+    found, twins = calls.counted(ours, alone=True), calls.counted(plain, plain=True)
     with calls.timed() as taken:
         ours()
         watched, each = math.inf, []
@@ -171,6 +180,7 @@ def functions(ours: Callable[[], object], plain: Callable[[], object], rounds: i
         part.calls += len(call.moves)
         part.largest = max(part.largest, call.largest)
         part.needed_bytes += needed
+        part.alone += call.alone
     return _split("scratch", seconds, list(parts.values()), watched, overhead, overhead <= LARGEST_OVERHEAD)
 
 

@@ -10,7 +10,8 @@ from benchmarks.speed.why.rates import Rates
 from benchmarks.tables import new_table
 
 LEAST = 0.005  # of an engine's time: parts below it are one line
-LONGEST_STEP = 44  # characters
+LONGEST_STEP = 36  # characters
+MOST_NAMES = 3  # of NumPy's functions in a sentence
 SHORT = 5e-3  # seconds: rows below it are shown in thousandths of the units
 UNITS = {False: ("ms", "MB", "million", 1e3, 1e-6), True: ("µs", "kB", "thousand", 1e6, 1e-3)}
 NAMES = {"scratch": "scratch", "torch": "PyTorch", "plain": "plain"}
@@ -19,7 +20,8 @@ LEGEND = (
     "Bytes are what the calls of NumPy, or PyTorch's operators, read and write: each operand and each result once, "
     "what stays in a cache too. The copy rate is that of copying an array as large as the step's largest. Needs: the "
     "least time, to read each argument and to write each result once, or to do the multiply-adds, at the measured "
-    "rates. Times are of the quickest round, and the ratio is the median of turns."
+    "rates. Alone: the calls of NumPy by themselves, divided by the threads that share them; no kernel that makes "
+    "these calls takes less. Times are of the quickest round, and the ratio is the median of turns."
 )
 
 
@@ -35,7 +37,7 @@ def table(explanation: Explanation, rates: Rates) -> Table:
     """Return a row for each part of each engine's time."""
     scratch = explanation.splits[0]
     time, size, many, *_ = units = UNITS[scratch.seconds < SHORT]
-    heads = time, "share", size, "copy\nrate", f"{many}\nmult-adds", "product\nrate", "calls", "needs"
+    heads = time, "share", size, "copy\nrate", f"{many}\nmult-adds", "product\nrate", "calls", "needs", "alone"
     title = f"{explanation.title}, {explanation.dtype}, {explanation.threads} thread{'s' * (explanation.threads > 1)}"
     found = new_table("step", *heads, words=1, title=title)
     for column in found.columns:
@@ -44,7 +46,8 @@ def table(explanation: Explanation, rates: Rates) -> Table:
     for split in explanation.splits:
         whole = cells(Part("", split.seconds, split.bytes, split.products, split.calls, 0), split.seconds)
         if split.engine == "scratch":
-            whole[-1] = _number(units[3] * least(split, explanation.dtype, rates))
+            whole[-2] = _number(units[3] * least(split, explanation.dtype, rates))
+            whole[-1] = _number(units[3] * split.alone.total())
         found.add_row(f"{NAMES[split.engine]}, without timers", *whole)
         for part in _rows(split) if split.is_split else ():
             step = part.step if len(part.step) <= LONGEST_STEP else f"{part.step[: LONGEST_STEP - 3]}..."
@@ -66,7 +69,7 @@ def _rows(split: Split) -> list[Part]:
 
 def _cells(units: tuple, dtype: str, rates: Rates, part: Part, total: float) -> list[str]:
     *_, times, sizes = units
-    cells = [_number(times * part.seconds), f"{part.seconds / total:.0%}", *[""] * 6]
+    cells = [_number(times * part.seconds), f"{part.seconds / total:.0%}", *[""] * 7]
     if part.bytes:
         cells[2] = _number(sizes * part.bytes)
     if part.bytes and part.largest:
@@ -78,6 +81,8 @@ def _cells(units: tuple, dtype: str, rates: Rates, part: Part, total: float) -> 
         cells[6] = str(part.calls)
     if part.needed_bytes:
         cells[7] = _number(times * needed(part, dtype, rates))
+    if part.alone:
+        cells[8] = _number(times * part.alone.total())
     return cells
 
 
@@ -116,8 +121,18 @@ def sentence(explanation: Explanation, rates: Rates) -> str:
     return (
         f"{explanation.title}, {dtype}: scratch takes {explanation.ratio:.2f} of PyTorch's time. "
         f"scratch {_doing(scratch, explanation, rates)}; PyTorch {_doing(torch, explanation, rates)}. "
-        f"The machine needs {1e3 * needs:.3g} ms, {needs / scratch.seconds:.0%} of scratch's time."
-        f"{_longest(scratch, 'step')}{_longest(plain, 'statement')}"
+        f"The machine needs {1e3 * needs:.3g} ms, {needs / scratch.seconds:.0%} of scratch's time. "
+        f"{_alone(scratch, torch, explanation.threads)}{_longest(scratch, 'step')}{_longest(plain, 'statement')}"
+    )
+
+
+def _alone(scratch: Split, torch: Split, threads: int) -> str:
+    seconds = scratch.alone.total()
+    shared = f", shared out among {threads} threads," if threads > 1 else ""
+    most = [f"{name} {time / seconds:.0%}" for name, time in scratch.alone.most_common(MOST_NAMES)]
+    return (
+        f"Its calls of NumPy by themselves{shared} take {1e3 * seconds:.3g} ms, {seconds / scratch.seconds:.0%} of its "
+        f"time and {seconds / torch.seconds:.2f} of PyTorch's ({', '.join(most)})."
     )
 
 

@@ -11,19 +11,24 @@ the pixels under them. A matrix product of (N, K) and (K, M) is N K M multiply-a
 An array of the class `Counting` hands each call on to NumPy on plain arrays, notes it, and makes the result one of its
 own class, so that what is computed from it is noted too. Functions also make arrays of nothing (``np.zeros``, room from
 `scratch.kernels.memory`): while counting, those are of the class as well.
+
+Within `timing_alone` each call is timed, too, by itself.
 """
 
+import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
 from typing import Any
 from unittest import mock
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from scratch.kernels import memory
+from scratch.kernels import memory, threads
 
 ROOM = {"empty", "empty_like"}  # nothing is read or written
 FILLED = {"zeros", "zeros_like", "ones", "ones_like", "full", "full_like"}  # nothing is read
@@ -40,7 +45,8 @@ PACKAGES = ("scratch.kernels.", "scratch.nn.", "scratch.optim.")
 class Move:
     """A call of NumPy: its name, the bytes that it reads and writes, and its multiply-adds if it is a product.
 
-    ``largest`` is the bytes of its largest operand, or of its result.
+    ``largest`` is the bytes of its largest operand, or of its result; ``seconds`` the call's time by itself, divided by
+    the number of threads among which such calls are shared out, and 0 outside of `timing_alone`.
     """
 
     name: str
@@ -48,6 +54,7 @@ class Move:
     written: int = 0
     products: int = 0
     largest: int = 0
+    seconds: float = 0.0
 
     @property
     def bytes(self) -> int:
@@ -55,7 +62,10 @@ class Move:
         return self.read + self.written
 
 
+REPEATS = 5  # of a call that is timed by itself
+
 _moves: list[Move] | None = None  # of all threads, because a kernel computes on several
+_sharing = 0  # the threads among which calls are shared out; 0 while calls are not timed
 
 
 class Counting(np.ndarray):
@@ -65,11 +75,14 @@ class Counting(np.ndarray):
         """Compute on plain arrays, and note what was read and written."""
         out = options.pop("out", None)
         plain = {"out": bare(out)} if out is not None else {}
-        result = getattr(ufunc, method)(*bare(inputs), **plain, **{key: bare(value) for key, value in options.items()})
+        plain |= {key: bare(value) for key, value in options.items()}
+        operands = bare(inputs)
+        changed = operands[:1] if method == "at" else plain.get("out", ())
+        result, seconds = _performed(partial(getattr(ufunc, method), *operands, **plain), changed)
         products = 0
         if ufunc in (np.matmul, np.vecdot):
             products = np.size(result) * inputs[0].shape[-1]
-        note(ufunc.__name__, inputs, result, products)
+        note(ufunc.__name__, inputs, result, products, seconds)
         if out is not None:
             return out[0] if len(out) == 1 else out
         return counted(result)
@@ -77,31 +90,32 @@ class Counting(np.ndarray):
     def __array_function__(self, function: Callable, types: tuple, arguments: tuple, options: dict) -> Any:
         """Compute on plain arrays, and note what was read and written, if the result is no view."""
         plain, plain_options = bare(arguments), bare(options)
-        result = function(*plain, **plain_options)
+        result, seconds = _performed(partial(function, *plain, **plain_options), arrays_in(plain_options.get("out")))
         name = function.__name__
         if name in FILLED:
-            note(name, (), result)
+            note(name, (), result, seconds=seconds)
         elif name == "copyto":
-            note(name, arguments[1:], arguments[0])
+            note(name, arguments[1:], arguments[0], seconds=seconds)
         elif name not in ROOM and name not in NO_PASS and not is_view(result, (plain, plain_options)):
-            note(name, (arguments, list(options.values())), result)
+            note(name, (arguments, list(options.values())), result, seconds=seconds)
         return options["out"] if options.get("out") is not None else counted(result)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Write through a view, and note it."""
         target, index, value = bare(self), bare(index), bare(value)
-        target[index] = value
+        _, seconds = _performed(partial(target.__setitem__, index, value))
         written = target[index]
         if not (isinstance(value, np.ndarray) and _place(value) == _place(written)):  # the end of an ``a[i] += b``
-            note("copy", (value,), written)
+            note("copy", (value,), written, seconds=seconds)
 
 
 def _noting(name: str) -> Callable:
     def method(self: Counting, *arguments: Any, **options: Any) -> Any:
         plain = bare(self)
-        result = getattr(plain, name)(*bare(arguments), **bare(options))
+        result, seconds = _performed(partial(getattr(plain, name), *bare(arguments), **bare(options)))
         if not is_view(result, plain):
-            note(name if name.startswith("arg") else "copy", (result if name in CHOOSING else self,), result)
+            read = (result if name in CHOOSING else self,)
+            note(name if name.startswith("arg") else "copy", read, result, seconds=seconds)
         return counted(result)
 
     return method
@@ -111,16 +125,37 @@ for _name in METHODS:
     setattr(Counting, _name, _noting(_name))
 
 
+def _performed(call: Callable[[], Any], changed: Sequence[np.ndarray] = ()) -> tuple[Any, float]:
+    """Make a call of NumPy; return its result and, within `timing_alone`, its seconds.
+
+    Parameters
+    ----------
+    call : callable
+    changed : sequence of numpy.ndarray
+        What the call writes to, and perhaps reads before. It is put back before the call is made again.
+    """
+    if not _sharing:
+        return call(), 0.0
+    before, least = [np.copy(array) for array in changed], math.inf
+    for _ in range(REPEATS):
+        for array, old in zip(changed, before, strict=True):
+            np.copyto(array, old)
+        begin = perf_counter()
+        result = call()
+        least = min(least, perf_counter() - begin)
+    return result, least / _sharing
+
+
 def moves() -> list[Move]:
     """Return what `noted` has listed so far."""
     return _moves or []
 
 
-def note(name: str, read: Any, written: Any, products: int = 0) -> None:
+def note(name: str, read: Any, written: Any, products: int = 0, seconds: float = 0.0) -> None:
     """Note a call that read and wrote these arrays; what is no array costs nothing."""
     if _moves is not None:
         largest = max(map(size_of, arrays_in((read, written))), default=0)
-        _moves.append(Move(name, size_of(read), size_of(written), products, largest))
+        _moves.append(Move(name, size_of(read), size_of(written), products, largest, seconds))
 
 
 def counted(value: Any) -> Any:
@@ -191,11 +226,11 @@ class _CountingNumPy:
 
 def _made(name: str, make: Callable) -> Callable:
     def call(*arguments: Any, **options: Any) -> Any:
-        result = make(*bare(arguments), **bare(options))
+        result, seconds = _performed(partial(make, *bare(arguments), **bare(options)))
         if name in CONVERTING and not is_view(result, bare(arguments)):
-            note("copy", arguments, result)
+            note("copy", arguments, result, seconds=seconds)
         elif name not in ROOM and name not in CONVERTING:
-            note(name, (), result)
+            note(name, (), result, seconds=seconds)
         return counted(result) if _moves is not None else result
 
     return call
@@ -224,6 +259,38 @@ def counting() -> Iterator[None]:
             yield
         finally:
             memory.clear()  # what is kept there now counts
+
+
+@contextmanager
+def timing_alone() -> Iterator[None]:
+    """Time each call by itself inside of the ``with`` block, within `counting`: the quickest of some repeats.
+
+    Its operands are in the cache then, as far as they fit. What several threads share is done by one meanwhile, so that
+    no call waits for another, and counts as if it were shared out evenly. So no kernel that makes these calls is
+    quicker than their sum.
+    """
+    global _sharing
+    get_blas_threads, set_blas_threads = threads._blas or (lambda: 1, lambda count: None)
+
+    def run_in_turn(task: Callable[[Any], Any], items: Iterable) -> None:
+        global _sharing
+        items, outside, blas_threads = list(items), _sharing, get_blas_threads()
+        if outside == 1 and len(items) > 1:  # a run inside a run shares nothing out
+            _sharing = min(threads.get_num_threads(), len(items))
+            set_blas_threads(1)
+        try:
+            for item in items:
+                task(item)
+        finally:
+            _sharing = outside
+            set_blas_threads(blas_threads)
+
+    _sharing = 1
+    try:
+        with mock.patch.object(threads, "run", run_in_turn):
+            yield
+    finally:
+        _sharing = 0
 
 
 @contextmanager

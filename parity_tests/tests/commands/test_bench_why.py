@@ -1,6 +1,8 @@
 """``bench --why``: that what moves is counted, that marked functions are the plain ones, that short rows say so."""
 
 import json
+import threading
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -120,6 +122,65 @@ def test_counting_leaves_nothing_behind():
     assert scratch.nn.conv.np is np
 
 
+def add_at(a, b):
+    np.add.at(a, [0, 0, 2], b)
+    return a
+
+
+def add_up(a, b):
+    np.add(a[:3], b, out=a[:3])
+    return np.cumsum(a, axis=0, out=a)
+
+
+@pytest.mark.parametrize(
+    "function", [add_to_half, write_half, add_at, add_up, lambda a, b: (a[:3] @ b.T).argmax(axis=1)]
+)
+def test_a_call_that_is_timed_by_itself_changes_no_result(function):
+    expected = function(A.copy(), B.copy())
+    with traffic.counting(), traffic.timing_alone(), traffic.noted() as moves:
+        found = function(traffic.counted(A.copy()), traffic.counted(B.copy()))
+    np.testing.assert_array_equal(traffic.bare(found), expected)
+    assert all(move.seconds > 0 for move in moves)
+
+
+def test_what_threads_share_is_done_by_one_and_counts_as_shared_out(monkeypatch):
+    """A clock on which each call takes a second; of three parts, two threads work on two at once."""
+    threads.set_num_threads(2)
+    readings, workers = iter(range(1000)), set()
+    monkeypatch.setattr(traffic, "perf_counter", lambda: next(readings))
+    x = RNG.random((3, 5))
+
+    def double(part):
+        workers.add(threading.get_ident())
+        threads.run(lambda row: np.multiply(x_[row], 2), [part])  # a run inside a run shares nothing out
+
+    with traffic.counting(), traffic.timing_alone(), traffic.noted() as moves:
+        x_ = traffic.counted(x)
+        threads.run(double, range(3))
+        threads.run(double, [0])
+        x_ + x_
+    assert [move.seconds for move in moves] == [0.5, 0.5, 0.5, 1.0, 1.0]
+    assert workers == {threading.get_ident()}
+    assert threads.get_num_threads() == 2
+    with traffic.counting(), traffic.noted() as moves:
+        traffic.counted(x) + 1
+    assert [move.seconds for move in moves] == [0.0]
+
+
+def test_a_kernels_calls_by_themselves_are_summed_by_name():
+    threads.set_num_threads(2)
+    layer, x = scratch.nn.ReLU(), RNG.standard_normal((4, 1 << 19))
+
+    def run():
+        layer.backward(layer(x))
+
+    alone, before = calls.counted(run, alone=True), calls.counted(run)
+    assert [(call.name, call.bytes) for call in alone] == [(call.name, call.bytes) for call in before]
+    assert [set(call.alone) for call in alone] == [{move.name for move in call.moves} for call in alone]
+    assert all(call.alone.total() > 0 for call in alone)
+    assert not any(call.alone.total() for call in before)
+
+
 @pytest.mark.parametrize("row", work.layers(batch=2, frames=1), ids=lambda row: f"{row.name}, {row.network}")
 def test_the_plain_functions_multiply_as_often_as_a_row_says(row):
     plain, kernels = (calls.counted(engine(1).layer(row, "float64"), engine is Plain) for engine in (Plain, Scratch))
@@ -232,12 +293,26 @@ def test_an_explanation_adds_up(explanation, capsys):
     words = report.sentence(explanation, Rates())
     assert words.startswith("BatchNorm1d, 9 x 6, float64: scratch takes ")
     assert f"{scratchs.bytes / (9 * 6 * 8):.3g} times in {scratchs.calls} calls of NumPy" in words
+    alone = sum(part.alone.total() for part in scratchs.parts)
+    assert scratchs.alone.total() == pytest.approx(alone)
+    assert f"Its calls of NumPy by themselves take {1e3 * alone:.3g} ms, " in words
 
 
 def test_what_a_share_is_of():
     part = explain.Part("", 2.0, 500_000_000, 250_000_000, 3, 1, 0)
     cells = report._cells(report.UNITS[False], "float64", Rates(), part, 8.0)
-    assert cells == ["2000", "25%", "500", "25%", "250", "25%", "3", ""]
+    assert cells == ["2000", "25%", "500", "25%", "250", "25%", "3", "", ""]
+    part.alone = Counter(exp=1.0, add=0.5)
+    assert report._cells(report.UNITS[False], "float64", Rates(), part, 8.0)[-1] == "1500"
+
+
+def test_the_calls_that_take_longest_are_named():
+    part = explain.Part("", 2.0, 0, 0, 9, 1, 0, Counter(add=0.25, exp=0.5, square=0.05, sqrt=0.2))
+    ours, theirs = explain.Split("scratch", 2.0, [part], 2.0, 0.0), explain.Split("torch", 0.5, [], 0.5, 0.0)
+    assert report._alone(ours, theirs, 2) == (
+        "Its calls of NumPy by themselves, shared out among 2 threads, take 1e+03 ms, 50% of its time and 2.00 of "
+        "PyTorch's (exp 50%, add 25%, sqrt 20%)."
+    )
 
 
 def test_a_row_that_is_too_short_says_so(monkeypatch):
