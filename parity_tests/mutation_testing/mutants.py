@@ -1,6 +1,7 @@
 """The mutants of a file: mutmut's, with decorated functions, and without what no numbers depend on."""
 
 import difflib
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,7 +75,12 @@ class _Place(NamedTuple):
 class _Visitor(MutationVisitor):
     """mutmut's, with decorated functions and without what no numbers depend on."""
 
-    METADATA_DEPENDENCIES = (WhitespaceInclusivePositionProvider,)
+    METADATA_DEPENDENCIES = (*MutationVisitor.METADATA_DEPENDENCIES, WhitespaceInclusivePositionProvider)
+
+    @classmethod
+    def get_inherited_dependencies(cls) -> Collection[type]:
+        """Return what it declares; libcst's own would return the parent's, once that has been asked for."""
+        return cls.METADATA_DEPENDENCIES
 
     def __init__(self) -> None:
         super().__init__(mutation_operators, IgnoredCode(set(), set(), set()))
