@@ -72,7 +72,8 @@ def conv2d_backward(
             x[chunk], u_transposed, grad_y[chunk], plan.sides, grad_matrix, grad_bias, grad_chunk
         ):
             return
-        grad_rows = as_rows(grad_y[chunk], groups)  # (G, n P Q, O/G)
+        grad = memory.channels_last(grad_y[chunk])
+        grad_rows = as_rows(grad, groups)  # (G, n P Q, O/G)
         if grad_bias is not None:
             # A sum over rows, as a product: the BLAS is faster at it.
             ones = np.ones((1, grad_rows.shape[1], 1), grad_rows.dtype)
@@ -80,7 +81,7 @@ def conv2d_backward(
         if grad_matrix is not None:
             grad_matrix[...] = threads.sum_products(plan.im2col(x[chunk]), grad_rows)
         if grad_chunk is not None:
-            plan.undo(grad_y[chunk], matrix, flipped, grad_chunk)
+            plan.undo(grad, matrix, flipped, grad_chunk)
 
     threads.run(undo, enumerate(chunks))
     grad_weight = None if grad_matrices is None else plan.as_kernels(grad_matrices.sum(axis=0))

@@ -98,14 +98,18 @@ class PatchPlan:
         return im2col(seen, self.kernel, self.stride, self.dilation, self.groups, self.planes)
 
     def image_bytes(self, dtype: np.dtype) -> int:
-        """Return how much memory an image's patches, or tiles, take."""
+        """Return how much memory an image's patches and outputs, or its tiles, take."""
         if self.tiled:
             return winograd.image_bytes(self.kernels[1], self.kernels[0], self.size, dtype)
-        return math.prod(self.size) * self.groups * math.prod(self.kernels[1:]) * dtype.itemsize
+        numbers = self.groups * math.prod(self.kernels[1:]) + self.kernels[0]
+        return math.prod(self.size) * numbers * dtype.itemsize
 
     def empty_patches(self, count: int, dtype: np.dtype) -> np.ndarray:
-        """Return an array of arbitrary contents for the patches of ``count`` images, as `col2im` takes them."""
-        return memory.empty((self.groups, count * math.prod(self.size), math.prod(self.kernels[1:])), dtype)
+        """Return an array of arbitrary contents for the patches of ``count`` images, in the order of `im2col`'s."""
+        rows, row = count * math.prod(self.size), math.prod(self.kernels[1:])
+        if self.planes:
+            return memory.empty((self.groups, row, rows), dtype).transpose(0, 2, 1)
+        return memory.empty((self.groups, rows, row), dtype)
 
     def col2im(self, grad_patches: np.ndarray, grad_x: np.ndarray) -> None:
         """Write the gradient of the images from that of ``im2col(images)`` into ``grad_x``."""

@@ -82,7 +82,7 @@ def col2im(grad_patches: np.ndarray, grad_x: np.ndarray, kernel: Pair, stride: P
     Parameters
     ----------
     grad_patches : numpy.ndarray, shape (G, N P Q, K)
-        Patch after patch: this order suits the matrix product that they come from, even where `im2col` uses the other.
+        In either order in memory.
     grad_x : numpy.ndarray, shape (N, C, H, W)
         Where to write.
     kernel, stride, dilation
