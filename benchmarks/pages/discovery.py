@@ -78,7 +78,7 @@ def topics() -> list[Topic]:
     found = []
     for name in sorted(kinds, key=lambda name: KINDS.index(kinds[name])):
         module = importlib.import_module(name)
-        found.append(Topic(module, kinds[name], tuple(classes.get(name, ())), tuple(derivations(module))))
+        found.append(Topic(module, kinds[name], tuple(classes.get(name, ())), derivations(module)))
     return found
 
 
