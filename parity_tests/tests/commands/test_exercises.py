@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import functools
 import importlib.util
 import inspect
 from dataclasses import fields
@@ -31,10 +32,15 @@ def each(exercises):
     return pytest.mark.parametrize("exercise", exercises, ids=[one.name for one in exercises])
 
 
+drawn = functools.cache(cases.trials)
+
+
 @pytest.fixture(autouse=True)
 def _few_cases(monkeypatch):
     monkeypatch.setattr(witnesses, "WITH_TORCH", 2)
     monkeypatch.setattr(witnesses, "WITHOUT", 1)
+    # An exercise is graded several times, on the same calls each time: to draw them takes longer than to grade.
+    monkeypatch.setattr(cases, "trials", lambda *arguments: copy.deepcopy(drawn(*arguments)))
 
 
 def write(tmp_path, exercise, text):
