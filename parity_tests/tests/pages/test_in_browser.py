@@ -10,6 +10,7 @@ import pytest
 from benchmarks import cli
 from benchmarks.pages.numbers import number
 from parity_tests.tests.pages.browser import picture
+from parity_tests.tests.pages.conftest import Reader
 
 LAYER = "scratch/nn/batchnorm.html"
 
@@ -31,6 +32,37 @@ SHOWN = """() => [...document.querySelectorAll(".stepper")].map((stepper) => ({
 }))"""
 
 
+# What a page says of itself once it is loaded.
+LOADED = """() => ({
+  title: document.title,
+  headings: document.querySelectorAll("h1").length,
+  broken: [...document.images].filter((one) => one.complete && !one.naturalWidth).length,
+  next: document.querySelector("a[rel=next]")?.href,
+  previous: document.querySelector("a[rel=prev]")?.href,
+})"""
+
+
+@pytest.fixture(scope="module")
+def window(chromium, site, paths):
+    """Return a window in which each page was opened, with what each of them said and showed then, by path."""
+    window = Reader(chromium, site)
+    window.said, window.shown = {}, {}
+    for path in paths:
+        page = window.open(path)
+        window.said[path], window.shown[path] = page.evaluate(LOADED), page.evaluate(SHOWN)
+    window.context.close()
+    return window
+
+
+@pytest.fixture(scope="module")
+def page_of_layer(chromium, site):
+    """Return a page for tests that only point at it, and hold that nothing went wrong in it."""
+    window = Reader(chromium, site)
+    yield window.open(LAYER)
+    window.context.close()
+    assert window.faults == []
+
+
 def labels(page, kind):
     """Return the labels of the rows that are lit in one way."""
     return set(page.evaluate(f"() => [...document.querySelectorAll('.row.{kind}')].map((row) => row.id.split('-')[1])"))
@@ -39,25 +71,25 @@ def labels(page, kind):
 # Loading.
 
 
-def test_every_page_loads_from_the_folder_and_asks_nobody(reader, paths, site):
+def test_every_page_loads_from_the_folder_and_asks_nobody(window, paths, site):
     for path in paths:
-        page = reader.open(path)
-        assert page.title()
-        assert page.locator("h1").count() == 1
-        broken = page.evaluate("() => [...document.images].filter((one) => one.complete && !one.naturalWidth).length")
-        assert broken == 0, path
-    assert {url for url in reader.requests if not url.startswith((site.as_uri(), "data:"))} == set()
+        said = window.said[path]
+        assert said["title"]
+        assert said["headings"] == 1
+        assert said["broken"] == 0, path
+    assert window.faults == []
+    assert {url for url in window.requests if not url.startswith((site.as_uri(), "data:"))} == set()
 
 
-def test_formulas_are_mathml_that_the_browser_lays_out(reader):
-    page = reader.open(LAYER)
+def test_formulas_are_mathml_that_the_browser_lays_out(page_of_layer):
+    page = page_of_layer
     fraction = page.locator("#batch_norm-F6 mfrac").bounding_box()
     line = page.locator("#batch_norm-F7 .rhs").bounding_box()
     assert fraction["height"] > 1.2 * line["height"]
 
 
-def test_equations_are_aligned_at_their_signs_and_stand_beside_their_statements(reader):
-    page = reader.open(LAYER)
+def test_equations_are_aligned_at_their_signs_and_stand_beside_their_statements(page_of_layer):
+    page = page_of_layer
     signs = page.evaluate(
         "() => [...document.querySelectorAll('#batch_norm .rhs')].map((e) => e.getBoundingClientRect().x)"
     )
@@ -82,8 +114,8 @@ def test_equations_are_aligned_at_their_signs_and_stand_beside_their_statements(
     ],
 )
 @pytest.mark.parametrize("by", ["pointer on the statement", "pointer on the equation", "focus"])
-def test_pointing_at_a_line_lights_what_belongs_to_it(reader, label, undone, read, by):
-    page = reader.open(LAYER)
+def test_pointing_at_a_line_lights_what_belongs_to_it(page_of_layer, label, undone, read, by):
+    page = page_of_layer
     row = page.locator(f"#batch_norm-{label}")
     if by == "focus":
         row.locator("a.label").focus()
@@ -97,8 +129,8 @@ def test_pointing_at_a_line_lights_what_belongs_to_it(reader, label, undone, rea
     assert labels(page, "lit") == labels(page, "undone") == labels(page, "read") == set()
 
 
-def test_light_moves_nothing(reader):
-    page = reader.open(LAYER)
+def test_light_moves_nothing(page_of_layer):
+    page = page_of_layer
     height = page.evaluate("() => document.documentElement.scrollHeight")
     for row in page.locator("#batch_norm .row[id]").all():
         row.hover()
@@ -171,12 +203,12 @@ def test_a_step_has_an_address(reader):
     assert page.locator("#batch_norm-steps .step.at").get_attribute("data-row") == "batch_norm-B5"
 
 
-def test_all_numbers_are_those_of_backprop_trace(reader, paths, capsys):
+def test_all_numbers_are_those_of_backprop_trace(window, paths, capsys):
     compared = 0
     for path in paths:
         if not path.startswith("scratch/"):
             continue
-        for shown in reader.open(path).evaluate(SHOWN):
+        for shown in window.shown[path]:
             assert cli.main([*shlex.split(shown["command"])[1:], "--json", "-"]) == 0
             pairs = [one for one in json.loads(capsys.readouterr().out)["pairs"] if one["name"] == shown["name"]]
             expected = [step for pair in pairs for step in steps_of(pair)]
@@ -256,14 +288,11 @@ def test_the_search_works_from_every_page(reader):
     assert page.locator("#results").inner_text() == "Nothing found."
 
 
-def test_previous_and_next_lead_through_all_pages(reader, paths):
-    page = reader.open("index.html")
+def test_previous_and_next_lead_through_all_pages(window, paths, site):
     seen = ["index.html"]
-    while following := page.evaluate("() => document.querySelector('a[rel=next]')?.href"):
-        seen.append(following.removeprefix(f"{reader.site.as_uri()}/"))
-        page = reader.open(seen[-1])
-        back = page.evaluate("() => document.querySelector('a[rel=prev]').href")
-        assert back == f"{reader.site.as_uri()}/{seen[-2]}"
+    while following := window.said[seen[-1]]["next"]:
+        seen.append(following.removeprefix(f"{site.as_uri()}/"))
+        assert window.said[seen[-1]]["previous"] == f"{site.as_uri()}/{seen[-2]}"
     assert sorted(seen) == paths
     assert seen[1] == "lessons/neuron.html"
     assert seen[-1] == "museum.html"
