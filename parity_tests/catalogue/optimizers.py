@@ -35,7 +35,8 @@ class OptimizerCase:
         """
         report = Report(f"{self.name}({self.options}), {len(self.grads)} steps: {self.values[0].dtype}")
         dtype = self.values[0].dtype
-        found, expected, truth = self._scratch(), self._torch(dtype), self._torch(np.dtype(np.float64))
+        found, expected = self._scratch(), self._torch(dtype)
+        truth = expected if dtype == np.float64 else self._torch(np.dtype(np.float64))
         moved = {
             delta: [self._torch(np.dtype(np.float64), (delta, seed, draw)) for draw in range(2)]
             for delta in budget.DELTAS
