@@ -38,8 +38,6 @@ class Figures:
     lines: int = 0
     elsewhere: list[str] = field(default_factory=list)
     misleading: list[str] = field(default_factory=list)
-    exhibits: int = 0
-    overlooked: list[str] = field(default_factory=list)
 
     def table(self) -> str:
         """Return the figures as a table."""
@@ -66,12 +64,14 @@ def measure() -> Figures:
         _measure_right(subject, figures)
         for number, twin in enumerate(subject.twins):
             _measure_wrong(subject, number, twin, figures)
-    for exhibit in EXHIBITS:
-        if isinstance(exhibit, LayerExhibit) and "torch" in exhibit.caught:
-            figures.exhibits += 1
-            if not exhibit.witnesses(exhibit.wrong)["torch"] or exhibit.witnesses(exhibit.right)["torch"]:
-                figures.overlooked.append(exhibit.name)
     return figures
+
+
+def overlooked() -> tuple[int, list[str]]:
+    """Return how many of the museum's layers PyTorch's numbers are to catch, and the names of those that get away."""
+    asked = [one for one in EXHIBITS if isinstance(one, LayerExhibit) and "torch" in one.caught]
+    missed = [one.name for one in asked if not one.differs_from_torch(one.wrong) or one.differs_from_torch(one.right)]
+    return len(asked), missed
 
 
 def run(subject: Subject, source: str) -> Verdict:
