@@ -1,6 +1,7 @@
 """What a result was computed on: the versions of the packages, the processor, the threads."""
 
 import contextlib
+import functools
 import importlib.metadata
 import os
 import platform
@@ -11,6 +12,7 @@ CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 PACKAGES = ("backprop-reference", "numpy", "torch", "torchvision", "scikit-learn", "matplotlib", "safetensors")
 
 
+@functools.cache
 def version(package: str) -> str | None:
     """Return the version of an installed package, None if it is not installed."""
     try:
