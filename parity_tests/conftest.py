@@ -28,7 +28,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 scratch.random.set_conventions(torch_ref.random.conventions())
 
 EXAMPLES = 25
-collect_ignore = ["mutation_testing"]  # no doctests in it, and it needs the extra "mutation"
+# There are no doctests in them. One needs the extra "mutation"; the other does something when it is imported.
+collect_ignore = ["mutation_testing", "harness/freeze.py"]
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile(

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from multiprocessing.context import BaseContext
 
 METHOD = "forkserver"
+FREEZE = "parity_tests.harness.freeze"
 
 
 def context(modules: Iterable[str]) -> BaseContext:
@@ -20,7 +21,7 @@ def context(modules: Iterable[str]) -> BaseContext:
         What it imports; where another test of this process has started it already, it stays as it is.
     """
     forking = multiprocessing.get_context(METHOD)
-    forking.set_forkserver_preload(list(modules))
+    forking.set_forkserver_preload([*modules, FREEZE])
     threads = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     os.environ.update(dict.fromkeys(threads, "1"))
     first = forking.Process(target=os.getpid)

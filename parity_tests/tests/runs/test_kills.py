@@ -20,8 +20,10 @@ from parity_tests.tests.runs.test_resume import SHORT, assert_same, posix
 TRAIN = ["train", "moons", *SHORT, "--checkpoint-every", "2"]
 KILLS = 10
 TORCH = ("torch._dynamo", "torch.optim", "torch.nn.parallel.distributed")
-PRELOADED = (__name__, *TORCH, "sklearn.datasets", "sklearn.model_selection", run_tables.__name__)
-
+PARTS = ("actor_critic", "sequence_models", "train", "world_model")
+ENGINES = [f"{package}.{part}" for package in ("scratch", "torch_ref") for part in PARTS]
+COMMAND = ("benchmarks.commands.train", "benchmarks.runs.parts", run_tables.__name__, "benchmarks.tasks.moons")
+PRELOADED = (__name__, *TORCH, *ENGINES, *COMMAND, "safetensors.numpy", "sklearn.datasets", "sklearn.model_selection")
 
 CALLS = ("open", "fsync", "replace", "unlink")
 
