@@ -83,7 +83,7 @@ def check(
             report.faults.append(reference.mismatch)
             return report
 
-    got, grads, count = _run(layer, inputs, grad_output, seed, report.faults)
+    got, grads, count = run(layer, inputs, grad_output, seed, report.faults)
     without = _without_gradient(layer, count)
     for name, expected, *budget in _expectations(reference, layer, inputs, grads, count):
         found = got.get(name)
@@ -153,7 +153,7 @@ class _Watch:
                 del self.seen[name]
 
 
-def _run(
+def run(
     layer: Module, inputs: tuple, grad_output: object, seed: int, faults: list[str]
 ) -> tuple[dict[str, np.ndarray | None], tuple[np.ndarray, ...], int]:
     """Run forward and both backwards; return every quantity, the upstream gradients, the number of input gradients."""
