@@ -98,7 +98,8 @@ def operators(run: Callable[[], object], rounds: int) -> tuple[list[Operator], f
     counted = flops.get_flop_counts().get("Global", {})
     products = {str(one).replace(".", "::"): count // 2 for one, count in counted.items()}
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or it says on standard error which devices it misses
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+    # The events of all cycles are asked for although there is one: or some releases warn that others would be lost.
+    with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiled:
         for _ in range(rounds):
             with record_function(ROW):
                 run()

@@ -1,6 +1,5 @@
 """Batch normalization against PyTorch over several steps, its kernels against its plain functions, and its laws."""
 
-import inspect
 import warnings
 
 import numpy as np
@@ -13,11 +12,10 @@ import scratch
 import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
+from parity_tests.harness.torch_releases import NORMALIZATION_HAS_BIAS
 from scratch.kernels import batchnorm_images
 from scratch.kernels import channel_sums as channels
 from scratch.kernels.channel_sums import channel_sum
-
-TORCH_HAS_BIAS = "bias" in inspect.signature(torch.nn.BatchNorm1d).parameters
 
 batches = st.integers(1, 6)
 sides = st.lists(st.integers(1, 5), max_size=2)
@@ -29,7 +27,7 @@ options = st.fixed_dictionaries(
         "momentum": st.sampled_from([None, 0.1, 0.0, 1.0, 0.7]),
         "affine": st.booleans(),
         "track_running_stats": st.booleans(),
-        **({"bias": st.booleans()} if TORCH_HAS_BIAS else {}),
+        **({"bias": st.booleans()} if NORMALIZATION_HAS_BIAS else {}),
     },
 )
 

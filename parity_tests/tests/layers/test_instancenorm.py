@@ -1,7 +1,5 @@
 """InstanceNorm2d against PyTorch, batch norm of one image, and finite differences."""
 
-import inspect
-
 import numpy as np
 import pytest
 import torch
@@ -12,8 +10,8 @@ import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.refusals import refuses_as_torch
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
+from parity_tests.harness.torch_releases import NORMALIZATION_HAS_BIAS
 
-HAS_BIAS = "bias" in inspect.signature(torch.nn.InstanceNorm2d).parameters
 shapes = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.integers(3, 5))
 options = st.fixed_dictionaries(
     {},
@@ -22,7 +20,7 @@ options = st.fixed_dictionaries(
         "momentum": st.sampled_from([None, 0.1, 0.0, 1.0, 0.7]),
         "affine": st.booleans(),
         "track_running_stats": st.booleans(),
-        **({"bias": st.booleans()} if HAS_BIAS else {}),
+        **({"bias": st.booleans()} if NORMALIZATION_HAS_BIAS else {}),
     },
 )
 
