@@ -15,7 +15,7 @@ def _slope_at_the_bound() -> float:
     return x.grad.item()
 
 
-# Hinge, ranking and triplet losses clamp what is missing to the margin. Older releases take the slope 1 exactly there.
+# Hinge, ranking, triplet and cosine losses clamp what is missing to the margin. Before 2.14 the slope at the kink is 1.
 NO_SLOPE_AT_THE_MARGIN = _slope_at_the_bound() == 0
 
 # Of batch, group and instance normalization, which got the option in one release; LayerNorm has had it for longer.

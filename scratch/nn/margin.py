@@ -39,7 +39,7 @@ margin_ranking_loss: x1 should be larger than x2 where t = 1, and smaller where 
     B1a grad_x2 = -grad_d                                (...)   F1: a sign
     B1b grad_x1 = grad_d                                 (...)   F1: x1 has the factor 1
 
-Exactly at the margin, a kink, there is no derivative; like PyTorch we take 0, from the side where nothing is paid.
+Exactly at the margin, a kink, there is no derivative; like PyTorch since 2.14 we take 0, as where nothing is paid.
 
 Differs from PyTorch: SoftMarginLoss overflows there where t x is below minus the logarithm of the largest float (-88 in
 float32, -709 in float64), to an infinite loss and a gradient of NaN; this one does not.
