@@ -1,4 +1,4 @@
-"""Where the releases of PyTorch since 2.6 differ in what the tests compare, asked of the one that is installed.
+"""Where the releases of PyTorch since 2.11 differ in what the tests compare, asked of the one that is installed.
 
 The layers follow the newest. Under an older one a test leaves out what that one does otherwise or cannot do, and
 compares all the rest.
@@ -20,3 +20,13 @@ NO_SLOPE_AT_THE_MARGIN = _slope_at_the_bound() == 0
 
 # Of batch, group and instance normalization, which got the option in one release; LayerNorm has had it for longer.
 NORMALIZATION_HAS_BIAS = "bias" in inspect.signature(torch.nn.BatchNorm1d).parameters
+
+
+def _rate_of_the_second_schedule() -> float:
+    optimizer, schedules = torch.optim.SGD([torch.zeros(1)], lr=1.0), torch.optim.lr_scheduler
+    parts = [schedules.ConstantLR(optimizer, factor=0.5), schedules.ConstantLR(optimizer, factor=1.0)]
+    return schedules.SequentialLR(optimizer, parts, milestones=[0]).get_last_lr()[0]
+
+
+# With a milestone at 0 SequentialLR's first schedule has no steps. Older releases begin with it all the same.
+A_FIRST_SCHEDULE_MAY_BE_EMPTY = _rate_of_the_second_schedule() == 1
