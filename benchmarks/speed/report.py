@@ -33,6 +33,7 @@ def show(console: Console, name: str, rows: list[dict], rates: dict[str, dict[st
     if name == "layers":
         columns.append("of the matrix-product rate")
     table = new_table(*columns, words=2)
+    table.columns[columns.index("against")].no_wrap = True  # a name is one word, and would be cut off
     for row in rows:
         low, high = (f"{factor * value:.3g}" for value in row["scratch_quartiles"])
         cells = [row["work"], row["dtype"], f"{factor * row['scratch_seconds']:.3g}", f"{low} to {high}"]

@@ -16,9 +16,10 @@ import pytest
 
 from benchmarks import cli
 from benchmarks.errors import Failure
-from benchmarks.speed import benches, mnist_run, results, work
+from benchmarks.speed import benches, mnist_run, report, results, work
 from benchmarks.speed.contenders import CONTENDERS, Plain, Scratch, TorchEager
 from benchmarks.speed.timing import Times, interleave
+from benchmarks.tables import console
 from parity_tests.tests.commands.test_cli import refused
 
 
@@ -87,6 +88,15 @@ def process(rivals, seconds):
     row = {"work": rivals[0], "seconds": 4.0, "scratch_seconds": seconds, "ratio": seconds / 4}
     ranges = {"range": [2.0, 6.0], "scratch_range": [seconds - 0.5, 2 * seconds]}
     return [{**row, **ranges, "quartiles": [3.0, 5.0], "scratch_quartiles": [os.getpid(), 1e9]}]
+
+
+@pytest.mark.parametrize("rival", CONTENDERS)
+def test_a_rivals_name_is_not_cut_off(rival, capsys):
+    numbers = {name: [0.0123, 0.0234] for name in ("scratch_quartiles", "ratios")}
+    row = {"work": "ConvTranspose2d 128 to 64, 5x5, stride 2", "dtype": "float32", "contender": rival, **numbers}
+    row |= {"scratch_seconds": 0.0123, "seconds": 0.0234, "ratio": 1.0, "operations": 1}
+    report.show(console(), "layers", [row], {"float32": {"operations": 1.0, "bytes": 1.0}})
+    assert f" {rival} " in capsys.readouterr().out
 
 
 def test_each_repeat_is_a_process_of_its_own():
