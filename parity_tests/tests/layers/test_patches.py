@@ -182,9 +182,9 @@ def test_when_the_kernel_is_flipped(flipped, options):
 
 
 def test_a_plan_says_how_much_memory_an_image_takes():
-    plan = plan_of(image=(9, 8), kernels=(6, 5, 3, 2), groups=2)  # 7 x 7 places, patches of 2 x 30
-    assert plan.image_bytes(np.dtype(np.float32)) == 49 * 60 * 4
-    assert plan.image_bytes(np.dtype(np.float64)) == 49 * 60 * 8
+    plan = plan_of(image=(9, 8), kernels=(6, 5, 3, 2), groups=2)  # 7 x 7 places, patches of 2 x 30, 6 outputs
+    assert plan.image_bytes(np.dtype(np.float32)) == 49 * (60 + 6) * 4
+    assert plan.image_bytes(np.dtype(np.float64)) == 49 * (60 + 6) * 8
 
 
 def test_patches_of_a_channels_last_image_are_copied_in_its_order():
