@@ -12,7 +12,7 @@ import numpy as np
 
 from scratch.kernels import memory, threads, winograd
 from scratch.kernels.output_mask import is_read
-from scratch.kernels.padded_images import Sides
+from scratch.kernels.padded_images import NO_SIDES, Sides, pad_images
 from scratch.kernels.patch_plan import PatchPlan, as_rows
 from scratch.kernels.patches import Pair
 
@@ -72,7 +72,7 @@ def conv2d_backward(
             x[chunk], u_transposed, grad_y[chunk], plan.sides, grad_matrix, grad_bias, grad_chunk
         ):
             return
-        grad = memory.channels_last(grad_y[chunk])
+        grad = pad_images(grad_y[chunk], NO_SIDES, channels_last=True)  # put in order once, for all that read it
         grad_rows = as_rows(grad, groups)  # (G, n P Q, O/G)
         if grad_bias is not None:
             # A sum over rows, as a product: the BLAS is faster at it.

@@ -142,15 +142,6 @@ def in_order_of(array: np.ndarray, example: np.ndarray) -> np.ndarray:
     return copy
 
 
-def channels_last(images: np.ndarray) -> np.ndarray:
-    """Return ``images`` (N, C, H, W), or a copy of them with the channels next to each other."""
-    if images.shape[1] == 1 or is_channels_last(images):
-        return images
-    copy = empty(images.shape, images.dtype, channels_last=True)
-    copy[...] = images
-    return copy
-
-
 def is_channels_last(array: np.ndarray) -> bool:
     """Return whether ``array`` is of shape (N, C, H, W) with the channels next to each other in memory."""
     return array.ndim == 4 and array.shape[1] > 1 and array.strides[1] == array.itemsize

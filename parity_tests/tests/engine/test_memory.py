@@ -203,13 +203,3 @@ def test_each_thread_keeps_things_of_its_own():
         assert ours is not theirs
         assert memory.kept("key", object) is ours
         assert other.submit(memory.kept, "key", object).result() is theirs
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_images_are_copied_only_where_their_channels_lie_apart(channels):
-    images = np.arange(2 * channels * 4 * 5.0).reshape(2, channels, 4, 5)
-    laid = memory.channels_last(images)
-    np.testing.assert_array_equal(laid, images)
-    assert laid.transpose(0, 2, 3, 1).flags.c_contiguous
-    assert (laid is images) == (channels == 1)
-    assert memory.channels_last(laid) is laid
