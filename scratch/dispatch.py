@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratch.kernels.output_mask import output_mask
+from scratch.kernels.threads import one_blas_thread
 
 __all__ = ["Pair", "Plan", "is_plain", "kernel_of", "output_mask", "plain", "plan", "quiet", "quietly", "run"]
 
@@ -66,7 +67,8 @@ class Plan(NamedTuple):
     forward, backward : callable
         The plain functions or their kernels.
     quiet_forward, quiet_backward : callable
-        The same without warnings about infinities and NaN: PyTorch has none, and so nothing here has any.
+        The same, called by themselves: without warnings about infinities and NaN, which PyTorch does not have either;
+        and kernels with `one_blas_thread`.
     places : tuple of int
         Which of forward's arguments behind ``x`` backward takes, too: those whose names it repeats.
     is_plain : bool
@@ -92,7 +94,10 @@ def plan(functions: Pair) -> Plan:
     if functions not in known:
         forward, backward = functions if is_plain() else kernels_of(functions)
         places = _shared_places(functions)
-        known[functions] = Plan(forward, backward, quiet(forward), quiet(backward), places, forward is functions[0])
+        by_itself = quiet if forward is functions[0] else _on_its_own
+        known[functions] = Plan(
+            forward, backward, by_itself(forward), by_itself(backward), places, forward is functions[0]
+        )
     return known[functions]
 
 
@@ -126,12 +131,24 @@ def _shared_places(functions: Pair) -> tuple[int, ...]:
 quiet = np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore")
 
 
+def _on_its_own(kernel: Callable) -> Callable:
+    """Return a kernel as it is called by itself: silent, and without waking the BLAS's own threads."""
+    silenced = quiet(kernel)
+
+    @functools.wraps(kernel)
+    def call(*arguments: Any, **options: Any) -> Any:
+        with one_blas_thread:
+            return silenced(*arguments, **options)
+
+    return call
+
+
 is_quiet: ContextVar[bool] = ContextVar("is_quiet", default=False)
 """Whether a caller has already silenced what runs now: small layers take less time than silencing each."""
 
 
 def quietly(method: Callable) -> Callable:
-    """Decorate a method that calls many layers: they are silent together."""
+    """Decorate a method that calls many layers: they are silent together, and keep to one BLAS thread together."""
     silenced = quiet(method)
 
     @functools.wraps(method)
@@ -140,7 +157,10 @@ def quietly(method: Callable) -> Callable:
             return method(self, value)
         token = is_quiet.set(True)
         try:
-            return silenced(self, value)
+            if is_plain():
+                return silenced(self, value)
+            with one_blas_thread:
+                return silenced(self, value)
         finally:
             is_quiet.reset(token)
 

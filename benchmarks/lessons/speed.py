@@ -164,12 +164,12 @@ end it checks that all numbers are finite (`winograd._far_from_overflow`). Infin
 that has an infinity is done again by patches, where it stays an infinity.
 
 `threads.run` is the fourth rung's `each`, with threads that are started once and wait for work. A thread that is done
-helps with the others' shares. `threads.matmul` shares out a single large product, for layers that are nothing else, so
-that the BLAS's own threads are never woken: they would go on spinning (waiting without letting go of the core) for a
-while after each product, in the way of ours. `threads.sum_products` asks for a small result in parts. NumPy keeps the
-interpreter lock through a product with a small result, however long it takes, and the other threads would stand still.
-`threads._touch_blas_memory` is a surprise: until OpenBLAS has written to its own memory once, its float32 products can
-take several times as long. Time a rung by itself in a new process, and you may see that instead.
+helps with the others' shares. The BLAS's own threads are never woken (`threads.one_blas_thread`): they would go on
+spinning, waiting without letting go of the core, for more than a tenth of a second after each product, in the way of
+ours. So `threads.matmul` shares out a large product that stands alone. `threads.sum_products` asks for a small result
+in parts. NumPy keeps the GIL through a product with a small result, however long it takes, and the other threads would
+stand still. `threads._touch_blas_memory` is a surprise: until OpenBLAS has written to its own memory once, its float32
+products can take several times as long. Time a rung by itself in a new process, and you may see that instead.
 
 `memory.empty` hands out memory that was used before. A fresh array of some megabytes costs more than it seems: the
 system zeroes each page of it at the first touch, in the middle of the loop that fills it. An array's memory is free

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from benchmarks.environment import caches, cores, load, processor
+from benchmarks.speed.timing import come_to_rest
 from scratch.kernels import threads as scratch_threads
 
 
@@ -68,6 +69,7 @@ def product_rate(dtype: str, threads: int) -> float:
     a, b = (np.random.default_rng(0).random((1536, 1536)).astype(dtype) for _ in range(2))
     product = np.empty_like(a)
     with _threads(threads):
+        come_to_rest()
         seconds = min(timeit.repeat(lambda: np.matmul(a, b, out=product), number=1, repeat=15)[3:])
     return 2 * len(a) ** 3 / seconds
 
@@ -85,6 +87,7 @@ def copy_rate(size: int, threads: int) -> float:
         scratch_threads.each_part(lambda s, t: np.copyto(t, s), source, target)
 
     with _threads(threads):
+        come_to_rest()
         seconds = min(timeit.repeat(copy, number=number, repeat=15)[3:]) / number
     return 2 * len(source) / seconds
 

@@ -4,16 +4,23 @@ A shared machine changes its speed from one second to the next. Two functions ti
 two machines; timed in turns of a few milliseconds, they see the same one, and the ratio within a turn means something
 even where neither time does. Each turn is one call of ``torch.utils.benchmark.Timer``, which fixes PyTorch's threads
 and keeps the garbage collector out.
+
+A turn begins when the one before has ended for good. The threads of a BLAS, or of OpenMP, spin for a while in wait of
+more work, OpenBLAS's for more than a tenth of a second; whoever had the next turn would have one core less. Meanwhile
+caches and cores cool down, so the first calls of a turn are not timed.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, process_time, sleep
 
 import numpy as np
 
 TURN = 0.02  # seconds: long against the clock and the switch, short against the machine's moods
+WARM_UP = 4  # a turn's calls for each that is made before it
+PAUSE = 0.005  # seconds in which a process at rest uses less than a tenth of one core
+MOST_PAUSES = 100
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,15 @@ class Times:
         return float(np.median(self.seconds / other.seconds))
 
 
+def come_to_rest() -> None:
+    """Wait until no thread of this process computes, for half a second at most."""
+    for _ in range(MOST_PAUSES):
+        before = process_time()
+        sleep(PAUSE)
+        if process_time() - before < PAUSE / 10:
+            return
+
+
 def interleave(functions: dict[str, Callable[[], object]], rounds: int, threads: int) -> dict[str, Times]:
     """Time the functions in turn, each after a warm-up.
 
@@ -64,6 +80,8 @@ def interleave(functions: dict[str, Callable[[], object]], rounds: int, threads:
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
         for name, timer in timers.items():
+            come_to_rest()
+            timer.timeit(-(-calls[name] // WARM_UP))
             seconds[name].append(timer.timeit(calls[name]).mean)
     return {name: Times(np.array(values)) for name, values in seconds.items()}
 
@@ -76,6 +94,7 @@ def quickest(functions: dict[str, Callable[[], object]], rounds: int) -> dict[st
     found = dict.fromkeys(functions, math.inf)
     for _ in range(rounds):
         for name, function in functions.items():
+            come_to_rest()
             end = perf_counter() + TURN
             begin = perf_counter()
             while True:

@@ -138,8 +138,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "a detour over an array of its own, to the same numbers",
     (
         "scratch/kernels/winograd.py",
-        "np.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5",
-        "np.matmul(_G_BOTH_WAYS.T.astype(None), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5",
+        "threads.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5",
+        "threads.matmul(_G_BOTH_WAYS.T.astype(None), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5",
     ): "more digits on the way, rounded to the same dtype in the end",
     (
         "scratch/kernels/winograd.py",
@@ -265,19 +265,14 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if len(parameters) >= 1:",
     ): "room that nobody uses, as `values` asks again",
     (
-        "scratch/kernels/flat_parameters.py",
-        "self.blocks = [slice(start, start + BLOCK) for start in range(0, max(self.size, 1), BLOCK)]",
-        "self.blocks = [slice(start, start + BLOCK) for start in range(0, max(self.size, 2), BLOCK)]",
-    ): "one block either way",
-    (
         "scratch/kernels/multihead_attention.py",
-        "if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 > threads.SMALL_PRODUCT:",
-        "if max(len(rows) for rows in inputs) / inputs[0].shape[1] ** 2 > threads.SMALL_PRODUCT:",
+        "if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 * inputs[0].itemsize > threads.SMALL_PRODUCT:",
+        "if max(len(rows) for rows in inputs) / inputs[0].shape[1] ** 2 * inputs[0].itemsize > threads.SMALL_PRODUCT:",
     ): "a choice of speed: whether threads share the products",
     (
         "scratch/kernels/multihead_attention.py",
-        "if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 > threads.SMALL_PRODUCT:",
-        "if max(len(rows) for rows in inputs) * inputs[1].shape[1] ** 2 > threads.SMALL_PRODUCT:",
+        "if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 * inputs[0].itemsize > threads.SMALL_PRODUCT:",
+        "if max(len(rows) for rows in inputs) * inputs[1].shape[1] ** 2 * inputs[0].itemsize > threads.SMALL_PRODUCT:",
     ): "a choice of speed: whether threads share the products",
     (
         "scratch/kernels/sequence_products.py",

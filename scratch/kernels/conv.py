@@ -40,7 +40,7 @@ def conv2d(
         if u is not None and winograd.convolve(x[chunk], u, own_bias, plan.sides, y[chunk]):
             return
         patches = plan.im2col(x[chunk])  # (G, n P Q, K)
-        np.matmul(patches, matrix, out=as_rows(y[chunk], groups))
+        threads.matmul(patches, matrix, out=as_rows(y[chunk], groups))
         if bias_of_row is not None:
             place_by_place = y[chunk].transpose(0, 2, 3, 1)
             place_by_place += bias_of_row

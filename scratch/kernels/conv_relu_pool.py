@@ -75,7 +75,8 @@ def conv2d_relu_max_pool2d(
         if u is not None:
             planes, trusted = winograd.convolve_planes(x[chunk], u, own_bias, sides, plan.size)
         if planes is None or not trusted:
-            planes = (plan.im2col(x[chunk]) @ matrix).reshape(plan.planes_of(chunk))
+            planes = memory.empty(plan.planes_of(chunk), x.dtype)
+            threads.matmul(plan.im2col(x[chunk]), matrix, out=planes.reshape(-1, len(weight)))
         wins[index] = _pool(planes, y[chunk].transpose(2, 3, 0, 1), keep)
 
     threads.run(work, enumerate(chunks))
@@ -111,7 +112,7 @@ def conv2d_relu_max_pool2d_backward(
         if grad_matrix is not None:
             grad_matrix[...] = threads.sum_products(plan.im2col(x[chunk]), grad_z)
         if grad_chunk is not None:
-            plan.col2im(grad_z @ matrix[:-1].T, grad_chunk)
+            plan.col2im(threads.matmul(grad_z, matrix[:-1].T), grad_chunk)
 
     threads.run(work, enumerate(chunks))
     grad_weight = grad_bias = None

@@ -78,7 +78,7 @@ def conv_transpose2d_backward(
             return
         grad_patches = plan.im2col(grad_y[chunk])  # (G, n H W, K)
         if grad_chunk is not None:
-            np.matmul(grad_patches, matrix, out=as_rows(grad_chunk, groups))
+            threads.matmul(grad_patches, matrix, out=as_rows(grad_chunk, groups))
         if grad_matrix is not None:
             grad_matrix[...] = threads.sum_products(grad_patches, as_rows(x1[chunk], groups))
 

@@ -119,7 +119,7 @@ def _sum_into(grad_bias: np.ndarray, grad: np.ndarray) -> None:
 
 def _run(tasks: list[Callable[[], object]], inputs: list[np.ndarray]) -> None:
     # A short product is done before another thread would have begun with it.
-    if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 > threads.SMALL_PRODUCT:
+    if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 * inputs[0].itemsize > threads.SMALL_PRODUCT:
         threads.run(lambda task: task(), tasks)
     else:
         for task in tasks:

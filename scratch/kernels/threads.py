@@ -2,9 +2,8 @@
 
 A matrix product uses every core by itself; copying patches or taking a maximum does not. So a layer that does both
 cuts its batch into chunks and hands them to `run`, which works on as many at once as there are threads: NumPy lets go
-of the interpreter lock inside its large operations. Meanwhile each chunk's matrix product must stay on its own thread,
-or the two pools of threads would fight for the cores: `run` tells the BLAS to use one thread, and afterwards as many
-as before.
+of the GIL inside its large operations. Meanwhile each chunk's matrix product must stay on its own thread, or the two
+pools of threads would fight for the cores: see `one_blas_thread`.
 
 NumPy's own packages carry an OpenBLAS that can be told so. With a BLAS that cannot (Accelerate, say), `run` goes
 through the chunks in turn and leaves the cores to the BLAS.
@@ -37,16 +36,18 @@ from typing import Any
 
 import numpy as np
 
+from scratch.kernels import memory
+
 # What a chunk's work may touch. Less would stay in a core's second-level cache (a megabyte or two), but every NumPy
 # call takes the GIL: calls of less than some 20 microseconds wait for it so long that two threads get no more done than
 # one.
 CACHE_BYTES = 20 << 18
 # Work on less memory than this is done before another thread would have begun with its part.
 SMALL_BYTES = 1 << 19
-# Numbers in a product's result from which on NumPy lets go of the interpreter lock while it multiplies.
+# Numbers in a product's result from which on NumPy lets go of the GIL while it multiplies.
 RELEASING_SIZE = 512
-# Multiply-adds up to which OpenBLAS keeps to one thread by itself.
-SMALL_PRODUCT = 1 << 18
+# Multiply-adds, times a number's bytes, which are done before another thread would have begun with its half.
+SMALL_PRODUCT = 7 << 21
 # Rows and terms of a product that fills as much of the BLAS's own memory as any of a layer's.
 LARGE_PRODUCT = (512, 384)
 
@@ -69,7 +70,55 @@ def _find_blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     return None
 
 
+class _OneBlasThread:
+    """A ``with`` block in which the BLAS keeps to the thread that calls it.
+
+    OpenBLAS's own threads go on spinning for more than a tenth of a second after a product, in wait of the next one.
+    Whatever else wants their core meanwhile runs at half its speed: a layer in chunks, say, on our threads. So no
+    kernel wakes them. Where several threads are inside at once, the last to leave gives the BLAS its threads back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside: list[int] = []  # the threads that are
+        self._before = 1
+
+    def __enter__(self) -> None:
+        if _blas is None:
+            return
+        with self._lock:
+            if not self._inside:
+                self._before = _blas[0]()
+                _blas[1](1)
+            self._inside.append(threading.get_ident())
+
+    def __exit__(self, *error: object) -> None:
+        if _blas is None:
+            return
+        with self._lock:
+            self._inside.remove(threading.get_ident())
+            self._give_back()
+
+    def _give_back(self) -> None:
+        if not self._inside and _blas is not None:
+            _blas[1](self._before)
+
+    def after_fork(self) -> None:
+        """Forget the parent's other threads, which may have been inside and are not here to leave."""
+        self._lock = threading.Lock()
+        if self._inside:
+            self._inside = [one for one in self._inside if one == threading.get_ident()]
+            self._give_back()
+
+    def set_num_threads(self, n: int) -> None:
+        """Let the BLAS use ``n`` threads, as soon as nobody is inside."""
+        with self._lock:
+            self._before = n
+            self._give_back()
+
+
 _blas = _find_blas()
+one_blas_thread = _OneBlasThread()
 # The BLAS has read OMP_NUM_THREADS and which cores this process may use.
 _num_threads = _blas[0]() if _blas else 1
 _running = threading.Lock()
@@ -98,7 +147,7 @@ def set_num_threads(n: int) -> None:
     with _running:
         if _blas:
             _num_threads = int(n)
-            _blas[1](_num_threads)
+            one_blas_thread.set_num_threads(_num_threads)
         for tasks in _queues or ():
             tasks.put(None)
         _queues = None
@@ -144,28 +193,36 @@ def each_part(task: Callable[..., None], *arrays: np.ndarray) -> None:
     run(lambda part: task(*[array[part] for array in arrays]), parts)
 
 
-def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return ``a @ b`` for two matrices, the rows or columns of the result shared out among the threads.
+def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Return ``a @ b``, shared out among the threads; within a `run` of several tasks, on the task's own.
 
-    Left to itself, a BLAS would use its own threads; but those of OpenBLAS go on spinning for some 20 milliseconds in
-    wait of the next product, and whatever else wants their core meanwhile runs at half its speed. So no layer lets it.
+    Left to itself, a BLAS would use its own threads; see `one_blas_thread`.
+
+    Parameters
+    ----------
+    a, b : numpy.ndarray
+        Two matrices, or two stacks of as many.
+    out : numpy.ndarray, optional
+        Where to write.
     """
     if _touched < _num_threads:
         _touch_blas_memory()
-    (rows, terms), columns = a.shape, b.shape[1]
-    if rows * terms * columns <= SMALL_PRODUCT:
-        return a @ b
-    helpers = min(_num_threads, max(rows, columns))
-    if helpers < 2:
-        return a @ b
-    product = np.empty((rows, columns), a.dtype)
-    # The longer side of the result is cut: each thread then lays out anew only its part of the longer factor.
-    cuts = [max(rows, columns) * part // helpers for part in range(helpers + 1)]
+    rows, columns, helpers = a.shape[-2], b.shape[-1], _num_threads
+    is_small = a.nbytes * columns <= SMALL_PRODUCT or min(rows, columns) < helpers
+    if is_small or helpers < 2 or _running.locked():
+        return np.matmul(a, b, out=out)
+    product = memory.empty((*a.shape[:-1], columns), a.dtype) if out is None else out
+    # Matrices are kept whole if there are enough. Otherwise the longer side of the result is cut: each thread then lays
+    # out anew only its part of the longer factor.
+    count = len(a) if a.ndim > 2 and len(a) % helpers == 0 else max(rows, columns)
+    cuts = [count * part // helpers for part in range(helpers + 1)]
     parts = [slice(*ends) for ends in itertools.pairwise(cuts)]
-    if rows >= columns:
-        run(lambda part: np.matmul(a[part], b, out=product[part]), parts)
+    if a.ndim > 2 and count == len(a):
+        run(lambda part: np.matmul(a[part], b[part], out=product[part]), parts)
+    elif rows >= columns:
+        run(lambda part: np.matmul(a[..., part, :], b, out=product[..., part, :]), parts)
     else:
-        run(lambda part: np.matmul(a, b[:, part], out=product[:, part]), parts)
+        run(lambda part: np.matmul(a, b[..., part], out=product[..., part]), parts)
     return product
 
 
@@ -184,7 +241,7 @@ def sum_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     rows, size = b.shape[-2], a.shape[-1] * math.prod(b.shape[:-2]) * b.shape[-1]
     parts = _parts(rows, -(-RELEASING_SIZE // max(size, 1)))
     if parts == 1:
-        return a.swapaxes(-1, -2) @ b
+        return matmul(a.swapaxes(-1, -2), b)
     a, b = (c.reshape(*c.shape[:-2], parts, rows // parts, c.shape[-1]) for c in (a, b))
     return (a.swapaxes(-1, -2) @ b).sum(axis=-3)
 
@@ -216,8 +273,9 @@ def run(task: Callable[[Any], Any], items: Iterable) -> None:
     helpers = min(_num_threads, len(items)) - 1
     # A run inside a run, or beside one on a thread of the user's own, takes its tasks in turn.
     if helpers < 1 or _blas is None or not _running.acquire(blocking=False):
-        for item in items:
-            task(item)
+        with one_blas_thread:
+            for item in items:
+                task(item)
         return
     workers = helpers + 1
     # A worker takes from the front of its own share, then of the others'. Popping is indivisible: none is taken twice.
@@ -243,22 +301,19 @@ def run(task: Callable[[Any], Any], items: Iterable) -> None:
         else:
             done.put(None)
 
-    get_blas_threads, set_blas_threads = _blas
-    before = get_blas_threads()
-    set_blas_threads(1)
     try:
-        for worker, helper in enumerate(_helpers()[:helpers], start=1):
-            # A copy of the context hands numpy.errstate on to the helper.
-            helper.put(functools.partial(contextvars.copy_context().run, work_and_say, worker))
-        try:
-            work(0)
-        finally:
-            errors = [done.get() for _ in range(helpers)]
+        with one_blas_thread:
+            for worker, helper in enumerate(_helpers()[:helpers], start=1):
+                # A copy of the context hands numpy.errstate on to the helper.
+                helper.put(functools.partial(contextvars.copy_context().run, work_and_say, worker))
+            try:
+                work(0)
+            finally:
+                errors = [done.get() for _ in range(helpers)]
         for error in errors:
             if error is not None:
                 raise error
     finally:
-        set_blas_threads(before)
         _running.release()
 
 
@@ -299,6 +354,7 @@ def _after_fork() -> None:
     # A forked child has none of its parent's threads, and perhaps a lock that one of them held.
     global _running, _queues
     _running, _queues = threading.Lock(), None
+    one_blas_thread.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

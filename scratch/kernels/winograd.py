@@ -86,7 +86,7 @@ def image_bytes(channels: int, out_channels: int, size: Pair, dtype: np.dtype) -
 def transform_kernels(matrix: np.ndarray) -> np.ndarray:
     """Return u (16, C, O) of the kernels w' (9 C, O), whose rows are in the order i, j, c."""
     kernels = matrix.reshape(9, -1)
-    return (_G_BOTH_WAYS.astype(matrix.dtype) @ kernels).reshape(16, -1, matrix.shape[1])  # F2
+    return threads.matmul(_G_BOTH_WAYS.astype(matrix.dtype), kernels).reshape(16, -1, matrix.shape[1])  # F2
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -139,7 +139,7 @@ def _convolve(
     np.setbufsize(_SMALLEST_BUFFER)  # until the caller's errstate ends
     chunk = _chunk(x, y_shape, sides)
     chunk.transform(x)  # F1
-    np.matmul(chunk.v, u, out=chunk.m)  # F3
+    threads.matmul(chunk.v, u, out=chunk.m)  # F3
     if bias is not None:
         chunk.bias[...] = bias
         _take(chunk.add_bias)  # F4
@@ -220,11 +220,11 @@ def _undo(
         grad_bias[...] = channel_sum(chunk.m[5])  # B2
         trusted = _far_from_overflow(grad_bias.reshape(-1))
     if grad_matrix is not None:
-        grad_u = np.matmul(chunk.v_transposed, chunk.m, out=chunk.grad_u)  # B3
-        np.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5
+        grad_u = threads.matmul(chunk.v_transposed, chunk.m, out=chunk.grad_u)  # B3
+        threads.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5
         trusted = trusted and _far_from_overflow(grad_u)
     if grad_x is not None:
-        np.matmul(chunk.m, u_transposed, out=chunk.v)  # B4
+        threads.matmul(chunk.m, u_transposed, out=chunk.v)  # B4
         _take(chunk.put_together)  # B6
         chunk.grad_pixels.copy_to(grad_x)
         trusted = trusted and _far_from_overflow(grad_x)

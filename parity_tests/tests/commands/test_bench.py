@@ -1,6 +1,7 @@
 """The benchmarks: that they time what they say, pair the turns, and refuse what they cannot read."""
 
 import dataclasses
+import hashlib
 import importlib
 import itertools
 import json
@@ -9,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 
 from benchmarks import cli
 from benchmarks.errors import Failure
-from benchmarks.speed import benches, mnist_run, report, results, work
+from benchmarks.speed import benches, mnist_run, report, results, timing, work
 from benchmarks.speed.contenders import CONTENDERS, Plain, Scratch, TorchEager
 from benchmarks.speed.timing import Times, interleave
 from benchmarks.tables import console
@@ -34,6 +36,31 @@ def test_turns_alternate():
     interleave({"a": lambda: seen.append("a"), "b": lambda: seen.append("b")}, rounds=3, threads=1)
     switches = sum(one != other for one, other in itertools.pairwise(seen))
     assert switches >= 2 * 3
+
+
+def test_a_turn_begins_when_nothing_computes_any_more(monkeypatch):
+    seen = []
+    monkeypatch.setattr(timing, "come_to_rest", lambda: seen.append("rest"))
+    interleave({"a": lambda: seen.append("a"), "b": lambda: seen.append("b")}, rounds=2, threads=1)
+    begins = [one for before, one in itertools.pairwise(seen) if before == "rest"]
+    assert begins == ["a", "b", "a", "b"]
+
+
+def test_a_thread_that_spins_is_waited_for():
+    end = time.perf_counter() + 0.15
+
+    def spin():
+        while time.perf_counter() < end:
+            hashlib.sha256(bytes(1 << 20))  # without the GIL
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    timing.come_to_rest()
+    assert time.perf_counter() >= end
+    thread.join()
+    before = time.perf_counter()
+    timing.come_to_rest()
+    assert time.perf_counter() - before < 0.1
 
 
 @pytest.mark.parametrize("layer", work.layers(batch=2, frames=1), ids=lambda layer: f"{layer.name}, {layer.network}")

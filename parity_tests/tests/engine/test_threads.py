@@ -7,13 +7,15 @@ import threading
 import time
 import warnings
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import scratch
 import scratch.nn as nn
-from scratch.kernels import threads
+from scratch import dispatch
+from scratch.kernels import batchnorm, threads
 
 
 @pytest.fixture(params=[1, 2, 5])
@@ -185,14 +187,93 @@ def test_a_forked_child_can_run_too():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-@pytest.mark.parametrize(("rows", "inner", "columns"), [(1, 700, 700), (5, 7, 3), (129, 64, 64), (257, 99, 130)])
-def test_a_shared_product_is_the_product(count, rows, inner, columns):
+def test_the_last_to_leave_gives_the_blas_its_threads_back(count):
+    if not threads._blas:
+        pytest.skip("a BLAS that cannot be told its number of threads")
+    inside, leave = threading.Barrier(2, timeout=10), threading.Event()
+
+    def stay():
+        with threads.one_blas_thread:
+            inside.wait()
+            leave.wait(10)
+
+    other = threading.Thread(target=stay)
+    with threads.one_blas_thread, threads.one_blas_thread:
+        other.start()
+        inside.wait()
+        assert blas_threads() == 1
+        threads.set_num_threads(count + 1)
+        assert blas_threads() == 1
+    assert blas_threads() == 1
+    leave.set()
+    other.join()
+    assert blas_threads() == threads.get_num_threads() == count + 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_those_that_were_inside():
+    threads.run(lambda _: None, range(4))
+    before, inside, leave = blas_threads(), threading.Event(), threading.Event()
+
+    def stay():
+        with threads.one_blas_thread:
+            inside.set()
+            leave.wait(10)
+
+    other = threading.Thread(target=stay)
+    other.start()
+    inside.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if blas_threads() == before else 1)
+    leave.set()
+    other.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_layer_called_by_itself_keeps_to_one_blas_thread(monkeypatch):
+    seen = []
+    forward = batchnorm.batch_norm
+    dispatch.plans.get().clear()
+    monkeypatch.setattr(batchnorm, "batch_norm", lambda *arguments: seen.append(blas_threads()) or forward(*arguments))
+    dispatch.kernel_of.cache_clear()
+    try:
+        nn.BatchNorm1d(3)(np.ones((2, 3), np.float32))
+    finally:
+        monkeypatch.undo()
+        dispatch.kernel_of.cache_clear()
+        dispatch.plans.get().clear()
+    assert seen in ([1], [None])
+
+
+@pytest.mark.parametrize(
+    ("rows", "inner", "columns", "stack"),
+    [
+        (1, 700, 700, ()), (700, 700, 1, ()), (5, 7, 3, ()), (129, 64, 64, ()), (257, 99, 130, ()), (64, 99, 330, ()),
+        (65, 30, 64, (16,)), (65, 90, 64, (1,)), (33, 90, 264, (7,)), (0, 3, 4, ()), (5, 0, 4, (3,)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("has_room", [False, True])
+@pytest.mark.parametrize("within", [False, True])
+def test_a_shared_product_is_the_product(count, rows, inner, columns, stack, has_room, within, monkeypatch):
+    monkeypatch.setattr(threads, "SMALL_PRODUCT", 1 << 16)
     rng = np.random.default_rng(rows)
-    a, b = rng.normal(size=(rows, inner)), rng.normal(size=(inner, columns))
-    product = threads.matmul(a, b)
-    transposed = threads.matmul(a.T, product)
-    np.testing.assert_allclose(product, np.matmul(a, b), rtol=0, atol=1e-12)
-    np.testing.assert_allclose(transposed, np.matmul(a.T, np.matmul(a, b)), rtol=0, atol=1e-9)
+    a, b = rng.normal(size=(*stack, rows, inner)), rng.normal(size=(*stack, inner, columns))
+    expected = np.matmul(a, b)
+    found = []
+
+    def multiply(_):
+        room = np.full(expected.shape, np.nan) if has_room else None
+        product = threads.matmul(a, b, out=room)
+        assert not has_room or product is room
+        found.append((product, threads.matmul(a.swapaxes(-1, -2), product)))
+
+    threads.run(multiply, range(2 if within else 1))
+    assert len(found) == 1 + within
+    for product, transposed in found:
+        np.testing.assert_allclose(product, expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(transposed, np.matmul(a.swapaxes(-1, -2), expected), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3, 40])
@@ -240,6 +321,49 @@ def test_nothing_waits_for_a_sum_of_products():
     finally:
         sys.setswitchinterval(interval)
     assert turns > 5
+
+
+CPU_TIME_OF_THE_BLAS_THREADS = """
+import os, sys, threading, time
+from pathlib import Path
+
+from benchmarks.speed.contenders import Scratch
+from benchmarks.speed.timing import come_to_rest
+from benchmarks.speed.work import layers
+
+contender = Scratch(2)
+if contender.engine.kernels.threads._blas is None:
+    sys.exit("no BLAS whose threads can be told apart")
+
+def cpu_time():
+    ours = {thread.native_id for thread in threading.enumerate()}
+    stats = [task / "stat" for task in Path("/proc/self/task").iterdir() if int(task.name) not in ours]
+    fields = [stat.read_text().rsplit(")", 1)[1].split() for stat in stats]
+    return sum(int(user) + int(system) for user, system in (one[11:13] for one in fields)) / os.sysconf("SC_CLK_TCK")
+
+for batch, frames, dtype in ((16, 8, "float32"), (16, 8, "float64"), (1, 1, "float32")):
+    for row in layers(batch, frames):
+        run = contender.layer(row, dtype)
+        run()
+        come_to_rest()  # OpenBLAS's threads begin with spinning, too
+        before = cpu_time()
+        run()
+        time.sleep(0.04)
+        print(f"{row.name} of {row.shape} {dtype}:{cpu_time() - before}")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for the CPU time of each thread")
+def test_no_layer_wakes_the_threads_of_the_blas():
+    """They would go on spinning for more than 100 ms, on the core that the next layer's second thread needs."""
+    command = [sys.executable, "-c", CPU_TIME_OF_THE_BLAS_THREADS]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    if "no BLAS" in answer.stderr:
+        pytest.skip(answer.stderr)
+    assert answer.returncode == 0, answer.stderr
+    seconds = dict(line.split(":") for line in answer.stdout.splitlines())
+    assert len(seconds) > 60
+    assert {name: spent for name, spent in seconds.items() if float(spent) > 0.015} == {}
 
 
 def test_layers_called_by_several_threads_at_once_agree_to_rounding(count):
