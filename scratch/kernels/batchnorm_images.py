@@ -12,8 +12,11 @@ from scratch.kernels import memory, threads
 from scratch.kernels.blocks import blocks
 from scratch.kernels.channel_sums import ones
 
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 1 << 20
 LONG_RUN = 1 << 13  # numbers in one run of NumPy's inner loop from which on its beginning costs nothing
+# Places of an image whose products the BLAS multiplies and adds in one pass. For fewer, to begin takes longer than to
+# add; of more, it adds so many one after the other that the rounding shows.
+DOT_PLACES = range(1 << 6, LONG_RUN)
 
 
 class Images:
@@ -25,6 +28,7 @@ class Images:
         n, c = example.shape[:2]
         places = math.prod(example.shape[2:])
         self.lines = (n, places, c) if self.channels_last else (n, c, places)
+        self.takes_dots = not self.channels_last and places in DOT_PLACES
         self.count = max(n * places, 1)  # an empty batch has sums of zero, and means that nobody reads
         self.parts = blocks(n, places * c * example.itemsize, BLOCK_BYTES)
 
@@ -59,6 +63,12 @@ class Images:
         image = ones(n, self.dtype) @ lines.reshape(n, self.lines[1] * self.lines[2])
         return np.add.reduce(image.reshape(self.lines[1:]), axis=0 if self.channels_last else 1)
 
+    def channel_dot(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Return the `channel_sum` (C,) of a product of two arrays."""
+        if self.takes_dots:
+            return np.add.reduce(np.vecdot(a, b), axis=0)
+        return self.channel_sum(np.multiply(a, b, out=memory.empty(a.shape, a.dtype)))
+
     def sums(self, count: int, of_part: Callable[[slice], tuple]) -> np.ndarray:
         """Return the sums over all parts of the ``count`` arrays (C,) that ``of_part`` returns for each."""
         found = np.empty((len(self.parts), count, self.shape[1]), self.dtype)
@@ -81,7 +91,7 @@ def batch_norm(
 
     def centre(part: slice) -> tuple:
         c = np.subtract(lines[part], shift, out=centred[part])
-        return (images.channel_sum(np.multiply(c, c, out=memory.empty(c.shape, c.dtype))),)
+        return (images.channel_dot(c, c),)
 
     var = images.sums(1, centre)[0] / images.count
     inv_std = 1.0 / np.sqrt(var + eps)
@@ -153,8 +163,7 @@ def _sums(
 
     def of_part(part: slice) -> tuple:
         grad, c = grads[part], centred[part]
-        along = np.multiply(grad, c, out=memory.empty(c.shape, c.dtype))
-        return images.channel_sum(along), images.channel_sum(grad)
+        return images.channel_dot(grad, c), images.channel_sum(grad)
 
     along, grad_bias = images.sums(2, of_part)
     return grads, images.empty(), along * inv_std, grad_bias

@@ -13,11 +13,12 @@ import numpy as np
 
 from scratch.kernels import memory, threads
 
-# Of each array of an elementwise task. Shorter blocks would leave more of the second-level cache free, but every NumPy
-# call costs about a microsecond, in which it holds the interpreter lock.
-BLOCK_BYTES = 1 << 17
-# Where the work goes through memory once, nothing is gained by a block in the cache, and calls are saved by a long one.
-LONG_BLOCK_BYTES = 1 << 20
+# Of each array of an elementwise task. Shorter blocks would leave more of the second-level cache free, but two threads
+# get no more done than one if NumPy's calls take less than some 20 microseconds: each waits for the GIL that long.
+BLOCK_BYTES = 1 << 19
+# What takes more passes than this raises its numbers to powers, and keeps them: float32 half a dozen, float64 a dozen.
+FEW_PASSES = 10
+BLOCK_BYTES_WITH_POWERS = {4: 1 << 18, 8: 1 << 17}
 # However much arithmetic there is, on arrays of a quarter of a megabyte two threads wait longer for the interpreter
 # lock, and for each other, than is saved.
 MOST_PASSES = 3
@@ -40,8 +41,7 @@ def elementwise(
     results : int
         How many arrays to return.
     passes : int
-        About how often the work would go through memory without blocks, or how much arithmetic takes that long. With
-        1, blocks are longer.
+        About how often the work would go through memory without blocks, or how much arithmetic takes that long.
     """
     first = arrays[0]
     shape, dtype = first.shape, first.dtype
@@ -52,7 +52,7 @@ def elementwise(
     channels_last = memory.is_channels_last(first)
     lines = [(array.transpose(0, 2, 3, 1) if channels_last else array).reshape(-1) for array in arrays]
     lines += [memory.empty((first.size,), dtype) for _ in range(results)]
-    block_bytes = BLOCK_BYTES if passes > 1 else LONG_BLOCK_BYTES
+    block_bytes = BLOCK_BYTES if passes <= FEW_PASSES else BLOCK_BYTES_WITH_POWERS[first.itemsize]
     if first.nbytes <= block_bytes:
         task(*lines)
     else:

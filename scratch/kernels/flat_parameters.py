@@ -15,9 +15,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-# 256 KiB of float32 an array: a block, its temporaries included, stays in the caches, and calls are few and long, since
-# each may have to wait for the interpreter lock.
-BLOCK = 1 << 16
+from scratch.kernels.blocks import blocks
+
+# Numbers in a block: with all that is read and written for it, it stays in the outer cache, and calls are few and long,
+# since each may have to wait for the GIL.
+BLOCK = 1 << 17
+# Numbers up to which parameters are laid end to end: with more, to copy them takes longer than the calls that it saves.
+MOST_TOGETHER = 1 << 16
 
 
 class Parameter(Protocol):
@@ -49,7 +53,7 @@ class Stretch:
         if len(parameters) > 1:
             self._arrays = [array.reshape(-1) for array in self._arrays]
         self.size = sum(array.size for array in self._arrays)
-        self.blocks = [slice(start, start + BLOCK) for start in range(0, max(self.size, 1), BLOCK)]
+        self.blocks = blocks(self.size, 1, BLOCK)
         if len(parameters) > 1:
             self._together = np.empty(self.size, parameters[0].data.dtype)
             ends = itertools.accumulate([array.size for array in self._arrays], initial=0)
@@ -91,7 +95,7 @@ def _fits(parameter: Parameter, members: list[Parameter]) -> bool:
     """Return whether a parameter can be in one stretch with others."""
     both = [*members, parameter]
     return (
-        sum(one.data.size for one in both) <= BLOCK
+        sum(one.data.size for one in both) <= MOST_TOGETHER
         and all(one.data.flags.c_contiguous for one in both)
         and not any(np.may_share_memory(parameter.data, one.data) for one in members)
     )

@@ -12,7 +12,7 @@ from scratch.kernels.channel_sums import ones
 from scratch.kernels.output_mask import is_read
 
 # Each block goes with as many small arrays as big ones, so that few calls matter more than the second-level cache.
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 1 << 20
 # A channel's numbers, if it has no more, are written out for each of its places: one long run instead of many short.
 SHORT_RUN = 1 << 13
 # The unit in the last place, squared.

@@ -23,9 +23,10 @@ each_dtype = pytest.mark.parametrize("dtype", ["float64", "float32"])
 def small_blocks(monkeypatch, request):
     """Cut arrays of some hundred numbers into many blocks, in pooled memory."""
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 9)
-    monkeypatch.setattr(blocks, "LONG_BLOCK_BYTES", 1 << 9)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES_WITH_POWERS", {4: 1 << 9, 8: 1 << 9})
     monkeypatch.setattr(normalization, "BLOCK_BYTES", 1 << 9)
     monkeypatch.setattr(batchnorm_images, "BLOCK_BYTES", 1 << 9)
+    monkeypatch.setattr(batchnorm_images, "DOT_PLACES", range(8, 1 << 13))
     monkeypatch.setattr(memory, "SMALLEST", 1)
     monkeypatch.setattr(threads, "CACHE_BYTES", 1 << 11)
     before = threads.get_num_threads()
@@ -159,11 +160,14 @@ def test_so_it_is_on_small_arrays(shape, layout, dtype):
     work_at_every_place(shape, 1, dtype, layout, 0)
 
 
-@pytest.mark.parametrize(("kwargs", "count"), [({}, 1), ({"passes": 2}, 8)], ids=str)
-def test_work_that_goes_through_memory_once_has_long_blocks(kwargs, count):
+@pytest.mark.parametrize(
+    ("passes", "dtype", "count"),
+    [(1, "float32", 2), (10, "float32", 2), (11, "float32", 4), (10, "float64", 2), (11, "float64", 8)],
+)
+def test_work_that_keeps_powers_has_short_blocks(passes, dtype, count):
     lengths = []
-    x = np.zeros(blocks.LONG_BLOCK_BYTES // 8)
-    blocks.elementwise(lambda x, y: lengths.append(len(x)), x, **kwargs)
+    x = np.zeros(2 * blocks.BLOCK_BYTES // np.dtype(dtype).itemsize, dtype)
+    blocks.elementwise(lambda x, y: lengths.append(len(x)), x, passes=passes)
     assert lengths == [len(x) // count] * count
 
 
