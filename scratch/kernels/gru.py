@@ -18,7 +18,7 @@ def gru(
     size = h_0.shape[1]
     gates, h = project(x, weight_ih, bias_ih), states(h_0, len(x))  # gates: a, and in its place r, z, n
     b_n = memory.empty((len(x), *h_0.shape), h_0.dtype)
-    transposed = weight_hh.T
+    transposed = np.ascontiguousarray(weight_hh.T)
 
     def take_steps(part: slice) -> None:
         b, rest = np.empty_like(gates[0, part]), np.empty_like(h_0[part])

@@ -25,7 +25,7 @@ def lstm(
     weight_ih, weight_hh, bias = (in_order(rows, size) for rows in (weight_ih, weight_hh, bias))
     gates, h, c = project(x, weight_ih, bias), states(h_0, len(x)), states(c_0, len(x))
     s = memory.empty((len(x), *h_0.shape), h_0.dtype)
-    transposed = weight_hh.T
+    transposed = np.ascontiguousarray(weight_hh.T)
 
     def take_steps(part: slice) -> None:
         product, written = np.empty_like(gates[0, part]), np.empty_like(c_0[part])

@@ -17,7 +17,7 @@ def rnn(
 ) -> tuple[np.ndarray, tuple, np.ndarray]:
     """Return the state after each step, what backward needs, and the last state."""
     z, h = project(x, weight_ih, bias_ih + bias_hh), states(h_0, len(x))
-    transposed = weight_hh.T
+    transposed = np.ascontiguousarray(weight_hh.T)
 
     def take_steps(part: slice) -> None:
         product = np.empty_like(h_0[part])

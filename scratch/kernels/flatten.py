@@ -1,0 +1,23 @@
+"""Flatten, in memory that was used before: of channels-last images no view has the order of the shape."""
+
+import math
+
+import numpy as np
+
+from scratch.kernels import memory
+
+
+def flatten(x: np.ndarray, start: int, end: int) -> tuple[np.ndarray, tuple]:
+    """Return ``x`` with the axes ``start`` to ``end`` as one."""
+    in_order = x
+    if start < 2 and memory.is_channels_last(x):
+        in_order = memory.empty(x.shape, x.dtype)
+        in_order[...] = x
+    joined = math.prod(x.shape[start : end + 1])
+    return in_order.reshape(*x.shape[:start], joined, *x.shape[end + 1 :]), (x.shape,)
+
+
+def flatten_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
+    """Undo `flatten`."""
+    (shape,) = saved
+    return grad_y.reshape(shape)
