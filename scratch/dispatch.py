@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scratch.kernels.blas import one_blas_thread
 from scratch.kernels.output_mask import output_mask
-from scratch.kernels.threads import one_blas_thread
 
 __all__ = ["Pair", "Plan", "is_plain", "kernel_of", "output_mask", "plain", "plan", "quiet", "quietly", "run"]
 

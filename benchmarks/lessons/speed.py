@@ -164,7 +164,7 @@ end it checks that all numbers are finite (`winograd._far_from_overflow`). Infin
 that has an infinity is done again by patches, where it stays an infinity.
 
 `threads.run` is the fourth rung's `each`, with threads that are started once and wait for work. A thread that is done
-helps with the others' shares. The BLAS's own threads are never woken (`threads.one_blas_thread`): they would go on
+helps with the others' shares. The BLAS's own threads are never woken (`blas.one_blas_thread`): they would go on
 spinning, waiting without letting go of the core, for more than a tenth of a second after each product, in the way of
 ours. So `threads.matmul` shares out a large product that stands alone. `threads.sum_products` asks for a small result
 in parts. NumPy keeps the GIL through a product with a small result, however long it takes, and the other threads would

@@ -5,8 +5,8 @@ cuts its batch into chunks and hands them to `run`, which works on as many at on
 of the GIL inside its large operations. Meanwhile each chunk's matrix product must stay on its own thread, or the two
 pools of threads would fight for the cores: see `one_blas_thread`.
 
-NumPy's own packages carry an OpenBLAS that can be told so. With a BLAS that cannot (Accelerate, say), `run` goes
-through the chunks in turn and leaves the cores to the BLAS.
+With a BLAS that cannot be told so (see `scratch.kernels.blas`), `run` goes through the chunks in turn and leaves the
+cores to the BLAS.
 
 Each thread begins with a share of its own, the same in every run over as many chunks: what one layer left in a core's
 cache, the next layer finds there. A thread that is done helps with the others' shares, so which takes which chunk is
@@ -22,21 +22,19 @@ to run; processes instead of threads, or one thread for all (``OMP_NUM_THREADS=1
 """
 
 import contextvars
-import ctypes
 import functools
 import itertools
 import math
 import os
 import queue
-import sys
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scratch.kernels import memory
+from scratch.kernels import blas, memory
+from scratch.kernels.blas import one_blas_thread
 
 # What a chunk's work may touch. Less would stay in a core's second-level cache (a megabyte or two), but every NumPy
 # call takes the GIL: calls of less than some 20 microseconds wait for it so long that two threads get no more done than
@@ -51,76 +49,8 @@ SMALL_PRODUCT = 7 << 21
 # Rows and terms of a product that fills as much of the BLAS's own memory as any of a layer's.
 LARGE_PRODUCT = (512, 384)
 
-
-def _find_blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """Return the functions that get and set the BLAS's number of threads, or None if it has none that we know."""
-    extension = Path(sys.modules["numpy._core._multiarray_umath"].__file__ or "")
-    # On Linux and macOS the extension's own handle finds what it is linked to; on Windows the library itself does.
-    for path in (extension, *Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*")):
-        try:
-            library = ctypes.CDLL(str(path))
-        except OSError:
-            continue
-        for prefix in ("scipy_openblas", "openblas"):
-            for suffix in ("64_", ""):
-                getter = getattr(library, f"{prefix}_get_num_threads{suffix}", None)
-                setter = getattr(library, f"{prefix}_set_num_threads{suffix}", None)
-                if getter is not None and setter is not None:
-                    return getter, setter
-    return None
-
-
-class _OneBlasThread:
-    """A ``with`` block in which the BLAS keeps to the thread that calls it.
-
-    OpenBLAS's own threads go on spinning for more than a tenth of a second after a product, in wait of the next one.
-    Whatever else wants their core meanwhile runs at half its speed: a layer in chunks, say, on our threads. So no
-    kernel wakes them. Where several threads are inside at once, the last to leave gives the BLAS its threads back.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside: list[int] = []  # the threads that are
-        self._before = 1
-
-    def __enter__(self) -> None:
-        if _blas is None:
-            return
-        with self._lock:
-            if not self._inside:
-                self._before = _blas[0]()
-                _blas[1](1)
-            self._inside.append(threading.get_ident())
-
-    def __exit__(self, *error: object) -> None:
-        if _blas is None:
-            return
-        with self._lock:
-            self._inside.remove(threading.get_ident())
-            self._give_back()
-
-    def _give_back(self) -> None:
-        if not self._inside and _blas is not None:
-            _blas[1](self._before)
-
-    def after_fork(self) -> None:
-        """Forget the parent's other threads, which may have been inside and are not here to leave."""
-        self._lock = threading.Lock()
-        if self._inside:
-            self._inside = [one for one in self._inside if one == threading.get_ident()]
-            self._give_back()
-
-    def set_num_threads(self, n: int) -> None:
-        """Let the BLAS use ``n`` threads, as soon as nobody is inside."""
-        with self._lock:
-            self._before = n
-            self._give_back()
-
-
-_blas = _find_blas()
-one_blas_thread = _OneBlasThread()
 # The BLAS has read OMP_NUM_THREADS and which cores this process may use.
-_num_threads = _blas[0]() if _blas else 1
+_num_threads = blas.get_num_threads()
 _running = threading.Lock()
 _queues: list[queue.SimpleQueue] | None = None
 _touched = 0  # threads whose BLAS memory `_touch_blas_memory` has seen to
@@ -145,7 +75,7 @@ def set_num_threads(n: int) -> None:
     if n < 1:
         raise RuntimeError(f"set_num_threads: expected 1 or more, got {n}")
     with _running:
-        if _blas:
+        if blas.can_be_told():
             _num_threads = int(n)
             one_blas_thread.set_num_threads(_num_threads)
         for tasks in _queues or ():
@@ -272,7 +202,7 @@ def run(task: Callable[[Any], Any], items: Iterable) -> None:
     items = list(items)
     helpers = min(_num_threads, len(items)) - 1
     # A run inside a run, or beside one on a thread of the user's own, takes its tasks in turn.
-    if helpers < 1 or _blas is None or not _running.acquire(blocking=False):
+    if helpers < 1 or not blas.can_be_told() or not _running.acquire(blocking=False):
         with one_blas_thread:
             for item in items:
                 task(item)

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from scratch.kernels import memory, threads
+from scratch.kernels.blas import one_blas_thread
 
 ROOM = {"empty", "empty_like"}  # nothing is read or written
 FILLED = {"zeros", "zeros_like", "ones", "ones_like", "full", "full_like"}  # nothing is read
@@ -270,20 +271,18 @@ def timing_alone() -> Iterator[None]:
     quicker than their sum.
     """
     global _sharing
-    get_blas_threads, set_blas_threads = threads._blas or (lambda: 1, lambda count: None)
 
     def run_in_turn(task: Callable[[Any], Any], items: Iterable) -> None:
         global _sharing
-        items, outside, blas_threads = list(items), _sharing, get_blas_threads()
+        items, outside = list(items), _sharing
         if outside == 1 and len(items) > 1:  # a run inside a run shares nothing out
             _sharing = min(threads.get_num_threads(), len(items))
-            set_blas_threads(1)
         try:
-            for item in items:
-                task(item)
+            with one_blas_thread:
+                for item in items:
+                    task(item)
         finally:
             _sharing = outside
-            set_blas_threads(blas_threads)
 
     _sharing = 1
     try:

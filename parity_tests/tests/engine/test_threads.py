@@ -15,7 +15,7 @@ import pytest
 import scratch
 import scratch.nn as nn
 from scratch import dispatch
-from scratch.kernels import batchnorm, threads
+from scratch.kernels import batchnorm, blas, threads
 
 
 @pytest.fixture(params=[1, 2, 5])
@@ -29,7 +29,7 @@ def count(request):
 
 def blas_threads():
     """Return how many threads the BLAS uses, or None if it cannot be asked."""
-    return threads._blas[0]() if threads._blas else None
+    return blas.get_num_threads() if blas.can_be_told() else None
 
 
 @pytest.mark.parametrize("items", [0, 1, 2, 37])
@@ -188,17 +188,17 @@ def test_a_forked_child_can_run_too():
 
 
 def test_the_last_to_leave_gives_the_blas_its_threads_back(count):
-    if not threads._blas:
+    if not blas.can_be_told():
         pytest.skip("a BLAS that cannot be told its number of threads")
     inside, leave = threading.Barrier(2, timeout=10), threading.Event()
 
     def stay():
-        with threads.one_blas_thread:
+        with blas.one_blas_thread:
             inside.wait()
             leave.wait(10)
 
     other = threading.Thread(target=stay)
-    with threads.one_blas_thread, threads.one_blas_thread:
+    with blas.one_blas_thread, blas.one_blas_thread:
         other.start()
         inside.wait()
         assert blas_threads() == 1
@@ -217,7 +217,7 @@ def test_a_forked_child_does_not_wait_for_those_that_were_inside():
     before, inside, leave = blas_threads(), threading.Event(), threading.Event()
 
     def stay():
-        with threads.one_blas_thread:
+        with blas.one_blas_thread:
             inside.set()
             leave.wait(10)
 
@@ -330,9 +330,10 @@ from pathlib import Path
 from benchmarks.speed.contenders import Scratch
 from benchmarks.speed.timing import come_to_rest
 from benchmarks.speed.work import layers
+from scratch.kernels import blas
 
 contender = Scratch(2)
-if contender.engine.kernels.threads._blas is None:
+if not blas.can_be_told():
     sys.exit("no BLAS whose threads can be told apart")
 
 def cpu_time():
