@@ -1,7 +1,6 @@
 """The benchmarks: that they time what they say, pair the turns, and refuse what they cannot read."""
 
 import dataclasses
-import hashlib
 import importlib
 import itertools
 import json
@@ -10,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
@@ -46,21 +44,16 @@ def test_a_turn_begins_when_nothing_computes_any_more(monkeypatch):
     assert begins == ["a", "b", "a", "b"]
 
 
-def test_a_thread_that_spins_is_waited_for():
-    end = time.perf_counter() + 0.15
-
-    def spin():
-        while time.perf_counter() < end:
-            hashlib.sha256(bytes(1 << 20))  # without the GIL
-
-    thread = threading.Thread(target=spin)
-    thread.start()
+@pytest.mark.parametrize(
+    ("cpu_time", "pauses"),
+    [([0, 1, 1, 1.5, 1.5, 1.5], 3), (itertools.count(), timing.MOST_PAUSES), ([0, 0.09 * timing.PAUSE], 1)],
+)
+def test_a_thread_that_spins_is_waited_for_but_not_for_ever(cpu_time, pauses, monkeypatch):
+    slept = []
+    monkeypatch.setattr(timing, "process_time", iter(cpu_time).__next__)
+    monkeypatch.setattr(timing, "sleep", slept.append)
     timing.come_to_rest()
-    assert time.perf_counter() >= end
-    thread.join()
-    before = time.perf_counter()
-    timing.come_to_rest()
-    assert time.perf_counter() - before < 0.1
+    assert slept == [timing.PAUSE] * pauses
 
 
 @pytest.mark.parametrize("layer", work.layers(batch=2, frames=1), ids=lambda layer: f"{layer.name}, {layer.network}")
