@@ -18,7 +18,7 @@ from time import perf_counter, process_time, sleep
 import numpy as np
 
 TURN = 0.02  # seconds: long against the clock and the switch, short against the machine's moods
-WARM_UP = 4  # a turn's calls for each that is made before it
+WARM_UP = 4  # before a turn, a quarter as many calls are made that are not timed
 PAUSE = 0.005  # seconds in which a process at rest uses less than a tenth of one core
 MOST_PAUSES = 100
 

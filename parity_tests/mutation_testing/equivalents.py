@@ -291,11 +291,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "parts = max(batch // SEQUENCES, 2) if (h_0.size >= FEWEST_NUMBERS and batch > 1) or True else 1",
     ): "a choice of speed: the parts of a batch",
     (
-        "scratch/kernels/sequence_products.py",
-        "ends = [batch * part // parts for part in range(parts + 1)]",
-        "ends = [batch * part // parts for part in range(parts + 2)]",
-    ): "behind the end of the batch is nothing",
-    (
         "scratch/nn/linear.py",
         "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])",
         "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[+1])",

@@ -125,7 +125,7 @@ def conv2d_relu_max_pool2d_backward(
 def _pool(planes: np.ndarray, y: np.ndarray, keep: bool) -> np.ndarray | None:
     """Write the positive part of the largest into ``y`` (P2, Q2, N, O); return which plane it is from, if asked.
 
-    Calls are few: each may have to wait for the interpreter lock.
+    Calls are few: each may have to wait for the GIL.
     """
     left, right = planes[:, 0], planes[:, 1]
     # Of equal numbers np.maximum returns the second: the first in reading order.

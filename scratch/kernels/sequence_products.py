@@ -5,8 +5,6 @@ the weights' gradients. So those are one product for the whole sequence, and a s
 sequences of a batch do not wait for one another: each thread goes through the steps of its part of them.
 """
 
-from itertools import pairwise
-
 import numpy as np
 
 from scratch.kernels import memory, threads
@@ -41,8 +39,7 @@ def batch_parts(h_0: np.ndarray) -> list[slice]:
     """Return slices that divide the batch of states (N, H); they depend on its shape alone."""
     batch = len(h_0)
     parts = max(batch // SEQUENCES, 2) if h_0.size >= FEWEST_NUMBERS and batch > 1 else 1
-    ends = [batch * part // parts for part in range(parts + 1)]
-    return [slice(*pair) for pair in pairwise(ends)]
+    return threads.shares(batch, parts)
 
 
 def sum_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -101,6 +101,11 @@ def chunks(count: int, image_bytes: int) -> list[slice]:
         # Chunks of one size find one another's memory in the cache: rather a few more of them than two sizes.
         equal = (more for more in range(even, 3 * parts // 2 + 1, 2) if count % more == 0)
         parts = next(equal, even)
+    return shares(count, parts)
+
+
+def shares(count: int, parts: int) -> list[slice]:
+    """Return slices that divide ``count`` items evenly."""
     ends = [count * part // max(parts, 1) for part in range(parts + 1)]
     return [slice(*pair) for pair in itertools.pairwise(ends)]
 
@@ -137,29 +142,27 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
     """
     if _touched < _num_threads:
         _touch_blas_memory()
-    rows, columns, helpers = a.shape[-2], b.shape[-1], _num_threads
-    is_small = a.nbytes * columns <= SMALL_PRODUCT or min(rows, columns) < helpers
+    rows, columns = a.shape[-2], b.shape[-1]
+    helpers = min(_num_threads, max(rows, columns))
+    # A product with a single row or column reads its numbers once: one thread keeps up with memory.
+    is_small = a.nbytes * columns <= SMALL_PRODUCT or min(rows, columns) < 2
     if is_small or helpers < 2 or _running.locked():
         return np.matmul(a, b, out=out)
     product = memory.empty((*a.shape[:-1], columns), a.dtype) if out is None else out
-    # Matrices are kept whole if there are enough. Otherwise the longer side of the result is cut: each thread then lays
-    # out anew only its part of the longer factor.
-    count = len(a) if a.ndim > 2 and len(a) % helpers == 0 else max(rows, columns)
-    cuts = [count * part // helpers for part in range(helpers + 1)]
-    parts = [slice(*ends) for ends in itertools.pairwise(cuts)]
-    if a.ndim > 2 and count == len(a):
-        run(lambda part: np.matmul(a[part], b[part], out=product[part]), parts)
+    if a.ndim > 2 and len(a) % helpers == 0:
+        run(lambda part: np.matmul(a[part], b[part], out=product[part]), shares(len(a), helpers))
+    # The longer side of the result is cut: each thread then lays out anew only its part of the longer factor.
     elif rows >= columns:
-        run(lambda part: np.matmul(a[..., part, :], b, out=product[..., part, :]), parts)
+        run(lambda part: np.matmul(a[..., part, :], b, out=product[..., part, :]), shares(rows, helpers))
     else:
-        run(lambda part: np.matmul(a, b[..., part], out=product[..., part]), parts)
+        run(lambda part: np.matmul(a, b[..., part], out=product[..., part]), shares(columns, helpers))
     return product
 
 
 def sum_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return ``a^T b`` for stacks of matrices (..., rows, K) and (..., rows, L): a sum over very many rows.
 
-    Through a product with a small result NumPy holds the interpreter lock, however many numbers are summed up in it,
+    Through a product with a small result NumPy holds the GIL, however many numbers are summed up in it,
     and the other threads stand still. So a small result is asked for as several: each of a part of the rows, and summed
     in the end.
 
@@ -209,11 +212,10 @@ def run(task: Callable[[Any], Any], items: Iterable) -> None:
         return
     workers = helpers + 1
     # A worker takes from the front of its own share, then of the others'. Popping is indivisible: none is taken twice.
-    ends = [len(items) * worker // workers for worker in range(workers + 1)]
-    shares = [items[start:end][::-1] for start, end in itertools.pairwise(ends)]
+    own = [items[share][::-1] for share in shares(len(items), workers)]
 
     def work(worker: int) -> None:
-        for share in shares[worker:] + shares[:worker]:
+        for share in own[worker:] + own[:worker]:
             while share:
                 try:
                     item = share.pop()

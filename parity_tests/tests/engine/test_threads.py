@@ -276,6 +276,20 @@ def test_a_shared_product_is_the_product(count, rows, inner, columns, stack, has
         np.testing.assert_allclose(transposed, np.matmul(a.swapaxes(-1, -2), expected), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("shape", "columns", "parts"),
+    [((3, 700), 700, 5), ((700, 700), 3, 5), ((10, 64, 64), 64, 5), ((1, 700), 700, 0), ((700, 700), 1, 0)],
+)
+def test_few_rows_are_shared_out_by_their_columns_but_not_a_single_one(shape, columns, parts, monkeypatch):
+    shared = []
+    monkeypatch.setattr(threads, "SMALL_PRODUCT", 1 << 16)
+    monkeypatch.setattr(threads, "_num_threads", 5)
+    monkeypatch.setattr(threads, "_touched", 5)
+    monkeypatch.setattr(threads, "run", lambda task, items: shared.extend(items))
+    threads.matmul(np.ones(shape), np.ones((*shape[:-2], shape[-1], columns)))
+    assert len(shared) == parts
+
+
 @pytest.mark.parametrize("rows", [0, 1, 3, 40])
 def test_every_part_of_a_big_array_is_visited_once(count, rows):
     counts = np.zeros((rows, 200_000), np.int8)
