@@ -141,9 +141,9 @@ has the tables. In an order for reading:
 
 `conv.conv2d` is the fourth rung and the fifth in one. It asks a plan for the best way, cuts the batch into blocks
 (called chunks there) with `threads.chunks`, and hands `threads.run` a function that convolves one of them.
-`conv.conv2d_backward` computes the patches again: that is cheaper than to keep nine times the input until then. Each
-chunk has a dW of its own, made by one thread. They are added up in the end, in their order, so that the result does not
-depend on which thread was quicker.
+It keeps the patches for backward as long as they are few (`patch_plan.MOST_PATCH_BYTES`): nine times the input is soon
+too much. `conv.conv2d_backward` computes the others again. Each chunk has a dW of its own, made by one thread. They are
+added up in the end, in their order, so that the result does not depend on which thread was quicker.
 
 `patch_plan.PatchPlan` makes that choice, from the shapes alone. Winograd, if the kernel is 3 x 3 with stride 1 and
 there are at least `patch_plan.FEWEST_CHANNELS` channels on both sides. If the kernel is a whole number of strides long,

@@ -51,6 +51,7 @@ TOPICS = {
     "layers/test_conv_transpose.py": "convolution image_layer patch_plan",
     "layers/test_input_grad.py": "container conv layer linear module",
     "layers/test_instancenorm.py": "channel_norm",
+    "layers/test_kept_patches.py": "conv conv_relu_pool patch_plan winograd",
     "layers/test_linear.py": "container flatten layer",
     "layers/test_more_activations.py": "expm1 hardtanh log1p log_sigmoid mish prelu selu softmax softmin softsign",
     "layers/test_normalization.py": "row_norm",

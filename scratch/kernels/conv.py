@@ -1,12 +1,14 @@
 """Convolution in chunks of images on several threads, each the way that `scratch.kernels.patch_plan` chooses.
 
-A chunk is a few images, whose patches stay in the cache between im2col and the matrix product. Backward computes the
-patches again, which is cheaper than to keep kh kw copies of the input. Outputs and input gradients have the shape
-(N, C, H, W) and lie in memory channels last, (N, H, W, C): then patches are runs of adjacent numbers. Inputs may have
-any memory order.
+A chunk is a few images, whose patches stay in the cache between im2col and the matrix product. Backward reads them
+again: forward keeps them where they are few; where they are many, backward lays them out anew. Outputs and input
+gradients have the shape (N, C, H, W) and lie in memory channels last, (N, H, W, C): then patches are runs of adjacent
+numbers. Inputs may have any memory order.
 
 A 3 x 3 kernel over many channels is left to `scratch.kernels.winograd`, as long as a chunk's numbers are finite.
 """
+
+import math
 
 import numpy as np
 
@@ -36,32 +38,45 @@ def conv2d(
     # Repeated for a whole row of the output, so that the addition runs through memory.
     bias_of_row = None if own_bias is None else np.tile(own_bias, (plan.size[1], 1))
 
-    def convolve(chunk: slice) -> None:
-        if u is not None and winograd.convolve(x[chunk], u, own_bias, plan.sides, y[chunk]):
-            return
+    chunks = threads.chunks(len(x), plan.image_bytes(x.dtype))
+    keeps = plan.keeps(len(x), x.dtype)
+    kept: list[np.ndarray | None] = [None] * len(chunks)  # of each chunk the tiles or the patches
+
+    def convolve(part: tuple[int, slice]) -> None:
+        index, chunk = part
+        if u is not None:
+            kept[index] = winograd.empty_tiles(x[chunk], plan.size) if keeps else None
+            if winograd.convolve(x[chunk], u, own_bias, plan.sides, y[chunk], kept[index]):
+                return
         patches = plan.im2col(x[chunk])  # (G, n P Q, K)
+        if keeps and u is None:
+            kept[index] = patches
         threads.matmul(patches, matrix, out=as_rows(y[chunk], groups))
         if bias_of_row is not None:
             place_by_place = y[chunk].transpose(0, 2, 3, 1)
             place_by_place += bias_of_row
 
-    chunks = threads.chunks(len(x), plan.image_bytes(x.dtype))
-    threads.run(convolve, chunks)
-    return y, (x, plan, chunks)
+    threads.run(convolve, enumerate(chunks))
+    return y, (x.shape, x if plan.tiled or not keeps else None, plan, chunks, kept)
 
 
 def conv2d_backward(
     grad_y: np.ndarray, weight: np.ndarray, stride: Pair, dilation: Pair, groups: int, saved: tuple
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """Undo `conv2d`; leave out what nobody reads."""
-    x, plan, chunks = saved
+    shape, x, plan, chunks, kept = saved
     matrix = plan.as_matrix(weight)  # w' (G, K, O/G)
-    grad_x = memory.empty(x.shape, x.dtype, channels_last=True) if is_read(0) else None
+    grad_x = memory.empty(shape, matrix.dtype, channels_last=True) if is_read(0) else None
     # A gradient for each chunk, so that they can be summed in order: results do not depend on timing.
     grad_matrices = memory.empty((len(chunks), *matrix.shape), matrix.dtype) if is_read(1) else None
     grad_biases = np.empty((len(chunks), groups, 1, matrix.shape[2]), matrix.dtype) if is_read(2) else None
     flipped = plan.as_flipped_matrix(weight) if grad_x is not None else None
     u_transposed = winograd.transform_kernels(matrix[0]).swapaxes(1, 2).copy() if plan.tiled else None
+    by_image = plan.planes and grad_y.flags.c_contiguous
+
+    def patches_of(index: int, chunk: slice) -> np.ndarray:
+        patches = None if plan.tiled else kept[index]
+        return plan.im2col(x[chunk]) if patches is None else patches
 
     def undo(part: tuple[int, slice]) -> None:
         index, chunk = part
@@ -69,8 +84,12 @@ def conv2d_backward(
         grad_bias = None if grad_biases is None else grad_biases[index]
         grad_chunk = None if grad_x is None else grad_x[chunk]
         if u_transposed is not None and winograd.convolve_backward(
-            x[chunk], u_transposed, grad_y[chunk], plan.sides, grad_matrix, grad_bias, grad_chunk
+            x[chunk], u_transposed, grad_y[chunk], plan.sides, grad_matrix, grad_bias, grad_chunk, kept[index]
         ):
+            return
+        if by_image:
+            patches = None if grad_matrix is None else patches_of(index, chunk)
+            _undo_by_image(grad_y[chunk], plan, patches, matrix, grad_matrix, grad_bias, grad_chunk)
             return
         grad = pad_images(grad_y[chunk], NO_SIDES, channels_last=True)  # put in order once, for all that read it
         grad_rows = as_rows(grad, groups)  # (G, n P Q, O/G)
@@ -79,7 +98,7 @@ def conv2d_backward(
             ones = np.ones((1, grad_rows.shape[1], 1), grad_rows.dtype)
             grad_bias[...] = threads.sum_products(ones, grad_rows)
         if grad_matrix is not None:
-            grad_matrix[...] = threads.sum_products(plan.im2col(x[chunk]), grad_rows)
+            grad_matrix[...] = threads.sum_products(patches_of(index, chunk), grad_rows)
         if grad_chunk is not None:
             plan.undo(grad, matrix, flipped, grad_chunk)
 
@@ -87,3 +106,35 @@ def conv2d_backward(
     grad_weight = None if grad_matrices is None else plan.as_kernels(grad_matrices.sum(axis=0))
     grad_bias = None if grad_biases is None else grad_biases.sum(axis=0).reshape(-1)
     return grad_x, grad_weight, grad_bias
+
+
+def _undo_by_image(
+    grad_y: np.ndarray,
+    plan: PatchPlan,
+    patches: np.ndarray | None,
+    matrix: np.ndarray,
+    grad_matrix: np.ndarray | None,
+    grad_bias: np.ndarray | None,
+    grad_x: np.ndarray | None,
+) -> None:
+    """Write those gradients that are asked for, where patches lie as planes and ``grad_y`` lies channels first.
+
+    To put such a gradient channels last takes as long as its products, of few channels. Image by image, these can read
+    both as they lie.
+    """
+    n, groups = len(grad_y), len(matrix)
+    places = math.prod(grad_y.shape[2:])
+    grads = grad_y.reshape(n, groups, matrix.shape[2], places)
+
+    def images_of(patches: np.ndarray) -> np.ndarray:  # (n, G, K, P Q), a view
+        return patches.swapaxes(1, 2).reshape(groups, matrix.shape[1], n, places).transpose(2, 0, 1, 3)
+
+    if grad_bias is not None:
+        grad_bias[...] = (grads @ np.ones((places, 1), grads.dtype)).sum(axis=0).swapaxes(1, 2)
+    if grad_matrix is not None and patches is not None:
+        grad_matrix[...] = threads.matmul(images_of(patches), grads.swapaxes(2, 3)).sum(axis=0)
+    if grad_x is not None:
+        grad_patches = plan.empty_patches(n, grads.dtype)
+        of_each = np.broadcast_to(matrix, (n, *matrix.shape))
+        threads.matmul(of_each, grads, out=images_of(grad_patches))
+        plan.col2im(grad_patches, grad_x)

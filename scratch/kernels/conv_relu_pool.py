@@ -1,8 +1,8 @@
 """Conv2d, ReLU and MaxPool2d(2) in a row, a few images at a time: none of what lies between them leaves the cache.
 
 Layer by layer, the convolution's output goes to memory and back three times, and so does its gradient. Here a chunk's
-outputs are pooled where they were computed, and what is kept for backward is one byte for each: whether it was the
-largest of its window, and positive.
+outputs are pooled where they were computed, and what is kept of them for backward is one byte for each: whether it was
+the largest of its window, and positive. The patches, or tiles, are kept where they are few.
 
 The largest of four numbers is found quickest where these lie in four planes, of even and odd rows and of even and odd
 columns. So the outputs are computed in this order from the beginning:
@@ -24,12 +24,11 @@ from itertools import product
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from scratch.kernels import memory, threads, winograd
+from scratch.kernels import memory, patch_plan, threads, winograd
 from scratch.kernels.blocks import constant
 from scratch.kernels.keep_where import keep_where
 from scratch.kernels.output_mask import is_read
 from scratch.kernels.padded_images import Sides, padded_size
-from scratch.kernels.patch_plan import suits_winograd
 from scratch.kernels.patches import output_size
 from scratch.kernels.pool_windows import beats
 
@@ -68,26 +67,32 @@ def conv2d_relu_max_pool2d(
     own_bias = bias if isinstance(bias, np.ndarray) else None
     chunks = threads.chunks(len(x), plan.image_bytes)
     wins: list[np.ndarray | None] = [None] * len(chunks)
+    kept: list[np.ndarray | None] = [None] * len(chunks)  # of each chunk the tiles or the patches
+    keeps = keep and plan.keeps(len(x))
 
     def work(part: tuple[int, slice]) -> None:
         index, chunk = part
         planes, trusted = None, False
         if u is not None:
-            planes, trusted = winograd.convolve_planes(x[chunk], u, own_bias, sides, plan.size)
+            kept[index] = winograd.empty_tiles(x[chunk], plan.size) if keeps else None
+            planes, trusted = winograd.convolve_planes(x[chunk], u, own_bias, sides, plan.size, kept[index])
         if planes is None or not trusted:
             planes = memory.empty(plan.planes_of(chunk), x.dtype)
-            threads.matmul(plan.im2col(x[chunk]), matrix, out=planes.reshape(-1, len(weight)))
+            patches = plan.im2col(x[chunk])
+            threads.matmul(patches, matrix, out=planes.reshape(-1, len(weight)))
+            if keeps and u is None:
+                kept[index] = patches
         wins[index] = _pool(planes, y[chunk].transpose(2, 3, 0, 1), keep)
 
     threads.run(work, enumerate(chunks))
-    return y, (x, plan, chunks, wins)
+    return y, (x, plan, chunks, wins, kept)
 
 
 def conv2d_relu_max_pool2d_backward(
     grad_y: np.ndarray, weight: np.ndarray, saved: tuple
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """Undo `conv2d_relu_max_pool2d`; leave out what nobody reads."""
-    x, plan, chunks, wins = saved
+    x, plan, chunks, wins, kept = saved
     matrix = plan.as_matrix(weight, 0.0)
     u_transposed = winograd.transform_kernels(matrix[:-1]).swapaxes(1, 2).copy() if plan.tiled else None
     grad_x = memory.empty(x.shape, x.dtype, channels_last=True) if is_read(0) else None
@@ -103,14 +108,16 @@ def conv2d_relu_max_pool2d_backward(
             kernels, row = (None, None) if grad_matrix is None else (grad_matrix[:-1], grad_matrix[-1])
             write = lambda planes: _unpool(grad, won, planes)  # noqa: E731
             if winograd.convolve_planes_backward(
-                x[chunk], u_transposed, write, plan.size, plan.sides, kernels, row, grad_chunk
+                x[chunk], u_transposed, write, plan.size, plan.sides, kernels, row, grad_chunk, kept[index]
             ):
                 return
         grad_planes = memory.empty(plan.planes_of(chunk), x.dtype)
         _unpool(grad, won, grad_planes)
         grad_z = grad_planes.reshape(-1, len(weight))
         if grad_matrix is not None:
-            grad_matrix[...] = threads.sum_products(plan.im2col(x[chunk]), grad_z)
+            patches = None if plan.tiled else kept[index]
+            patches = plan.im2col(x[chunk]) if patches is None else patches
+            grad_matrix[...] = threads.sum_products(patches, grad_z)
         if grad_chunk is not None:
             plan.col2im(threads.matmul(grad_z, matrix[:-1].T), grad_chunk)
 
@@ -163,13 +170,19 @@ class _Plan:
         self.padded = padded_size(x.shape[2:], sides)
         self.size = output_size(self.padded, self.kernel, (1, 1), (1, 1))
         self.pooled = tuple([length // 2 for length in self.size])
-        self.tiled = suits_winograd(weight.shape) and self.size[0] % 2 == self.size[1] % 2 == 0
+        self.tiled = patch_plan.suits_winograd(weight.shape) and self.size[0] % 2 == self.size[1] % 2 == 0
         self.image_by_image = self.kernel[1] * weight.shape[1] > SHORT_ROW
         outputs, itemsize = math.prod(self.size) * len(weight), x.dtype.itemsize
         if self.tiled:
+            self.kept_bytes = winograd.image_bytes(weight.shape[1], 0, self.size, x.dtype)
             self.image_bytes = winograd.image_bytes(weight.shape[1], len(weight), self.size, x.dtype)
         else:
-            self.image_bytes = (math.prod(self.size) * (self.terms + 1) + 2 * outputs) * itemsize
+            self.kept_bytes = math.prod(self.size) * (self.terms + 1) * itemsize
+            self.image_bytes = self.kept_bytes + 2 * outputs * itemsize
+
+    def keeps(self, count: int) -> bool:
+        """Return whether backward should find the patches or tiles of ``count`` images that forward laid out."""
+        return count * self.kept_bytes <= patch_plan.MOST_PATCH_BYTES
 
     def planes_of(self, chunk: slice) -> tuple[int, ...]:
         return (2, 2, *self.pooled, chunk.stop - chunk.start, self.kernels[0])

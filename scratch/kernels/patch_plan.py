@@ -25,6 +25,8 @@ from scratch.kernels.patches import Pair, by_planes, col2im, im2col, into_blocks
 
 # Channels, in and out, from which on Winograd's convolution is quicker than patches.
 FEWEST_CHANNELS = 8
+# Of patches or tiles: as many as forward keeps for backward. To lay them out again takes longer, and less memory.
+MOST_PATCH_BYTES = 1 << 25
 
 
 class PatchPlan:
@@ -104,6 +106,13 @@ class PatchPlan:
         numbers = self.groups * math.prod(self.kernels[1:]) + self.kernels[0]
         return math.prod(self.size) * numbers * dtype.itemsize
 
+    def keeps(self, count: int, dtype: np.dtype) -> bool:
+        """Return whether backward should find the patches or tiles of ``count`` images that forward laid out."""
+        if self.tiled:
+            return count * winograd.image_bytes(self.kernels[1], 0, self.size, dtype) <= MOST_PATCH_BYTES
+        numbers = math.prod(self.size) * self.groups * math.prod(self.kernels[1:])
+        return count * numbers * dtype.itemsize <= MOST_PATCH_BYTES
+
     def empty_patches(self, count: int, dtype: np.dtype) -> np.ndarray:
         """Return an array of arbitrary contents for the patches of ``count`` images, in the order of `im2col`'s."""
         rows, row = count * math.prod(self.size), math.prod(self.kernels[1:])
@@ -166,7 +175,11 @@ class PatchPlan:
     def as_kernels(self, matrix: np.ndarray) -> np.ndarray:
         """Return w' (G, K, O/G) as w (O, C/G, kh, kw)."""
         split = matrix.reshape(self.groups, *self.kernel, *self.block, self.kernels[1], self._outputs)
-        return split.transpose(0, 6, 5, 1, 3, 2, 4).reshape(self.kernels)
+        if self.block == (1, 1):
+            return split.transpose(0, 6, 5, 1, 3, 2, 4).reshape(self.kernels)
+        # Channels last, so that the copy moves runs of them.
+        o, c, kh, kw = self.kernels
+        return split.transpose(0, 6, 1, 3, 2, 4, 5).reshape(o, kh, kw, c).transpose(0, 3, 1, 2)
 
     def as_flipped_matrix(self, kernels: np.ndarray) -> np.ndarray | None:
         """Return w, flipped in both directions and with its channel axes exchanged, as (G, kh kw O/G, C/G).

@@ -83,6 +83,11 @@ def image_bytes(channels: int, out_channels: int, size: Pair, dtype: np.dtype) -
     return 16 * down * across * (channels + out_channels) * dtype.itemsize
 
 
+def empty_tiles(x: np.ndarray, size: Pair) -> np.ndarray:
+    """Return room for v, the transformed images of ``x`` (N, C, H, W), for an output of ``size`` (P, Q)."""
+    return memory.empty((4, 4, *_tiles(size), *x.shape[:2]), x.dtype)
+
+
 def transform_kernels(matrix: np.ndarray) -> np.ndarray:
     """Return u (16, C, O) of the kernels w' (9 C, O), whose rows are in the order i, j, c."""
     kernels = matrix.reshape(9, -1)
@@ -90,7 +95,14 @@ def transform_kernels(matrix: np.ndarray) -> np.ndarray:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def convolve(x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, sides: Sides, y: np.ndarray) -> bool:
+def convolve(
+    x: np.ndarray,
+    u: np.ndarray,
+    bias: np.ndarray | None,
+    sides: Sides,
+    y: np.ndarray,
+    v: np.ndarray | None = None,
+) -> bool:
     """Write the convolution of ``x`` into ``y``.
 
     Parameters
@@ -105,20 +117,22 @@ def convolve(x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, sides: Sides
         With how many zeros the images are padded.
     y : numpy.ndarray, shape (N, O, P, Q)
         Where to write; channels-last.
+    v : numpy.ndarray, optional
+        What `empty_tiles` returned: where to leave the transformed images for `convolve_backward`.
 
     Returns
     -------
     bool
         Whether all of ``y`` is finite and far from the largest number; if not, it may be wrong.
     """
-    chunk = _convolve(x, u, bias, sides, y.shape)
+    chunk = _convolve(x, u, bias, sides, y.shape, v)
     chunk.outputs.copy_to(y)
     return _far_from_overflow(y)
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def convolve_planes(
-    x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, sides: Sides, size: Pair
+    x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, sides: Sides, size: Pair, v: np.ndarray | None
 ) -> tuple[np.ndarray, bool]:
     """Do as `convolve` does, for an output of an even ``size`` (P, Q), and leave its pixels where they are.
 
@@ -129,17 +143,22 @@ def convolve_planes(
     bool
         As for `convolve`.
     """
-    planes = _convolve(x, u, bias, sides, (len(x), u.shape[2], *size)).m_planes[:2, :2]
+    planes = _convolve(x, u, bias, sides, (len(x), u.shape[2], *size), v).m_planes[:2, :2]
     return planes, all(_far_from_overflow(planes[place].reshape(-1)) for place in product((0, 1), (0, 1)))
 
 
 def _convolve(
-    x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, sides: Sides, y_shape: tuple[int, ...]
+    x: np.ndarray,
+    u: np.ndarray,
+    bias: np.ndarray | None,
+    sides: Sides,
+    y_shape: tuple[int, ...],
+    v: np.ndarray | None,
 ) -> "_Chunk":
     np.setbufsize(_SMALLEST_BUFFER)  # until the caller's errstate ends
     chunk = _chunk(x, y_shape, sides)
-    chunk.transform(x)  # F1
-    threads.matmul(chunk.v, u, out=chunk.m)  # F3
+    v = chunk.transform(x, v)  # F1
+    threads.matmul(_as_matrices(v), u, out=chunk.m)  # F3
     if bias is not None:
         chunk.bias[...] = bias
         _take(chunk.add_bias)  # F4
@@ -156,6 +175,7 @@ def convolve_backward(
     grad_matrix: np.ndarray | None,
     grad_bias: np.ndarray | None,
     grad_x: np.ndarray | None,
+    v: np.ndarray | None = None,
 ) -> bool:
     """Write those gradients of `convolve` that are asked for.
 
@@ -173,6 +193,8 @@ def convolve_backward(
         Where to write that of the bias.
     grad_x : numpy.ndarray of shape (N, C, H, W), or None
         Where to write that of the images; channels-last.
+    v : numpy.ndarray, optional
+        What `convolve` left there; by default the images are transformed again.
 
     Returns
     -------
@@ -183,7 +205,7 @@ def convolve_backward(
     for corner in chunk.beyond:
         corner[...] = 0
     chunk.corners.copy_from(grad_y)
-    return _undo(chunk, x, u_transposed, grad_matrix, grad_bias, grad_x)
+    return _undo(chunk, x, u_transposed, grad_matrix, grad_bias, grad_x, v)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -196,11 +218,12 @@ def convolve_planes_backward(
     grad_matrix: np.ndarray | None,
     grad_bias: np.ndarray | None,
     grad_x: np.ndarray | None,
+    v: np.ndarray | None,
 ) -> bool:
     """Do as `convolve_backward` does, for a gradient that ``write_grad_planes`` writes in `convolve_planes`' form."""
     chunk = _chunk(x, (len(x), u_transposed.shape[1], *size), sides)
     write_grad_planes(chunk.m_planes[::3, ::3])
-    return _undo(chunk, x, u_transposed, grad_matrix, grad_bias, grad_x)
+    return _undo(chunk, x, u_transposed, grad_matrix, grad_bias, grad_x, v)
 
 
 def _undo(
@@ -210,21 +233,22 @@ def _undo(
     grad_matrix: np.ndarray | None,
     grad_bias: np.ndarray | None,
     grad_x: np.ndarray | None,
+    v: np.ndarray | None,
 ) -> bool:
     np.setbufsize(_SMALLEST_BUFFER)  # until the caller's errstate ends
-    if grad_matrix is not None:
-        chunk.transform(x)
+    if grad_matrix is not None and v is None:
+        v = chunk.transform(x)
     _take(chunk.spread)  # B1
     trusted = True
     if grad_bias is not None:
         grad_bias[...] = channel_sum(chunk.m[5])  # B2
         trusted = _far_from_overflow(grad_bias.reshape(-1))
-    if grad_matrix is not None:
-        grad_u = threads.matmul(chunk.v_transposed, chunk.m, out=chunk.grad_u)  # B3
+    if grad_matrix is not None and v is not None:
+        grad_u = threads.matmul(_as_matrices(v).swapaxes(1, 2), chunk.m, out=chunk.grad_u)  # B3
         threads.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5
         trusted = trusted and _far_from_overflow(grad_u)
     if grad_x is not None:
-        threads.matmul(chunk.m, u_transposed, out=chunk.v)  # B4
+        threads.matmul(chunk.m, u_transposed, out=_as_matrices(chunk.v))  # B4
         _take(chunk.put_together)  # B6
         chunk.grad_pixels.copy_to(grad_x)
         trusted = trusted and _far_from_overflow(grad_x)
@@ -284,17 +308,17 @@ class _Chunk:
         grad_pixels = memory.empty(pixels.shape, dtype)
         halfway = memory.empty((4, 2, down, across + 1, n, c), dtype)
         v, m = memory.empty((4, 4, down, across, n, c), dtype), memory.empty((4, 4, down, across, n, o), dtype)
-        self.v, self.m, self.m_planes = v.reshape(16, -1, c), m.reshape(16, -1, o), m
-        self.v_transposed = self.v.swapaxes(1, 2)
+        self.v, self.m, self.m_planes = v, _as_matrices(m), m
         self.grad_u = memory.empty((16, c, o), dtype)
 
         def by_rows(some_pixels: np.ndarray) -> np.ndarray:  # (even or odd row, rows, even or odd column, ...)
             return some_pixels.reshape(2, down + 1, 2, across + 1, n, c).transpose(2, 1, 0, 3, 4, 5)
 
-        rows_of_v, columns_of_v = halfway.transpose(0, 2, 1, 3, 4, 5), v.transpose(1, 3, 0, 2, 4, 5)
-        columns = halfway.transpose(1, 3, 0, 2, 4, 5)
+        rows_of_v, columns_of_v = halfway.transpose(0, 2, 1, 3, 4, 5), _columns_first(v)
+        self.columns = columns = _columns_first(halfway)
         self.pixels = _places_of_pixels(pixels, image, sides)
-        self.take_apart = _take_apart(by_rows(pixels), rows_of_v) + _take_apart(columns, columns_of_v)
+        self.take_rows_apart = _take_apart(by_rows(pixels), rows_of_v)
+        self.take_columns_apart = _take_apart(columns, columns_of_v)
         self.bias = memory.empty((n, o), dtype)  # for every image, so that the addition runs through memory
         m_11 = m[1, 1].reshape(-1, n * o)
         self.add_bias: list[Step] = [(np.add, (m_11, self.bias.reshape(-1), m_11))]
@@ -307,9 +331,20 @@ class _Chunk:
         self.put_together = _put_together(columns_of_v, columns) + _put_together(rows_of_v, by_rows(grad_pixels))
         self.grad_pixels = _places_of_pixels(grad_pixels, image, sides)
 
-    def transform(self, x: np.ndarray) -> None:
+    def transform(self, x: np.ndarray, v: np.ndarray | None = None) -> np.ndarray:
+        """Return the transformed images, in ``v`` or in the chunk's own memory."""
         self.pixels.copy_from(x)
-        _take(self.take_apart)
+        _take(self.take_rows_apart)
+        _take(self.take_columns_apart if v is None else _take_apart(self.columns, _columns_first(v)))
+        return self.v if v is None else v
+
+
+def _as_matrices(tiles: np.ndarray) -> np.ndarray:
+    return tiles.reshape(16, -1, tiles.shape[-1])
+
+
+def _columns_first(tiles: np.ndarray) -> np.ndarray:
+    return tiles.transpose(1, 3, 0, 2, 4, 5)
 
 
 def _tiles(size: Pair) -> Pair:
