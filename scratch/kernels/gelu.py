@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from scratch.kernels.blocks import times_slope, with_slope
-from scratch.kernels.normal_distribution import INV_SQRT_2_PI, PASSES, cdf_and_bell
+from scratch.kernels.normal_distribution import PASSES, cdf_and_density
 
 CUBIC = 0.044715
 SLOPE = 2 * math.sqrt(2 / math.pi)
@@ -32,11 +32,10 @@ def gelu_tanh_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 
 
 def _gelu(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
-    gate, bell = y, slope
-    cdf_and_bell(x, gate, bell)
-    bell *= INV_SQRT_2_PI
-    bell *= x
-    np.add(bell, gate, out=slope)
+    gate, density = y, slope
+    cdf_and_density(x, gate, density)
+    slope *= x
+    slope += gate
     np.multiply(x, gate, out=y)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from parity_tests.harness.strategies import array, dtypes, layouts, seeds
 from scratch.dispatch import kernel_of, run
 from scratch.kernels.keep_where import keep_where
+from scratch.kernels.normal_distribution import KNOTS, cdf_and_density
 from scratch.nn.normal_distribution import normal_cdf, normal_density
 
 each_cdf = pytest.mark.parametrize("cdf", [normal_cdf, kernel_of(normal_cdf)], ids=["plain", "fast"])
@@ -77,6 +78,52 @@ def test_normal_density_is_the_formula(density, dtype):
     assert density(x).dtype == dtype
     assert (error <= (4 + x.astype(float) ** 2) * np.finfo(dtype).eps).all()
     np.testing.assert_array_equal(density(np.array([-np.inf, np.inf, np.nan], dtype)), np.array([0, 0, np.nan], dtype))
+
+
+def both(x):
+    cdf, density = np.empty_like(x), np.empty_like(x)
+    run(cdf_and_density, x, cdf, density)
+    return cdf, density
+
+
+def exactly(x):
+    """Return Phi and its density in float64, number by number."""
+    return (
+        np.array([math.erfc(-value / math.sqrt(2)) / 2 for value in x.tolist()]),
+        np.array([math.exp(-value * value / 2) / math.sqrt(2 * math.pi) for value in x.tolist()]),
+    )
+
+
+def test_both_at_once_are_the_formulas():
+    x = np.linspace(-12, 12, 20_011)
+    for found, exact, square in zip(both(x), exactly(x), (1.25, 1.0), strict=True):
+        assert (np.abs(found - exact) / exact <= (4 + square * x**2) * np.finfo(float).eps).all()
+
+
+def test_in_float32_both_are_within_the_tangents_error_and_two_roundings():
+    halfway = (np.arange(-12 * KNOTS, 12 * KNOTS, 97) + 0.5) / KNOTS  # as far from the table's knots as can be
+    x = np.concatenate([np.linspace(-12, 12, 20_011), halfway]).astype("float32")
+    (cdf, density), (exact_cdf, exact_density) = both(x), exactly(x)
+    rounding, tangent = np.finfo("float32").eps, (0.5 / KNOTS) ** 2 / 2
+    size = np.abs(x.astype(float))
+    assert (np.abs(cdf - exact_cdf) <= 1.01 * (rounding * exact_cdf + tangent * size * exact_density)).all()
+    assert (np.abs(density - exact_density) <= 1.01 * (rounding + tangent * (1 + size**2)) * exact_density).all()
+
+
+def test_at_a_knot_both_are_rounded_once():
+    x = (np.arange(-12 * KNOTS, 12 * KNOTS, 37) / KNOTS).astype("float32")
+    for found, exact in zip(both(x), both(x.astype("float64")), strict=True):
+        np.testing.assert_array_equal(found, exact.astype("float32"))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_both_at_once_at_the_ends(dtype):
+    largest = np.finfo(dtype).max
+    x = np.array([-np.inf, -largest, -40, -0.0, 0.0, 40, largest, np.inf, np.nan], dtype)
+    middle = 1 / math.sqrt(2 * math.pi)
+    cdf, density = both(x)
+    np.testing.assert_array_equal(cdf, np.array([0, 0, 0, 0.5, 0.5, 1, 1, 1, np.nan], dtype))
+    np.testing.assert_array_equal(density, np.array([0, 0, 0, middle, middle, 0, 0, 0, np.nan], dtype))
 
 
 @given(shape=st.lists(st.integers(0, 6), max_size=3).map(tuple), dtype=dtypes, layout=layouts, seed=seeds)
