@@ -57,7 +57,9 @@ def conv2d(
             place_by_place += bias_of_row
 
     threads.run(convolve, enumerate(chunks))
-    return y, (x.shape, x if plan.tiled or not keeps else None, plan, chunks, kept)
+    # With all patches at hand the input is not needed: of a caller's, a copy would be kept.
+    images = x if plan.tiled or not keeps else None
+    return y, (x.shape, images, plan, chunks, kept)
 
 
 def conv2d_backward(

@@ -32,8 +32,8 @@ def gelu_tanh_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 
 
 def _gelu(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
-    gate, density = y, slope
-    cdf_and_density(x, gate, density)
+    gate = y
+    cdf_and_density(x, gate, slope)
     slope *= x
     slope += gate
     np.multiply(x, gate, out=y)

@@ -8,15 +8,15 @@ Here W is one quotient of polynomials,
 of degrees 9 and 10 (to within 7e-17, relative, for a up to 39); above, the tail is 0 to the last digit. The exponential
 that the tail needs is the density's, so that both come out of one.
 
-Float32. Of 24 bits a table can hold all that is needed, and to look two numbers up takes a third as long as to compute
-an exponential and a quotient. The table has Phi and its density at knots k, which are KNOTS to one. With d = x - k for
-the nearest knot, |d| <= 1 / (2 KNOTS), the tangents are
+Float32. A table can hold all that 24 bits need, and to look two numbers up is quicker than an exponential and a
+quotient. The table has Phi and its density at the knots k, which are 1 / KNOTS apart. With d = x - k for the nearest
+knot, |d| <= 1 / (2 KNOTS), the tangents are
 
     Phi(x)  = Phi(k) + d Phi'(k)            to within d^2 |x| / 2, relative to the density: 3e-8 |x|
     Phi'(x) = Phi'(k) - x d Phi'(k)         to within d^2 (1 + x^2) / 2, likewise, since Phi''(x) = -x Phi'(x)
 
-which is half a unit in the last place of numbers near 0, and further out half of what rounding x costs them. KNOTS is a
-power of two, so that x KNOTS, and with it d, has no rounding.
+which is half a unit in the last place near 0, and further out half of what rounding x costs. KNOTS is a power of two,
+so that x KNOTS, and with it d, has no rounding.
 """
 
 import functools
@@ -91,11 +91,11 @@ def _look_up(x: np.ndarray, cdf: np.ndarray, density: np.ndarray) -> None:
     d *= 1 / KNOTS
     knot += far * KNOTS
     place = knot.astype(np.int32)  # of NaN some number, which "clip" brings into the table
-    at_knot = density_at_knots.take(place, mode="clip", out=density)
+    at_knot = np.take(density_at_knots, place, mode="clip", out=density)
     step = np.multiply(d, at_knot, out=d)  # d Phi'(k)
     near *= step
     density -= near
-    near = cdf_at_knots.take(place, mode="clip", out=near)
+    near = np.take(cdf_at_knots, place, mode="clip", out=near)
     np.add(step, near, out=cdf)
 
 

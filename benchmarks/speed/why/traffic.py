@@ -98,7 +98,8 @@ class Counting(np.ndarray):
         elif name == "copyto":
             note(name, arguments[1:], arguments[0], seconds=seconds)
         elif name not in ROOM and name not in NO_PASS and not is_view(result, (plain, plain_options)):
-            note(name, (arguments, list(options.values())), result, seconds=seconds)
+            read = (result,) if name in CHOOSING else (arguments, list(options.values()))
+            note(name, read, result, seconds=seconds)
         return options["out"] if options.get("out") is not None else counted(result)
 
     def __setitem__(self, index: Any, value: Any) -> None:

@@ -64,6 +64,7 @@ A, B, ROW = RNG.random((6, 4)), RNG.random((3, 4)), RNG.random(4)
         (write_half, (A.copy(), B), B.nbytes, B.nbytes),
         (lambda a: a[a > 0.5], (A,), A.nbytes + (A > 0.5).sum() * 8, A.size + (A > 0.5).sum() * 8),
         (lambda a: a[[0, 2]], (A,), 2 * ROW.nbytes, 2 * ROW.nbytes),
+        (lambda a: np.take(a, [0, 2], axis=0), (A,), 2 * ROW.nbytes, 2 * ROW.nbytes),
         (lambda a, b: np.where(a > 0.5, a, 0), (A, B), 2 * A.nbytes + A.size, A.nbytes + A.size),
         (lambda a: np.split(a, 2)[0], (A,), 0, 0),
         (lambda a, b: np.copyto(a, b[0]), (A.copy(), B), ROW.nbytes, A.nbytes),
