@@ -68,7 +68,7 @@ def conv2d_relu_max_pool2d(
     chunks = threads.chunks(len(x), plan.image_bytes)
     wins: list[np.ndarray | None] = [None] * len(chunks)
     kept: list[np.ndarray | None] = [None] * len(chunks)  # of each chunk the tiles or the patches
-    keeps = keep and plan.keeps(len(x))
+    keeps = keep and patch_plan.are_kept(len(x), plan.kept_bytes)
 
     def work(part: tuple[int, slice]) -> None:
         index, chunk = part
@@ -179,10 +179,6 @@ class _Plan:
         else:
             self.kept_bytes = math.prod(self.size) * (self.terms + 1) * itemsize
             self.image_bytes = self.kept_bytes + 2 * outputs * itemsize
-
-    def keeps(self, count: int) -> bool:
-        """Return whether backward should find the patches or tiles of ``count`` images that forward laid out."""
-        return count * self.kept_bytes <= patch_plan.MOST_PATCH_BYTES
 
     def planes_of(self, chunk: slice) -> tuple[int, ...]:
         return (2, 2, *self.pooled, chunk.stop - chunk.start, self.kernels[0])

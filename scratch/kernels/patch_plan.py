@@ -25,7 +25,8 @@ from scratch.kernels.patches import Pair, by_planes, col2im, im2col, into_blocks
 
 # Channels, in and out, from which on Winograd's convolution is quicker than patches.
 FEWEST_CHANNELS = 8
-# Of patches or tiles: as many as forward keeps for backward. To lay them out again takes longer, and less memory.
+# What a layer's forward keeps of patches, or tiles, for its backward: no more than this. To lay them out again takes
+# longer, but less memory.
 MOST_PATCH_BYTES = 1 << 25
 
 
@@ -109,9 +110,8 @@ class PatchPlan:
     def keeps(self, count: int, dtype: np.dtype) -> bool:
         """Return whether backward should find the patches or tiles of ``count`` images that forward laid out."""
         if self.tiled:
-            return count * winograd.image_bytes(self.kernels[1], 0, self.size, dtype) <= MOST_PATCH_BYTES
-        numbers = math.prod(self.size) * self.groups * math.prod(self.kernels[1:])
-        return count * numbers * dtype.itemsize <= MOST_PATCH_BYTES
+            return are_kept(count, winograd.image_bytes(self.kernels[1], 0, self.size, dtype))
+        return are_kept(count, math.prod(self.size) * self.groups * math.prod(self.kernels[1:]) * dtype.itemsize)
 
     def empty_patches(self, count: int, dtype: np.dtype) -> np.ndarray:
         """Return an array of arbitrary contents for the patches of ``count`` images, in the order of `im2col`'s."""
@@ -207,6 +207,11 @@ class PatchPlan:
 def suits_winograd(kernels: tuple[int, ...]) -> bool:
     """Return whether kernels (O, C/G, kh, kw) are such that Winograd's convolution applies, and is quicker."""
     return kernels[2:] == (3, 3) and min(kernels[:2]) >= FEWEST_CHANNELS
+
+
+def are_kept(count: int, image_bytes: int) -> bool:
+    """Return whether forward keeps the patches, or tiles, of ``count`` images, of so many bytes each, for backward."""
+    return count * image_bytes <= MOST_PATCH_BYTES
 
 
 def as_rows(y: np.ndarray, groups: int) -> np.ndarray:
