@@ -8,12 +8,16 @@ before then sees that it has lost its name, and opens the new one.
 import contextlib
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.errors import Failure, shown
 
 NAME = ".backprop.lock"
+# A holder writes its number right after it has the lock, and `is_locked` lets go at once. So a lock without a number is
+# tried again, for this many seconds.
+UNSIGNED_FOR = 1.0
 
 
 @contextlib.contextmanager
@@ -44,6 +48,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _take(path: Path) -> int:
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    give_up_at = time.monotonic() + UNSIGNED_FOR
     while True:
         descriptor = os.open(path, flags, 0o666)
         try:
@@ -53,12 +58,15 @@ def _take(path: Path) -> int:
                 _lock(descriptor)
             except (BlockingIOError, PermissionError):
                 holder = os.read(descriptor, 20).decode(errors="replace").strip()
-                who = f"process {holder}" if holder.isdecimal() else "another process"
-                raise Failure(f"{shown(path.parent)} is taken: {who} is working in it") from None
-            if _is_at(descriptor, path):
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, f"{os.getpid()}\n".encode())
-                return descriptor
+                if holder or time.monotonic() > give_up_at:
+                    who = f"process {holder}" if holder.isdecimal() else "another process"
+                    raise Failure(f"{shown(path.parent)} is taken: {who} is working in it") from None
+                time.sleep(0.001)
+            else:
+                if _is_at(descriptor, path):
+                    os.ftruncate(descriptor, 0)
+                    os.write(descriptor, f"{os.getpid()}\n".encode())
+                    return descriptor
         except BaseException:
             os.close(descriptor)
             raise

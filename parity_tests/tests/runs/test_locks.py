@@ -1,5 +1,6 @@
 """A folder belongs to one run at a time, and to nobody once its holder has ended, however that ended."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -123,6 +124,47 @@ def test_a_lock_ends_with_its_holder(tmp_path):
     with lock.locked(tmp_path):
         assert lock.is_locked(tmp_path)
     assert os.listdir(tmp_path) == []
+
+
+@contextlib.contextmanager
+def unsigned(path):
+    """Hold the lock of a folder as a process does that has not yet written its number."""
+    descriptor = os.open(path / lock.NAME, os.O_RDWR | os.O_CREAT)
+    lock._lock(descriptor)
+    yield descriptor
+    os.close(descriptor)
+
+
+def test_who_holds_a_lock_is_said_even_if_the_holder_has_not_yet_written_its_number(tmp_path):
+    with unsigned(tmp_path) as descriptor:
+        signing = threading.Timer(0.05, os.write, (descriptor, b"12345\n"))
+        signing.start()
+        with pytest.raises(Failure, match="taken: process 12345 is working in it"), lock.locked(tmp_path):
+            pytest.fail("it was taken twice")
+        signing.join()
+
+
+def test_a_look_at_a_lock_keeps_nobody_from_taking_it(tmp_path):
+    looking, entered = threading.Event(), threading.Event()
+
+    def look():
+        with unsigned(tmp_path):  # what `is_locked` holds while it looks
+            looking.set()
+            entered.wait(0.05)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    looking.wait()
+    with lock.locked(tmp_path):
+        entered.set()
+    thread.join()
+
+
+def test_a_lock_that_nobody_signs_is_still_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "UNSIGNED_FOR", 0.01)
+    expected = pytest.raises(Failure, match="taken: another process is working in it")
+    with unsigned(tmp_path), expected, lock.locked(tmp_path):
+        pytest.fail("it was taken twice")
 
 
 def test_a_lock_is_one_process_s_among_many_that_come_and_go(tmp_path):
