@@ -118,7 +118,7 @@ class LayerCase:
         report.title = f"{self.layer!r}\n{report.title}"
         for i, quantity in enumerate(report.quantities):
             if quantity.name in self.budgets:
-                report.quantities[i] = replace(quantity, allowed=report[self.budgets[quantity.name]].allowed)
+                report.quantities[i] = replace(quantity, budget=report[self.budgets[quantity.name]].budget)
         return report
 
 

@@ -47,7 +47,7 @@ class OptimizerCase:
                 continue
             scale = budget.scale(truth[name], {delta: [run[name] for run in runs] for delta, runs in moved.items()})
             own = None if dtype == np.float64 else budget.magnitude(expected[name] - truth[name])
-            allowed = budget.allowance(dtype, scale, len(self.grads), own)
+            allowed = budget.Budget(budget.allowance(dtype, scale, len(self.grads), own))
             report.quantities.append(Quantity(name, expected[name], found[name], allowed, truth[name], own))
         report.faults += [f"{name} was not expected" for name in found if name not in expected]
         return report

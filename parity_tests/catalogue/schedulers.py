@@ -30,7 +30,7 @@ class SchedulerCase:
         report = Report(f"{self.name}({self.options}), {STEPS} steps")
         expected, found = (self._path(module, seed) for module in (torch.optim, optim))
         for name, values in expected.items():
-            report.quantities.append(Quantity(f"output {name}", np.array(values), np.array(found[name]), 0.0))
+            report.quantities.append(Quantity(f"output {name}", np.array(values), np.array(found[name])))
         return report
 
     def _path(self, module: object, seed: int) -> dict[str, list[float]]:

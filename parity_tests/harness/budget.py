@@ -36,9 +36,14 @@ its forward pass, fan being the number of numbers that an element of the output 
 each product's factors once more in each gradient: a quantity of size s sums about P / s of them. Never more than the
 largest array involved. A convolution that multiplies sums of pixels (`scratch.kernels.winograd`) takes fewer products
 and rounds a few times more; its budget is that of the plain one.
+
+S and n cost five more runs of PyTorch's layer; M and e are there anyway. So a `Budget` begins with what M and e allow a
+single term. Only an error beyond that, or somebody who reads the number, asks for the rest.
 """
 
+import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -70,6 +75,34 @@ def scale(truth: np.ndarray, moved: dict[float, list[np.ndarray]]) -> float:
 def terms(size: int, products: int, largest: int) -> int:
     """Return n, the number of terms behind each of ``size`` elements."""
     return max(1, min(math.ceil(products / max(size, 1)), largest))
+
+
+class Budget:
+    """The largest error that rounding explains, worked out no further than somebody asks.
+
+    Parameters
+    ----------
+    least : float or numpy.ndarray
+        What is allowed in any case.
+    derive : callable, optional
+        Returns all that is allowed, not less than ``least``; by default ``least`` is all.
+    """
+
+    def __init__(self, least: float | np.ndarray, derive: Callable[[], float] | None = None) -> None:
+        self.least, self._derive = least, derive
+
+    @functools.cached_property
+    def allowed(self) -> float | np.ndarray:
+        """The largest error that rounding explains."""
+        return self.least if self._derive is None else self._derive()
+
+    def exceeded(self, error: np.ndarray) -> np.ndarray:
+        """Return where an error is larger than rounding explains."""
+        beyond = error > self.least
+        return error > self.allowed if beyond.any() else beyond
+
+
+NOTHING = Budget(0.0)
 
 
 def allowance(dtype: np.dtype, scale: float, n: int, torch_error: float | None = None) -> float:

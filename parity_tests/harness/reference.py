@@ -4,6 +4,7 @@ Both say, for an upstream gradient, what every quantity should be and how much o
 """
 
 import copy
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 from parity_tests.harness import budget
+from parity_tests.harness.budget import NOTHING, Budget
 from parity_tests.harness.report import AGAIN
 from scratch import random
 from scratch.gradcheck import STEP, compare_elements
@@ -30,7 +32,7 @@ class Expectation(NamedTuple):
 
     name: str
     expected: np.ndarray | None
-    allowed: float | np.ndarray = 0.0
+    budget: Budget = NOTHING
     truth: np.ndarray | None = None
     reference_error: float | None = None
     undecided: np.ndarray | None = None
@@ -53,7 +55,7 @@ class FiniteDifferences:
             undecided = np.isnan(allowed)
             if analytic.shape == numeric.shape:
                 numeric = np.where(undecided, analytic, numeric)
-            found.append(Expectation(name, numeric, np.where(undecided, 0.0, allowed), undecided=undecided))
+            found.append(Expectation(name, numeric, Budget(np.where(undecided, 0.0, allowed)), undecided=undecided))
         return found + [
             e._replace(
                 name=e.name + AGAIN, expected=e.expected * (SECOND if e.name.startswith("grad_input") else 1 + SECOND)
@@ -132,27 +134,47 @@ class Torch:
         dtype = compared_dtype(inputs, (*self.start.values(), *grads))
         truth = self.results(inputs, grads, count)
         expected = truth if dtype == np.float64 else self.results(inputs, grads, count, dtype=dtype)
-        moved = {
-            delta: [self.results(inputs, grads, count, move=(delta, draw)) for draw in range(2)]
-            for delta in budget.DELTAS
-        }
-        products = self._fan(inputs, count) * truth[next(iter(truth))].size
-        largest = max(np.size(values) for values in [*inputs, *truth.values()])
+        movements = self._movements(inputs, grads, count, truth)
 
         found = []
         for name, values in expected.items():
             if values is None or values.dtype.kind != "f":
                 found.append(Expectation(name, values))
                 continue
-            exact, once = truth[name], name.removesuffix(AGAIN)
-            scale = budget.scale(truth[once], {delta: [run[once] for run in runs] for delta, runs in moved.items()})
-            if name.endswith(AGAIN):
-                scale *= abs(SECOND)  # as large for gradients that were added: 1 + SECOND is 1/2, too
+            exact = truth[name]
             with np.errstate(invalid="ignore"):
                 own = None if dtype == np.float64 else budget.magnitude(values - exact)
-            n = budget.terms(values.size, products, largest)
-            found.append(Expectation(name, values, budget.allowance(dtype, scale, n, own), exact, own))
+            # As large for gradients that were added: 1 + SECOND is 1/2, too.
+            once, factor = truth[name.removesuffix(AGAIN)], abs(SECOND) if name.endswith(AGAIN) else 1.0
+            least = budget.allowance(dtype, factor * budget.magnitude(once), 1, own)
+
+            def derive(name: str = name, factor: float = factor, own: float | None = own) -> float:
+                scale, n = movements()[name.removesuffix(AGAIN)]
+                return budget.allowance(dtype, factor * scale, n, own)
+
+            found.append(Expectation(name, values, Budget(least, derive), exact, own))
         return found
+
+    def _movements(self, inputs: tuple, grads: tuple, count: int, truth: dict) -> Callable[[], dict]:
+        # A function, since most often nobody asks: by name, the scale of a quantity's rounding and its number of terms.
+        @functools.cache
+        def movements() -> dict[str, tuple[float, int]]:
+            moved = {
+                delta: [self.results(inputs, grads, count, move=(delta, draw)) for draw in range(2)]
+                for delta in budget.DELTAS
+            }
+            products = self._fan(inputs, count) * truth[next(iter(truth))].size
+            largest = max(np.size(values) for values in [*inputs, *truth.values()])
+            return {
+                name: (
+                    budget.scale(truth[name], {delta: [run[name] for run in runs] for delta, runs in moved.items()}),
+                    budget.terms(truth[name].size, products, largest),
+                )
+                for name in moved[budget.DELTAS[0]][0]
+                if truth[name] is not None and truth[name].dtype.kind == "f"
+            }
+
+        return movements
 
     def results(
         self,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from parity_tests.harness.budget import NOTHING, Budget
+
 AGAIN = " after a second backward"
 
 
@@ -21,8 +23,8 @@ class Quantity:
         The reference's and the layer's.
     truth : numpy.ndarray or None
         The reference's result in float64 on the same numbers, from which float32's errors are measured.
-    allowed : float or numpy.ndarray
-        The largest error that rounding explains.
+    budget : Budget
+        The largest error that rounding explains, also as ``allowed``.
     reference_error : float or None
         The reference's own largest error in float32.
     undecided : numpy.ndarray of bool, or None
@@ -38,7 +40,7 @@ class Quantity:
     name: str
     expected: np.ndarray
     got: np.ndarray
-    allowed: float | np.ndarray = 0.0
+    budget: Budget = NOTHING
     truth: np.ndarray | None = None
     reference_error: float | None = None
     undecided: np.ndarray | None = None
@@ -62,7 +64,7 @@ class Quantity:
         same = (self.got == self.expected) | (np.isnan(self.got) & np.isnan(self.expected))
         size = np.abs(np.where(finite, truth, 1.0).astype(np.float64))
         error = np.abs(np.where(finite, self.got, 0.0).astype(np.float64) - np.where(finite, truth, 0.0))
-        self.different = np.where(finite, error > self.allowed, ~same)
+        self.different = np.where(finite, self.budget.exceeded(error), ~same)
 
         dtype = self.expected.dtype if self.expected.dtype.kind == "f" else np.dtype(np.float64)
         spacing = np.spacing(np.maximum(size, np.finfo(dtype).smallest_normal).astype(dtype)).astype(np.float64)
@@ -72,6 +74,11 @@ class Quantity:
         self.max_abs, self.max_rel, self.max_ulps = error.max(), relative.max(), ulps.max()
         worst = np.where(self.different, np.where(finite, error, np.inf), -1.0) if self.different.any() else error
         self.where = tuple(int(i) for i in np.unravel_index(worst.argmax(), worst.shape))
+
+    @property
+    def allowed(self) -> float | np.ndarray:
+        """The largest error that rounding explains."""
+        return self.budget.allowed
 
     @property
     def ok(self) -> bool:

@@ -295,6 +295,23 @@ def test_a_near_tie_does_not_loosen_the_budget():
     assert near <= 2 * plain
 
 
+def test_a_budget_is_worked_out_only_for_an_error_beyond_its_least():
+    asked = []
+    of_two = budget.Budget(1.0, lambda: asked.append(0) or 2.0)
+    assert not of_two.exceeded(np.array([0.0, 1.0])).any()
+    assert asked == []
+    assert of_two.exceeded(np.array([1.5, 2.0, 2.5])).tolist() == [False, False, True]
+    assert of_two.allowed == 2.0
+    assert asked == [0]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_no_budget_is_less_than_its_least(dtype):
+    x = distinct((2, 3, 7, 5)).astype(dtype)
+    report = check(nn.Conv2d(3, 4, 3, dtype=dtype), torch.nn.Conv2d(3, 4, 3), x)
+    assert all(quantity.budget.least <= quantity.allowed for quantity in report.quantities)
+
+
 def test_the_scale_is_the_larger_of_magnitude_and_movement():
     truth = np.array([3.0, -4.0, np.inf])
     assert budget.scale(truth, {0.5: [truth], 0.25: [truth]}) == 4.0
