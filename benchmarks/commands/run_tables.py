@@ -25,12 +25,14 @@ def progress_bars(epochs: int, steps: int) -> Iterator[Callable]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}"),
     )
+    latest: dict[Callable, object] = {}
     with Progress(*columns, console=Console(stderr=True)) as bars:
 
         def add(engine: str) -> Callable:
             bar = bars.add_task(engine, total=epochs * steps, epoch=f"1/{epochs}", note="")
 
             def on_step(progress: object) -> None:
+                latest[on_step] = progress
                 done = progress.epoch * steps + progress.step
                 epoch = min(progress.epoch + 1, epochs)
                 accuracies = progress.history.test_accuracy
@@ -40,6 +42,8 @@ def progress_bars(epochs: int, steps: int) -> Iterator[Callable]:
             return on_step
 
         yield add
+        for on_step, progress in latest.items():  # once more: the last evaluation comes after the last step
+            on_step(progress)
 
 
 def epochs_table(histories: dict[str, dict[str, list[float]]]) -> Table:

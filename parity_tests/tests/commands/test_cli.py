@@ -64,6 +64,15 @@ def test_version(capsys):
     assert capsys.readouterr().out.startswith("backprop ")
 
 
+@pytest.mark.parametrize("engine", engines.NAMES)
+def test_the_bar_ends_with_the_accuracy_after_the_last_epoch(capsys, tmp_path, engine):
+    words = ["train", "moons", "--engine", engine, "--out", str(tmp_path / "run"), *QUICK, "--epochs", "3"]
+    assert cli.main(words) == 0
+    accuracies = record.load_history(tmp_path / "run")["test_accuracy"]
+    assert len(set(accuracies)) == 3
+    assert f"test accuracy {accuracies[-1]:.4f}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("engine", engines.EVERY)
 def test_train_writes_a_run(capsys, tmp_path, engine):
     out = tmp_path / "run"
