@@ -1,6 +1,7 @@
 """HTML as text that knows it is HTML: whatever else is put into an element is escaped."""
 
 import html
+import re
 from collections.abc import Iterable
 
 
@@ -24,6 +25,17 @@ def escape(text: object) -> Html:
 def join(parts: Iterable[object], between: str = "") -> Html:
     """Return parts one after the other, escaped."""
     return Html(between.join(escape(part) for part in parts))
+
+
+def breakable(name: str) -> Html:
+    """Return a name that may break between its words.
+
+    Examples
+    --------
+    >>> breakable("ReduceLROnPlateau")
+    'Reduce<wbr>LROn<wbr>Plateau'
+    """
+    return join(re.split(r"(?<=[a-z0-9])(?=[A-Z])", name), "<wbr>")
 
 
 def element(name: str, /, *children: object, **attributes: object) -> Html:

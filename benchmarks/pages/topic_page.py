@@ -6,7 +6,7 @@ from benchmarks.pages.docstring import Displayed, Legend, Part, Prose
 from benchmarks.pages.examples import Example, examples
 from benchmarks.pages.exercises import exercises
 from benchmarks.pages.frame import Page
-from benchmarks.pages.html import Html, element, join
+from benchmarks.pages.html import Html, breakable, element, join
 from benchmarks.pages.mistakes import mistakes
 from benchmarks.pages.prose import Context, displayed, inline, paragraph
 from benchmarks.pages.relations import names_of
@@ -74,7 +74,7 @@ def _head(topic: Topic) -> Html:
     return element(
         "header",
         file,
-        element("h1", topic.title),
+        element("h1", breakable(topic.title)),
         element("p", sentence, class_="lead") if sentence else None,
         element("p", join(names, " "), class_="names") if len(names) > 1 else None,
         class_="title",
