@@ -37,18 +37,19 @@ class OptimizerCase:
         dtype = self.values[0].dtype
         found, expected = self._scratch(), self._torch(dtype)
         truth = expected if dtype == np.float64 else self._torch(np.dtype(np.float64))
-        moved = {
-            delta: [self._torch(np.dtype(np.float64), (delta, seed, draw)) for draw in range(2)]
-            for delta in budget.DELTAS
-        }
-        for name in expected:
+        movements = budget.Movements(lambda delta, draw: self._torch(np.dtype(np.float64), (delta, seed, draw)))
+        for name, values in expected.items():
             if name not in found:
                 report.faults.append(f"{name} is missing")
                 continue
-            scale = budget.scale(truth[name], {delta: [run[name] for run in runs] for delta, runs in moved.items()})
-            own = None if dtype == np.float64 else budget.magnitude(expected[name] - truth[name])
-            allowed = budget.Budget(budget.allowance(dtype, scale, len(self.grads), own))
-            report.quantities.append(Quantity(name, expected[name], found[name], allowed, truth[name], own))
+            exact = truth[name]
+            own = None if dtype == np.float64 else budget.magnitude(values - exact)
+
+            def scale_and_n(name: str = name, exact: np.ndarray = exact) -> tuple[float, int]:
+                return movements.scale(name, exact), len(self.grads)
+
+            allowed = budget.derived(dtype, exact, own, scale_and_n)
+            report.quantities.append(Quantity(name, values, found[name], allowed, exact, own))
         report.faults += [f"{name} was not expected" for name in found if name not in expected]
         return report
 

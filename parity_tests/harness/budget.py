@@ -111,3 +111,33 @@ def allowance(dtype: np.dtype, scale: float, n: int, torch_error: float | None =
     if dtype == np.float64:
         return FLOAT64_RELATIVE * scale + underflow
     return FACTOR * (torch_error + math.sqrt(n) * unit_roundoff(dtype) * scale) + underflow
+
+
+class Movements:
+    """Results of a computation whose numbers are moved a little, computed once somebody asks.
+
+    Parameters
+    ----------
+    run : callable
+        ``run(delta, draw)`` returns the results by name, in float64, where a random half of the numbers that go in is
+        moved towards zero by the relative ``delta``.
+    """
+
+    def __init__(self, run: Callable[[float, int], dict[str, np.ndarray]]) -> None:
+        self._run = run
+
+    @functools.cached_property
+    def _moved(self) -> dict[float, list[dict[str, np.ndarray]]]:
+        return {delta: [self._run(delta, draw) for draw in range(2)] for delta in DELTAS}
+
+    def scale(self, name: str, truth: np.ndarray) -> float:
+        """Return max(M, S) of the result called ``name``."""
+        return scale(truth, {delta: [results[name] for results in runs] for delta, runs in self._moved.items()})
+
+
+def derived(
+    dtype: np.dtype, truth: np.ndarray, torch_error: float | None, scale_and_n: Callable[[], tuple[float, int]]
+) -> Budget:
+    """Return the budget of a quantity from its exact values and, once they are needed, its scale and terms."""
+    least = allowance(dtype, magnitude(truth), 1, torch_error)
+    return Budget(least, lambda: allowance(dtype, *scale_and_n(), torch_error))

@@ -134,7 +134,12 @@ class Torch:
         dtype = compared_dtype(inputs, (*self.start.values(), *grads))
         truth = self.results(inputs, grads, count)
         expected = truth if dtype == np.float64 else self.results(inputs, grads, count, dtype=dtype)
-        movements = self._movements(inputs, grads, count, truth)
+        movements = budget.Movements(lambda delta, draw: self.results(inputs, grads, count, move=(delta, draw)))
+        largest = max(np.size(values) for values in [*inputs, *truth.values()])
+
+        @functools.cache
+        def products() -> int:
+            return self._fan(inputs, count) * truth[next(iter(truth))].size
 
         found = []
         for name, values in expected.items():
@@ -144,37 +149,17 @@ class Torch:
             exact = truth[name]
             with np.errstate(invalid="ignore"):
                 own = None if dtype == np.float64 else budget.magnitude(values - exact)
-            # As large for gradients that were added: 1 + SECOND is 1/2, too.
-            once, factor = truth[name.removesuffix(AGAIN)], abs(SECOND) if name.endswith(AGAIN) else 1.0
-            least = budget.allowance(dtype, factor * budget.magnitude(once), 1, own)
+            once = name.removesuffix(AGAIN)
+            factor = abs(SECOND) if once != name else 1.0  # as large for gradients that were added: 1 + SECOND is 1/2
 
-            def derive(name: str = name, factor: float = factor, own: float | None = own) -> float:
-                scale, n = movements()[name.removesuffix(AGAIN)]
-                return budget.allowance(dtype, factor * scale, n, own)
+            def scale_and_n(once: str = once, factor: float = factor) -> tuple[float, int]:
+                n = budget.terms(truth[once].size, products(), largest)
+                return factor * movements.scale(once, truth[once]), n
 
-            found.append(Expectation(name, values, Budget(least, derive), exact, own))
+            found.append(
+                Expectation(name, values, budget.derived(dtype, factor * truth[once], own, scale_and_n), exact, own)
+            )
         return found
-
-    def _movements(self, inputs: tuple, grads: tuple, count: int, truth: dict) -> Callable[[], dict]:
-        # A function, since most often nobody asks: by name, the scale of a quantity's rounding and its number of terms.
-        @functools.cache
-        def movements() -> dict[str, tuple[float, int]]:
-            moved = {
-                delta: [self.results(inputs, grads, count, move=(delta, draw)) for draw in range(2)]
-                for delta in budget.DELTAS
-            }
-            products = self._fan(inputs, count) * truth[next(iter(truth))].size
-            largest = max(np.size(values) for values in [*inputs, *truth.values()])
-            return {
-                name: (
-                    budget.scale(truth[name], {delta: [run[name] for run in runs] for delta, runs in moved.items()}),
-                    budget.terms(truth[name].size, products, largest),
-                )
-                for name in moved[budget.DELTAS[0]][0]
-                if truth[name] is not None and truth[name].dtype.kind == "f"
-            }
-
-        return movements
 
     def results(
         self,
