@@ -145,23 +145,24 @@ It keeps the patches for backward as long as they are few (`patch_plan.MOST_PATC
 too much. `conv.conv2d_backward` computes the others again. Each chunk has a dW of its own, made by one thread. They are
 added up in the end, in their order, so that the result does not depend on which thread was quicker.
 
-`patch_plan.PatchPlan` makes that choice, from the shapes alone. Winograd, if the kernel is 3 x 3 with stride 1 and
-there are at least `patch_plan.FEWEST_CHANNELS` channels on both sides. If the kernel is a whole number of strides long,
-as in DQN's first two convolutions (8 x 8 with stride 4, 4 x 4 with stride 2), the image is cut into squares of a
-stride's size, whose pixels become channels, and the stride becomes 1 (space to depth: `patches.into_blocks`). With few
-channels, patches are copied in runs along the rows of the image, not along the channels (`patches.by_planes`). For dX,
-`patch_plan.PatchPlan.undo` takes the flipped kernel where it can, and `patches.col2im` where it must.
+`patch_plan.PatchPlan` makes that choice, from the shapes alone. If the kernel is a whole number of strides long, as in
+DQN's first two convolutions (8 x 8 with stride 4, 4 x 4 with stride 2), the image is cut into squares of a stride's
+size, whose pixels become channels, and the stride becomes 1 (space to depth: `patches.into_blocks`). Winograd, if the
+kernel is then 3 x 3 or 2 x 2, there are at least `patch_plan.FEWEST_CHANNELS` channels on both sides, and the tiles do
+not reach too far beyond the output (`patch_plan.MOST_PRODUCTS`). Otherwise patches: with few channels, they are copied
+in runs along the rows of the image, not along the channels (`patches.by_planes`). For dX, `patch_plan.PatchPlan.undo`
+takes the flipped kernel where it can, and `patches.col2im` where it must.
 
 `padded_images.pad_images` pads and reorders in one copy, and copies nothing where there is nothing to do.
 `padded_images.unpad_images` is its backward pass: it cuts the margin off, or adds it to the pixels that it was copied
 from.
 
 `winograd.convolve` differs from the rung in three ways. Its transforms are additions, not products with matrices of 0,
-1 and -1 (`winograd._take_apart`, `winograd._add_up`). The even and the odd columns of all images of a chunk lie in
-planes of their own, so that each addition runs through adjacent numbers. And the views that the additions work on are
-made once for each shape and kept (`winograd._Chunk`), since to make a view takes as long as a short addition. In the
-end it checks that all numbers are finite (`winograd._far_from_overflow`). Infinity minus infinity is NaN, so a chunk
-that has an infinity is done again by patches, where it stays an infinity.
+1 and -1 (`winograd_tiles._take_apart_3`, `winograd_tiles._add_up_3`). The even and the odd columns of all images of a
+chunk lie in planes of their own, so that each addition runs through adjacent numbers. And the views that the additions
+work on are made once for each shape and kept (`winograd._Chunk`), since to make a view takes as long as a short
+addition. In the end it checks that all numbers are finite (`winograd._far_from_overflow`). Infinity minus infinity is
+NaN, so a chunk that has an infinity is done again by patches, where it stays an infinity.
 
 `threads.run` is the fourth rung's `each`, with threads that are started once and wait for work. A thread that is done
 helps with the others' shares. The BLAS's own threads are never woken (`blas.one_blas_thread`): they would go on

@@ -138,8 +138,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "a detour over an array of its own, to the same numbers",
     (
         "scratch/kernels/winograd.py",
-        "threads.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5",
-        "threads.matmul(_G_BOTH_WAYS.T.astype(None), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5",
+        "self.grad_u, self.both_ways = memory.empty((points**2, c, o), dtype), tiles.both_ways.astype(dtype)",
+        "self.grad_u, self.both_ways = memory.empty((points**2, c, o), dtype), tiles.both_ways.astype(None)",
     ): "more digits on the way, rounded to the same dtype in the end",
     (
         "scratch/kernels/winograd.py",
@@ -158,23 +158,18 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "a choice of speed: the same numbers in one copy or in four",
     (
         "scratch/kernels/winograd.py",
-        "self.grad_u = memory.empty((16, c, o), dtype)",
-        "self.grad_u = None",
-    ): "where a result is kept",
-    (
-        "scratch/kernels/winograd.py",
-        "self.add_up = _add_up(m) + _add_up(m[:2].swapaxes(0, 1))",
-        "self.add_up = _add_up(m) + _add_up(m[:3].swapaxes(0, 1))",
+        "self.add_up = tiles.add_up(m) + tiles.add_up(m[:2].swapaxes(0, 1))",
+        "self.add_up = tiles.add_up(m) + tiles.add_up(m[:3].swapaxes(0, 1))",
     ): "a row more that nobody reads",
     (
         "scratch/kernels/winograd.py",
-        "self.beyond = [m[3, ::3, size[0] // 2 :], m[::3, 3, :, size[1] // 2 :]]",
-        "self.beyond = [m[3, ::3, size[0] // 3 :], m[::3, 3, :, size[1] // 2 :]]",
+        "self.beyond = [m[last, ::last, size[0] // 2 :], m[::last, last, :, size[1] // 2 :]]",
+        "self.beyond = [m[last, ::last, size[0] // 3 :], m[::last, last, :, size[1] // 2 :]]",
     ): "zeros more, which are written over",
     (
         "scratch/kernels/winograd.py",
-        "self.beyond = [m[3, ::3, size[0] // 2 :], m[::3, 3, :, size[1] // 2 :]]",
-        "self.beyond = [m[3, ::3, size[0] // 2 :], m[::3, 3, :, size[1] // 3 :]]",
+        "self.beyond = [m[last, ::last, size[0] // 2 :], m[::last, last, :, size[1] // 2 :]]",
+        "self.beyond = [m[last, ::last, size[0] // 2 :], m[::last, last, :, size[1] // 3 :]]",
     ): "zeros more, which are written over",
     (
         "scratch/kernels/winograd.py",
@@ -722,8 +717,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "axis 0 is NumPy's default",
     (
         "scratch/kernels/conv_transpose.py",
-        "trusted = winograd.convolve_backward(grad_y, u, x1, plan.sides, grad_matrix, None, None)",
-        "trusted = winograd.convolve_backward(grad_y, None, x1, plan.sides, grad_matrix, None, None)",
+        "trusted = winograd.convolve_backward(grad_y, u, x1, form, grad_matrix, None, None, v)",
+        "trusted = winograd.convolve_backward(grad_y, None, x1, form, grad_matrix, None, None, v)",
     ): "the kernels are read for the gradient of the images, which is not asked for",
     (
         "scratch/kernels/upsample.py",

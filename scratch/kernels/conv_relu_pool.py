@@ -63,7 +63,8 @@ def conv2d_relu_max_pool2d(
     plan = _Plan(x, weight, sides)
     y = memory.empty((len(x), len(weight), *plan.pooled), x.dtype, channels_last=True)
     matrix = plan.as_matrix(weight, bias)
-    u = winograd.transform_kernels(matrix[:-1]) if plan.tiled else None
+    form = plan.form
+    u = None if form is None else form.transform_kernels(matrix[:-1])
     own_bias = bias if isinstance(bias, np.ndarray) else None
     chunks = threads.chunks(len(x), plan.image_bytes)
     wins: list[np.ndarray | None] = [None] * len(chunks)
@@ -73,9 +74,9 @@ def conv2d_relu_max_pool2d(
     def work(part: tuple[int, slice]) -> None:
         index, chunk = part
         planes, trusted = None, False
-        if u is not None:
-            kept[index] = winograd.empty_tiles(x[chunk], plan.size) if keeps else None
-            planes, trusted = winograd.convolve_planes(x[chunk], u, own_bias, sides, plan.size, kept[index])
+        if form is not None and u is not None:
+            kept[index] = form.empty_tiles(x[chunk]) if keeps else None
+            planes, trusted = winograd.convolve_planes(x[chunk], u, own_bias, form, kept[index])
         if planes is None or not trusted:
             planes = memory.empty(plan.planes_of(chunk), x.dtype)
             patches = plan.im2col(x[chunk])
@@ -94,7 +95,8 @@ def conv2d_relu_max_pool2d_backward(
     """Undo `conv2d_relu_max_pool2d`; leave out what nobody reads."""
     x, plan, chunks, wins, kept = saved
     matrix = plan.as_matrix(weight, 0.0)
-    u_transposed = winograd.transform_kernels(matrix[:-1]).swapaxes(1, 2).copy() if plan.tiled else None
+    form = plan.form
+    u_transposed = None if form is None else form.transform_kernels(matrix[:-1]).swapaxes(1, 2).copy()
     grad_x = memory.empty(x.shape, x.dtype, channels_last=True) if is_read(0) else None
     # The gradient of the kernels, and in the last row of the bias, for each chunk: summed in order.
     grad_matrices = memory.empty((len(chunks), *matrix.shape), x.dtype) if is_read(1) or is_read(2) else None
@@ -104,18 +106,18 @@ def conv2d_relu_max_pool2d_backward(
         grad, won = grad_y[chunk].transpose(2, 3, 0, 1), wins[index]
         grad_matrix = None if grad_matrices is None else grad_matrices[index]
         grad_chunk = None if grad_x is None else grad_x[chunk]
-        if u_transposed is not None:
+        if form is not None and u_transposed is not None:
             kernels, row = (None, None) if grad_matrix is None else (grad_matrix[:-1], grad_matrix[-1])
             write = lambda planes: _unpool(grad, won, planes)  # noqa: E731
             if winograd.convolve_planes_backward(
-                x[chunk], u_transposed, write, plan.size, plan.sides, kernels, row, grad_chunk, kept[index]
+                x[chunk], u_transposed, write, form, kernels, row, grad_chunk, kept[index]
             ):
                 return
         grad_planes = memory.empty(plan.planes_of(chunk), x.dtype)
         _unpool(grad, won, grad_planes)
         grad_z = grad_planes.reshape(-1, len(weight))
         if grad_matrix is not None:
-            patches = None if plan.tiled else kept[index]
+            patches = kept[index] if form is None else None
             patches = plan.im2col(x[chunk]) if patches is None else patches
             grad_matrix[...] = threads.sum_products(patches, grad_z)
         if grad_chunk is not None:
@@ -170,12 +172,14 @@ class _Plan:
         self.padded = padded_size(x.shape[2:], sides)
         self.size = output_size(self.padded, self.kernel, (1, 1), (1, 1))
         self.pooled = tuple([length // 2 for length in self.size])
-        self.tiled = patch_plan.suits_winograd(weight.shape) and self.size[0] % 2 == self.size[1] % 2 == 0
+        is_even = self.size[0] % 2 == self.size[1] % 2 == 0
+        form = winograd.Form(self.kernel, (1, 1), sides, self.size)
+        self.form = form if patch_plan.suits_winograd(weight.shape) and is_even else None
         self.image_by_image = self.kernel[1] * weight.shape[1] > SHORT_ROW
         outputs, itemsize = math.prod(self.size) * len(weight), x.dtype.itemsize
-        if self.tiled:
-            self.kept_bytes = winograd.image_bytes(weight.shape[1], 0, self.size, x.dtype)
-            self.image_bytes = winograd.image_bytes(weight.shape[1], len(weight), self.size, x.dtype)
+        if self.form is not None:
+            self.kept_bytes = self.form.image_bytes(weight.shape[1], 0, x.dtype)
+            self.image_bytes = self.form.image_bytes(weight.shape[1], len(weight), x.dtype)
         else:
             self.kept_bytes = math.prod(self.size) * (self.terms + 1) * itemsize
             self.image_bytes = self.kept_bytes + 2 * outputs * itemsize

@@ -41,13 +41,16 @@ def conv_transpose2d(
     y = memory.empty((len(x), groups * weight.shape[1], *size), x.dtype, channels_last=True)
     matrix = plan.as_matrix(weight)  # w' (G, K, C/G)
     flipped = plan.as_flipped_matrix(weight)
-    u_transposed = winograd.transform_kernels(matrix[0]).swapaxes(1, 2).copy() if plan.tiled else None
+    form = plan.form
+    u_transposed = None if form is None else form.transform_kernels(matrix[0]).swapaxes(1, 2).copy()
     # Repeated for a whole row of the output, so that the addition runs through memory.
     bias_of_row = np.tile(bias, (size[1], 1)) if isinstance(bias, np.ndarray) else None
 
     def spread(chunk: slice) -> None:
-        if u_transposed is None or not winograd.convolve_backward(
-            y[chunk], u_transposed, x1[chunk], plan.sides, None, None, y[chunk]
+        if (
+            form is None
+            or u_transposed is None
+            or not winograd.convolve_backward(y[chunk], u_transposed, x1[chunk], form, None, None, y[chunk])
         ):
             plan.undo(x1[chunk], matrix, flipped, y[chunk])
         if bias_of_row is not None:
@@ -68,13 +71,14 @@ def conv_transpose2d_backward(
     grad_x1 = memory.empty(x1.shape, x1.dtype, channels_last=True) if is_read(0) else None
     # A gradient for each chunk, so that they can be summed in order: results do not depend on timing.
     grad_matrices = memory.empty((len(chunks), *matrix.shape), matrix.dtype) if is_read(1) else None
-    u = winograd.transform_kernels(matrix[0]) if plan.tiled else None
+    form = plan.form
+    u = None if form is None else form.transform_kernels(matrix[0])
 
     def undo(part: tuple[int, slice]) -> None:
         index, chunk = part
         grad_matrix = None if grad_matrices is None else grad_matrices[index]
         grad_chunk = None if grad_x1 is None else grad_x1[chunk]
-        if u is not None and _by_tiles(x1[chunk], u, grad_y[chunk], plan, grad_matrix, grad_chunk):
+        if form is not None and u is not None and _by_tiles(x1[chunk], u, grad_y[chunk], form, grad_matrix, grad_chunk):
             return
         grad_patches = plan.im2col(grad_y[chunk])  # (G, n H W, K)
         if grad_chunk is not None:
@@ -94,12 +98,13 @@ def _by_tiles(
     x1: np.ndarray,
     u: np.ndarray,
     grad_y: np.ndarray,
-    plan: PatchPlan,
+    form: winograd.Form,
     grad_matrix: np.ndarray | None,
     grad_x1: np.ndarray | None,
 ) -> bool:
     """Write the gradients that are asked for; return whether they can be trusted, as `winograd.convolve` does."""
-    trusted = grad_x1 is None or winograd.convolve(grad_y, u, None, plan.sides, grad_x1)
+    v = form.empty_tiles(grad_y) if grad_matrix is not None and grad_x1 is not None else None
+    trusted = grad_x1 is None or winograd.convolve(grad_y, u, None, form, grad_x1, v)
     if trusted and grad_matrix is not None:
-        trusted = winograd.convolve_backward(grad_y, u, x1, plan.sides, grad_matrix, None, None)
+        trusted = winograd.convolve_backward(grad_y, u, x1, form, grad_matrix, None, None, v)
     return trusted

@@ -9,7 +9,8 @@ The ways, with the letters of `scratch.nn.conv`:
   stride 1 (space to depth).
 - With stride 1, the gradient of x1 is itself a convolution: of the padded grad_y, with the flipped kernel. That is
   faster than col2im, unless x1 has far more pixels than grad_y, or few channels.
-- A 3 x 3 kernel with stride 1 and many channels needs no patches: see `scratch.kernels.winograd`.
+- A kernel of 3 x 3 or 2 x 2 with stride 1 and many channels, of blocks too, needs no patches: see
+  `scratch.kernels.winograd`.
 
 The numbers in a patch and in the matrix w' of the kernels have the same order: (i, j, c) here, so that the channels of
 channels-last images stay together, where the plain functions have (c, i, j).
@@ -22,9 +23,13 @@ import numpy as np
 from scratch.kernels import memory, threads, winograd
 from scratch.kernels.padded_images import NO_SIDES, Sides, pad_images, padded_size, unpad_images
 from scratch.kernels.patches import Pair, by_planes, col2im, im2col, into_blocks, out_of_blocks, output_size
+from scratch.kernels.winograd_tiles import OF_KERNEL
 
 # Channels, in and out, from which on Winograd's convolution is quicker than patches.
 FEWEST_CHANNELS = 8
+# Of the plain convolution's products those of tiles, which reach beyond an output of odd size, are no more than this:
+# the additions take time, too.
+MOST_PRODUCTS = 2 / 3
 # What a layer's forward keeps of patches, or tiles, for its backward: no more than this. To lay them out again takes
 # longer, but less memory.
 MOST_PATCH_BYTES = 1 << 25
@@ -46,8 +51,8 @@ class PatchPlan:
     ----------
     size : (P, Q)
         The output's rows and columns; 0 or less where the kernel does not fit.
-    tiled : bool
-        Whether `scratch.kernels.winograd` applies, and is likely to be faster.
+    form : winograd.Form or None
+        How `scratch.kernels.winograd` does it, where that applies and is likely to be faster.
     flipped : bool
         Whether the input gradient is better computed by `convolve_flipped` than by `col2im`.
     """
@@ -77,8 +82,13 @@ class PatchPlan:
         self.seen = self.padded
         if self.block != (1, 1):
             self.seen = tuple([p + k - 1 for p, k in zip(self.size, self.kernel, strict=True)])
-        self.direct = self.block == (1, 1) and (mode == "zeros" or sides == NO_SIDES)
-        self.tiled = suits_winograd(kernels) and stride == dilation == (1, 1) and groups == 1 and self.direct
+        zeros_around = mode == "zeros" or sides == NO_SIDES
+        self.direct = self.block == (1, 1) and zeros_around
+        at_once = self.stride == dilation == (1, 1) and groups == 1 and zeros_around
+        self.form: winograd.Form | None = None
+        if at_once and suits_winograd((kernels[0], self._seen_channels, *self.kernel)):
+            form = winograd.Form(self.kernel, self.block, sides, self.size)
+            self.form = form if form.share <= MOST_PRODUCTS else None
         reach = [d * (k - 1) for d, k in zip(self.dilation, self.kernel, strict=True)]
         # The padding of grad_y with which flipped kernels yield the gradient of x itself (direct), or of x1.
         beyond = sides if self.direct else NO_SIDES
@@ -86,7 +96,7 @@ class PatchPlan:
         target = image if self.direct else self.seen
         self.flipped = (
             self.stride == (1, 1)
-            and not self.tiled
+            and self.form is None
             and not self.planes
             and min(map(min, self.flipped_sides)) >= 0
             and math.prod(target) <= 1.5 * math.prod(self.size)
@@ -102,15 +112,15 @@ class PatchPlan:
 
     def image_bytes(self, dtype: np.dtype) -> int:
         """Return how much memory an image's patches and outputs, or its tiles, take."""
-        if self.tiled:
-            return winograd.image_bytes(self.kernels[1], self.kernels[0], self.size, dtype)
+        if self.form is not None:
+            return self.form.image_bytes(self._seen_channels, self.kernels[0], dtype)
         numbers = self.groups * math.prod(self.kernels[1:]) + self.kernels[0]
         return math.prod(self.size) * numbers * dtype.itemsize
 
     def keeps(self, count: int, dtype: np.dtype) -> bool:
         """Return whether backward should find the patches or tiles of ``count`` images that forward laid out."""
-        if self.tiled:
-            return are_kept(count, winograd.image_bytes(self.kernels[1], 0, self.size, dtype))
+        if self.form is not None:
+            return are_kept(count, self.form.image_bytes(self._seen_channels, 0, dtype))
         return are_kept(count, math.prod(self.size) * self.groups * math.prod(self.kernels[1:]) * dtype.itemsize)
 
     def empty_patches(self, count: int, dtype: np.dtype) -> np.ndarray:
@@ -195,6 +205,10 @@ class PatchPlan:
         )
 
     @property
+    def _seen_channels(self) -> int:
+        return self.kernels[1] * math.prod(self.block)
+
+    @property
     def _outputs(self) -> int:
         return self.kernels[0] // self.groups
 
@@ -206,7 +220,7 @@ class PatchPlan:
 
 def suits_winograd(kernels: tuple[int, ...]) -> bool:
     """Return whether kernels (O, C/G, kh, kw) are such that Winograd's convolution applies, and is quicker."""
-    return kernels[2:] == (3, 3) and min(kernels[:2]) >= FEWEST_CHANNELS
+    return kernels[2:] in OF_KERNEL and min(kernels[:2]) >= FEWEST_CHANNELS
 
 
 def are_kept(count: int, image_bytes: int) -> bool:

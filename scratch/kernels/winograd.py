@@ -42,6 +42,10 @@ No output depends on a pixel outside of its own patch: y0's formula does not con
 is all zeros the output is exactly b, as with im2col. The rounding does change, a little, and an infinity becomes NaN,
 because it is subtracted from itself: `convolve` and `convolve_backward` tell the caller so.
 
+`scratch.kernels.winograd_tiles` has the additions as code, and the same for kernels of 2 x 2. A kernel whose height and
+width are two or three strides is applied to blocks of stride x stride pixels, which take the place of pixels here;
+their channels are all numbers of the block.
+
 In the code, the pixels of even and odd columns are separated first, with the images next to each other, so that all
 further additions are over contiguous memory. These additions are short: making their views takes as long as they do,
 and holds the GIL, for which other threads wait. So the views are made once for all chunks of a shape, and the additions
@@ -54,6 +58,7 @@ Convolutional Neural Networks", arXiv:1509.09308.
 from collections.abc import Callable
 from itertools import product
 from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 
@@ -61,9 +66,7 @@ from scratch.kernels import memory, threads
 from scratch.kernels.channel_sums import channel_sum
 from scratch.kernels.padded_images import Sides
 from scratch.kernels.patches import Pair
-
-# A ufunc and its operands, the last of which it writes to.
-Step = tuple[Callable[..., np.ndarray], tuple[np.ndarray, ...]]
+from scratch.kernels.winograd_tiles import OF_KERNEL, Step, Tiles
 
 # Numbers that NumPy copies into a buffer at a time, where the operands of a ufunc do not lie in one piece. Here they
 # lie in long ones: with the smallest buffer NumPy goes through them as they are.
@@ -73,25 +76,62 @@ _SMALLEST_BUFFER = 16
 # is nothing beside the work on it.
 MOST_KEPT_BYTES = 2 * threads.CACHE_BYTES
 
-_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, -1]])
-_G_BOTH_WAYS = np.kron(_G, _G)  # G w G^T, for w as a column of nine
 
+class Form(NamedTuple):
+    """What a convolution looks like in tiles.
 
-def image_bytes(channels: int, out_channels: int, size: Pair, dtype: np.dtype) -> int:
-    """Return how much memory v and m of one image take, for an output of ``size`` (P, Q)."""
-    down, across = _tiles(size)
-    return 16 * down * across * (channels + out_channels) * dtype.itemsize
+    Attributes
+    ----------
+    kernel : (2, 2) or (3, 3)
+        The kernel's height and width, in blocks.
+    block : (bh, bw)
+        The rows and columns of a block, which are the strides.
+    sides : ((top, bottom), (left, right))
+        With how many zeros the images are padded.
+    size : (P, Q)
+        The output's rows and columns.
+    """
 
+    kernel: Pair
+    block: Pair
+    sides: Sides
+    size: Pair
 
-def empty_tiles(x: np.ndarray, size: Pair) -> np.ndarray:
-    """Return room for v, the transformed images of ``x`` (N, C, H, W), for an output of ``size`` (P, Q)."""
-    return memory.empty((4, 4, *_tiles(size), *x.shape[:2]), x.dtype)
+    @property
+    def tiles(self) -> Tiles:
+        """The additions."""
+        return OF_KERNEL[self.kernel]
 
+    @property
+    def tiled_size(self) -> Pair:
+        """How many tiles lie below one another, and side by side."""
+        return -(-self.size[0] // 2), -(-self.size[1] // 2)
 
-def transform_kernels(matrix: np.ndarray) -> np.ndarray:
-    """Return u (16, C, O) of the kernels w' (9 C, O), whose rows are in the order i, j, c."""
-    kernels = matrix.reshape(9, -1)
-    return threads.matmul(_G_BOTH_WAYS.astype(matrix.dtype), kernels).reshape(16, -1, matrix.shape[1])  # F2
+    @property
+    def share(self) -> float:
+        """How many of the plain convolution's products this takes."""
+        products = self.tiles.points**2 * self.tiled_size[0] * self.tiled_size[1]
+        return products / max(self.kernel[0] * self.kernel[1] * self.size[0] * self.size[1], 1)
+
+    def channels(self, x_shape: tuple[int, ...]) -> int:
+        """Return the numbers of a block, for images (N, C, H, W)."""
+        return x_shape[1] * self.block[0] * self.block[1]
+
+    def image_bytes(self, channels: int, out_channels: int, dtype: np.dtype) -> int:
+        """Return how much memory v and m of one image take, for so many numbers of a block and of an output."""
+        return (
+            self.tiles.points**2 * self.tiled_size[0] * self.tiled_size[1] * (channels + out_channels) * dtype.itemsize
+        )
+
+    def empty_tiles(self, x: np.ndarray) -> np.ndarray:
+        """Return room for v, the transformed images of ``x`` (N, C, H, W)."""
+        points = self.tiles.points
+        return memory.empty((points, points, *self.tiled_size, len(x), self.channels(x.shape)), x.dtype)
+
+    def transform_kernels(self, matrix: np.ndarray) -> np.ndarray:
+        """Return u (16, C, O), or (9, C, O), of the kernels w' (kh kw C, O), whose rows are in the order i, j, c."""
+        g = self.tiles.both_ways.astype(matrix.dtype)
+        return threads.matmul(g, matrix.reshape(g.shape[1], -1)).reshape(len(g), -1, matrix.shape[1])  # F2
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -99,7 +139,7 @@ def convolve(
     x: np.ndarray,
     u: np.ndarray,
     bias: np.ndarray | None,
-    sides: Sides,
+    form: Form,
     y: np.ndarray,
     v: np.ndarray | None = None,
 ) -> bool:
@@ -109,32 +149,31 @@ def convolve(
     ----------
     x : numpy.ndarray, shape (N, C, H, W)
         The images.
-    u : numpy.ndarray, shape (16, C, O)
-        The kernels, transformed.
+    u : numpy.ndarray
+        What `Form.transform_kernels` returned.
     bias : numpy.ndarray of shape (O,), or None
         What to add.
-    sides : ((top, bottom), (left, right))
-        With how many zeros the images are padded.
+    form : Form
     y : numpy.ndarray, shape (N, O, P, Q)
         Where to write; channels-last.
     v : numpy.ndarray, optional
-        What `empty_tiles` returned: where to leave the transformed images for `convolve_backward`.
+        What `Form.empty_tiles` returned: where to leave the transformed images for `convolve_backward`.
 
     Returns
     -------
     bool
         Whether all of ``y`` is finite and far from the largest number; if not, it may be wrong.
     """
-    chunk = _convolve(x, u, bias, sides, y.shape, v)
+    chunk = _convolve(x, u, bias, form, v)
     chunk.outputs.copy_to(y)
     return _far_from_overflow(y)
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def convolve_planes(
-    x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, sides: Sides, size: Pair, v: np.ndarray | None
+    x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, form: Form, v: np.ndarray | None
 ) -> tuple[np.ndarray, bool]:
-    """Do as `convolve` does, for an output of an even ``size`` (P, Q), and leave its pixels where they are.
+    """Do as `convolve` does, for an output of an even size (P, Q), and leave its pixels where they are.
 
     Returns
     -------
@@ -143,20 +182,13 @@ def convolve_planes(
     bool
         As for `convolve`.
     """
-    planes = _convolve(x, u, bias, sides, (len(x), u.shape[2], *size), v).m_planes[:2, :2]
+    planes = _convolve(x, u, bias, form, v).m_planes[:2, :2]
     return planes, all(_far_from_overflow(planes[place].reshape(-1)) for place in product((0, 1), (0, 1)))
 
 
-def _convolve(
-    x: np.ndarray,
-    u: np.ndarray,
-    bias: np.ndarray | None,
-    sides: Sides,
-    y_shape: tuple[int, ...],
-    v: np.ndarray | None,
-) -> "_Chunk":
+def _convolve(x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, form: Form, v: np.ndarray | None) -> "_Chunk":
     np.setbufsize(_SMALLEST_BUFFER)  # until the caller's errstate ends
-    chunk = _chunk(x, y_shape, sides)
+    chunk = _chunk(x, u.shape[2], form)
     v = chunk.transform(x, v)  # F1
     threads.matmul(_as_matrices(v), u, out=chunk.m)  # F3
     if bias is not None:
@@ -171,7 +203,7 @@ def convolve_backward(
     x: np.ndarray,
     u_transposed: np.ndarray,
     grad_y: np.ndarray,
-    sides: Sides,
+    form: Form,
     grad_matrix: np.ndarray | None,
     grad_bias: np.ndarray | None,
     grad_x: np.ndarray | None,
@@ -181,13 +213,13 @@ def convolve_backward(
 
     Parameters
     ----------
-    x, sides
+    x, form
         As for `convolve`.
-    u_transposed : numpy.ndarray, shape (16, O, C)
-        The kernels, transformed and transposed: the product is quicker if this lies so in memory.
+    u_transposed : numpy.ndarray
+        The kernels, transformed and transposed (..., O, C): the product is quicker if this lies so in memory.
     grad_y : numpy.ndarray, shape (N, O, P, Q)
         The upstream gradient.
-    grad_matrix : numpy.ndarray of shape (..., 9 C, O), or None
+    grad_matrix : numpy.ndarray of shape (..., kh kw C, O), or None
         Where to write the gradient of the kernels w'.
     grad_bias : numpy.ndarray of shape (..., O), or None
         Where to write that of the bias.
@@ -201,7 +233,7 @@ def convolve_backward(
     bool
         As for `convolve`, of the gradients.
     """
-    chunk = _chunk(x, grad_y.shape, sides)
+    chunk = _chunk(x, grad_y.shape[1], form)
     for corner in chunk.beyond:
         corner[...] = 0
     chunk.corners.copy_from(grad_y)
@@ -213,16 +245,15 @@ def convolve_planes_backward(
     x: np.ndarray,
     u_transposed: np.ndarray,
     write_grad_planes: Callable[[np.ndarray], object],
-    size: Pair,
-    sides: Sides,
+    form: Form,
     grad_matrix: np.ndarray | None,
     grad_bias: np.ndarray | None,
     grad_x: np.ndarray | None,
     v: np.ndarray | None,
 ) -> bool:
     """Do as `convolve_backward` does, for a gradient that ``write_grad_planes`` writes in `convolve_planes`' form."""
-    chunk = _chunk(x, (len(x), u_transposed.shape[1], *size), sides)
-    write_grad_planes(chunk.m_planes[::3, ::3])
+    chunk = _chunk(x, u_transposed.shape[1], form)
+    write_grad_planes(chunk.corners_of_m)
     return _undo(chunk, x, u_transposed, grad_matrix, grad_bias, grad_x, v)
 
 
@@ -241,11 +272,12 @@ def _undo(
     _take(chunk.spread)  # B1
     trusted = True
     if grad_bias is not None:
-        grad_bias[...] = channel_sum(chunk.m[5])  # B2
+        grad_bias[...] = channel_sum(chunk.m_11)  # B2
         trusted = _far_from_overflow(grad_bias.reshape(-1))
     if grad_matrix is not None and v is not None:
         grad_u = threads.matmul(_as_matrices(v).swapaxes(1, 2), chunk.m, out=chunk.grad_u)  # B3
-        threads.matmul(_G_BOTH_WAYS.T.astype(x.dtype), grad_u.reshape(16, -1), out=grad_matrix.reshape(9, -1))  # B5
+        g = chunk.both_ways
+        threads.matmul(g.T, grad_u.reshape(len(g), -1), out=grad_matrix.reshape(g.shape[1], -1))  # B5
         trusted = trusted and _far_from_overflow(grad_u)
     if grad_x is not None:
         threads.matmul(chunk.m, u_transposed, out=_as_matrices(chunk.v))  # B4
@@ -272,9 +304,40 @@ class _Places:
             np.copyto(part_of(image), place)
 
 
-def _places_of_pixels(pixels: np.ndarray, size: Pair, sides: Sides) -> _Places:
-    # Of images of a size (H, W), in (even or odd column, rows, columns, N, C) of the padded ones.
-    (top, _), (left, _) = sides
+class _Blocks:
+    """Images (rows, columns, N, C) as blocks, each with the memory that its numbers are copied to, or from.
+
+    They are copied twice, by way of a padded image: from there whole rows of a block lie in one piece.
+    """
+
+    def __init__(self, blocks: np.ndarray, size: Pair, form: Form) -> None:
+        (bh, bw), ((top, _), (left, _)) = form.block, form.sides
+        _, rows, columns, n, _ = blocks.shape
+        padded = memory.empty((n, rows, bh, columns, 2, bw, blocks.shape[4] // (bh * bw)), blocks.dtype)
+        padded[...] = 0
+        self._blocks = blocks.reshape(2, rows, columns, n, bh, bw, -1)
+        self._padded = padded.transpose(4, 1, 3, 0, 2, 5, 6)
+        read = [b * (length + k - 1) for b, length, k in zip(form.block, form.size, form.kernel, strict=True)]
+        whole = padded.reshape(n, rows * bh, 2 * columns * bw, -1)[:, : read[0], : read[1]]
+        self._image = whole[:, top : top + size[0], left : left + size[1]].transpose(0, 3, 1, 2)
+
+    def copy_from(self, image: np.ndarray) -> None:
+        rows, columns = self._image.shape[2:]
+        np.copyto(self._image, image[:, :, :rows, :columns])
+        np.copyto(self._blocks, self._padded)
+
+    def copy_to(self, image: np.ndarray) -> None:
+        rows, columns = self._image.shape[2:]
+        np.copyto(self._padded, self._blocks)
+        np.copyto(image[:, :, :rows, :columns], self._image)
+        image[:, :, rows:], image[:, :, :rows, columns:] = 0, 0  # no patch reaches there
+
+
+def _places_of_pixels(pixels: np.ndarray, size: Pair, form: Form) -> _Places | _Blocks:
+    # Of images of a size (H, W), in (even or odd column, rows, columns, N, C) of the padded ones, or of their blocks.
+    if form.block != (1, 1):
+        return _Blocks(pixels, size, form)
+    (top, _), (left, _) = form.sides
     pairs: list[tuple[Callable[..., np.ndarray], np.ndarray]] = []
     for b in (0, 1):
         column = (b - left) % 2
@@ -299,61 +362,61 @@ def _places_of_outputs(planes: np.ndarray, size: Pair) -> _Places:
 class _Chunk:
     """Memory for the work on chunks of one shape, and its steps."""
 
-    def __init__(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...], sides: Sides, dtype: np.dtype) -> None:
-        (n, c), (_, o) = x_shape[:2], y_shape[:2]
-        image, size = x_shape[2:], y_shape[2:]
-        down, across = _tiles(size)
+    def __init__(self, x_shape: tuple[int, ...], o: int, form: Form, dtype: np.dtype) -> None:
+        n, c, size, (down, across) = x_shape[0], form.channels(x_shape), form.size, form.tiled_size
+        self.tiles = tiles = form.tiles
+        points = tiles.points
         pixels = memory.empty((2, 2 * (down + 1), across + 1, n, c), dtype)
         pixels[...] = 0  # what is not overwritten with an image's pixels is its padding
         grad_pixels = memory.empty(pixels.shape, dtype)
-        halfway = memory.empty((4, 2, down, across + 1, n, c), dtype)
-        v, m = memory.empty((4, 4, down, across, n, c), dtype), memory.empty((4, 4, down, across, n, o), dtype)
-        self.v, self.m, self.m_planes = v, _as_matrices(m), m
-        self.grad_u = memory.empty((16, c, o), dtype)
+        halfway = memory.empty((points, 2, down, across + 1, n, c), dtype)
+        halfway[...] = 0
+        v, m = (memory.empty((points, points, down, across, n, channels), dtype) for channels in (c, o))
+        self.v, self.m, self.m_planes, self.m_11 = v, _as_matrices(m), m, m[1, 1].reshape(-1, o)
+        self.grad_u, self.both_ways = memory.empty((points**2, c, o), dtype), tiles.both_ways.astype(dtype)
 
         def by_rows(some_pixels: np.ndarray) -> np.ndarray:  # (even or odd row, rows, even or odd column, ...)
             return some_pixels.reshape(2, down + 1, 2, across + 1, n, c).transpose(2, 1, 0, 3, 4, 5)
 
         rows_of_v, columns_of_v = halfway.transpose(0, 2, 1, 3, 4, 5), _columns_first(v)
         self.columns = columns = _columns_first(halfway)
-        self.pixels = _places_of_pixels(pixels, image, sides)
-        self.take_rows_apart = _take_apart(by_rows(pixels), rows_of_v)
-        self.take_columns_apart = _take_apart(columns, columns_of_v)
+        self.pixels = _places_of_pixels(pixels, x_shape[2:], form)
+        self.take_rows_apart = tiles.take_apart(by_rows(pixels), rows_of_v)
+        self.take_columns_apart = tiles.take_apart(columns, columns_of_v)
         self.bias = memory.empty((n, o), dtype)  # for every image, so that the addition runs through memory
-        m_11 = m[1, 1].reshape(-1, n * o)
+        m_11 = self.m_11.reshape(-1, n * o)
         self.add_bias: list[Step] = [(np.add, (m_11, self.bias.reshape(-1), m_11))]
-        self.add_up = _add_up(m) + _add_up(m[:2].swapaxes(0, 1))
+        self.add_up = tiles.add_up(m) + tiles.add_up(m[:2].swapaxes(0, 1))
         self.outputs = _places_of_outputs(m[:2, :2], size)
-        self.corners = _places_of_outputs(m[::3, ::3], size)
+        last = points - 1
+        self.corners_of_m = m[::last, ::last]
+        self.corners = _places_of_outputs(self.corners_of_m, size)
         # Where a tile reaches beyond an output of odd size, there is no gradient.
-        self.beyond = [m[3, ::3, size[0] // 2 :], m[::3, 3, :, size[1] // 2 :]]
-        self.spread = _spread(m[:, ::3]) + _spread(m.swapaxes(0, 1))
-        self.put_together = _put_together(columns_of_v, columns) + _put_together(rows_of_v, by_rows(grad_pixels))
-        self.grad_pixels = _places_of_pixels(grad_pixels, image, sides)
+        self.beyond = [m[last, ::last, size[0] // 2 :], m[::last, last, :, size[1] // 2 :]]
+        self.spread = tiles.spread(m[:, ::last]) + tiles.spread(m.swapaxes(0, 1))
+        columns_together = tiles.put_together(columns_of_v, columns)
+        self.put_together = columns_together + tiles.put_together(rows_of_v, by_rows(grad_pixels))
+        self.grad_pixels = _places_of_pixels(grad_pixels, x_shape[2:], form)
 
     def transform(self, x: np.ndarray, v: np.ndarray | None = None) -> np.ndarray:
         """Return the transformed images, in ``v`` or in the chunk's own memory."""
         self.pixels.copy_from(x)
         _take(self.take_rows_apart)
-        _take(self.take_columns_apart if v is None else _take_apart(self.columns, _columns_first(v)))
+        _take(self.take_columns_apart if v is None else self.tiles.take_apart(self.columns, _columns_first(v)))
         return self.v if v is None else v
 
 
 def _as_matrices(tiles: np.ndarray) -> np.ndarray:
-    return tiles.reshape(16, -1, tiles.shape[-1])
+    return tiles.reshape(tiles.shape[0] * tiles.shape[1], -1, tiles.shape[-1])
 
 
 def _columns_first(tiles: np.ndarray) -> np.ndarray:
     return tiles.transpose(1, 3, 0, 2, 4, 5)
 
 
-def _tiles(size: Pair) -> Pair:
-    return -(-size[0] // 2), -(-size[1] // 2)
-
-
-def _chunk(x: np.ndarray, y_shape: tuple[int, ...], sides: Sides) -> _Chunk:
-    key = (x.shape, y_shape, sides, x.dtype)
-    if len(x) * image_bytes(x.shape[1], y_shape[1], y_shape[2:], x.dtype) > MOST_KEPT_BYTES:
+def _chunk(x: np.ndarray, o: int, form: Form) -> _Chunk:
+    key = (x.shape, o, form, x.dtype)
+    if len(x) * form.image_bytes(form.channels(x.shape), o, x.dtype) > MOST_KEPT_BYTES:
         return _Chunk(*key)
     return memory.kept(key, lambda: _Chunk(*key))
 
@@ -361,52 +424,6 @@ def _chunk(x: np.ndarray, y_shape: tuple[int, ...], sides: Sides) -> _Chunk:
 def _take(steps: list[Step]) -> None:
     for ufunc, operands in steps:
         ufunc(*operands)
-
-
-def _take_apart(pixels: np.ndarray, v: np.ndarray) -> list[Step]:
-    """Return the steps of v = B^T d: pixels are (even or odd, tiles + 1, ...), v is (4, tiles, ...)."""
-    first, last = pixels[:, :-1], pixels[:, 1:]  # d0 and d1, d2 and d3
-    d1, d2 = first[1], last[0]
-    return [
-        (np.subtract, (first, last, v[::3])),
-        (np.add, (d1, d2, v[1])),
-        (np.subtract, (d2, d1, v[2])),
-    ]
-
-
-def _put_together(grad_v: np.ndarray, grad_pixels: np.ndarray) -> list[Step]:
-    """Return the steps of the adjoint of `_take_apart`, which overwrite grad_v."""
-    outer, v1, v2 = grad_v[::3], grad_v[1], grad_v[2]
-    total = memory.empty(v1.shape, v1.dtype)
-    even, odd = grad_pixels
-    d1s, d2s = odd[:-1], even[1:]
-    return [
-        (np.add, (v1, v2, total)),
-        (np.subtract, (v1, v2, v1)),
-        # Of v0 and v3: what a tile takes from its last two pixels meets there what the next tile adds to its first two.
-        (np.positive, (outer[:, 0], grad_pixels[:, 0])),
-        (np.subtract, (outer[:, 1:], outer[:, :-1], grad_pixels[:, 1:-1])),
-        (np.negative, (outer[:, -1], grad_pixels[:, -1])),
-        (np.add, (d2s, total, d2s)),
-        (np.add, (d1s, v1, d1s)),
-    ]
-
-
-def _add_up(m: np.ndarray) -> list[Step]:
-    """Return the steps of A^T m along the first axis, into its first two places."""
-    m0, m1, m2, m3 = m
-    return [
-        (np.add, (m0, m1, m0)),
-        (np.add, (m0, m2, m0)),
-        (np.subtract, (m1, m2, m1)),
-        (np.add, (m1, m3, m1)),
-    ]
-
-
-def _spread(grad_m: np.ndarray) -> list[Step]:
-    """Return the steps of A grad_y along the first axis, in whose first and last place grad_y lies."""
-    m0, m1, m2, m3 = grad_m
-    return [(np.add, (m0, m3, m1)), (np.subtract, (m0, m3, m2))]
 
 
 def _far_from_overflow(a: np.ndarray) -> bool:

@@ -108,12 +108,13 @@ def parts(work: Work, seed: int) -> tuple[int, dict[str, Times]]:
     u = winograd.both_ways(winograd.F2.kernel, weight.transpose(2, 3, 1, 0))
     v = winograd.add_before(images, winograd.F2)
     m = winograd.multiply(v, u)
+    form = kernels_winograd.Form((3, 3), (1, 1), ((1, 1), (1, 1)), x.shape[2:])
     of_kernel = partial(
         kernels_winograd.convolve,
         images,
-        kernels_winograd.transform_kernels(matrix),
+        form.transform_kernels(matrix),
         None,
-        ((1, 1), (1, 1)),
+        form,
         blocks.empty_output(images, weight).transpose(0, 3, 1, 2),
     )
     functions: Functions = {

@@ -20,8 +20,9 @@ WAYS = {
     "planes": (lambda: [nn.Conv2d(1, 16, 3, padding=1)], (60, 1, 29, 31)),
     "planes, groups": (lambda: [nn.Conv2d(6, 9, (3, 2), groups=3, bias=False)], (70, 6, 23, 37)),
     "rows": (lambda: [nn.Conv2d(7, 24, 5, stride=(2, 1))], (30, 7, 33, 21)),
-    "blocks": (lambda: [nn.Conv2d(4, 24, 4, stride=2)], (50, 4, 30, 34)),
+    "blocks": (lambda: [nn.Conv2d(1, 24, 4, stride=2)], (90, 1, 46, 34)),
     "tiles": (lambda: [nn.Conv2d(16, 24, 3, padding=1)], (20, 16, 21, 18)),
+    "tiles of blocks": (lambda: [nn.Conv2d(4, 24, 4, stride=2)], (70, 4, 34, 38)),
     "pooled": (lambda: [nn.Conv2d(1, 16, 3), nn.ReLU(), nn.MaxPool2d(2)], (60, 1, 28, 28)),
     "pooled tiles": (lambda: [nn.Conv2d(16, 24, 3), nn.ReLU(), nn.MaxPool2d(2)], (20, 16, 22, 18)),
 }
@@ -86,7 +87,7 @@ def test_few_are_counted_over_the_batch(monkeypatch, groups, dtype):
     x = np.empty((5, 8, 7, 8), dtype)
     for plan, size in (
         (patches, patches.im2col(np.empty((5, 6, 7, 9), dtype)).nbytes),
-        (tiles, winograd.empty_tiles(x, tiles.size).nbytes),
+        (tiles, tiles.form.empty_tiles(x).nbytes),
     ):
         monkeypatch.setattr(patch_plan, "MOST_PATCH_BYTES", size)
         assert plan.keeps(5, dtype)

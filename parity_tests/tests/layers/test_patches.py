@@ -117,8 +117,9 @@ def test_blocks_and_back_are_adjoint(block, image, spare, layout, seed):
         ((14, 14), (64, 7, 3, 3), (1, 1), "rows, flipped"),
         ((14, 14), (7, 64, 3, 3), (1, 1), "rows, flipped"),
         ((14, 14), (8, 8, 3, 3), (1, 1), "tiles, or rows, col2im"),
-        ((84, 84), (32, 4, 8, 8), (4, 4), "blocks, flipped"),
+        ((84, 84), (32, 4, 8, 8), (4, 4), "tiles, or blocks, col2im"),
         ((20, 20), (64, 32, 4, 4), (2, 2), "blocks, flipped"),
+        ((84, 84), (32, 1, 4, 4), (2, 2), "blocks, flipped"),
         ((9, 9), (64, 64, 3, 3), (2, 2), "rows, col2im"),
     ],
 )
@@ -126,7 +127,7 @@ def test_the_way_that_is_chosen(image, kernels, stride, way):
     sides = ((1, 1), (1, 1)) if stride == (1, 1) else ((0, 0), (0, 0))
     plan = PatchPlan(image, kernels, stride, (1, 1), sides, "zeros", 1)
     copying = "blocks" if plan.block != (1, 1) else "planes" if plan.planes else "rows"
-    tiles = "tiles, or " if plan.tiled else ""
+    tiles = "tiles, or " if plan.form is not None else ""
     assert f"{tiles}{copying}, {'flipped' if plan.flipped else 'col2im'}" == way
 
 
