@@ -110,8 +110,8 @@ class Form(NamedTuple):
     @property
     def share(self) -> float:
         """How many of the plain convolution's products this takes."""
-        products = self.tiles.points**2 * self.tiled_size[0] * self.tiled_size[1]
-        return products / max(self.kernel[0] * self.kernel[1] * self.size[0] * self.size[1], 1)
+        (down, across), (kh, kw), (p, q) = self.tiled_size, self.kernel, self.size
+        return self.tiles.points**2 * down * across / max(kh * kw * p * q, 1)
 
     def channels(self, x_shape: tuple[int, ...]) -> int:
         """Return the numbers of a block, for images (N, C, H, W)."""
@@ -119,9 +119,8 @@ class Form(NamedTuple):
 
     def image_bytes(self, channels: int, out_channels: int, dtype: np.dtype) -> int:
         """Return how much memory v and m of one image take, for so many numbers of a block and of an output."""
-        return (
-            self.tiles.points**2 * self.tiled_size[0] * self.tiled_size[1] * (channels + out_channels) * dtype.itemsize
-        )
+        down, across = self.tiled_size
+        return self.tiles.points**2 * down * across * (channels + out_channels) * dtype.itemsize
 
     def empty_tiles(self, x: np.ndarray) -> np.ndarray:
         """Return room for v, the transformed images of ``x`` (N, C, H, W)."""
@@ -370,7 +369,6 @@ class _Chunk:
         pixels[...] = 0  # what is not overwritten with an image's pixels is its padding
         grad_pixels = memory.empty(pixels.shape, dtype)
         halfway = memory.empty((points, 2, down, across + 1, n, c), dtype)
-        halfway[...] = 0
         v, m = (memory.empty((points, points, down, across, n, channels), dtype) for channels in (c, o))
         self.v, self.m, self.m_planes, self.m_11 = v, _as_matrices(m), m, m[1, 1].reshape(-1, o)
         self.grad_u, self.both_ways = memory.empty((points**2, c, o), dtype), tiles.both_ways.astype(dtype)
