@@ -1,9 +1,12 @@
-"""GRU with the inputs' products, the slopes and the sums over time for the whole sequence at once."""
+"""GRU with the inputs' products, the slopes and the sums over time for the whole sequence at once.
+
+The rows of r and z change their signs, as in `scratch.kernels.lstm`. The new state z h + (1 - z) n is n + z (h - n).
+"""
 
 import numpy as np
 
 from scratch.kernels import memory, threads
-from scratch.kernels.sequence_products import batch_parts, project, states, sums_over_steps
+from scratch.kernels.sequence_products import as_column, batch_parts, by_gate, project, states, sums_over_steps
 
 
 def gru(
@@ -16,30 +19,28 @@ def gru(
 ) -> tuple[np.ndarray, tuple, np.ndarray]:
     """Return the state after each step, what backward needs, and the last state."""
     size = h_0.shape[1]
-    gates, h = project(x, weight_ih, bias_ih), states(h_0, len(x))  # gates: a, and in its place r, z, n
+    bias, (*_, bias_n) = as_column(bias_ih, weight_ih), by_gate(as_column(bias_hh, weight_hh), size)
+    bias_of_both = bias + as_column(bias_hh, weight_hh)
+    bias = np.concatenate([bias_of_both[: 2 * size], bias[2 * size :]])  # of n, the reset comes between the two
+    weight_ih, weight_hh, bias = (by_gate(with_signs(rows, size), size) for rows in (weight_ih, weight_hh, bias))
+    gates, h = project(x, weight_ih, bias), states(h_0, len(x))  # gates: a, and in its place r, z, n
     b_n = memory.empty((len(x), *h_0.shape), h_0.dtype)
-    transposed = np.ascontiguousarray(weight_hh.T)
 
     def take_steps(part: slice) -> None:
-        b, rest = np.empty_like(gates[0, part]), np.empty_like(h_0[part])
+        b, reset = np.empty_like(gates[:, 0, part]), np.empty_like(h_0[part])
         for t in range(len(x)):
-            h_t, b_n_t = h[t + 1, part], b_n[t, part]
-            np.matmul(h[t, part], transposed, out=b)
-            b += bias_hh
-            b_n_t[...] = b[:, 2 * size :]
-            r_z, n = gates[t, part, : 2 * size], gates[t, part, 2 * size :]
-            r_z += b[:, : 2 * size]
-            np.negative(r_z, out=r_z)
+            h_t, r_z, n = h[t + 1, part], gates[:2, t, part], gates[2, t, part]
+            np.matmul(h[t, part], weight_hh, out=b)
+            r_z += b[:2]
             np.exp(r_z, out=r_z)
             r_z += 1
             np.reciprocal(r_z, out=r_z)
-            n += np.multiply(r_z[:, :size], b_n_t, out=rest)
+            np.add(b[2], bias_n, out=b_n[t, part])
+            n += np.multiply(r_z[0], b_n[t, part], out=reset)
             np.tanh(n, out=n)
-            z = r_z[:, size:]
-            np.multiply(z, h[t, part], out=h_t)
-            np.subtract(1, z, out=rest)
-            rest *= n
-            h_t += rest
+            np.subtract(h[t, part], n, out=h_t)
+            h_t *= r_z[1]
+            h_t += n
 
     threads.run(take_steps, batch_parts(h_0))
     return h[1:], (x, h, gates, b_n), h[-1]
@@ -50,11 +51,12 @@ def gru_backward(
 ) -> tuple[np.ndarray | None, ...]:
     """Undo `gru`."""
     x, h, gates, b_n = saved
-    grad_a, grad_b = memory.empty(gates.shape, gates.dtype), memory.empty(gates.shape, gates.dtype)
+    shape = *b_n.shape[:2], len(weight_ih)
+    grad_a, grad_b = memory.empty(shape, b_n.dtype), memory.empty(shape, b_n.dtype)
     grad_h = np.empty_like(grad_h_n)
 
     def undo_steps(part: slice) -> None:
-        r, z, n = np.split(gates[:, part], 3, axis=2)
+        r, z, n = gates[:, :, part]
         slope_n = (1 - z) * (1 - n * n)  # from h1 to a_n
         slope_z = (h[:-1, part] - n) * (z * (1 - z))  # from h1 to a_z
         slope_r = b_n[:, part] * (r * (1 - r))  # from a_n to a_r
@@ -74,3 +76,8 @@ def gru_backward(
     threads.run(undo_steps, batch_parts(grad_h))
     grad_x, *grads = sums_over_steps(grad_a, grad_b, x, h[:-1], weight_ih, 2)
     return grad_x, grad_h, *grads
+
+
+def with_signs(rows: np.ndarray, size: int) -> np.ndarray:
+    """Return the rows of the gates r, z, n as those of -r, -z, n."""
+    return np.concatenate([-rows[: 2 * size], rows[2 * size :]])

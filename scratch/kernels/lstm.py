@@ -7,7 +7,7 @@ their signs: a sigmoid is 1 / (1 + exp(-z)), and the sign costs nothing as a par
 import numpy as np
 
 from scratch.kernels import memory, threads
-from scratch.kernels.sequence_products import batch_parts, project, states, sums_over_steps
+from scratch.kernels.sequence_products import as_column, batch_parts, by_gate, project, states, sums_over_steps
 
 
 def lstm(
@@ -21,27 +21,26 @@ def lstm(
 ) -> tuple[np.ndarray, tuple, np.ndarray, np.ndarray]:
     """Return the state after each step, what backward needs, the last state, and the last memory."""
     size = h_0.shape[1]
-    bias = np.broadcast_to(np.asarray(bias_ih + bias_hh, x.dtype), (4 * size,))
-    weight_ih, weight_hh, bias = (in_order(rows, size) for rows in (weight_ih, weight_hh, bias))
+    bias = as_column(bias_ih + bias_hh, weight_ih)
+    weight_ih, weight_hh, bias = (by_gate(in_order(rows, size), size) for rows in (weight_ih, weight_hh, bias))
     gates, h, c = project(x, weight_ih, bias), states(h_0, len(x)), states(c_0, len(x))
     s = memory.empty((len(x), *h_0.shape), h_0.dtype)
-    transposed = np.ascontiguousarray(weight_hh.T)
 
     def take_steps(part: slice) -> None:
-        product, written = np.empty_like(gates[0, part]), np.empty_like(c_0[part])
+        product, written = np.empty_like(gates[:, 0, part]), np.empty_like(c_0[part])
         for t in range(len(x)):
-            z, c_t = gates[t, part], c[t + 1, part]
-            np.matmul(h[t, part], transposed, out=product)
+            z, c_t = gates[:, t, part], c[t + 1, part]
+            np.matmul(h[t, part], weight_hh, out=product)
             z += product
-            i_f_o, g = z[:, : 3 * size], z[:, 3 * size :]
+            i_f_o, g = z[:3], z[3]
             np.exp(i_f_o, out=i_f_o)
             i_f_o += 1
             np.reciprocal(i_f_o, out=i_f_o)
             np.tanh(g, out=g)
-            np.multiply(z[:, size : 2 * size], c[t, part], out=c_t)
-            c_t += np.multiply(z[:, :size], g, out=written)
+            np.multiply(z[1], c[t, part], out=c_t)
+            c_t += np.multiply(z[0], g, out=written)
             np.tanh(c_t, out=s[t, part])
-            np.multiply(z[:, 2 * size : 3 * size], s[t, part], out=h[t + 1, part])
+            np.multiply(z[2], s[t, part], out=h[t + 1, part])
 
     threads.run(take_steps, batch_parts(h_0))
     return h[1:], (x, h, c, gates, s), h[-1], c[-1]
@@ -62,20 +61,20 @@ def lstm_backward(
     grad_h, grad_c = np.empty_like(grad_h_n), np.empty_like(grad_c_n)
 
     def undo_steps(part: slice) -> None:
-        i, f, o, g = np.split(gates[:, part], 4, axis=2)
-        s_, by_gate = s[:, part], grad_z[:, part].reshape(steps, len(grad_h[part]), 4, size)
+        (i, f, o, g), s_ = gates[:, :, part], s[:, part]
+        grads = grad_z[:, part].reshape(*s_.shape[:2], 4, size).transpose(2, 0, 1, 3)
         slope_c = o * (1 - s_ * s_)  # from h1 to the memory
-        slopes = memory.empty(by_gate.shape, s.dtype)
-        slopes[:, :, 0] = g * (i * (1 - i))  # from the memory to z_i
-        slopes[:, :, 1] = c[:-1, part] * (f * (1 - f))  # from the memory to z_f
-        slopes[:, :, 2] = i * (1 - g * g)  # from the memory to z_g
-        slopes[:, :, 3] = s_ * (o * (1 - o))  # from h1 to z_o
+        slopes = memory.empty(grads.shape, s.dtype)
+        np.multiply(g, i * (1 - i), out=slopes[0])  # from the memory to z_i
+        np.multiply(c[:-1, part], f * (1 - f), out=slopes[1])  # from the memory to z_f
+        np.multiply(i, 1 - g * g, out=slopes[2])  # from the memory to z_g
+        np.multiply(s_, o * (1 - o), out=slopes[3])  # from h1 to z_o
         grad_h_t, grad_c_t = grad_h_n[part], grad_c_n[part].copy()
         for t in reversed(range(steps)):
             grad_h_t = grad_y[t, part] + grad_h_t
             grad_c_t += grad_h_t * slope_c[t]
-            np.multiply(grad_c_t[:, None], slopes[t, :, :3], out=by_gate[t, :, :3])
-            np.multiply(grad_h_t, slopes[t, :, 3], out=by_gate[t, :, 3])
+            np.multiply(grad_c_t, slopes[:3, t], out=grads[:3, t])
+            np.multiply(grad_h_t, slopes[3, t], out=grads[3, t])
             grad_c_t *= f[t]
             grad_h_t = grad_z[t, part] @ weight_hh
         grad_h[part], grad_c[part] = grad_h_t, grad_c_t

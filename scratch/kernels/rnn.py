@@ -3,7 +3,7 @@
 import numpy as np
 
 from scratch.kernels import memory, threads
-from scratch.kernels.sequence_products import batch_parts, project, states, sums_over_steps
+from scratch.kernels.sequence_products import as_column, batch_parts, by_gate, project, states, sums_over_steps
 
 
 def rnn(
@@ -16,7 +16,8 @@ def rnn(
     nonlinearity: str,
 ) -> tuple[np.ndarray, tuple, np.ndarray]:
     """Return the state after each step, what backward needs, and the last state."""
-    z, h = project(x, weight_ih, bias_ih + bias_hh), states(h_0, len(x))
+    size, bias = h_0.shape[1], as_column(bias_ih + bias_hh, weight_ih)
+    (z,), h = project(x, by_gate(weight_ih, size), by_gate(bias, size)), states(h_0, len(x))
     transposed = np.ascontiguousarray(weight_hh.T)
 
     def take_steps(part: slice) -> None:

@@ -16,11 +16,22 @@ FEWEST_NUMBERS = 1 << 12  # in the states of a batch, from which on a second thr
 SEQUENCES = 32  # in a part, if there are enough for several: with few rows a product lays out its weights for little
 
 
-def project(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | float) -> np.ndarray:
-    """Return ``x`` (T, N, I) times the transposed weight (G, I), plus the bias."""
-    gates = threads.matmul(rows(x), weight.T)
-    gates += bias
-    return gates.reshape(*x.shape[:2], len(weight))
+def by_gate(weight: np.ndarray, size: int) -> np.ndarray:
+    """Return a weight (G H, I), or a bias (G H, 1), of G gates of a size H as matrices (G, I, H)."""
+    return np.ascontiguousarray(weight.reshape(-1, size, weight.shape[1]).swapaxes(1, 2))
+
+
+def project(x: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Return ``x`` (T, N, I) times the matrices (G, I, H), plus the bias (G, 1, H): a gate's numbers in one piece."""
+    gates = memory.empty((len(weights), *x.shape[:2], weights.shape[2]), x.dtype)
+    threads.matmul(rows(x), weights, out=gates.reshape(len(weights), -1, weights.shape[2]))
+    gates += bias[:, None]
+    return gates
+
+
+def as_column(bias: np.ndarray | float, like: np.ndarray) -> np.ndarray:
+    """Return a bias as a column (G H, 1), of zeros if it is absent, for a weight ``like`` (G H, I)."""
+    return np.broadcast_to(np.asarray(bias, like.dtype), (len(like),))[:, None]
 
 
 def rows(a: np.ndarray) -> np.ndarray:
