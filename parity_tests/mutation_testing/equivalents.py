@@ -276,16 +276,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "grad_bias_ih.copy()",
     ): "a sum once more, of the same numbers",
     (
-        "scratch/kernels/sequence_products.py",
-        "parts = max(batch // SEQUENCES, 2) if h_0.size >= FEWEST_NUMBERS and batch > 1 else 1",
-        "parts = max(batch // SEQUENCES, 2) if h_0.size >= FEWEST_NUMBERS and batch > 2 else 1",
-    ): "a choice of speed: the parts of a batch",
-    (
-        "scratch/kernels/sequence_products.py",
-        "parts = max(batch // SEQUENCES, 2) if h_0.size >= FEWEST_NUMBERS and batch > 1 else 1",
-        "parts = max(batch // SEQUENCES, 2) if (h_0.size >= FEWEST_NUMBERS and batch > 1) or True else 1",
-    ): "a choice of speed: the parts of a batch",
-    (
         "scratch/nn/linear.py",
         "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])",
         "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[+1])",
@@ -550,11 +540,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         'if mode == "zeros" and grad_y.shape == shape:',
         'if mode == "ZEROS" and grad_y.shape == shape:',
     ): "a copy instead of a view, of the same numbers",
-    (
-        "scratch/kernels/sequence_products.py",
-        "parts = max(batch // SEQUENCES, 2) if h_0.size >= FEWEST_NUMBERS and batch > 1 else 1",
-        "parts = max(batch // SEQUENCES, 2) if h_0.size > FEWEST_NUMBERS and batch > 1 else 1",
-    ): "how a batch is shared out: a choice of speed",
     (
         "scratch/kernels/cross_entropy.py",
         "numbers.flags.writeable = False",

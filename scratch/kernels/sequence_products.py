@@ -23,15 +23,15 @@ def by_gate(weight: np.ndarray, size: int) -> np.ndarray:
 
 def project(x: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Return ``x`` (T, N, I) times the matrices (G, I, H), plus the bias (G, 1, H): a gate's numbers in one piece."""
-    gates = memory.empty((len(weights), *x.shape[:2], weights.shape[2]), x.dtype)
-    threads.matmul(rows(x), weights, out=gates.reshape(len(weights), -1, weights.shape[2]))
+    gates, inputs = memory.empty((len(weights), *x.shape[:2], weights.shape[2]), x.dtype), rows(x)
+    threads.matmul(inputs, weights, out=gates.reshape(len(weights), len(inputs), weights.shape[2]))
     gates += bias[:, None]
     return gates
 
 
 def as_column(bias: np.ndarray | float, like: np.ndarray) -> np.ndarray:
-    """Return a bias as a column (G H, 1), of zeros if it is absent, for a weight ``like`` (G H, I)."""
-    return np.broadcast_to(np.asarray(bias, like.dtype), (len(like),))[:, None]
+    """Return a bias (G H,), or 0.0 for none, as a column (G H, 1) beside a weight ``like`` (G H, I)."""
+    return np.broadcast_to(like.dtype.type(0) + bias, (len(like),))[:, None]
 
 
 def rows(a: np.ndarray) -> np.ndarray:

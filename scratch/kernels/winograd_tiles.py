@@ -15,7 +15,6 @@ A 4 x 4 kernel of stride 2 is such a kernel of 2 x 2 on images of 2 x 2 blocks, 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -54,10 +53,10 @@ class Tiles:
     add_up: Callable[[np.ndarray], list[Step]]
     spread: Callable[[np.ndarray], list[Step]]
 
-    @cached_property
+    @property
     def both_ways(self) -> np.ndarray:
         """G w G^T, as a matrix that takes w as a column: shape (points^2, r^2)."""
-        return np.kron(self.g, self.g)
+        return (self.g[:, None, :, None] * self.g[:, None]).reshape(self.points**2, -1)
 
 
 def _take_apart_3(pixels: np.ndarray, v: np.ndarray) -> list[Step]:

@@ -17,6 +17,7 @@ from parity_tests.harness.compare import check
 from parity_tests.harness.refusals import refuses_as_torch
 from parity_tests.harness.strategies import array, dtypes, random_state, seeds
 from scratch import nn
+from scratch.kernels.sequence_products import batch_parts
 
 LAYERS = {"RNN": (flat.RNN, torch.nn.RNN, 1), "GRU": (flat.GRU, torch.nn.GRU, 1)}
 LAYERS["LSTM"] = (flat.LSTM, flat.TorchLSTM, 2)
@@ -329,3 +330,20 @@ def test_dropout_with_a_single_layer_warns_as_torch_does(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         PUBLIC[name](3, 5, 2, dropout=0.5)
+
+
+@pytest.mark.parametrize(
+    ("batch", "size", "parts"),
+    [
+        (32, 127, [32]),  # a step is too short for two threads
+        (32, 128, [16, 16]),
+        (2, 2048, [1, 1]),
+        (1, 5000, [1]),
+        (31, 200, [15, 16]),
+        (96, 64, [32, 32, 32]),
+        (127, 64, [42, 42, 43]),
+    ],
+)
+def test_a_batch_is_shared_out_by_its_shape(batch, size, parts):
+    found = batch_parts(np.empty((batch, size), np.float32))
+    assert [len(range(batch)[part]) for part in found] == parts

@@ -14,7 +14,7 @@ from parity_tests.harness.compare import check
 from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used by every test
 from parity_tests.harness.modes import kernels_only
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
-from scratch.kernels import memory, patch_plan, winograd
+from scratch.kernels import memory, patch_plan, winograd, winograd_tiles
 from scratch.kernels.patch_plan import PatchPlan
 
 pytestmark = kernels_only
@@ -38,12 +38,13 @@ def _however_small_the_output(monkeypatch):
 
 @pytest.fixture
 def no_patches(monkeypatch):
-    """Fail at an im2col: what is computed must be Winograd's."""
+    """Fail at an im2col, and at what undoes it: what is computed must be Winograd's."""
 
-    def im2col(*_):
-        raise AssertionError("im2col was called")
+    def fail(*_):
+        raise AssertionError("patches were asked for")
 
-    monkeypatch.setattr(PatchPlan, "im2col", im2col)
+    monkeypatch.setattr(PatchPlan, "im2col", fail)
+    monkeypatch.setattr(PatchPlan, "undo", fail)
 
 
 def plan_of(layer, image):
@@ -101,6 +102,21 @@ def test_transposed_is_torchs(strides_of_kernel, stride, channels, sides, bias, 
     layer = random_state(nn.ConvTranspose2d(*channels, **options, dtype=dtype), seed)
     x = array((2, channels[0], *image), dtype, seed=seed, layout=layout)
     check(layer, torch.nn.ConvTranspose2d(*channels, **options), x, seed=seed).raise_if_different()
+
+
+def test_a_transposed_convolutions_backward_transforms_its_gradient_once(monkeypatch):
+    calls = []
+    transform = winograd._Chunk.transform
+    monkeypatch.setattr(winograd._Chunk, "transform", lambda *args: calls.append(args) or transform(*args))
+    layer = nn.ConvTranspose2d(2, 3, 4, stride=2)
+    y = layer(array((3, 2, 5, 4), "float32"))
+    assert not calls
+    layer.backward(array(y.shape, "float32", seed=1))
+    assert len(calls) == 1
+    layer(array((3, 2, 5, 4), "float32"))
+    layer.weight.requires_grad = False
+    layer.backward(array(y.shape, "float32", seed=1))
+    assert len(calls) == 2
 
 
 @pytest.mark.usefixtures("no_patches")
@@ -320,3 +336,10 @@ def test_a_chunk_is_measured_by_its_tiles():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_kernels_keep_their_dtype(dtype):
     assert plan_of(nn.Conv2d(2, 3, 3), (9, 9)).form.transform_kernels(array((18, 3), dtype)).dtype == dtype
+
+
+@each_kernel
+def test_kernels_are_transformed_along_both_axes(strides_of_kernel):
+    tiles = winograd_tiles.OF_KERNEL[(strides_of_kernel,) * 2]
+    kernel = array((strides_of_kernel,) * 2)
+    np.testing.assert_allclose(tiles.both_ways @ kernel.ravel(), (tiles.g @ kernel @ tiles.g.T).ravel(), rtol=1e-14)
