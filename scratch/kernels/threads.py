@@ -136,7 +136,7 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
     Parameters
     ----------
     a, b : numpy.ndarray
-        Two matrices, or two stacks of as many.
+        Two matrices or stacks of them, which broadcast.
     out : numpy.ndarray, optional
         Where to write.
     """
@@ -148,8 +148,10 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
     is_small = a.nbytes * columns <= SMALL_PRODUCT or min(rows, columns) < 2
     if is_small or helpers < 2 or _running.locked():
         return np.matmul(a, b, out=out)
-    product = memory.empty((*a.shape[:-1], columns), a.dtype) if out is None else out
-    if a.ndim > 2 and len(a) % helpers == 0:
+    product = out
+    if product is None:
+        product = memory.empty((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows, columns), a.dtype)
+    if a.shape[:-2] == b.shape[:-2] != () and len(a) % helpers == 0:
         run(lambda part: np.matmul(a[part], b[part], out=product[part]), shares(len(a), helpers))
     # The longer side of the result is cut: each thread then lays out anew only its part of the longer factor.
     elif rows >= columns:

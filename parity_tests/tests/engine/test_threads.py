@@ -276,6 +276,15 @@ def test_a_shared_product_is_the_product(count, rows, inner, columns, stack, has
         np.testing.assert_allclose(transposed, np.matmul(a.swapaxes(-1, -2), expected), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(90, 40), (40, 90)])
+@pytest.mark.parametrize(("of_a", "of_b"), [((), (4,)), ((4,), ()), ((4,), (1,)), ((1,), (4,)), ((2, 3), (2, 1))])
+def test_stacks_broadcast_on_threads_too(rows, columns, of_a, of_b, monkeypatch):
+    monkeypatch.setattr(threads, "SMALL_PRODUCT", 1 << 10)
+    rng = np.random.default_rng(rows)
+    a, b = rng.normal(size=(*of_a, rows, 30)), rng.normal(size=(*of_b, 30, columns))
+    np.testing.assert_allclose(threads.matmul(a, b), a @ b, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("shape", "columns", "parts"),
     [((3, 700), 700, 5), ((700, 700), 3, 5), ((10, 64, 64), 64, 5), ((1, 700), 700, 0), ((700, 700), 1, 0)],
