@@ -173,8 +173,8 @@ class _Plan:
         self.size = output_size(self.padded, self.kernel, (1, 1), (1, 1))
         self.pooled = tuple([length // 2 for length in self.size])
         is_even = self.size[0] % 2 == self.size[1] % 2 == 0
-        form = winograd.Form(self.kernel, (1, 1), sides, self.size)
-        self.form = form if patch_plan.suits_winograd(weight.shape) and is_even else None
+        suits = patch_plan.suits_winograd(weight.shape) and is_even
+        self.form = winograd.Form(self.kernel, (1, 1), sides, self.size) if suits else None
         self.image_by_image = self.kernel[1] * weight.shape[1] > SHORT_ROW
         outputs, itemsize = math.prod(self.size) * len(weight), x.dtype.itemsize
         if self.form is not None:

@@ -19,9 +19,10 @@ def gru(
 ) -> tuple[np.ndarray, tuple, np.ndarray]:
     """Return the state after each step, what backward needs, and the last state."""
     size = h_0.shape[1]
-    bias, (*_, bias_n) = as_column(bias_ih, weight_ih), by_gate(as_column(bias_hh, weight_hh), size)
-    bias_of_both = bias + as_column(bias_hh, weight_hh)
-    bias = np.concatenate([bias_of_both[: 2 * size], bias[2 * size :]])  # of n, the reset comes between the two
+    bias, bias_of_b = as_column(bias_ih, weight_ih), as_column(bias_hh, weight_hh)
+    *_, bias_n = by_gate(bias_of_b, size)
+    # Of r and z both biases are added at once; of n, the reset comes between them.
+    bias = np.concatenate([(bias + bias_of_b)[: 2 * size], bias[2 * size :]])
     weight_ih, weight_hh, bias = (by_gate(with_signs(rows, size), size) for rows in (weight_ih, weight_hh, bias))
     gates, h = project(x, weight_ih, bias), states(h_0, len(x))  # gates: a, and in its place r, z, n
     b_n = memory.empty((len(x), *h_0.shape), h_0.dtype)
