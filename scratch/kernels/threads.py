@@ -40,6 +40,9 @@ from scratch.kernels.blas import one_blas_thread
 # call takes the GIL: calls of less than some 20 microseconds wait for it so long that two threads get no more done than
 # one.
 CACHE_BYTES = 20 << 18
+# Threads that share work at most. Each needs the GIL between two NumPy calls: eight spend most of their time waiting
+# for it, and get no more done than four.
+MOST_WORKERS = 4
 # Work on less memory than this is done before another thread would have begun with its part.
 SMALL_BYTES = 1 << 19
 # Numbers in a product's result from which on NumPy lets go of the GIL while it multiplies.
@@ -57,12 +60,17 @@ _touched = 0  # threads whose BLAS memory `_touch_blas_memory` has seen to
 
 
 def get_num_threads() -> int:
-    """Return on how many threads a batch is worked on; at first, as many as the BLAS started with."""
+    """Return how many threads may be used; at first, as many as the BLAS started with."""
     return _num_threads
 
 
+def workers(tasks: int) -> int:
+    """Return how many threads share so many tasks: never more than `MOST_WORKERS`."""
+    return min(_num_threads, MOST_WORKERS, tasks)
+
+
 def set_num_threads(n: int) -> None:
-    """Work on ``n`` threads, the BLAS's matrix products included.
+    """Use ``n`` threads, for the BLAS's own matrix products too; `MOST_WORKERS` of them at most share a layer's work.
 
     Raises
     ------
@@ -143,21 +151,21 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
     if _touched < _num_threads:
         _touch_blas_memory()
     rows, columns = a.shape[-2], b.shape[-1]
-    helpers = min(_num_threads, max(rows, columns))
+    parts = workers(max(rows, columns))
     # A product with a single row or column reads its numbers once: one thread keeps up with memory.
     is_small = a.nbytes * columns <= SMALL_PRODUCT or min(rows, columns) < 2
-    if is_small or helpers < 2 or _running.locked():
+    if is_small or parts < 2 or _running.locked():
         return np.matmul(a, b, out=out)
     product = out
     if product is None:
         product = memory.empty((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows, columns), a.dtype)
-    if a.shape[:-2] == b.shape[:-2] != () and len(a) % helpers == 0:
-        run(lambda part: np.matmul(a[part], b[part], out=product[part]), shares(len(a), helpers))
+    if a.shape[:-2] == b.shape[:-2] != () and len(a) % parts == 0:
+        run(lambda part: np.matmul(a[part], b[part], out=product[part]), shares(len(a), parts))
     # The longer side of the result is cut: each thread then lays out anew only its part of the longer factor.
     elif rows >= columns:
-        run(lambda part: np.matmul(a[..., part, :], b, out=product[..., part, :]), shares(rows, helpers))
+        run(lambda part: np.matmul(a[..., part, :], b, out=product[..., part, :]), shares(rows, parts))
     else:
-        run(lambda part: np.matmul(a, b[..., part], out=product[..., part]), shares(columns, helpers))
+        run(lambda part: np.matmul(a, b[..., part], out=product[..., part]), shares(columns, parts))
     return product
 
 
@@ -205,16 +213,15 @@ def run(task: Callable[[Any], Any], items: Iterable) -> None:
     if _touched < _num_threads:
         _touch_blas_memory()
     items = list(items)
-    helpers = min(_num_threads, len(items)) - 1
+    helpers = workers(len(items)) - 1
     # A run inside a run, or beside one on a thread of the user's own, takes its tasks in turn.
     if helpers < 1 or not blas.can_be_told() or not _running.acquire(blocking=False):
         with one_blas_thread:
             for item in items:
                 task(item)
         return
-    workers = helpers + 1
     # A worker takes from the front of its own share, then of the others'. Popping is indivisible: none is taken twice.
-    own = [items[share][::-1] for share in shares(len(items), workers)]
+    own = [items[share][::-1] for share in shares(len(items), helpers + 1)]
 
     def work(worker: int) -> None:
         for share in own[worker:] + own[:worker]:
@@ -269,7 +276,7 @@ def _helpers() -> list[queue.SimpleQueue]:
     """Return the helpers' queues: a helper calls what is put into its queue, until that is None."""
     global _queues
     if _queues is None:
-        _queues = [queue.SimpleQueue() for _ in range(_num_threads - 1)]
+        _queues = [queue.SimpleQueue() for _ in range(workers(_num_threads) - 1)]
         for tasks in _queues:
             threading.Thread(target=_help, args=(tasks,), name="scratch", daemon=True).start()
     return _queues

@@ -277,7 +277,7 @@ def timing_alone() -> Iterator[None]:
         global _sharing
         items, outside = list(items), _sharing
         if outside == 1 and len(items) > 1:  # a run inside a run shares nothing out
-            _sharing = min(threads.get_num_threads(), len(items))
+            _sharing = threads.workers(len(items))
         try:
             with one_blas_thread:
                 for item in items:
