@@ -2,7 +2,9 @@
 
 One epoch of a small network, batches of 125, Adam with betas (0.7, 0.9), and a learning rate that goes up and down
 again once (Smith and Topin, "Super-Convergence", 2018). The first convolution moves by two pixels, so that everything
-after it computes on a quarter of the places, and batch norm allows a learning rate ten times the usual.
+after it computes on a quarter of the places. Batch norm allows a learning rate ten times the usual; it comes after the
+pooling, which leaves it a quarter of the numbers. Smoothed labels (Szegedy and others, "Rethinking the Inception
+Architecture", 2016) gain a tenth of a percent, which pays for fewer channels.
 
 What is timed is training and nothing else. Set-up is reported apart: the data on their way to the device, compiling,
 recording, a step to warm up (which is undone). So is the test, which comes once, after the last step.
@@ -23,6 +25,7 @@ from benchmarks.tables import new_table
 from benchmarks.tasks import Data
 
 BATCH, BETAS, TOP_RATE, RISING = 125, (0.7, 0.9), 0.01, 0.3
+SMOOTHING = 0.1
 TARGET = 0.99
 
 
@@ -59,17 +62,16 @@ def network(engine: Engine) -> object:
     """Build the network, (N, 1, 28, 28) to (N, 10), in either engine."""
     nn, dtype = engine.nn, {"dtype": engine.dtype}
     return nn.Sequential(
-        nn.Conv2d(1, 24, 5, stride=2, padding=2, **dtype),
+        nn.Conv2d(1, 16, 5, stride=2, padding=2, **dtype),
+        nn.ReLU(),
+        nn.Conv2d(16, 24, 3, padding=1, **dtype),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
         nn.BatchNorm2d(24, **dtype),
-        nn.ReLU(),
-        nn.Conv2d(24, 32, 3, padding=1, **dtype),
-        nn.BatchNorm2d(32, **dtype),
+        nn.Conv2d(24, 48, 3, padding=1, **dtype),
         nn.ReLU(),
         nn.MaxPool2d(2),
-        nn.Conv2d(32, 48, 3, padding=1, **dtype),
         nn.BatchNorm2d(48, **dtype),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
         nn.Flatten(),
         nn.Linear(48 * 3 * 3, 10, **dtype),
     )
@@ -113,7 +115,8 @@ def run(racer: Racer, data: Data, seed: int) -> Lap:
             float(progress.history.step_loss[-1])  # waits until the device has done all that it was given
             seconds = time.perf_counter() - ready
 
-    history = fit(model, engine.nn.CrossEntropyLoss(), optimizer, *sets, epochs=1, batch_size=BATCH, on_step=on_step)
+    criterion = engine.nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
+    history = fit(model, criterion, optimizer, *sets, epochs=1, batch_size=BATCH, on_step=on_step)
     return Lap(seed, ready - began, seconds, history.test_accuracy[-1])
 
 
