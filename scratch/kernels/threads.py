@@ -1,8 +1,8 @@
 """A batch in chunks on several threads, beside a BLAS that has threads of its own.
 
 A matrix product uses every core by itself; copying patches or taking a maximum does not. So a layer that does both
-cuts its batch into chunks and hands them to `run`, which works on as many at once as there are threads: NumPy lets go
-of the GIL inside its large operations. Meanwhile each chunk's matrix product must stay on its own thread, or the two
+cuts its batch into chunks and hands them to `run`, which works on several at once, each on a thread: NumPy lets go of
+the GIL inside its large operations. Meanwhile each chunk's matrix product must stay on its own thread, or the two
 pools of threads would fight for the cores: see `one_blas_thread`.
 
 With a BLAS that cannot be told so (see `scratch.kernels.blas`), `run` goes through the chunks in turn and leaves the
@@ -269,7 +269,7 @@ def _touch_blas_memory() -> None:
     global _touched
     _touched = _num_threads
     factor = np.ones(LARGE_PRODUCT, np.float32)
-    run(lambda _: factor @ factor.T, range(_num_threads))
+    run(lambda _: factor @ factor.T, range(workers(_num_threads)))
 
 
 def _helpers() -> list[queue.SimpleQueue]:
