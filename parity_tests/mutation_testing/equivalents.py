@@ -701,11 +701,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "firsts, places = np.add.reduceat(rows.take(order, axis=0), begins, ), np.arange(len(begins))",
     ): "axis 0 is NumPy's default",
     (
-        "scratch/kernels/conv_transpose.py",
-        "trusted = winograd.convolve_backward(grad_y, u, x1, form, grad_matrix, None, None, v)",
-        "trusted = winograd.convolve_backward(grad_y, None, x1, form, grad_matrix, None, None, v)",
-    ): "the kernels are read for the gradient of the images, which is not asked for",
-    (
         "scratch/kernels/upsample.py",
         "even = rest == 0 and np.array_equal(before, np.repeat(np.arange(length), count))",
         "even = rest == 0 and np.array_equal(before, np.repeat(None, count))",

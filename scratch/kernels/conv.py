@@ -34,8 +34,7 @@ def conv2d(
     plan = PatchPlan(x.shape[2:], weight.shape, stride, dilation, padding, padding_mode, groups)
     y = memory.empty((len(x), len(weight), *plan.size), x.dtype, channels_last=True)
     matrix = plan.as_matrix(weight)  # w' (G, K, O/G)
-    form = plan.form
-    u = None if form is None else form.transform_kernels(matrix[0])
+    kernels = None if plan.form is None else plan.form.transform_kernels(matrix[0])
     own_bias = bias if isinstance(bias, np.ndarray) else None
     # Repeated for a whole row of the output, so that the addition runs through memory.
     bias_of_row = None if own_bias is None else np.tile(own_bias, (plan.size[1], 1))
@@ -46,12 +45,12 @@ def conv2d(
 
     def convolve(part: tuple[int, slice]) -> None:
         index, chunk = part
-        if form is not None and u is not None:
-            kept[index] = form.empty_tiles(x[chunk]) if keeps else None
-            if winograd.convolve(x[chunk], u, own_bias, form, y[chunk], kept[index]):
+        if kernels is not None:
+            kept[index] = kernels.form.empty_tiles(x[chunk]) if keeps else None
+            if winograd.convolve(x[chunk], kernels, own_bias, y[chunk], kept[index]):
                 return
         patches = plan.im2col(x[chunk])  # (G, n P Q, K)
-        if keeps and u is None:
+        if keeps and kernels is None:
             kept[index] = patches
         threads.matmul(patches, matrix, out=as_rows(y[chunk], groups))
         if bias_of_row is not None:
@@ -60,7 +59,7 @@ def conv2d(
 
     threads.run(convolve, enumerate(chunks))
     # With all patches at hand the input is not needed: of a caller's, a copy would be kept.
-    images = x if form is not None or not keeps else None
+    images = x if kernels is not None or not keeps else None
     return y, (x.shape, images, plan, chunks, kept)
 
 
@@ -75,12 +74,11 @@ def conv2d_backward(
     grad_matrices = memory.empty((len(chunks), *matrix.shape), matrix.dtype) if is_read(1) else None
     grad_biases = np.empty((len(chunks), groups, 1, matrix.shape[2]), matrix.dtype) if is_read(2) else None
     flipped = plan.as_flipped_matrix(weight) if grad_x is not None else None
-    form = plan.form
-    u_transposed = None if form is None else form.transform_kernels(matrix[0]).swapaxes(1, 2).copy()
+    kernels = None if plan.form is None else plan.form.transform_kernels(matrix[0]).transposed()
     by_image = plan.planes and grad_y.flags.c_contiguous
 
     def patches_of(index: int, chunk: slice) -> np.ndarray:
-        patches = kept[index] if form is None else None
+        patches = kept[index] if kernels is None else None
         return plan.im2col(x[chunk]) if patches is None else patches
 
     def undo(part: tuple[int, slice]) -> None:
@@ -88,12 +86,8 @@ def conv2d_backward(
         grad_matrix = None if grad_matrices is None else grad_matrices[index]
         grad_bias = None if grad_biases is None else grad_biases[index]
         grad_chunk = None if grad_x is None else grad_x[chunk]
-        if (
-            form is not None
-            and u_transposed is not None
-            and winograd.convolve_backward(
-                x[chunk], u_transposed, grad_y[chunk], form, grad_matrix, grad_bias, grad_chunk, kept[index]
-            )
+        if kernels is not None and winograd.convolve_backward(
+            x[chunk], kernels, grad_y[chunk], grad_matrix, grad_bias, grad_chunk, kept[index]
         ):
             return
         if by_image:

@@ -63,8 +63,7 @@ def conv2d_relu_max_pool2d(
     plan = _Plan(x, weight, sides)
     y = memory.empty((len(x), len(weight), *plan.pooled), x.dtype, channels_last=True)
     matrix = plan.as_matrix(weight, bias)
-    form = plan.form
-    u = None if form is None else form.transform_kernels(matrix[:-1])
+    kernels = None if plan.form is None else plan.form.transform_kernels(matrix[:-1])
     own_bias = bias if isinstance(bias, np.ndarray) else None
     chunks = threads.chunks(len(x), plan.image_bytes)
     wins: list[np.ndarray | None] = [None] * len(chunks)
@@ -74,14 +73,14 @@ def conv2d_relu_max_pool2d(
     def work(part: tuple[int, slice]) -> None:
         index, chunk = part
         planes, trusted = None, False
-        if form is not None and u is not None:
-            kept[index] = form.empty_tiles(x[chunk]) if keeps else None
-            planes, trusted = winograd.convolve_planes(x[chunk], u, own_bias, form, kept[index])
+        if kernels is not None:
+            kept[index] = kernels.form.empty_tiles(x[chunk]) if keeps else None
+            planes, trusted = winograd.convolve_planes(x[chunk], kernels, own_bias, kept[index])
         if planes is None or not trusted:
             planes = memory.empty(plan.planes_of(chunk), x.dtype)
             patches = plan.im2col(x[chunk])
             threads.matmul(patches, matrix, out=planes.reshape(-1, len(weight)))
-            if keeps and u is None:
+            if keeps and kernels is None:
                 kept[index] = patches
         wins[index] = _pool(planes, y[chunk].transpose(2, 3, 0, 1), keep)
 
@@ -95,8 +94,7 @@ def conv2d_relu_max_pool2d_backward(
     """Undo `conv2d_relu_max_pool2d`; leave out what nobody reads."""
     x, plan, chunks, wins, kept = saved
     matrix = plan.as_matrix(weight, 0.0)
-    form = plan.form
-    u_transposed = None if form is None else form.transform_kernels(matrix[:-1]).swapaxes(1, 2).copy()
+    kernels = None if plan.form is None else plan.form.transform_kernels(matrix[:-1]).transposed()
     grad_x = memory.empty(x.shape, x.dtype, channels_last=True) if is_read(0) else None
     # The gradient of the kernels, and in the last row of the bias, for each chunk: summed in order.
     grad_matrices = memory.empty((len(chunks), *matrix.shape), x.dtype) if is_read(1) or is_read(2) else None
@@ -106,18 +104,16 @@ def conv2d_relu_max_pool2d_backward(
         grad, won = grad_y[chunk].transpose(2, 3, 0, 1), wins[index]
         grad_matrix = None if grad_matrices is None else grad_matrices[index]
         grad_chunk = None if grad_x is None else grad_x[chunk]
-        if form is not None and u_transposed is not None:
-            kernels, row = (None, None) if grad_matrix is None else (grad_matrix[:-1], grad_matrix[-1])
+        if kernels is not None:
+            rows, row = (None, None) if grad_matrix is None else (grad_matrix[:-1], grad_matrix[-1])
             write = lambda planes: _unpool(grad, won, planes)  # noqa: E731
-            if winograd.convolve_planes_backward(
-                x[chunk], u_transposed, write, form, kernels, row, grad_chunk, kept[index]
-            ):
+            if winograd.convolve_planes_backward(x[chunk], kernels, write, rows, row, grad_chunk, kept[index]):
                 return
         grad_planes = memory.empty(plan.planes_of(chunk), x.dtype)
         _unpool(grad, won, grad_planes)
         grad_z = grad_planes.reshape(-1, len(weight))
         if grad_matrix is not None:
-            patches = kept[index] if form is None else None
+            patches = kept[index] if kernels is None else None
             patches = plan.im2col(x[chunk]) if patches is None else patches
             grad_matrix[...] = threads.sum_products(patches, grad_z)
         if grad_chunk is not None:

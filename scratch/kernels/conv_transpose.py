@@ -41,17 +41,12 @@ def conv_transpose2d(
     y = memory.empty((len(x), groups * weight.shape[1], *size), x.dtype, channels_last=True)
     matrix = plan.as_matrix(weight)  # w' (G, K, C/G)
     flipped = plan.as_flipped_matrix(weight)
-    form = plan.form
-    u_transposed = None if form is None else form.transform_kernels(matrix[0]).swapaxes(1, 2).copy()
+    kernels = None if plan.form is None else plan.form.transform_kernels(matrix[0]).transposed()
     # Repeated for a whole row of the output, so that the addition runs through memory.
     bias_of_row = np.tile(bias, (size[1], 1)) if isinstance(bias, np.ndarray) else None
 
     def spread(chunk: slice) -> None:
-        if (
-            form is None
-            or u_transposed is None
-            or not winograd.convolve_backward(y[chunk], u_transposed, x1[chunk], form, None, None, y[chunk])
-        ):
+        if kernels is None or not winograd.convolve_backward(y[chunk], kernels, x1[chunk], None, None, y[chunk]):
             plan.undo(x1[chunk], matrix, flipped, y[chunk])
         if bias_of_row is not None:
             place_by_place = y[chunk].transpose(0, 2, 3, 1)
@@ -71,14 +66,13 @@ def conv_transpose2d_backward(
     grad_x1 = memory.empty(x1.shape, x1.dtype, channels_last=True) if is_read(0) else None
     # A gradient for each chunk, so that they can be summed in order: results do not depend on timing.
     grad_matrices = memory.empty((len(chunks), *matrix.shape), matrix.dtype) if is_read(1) else None
-    form = plan.form
-    u = None if form is None else form.transform_kernels(matrix[0])
+    kernels = None if plan.form is None else plan.form.transform_kernels(matrix[0])
 
     def undo(part: tuple[int, slice]) -> None:
         index, chunk = part
         grad_matrix = None if grad_matrices is None else grad_matrices[index]
         grad_chunk = None if grad_x1 is None else grad_x1[chunk]
-        if form is not None and u is not None and _by_tiles(x1[chunk], u, grad_y[chunk], form, grad_matrix, grad_chunk):
+        if kernels is not None and _by_tiles(x1[chunk], kernels, grad_y[chunk], grad_matrix, grad_chunk):
             return
         grad_patches = plan.im2col(grad_y[chunk])  # (G, n H W, K)
         if grad_chunk is not None:
@@ -96,15 +90,14 @@ def conv_transpose2d_backward(
 
 def _by_tiles(
     x1: np.ndarray,
-    u: np.ndarray,
+    kernels: winograd.Kernels,
     grad_y: np.ndarray,
-    form: winograd.Form,
     grad_matrix: np.ndarray | None,
     grad_x1: np.ndarray | None,
 ) -> bool:
     """Write the gradients that are asked for; return whether they can be trusted, as `winograd.convolve` does."""
-    v = form.empty_tiles(grad_y) if grad_matrix is not None and grad_x1 is not None else None
-    trusted = grad_x1 is None or winograd.convolve(grad_y, u, None, form, grad_x1, v)
+    v = kernels.form.empty_tiles(grad_y) if grad_matrix is not None and grad_x1 is not None else None
+    trusted = grad_x1 is None or winograd.convolve(grad_y, kernels, None, grad_x1, v)
     if trusted and grad_matrix is not None:
-        trusted = winograd.convolve_backward(grad_y, u, x1, form, grad_matrix, None, None, v)
+        trusted = winograd.convolve_backward(grad_y, kernels, x1, grad_matrix, None, None, v)
     return trusted

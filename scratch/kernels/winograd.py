@@ -127,18 +127,36 @@ class Form(NamedTuple):
         points = self.tiles.points
         return memory.empty((points, points, *self.tiled_size, len(x), self.channels(x.shape)), x.dtype)
 
-    def transform_kernels(self, matrix: np.ndarray) -> np.ndarray:
-        """Return u (16, C, O), or (9, C, O), of the kernels w' (kh kw C, O), whose rows are in the order i, j, c."""
+    def transform_kernels(self, matrix: np.ndarray) -> "Kernels":
+        """Return the transformed kernels, given w' (kh kw C, O), whose rows are in the order i, j, c."""
         g = self.tiles.both_ways.astype(matrix.dtype)
-        return threads.matmul(g, matrix.reshape(g.shape[1], -1)).reshape(len(g), -1, matrix.shape[1])  # F2
+        u = threads.matmul(g, matrix.reshape(g.shape[1], -1)).reshape(len(g), -1, matrix.shape[1])  # F2
+        return Kernels(self, u)
+
+
+class Kernels(NamedTuple):
+    """A convolution's kernels, transformed, and its form.
+
+    Attributes
+    ----------
+    form : Form
+    u : numpy.ndarray, shape (16, C, O) or (9, C, O)
+        For `convolve_backward` transposed, (..., O, C).
+    """
+
+    form: Form
+    u: np.ndarray
+
+    def transposed(self) -> "Kernels":
+        """Return the same for `convolve_backward`, whose products are quicker if the transpose is contiguous."""
+        return Kernels(self.form, self.u.swapaxes(1, 2).copy())
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def convolve(
     x: np.ndarray,
-    u: np.ndarray,
+    kernels: Kernels,
     bias: np.ndarray | None,
-    form: Form,
     y: np.ndarray,
     v: np.ndarray | None = None,
 ) -> bool:
@@ -148,11 +166,10 @@ def convolve(
     ----------
     x : numpy.ndarray, shape (N, C, H, W)
         The images.
-    u : numpy.ndarray
+    kernels : Kernels
         What `Form.transform_kernels` returned.
     bias : numpy.ndarray of shape (O,), or None
         What to add.
-    form : Form
     y : numpy.ndarray, shape (N, O, P, Q)
         Where to write; channels-last.
     v : numpy.ndarray, optional
@@ -163,14 +180,14 @@ def convolve(
     bool
         Whether all of ``y`` is finite and far from the largest number; if not, it may be wrong.
     """
-    chunk = _convolve(x, u, bias, form, v)
+    chunk = _convolve(x, kernels, bias, v)
     chunk.outputs.copy_to(y)
     return _far_from_overflow(y)
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def convolve_planes(
-    x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, form: Form, v: np.ndarray | None
+    x: np.ndarray, kernels: Kernels, bias: np.ndarray | None, v: np.ndarray | None
 ) -> tuple[np.ndarray, bool]:
     """Do as `convolve` does, for an output of an even size (P, Q), and leave its pixels where they are.
 
@@ -181,12 +198,13 @@ def convolve_planes(
     bool
         As for `convolve`.
     """
-    planes = _convolve(x, u, bias, form, v).m_planes[:2, :2]
+    planes = _convolve(x, kernels, bias, v).m_planes[:2, :2]
     return planes, all(_far_from_overflow(planes[place].reshape(-1)) for place in product((0, 1), (0, 1)))
 
 
-def _convolve(x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, form: Form, v: np.ndarray | None) -> "_Chunk":
+def _convolve(x: np.ndarray, kernels: Kernels, bias: np.ndarray | None, v: np.ndarray | None) -> "_Chunk":
     np.setbufsize(_SMALLEST_BUFFER)  # until the caller's errstate ends
+    form, u = kernels
     chunk = _chunk(x, u.shape[2], form)
     v = chunk.transform(x, v)  # F1
     threads.matmul(_as_matrices(v), u, out=chunk.m)  # F3
@@ -200,9 +218,8 @@ def _convolve(x: np.ndarray, u: np.ndarray, bias: np.ndarray | None, form: Form,
 @np.errstate(over="ignore", invalid="ignore")
 def convolve_backward(
     x: np.ndarray,
-    u_transposed: np.ndarray,
+    kernels: Kernels,
     grad_y: np.ndarray,
-    form: Form,
     grad_matrix: np.ndarray | None,
     grad_bias: np.ndarray | None,
     grad_x: np.ndarray | None,
@@ -212,10 +229,10 @@ def convolve_backward(
 
     Parameters
     ----------
-    x, form
+    x
         As for `convolve`.
-    u_transposed : numpy.ndarray
-        The kernels, transformed and transposed (..., O, C): the product is quicker if this lies so in memory.
+    kernels : Kernels
+        What `Kernels.transposed` returned.
     grad_y : numpy.ndarray, shape (N, O, P, Q)
         The upstream gradient.
     grad_matrix : numpy.ndarray of shape (..., kh kw C, O), or None
@@ -232,28 +249,27 @@ def convolve_backward(
     bool
         As for `convolve`, of the gradients.
     """
-    chunk = _chunk(x, grad_y.shape[1], form)
+    chunk = _chunk(x, grad_y.shape[1], kernels.form)
     for corner in chunk.beyond:
         corner[...] = 0
     chunk.corners.copy_from(grad_y)
-    return _undo(chunk, x, u_transposed, grad_matrix, grad_bias, grad_x, v)
+    return _undo(chunk, x, kernels.u, grad_matrix, grad_bias, grad_x, v)
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def convolve_planes_backward(
     x: np.ndarray,
-    u_transposed: np.ndarray,
+    kernels: Kernels,
     write_grad_planes: Callable[[np.ndarray], object],
-    form: Form,
     grad_matrix: np.ndarray | None,
     grad_bias: np.ndarray | None,
     grad_x: np.ndarray | None,
     v: np.ndarray | None,
 ) -> bool:
     """Do as `convolve_backward` does, for a gradient that ``write_grad_planes`` writes in `convolve_planes`' form."""
-    chunk = _chunk(x, u_transposed.shape[1], form)
+    chunk = _chunk(x, kernels.u.shape[1], kernels.form)
     write_grad_planes(chunk.corners_of_m)
-    return _undo(chunk, x, u_transposed, grad_matrix, grad_bias, grad_x, v)
+    return _undo(chunk, x, kernels.u, grad_matrix, grad_bias, grad_x, v)
 
 
 def _undo(

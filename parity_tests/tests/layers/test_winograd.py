@@ -53,12 +53,12 @@ def plan_of(layer, image):
     return PatchPlan(image, layer.weight.shape, *options)
 
 
-def kernels(layer):
-    """Return a layer's kernels as w' (kh kw C, O), transformed, and the latter transposed."""
-    plan = plan_of(layer, (99, 99))
+def kernels(layer, image):
+    """Return a layer's kernels as w' (kh kw C, O), transformed for images of a size, and the latter transposed."""
+    plan = plan_of(layer, image)
     matrix = plan.as_matrix(layer.weight.data)[0]
-    u = plan.form.transform_kernels(matrix)
-    return matrix, u, u.swapaxes(1, 2)
+    transformed = plan.form.transform_kernels(matrix)
+    return matrix, transformed, transformed.transposed()
 
 
 @pytest.mark.usefixtures("no_patches")
@@ -164,15 +164,14 @@ def test_no_output_and_no_gradient_knows_of_a_pixel_outside_its_patch(strides_of
     layer = random_state(nn.Conv2d(2, 3, kernel, stride, padding=padding, dtype=np.float64))
     image = 2 + kernel, 4 + kernel
     x = array((1, 2, *image))
-    matrix, u, u_back = kernels(layer)
-    form = plan_of(layer, image).form
+    matrix, transformed, transposed = kernels(layer, image)
     y = layer(x)
     grad_y = array(y.shape, seed=1)
     for row, column in itertools.product(*map(range, image)):
         spoilt = x.copy()
         spoilt[0, 1, row, column] = np.nan
         result = np.empty_like(y)
-        assert not winograd.convolve(spoilt, u, layer.bias.data, form, result)
+        assert not winograd.convolve(spoilt, transformed, layer.bias.data, result)
         with torch.no_grad():
             expected = torch.nn.functional.conv2d(
                 torch.from_numpy(spoilt), torch.from_numpy(layer.weight.data), stride=stride, padding=padding
@@ -182,7 +181,7 @@ def test_no_output_and_no_gradient_knows_of_a_pixel_outside_its_patch(strides_of
         spoilt = grad_y.copy()
         spoilt[0, 1, row, column] = np.nan
         grad_x = np.empty_like(x)
-        assert not winograd.convolve_backward(x, u_back, spoilt, form, np.empty_like(matrix), np.empty(3), grad_x)
+        assert not winograd.convolve_backward(x, transposed, spoilt, np.empty_like(matrix), np.empty(3), grad_x)
         expected = torch.nn.grad.conv2d_input(
             x.shape, torch.from_numpy(layer.weight.data), torch.from_numpy(spoilt), stride=stride, padding=padding
         )
@@ -227,18 +226,16 @@ def test_special_values_are_torchs(value, where):
 def test_says_whether_its_results_are_to_be_trusted():
     layer = random_state(nn.Conv2d(2, 3, 3))
     x, grad_y = array((2, 2, 5, 4), "float32"), array((2, 3, 3, 2), "float32")
-    matrix, u, u_back = kernels(layer)
-    form = plan_of(layer, x.shape[2:]).form
+    matrix, transformed, transposed = kernels(layer, x.shape[2:])
     y, grad_matrix, grad_bias = np.empty_like(grad_y), np.empty_like(matrix), np.empty(3, np.float32)
     for factor, trusted in ((1, True), (1e25, False)):
         large = (x * factor).astype("float32")
-        assert winograd.convolve(large, u, None, form, y) is trusted
+        assert winograd.convolve(large, transformed, None, y) is trusted
         for grad_x in (None, np.empty_like(x)):
-            arguments = (large, u_back, grad_y, form, grad_matrix, grad_bias)
+            arguments = (large, transposed, grad_y, grad_matrix, grad_bias)
             assert winograd.convolve_backward(*arguments, grad_x) is trusted
-    assert not winograd.convolve_backward(
-        x, u_back * np.float32(1e25), grad_y, form, grad_matrix, grad_bias, np.empty_like(x)
-    )
+    large = transposed._replace(u=transposed.u * np.float32(1e25))
+    assert not winograd.convolve_backward(x, large, grad_y, grad_matrix, grad_bias, np.empty_like(x))
 
 
 def test_numpys_buffer_is_left_as_it_was():
@@ -335,7 +332,7 @@ def test_a_chunk_is_measured_by_its_tiles():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_kernels_keep_their_dtype(dtype):
-    assert plan_of(nn.Conv2d(2, 3, 3), (9, 9)).form.transform_kernels(array((18, 3), dtype)).dtype == dtype
+    assert plan_of(nn.Conv2d(2, 3, 3), (9, 9)).form.transform_kernels(array((18, 3), dtype)).u.dtype == dtype
 
 
 @each_kernel
