@@ -1,1 +1,1 @@
-"""What both engines are run on, in quality and in speed, and the ``backprop`` command that runs it."""
+"""What both engines are compared on, in quality and in speed, and the ``backprop`` command that runs it."""

@@ -1,4 +1,4 @@
-"""The ``backprop`` command: a table of subcommands, and what is common to all of them.
+"""The ``backprop`` command: a table of subcommands, and what they all share.
 
 A subcommand is a module with two functions and no heavy import outside them:
 
@@ -52,7 +52,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and leave with status 2."""
+        """Raise `UsageError`, which ends the command with status 2."""
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 

@@ -1,8 +1,8 @@
-"""The two engines behind one face: NumPy arrays go in and come out, and the names in between are the same.
+"""The two engines behind one interface: NumPy arrays go in and come out, and the names in between are the same.
 
-A task is written once and handed an engine. Each engine keeps its arrays in its own kind (ndarrays here, tensors
-there), of one dtype and on one device, and both are decided here. The engine by hand has two forms: "scratch" runs its
-kernels, "plain" the functions that are there to be read.
+A task is written once and given an engine. Each engine has its own kind of array (ndarrays here, tensors there), of one
+dtype and on one device, both chosen here. The engine by hand has two forms: "scratch" runs its kernels, "plain" the
+functions that are there to be read.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Engine:
     manual_seed : callable
         Seeds the engine's default generator.
     no_grad : callable
-        Returns the context for forwards that no backward follows.
+        Returns the context for forward passes that no backward follows.
     dtype_name : str
         "float32" or "float64".
     dtype
-        The same as the engine's constructors take it as ``dtype=``.
+        The same, in the form that the engine's constructors take as ``dtype=``.
     device, reason : str
         Where it computes, and why there.
     """
@@ -59,16 +59,16 @@ class Engine:
     def running(self) -> contextlib.AbstractContextManager:
         """Return the context that the engine computes in.
 
-        Whoever calls its modules, optimizers or training loop directly enters it; the methods below do so themselves.
+        Enter it to call modules, optimizers or the training loop directly; the methods below enter it themselves.
         """
         return contextlib.nullcontext()
 
     def threads(self, processes: int = 1) -> dict[str, int]:
-        """Return the numbers of threads, in each of so many processes, that a result's last bits may depend on."""
+        """Return the thread counts, in each of several processes, that a result's last bits may depend on."""
         raise NotImplementedError
 
     def asarray(self, array: np.ndarray) -> object:
-        """Return a NumPy array in the engine's own kind; floating point takes the engine's dtype. May share memory."""
+        """Return a NumPy array as the engine's own kind, floating point in the engine's dtype. May share memory."""
         raise NotImplementedError
 
     def numpy(self, array: object) -> np.ndarray:
@@ -76,7 +76,7 @@ class Engine:
         raise NotImplementedError
 
     def from_numpy(self, array: np.ndarray) -> object:
-        """Return a copy of a NumPy array in the engine's own kind, in the dtype that it has, on the CPU."""
+        """Return a copy of a NumPy array as the engine's own kind, with its dtype kept, on the CPU."""
         raise NotImplementedError
 
     def place(self, module: object) -> object:
@@ -114,7 +114,7 @@ class Engine:
     def forward_backward(self, module: object, x: np.ndarray, *grad_outputs: np.ndarray) -> tuple:
         """Run a module forward and backward in the mode it is in; return its output and the gradient of ``x``.
 
-        A module of several outputs takes a gradient for each of them, and its output is a tuple.
+        A module with several outputs takes a gradient for each of them, and its output is a tuple.
         """
         raise NotImplementedError
 
@@ -123,7 +123,7 @@ class Engine:
     ) -> float:
         """Return the loss of a model on a batch, and leave the gradients in the model's parameters.
 
-        A model of several inputs takes a tuple; the loss takes each of the model's outputs.
+        A model with several inputs takes a tuple; the loss takes each of the model's outputs.
         """
         raise NotImplementedError
 
@@ -145,7 +145,7 @@ class ScratchEngine(Engine):
         super().__init__(self._scratch, dtype, np.dtype(dtype).type, "cpu", reason)
 
     def threads(self, processes: int = 1) -> dict[str, int]:
-        """Return how many threads share a batch, and how many the BLAS has, where it can be asked."""
+        """Return how many threads share a batch, and how many the BLAS has, if it tells."""
         from threadpoolctl import threadpool_info
 
         blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
@@ -201,7 +201,7 @@ class PlainEngine(ScratchEngine):
 
 
 class TorchEngine(Engine):
-    """PyTorch: tensors, on the device that was asked for, or the best there is."""
+    """PyTorch: tensors, on the device that was asked for, or the best available."""
 
     name = "torch"
 
@@ -220,7 +220,7 @@ class TorchEngine(Engine):
         super().__init__(importlib.import_module("torch_ref"), dtype, getattr(torch, dtype), device, reason)
 
     def threads(self, processes: int = 1) -> dict[str, int]:
-        """Return PyTorch's."""
+        """Return PyTorch's thread count."""
         if processes == 1:
             return {"own": self._torch.get_num_threads()}
 
@@ -303,9 +303,9 @@ def get(name: str, dtype: str = "float32", device: str = "cpu") -> Engine:
 
 
 def draw_alike() -> None:
-    """Let scratch draw random numbers as the installed PyTorch does, where its versions differ.
+    """Make scratch draw random numbers as the installed PyTorch does, where PyTorch's versions differ.
 
-    For what runs both engines from one seed: without it dropout's masks would differ with an older PyTorch.
+    Call it before running both engines from one seed: without it dropout's masks would differ with an older PyTorch.
     """
     conventions = importlib.import_module("torch_ref.random").conventions()
     importlib.import_module("scratch.random").set_conventions(conventions)

@@ -22,7 +22,7 @@ def version(package: str) -> str | None:
 
 
 def versions() -> dict[str, str | None]:
-    """Return the versions of Python and of the packages whose results these are."""
+    """Return the versions of Python and of the packages that a result depends on."""
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
@@ -37,7 +37,7 @@ def machine() -> dict[str, object]:
 
 
 def processor() -> str:
-    """Return the processor's name, as well as the system tells it."""
+    """Return the processor's name, as far as the system tells."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -51,7 +51,7 @@ def cores() -> int:
 
 
 def caches() -> dict[str, int]:
-    """Return the bytes of the caches that a core has or shares, by name: "L1 data", "L2"; those that Linux tells of."""
+    """Return the bytes of the caches that a core has or shares, by name: "L1 data", "L2"; empty unless on Linux."""
     found = {}
     for folder in sorted(CACHES.glob("index*")):
         with contextlib.suppress(OSError, ValueError, KeyError):
@@ -62,15 +62,15 @@ def caches() -> dict[str, int]:
 
 
 def load() -> float | None:
-    """Return how many processes wanted to run at once during the last minute, this one included; None on Windows."""
+    """Return the load average of the last minute, this process included; None on Windows."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 @contextlib.contextmanager
 def processes_with_threads(count: int) -> Iterator[None]:
-    """Let processes that are started inside of the ``with`` block begin with so many threads, whatever BLAS they have.
+    """Make processes that are started inside the ``with`` block begin with ``count`` threads, whatever their BLAS.
 
-    Not every BLAS can be told while it runs.
+    Not every BLAS can change its number of threads while it runs.
     """
     names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
     before = {name: os.environ.get(name) for name in names}

@@ -1,4 +1,4 @@
-"""How a command ends early: three kinds, told apart by the exit status; and how what went wrong fits on one line."""
+"""How a command ends early: three exceptions, each with its exit status, and error messages that fit on one line."""
 
 import os
 import shlex
@@ -9,11 +9,11 @@ ADVICE = "go on with: "
 
 
 class UsageError(Exception):
-    """The command line asks for something that cannot be meant: one line, exit status 2."""
+    """The command line makes no sense: one line, exit status 2."""
 
 
 class Failure(Exception):  # noqa: N818 - it names an outcome, as the exit status does
-    """The command was understood and could not be carried out: one line, exit status 1."""
+    """The command was understood but could not be carried out: one line, exit status 1."""
 
 
 class Interrupted(BaseException):
@@ -28,7 +28,7 @@ class Interrupted(BaseException):
 
 
 def shown(value: object) -> str:
-    r"""Return a name or an argument for a message: quoted if it holds what would not print, and cut if it is long.
+    r"""Return a name or an argument for a message: quoted if it would not print as it is, and cut if it is long.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def shown(value: object) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return an argument for a message that quotes it, whatever it is; it is cut if it is long."""
+    """Return an argument in quotes for a message, whatever it holds, and cut if it is long."""
     return _cut(repr(text) if text.isprintable() else ascii(text), len(text))
 
 
@@ -49,7 +49,7 @@ def _cut(text: str, length: int) -> str:
 
 
 def pasteable(words: list[str]) -> str:
-    r"""Return a command line on one line that a shell reads as these words, whatever they are.
+    r"""Return a command on one line that a shell reads as these words, whatever they contain.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def pasteable(words: list[str]) -> str:
 
 
 def _ansi_quote(word: str) -> str:
-    # What cannot be printed is written as bytes, so that names that are no text at all come back, too.
+    # Write what cannot be printed as bytes, so that names that are not valid text survive, too.
     escapes = {"\n": "\\n", "\t": "\\t", "\\": "\\\\", "'": "\\'"}
     printed = (
         escapes.get(letter) or (letter if letter.isprintable() else "".join(f"\\x{b:02x}" for b in os.fsencode(letter)))
@@ -70,14 +70,14 @@ def _ansi_quote(word: str) -> str:
 
 
 def one_line(message: str, arguments: list[str]) -> str:
-    """Return a message as one line that prints as it is, and that is not as long as an argument may be.
+    """Return a message as one printable line of limited length.
 
     Parameters
     ----------
     message : str
-        The lines of an error of a library are joined.
+        Its lines are joined: errors of a library may have several.
     arguments : list of str
-        The command line's words. Where the message repeats one that holds a line break, or very many letters, that is
+        The command line's words. Where the message repeats one that cannot be printed or is very long, that word is
         quoted and cut. A command that the message advises (see `pasteable`) is left whole.
     """
     message, advice, command = message.partition(ADVICE)

@@ -1,8 +1,8 @@
-"""Files come into being whole or not at all, never through a link, and are read without trusting them.
+"""Files are written whole or not at all, never through a link, and are read without trusting them.
 
-A file is written under a random name that no other file has, in the same folder, flushed to the disk, and given its
-name: `write_bytes` replaces the file that had it, `write_new` refuses if there is one. Neither touches what is no
-regular file (a link, a folder, a device). What this process wrote it remembers, so that it never takes away a file that
+A file is written under an unused random name in the same folder, flushed to the disk, and then given its name:
+`write_bytes` replaces a file that has this name, `write_new` refuses to. Neither replaces anything but a regular file
+(no link, folder or device). The process remembers what `write_bytes` wrote, so that it never removes a file that
 somebody else put there.
 """
 
@@ -39,14 +39,14 @@ _written: dict[Path, tuple[int, int]] = {}  # device and number of the file, whi
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Make ``path`` a file with this content, in the place of the one before.
+    """Write a file with this content, in place of the one before.
 
     Raises
     ------
     OSError
         If it cannot be written; the file before is still there.
     Failure
-        If ``path`` is there and no regular file.
+        If ``path`` exists and is not a regular file.
     """
     with naming(path):
         refuse_special(path)
@@ -61,7 +61,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Make ``path`` a file with this content; nothing may have this name.
+    """Write a file with this content; nothing may have this name yet.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def check_new(path: Path) -> None:
 
 
 def taken(path: Path) -> str:
-    """Say that a name is taken, and the way out."""
+    """Say that a name is taken, and what to do about it."""
     return f"{shown(path)} exists already, and is not overwritten; choose another name, or remove it"
 
 
@@ -114,7 +114,7 @@ def remove_written(path: Path) -> None:
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Let an ``OSError`` from inside of the ``with`` block say which file it is about."""
+    """Make an ``OSError`` from inside the ``with`` block say which file it is about."""
     try:
         yield
     except OSError as error:
@@ -138,7 +138,7 @@ def _write_temporary(path: Path, content: bytes) -> Path:
 
 
 def flush_names(folder: Path) -> None:
-    """Bring to the disk which files a folder holds, where the system can (Windows opens no folders)."""
+    """Flush a folder's list of files to the disk, where the system can (Windows cannot open folders)."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -148,7 +148,7 @@ def flush_names(folder: Path) -> None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Replace a file by plain numbers, strings, lists and dicts."""
+    """Replace a file with plain numbers, strings, lists and dicts, as JSON."""
     write_bytes(path, encode_json(content))
 
 
@@ -158,7 +158,7 @@ def encode_json(content: object) -> bytes:
 
 
 def finite(content: object) -> object:
-    """Return a copy of plain values, with None in the place of every number that is not finite."""
+    """Return a copy of plain values, with None in place of every number that is not finite."""
     if isinstance(content, dict):
         return {key: finite(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
@@ -170,7 +170,7 @@ def finite(content: object) -> object:
 
 
 def refuse_special(path: Path) -> None:
-    """Raise ``Failure`` if ``path`` is there and no regular file."""
+    """Raise ``Failure`` if ``path`` exists and is not a regular file."""
     with contextlib.suppress(FileNotFoundError):
         mode = os.lstat(path).st_mode
         if not stat.S_ISREG(mode):
@@ -178,7 +178,7 @@ def refuse_special(path: Path) -> None:
 
 
 def kind(mode: int) -> str:
-    """Return what a file that is no regular one is, from its mode."""
+    """Return in words what a file that is not regular is, from its mode."""
     return next((words for asks, words in KINDS.items() if asks(mode)), "no regular file")
 
 
@@ -190,10 +190,10 @@ def open_regular(path: Path) -> BinaryIO:
     FileNotFoundError
         If there is no such file.
     Failure
-        If it is no regular file, or cannot be read.
+        If it is not a regular file, or cannot be read.
     """
     try:
-        # Looked at before it is opened, because opening alone may do something to a device; and after, because the
+        # Check before opening, because merely opening a device may have an effect; check again after it, because the
         # name may have passed to another file in between.
         mode = os.stat(path).st_mode
         if stat.S_ISREG(mode):
@@ -210,7 +210,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """Read a regular file of at most so many bytes, whatever is written to it meanwhile."""
+    """Read a regular file of at most ``most`` bytes, whatever is written to it meanwhile."""
     with open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -219,12 +219,12 @@ def read_bytes(path: Path, most: int) -> bytes:
 
 
 def read_json(path: Path, sha256: str | None = None) -> dict:
-    """Read a JSON object, whose file has a certain checksum if there is one.
+    """Read a JSON object from a file, which must have the checksum if one is given.
 
     Raises
     ------
     Failure
-        If the file is missing, or is not one JSON object in which every name stands once.
+        If the file is missing, does not have the checksum, or is not one JSON object without repeated names.
     """
     try:
         encoded = read_bytes(path, LARGEST_JSON)
@@ -271,6 +271,6 @@ def parse_json(content: bytes | str) -> object:
 
 
 def is_temporary(path: Path, names: str) -> bool:
-    """Whether ``path`` is what a killed write of a file left whose name matches the expression ``names``."""
+    """Return whether ``path`` was left by a killed write of a file whose name matches the expression ``names``."""
     found = re.fullmatch(TEMPORARY, path.name)
     return found is not None and re.fullmatch(names, found["name"]) is not None and not path.is_symlink()

@@ -6,7 +6,7 @@ from rich.table import Table
 
 
 def console() -> Console:
-    """Return standard output, which prints every text as it is; where it is no terminal, wide enough for the tables."""
+    """Return a console on standard output that prints text as it is; off a terminal, wide enough for the tables."""
     found = Console(highlight=False, markup=False, emoji=False)
     if not found.is_terminal:
         found.width = 120

@@ -2,8 +2,8 @@
 
 Both print the failing case as a call and a blob that repeats it. The default draws the same examples every time, so
 that a run that passed yesterday and fails today has a change to blame; the thorough one draws new ones each time.
-"mutation" is for `parity_tests.mutation_testing`: few examples, and none shrunk. None has a deadline: a machine that is
-busy is no bug.
+"mutation" is for `parity_tests.mutation_testing`: few examples, and none shrunk. None has a deadline: a busy machine is
+not a bug.
 """
 
 import os
@@ -16,12 +16,13 @@ import scratch.kernels.threads
 import scratch.random
 import torch_ref.random
 
-# The tests' arrays are small: threads would cost more than they save, and several workers' would fight for the cores.
+# The tests' arrays are small: threads would cost more than they save, and those of several workers would compete for
+# the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start
 torch.set_num_threads(1)
 scratch.kernels.threads.set_num_threads(1)
 
-# A shell that starts a job in the background has it ignore Ctrl-C, and its children with it; some tests send one.
+# A job that a shell starts in the background ignores Ctrl-C, and so do its children; some tests send one.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -1,4 +1,4 @@
-"""Advantage actor-critic: one loss for a policy and its critic, and the update that goes down on it.
+"""Advantage actor-critic: one loss for a policy and its critic, and the update that reduces it.
 
     F1  policy  = mean of w_n (-log pi(a_n | s_n))   `PolicyGradientLoss`: do more of what went better than expected
     F2  value   = mean of error(v_n, R_n)            the critic's regression on the returns R, squared or Huber
@@ -12,14 +12,14 @@
     B1  grad_logits = policy.backward(grad_policy)
                       + entropy.backward(grad_entropy)         (N, A) F1 and F3: the logits are used twice: an addition
 
-The model makes one gradient of its shared features from grad_logits and grad_values: see ``ActorCritic.backward`` in
-``scratch/models.py``.
+The model computes one gradient for its shared features from grad_logits and grad_values: see ``ActorCritic.backward``
+in ``scratch/models.py``.
 
-Put this file beside ``torch_ref/actor_critic.py``: where this one calls the backwards of the loss and of the model,
-that one says ``loss.backward()``.
+Read this file beside ``torch_ref/actor_critic.py``: where this one calls the backward of the loss and then of the
+model, that one says ``loss.backward()``.
 
-Source: Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016, section 4; the version without the
-asynchrony is known as A2C.
+Source: Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016, section 4; the synchronous version is
+known as A2C.
 """
 
 from typing import Any, NamedTuple
@@ -37,7 +37,7 @@ from scratch.policy_gradient import Entropy, PolicyGradientLoss
 
 
 class Terms(NamedTuple):
-    """What an update saw: the loss, its three terms before they were weighted, and the gradient's norm unclipped."""
+    """What an update measured: the loss, its three unweighted terms, and the norm of the gradient before clipping."""
 
     loss: float
     policy: float
@@ -115,15 +115,15 @@ def update(
     Parameters
     ----------
     model, criterion, optimizer
-        An `ActorCritic`, its loss, and what changes its parameters.
+        An `ActorCritic`, its loss and its optimizer.
     states : numpy.ndarray
         Shape (N, ...).
     actions : numpy.ndarray of integers
         Shape (N,): what was done in these states.
     advantages, returns : numpy.ndarray
-        Shape (N,): how much better it went than the critic expected, and how it went.
+        Shape (N,): how much better it went than the critic expected, and how well it went.
     max_norm : float
-        The gradient of all parameters together is scaled down to this norm where it is longer.
+        If the gradient of all parameters together has a larger norm, it is scaled down to this one.
 
     Returns
     -------

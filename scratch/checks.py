@@ -1,7 +1,7 @@
-"""Refusals, worded once: what was expected and what was given, said at once and by the layer's name.
+"""Checks of arguments, whose error messages name the layer, what was expected and what was given.
 
-The kinds follow PyTorch: a shape or a dtype that does not fit is a ``RuntimeError``, an option outside its domain a
-``ValueError``, a thing that is no array a ``TypeError``.
+The types of the errors follow PyTorch: a shape or a dtype that does not fit is a ``RuntimeError``, an option outside
+its domain a ``ValueError``, something that is not an array a ``TypeError``.
 """
 
 import math
@@ -18,7 +18,7 @@ INDEX_DTYPES = (np.dtype(np.int64), np.dtype(np.int32))
 
 
 def is_integer(value: Any) -> bool:
-    """Return whether ``value`` is an integer, which True and False are not here."""
+    """Return whether ``value`` is an integer; True and False do not count."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
@@ -68,13 +68,13 @@ def check_flag(owner: object, name: str, value: Any) -> None:
 
 
 def check_fits(owner: object, name: str, *sizes: int) -> None:
-    """Raise ``RuntimeError`` if an array of these sizes has more bytes than an address can say."""
+    """Raise ``RuntimeError`` if an array of these sizes has more bytes than can be addressed."""
     if math.prod(map(int, sizes)) > np.iinfo(np.intp).max // 8:
         raise RuntimeError(f"{name_of(owner)}: expected {name} to fit in memory, got shape {sizes}")
 
 
 def as_tuple(owner: object, name: str, value: Any, count: int, least: int) -> tuple[int, ...]:
-    """Return an option with an entry for each of ``count`` axes, 1 or 2, or one for both, as a tuple.
+    """Return an option as a tuple with an entry for each of ``count`` axes, 1 or 2; a single entry is for both.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def as_tuple(owner: object, name: str, value: Any, count: int, least: int) -> tu
 
 
 def check_is_array(owner: object, array: Any, name: str, dtype: np.dtype) -> np.ndarray:
-    """Return ``array``, or raise ``TypeError`` unless it is an ndarray, and say how to make one of ``dtype`` of it."""
+    """Return ``array`` if it is an ndarray, else raise a ``TypeError`` that says how to make one of ``dtype``."""
     if type(array) is np.ndarray:
         return array
     if isinstance(array, (np.matrix, np.ma.MaskedArray)):  # they compute otherwise: a product for *, a mask
@@ -169,9 +169,9 @@ def check_grad_output(owner: object, grad_output: Any, shape: tuple[int, ...], d
 
 
 def check_scalar_grad_output(owner: object, grad_output: Any) -> None:
-    """Raise unless ``grad_output``, of an output that is a scalar, is a number, or an array of one without axes.
+    """Raise unless ``grad_output``, for a scalar output, is a number or an array of one without axes.
 
-    An array with axes is a ``RuntimeError``, what is no number a ``TypeError``.
+    An array with axes is a ``RuntimeError``, anything that is not a number a ``TypeError``.
     """
     if type(grad_output) is float:
         return

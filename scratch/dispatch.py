@@ -1,14 +1,14 @@
 """Plain or fast: which of a layer's two forms runs.
 
-Each layer is a pair of functions, a forward and a backward. They stand twice: plain in `scratch.nn`, to be read, and,
-where that pays, fast in `scratch.kernels`, under the same names and with the same arguments. The fast pair is the
-default. Plain ones run
+Each layer is a pair of functions, a forward and a backward. Each pair exists twice: plain in `scratch.nn`, to be read,
+and, where that pays, fast in `scratch.kernels`, with the same names and arguments. The fast pair is the default. The
+plain one runs in
 
     with scratch.plain():
         y = model(x)
 
 and everywhere if the environment variable ``SCRATCH_PLAIN`` is 1 when scratch is imported. A backward always runs in
-the mode of its forward: what a forward returned for it is the pair's own affair.
+the mode of its forward, since only the same pair can read what its forward saved.
 """
 
 import functools
@@ -46,7 +46,7 @@ _PLAIN_BY_DEFAULT = _from_environment()
 
 @contextmanager
 def plain(mode: bool = True) -> Iterator[None]:
-    """Run the plain functions inside of the ``with`` block, or, for ``mode=False``, the kernels."""
+    """Run the plain functions inside the ``with`` block, or, for ``mode=False``, the kernels."""
     token = plans.set(_plans[mode])
     try:
         yield
@@ -67,10 +67,10 @@ class Plan(NamedTuple):
     forward, backward : callable
         The plain functions or their kernels.
     quiet_forward, quiet_backward : callable
-        The same, called by themselves: without warnings about infinities and NaN, which PyTorch does not have either;
-        and kernels with `one_blas_thread`.
+        The same, for a layer called on its own: without warnings about infinities and NaN, which PyTorch does not give
+        either, and, for kernels, inside `one_blas_thread`.
     places : tuple of int
-        Which of forward's arguments behind ``x`` backward takes, too: those whose names it repeats.
+        Which of forward's arguments after ``x`` backward takes too: those of the same name.
     is_plain : bool
         Whether these are the plain functions: because they were asked for, or because there are no kernels.
     """
@@ -85,11 +85,11 @@ class Plan(NamedTuple):
 
 _plans: dict[bool, dict[Pair, Plan]] = {True: {}, False: {}}
 plans: ContextVar[dict[Pair, Plan]] = ContextVar("plans", default=_plans[_PLAIN_BY_DEFAULT])
-"""The plans of the mode that is on now, those that were asked for before."""
+"""The plans made so far in the current mode."""
 
 
 def plan(functions: Pair) -> Plan:
-    """Return how to call a pair of plain functions now."""
+    """Return how to call a pair of plain functions in the current mode."""
     known = plans.get()
     if functions not in known:
         forward, backward = functions if is_plain() else kernels_of(functions)
@@ -109,9 +109,9 @@ def kernels_of(functions: Pair) -> Pair:
 
 @functools.cache
 def kernel_of(function: Callable) -> Callable:
-    """Return the fast twin of one plain function: of the same name, in the file of the same name in `scratch.kernels`.
+    """Return the fast twin of a plain function: the one of its name in the file of the same name in `scratch.kernels`.
 
-    The function itself, if there is none.
+    If there is none, return the function itself.
     """
     package, _, topic = function.__module__.rpartition(".")
     name = f"scratch.kernels.{topic}"
@@ -127,12 +127,12 @@ def _shared_places(functions: Pair) -> tuple[int, ...]:
     )  # not other outputs' gradients
 
 
-# PyTorch lets a number become infinite or NaN without a word; so does everything here.
+# PyTorch lets a number become infinite or NaN without a warning; so does everything here.
 quiet = np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore")
 
 
 def _on_its_own(kernel: Callable) -> Callable:
-    """Return a kernel as it is called by itself: silent, and without waking the BLAS's own threads."""
+    """Return a kernel for a call on its own: without warnings, and without waking the BLAS's own threads."""
     silenced = quiet(kernel)
 
     @functools.wraps(kernel)
@@ -144,11 +144,11 @@ def _on_its_own(kernel: Callable) -> Callable:
 
 
 is_quiet: ContextVar[bool] = ContextVar("is_quiet", default=False)
-"""Whether a caller has already silenced what runs now: small layers take less time than silencing each."""
+"""Whether a caller has already turned warnings off: doing so for each small layer takes longer than the layer."""
 
 
 def quietly(method: Callable) -> Callable:
-    """Decorate a method that calls many layers: they are silent together, and keep to one BLAS thread together."""
+    """Decorate a method that calls many layers: silence warnings and keep to one BLAS thread once for all of them."""
     silenced = quiet(method)
 
     @functools.wraps(method)
@@ -169,5 +169,5 @@ def quietly(method: Callable) -> Callable:
 
 @quiet
 def run(function: Callable, *arguments: Any) -> Any:
-    """Call an update rule, or whatever else is no pair, without warnings about infinities and NaN."""
+    """Call an update rule, or another function that is not in a pair, without warnings about infinities and NaN."""
     return function(*arguments)

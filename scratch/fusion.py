@@ -1,11 +1,11 @@
-"""Fusion: neighbours in a `Sequential` that the kernels run as one, without anybody noticing.
+"""Fusion: neighbouring layers in a `Sequential` that the kernels run as one, with no visible difference.
 
-A convolution, a ReLU and a pooling in a row spend much of their time on moving what lies between them to memory and
-back. `scratch.kernels.conv_relu_pool` does their work in one go. The layers stay what they are: plain mode runs each on
-its own, and so does whatever the kernel cannot do.
+A convolution, a ReLU and a pooling in a row spend much of their time moving intermediate results to memory and back.
+`scratch.kernels.conv_relu_pool` does all three in one pass. The layers themselves do not change: in plain mode, or
+where the kernel does not apply, each runs on its own.
 
-Each layer can still be asked for its own backward (``for layer in reversed(model): grad = layer.backward(grad)``). What
-it would have kept is missing, so the layers' forwards are run again first, one by one; that is as slow as it is rare.
+You can still call each layer's own backward (``for layer in reversed(model): grad = layer.backward(grad)``). What it
+needs was not saved, so the layers' forwards are run again first, one by one; that is slow, but rare.
 """
 
 from threading import get_ident
@@ -33,7 +33,7 @@ HALVING = (2, 2), (2, 2), (0, 0), (1, 1), False, False
 
 
 def fuse(layers: list[Module]) -> list[Module]:
-    """Return the layers, with one `ConvReLUPool` for each three in a row that it can stand for."""
+    """Return the layers, with one `ConvReLUPool` for each Conv2d, ReLU and MaxPool2d in a row."""
     fused: list[Module] = []
     place = 0
     while place < len(layers):
@@ -48,7 +48,7 @@ def fuse(layers: list[Module]) -> list[Module]:
 
 
 class ConvReLUPool(Layer):
-    """Three layers as one: it reads their options and parameters anew at each call, and keeps nothing but in them.
+    """Three layers as one: it reads their options and parameters at each call, and saves what backward needs in them.
 
     Parameters
     ----------
@@ -115,7 +115,8 @@ class ConvReLUPool(Layer):
             return None
         if (stride, dilation, groups, mode) != ((1, 1), (1, 1), 1, "zeros") or pool.arguments() != HALVING:
             return None
-        # Somebody may look at what a layer is given, or at its gradient, or have one told that nobody reads that.
+        # Somebody may have wrapped a method to look at what passes through a layer, or have told a layer that the
+        # gradient of its input is not needed.
         looked_at = any("forward" in vars(layer) or "backward" in vars(layer) for layer in self.layers)
         return sides if relu.needs_input_grad and pool.needs_input_grad and not looked_at else None
 
@@ -124,7 +125,7 @@ class ConvReLUPool(Layer):
         self.__dict__ |= {"weight": conv.weight, "bias": conv.bias, "needs_input_grad": conv.needs_input_grad}
 
     def _forward_to_undo(self, grad_output: Any) -> "_Forward | None":
-        """Return the forward that all three layers remember as their latest, if the gradient is one of its output."""
+        """Return the fused forward if it is the latest one of all three layers and the gradient fits its output."""
         records = [layer._record for layer in self.layers]
         last = Record(*records[-1])
         forward = last.saved[0] if last.plan is _PLANS[-1] else None
@@ -136,7 +137,7 @@ class ConvReLUPool(Layer):
 
 
 class _Forward:
-    """What a fused forward kept, and what its layers need to undo it one by one."""
+    """What a fused forward saved, and what its layers need to undo it one by one."""
 
     def __init__(self, kept: Record, layers: tuple[Layer, ...]) -> None:
         self.kept = kept

@@ -1,14 +1,14 @@
-"""What forwards keep for backwards, and for how long.
+"""What forwards save for backwards, and for how long.
 
-    with scratch.no_grad():         forwards keep nothing, and leave alone what was kept before
-    with scratch.retain_graph():    backwards use nothing up: a second backward of one forward is possible
+    with scratch.no_grad():         forwards save nothing, and leave alone what was saved before
+    with scratch.retain_graph():    backwards use nothing up: one forward may have a second backward
 
 PyTorch's counterparts: ``torch.no_grad()``, and ``loss.backward(retain_graph=True)``.
 
-While a network is trained nobody reads how the loss would change with the images, and the first layer can save that
-work. PyTorch knows, since the images' ``requires_grad`` is False. Here a module that was told so
-(``requires_input_grad_(False)``) calls its input a constant for the time of its forward; a layer that meets a constant
-notes that its input needs no gradient, and one that learns nothing calls its output a constant, too.
+In training nobody needs the gradient with respect to the images, and the first layer can save that work. PyTorch knows,
+since the images' ``requires_grad`` is False. Here a module that was told so (``requires_input_grad_(False)``) marks its
+input as a constant during its forward. A layer whose input is a constant notes that it needs no gradient there, and if
+the layer has no parameters, it marks its output as a constant too.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from contextvars import ContextVar
 import numpy as np
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)
-"""Whether forwards keep what their backwards need."""
+"""Whether forwards save what their backwards need."""
 retaining: ContextVar[bool] = ContextVar("retaining", default=False)
-"""Whether backwards leave what their forwards kept."""
+"""Whether backwards leave in place what their forwards saved."""
 constants: ContextVar[dict[int, np.ndarray] | None] = ContextVar("constants", default=None)
-"""The arrays whose gradients nobody will read, by their ``id``."""
+"""The arrays whose gradients nobody needs, by their ``id``."""
 
 
 @contextmanager
@@ -35,10 +35,10 @@ def _set(variable: ContextVar, value: object) -> Iterator[None]:
 
 
 def no_grad() -> AbstractContextManager[None]:
-    """Keep nothing of the forwards inside of the ``with`` block."""
+    """Let the forwards inside the ``with`` block save nothing for backward."""
     return _set(recording, False)
 
 
 def retain_graph() -> AbstractContextManager[None]:
-    """Let the backwards inside of the ``with`` block leave what their forwards kept."""
+    """Let the backwards inside the ``with`` block leave in place what their forwards saved."""
     return _set(retaining, True)

@@ -1,4 +1,4 @@
-r"""Finite differences: the derivative by its definition, to hold a hand-written backward against with no other engine.
+r"""Finite differences: the derivative by its definition, to check a hand-written backward without another engine.
 
     L(t) = sum(grad_output * forward(x + t v))          v a direction: one element of x, or all of it at random
 
@@ -8,12 +8,12 @@ r"""Finite differences: the derivative by its definition, to hold a hand-written
 
 F2 and B1 have to agree. ``grad_output`` is random: with ones, a backward that ignores its argument would pass.
 
-How closely they must agree is derived. F2 errs by less than |D(h) - D(h/2)|, the whole correction that the
-extrapolation makes; and rounding in L adds about u |grad_output * y| / h with the norm over all outputs, u = 2^-53 the
-unit roundoff, 64 roundings granted. With h = 2^-12, L smooth and all numbers near one, that is about 1e-8 + 1e-11.
+How closely they must agree is derived. F2 errs by less than |D(h) - D(h/2)|, the difference that it extrapolates from.
+Rounding in L adds about u |grad_output * y| / h, with the norm over all outputs, the unit roundoff u = 2^-53, and an
+allowance of 64 roundings. With h = 2^-12, L smooth and all numbers near one, that is about 1e-8 + 1e-11.
 
-At a kink (ReLU at 0, two equal maxima) the two one-sided slopes keep their distance however small h is, and the
-definition gives no answer. Such elements are left undecided; if nothing else is left, `gradcheck` says so.
+At a kink (ReLU at 0, two equal maxima) the two one-sided slopes stay apart however small h is, and the definition gives
+no answer. Such elements are left undecided; if all of them are, `gradcheck` raises an error.
 
 Everything is float64: in float32 the rounding in L would drown the difference.
 """
@@ -34,7 +34,7 @@ UNIT_ROUNDOFF = 2.0**-53
 
 
 class Comparison(NamedTuple):
-    """A gradient twice: from ``backward`` and from finite differences; ``allowed`` is NaN where there is a kink."""
+    """A gradient from ``backward`` and from finite differences; ``allowed`` is NaN where there is a kink."""
 
     name: str
     analytic: np.ndarray
@@ -55,12 +55,12 @@ def gradcheck(layer: Module, *inputs: np.ndarray, seed: int = 0, directional: bo
     Parameters
     ----------
     layer : Module
-        The layer or loss, its parameters float64. It is copied, not changed.
+        The layer or loss, with float64 parameters. It is copied, not changed.
     *inputs : numpy.ndarray
         What it is called with; float64, or integers for class indices.
     seed : int
-        Of the random upstream gradient and the random direction; the engine's generator is set to it before every
-        forward pass, so that dropout drops the same units each time.
+        The seed of the random upstream gradient and the random direction. The engine's generator is set to it before
+        every forward pass, so that dropout drops the same units each time.
     directional : bool
         False: element by element, with four forward passes for each number. True: along one random direction through
         all inputs and parameters at once, with five in all.
@@ -113,7 +113,7 @@ def compare_elements(
 
 
 def compare_direction(layer: Module, *inputs: np.ndarray, seed: int = 0) -> list[Comparison]:
-    """Return, in a list of one, backward and finite differences along a random direction through everything."""
+    """Return a list of one comparison, along a random direction through all inputs and parameters."""
     problem = _Problem(layer, inputs, seed)
     rng = np.random.default_rng([seed, 1])
     parts = [(values, values.copy(), rng.normal(size=values.shape), grad) for _, values, grad in problem.gradients()]
@@ -129,7 +129,7 @@ def compare_direction(layer: Module, *inputs: np.ndarray, seed: int = 0) -> list
 
 
 class _Problem:
-    """A copy of the layer and its inputs to move about, with L as above."""
+    """A copy of the layer and its inputs that can be changed, with L as above."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class _Problem:
         self.grad_inputs = [None if grad is None else np.array(grad) for grad in grads[: len(inputs)]]
 
     def forward(self) -> np.ndarray:
-        """Run the layer on the inputs as they stand; return its floating outputs laid end to end."""
+        """Run the layer on the inputs as they are now; return its floating-point outputs laid end to end."""
         for view, start in self.frozen:
             view[...] = start
         return np.concatenate([output.ravel() for output in self._outputs()])
@@ -172,7 +172,7 @@ class _Problem:
         return [array for array in arrays if array.dtype.kind == "f"]
 
     def gradients(self) -> list[tuple[str, np.ndarray, Any]]:
-        """Return name, values and backward's gradient for each array that L is differentiated by."""
+        """Return name, values and backward's gradient for each array that L is differentiated with respect to."""
         names = ["grad_input"] if len(self.grad_inputs) == 1 else [f"grad_input[{i}]" for i in range(len(self.inputs))]
         inputs = zip(names, self.inputs, self.grad_inputs, strict=False)
         triples = [(name, values, grad) for name, values, grad in inputs if grad is not None]
@@ -201,7 +201,8 @@ class _Problem:
 
 
 def _frozen(layer: Module) -> Iterator[np.ndarray]:
-    # What a layer takes for a constant is one: to move it moves nothing, and its gradient is 0.
+    # Numbers that a layer treats as constants are reset before each forward: a step along them changes nothing, and
+    # their gradient is 0.
     for module in layer.modules() if isinstance(layer, Module) else ():
         if isinstance(module, Layer):
             yield from module.frozen()

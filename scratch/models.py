@@ -1,7 +1,7 @@
 """The networks of the course, built from the layers of `scratch.nn`.
 
-Put this file beside ``torch_ref/models.py``: the constructors are the same, and what this one has more are the
-``backward`` methods, which autograd writes for PyTorch.
+Read this file beside ``torch_ref/models.py``: the constructors are the same, and the ``backward`` methods, which exist
+only here, do what autograd does in PyTorch.
 """
 
 import numpy as np
@@ -105,9 +105,9 @@ class SmallCNN(nn.Module):
 class NatureEncoder(nn.Module):
     """Four stacked grey frames of a game to 512 features: three convolutions and a linear layer, each followed by ReLU.
 
-    The network of Mnih et al., "Human-level control through deep reinforcement learning", Nature 2015, without its
-    last layer. The sides shrink from 84 to 20, 9 and 7: the strides do what pooling does elsewhere, and no position is
-    given up for good, because where the ball is matters here.
+    The network of Mnih et al., "Human-level control through deep reinforcement learning", Nature 2015, without its last
+    layer. The sides shrink from 84 to 20, 9 and 7: strides do the work of pooling, which would lose exact positions,
+    and where the ball is matters here.
 
     Parameters
     ----------
@@ -167,11 +167,11 @@ class PolicyHead(nn.Module):
         self.linear = nn.Linear(features, actions, dtype=dtype)
 
     def forward(self, features: np.ndarray) -> np.ndarray:
-        """Return the logits, which is what the losses take."""
+        """Return the logits, which the losses take."""
         return self.linear(features)
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """Return the probabilities of the actions, which is what one draws an action from."""
+        """Return the probabilities of the actions, to draw an action from."""
         return nn.Softmax(dim=-1)(self(features))
 
     def backward(self, grad_output: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The numbers of the normal distribution's tail, which the plain functions and the kernels share.
 
-They are the powers' coefficients of P(t), lowest first; what P is, `scratch.nn.normal_distribution` says.
+They are the coefficients of the polynomial P(t), lowest degree first; `scratch.nn.normal_distribution` says what P is.
 """
 
 import numpy as np

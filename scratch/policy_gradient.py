@@ -60,7 +60,7 @@ entropy, to keep the policy from settling before it has tried everything
 The entropy is a bonus: a loss SUBTRACTS it (Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016,
 section 4, after Williams and Peng, 1991).
 
-PyTorch's counterpart: none in ``torch.nn``; ``torch_ref/policy_gradient.py`` writes the forwards on its functions.
+PyTorch's counterpart: none in ``torch.nn``; ``torch_ref/policy_gradient.py`` writes the forwards with its functions.
 """
 
 from typing import Any
@@ -124,12 +124,10 @@ class PolicyGradientLoss(Loss):
     Raises
     ------
     RuntimeError
-        If there is no row (PyTorch's mean would be NaN), or the advantages are not one a row, of the logits' dtype.
+        If there is no row (PyTorch's mean would be NaN), or not one advantage per row, of the logits' dtype.
 
-    Examples
-    --------
-    The first action went better than expected, the second worse; the logits' gradient raises the one (its gradient is
-    negative, and an optimizer goes against it) and lowers the other.
+    Examples -------- The first action went better than expected, the second worse. An optimizer steps against the
+    gradient, so it raises the logit of the first, whose gradient is negative, and lowers that of the second.
 
     >>> loss = PolicyGradientLoss()
     >>> logits = np.zeros((2, 2))
@@ -147,7 +145,7 @@ class PolicyGradientLoss(Loss):
         super().__init__()
 
     def forward(self, logits: np.ndarray, actions: np.ndarray, advantages: np.ndarray) -> Any:  # type: ignore[override]
-        """Return the loss; backward returns the logits' gradient, the advantages get none."""
+        """Return the loss; backward returns the logits' gradient, and the advantages get none."""
         check_array(self, logits, "logits")
         check_dtype(self, advantages, logits.dtype, "advantages")
         if logits.ndim != 2 or len(logits) == 0 or advantages.shape != logits.shape[:1]:

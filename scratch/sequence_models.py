@@ -1,7 +1,7 @@
 """Networks that read a sequence: step by step, or all steps at once.
 
-Put this file beside ``torch_ref/sequence_models.py``: the constructors and the forwards are the same, and what this one
-has more are the ``backward`` methods, which autograd writes for PyTorch.
+Read this file beside ``torch_ref/sequence_models.py``: the constructors and the forwards are the same, and the
+``backward`` methods, which exist only here, do what autograd does in PyTorch.
 """
 
 import numpy as np
@@ -40,7 +40,7 @@ class RecurrentReader(nn.Module):
         return self.head(output[:, -1])
 
     def backward(self, grad_y: np.ndarray) -> np.ndarray:
-        """Undo ``forward``: all outputs but the last are unread, so their gradients are 0."""
+        """Undo ``forward``: only the last output was used, so the gradients of the others are 0."""
         grad_output = np.zeros(self.output_shape, grad_y.dtype)
         grad_output[:, -1] = self.head.backward(grad_y)
         grad_x, _ = self.recurrent.backward(grad_output)
@@ -48,7 +48,7 @@ class RecurrentReader(nn.Module):
 
 
 class AttentionReader(nn.Module):
-    """A linear layer on each step, a learned query that attends to all of them, and a linear layer on what it took.
+    """A linear layer on each step, a learned query that attends to all of them, and a linear layer on the result.
 
     Parameters
     ----------
@@ -84,10 +84,10 @@ class AttentionReader(nn.Module):
 
 
 class FinalState(nn.Module):
-    """The map from a recurrent layer's first state to its last, over inputs that are given.
+    """The map from a recurrent layer's first state to its last, for given inputs.
 
-    Its Jacobian is the product of the steps' Jacobians. The state is the hidden one, h; of an LSTM it is the cell's, c,
-    and h begins at 0.
+    Its Jacobian is the product of the steps' Jacobians. The state is the hidden state h; for an LSTM it is the cell
+    state c, and h begins at 0.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-r"""The tape: what autograd does. Write down every operation of forward; read the list backwards.
+r"""The tape: what autograd does. Record every operation of forward, then read the list backwards.
 
     tape = Tape()
     x = tape.watch(array)               stands for the array; looks like one to NumPy
@@ -7,27 +7,28 @@ r"""The tape: what autograd does. Write down every operation of forward; read th
     grads[x]                            dL/dx, of the shape of x
 
 Recording. `Value` defines ``__array_ufunc__`` and ``__array_function__``, the two methods that NumPy calls instead of
-its own code where an argument has them. They do what NumPy would have done, and add a `Node` to the tape: which
-operation it was, on which operands, and the result. The nodes are the graph's nodes; an edge leads from each node to
+its own code when an argument has them. They do what NumPy would have done, and add a `Node` to the tape: which
+operation it was, on which operands, and the result. These are the nodes of the graph; an edge leads from each node to
 each of its operands.
 
-Order. A gradient may be passed on only when it is complete: when every operation that used the value has sent back its
-share. So each node must come before its operands; that is a topological order of the graph. The tape has one for free:
-an operation is written down after its operands, so we read from the end to the beginning.
+Order. A gradient may be passed on only once it is complete, that is, once every operation that used the value has sent
+back its share. So backward must visit each node before its operands; that is a topological order of the graph. The tape
+gives us one for free: an operation is recorded after its operands, so we read it from the end to the beginning.
 
-Adding up. If a value is used twice, a change of it reaches L on two paths, and the changes add: so do the gradients.
-Each edge brings one contribution. This is the multivariate chain rule, and the reason why parameters add to ``.grad``.
+Adding up. If a value is used twice, a change in it reaches L along two paths, and the effects add up. So do the
+gradients. Each edge brings one contribution. This is the multivariate chain rule, and the reason why gradients add up
+in a parameter's ``.grad``.
 
-Rules. An operation y = f(a, b, ...) needs for each operand one rule, its vector-Jacobian product: from g = dL/dy to
-dL/da = sum_i g_i dy_i/da. The Jacobian itself is never built. The table of rules is `scratch.vjp`. They need not think
-of broadcasting: an operand that was stretched was used many times, so its gradient is the sum over the copies, and
-`unbroadcast` takes it for all of them.
+Rules. An operation y = f(a, b, ...) needs one rule for each operand, its vector-Jacobian product: from g = dL/dy to
+dL/da = sum_i g_i dy_i/da. The Jacobian itself is never built. The table of rules is in `scratch.vjp`. They can ignore
+broadcasting: an operand that was stretched was used many times, so its gradient is the sum over the copies, and
+`unbroadcast` takes that sum for every rule.
 
-Writing in place. A rule may need the numbers that an operation saw, so they must stay. ``x += 1`` and ``x[i] = 0``
-therefore make a new node, for which x stands from then on. Another name for the same memory, a view, is then out of
-date, and is refused at its next use.
+Writing in place. A rule may need the numbers that an operation saw, so these must not be overwritten. ``x += 1`` and
+``x[i] = 0`` therefore make a new node, and x stands for that node from then on. A view of the old memory under another
+name is then out of date, and its next use is refused.
 
-What the tape cannot follow raises `NotFollowedError`, with the name of the operation.
+Anything that the tape cannot follow raises a `NotFollowedError` that names the operation.
 
 Sources: Wengert, "A Simple Automatic Derivative Evaluation Program", 1964; Griewank and Walther, "Evaluating
 Derivatives", 2008, chapter 3. PyTorch's counterpart: ``torch.autograd``, whose nodes are ``tensor.grad_fn`` and whose
@@ -47,7 +48,7 @@ from scratch.vjp import COMPOSED, FRESH, RULES, WITHOUT_GRADIENT, NotFollowedErr
 
 
 class Edge(NamedTuple):
-    """From an operation to one operand: argument number ``place``, or element ``position`` of the list that it is."""
+    """From an operation to one operand: argument number ``place``, or, if that is a list, its element ``position``."""
 
     operand: "Node"
     place: int
@@ -62,13 +63,13 @@ class Node:
     ----------
     tape : Tape
     operation : str
-        "add", "getitem"; "watch" for a beginning.
+        "add", "getitem"; "watch" for a leaf.
     data : numpy.ndarray
         The result.
     edges : list of Edge
         To the operands.
     rules : tuple of callable
-        For each argument its vector-Jacobian product, called with g, the result and the arguments.
+        The vector-Jacobian product for each argument, called with g, the result and the arguments.
     arguments, options : tuple, dict
         What the operation was called with, as plain arrays.
     """
@@ -83,7 +84,7 @@ class Node:
 
 
 class Contribution(NamedTuple):
-    """What one edge brings to the gradient of its operand; ``user`` is None for the upstream gradient itself."""
+    """What one edge adds to the gradient of its operand; ``user`` is None for the upstream gradient itself."""
 
     user: Node | None
     place: int
@@ -91,7 +92,7 @@ class Contribution(NamedTuple):
 
 
 class Value(NDArrayOperatorsMixin):
-    """What stands for an array while it is on the tape; ``node`` says where."""
+    """A stand-in for an array on the tape; ``node`` is its place there."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
@@ -143,7 +144,7 @@ class Value(NDArrayOperatorsMixin):
         return self.node.tape.record("getitem", item, RULES[item], (self, index), {})
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        # x[i] += 1 has already written to the view x[i]; now x itself learns of it.
+        # x[i] += 1 has already written to the view x[i]; now x itself has to follow.
         view, tape = self.node.data[index], self.node.tape
         tape.overwritten = [one for one in tape.overwritten if one.__array_interface__ != view.__array_interface__]
         self.overwrite(tape.record("setitem", with_item, RULES[with_item], (self, index, value), {}))
@@ -177,7 +178,7 @@ class Value(NDArrayOperatorsMixin):
         return np.ravel(np.copy(self))
 
     def astype(self, dtype: Any, **options: Any) -> Any:
-        """Return the values in another dtype: on the tape if it is a floating one."""
+        """Return the values in another dtype, on the tape if that is a floating-point one."""
         if np.dtype(dtype).kind != "f":
             return self.data.astype(dtype)
         return self.node.tape.record("astype", cast, RULES[cast], (self, dtype), {})
@@ -189,7 +190,7 @@ class Value(NDArrayOperatorsMixin):
 
 
 class Tape:
-    """A list of operations, each behind its operands.
+    """A list of operations, each after its operands.
 
     Attributes
     ----------
@@ -212,7 +213,7 @@ class Tape:
         self.overwritten: list[np.ndarray] = []
 
     def watch(self, array: np.ndarray) -> Value:
-        """Return what stands for a floating-point array from here on; the array itself is never written to."""
+        """Return a `Value` that stands for a floating-point array; the array itself is never written to."""
         array = np.array(array)
         if array.dtype.kind != "f":
             raise TypeError(f"Tape.watch: expected an array of floating-point numbers, got dtype {array.dtype}")
@@ -223,7 +224,7 @@ class Tape:
         return Value(node)
 
     def record(self, operation: str, function: Callable, rules: tuple, args: tuple, options: dict) -> Value:
-        """Call a function, and write down what backward needs of it; ``rules`` are those of its arguments."""
+        """Call a function, and record what backward needs; ``rules`` are those of its arguments."""
         edges = []
         for place, argument in enumerate(args):
             several = isinstance(argument, (list, tuple))
@@ -253,7 +254,7 @@ class Tape:
         y : Value or sequence of Value
             The output, or several of them.
         grad_y : array_like or sequence of array_like
-            The upstream gradient of each, of its shape.
+            The upstream gradient of each, of the same shape.
 
         Raises
         ------

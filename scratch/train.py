@@ -1,7 +1,7 @@
 """The training loop: forward, loss, backward, step, over shuffled batches, epoch after epoch.
 
-Put this file beside ``torch_ref/train.py``: where this one says ``model.backward(criterion.backward())``, that one says
-``loss.backward()``, and the rest is the same.
+Read this file beside ``torch_ref/train.py``: where this one says ``model.backward(criterion.backward())``, that one
+says ``loss.backward()``, and the rest is the same.
 """
 
 import time
@@ -19,7 +19,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 class History:
-    """What a training run saw: lists that grow by one entry a step, or one an epoch.
+    """What a training run measured: lists that grow by one entry per step or per epoch.
 
     Attributes
     ----------
@@ -55,18 +55,18 @@ class History:
 
 
 class Progress:
-    """Where a training run stands: with the model, the optimizer and the generator, all that is needed to go on.
+    """How far a training run has come: with the model, the optimizer and the generator, all that resuming needs.
 
     Attributes
     ----------
     epoch : int
         Epochs finished.
     step : int
-        Steps taken in the epoch that is under way.
+        Steps taken in the current epoch.
     order : numpy.ndarray or None
-        The order of the rows in the epoch that is under way; None between epochs.
+        The order of the rows in the current epoch; None between epochs.
     seconds : float
-        Time spent so far in the epoch that is under way.
+        Time spent so far in the current epoch.
     history : History
     """
 
@@ -113,13 +113,13 @@ def fit(
     Parameters
     ----------
     model, criterion, optimizer
-        The network, its loss, and what changes its parameters.
+        The network, its loss and its optimizer.
     train_set, test_set : pair of numpy.ndarray
         Inputs, of any shape (rows, ...), and class indices of shape (rows,).
     epochs : int
-        Passes over the training set, those that ``progress`` has behind it included.
+        Passes over the training set, including those that ``progress`` has already made.
     batch_size : int
-        Rows a step; the last step of an epoch takes what is left.
+        Rows per step; the last step of an epoch takes what is left.
     progress : Progress, optional
         Where to start from; the beginning by default.
     on_step, on_epoch : callable, optional
@@ -166,7 +166,7 @@ def fit(
 
 
 def close_epoch(progress: Progress, test: Evaluation, rows: int, batch_size: int) -> None:
-    """Turn the epoch's steps into one entry of the history, and set the progress to the start of the next."""
+    """Add an entry for the epoch to the history, and move the progress to the start of the next epoch."""
     history, steps = progress.history, progress.step
     sizes = np.full(steps, batch_size)
     sizes[-1] = rows - (steps - 1) * batch_size

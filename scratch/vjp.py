@@ -2,19 +2,19 @@ r"""Vector-Jacobian products: the table of rules by which `scratch.tape` goes ba
 
     rule(g, y, *arguments) -> the gradient of one argument of y = f(*arguments), given g = dL/dy
 
-`RULES` has for each operation a tuple with a rule for each argument; None where there is none. Most are one line, as
-two things are done once for all:
+`RULES` has a tuple for each operation, with a rule for each argument, or None where there is none. Most rules are one
+line, because two things are done in one place for all of them:
 
     broadcasting    An operand that was stretched was used many times, so its gradient is the sum over the copies:
                     `unbroadcast`.
     rearranging     reshape, transpose, indexing, padding, where, ... copy numbers to other places. Let the operation
-                    rearrange the numbers 1, 2, 3, ... of the places, and its result says where each element came from;
-                    the gradient goes back there. Copied twice is used twice: an addition. `moves`.
+                    rearrange the place numbers 1, 2, 3, ..., and its result says where each element came from; the
+                    gradient goes back there. What is copied twice is used twice, so its gradients add: `moves`.
 
-Kinks and ties. abs has the slope 0 at 0. max and min send all of the gradient to the first of equal elements, as
-max pooling does; PyTorch's amax divides it among them. maximum and minimum have the slope from the left, that is 0 and
-1, in each operand: so ReLU as maximum(0, x) has the slope 0 at 0, as in PyTorch. Where two arrays are equal, PyTorch's
-maximum and minimum give one half to each. clip passes the gradient at its limits, as PyTorch's clamp does.
+Kinks and ties. abs has the slope 0 at 0. max and min send all of the gradient to the first of equal elements, as max
+pooling does; PyTorch's amax divides it among them. At a tie maximum and minimum have the slope from the left in each
+operand, that is 0 and 1: so ReLU as maximum(0, x) has the slope 0 at 0, as in PyTorch. Where two arrays are equal,
+PyTorch's maximum and minimum give one half to each. clip passes the gradient at its limits, as PyTorch's clamp does.
 """
 
 import functools
@@ -25,7 +25,7 @@ import numpy as np
 
 
 class NotFollowedError(Exception):
-    """An operation whose gradient the tape does not know, or that takes a value out of it."""
+    """An operation whose gradient the tape does not know, or one that takes a value off it."""
 
 
 def unbroadcast(grad: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -38,7 +38,7 @@ def unbroadcast(grad: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def moves(function: Callable, *places: int) -> tuple:
     """Return the rules of a function that only copies elements of its arguments at ``places`` (by default, the first).
 
-    The element with number k > 0 comes from place k of the operand; 0 is a constant, or comes from another operand.
+    The element numbered k > 0 comes from place k of the operand; 0 is a constant, or comes from another operand.
     """
     places = places or (0,)
 
@@ -70,14 +70,14 @@ def cast(x: np.ndarray, dtype: Any) -> np.ndarray:
 
 
 def _pad_numbers(x: np.ndarray, pad_width: Any, mode: Any = "constant", **options: Any) -> np.ndarray:
-    """Return np.pad of the numbers of places; what a constant padding adds comes from no place."""
+    """Return np.pad of the place numbers; what constant padding adds comes from no place, and is 0."""
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap") or options.keys() - {"constant_values"}:
         raise NotFollowedError(f"pad: the tape knows no gradient for mode {mode!r} with {options}")
     return np.pad(x, pad_width, mode)
 
 
 def _spread(g: np.ndarray, x: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
-    """Return the gradient of a sum over some axes, for each of its terms: the same for all."""
+    """Return the gradient of each term of a sum over some axes: the sum's own gradient for all."""
     return np.broadcast_to(g if keepdims or axis is None else np.expand_dims(g, axis), x.shape)
 
 
@@ -148,7 +148,7 @@ def _matmul_right(g: np.ndarray, y: Any, a: np.ndarray, b: np.ndarray) -> np.nda
 def _einsum(
     place: int, g: np.ndarray, y: Any, subscripts: str, *operands: np.ndarray, optimize: Any = False
 ) -> np.ndarray:
-    """Sum g times the other operands over all letters that this operand has not."""
+    """Sum g times the other operands over all letters that this operand does not have."""
     letters, arrow, output = subscripts.replace(" ", "").partition("->")
     output = output if arrow else "".join(sorted(c for c in set(letters) - {","} if letters.count(c) == 1))
     others = letters.split(",")
@@ -251,7 +251,7 @@ COMPOSED: dict[Callable, Callable] = {
     np.hstack: lambda xs: np.concatenate(xs, axis=0 if np.ndim(xs[0]) == 1 else 1),
 }
 
-# Steps and answers: their slope is 0 wherever they have one, so their results are constants.
+# Step functions, comparisons and queries: their slope is 0 wherever they have one, so their results are constants.
 WITHOUT_GRADIENT: set[Callable] = {
     *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
     *(np.isnan, np.isinf, np.isfinite, np.isclose, np.allclose, np.array_equal, np.any, np.all, np.count_nonzero),
@@ -259,5 +259,5 @@ WITHOUT_GRADIENT: set[Callable] = {
     *(np.argmax, np.argmin, np.argsort, np.nonzero, np.shape, np.ndim, np.size, np.result_type),
 }
 
-# Fresh arrays, whose numbers do not come from their argument; they may be written to.
+# New arrays whose numbers do not come from their argument; they may be written to.
 FRESH: set[Callable] = {np.zeros_like, np.ones_like, np.full_like, np.empty_like}

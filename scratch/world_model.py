@@ -5,8 +5,8 @@
     decode    frame = decoder(z)                                        `FrameVAE`
     dream     z_(t+1) is drawn from what was predicted, and so on, without looking
 
-Put this file beside ``torch_ref/world_model.py``: the constructors and the forwards are the same, and what this one has
-more are the ``backward`` methods, which autograd writes for PyTorch.
+Read this file beside ``torch_ref/world_model.py``: the constructors and the forwards are the same, and the ``backward``
+methods, which exist only here, do what autograd does in PyTorch.
 
 Source: Ha and Schmidhuber, "World Models", 2018 (there an LSTM; a GRU here); Kingma and Welling, "Auto-Encoding
 Variational Bayes", 2014.
@@ -25,7 +25,7 @@ SMALLEST = -5.0
 
 
 class FrameVAE(nn.Module):
-    """Grey frames to a code of a few numbers, with a spread, and back.
+    """From grey frames to a code of a few numbers, with a spread, and back.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ class FrameVAE(nn.Module):
     def backward(self, grad_logits: np.ndarray, grad_mean: np.ndarray, grad_log_var: np.ndarray) -> np.ndarray:
         """Undo ``forward``.
 
-        The code is mean + exp(log_var / 2) noise: its gradient goes to the mean unchanged, and to the log variance
-        times half of what was added. Both are also read by the loss itself, and both are made of the same features:
-        sums.
+        The code is mean + exp(log_var / 2) noise: its gradient goes to the mean unchanged, and, times half of what was
+        added, to the log variance. The loss reads both of them too, and both come from the same features: in each case
+        the gradients add.
         """
         grad_z = self.decoder.backward(grad_logits)
         grad_features = self.mean.backward(grad_mean + grad_z)
@@ -83,18 +83,18 @@ class FrameVAE(nn.Module):
         return self.encoder.backward(grad_features)
 
     def encode(self, x: np.ndarray) -> np.ndarray:
-        """Return the codes' means, for nobody's backward."""
+        """Return the codes' means, without a backward."""
         with no_grad():
             return self.mean(self.encoder(x))
 
     def decode(self, z: np.ndarray) -> np.ndarray:
-        """Return the frames that codes stand for, for nobody's backward."""
+        """Return the frames that codes stand for, without a backward."""
         with no_grad():
             return nn.Sigmoid()(self.decoder(z))
 
 
 class FrameLoss(nn.Module):
-    """How badly the pixels are drawn, plus ``beta`` times how far the codes are from N(0, 1); a mean over the frames.
+    """The error of the pixels, plus ``beta`` times the divergence of the codes from N(0, 1); a mean over the frames.
 
         L = (1/N) sum_n [ BCE(logits_n, x_n) + beta KL_n ],      KL_n = -1/2 sum (1 + s - mu^2 - exp(s))
 
@@ -124,7 +124,7 @@ class FrameLoss(nn.Module):
 class Dynamics(nn.Module):
     """A GRU over codes and actions, and a linear layer to a mixture of Gaussians and a reward.
 
-    The mixture is that of the change, z_(t+1) - z_t, for each number of the code on its own.
+    There is a mixture for each number of the code; it is the distribution of the change, z_(t+1) - z_t.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ class Dynamics(nn.Module):
 
 
 class DynamicsLoss(nn.Module):
-    """The mixture's negative log-likelihood of the changes, a number on average, plus the reward's cross-entropy.
+    """The mixture's negative log-likelihood of the changes, a mean over the numbers, plus the reward's cross-entropy.
 
     Shapes
     ------

@@ -1,4 +1,4 @@
-"""The same networks on ``torch.nn`` and autograd: what `scratch` is held against, and what one would train with."""
+"""The same networks on ``torch.nn`` and autograd: what `scratch` is compared with, and what you would train with."""
 
 from torch import no_grad
 

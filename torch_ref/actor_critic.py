@@ -1,7 +1,7 @@
-"""Advantage actor-critic: one loss for a policy and its critic, and the update that goes down on it.
+"""Advantage actor-critic: one loss for a policy and its critic, and the update that reduces it.
 
-Put this file beside ``scratch/actor_critic.py``: where that one calls the backwards of the loss and of the model, this
-one says ``loss.backward()``.
+Read this file beside ``scratch/actor_critic.py``: where that one calls the backward of the loss and then of the model,
+this one says ``loss.backward()``.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from torch_ref.policy_gradient import Entropy, PolicyGradientLoss
 
 
 class Terms(NamedTuple):
-    """What an update saw: the loss, its three terms before they were weighted, and the gradient's norm unclipped."""
+    """What an update measured: the loss, its three unweighted terms, and the norm of the gradient before clipping."""
 
     loss: float
     policy: float
@@ -75,15 +75,15 @@ def update(
     Parameters
     ----------
     model, criterion, optimizer
-        An `ActorCritic`, its loss, and what changes its parameters.
+        An `ActorCritic`, its loss and its optimizer.
     states : torch.Tensor
         Shape (N, ...).
     actions : torch.Tensor of integers
         Shape (N,): what was done in these states.
     advantages, returns : torch.Tensor
-        Shape (N,): how much better it went than the critic expected, and how it went.
+        Shape (N,): how much better it went than the critic expected, and how well it went.
     max_norm : float
-        The gradient of all parameters together is scaled down to this norm where it is longer.
+        If the gradient of all parameters together has a larger norm, it is scaled down to this one.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """Policy gradient and entropy: the losses that `scratch/policy_gradient.py` derives, on autograd.
 
-Put this file beside that one: the forwards are the same, and the ``backward`` methods are missing.
+Read this file beside that one: the forwards are the same, and there are no ``backward`` methods.
 """
 
 import torch

@@ -1,6 +1,7 @@
 """The random generator: PyTorch's own, under the names of ``scratch.random``.
 
-A state is read as the same plain values that ``scratch`` gives, so that a run saved by one engine goes on in the other.
+A state is read as the same plain values that ``scratch`` gives, so that a run saved by one engine can go on in the
+other.
 """
 
 import struct
@@ -69,7 +70,7 @@ def set_state(state: Mapping[str, Any]) -> None:
     TypeError
         If ``state`` is not a mapping.
     RuntimeError
-        If it is not a generator's state. The generator is unchanged then.
+        If it is not a generator's state. Then the generator is unchanged.
     """
     if not isinstance(state, Mapping):
         raise TypeError(f"set_state: expected what get_state returns, got {type(state).__name__}")

@@ -36,7 +36,7 @@ class RecurrentReader(nn.Module):
 
 
 class AttentionReader(nn.Module):
-    """A linear layer on each step, a learned query that attends to all of them, and a linear layer on what it took.
+    """A linear layer on each step, a learned query that attends to all of them, and a linear layer on the result.
 
     Parameters
     ----------
@@ -65,10 +65,10 @@ class AttentionReader(nn.Module):
 
 
 class FinalState(nn.Module):
-    """The map from a recurrent layer's first state to its last, over inputs that are given.
+    """The map from a recurrent layer's first state to its last, for given inputs.
 
-    Its Jacobian is the product of the steps' Jacobians. The state is the hidden one, h; of an LSTM it is the cell's, c,
-    and h begins at 0.
+    Its Jacobian is the product of the steps' Jacobians. The state is the hidden state h; for an LSTM it is the cell
+    state c, and h begins at 0.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """The training loop: forward, loss, backward, step, over shuffled batches, epoch after epoch.
 
-Put this file beside ``scratch/train.py``: where that one says ``model.backward(criterion.backward())``, this one says
+Read this file beside ``scratch/train.py``: where that one says ``model.backward(criterion.backward())``, this one says
 ``loss.backward()``, and the rest is the same. On an accelerator nothing in a step waits for the device: losses stay
-there and are read once an epoch.
+there and are read once per epoch.
 """
 
 import time
@@ -17,13 +17,13 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 class History:
-    """What a training run saw: lists that grow by one entry a step, or one an epoch.
+    """What a training run measured: lists that grow by one entry per step or per epoch.
 
     Attributes
     ----------
     step_loss, step_correct : list
         Per optimizer step: the batch's mean loss, and how many of its rows were classified correctly; tensors on the
-        device until the epoch ends, numbers after.
+        device until the epoch ends, then numbers.
     train_loss, train_accuracy : list of float
         Per epoch: the means over the epoch's rows, in training mode, while the weights were changing.
     test_loss, test_accuracy : list of float
@@ -54,18 +54,18 @@ class History:
 
 
 class Progress:
-    """Where a training run stands: with the model, the optimizer and the generator, all that is needed to go on.
+    """How far a training run has come: with the model, the optimizer and the generator, all that resuming needs.
 
     Attributes
     ----------
     epoch : int
         Epochs finished.
     step : int
-        Steps taken in the epoch that is under way.
+        Steps taken in the current epoch.
     order : torch.Tensor or None
-        The order of the rows in the epoch that is under way; None between epochs.
+        The order of the rows in the current epoch; None between epochs.
     seconds : float
-        Time spent so far in the epoch that is under way.
+        Time spent so far in the current epoch.
     history : History
     """
 
@@ -117,15 +117,15 @@ def fit(
     Parameters
     ----------
     model, criterion, optimizer
-        The network, its loss, and what changes its parameters.
+        The network, its loss and its optimizer.
     train_set, test_set : pair of torch.Tensor
         Inputs, of any shape (rows, ...), and class indices of shape (rows,), on the model's device.
     epochs : int
-        Passes over the training set, those that ``progress`` has behind it included.
+        Passes over the training set, including those that ``progress`` has already made.
     batch_size : int
-        Rows a step; the last step of an epoch takes what is left.
+        Rows per step; the last step of an epoch takes what is left.
     step : callable, optional
-        Does what `take_step` does, in a way of its own.
+        Called in place of `take_step`, to do the same in another way.
     progress : Progress, optional
         Where to start from; the beginning by default.
     on_step, on_epoch : callable, optional
@@ -169,10 +169,10 @@ def fit(
 
 
 def close_epoch(progress: Progress, test: Evaluation, rows: int, batch_size: int) -> None:
-    """Turn the epoch's steps into one entry of the history, and set the progress to the start of the next."""
+    """Add an entry for the epoch to the history, and move the progress to the start of the next epoch."""
     history, steps = progress.history, progress.step
     for values in (history.step_loss, history.step_correct):
-        # Where a run was resumed in this epoch, the steps before that are numbers already.
+        # If the run was resumed in this epoch, the steps before that are already numbers.
         tensors = [value for value in values[-steps:] if isinstance(value, torch.Tensor)]
         if tensors:
             values[-len(tensors) :] = torch.stack(tensors).tolist()

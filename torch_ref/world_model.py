@@ -24,7 +24,7 @@ SMALLEST = -5.0
 
 
 class FrameVAE(nn.Module):
-    """Grey frames to a code of a few numbers, with a spread, and back.
+    """From grey frames to a code of a few numbers, with a spread, and back.
 
     Parameters
     ----------
@@ -69,18 +69,18 @@ class FrameVAE(nn.Module):
         return self.decoder(mean + torch.exp(0.5 * log_var) * noise), mean, log_var
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the codes' means, for nobody's backward."""
+        """Return the codes' means, without a backward."""
         with torch.no_grad():
             return self.mean(self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the frames that codes stand for, for nobody's backward."""
+        """Return the frames that codes stand for, without a backward."""
         with torch.no_grad():
             return nn.Sigmoid()(self.decoder(z))
 
 
 class FrameLoss(nn.Module):
-    """How badly the pixels are drawn, plus ``beta`` times how far the codes are from N(0, 1); a mean over the frames.
+    """The error of the pixels, plus ``beta`` times the divergence of the codes from N(0, 1); a mean over the frames.
 
         L = (1/N) sum_n [ BCE(logits_n, x_n) + beta KL_n ],      KL_n = -1/2 sum (1 + s - mu^2 - exp(s))
 
@@ -102,7 +102,7 @@ class FrameLoss(nn.Module):
 class Dynamics(nn.Module):
     """A GRU over codes and actions, and a linear layer to a mixture of Gaussians and a reward.
 
-    The mixture is that of the change, z_(t+1) - z_t, for each number of the code on its own.
+    There is a mixture for each number of the code; it is the distribution of the change, z_(t+1) - z_t.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class Dynamics(nn.Module):
 
 
 class DynamicsLoss(nn.Module):
-    """The mixture's negative log-likelihood of the changes, a number on average, plus the reward's cross-entropy.
+    """The mixture's negative log-likelihood of the changes, a mean over the numbers, plus the reward's cross-entropy.
 
     Shapes
     ------

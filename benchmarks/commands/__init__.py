@@ -1,1 +1,1 @@
-"""The subcommands of ``backprop``, one a file."""
+"""The subcommands of ``backprop``, one per file."""

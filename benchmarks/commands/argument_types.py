@@ -69,7 +69,7 @@ def shape(text: str) -> tuple[int, ...]:
 
 
 def call(text: str) -> tuple[tuple, dict]:
-    """Read the arguments of a call, literals only, as Python would have them: ``3, 8, bias=False``."""
+    """Read the arguments of a call, literals only, in Python's syntax: ``3, 8, bias=False``."""
     try:
         found = ast.parse(f"f({text})", mode="eval").body
         values = tuple(ast.literal_eval(node) for node in found.args)
@@ -82,7 +82,7 @@ def call(text: str) -> tuple[tuple, dict]:
 
 
 def path(text: str) -> Path:
-    """Read the name of a file or folder: one that is not empty, has no zero byte, and is one to the system."""
+    """Read the name of a file or folder: not empty, without a zero byte, and one that the system can encode."""
     try:
         possible = 0 not in os.fsencode(text) and text != ""
     except UnicodeEncodeError:

@@ -45,7 +45,7 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the argument_types."""
+    """Declare the options."""
     parser.epilog = EXAMPLES
     parser.add_argument("names", metavar="BENCHMARK", nargs="*", help=f"{', '.join(NAMES)} (all)")
     parser.add_argument("--engine-b", action="append", choices=RIVALS, help="what scratch is held against (torch)")
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def is_file(out: Path | None) -> bool:
-    """Whether results go into one file, and not into a folder."""
+    """Return whether results go into one file, not into a folder."""
     return out is not None and out.suffix == ".json"
 
 
@@ -203,7 +203,7 @@ def explain(screen: object, name: str, rounds: int, threads: int) -> None:
 
 
 def measure(name: str, args: argparse.Namespace, threads: int, apart: bool) -> list[dict]:
-    """Run one benchmark with so many threads; ``apart`` says whether in other processes than this one."""
+    """Run one benchmark with ``threads`` threads, and never in this process if it is to be ``apart``."""
     from benchmarks.speed import benches
 
     if name == "train":

@@ -1,4 +1,4 @@
-"""``backprop check``: a layer that you wrote, held against PyTorch's or against finite differences."""
+"""``backprop check``: compare a layer that you wrote with PyTorch's or with finite differences."""
 
 import argparse
 import math

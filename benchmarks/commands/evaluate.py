@@ -25,7 +25,7 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the argument_types."""
+    """Declare the options."""
     parser.epilog = EXAMPLES
     parser.add_argument("folder", metavar="RUN", type=argument_types.path, help="folder of a finished run")
     parser.add_argument("--engine", choices=engines.EVERY, required=True, help="the engine that tests")

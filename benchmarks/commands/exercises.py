@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def act(args: argparse.Namespace) -> int:
-    """Do what was asked for; a signal ends it, and the process that runs a learner's code with it."""
+    """Do what was asked for; a signal ends it, together with the process that runs a learner's code."""
     from benchmarks.exercises import desk, folder
 
     if args.action == "start":

@@ -25,7 +25,7 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the argument_types."""
+    """Declare the options."""
     parser.epilog = EXAMPLES
     parser.add_argument("folder", metavar="RUN", type=argument_types.path, help="folder of a finished run")
     parser.add_argument("--onnx", action="store_true", required=True, help="write ONNX, the one format there is")
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def compare(logits: np.ndarray, expected: np.ndarray, who: str) -> float:
-    """Return the largest difference of two outputs; where both are NaN they do not differ.
+    """Return the largest difference between two outputs; where both are NaN they do not differ.
 
     Raises
     ------

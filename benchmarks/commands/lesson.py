@@ -22,7 +22,7 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the argument_types."""
+    """Declare the options."""
     parser.epilog = f"lessons: {', '.join(lessons.NAMES)}, all\n\n{EXAMPLES}"
     parser.add_argument("name", metavar="NAME", help="the lesson, or all")
     parser.add_argument("--engine", choices=(*engines.EVERY, BOTH), default=BOTH, help="default: both")
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_new_figures(out: Path, names: tuple[str, ...]) -> None:
-    """Raise ``Failure`` if a lesson's figures would meet a file in the folder: each is called as its lesson begins."""
+    """Raise ``Failure`` if a figure's name may be taken in the folder: each begins with its lesson's name."""
     for name in names:
         for path in sorted(out.glob(f"{name}*.png")):
             files.check_new(path)

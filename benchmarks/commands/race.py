@@ -23,7 +23,7 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the argument_types."""
+    """Declare the options."""
     parser.epilog = EXAMPLES
     parser.add_argument("--engine", choices=(*engines.NAMES, "both"), default="both", help="who races (both)")
     parser.add_argument(
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def contenders(args: argparse.Namespace) -> list:
-    """Return who races, each checked for what it is asked."""
+    """Return the racers, each checked for whether it can do what is asked."""
     from benchmarks.speed.race import Racer
 
     asked = args.precision != "fp32" or args.compile

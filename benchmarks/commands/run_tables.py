@@ -1,4 +1,4 @@
-"""What the commands about runs show: a bar for each engine while it trains, and the tables of what came out."""
+"""What the commands about runs show: a bar for each engine while it trains, and the tables of the results."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 @contextmanager
 def progress_bars(epochs: int, steps: int) -> Iterator[Callable]:
-    """Show a bar for each engine; gives the function that adds one, and that returns what `fit` calls every step."""
+    """Show a bar for each engine; yield a function that adds a bar and returns what `fit` calls at every step."""
     columns = (
         TextColumn("{task.description:>8}"),
         BarColumn(bar_width=None),
@@ -87,7 +87,7 @@ def summary_table(histories: dict[str, dict[str, list[float]]], required: float)
 
 
 def drift_table(rows: list[tuple[Settings, Drift]]) -> Table:
-    """Return a row for each run of both engines: how long their losses were the same to the last bit, and the rest."""
+    """Return a row for each run of both engines: where their losses first differ, and where they differ most."""
     columns = ("task", "dtype", "seed", "steps", "first difference", "there", "largest difference", "at step")
     table = new_table(*columns, words=2)
     for settings, drift in rows:
@@ -101,7 +101,7 @@ def drift_table(rows: list[tuple[Settings, Drift]]) -> Table:
 
 
 def evaluation_table(rows: list[tuple[str, str, float, float, float, float]]) -> Table:
-    """Return a row for each set of weights: who trained it, who tested it, what it gave, and what was recorded."""
+    """Return a row for each set of weights: who trained it, who tested it, the result, and what was recorded."""
     columns = ("trained by", "tested by", "test loss", "test accuracy", "recorded loss", "recorded accuracy")
     table = new_table(*columns, "largest difference", words=2)
     for trainer, tester, loss, accuracy, old_loss, old_accuracy in rows:

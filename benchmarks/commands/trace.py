@@ -46,7 +46,7 @@ STYLES = {"equal": "green", "differs": "bold red"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the argument_types."""
+    """Declare the options."""
     parser.epilog = EXAMPLES
     parser.add_argument("layer", metavar="LAYER", help="a layer, loss or optimizer of ours, such as Linear")
     parser.add_argument(
@@ -136,7 +136,7 @@ def _write(file: str, traced: Module | Optimizer, arrays: tuple, found: list[Tra
 
 
 def title(traced: Module | Optimizer) -> str:
-    """Return a layer's or optimizer's name with its argument_types."""
+    """Return a layer's or optimizer's name with its options."""
     if not hasattr(traced, "param_groups"):
         return repr(traced)
     options = [f"{name}={value!r}" for name, value in traced.param_groups[0].items() if name != "params"]
@@ -195,7 +195,7 @@ def _values(step: Step) -> str:
 
 
 def numbers(value: Any) -> str:
-    """Return numbers as they are printed: four digits, large arrays cut."""
+    """Return numbers as they are printed: four digits, large arrays abbreviated."""
     import numpy as np
 
     if isinstance(value, (float, np.generic)):

@@ -51,7 +51,7 @@ process at a time works in a run's folder.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the argument_types."""
+    """Declare the options."""
     parser.epilog = EXAMPLES
     parser.add_argument("task", metavar="TASK", nargs="?", choices=tasks.NAMES, help=", ".join(tasks.NAMES))
     parser.add_argument("--engine", choices=(*engines.EVERY, BOTH), help="which engine trains (both)")
@@ -112,7 +112,7 @@ def begin(
     every : int or None
         Steps between two checkpoints.
     name : str, optional
-        What that new one is called.
+        The name of that new folder.
     """
     base = out or Path("runs", name or f"{settings.task}-{settings.engine}")
     with Interrupts() as interrupts:
@@ -130,7 +130,7 @@ def begin(
 
 
 def resume(args: argparse.Namespace) -> None:
-    """Go on with the run in a folder; whatever else the command line says must be what the run says."""
+    """Resume the run in a folder; whatever else the command line says must agree with the run."""
     run = args.resume
     check_no_contradiction(args, Settings.of_config(record.load_config(run, unfinished=True)))
     with Interrupts() as interrupts, folder.held(run), _saying_how_to_go_on(run):
@@ -151,7 +151,7 @@ def resume(args: argparse.Namespace) -> None:
 
 
 def check_no_contradiction(args: argparse.Namespace, settings: Settings) -> None:
-    """Raise ``UsageError`` where the command line says something else than the run."""
+    """Raise ``UsageError`` if the command line contradicts the run."""
     for name in ("task", "engine", *RECIPE):
         asked, has = getattr(args, name), getattr(settings, name)
         if asked is not None and asked != has:
@@ -165,7 +165,7 @@ def check_no_contradiction(args: argparse.Namespace, settings: Settings) -> None
 
 
 def note_threads(before: dict[str, dict[str, int]], now: dict[str, dict[str, int]]) -> None:
-    """Say on standard error where an engine has other numbers of threads than when the run began."""
+    """Note on standard error if an engine has other numbers of threads than when the run began."""
     for engine in sorted(set(before) & set(now)):
         if before[engine] != now[engine]:
             counts = [
@@ -184,7 +184,7 @@ def prepare(settings: Settings, data_dir: Path) -> tuple[list[Engine], Settings,
     Raises
     ------
     UsageError, Failure
-        If the run cannot be done so.
+        If the run is not possible like this.
     """
     every_engine = get_engines(settings)
     if settings.engine == BOTH:

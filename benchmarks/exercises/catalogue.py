@@ -18,7 +18,7 @@ from benchmarks.exercises.sets import (
 
 @dataclass(frozen=True)
 class Chapter:
-    """Exercises that belong together, and the milestone that they lead to, if they lead to one."""
+    """Exercises that belong together, and the milestone that they lead to, if any."""
 
     title: str
     exercises: tuple[Exercise, ...]
@@ -57,12 +57,12 @@ def all_exercises() -> tuple[Exercise, ...]:
 
 
 def named(name: str) -> Exercise | None:
-    """Return the exercise of a name; None if there is none."""
+    """Return the exercise with this name, or None."""
     return next((exercise for exercise in all_exercises() if exercise.name == name), None)
 
 
 def file_name(exercise: Exercise) -> str:
-    """Return what an exercise's file is called: its number and its name."""
+    """Return the name of an exercise's file: its number and its name."""
     return f"{all_exercises().index(exercise) + 1:02}_{exercise.name}.py"
 
 

@@ -1,6 +1,6 @@
-"""Source with blanks: cut from the functions of `scratch` by the labels of their statements, when it is asked for.
+"""Source with blanks, cut on demand from the functions of `scratch` by the labels of their statements.
 
-Nothing of it is kept, so that no exercise can be older than what it was cut from.
+Nothing is stored, so no exercise can be out of date with the code it is cut from.
 """
 
 import ast
@@ -30,7 +30,7 @@ def cut_labels(exercise: Write) -> list[str]:
 
 
 def targets(statement: Statement | ast.stmt) -> list[str]:
-    """Return the names that a statement assigns, or, for a loop or a call, whose arrays it writes into."""
+    """Return the names that a statement assigns, or, for a loop or a call, of the arrays it writes into."""
     node = getattr(statement, "node", statement)
     if isinstance(node, ast.Assign):
         return [one.id for one in ast.walk(node.targets[0]) if isinstance(one, ast.Name)]
@@ -147,7 +147,7 @@ def _put_together(exercise: Derived, written: list[list[str]]) -> str:
     return "\n\n\n".join(part for part in parts if part) + "\n"
 
 
-# What the code needs besides.
+# What else the code needs.
 
 
 def _used(nodes: list[ast.AST]) -> set[str]:
@@ -202,7 +202,7 @@ def _method(exercise: Method) -> str:
 
 
 def _class_imports(exercise: Method) -> str:
-    # What the class needs of its own module, too: other layers that stand there.
+    # Include what the class needs from its own module: other layers defined there.
     node, tree = _class(exercise), ast.parse(inspect.getsource(exercise.source))
     own = [one.name for one in tree.body if isinstance(one, ast.ClassDef) and one.name in _used([node]) - {node.name}]
     lines = [_imports(exercise.source, [node])]

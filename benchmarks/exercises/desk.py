@@ -17,7 +17,7 @@ PAUSE = 0.4  # seconds between two looks at a file
 
 
 def say(text: str = "", style: str = "") -> None:
-    """Print one line, coloured where it is a terminal that is printed to."""
+    """Print one line, in colour on a terminal."""
     from benchmarks.tables import console
 
     screen = console()
@@ -36,14 +36,14 @@ def advise(command: str) -> None:
 
 
 def exercise_of(folder: Folder, name: str | None) -> Exercise:
-    """Return the exercise of a name; by default the first that is not solved.
+    """Return the exercise with this name; by default the first that is not solved.
 
     Raises
     ------
     UsageError
-        If there is none of this name.
+        If there is no exercise with this name.
     Failure
-        If all are solved.
+        If no name is given and all are solved.
     """
     if name is None:
         following = folder.next()
@@ -53,7 +53,7 @@ def exercise_of(folder: Folder, name: str | None) -> Exercise:
     every = catalogue.all_exercises()
     if name.isdecimal() and 0 < int(name) <= len(every):
         return every[int(name) - 1]
-    # A file's name is taken, too: 04_linear.py.
+    # A file's name works too: 04_linear.py.
     plain = Path(name).stem
     plain = plain[3:] if plain[:2].isdigit() and plain[2:3] == "_" else plain
     found = catalogue.named(plain)
@@ -121,13 +121,13 @@ def show_list(folder: Folder) -> None:
 
 
 def still_needed(folder: Folder, milestone: str) -> list[str]:
-    """Return the exercises that a milestone waits for."""
+    """Return the exercises that a milestone still needs."""
     solved = folder.solved()
     return [name for name in catalogue.NEEDED[milestone] if name not in solved]
 
 
 def check(folder: Folder, exercise: Exercise) -> bool:
-    """Grade an exercise's file, say what came out, remember it; return whether it is right."""
+    """Grade an exercise's file, print the verdict, record it if solved; return whether it is right."""
     from benchmarks.exercises.grading.process import graded
 
     path = folder.found(exercise)
@@ -170,7 +170,7 @@ def _after(folder: Folder, exercise: Exercise) -> None:
 
 
 def watch(folder: Folder, keep_on: Callable[[], bool] = lambda: True, pause: float = PAUSE) -> None:
-    """Check the next exercise at every save, and move on when it is solved; until ``keep_on`` says no, or Ctrl-C."""
+    """Check each file when it is saved, and move on when it is solved, until ``keep_on`` returns False or Ctrl-C."""
     try:
         _watch(folder, keep_on, pause)
     except KeyboardInterrupt:
@@ -190,7 +190,7 @@ def _watch(folder: Folder, keep_on: Callable[[], bool], pause: float) -> None:
         stamps = _stamps(folder)
         saved = [name for name, stamp in stamps.items() if seen.get(name) != stamp]
         seen = stamps
-        # Whatever file was saved is checked: one may go back to an earlier exercise.
+        # Check whichever file was saved: the learner may go back to an earlier exercise.
         for name in saved:
             exercise = catalogue.named(name)
             assert exercise is not None
@@ -231,7 +231,7 @@ def _stamps(folder: Folder) -> dict[str, tuple[int, int]]:
 
 
 def hint(folder: Folder, exercise: Exercise) -> None:
-    """Say one hint more."""
+    """Print one more hint."""
     from benchmarks.exercises import hints
 
     given = folder.progress().get(exercise.name, {}).get("hints", {})
@@ -258,7 +258,7 @@ def hint(folder: Folder, exercise: Exercise) -> None:
 
 
 def _next_hint(folder: Folder, exercise: Exercise, every: dict[str, list[str]], given: dict) -> tuple[str | None, int]:
-    """Return the label and the number of the next hint: on the first statement that is not right yet."""
+    """Return the label and the number of the next hint, about the first statement that is not right yet."""
     from benchmarks.exercises import hints
     from benchmarks.exercises.grading.process import graded
 
@@ -275,7 +275,7 @@ def _next_hint(folder: Folder, exercise: Exercise, every: dict[str, list[str]], 
 
 
 def solution(folder: Folder, exercise: Exercise, give_up: bool) -> None:
-    """Show how it stands in the library, once it is solved or given up."""
+    """Show the library's version, once the exercise is solved or given up."""
     from benchmarks.exercises import sheets
 
     if exercise.name not in folder.solved():
@@ -291,6 +291,6 @@ def solution(folder: Folder, exercise: Exercise, give_up: bool) -> None:
 
 
 def reset(folder: Folder, exercise: Exercise) -> None:
-    """Write an exercise's file as it was."""
+    """Restore an exercise's file to what it was at first."""
     kept = folder.reset(exercise)
     tell(f"{folder.file(exercise)} is as it was." + (f" Yours is {kept.name}." if kept else ""), indent="")

@@ -1,4 +1,4 @@
-"""What an exercise is. Nothing heavy is imported here: to list the exercises is to read these lines."""
+"""What an exercise is. This module imports nothing heavy, so that listing the exercises is quick."""
 
 import importlib
 from collections.abc import Callable
@@ -14,9 +14,9 @@ class Exercise:
     Attributes
     ----------
     name : str
-        On the command line and in the file's name: "linear".
+        The name on the command line and in the file's name: "linear".
     title : str
-        What is done, in a few words.
+        What the learner does, in a few words.
     layer : str
         The public layer, loss or optimizer that it belongs to: "Linear", "Adam".
     task : str
@@ -43,7 +43,7 @@ class Derived(Exercise):
     function : str
         The forward function, or the update rule.
     entry : str
-        The catalogue's entry (`parity_tests.catalogue`) that draws cases for it; the layer's unless given.
+        The catalogue's entry (`parity_tests.catalogue`) that draws cases for it; the layer's by default.
     """
 
     module: str = ""
@@ -63,7 +63,7 @@ class Derived(Exercise):
 
 @dataclass(frozen=True)
 class Write(Derived):
-    """Statements are left blank.
+    """An exercise whose statements are left blank.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Write(Derived):
 
 @dataclass(frozen=True)
 class Find(Derived):
-    """A mistake of the museum, put into the plain functions.
+    """A mistake from the museum, put into the plain functions.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Find(Derived):
     label : str
         The statement that is wrong.
     wrong : str
-        What stands there instead.
+        What replaces it.
     """
 
     exhibit: str = ""
@@ -102,11 +102,11 @@ class Explain(Exercise):
     Attributes
     ----------
     choices : tuple of str
-        What may be answered, for the letters a, b, c, ...; empty where the answer is a number or a shape.
+        The possible answers, for the letters a, b, c, ...; empty if the answer is a number or a shape.
     compute : callable
         Returns the answer, and the lines that show the computation.
     hints : tuple of str
-        One for each time that is asked.
+        One for each time the learner asks.
     """
 
     choices: tuple[str, ...] = ()
@@ -117,12 +117,12 @@ class Explain(Exercise):
 
 @dataclass(frozen=True)
 class Method(Write):
-    """The backward of a class that is made of other layers; ``module`` and ``function`` are the class's.
+    """The backward of a class made of other layers; ``module`` and ``function`` name the class.
 
     Attributes
     ----------
     replaces : tuple of pair of str
-        A statement of the method as it stands, and what takes its place; "..." stands for what is cut out.
+        A statement of the method and its replacement; "..." stands for what is cut out.
     told : tuple of str
         The hints, where the class has no derivation of its own.
     """
@@ -133,7 +133,7 @@ class Method(Write):
 
 @dataclass(frozen=True)
 class FindMethod(Method):
-    """A mistake of the museum, put into a class that is made of other layers, by ``replaces``.
+    """A mistake from the museum, put into a class made of other layers by ``replaces``.
 
     Attributes
     ----------

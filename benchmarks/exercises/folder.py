@@ -42,7 +42,7 @@ class Folder:
         return next(iter(sorted(self.path.glob(f"[0-9][0-9]_{exercise.name}.py"))), path)
 
     def command(self, *words: str) -> str:
-        """Return a command about this folder; it works when it is pasted where the folder was named or found."""
+        """Return a command for this folder, to be pasted in the directory where the folder was named or found."""
         where = () if self.path in (Path("."), DEFAULT) else (f"--dir={self.path}",)
         return pasteable(["backprop", "exercises", *words, *where])
 
@@ -52,7 +52,7 @@ class Folder:
         Raises
         ------
         Failure
-            If it is not there; the message names the file that it seems to be called now.
+            If it is missing; the message names a file that looks like it under another name.
         """
         path = self.file(exercise)
         if path.is_file():
@@ -68,7 +68,7 @@ class Folder:
     # Progress.
 
     def progress(self) -> dict[str, dict]:
-        """Return what is remembered of each exercise, by its name.
+        """Return what is recorded about each exercise, by name.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class Folder:
         return exercises
 
     def remember(self, exercise: Exercise, **what: object) -> None:
-        """Write something down about an exercise."""
+        """Record something about an exercise."""
         with self.held():
             self._remember({exercise.name: what})
 
@@ -102,7 +102,7 @@ class Folder:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other commands from writing inside of the ``with`` block; wait for one that does so now.
+        """Keep other commands from writing during the ``with`` block; wait for one that is writing now.
 
         Raises
         ------
@@ -142,7 +142,7 @@ class Folder:
     # Files.
 
     def add_missing(self) -> list[Exercise]:
-        """Write the files that are not there, and return their exercises; the folder is held."""
+        """Write the missing files, and return their exercises; the caller holds the folder."""
         from benchmarks.exercises import sheets
 
         added = []
@@ -165,7 +165,7 @@ class Folder:
                 files.write_bytes(path, content)
 
     def reset(self, exercise: Exercise) -> Path | None:
-        """Write an exercise's file as it was; return where the learner's is kept, None where nothing is theirs."""
+        """Write an exercise's file anew; return where the learner's version is kept, None if there is none."""
         from benchmarks.exercises import sheets
 
         path, kept, sheet = self.file(exercise), None, sheets.sheet(exercise).encode()
@@ -205,7 +205,7 @@ def _name_in(path: Path) -> str:
 
 
 def fingerprint(exercise: Exercise) -> str:
-    """Return a few letters that change when the exercise does, and not when others are added."""
+    """Return a short hash that changes when the exercise does, but not when others are added."""
     from benchmarks.exercises import sheets
 
     text = re.sub(r"(?m)^Exercise \d+ of \d+, ", "", sheets.sheet(exercise))
@@ -213,7 +213,7 @@ def fingerprint(exercise: Exercise) -> str:
 
 
 def start(path: Path) -> tuple[Folder, list[Exercise]]:
-    """Make a folder of exercises, or add to one what is new; return the exercises whose files were written.
+    """Make a folder of exercises, or add new ones to it; return the exercises whose files were written.
 
     Raises
     ------
@@ -246,7 +246,7 @@ def _check_ours(folder: Folder) -> None:
 
 
 def opened(path: Path | None) -> Folder:
-    """Return the folder of exercises at a path: by default the one that one is in, or ``exercises`` in it.
+    """Return the folder of exercises at a path: by default the current directory, or ``exercises`` in it.
 
     Raises
     ------

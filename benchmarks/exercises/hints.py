@@ -1,4 +1,4 @@
-"""Hints out of the derivation: which F is undone; by which rule; the shape; the B. One step each time."""
+"""Hints from the derivation, one step at a time: which F is undone; by which rule; the shape; the B."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ EVERYDAY = {"sum", "copy", "astype", "slice", "len", "range", "zip", "np.exp", "
 
 
 def hints(exercise: Exercise) -> dict[str, list[str]]:
-    """Return the hints of an exercise in their order, by what they are about: a label, or "" for all of it."""
+    """Return an exercise's hints in order, by what they are about: a label, or "" for the whole exercise."""
     if isinstance(exercise, Explain):
         return {"": list(exercise.hints)}
     if isinstance(exercise, Method):
@@ -30,7 +30,7 @@ def hints(exercise: Exercise) -> dict[str, list[str]]:
 
 
 def names_of(exercise: Exercise, label: str) -> list[str]:
-    """Return what the statement of a label computes: whoever has all of it right needs no hint about it."""
+    """Return the names that a label's statement computes: once all of them are right, it needs no hint."""
     if not label or not isinstance(exercise, Write):
         return []
     return cutting.targets(cutting.derivation(exercise).statement(label))
@@ -61,7 +61,7 @@ def _of_a_statement(found: Derivation, label: str) -> list[str]:
 
 
 def _of_a_forward(statement: Statement, equation: str) -> list[str]:
-    # The equation stands in the learner's file already.
+    # The equation is already in the learner's file.
     said = [f"{' and '.join(cutting.targets(statement))} has the shape {statement.shape}."] if statement.shape else []
     calls = _calls(statement)
     said += [f"In NumPy it takes {', '.join(calls)}."] if calls else []
@@ -84,7 +84,7 @@ def _rules(found: Derivation, label: str) -> list[str]:
 
 
 def _rule(found: Derivation, label: str) -> str:
-    """Return the rule by which a B undoes its F; where it says "likewise", that of the B before."""
+    """Return the rule by which a B undoes its F; where it says "likewise", the rule of the B before it."""
     labels = [one.label for one in found.backward if one.label]
     for one in reversed(labels[: labels.index(label) + 1]) if label in labels else []:
         statement = found.statement(one)
@@ -96,7 +96,7 @@ def _rule(found: Derivation, label: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    # A name stays as it is: "x is used twice", "z_no = ...".
+    # Do not capitalise a name: "x is used twice", "z_no = ...".
     first = re.match(r"[\w-]*", text)
     is_word = (first is not None and len(first[0]) > 2 and "_" not in first[0]) or text.startswith(("a ", "in ", "as "))
     text = text[0].upper() + text[1:] if is_word and not NAMED.match(text) else text
@@ -109,7 +109,7 @@ def _names(statement: Statement) -> list[str]:
 
 
 def _calls(statement: Statement) -> list[str]:
-    """Return the functions and methods that a statement calls, but for those of every day."""
+    """Return the functions and methods that a statement calls, except the everyday ones."""
     found = []
     for node in ast.walk(statement.node):
         if isinstance(node, ast.Call):

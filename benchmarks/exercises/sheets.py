@@ -108,13 +108,13 @@ def legend(exercise: Derived) -> str:
             break
         kept.append(line)
     text = "\n".join(kept).strip("\n")
-    # The first paragraphs may be the lesson, which would give the answer: the letters are what is indented.
+    # Keep the indented blocks, which define the letters: other paragraphs may be the lesson and give the answer away.
     blocks = [block for block in text.split("\n\n") if block.startswith("    ")]
     return "\n\n".join(blocks)
 
 
 def _used_of(letters: str, equations: str, exercise: Derived) -> str:
-    """Return a legend without the options of a file's other functions: "a  alpha" where ELU is not meant."""
+    """Return a legend without the options of a file's other functions, such as ELU's "a  alpha"."""
     kept = []
     for line in letters.splitlines():
         match = OPTION.match(line)
@@ -167,7 +167,7 @@ def readme() -> str:
 
 
 def solution(exercise: Exercise) -> str:
-    """Return how an exercise's answer stands in the library."""
+    """Return the solution of an exercise: the library's code, or the computed answer."""
     if isinstance(exercise, Explain):
         answer, lines = exercise.compute()
         return "\n".join([f"answer = {answer!r}", "", *lines])

@@ -1,4 +1,4 @@
-r"""Skip: a residual block, y = x + f(x), the shortcut that lets a gradient pass a layer by.
+r"""Skip: a residual block, y = x + f(x), the shortcut that lets a gradient bypass a layer.
 
     N     batch                          x       (N, I)   input
     I     features                       weight  (I, I)
@@ -14,12 +14,12 @@ skip
     B1a grad_weight = grad_z^T x         (I, I)   F1: a matrix product, as in `Linear`
     B1b grad_x = grad_z weight + grad_y  (N, I)   F1 and F3: x is used twice, so two gradients are added
 
-The second term of B1b is grad_y itself: whatever weight does to the first, the gradient arrives. A stack of such blocks
-is a sum over all ways through it, and one of them has no layer in it.
+The second term of B1b is grad_y itself, so the gradient arrives whatever weight does to the first. A stack of such
+blocks is a sum over all paths through it, and one of these paths has no layer on it.
 
 Source: He et al., "Deep Residual Learning for Image Recognition", 2016, equation 1. PyTorch's counterpart: none in
-``torch.nn``; one writes ``x + f(x)``, and autograd does the rest. `scratch` has no such layer, either: this is an
-exercise's.
+``torch.nn``; one writes ``x + f(x)``, and autograd does the rest. `scratch` has no such layer either: this one exists
+for an exercise.
 """
 
 import numpy as np
@@ -76,5 +76,5 @@ class Skip(Layer):
         init.kaiming_uniform_(self.weight)
 
     def arguments(self) -> tuple:
-        """Return what `skip` takes behind ``x``."""
+        """Return what `skip` takes after ``x``."""
         return (self.weight.data,)

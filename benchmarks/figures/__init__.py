@@ -1,4 +1,4 @@
-"""The figures of a run, a file for each kind; every one shows all the engines that ran on one picture."""
+"""The figures of a run, one file per kind; each shows all the engines that ran in one picture."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ __all__ = ["boundary", "confusion", "curves", "draw", "drift", "feature_maps", "
 
 
 def draw(folder: Path, task: Task, data: Data, trained: list[Trained]) -> None:
-    """Draw every figure that belongs to a task's run, in the place of those that it drew before."""
+    """Draw every figure that belongs to a task's run, replacing those drawn before."""
     with matplotlib.rc_context(style.RC):
         figures = {"curves": curves(task, trained)}
         if task.images:

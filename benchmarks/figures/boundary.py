@@ -13,7 +13,7 @@ SHADES = LinearSegmentedColormap.from_list("shades", ("#b9b3ec", "#ffffff", "#f7
 
 
 def boundary(task: Task, data: Data, trained: list[Trained]) -> Figure:
-    """Draw the probability of the second class as shade, one half as line, and the test points; mistakes are ringed."""
+    """Draw the probability of the second class as shading, 1/2 as a line, and the test points; mistakes are ringed."""
     figure = new_figure(2 + 5.2 * len(trained), 4.4)
     every = figure.subplots(1, len(trained), squeeze=False, sharex=True, sharey=True)[0]
     x, y = data.x_test, data.y_test

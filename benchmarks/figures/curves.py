@@ -10,7 +10,7 @@ from benchmarks.figures.style import COLOURS, LABELS, new_figure
 from benchmarks.runs.training import Trained
 from benchmarks.tasks import Task
 
-# Where the engines agree the curves lie on one another: the first is drawn wide and pale, so that both are seen.
+# Where the engines agree the curves coincide: the first is drawn wide and pale, so that both can be seen.
 WIDTHS = (5.0, 1.6)
 OPACITY = (0.45, 1.0)
 
@@ -59,7 +59,7 @@ def _scale(axes: Axes, trained: list[Trained]) -> None:
 
 
 def _limit(axes: Axes, trained: list[Trained]) -> None:
-    """Begin the axis at the second epoch's level: the first would press all that follows against the top."""
+    """Start the axis at the level of the second epoch: the first would squeeze all later ones against the top."""
     later = [value for one in trained for split in ("train", "test") for value in one.history[f"{split}_accuracy"][1:]]
     if later and max(later) > min(later):
         margin = 0.08 * (max(later) - min(later))

@@ -1,4 +1,4 @@
-"""How far two engines' losses are apart, against the step."""
+"""How far apart two engines' losses are, against the step."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ def drift(title: str, drifts: dict[str, list[Drift]]) -> Figure:
     title : str
         What was trained.
     drifts : dict
-        By dtype: the runs of that dtype.
+        The runs of each dtype, by dtype.
     """
     figure = new_figure(10, 4.6)
     axes = figure.subplots()

@@ -16,7 +16,7 @@ ACROSS = 8
 def feature_maps(task: Task, data: Data, trained: list[Trained]) -> Figure:
     """Draw eight test images, and what the first convolution and its ReLU make of them.
 
-    A row is an image. The filters are eight that see different things in the first engine; the same ones in each.
+    Each row is an image. The eight filters see different things in the first engine; every engine shows the same eight.
     """
     images = data.x_test[first_of_classes(data.y_test, IMAGES)]
     maps = {}
@@ -75,12 +75,12 @@ def mosaic(axes: Axes, tiles: np.ndarray, **look: object) -> tuple[np.ndarray, n
 
 
 def first_of_classes(targets: np.ndarray, count: int) -> np.ndarray:
-    """Return the place of the first row of each of the first ``count`` classes that there are."""
+    """Return the index of the first row of each of the first ``count`` classes that occur."""
     return np.unique(targets, return_index=True)[1][:count]
 
 
 def most_different(channels: np.ndarray, count: int) -> np.ndarray:
-    """Choose channels of (N, C, H, W): the one that varies most, then always the one least like those chosen."""
+    """Choose channels of (N, C, H, W): the one that varies most, then each time the one least like those chosen."""
     rows = channels.swapaxes(0, 1).reshape(channels.shape[1], -1)
     rows = rows - rows.mean(axis=1, keepdims=True)
     norms = np.sqrt((rows**2).sum(axis=1))

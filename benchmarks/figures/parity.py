@@ -1,4 +1,4 @@
-"""How far the two engines are apart, as a heat map: a row for each layer, a column for each quantity and dtype."""
+"""How far apart the two engines are, as a heat map: a row for each layer, a column for each quantity and dtype."""
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, Normalize
@@ -17,7 +17,7 @@ def parity(rows: list[Row]) -> Figure:
     Parameters
     ----------
     rows : list of Row
-        In the order in which the names are to stand, all of one kind together.
+        In the order in which the names are shown, all of one kind together.
     """
     kinds = {row.name: row.kind for row in rows}
     shares = np.full((len(kinds), len(DTYPES) * len(QUANTITIES)), np.nan)

@@ -1,4 +1,4 @@
-"""What all figures have in common. Figures are made as objects, without pyplot, which keeps them all alive."""
+"""What all figures have in common. Figures are made without pyplot, which would keep them all alive."""
 
 import io
 from pathlib import Path
@@ -42,6 +42,6 @@ def as_png(figure: Figure) -> bytes:
 
 
 def save_new(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG, whole or not at all, and over no other file."""
+    """Write a figure as PNG, whole or not at all, and never over another file."""
     files.write_new(path, as_png(figure))
     return path

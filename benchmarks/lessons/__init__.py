@@ -1,10 +1,10 @@
-"""The course: a lesson a file, whose docstring is the lesson and whose ``run`` shows it in either engine, or in both.
+"""The course: one lesson per file. Its docstring is the lesson, and its ``run`` shows it in either engine or in both.
 
 A lesson is a module with one function:
 
     run(board)    compute in ``board.engines()``, and leave text, tables and figures on the board (see `Blackboard`)
 
-Its docstring has the parts that `benchmarks.lessons.support.text` names, for whoever shows a lesson elsewhere.
+Its docstring has the parts that `benchmarks.lessons.support.text` names, so that a lesson can be shown elsewhere.
 """
 
 import importlib
@@ -59,6 +59,6 @@ def teach(name: str, board: Blackboard) -> None:
 
     lesson = get(name)
     board.write(f"== {name} ==\n\n{lesson.__doc__.strip()}")
-    # A lesson that lets training diverge sees infinities and NaN in both engines, and NumPy as silent as PyTorch.
+    # Some lessons let training diverge. Infinities and NaN are meant there, and NumPy should be as silent as PyTorch.
     with matplotlib.rc_context(style.RC), np.errstate(all="ignore"), board.running():
         lesson.run(board)

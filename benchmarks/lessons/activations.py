@@ -1,7 +1,7 @@
 r"""Activations: what a neuron does with its sum, and what that does to the gradient on its way back.
 
-Without a nonlinearity in between, a stack of linear layers is one linear layer. The activation y = f(x) acts on every
-number by itself, so its backward pass is one product,
+Without a nonlinearity in between, a stack of linear layers is one linear layer. The activation y = f(x) acts on each
+number separately, so its backward pass is one product,
 
     B1  grad_x = grad_y f'(x)
 
@@ -9,8 +9,8 @@ number by itself, so its backward pass is one product,
     tanh      f(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x))  f'(x) = 1 - f(x)^2,        at most 1
     ReLU      f(x) = max(x, 0)                               f'(x) = 1 if x > 0, else 0
 
-and the slope f' is all that it has to say about learning. Handed a gradient of ones, a layer's backward returns the
-slope itself: the derivatives here are the layers' own answers, not formulas typed in a second time.
+and the slope f' is all that matters for learning. Given an upstream gradient of ones, a layer's backward returns the
+slope itself: the derivatives shown here come from the layers, not from formulas typed in a second time.
 
 Three things follow from the slope, and two more from the values.
 
@@ -21,29 +21,29 @@ Vanishing gradients. The gradient of an early layer is a product with a factor f
 
     grad_x_k = W_(k+1)^T (f'(x_(k+1)) grad_x_(k+1))
 
-and a product of twenty factors below 1 is nothing. A sigmoid's slope is never above 1/4, and 1/4 to the 20th power is
-1e-12. ReLU's slope of 1 lets the gradient through, but only if the weights are scaled for it: PyTorch's default draws
-them with the variance 1/(3 fan_in), which shrinks a ReLU network's gradient by sqrt(1/6) a layer. Drawn with the
-variance gain^2/fan_in (Xavier and Kaiming), ReLU and tanh keep its size, and the sigmoid still loses it. (With the
-default initialisation, the curves of ReLU and tanh are flat in the first layers, and small: a weight's gradient is the
-product of the gradient from above with what differs between the points below, and each layer takes the same factor
-from both, the one on its way back, the other on its way forward.)
+and a product of twenty factors well below 1 is practically 0. A sigmoid's slope is never above 1/4, and 1/4 to the 20th
+power is 1e-12. ReLU's slope of 1 lets the gradient through, but only if the weights are scaled for it: PyTorch's
+default draws them with a variance of 1/(3 fan_in), which shrinks a ReLU network's gradient by sqrt(1/6) per layer. With
+weights of variance gain^2/fan_in (Xavier and Kaiming), ReLU and tanh keep the gradient's size, and the sigmoid still
+loses it. (With the default initialisation, the curves of ReLU and tanh are flat and low in the first layers. A weight's
+gradient is the product of the gradient from above and of the differences between the points from below, and each layer
+shrinks both by the same factor: the gradient on its way back, the differences on their way forward.)
 
-Dying units. A ReLU that is on its flat side for every training point has the gradient 0, exactly. The weights before
-it do not move, so it never comes back. A step that is too large throws units there, and a network that starts
-with all of them there never learns; activations whose slope is small on the left, but not 0, find their way out.
+Dying units. A ReLU that is on its flat side for every training point has a gradient of exactly 0. The weights before it
+do not move, so it never comes back. A step that is too large pushes units there, and a network that starts with all of
+its units there never learns; activations whose slope on the left is small but not 0 find their way out.
 
 Zero-centred outputs. A weight's gradient is the unit's gradient times the weight's input. Where all inputs are
 positive, as behind a sigmoid, all weights of a unit move up together or down together for a given row, so the way to a
 place that needs both is a zigzag (LeCun et al., Efficient BackProp, 1998, section 4.3). Tanh is centred: tanh(x) = 2
-sigmoid(2x) - 1. The table counts it: behind sigmoids every gradient has one sign, behind tanh hardly any. But behind
-ReLUs, too, every one has: being centred is not all.
+sigmoid(2x) - 1. The table counts how often all weights of a unit have gradients of one sign: after sigmoids always,
+after tanh hardly ever. But after ReLUs it is always, too: being centred is not everything.
 
-Sparsity and speed. Half of ReLU's outputs are exactly 0 at the start, more when it has learned (Glorot et al., Deep
+Sparsity and speed. Half of ReLU's outputs are exactly 0 at the start, and more after training (Glorot et al., Deep
 sparse rectifier neural networks, 2011), and the rest have a slope of 1. Krizhevsky et al. (2012) report that a
 convolutional network with ReLU reached a training error of 25% six times as fast as one with tanh. Here, on a small
-network and easy data and with the best learning rate for each, ReLU is first, tanh second, and the sigmoid far behind;
-the table has the epochs.
+network and easy data, each at its best learning rate, ReLU comes first, tanh second, and the sigmoid far behind; the
+table has the epochs.
 
 In reinforcement learning. Policies and critics that read a handful of numbers often use tanh (PPO in OpenAI Baselines)
 or ReLU (SAC); encoders of pixels use ReLU (DQN, dqn_zoo/networks.py); Dreamer's world models began with ELU
@@ -51,9 +51,9 @@ or ReLU (SAC); encoders of pixels use ReLU (DQN, dqn_zoo/networks.py); Dreamer's
 squashed action is a tanh, too: SAC draws from a normal distribution and applies tanh, whose slope enters the
 likelihood. Units that fall silent while the targets move are known there as dormant neurons (Sokar et al., 2023).
 
-Takeaways. The slope is what an activation has to say about learning. A product of slopes below 1 vanishes; initialise
-for the activation. A ReLU that is silent on all data stays silent. Centred outputs help, a slope of 1 helps more.
-Compare activations at each one's own best learning rate.
+Takeaways. An activation's slope is what matters for learning. A product of slopes below 1 vanishes; initialise for the
+activation. A ReLU that is silent on all data stays silent. Centred outputs help, a slope of 1 helps more. Compare
+activations each at its own best learning rate.
 
 Next: `backprop lesson regularization`, what keeps a network from learning the noise.
 
@@ -103,7 +103,7 @@ def curve(engine: Engine, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def deep_gradients(engine: Engine, data: Data, name: str, scaled: bool, seed: int) -> list[float]:
-    """Return the norm of the loss's gradient with respect to each layer's weights, in a deep MLP that is untrained."""
+    """Return the norm of the loss's gradient with respect to each layer's weights, in a deep untrained MLP."""
     nn = engine.nn
     engine.manual_seed(seed)
     layers = []
@@ -135,7 +135,7 @@ def killing(engine: Engine, data: Data, lr: float, seed: int) -> list[float]:
 
 
 def reviving(engine: Engine, data: Data, name: str, seed: int) -> Revival:
-    """Push every unit of the first layer to its flat side, then train."""
+    """Push every unit of the first layer onto its flat side, then train."""
     engine.manual_seed(seed)
     model = small_mlp(engine, name)
     state = engine.state(model)
@@ -148,7 +148,7 @@ def reviving(engine: Engine, data: Data, name: str, seed: int) -> Revival:
 
 
 def flat(slopes: np.ndarray) -> tuple[str, str]:
-    """Say from where on, to the left and to the right, a slope stays within 1% of nothing."""
+    """Say from where on, to the left and to the right, a slope stays below 1%."""
     steep = np.flatnonzero(np.abs(slopes) >= 0.01)
     left = f"x <= {X[steep[0] - 1]:.2f}" if steep[0] > 0 else "nowhere"
     right = f"x >= {X[steep[-1] + 1]:.2f}" if steep[-1] < len(X) - 1 else "nowhere"

@@ -1,7 +1,7 @@
 r"""Atari: the same two heads, on an encoder that reads pixels.
 
-Pong's screen is 210 x 160 colours, sixty times a second. The usual preprocessing makes a state of it that a small
-network can read: grey, 84 x 84, every fourth frame, and the last four of these stacked as channels, because one
+Pong's screen is 210 x 160 pixels in colour, sixty times a second. The usual preprocessing turns it into a state that a
+small network can read: grey, 84 x 84, every fourth frame, and the last four of these stacked as channels, because one
 picture does not tell where the ball is going. The encoder is that of Mnih et al. (Nature, 2015):
 
     frames    (N, 4, 84, 84)
@@ -12,23 +12,24 @@ picture does not tell where the ball is going. The encoder is that of Mnih et al
     policy    (N, 6)             logits of the six actions
     value     (N,)               the return to be expected
 
-On the way back the two heads' gradients meet at the features, where they add, and go on as one: the second table sends
-each alone, then both.
+On the way back, the two heads' gradients are added at the features and go on as one. The second table sends back each
+alone, then both.
 
 Learning to play from scratch takes millions of frames. Learning from a teacher takes a few thousand: behaviour cloning
-is classification, the state the image and the teacher's action the label. It is also the actor-critic's own update with
-an advantage of 1 for everything the teacher did, and that is how it is done here; the critic meanwhile learns who will
-make the next point, and how soon. The teacher follows the ball, which it reads from the console's memory; the network
-sees pixels only. Both losses fall, and the actions of states it has never seen are guessed far better than by chance;
-no more is claimed.
+is classification, with the state as the image and the teacher's action as the label. It is also the actor-critic's own
+update with an advantage of 1 for everything the teacher did, and that is how it is done here. Meanwhile the critic
+learns who will score the next point, and how soon. The teacher follows the ball, which it reads from the console's
+memory; the network sees pixels only. Both losses fall, and on states it has never seen the network guesses the
+teacher's action far better than chance; no more is claimed.
 
-Where the network looks is told by its backward pass: the gradient of "up rather than down" with respect to the pixels,
-and that of the value, from the same code that computes the gradients for learning. The policy looks at the ball's way
-and the paddles. The critic has seen some twenty points made, far too few: it learns them by heart, and on unseen states
-it is worse than the mean. Its picture says how: with seed 0 the score is brightest, by which it knows the games again.
+The backward pass tells where the network looks: the gradient of "up rather than down" with respect to the pixels, and
+that of the value, from the same code that computes the gradients for learning. The policy looks at the ball's path and
+the paddles. The critic has seen only some twenty points, far too few: it learns them by heart, and on unseen states it
+is worse than the mean. Its picture shows how: with seed 0 the score is brightest, and by the score it recognises the
+games.
 
 In reinforcement learning. The encoder is DQN's (Mnih et al., 2015), and the two heads on it are those of A3C and PPO.
-Behaviour cloning starts many agents that have demonstrations to learn from. It has a weakness that a test on the
+Many agents that have demonstrations to learn from start with behaviour cloning. It has a weakness that a test on the
 teacher's states does not show: the student's own small mistakes lead to states that the teacher never saw.
 
 Takeaways. Pixels need an encoder; what follows is the same policy and the same critic. Cloning is classification. A
@@ -83,7 +84,7 @@ class Cloned(NamedTuple):
 
 
 def feature_maps(engine: Engine, model: object, x: np.ndarray) -> list[np.ndarray]:
-    """Return what each of the three convolutions makes of the frames, after its ReLU."""
+    """Return the feature maps of each of the three convolutions, after its ReLU."""
     maps = []
     for layer in range(0, 6, 2):
         x = engine.predict(model.backbone.conv[layer], x)
@@ -93,7 +94,7 @@ def feature_maps(engine: Engine, model: object, x: np.ndarray) -> list[np.ndarra
 
 
 def compare(board: Blackboard, games: Games) -> None:
-    """Put on the board how far the engines are apart, forward and backward, random gradients sent into both heads."""
+    """Put on the board how far apart the engines are, forward and backward, with random gradients into both heads."""
     x, rng = games.inputs(slice(COMPARED)), np.random.default_rng(board.seed)
     gradients = rng.normal(size=(COMPARED, len(pong.ACTIONS))), rng.normal(size=COMPARED)
     quantities: dict[str, list[np.ndarray]] = {}
@@ -115,7 +116,7 @@ def compare(board: Blackboard, games: Games) -> None:
 
 
 def show_sum(board: Blackboard, games: Games) -> None:
-    """Put on the board what each head alone sends into the backbone, and what both send together."""
+    """Put on the board the gradient that each head alone sends into the backbone, and that of both together."""
     x, rng = games.inputs(slice(COMPARED)), np.random.default_rng(board.seed)
     of_logits, of_values = rng.normal(size=(COMPARED, len(pong.ACTIONS))), rng.normal(size=COMPARED)
     sent = {"policy": (of_logits, 0 * of_values), "value": (0 * of_logits, of_values), "both": (of_logits, of_values)}
@@ -156,7 +157,7 @@ def held_back(recipe: Recipe) -> slice:
 
 
 def show_results(board: Blackboard, recipe: Recipe, games: Games, runs: list[Cloned]) -> None:
-    """Put on the board how often the networks do what the teacher would have done, where they were not taught."""
+    """Put on the board how often the networks do what the teacher did, on states that they did not learn from."""
     actions, returns = games.actions[held_back(recipe)], games.returns[held_back(recipe)]
     common = np.bincount(games.actions[: recipe.states]).argmax()
     mean = games.returns[: recipe.states].mean()
@@ -171,7 +172,7 @@ def show_results(board: Blackboard, recipe: Recipe, games: Games, runs: list[Clo
 
 
 def frames_per_second(runs: list[Cloned], recipe: Recipe, games: Games) -> dict[str, list[float]]:
-    """Return the states a second: forward alone, forward in a batch, and learning; medians of the engines in turn."""
+    """Return the states per second: forward of one, forward of a batch, and learning; medians, engines in turn."""
     batch = next(pong.batches(recipe, games, seed=0))
     seconds: dict[str, list[list[float]]] = {run.engine.name: [[], [], []] for run in runs}
     steps = {run.engine.name: pong.learner(run.engine, run.model, recipe) for run in runs}
@@ -207,7 +208,7 @@ def show_speed(board: Blackboard, recipe: Recipe, games: Games, runs: list[Clone
 
 
 def saliency(run: Cloned, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how strongly each pixel of a state moves "up rather than down", and the value: (84, 84) each."""
+    """Return how strongly each pixel of a state moves "up rather than down" and the value, (84, 84) each."""
     up_not_down = np.zeros((1, len(pong.ACTIONS)))
     up_not_down[0, pong.UP], up_not_down[0, pong.DOWN] = 1, -1
     nothing, one = np.zeros(1), np.ones(1)
@@ -243,7 +244,7 @@ def draw_frames(games: Games, run: Cloned) -> Figure:
 
 
 def draw_learning(recipe: Recipe, games: Games, runs: list[Cloned]) -> Figure:
-    """Draw the two terms of the loss while they fall, and what the networks do where the teacher does what."""
+    """Draw the two terms of the loss as they fall, and how often the networks make each of the teacher's moves."""
     figure, ((policy, value, chosen),) = sheet(1, 3, 3.6, "Learning from the teacher, through pixels")
     window = min(SMOOTH, recipe.updates)
     middles = np.arange(recipe.updates - window + 1) + window / 2
@@ -281,7 +282,7 @@ def draw_learning(recipe: Recipe, games: Games, runs: list[Cloned]) -> Figure:
 
 
 def run(board: Blackboard, recipe: Recipe | None = None) -> None:
-    """Watch the teacher, compare the engines on what it saw, and learn from it."""
+    """Watch the teacher, compare the engines on its states, and learn from it."""
     recipe = recipe or Recipe()
     games = pong.watch(recipe, board.seed)
     compare(board, games)

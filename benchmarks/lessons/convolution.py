@@ -1,44 +1,48 @@
-r"""Convolution: the same small question asked at every place of an image.
+r"""Convolution: the same small question asked at every place in an image.
 
     F1  y[k, p, q] = b[k] + sum_c sum_ij w[k, c, i, j] x[c, p + i - 1, q + j - 1]      3 x 3, padding 1
     F2  pooled[k, p, q] = max of y[k, 2p : 2p + 2, 2q : 2q + 2]
 
-The SmallCNN does this twice, with a ReLU in between: 28 x 28 pixels become 32 maps of 14 x 14 and 64 maps of 7 x 7, on
-which two linear layers decide. This lesson trains it for some seconds and looks inside.
+The SmallCNN does this twice, with a ReLU in between: 28 x 28 pixels become 32 maps of 14 x 14, then 64 maps of 7 x 7,
+from which two linear layers decide. This lesson trains it for a few seconds and looks inside.
 
-Feature maps. The first convolution answers to edges and strokes of one direction each; the second, which sees the
-first one's answers over a wider field, to their arrangements.
+Feature maps. Each filter of the first convolution responds to edges and strokes of one direction; the second
+convolution, which sees these responses over a wider field, responds to their arrangements.
 
-Translation. If the input moves by a pixel, a convolution's maps move by a pixel, and are otherwise the same (exactly,
-away from the border: F1 has no place in it). A max pooling's maps move only if the input moves by a multiple of its
-stride; for smaller moves the maximum often stays in its window, and the maps change less than what went in. Each
-pooling so takes some of the change away, and yet the network is not invariant: move the digit by some pixels and the
-accuracy, learned on centred digits, falls. The lesson measures all three.
+Translation. If the input moves by a pixel, a convolution's maps move by a pixel and are otherwise the same (exactly,
+away from the border: nothing in F1 depends on the position). After max pooling, the maps move only if the input moves
+by a multiple of the stride; for smaller moves the maximum often stays in its window, and the maps change less than the
+input did. So each pooling takes away some of the change, and yet the network is not invariant: move the digit by a few
+pixels, and the accuracy, learned on centred digits, falls. The lesson measures all three.
 
-Average pooling returns the mean of a window instead of its maximum. It is linear: its gradient is shared out, a quarter
-to each of four pixels, where a max pooling hands all of it to the winner. The lesson pools the same maps both ways, and
-measures how much the results change when the digit moves. The strides of a convolution shrink maps without either.
+Average pooling returns the mean of a window instead of its maximum. It is linear: each of four pixels gets a quarter of
+the gradient, where max pooling gives all of it to the winner. The lesson pools the same maps both ways, and measures
+how much the results change when the digit moves. A convolution with strides shrinks maps without any pooling.
 
-Weight sharing. The same filter asks at every place, so the number of parameters does not depend on the size of the
-image. A layer with the same connections, but a weight of its own at each place, has as many times more as there are
-places; a dense layer with the same input and output connects everything. The table counts all three.
+Weight sharing. The same filter is used at every place, so the number of parameters does not depend on the size of the
+image. A local layer has the same connections but separate weights at each place: its parameters are those of the
+convolution times the number of places. A dense layer with the same input and output connects everything. The table
+counts all three.
 
 The receptive field of a unit is the set of pixels that it can see. Send back a gradient that is 1 at this unit and 0 at
-all others: the input gradient is dy/dx, and where it is not 0 for some image, the unit sees. The size can be computed:
+all others: the input gradient is dy/dx, and the unit sees every pixel where that is not 0 for some image. The size can
+be computed:
 
     field <- field + (kernel - 1) jump,   jump <- jump stride        from field = jump = 1, layer by layer
 
-conv1 3, pool1 4, conv2 8, pool2 10 pixels. A single image shows less: through a ReLU only what is above 0 passes the
-gradient on, through a max pooling only the maximum. And the middle weighs more than the rim: more paths lead there.
+conv1 3, pool1 4, conv2 8, pool2 10 pixels. A single image shows less: a ReLU passes the gradient on only where its
+input is above 0, and max pooling only to the maximum. And the middle counts more than the rim, because more paths lead
+there.
 
 In reinforcement learning. DQN's encoder is three convolutions, two with strides, and no pooling (Mnih et al., 2015),
 and most agents that learn from Atari's pixels begin with it: PPO's policy and critic share one (OpenAI Baselines,
-common/models.py: nature_cnn). Pooling gives up positions, and where the ball is matters; strides give them up, too, but
-learn how. Dreamer's world model has an encoder like it and a decoder that undoes it with transposed convolutions.
+common/models.py: nature_cnn). Pooling gives up positions, and it matters where the ball is; strides give them up, too,
+but the filters learn how. Dreamer's world model has a similar encoder, and a decoder that undoes it with transposed
+convolutions.
 
 Takeaways. A convolution has few parameters because it asks the same question everywhere, and its maps move with the
-input. Pooling forgets small moves; a network is not invariant for all that. A unit's receptive field can be computed,
-and measured from its gradient.
+input. Pooling forgets small moves, but that does not make a network invariant. A unit's receptive field can be
+computed, and measured from its gradient.
 
 Next: `backprop lesson speed`, how such a layer is made as fast as PyTorch's.
 
@@ -83,7 +87,7 @@ TRAIN_ROWS, BATCH, STEPS = 6400, 64, 100
 
 
 class Inside(NamedTuple):
-    """What the lesson finds in a trained network."""
+    """What the lesson measures in a trained network."""
 
     maps: dict[str, np.ndarray]
     change: np.ndarray
@@ -110,10 +114,10 @@ def train(engine: Engine, data: Data, seed: int) -> object:
 
 
 def translate(engine: Engine, model: object, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Measure what a move of the input does to each stage (shift, stage): as it is, and with its maps moved along.
+    """Measure how each stage changes when the input moves (shift, stage): as it is, and with its maps moved along.
 
-    The second is the least over the moves of the maps by a whole number of places, away from the border; it is NaN for
-    the stages that have no maps.
+    The second is measured away from the border. It is the smaller of two changes where the maps would have to move by a
+    fraction of a place, rounded down or up. It is NaN for the stages that have no maps.
     """
     still = outputs(engine, model, x)
     change, residue = np.empty((len(SHIFTS), len(STAGES))), np.full((len(SHIFTS), len(STAGES)), np.nan)
@@ -131,7 +135,7 @@ def translate(engine: Engine, model: object, x: np.ndarray) -> tuple[np.ndarray,
 
 
 def accuracy(engine: Engine, model: object, data: Data) -> np.ndarray:
-    """Return the accuracy on test images that were moved by FAR pixels."""
+    """Return the accuracy on test images moved by each number of pixels in FAR."""
     x, y = data.x_test[:TESTED], data.y_test[:TESTED]
     return np.array([(engine.predict(model, moved(x, shift)).argmax(axis=1) == y).mean() for shift in FAR])
 
@@ -173,7 +177,7 @@ def draw_maps(title: str, image: np.ndarray, inside: dict[str, Inside]) -> Figur
 
 
 def draw_translation(inside: dict[str, Inside]) -> Figure:
-    """Draw what a move of the input does to the stages and to the accuracy."""
+    """Draw how a move of the input changes the stages and the accuracy."""
     figure, ((change, residue, right),) = sheet(1, 3, 4.0, "The digit moves to the right: what each stage notices")
     stages, maps = np.arange(len(STAGES)), len(FEATURES)
     for row, (shift, colour) in enumerate(zip(SHIFTS, COLOURS, strict=False)):
@@ -194,7 +198,7 @@ def draw_translation(inside: dict[str, Inside]) -> Figure:
 
 
 def draw_fields(inside: dict[str, Inside]) -> Figure:
-    """Draw what one unit of each stage sees, and the field that its layers' kernels and strides give it."""
+    """Draw what one unit of each stage sees, and the field computed from its layers' kernels and strides."""
     rows = 1 + len(inside)
     title = "The receptive field of one unit: its gradient with respect to the input"
     figure, every = sheet(rows, len(LOOKED_AT), 0.8 + 1.75 * rows, title)
@@ -216,7 +220,7 @@ def draw_fields(inside: dict[str, Inside]) -> Figure:
 
 
 def show_sharing(board: Blackboard, engine: Engine) -> None:
-    """Put on the board what sharing its weights saves a convolution."""
+    """Put on the board how many parameters a convolution saves by sharing its weights."""
     board.table(
         "Parameters of layers with the same input and output",
         ("layer", "convolution, shared weights", "local, a weight for each place", "dense"),
@@ -225,7 +229,7 @@ def show_sharing(board: Blackboard, engine: Engine) -> None:
 
 
 def show_pooling(board: Blackboard, models: dict[Engine, object], data: Data) -> dict[str, list[np.ndarray]]:
-    """Put average pooling beside max pooling on the board, and return how much their maps change in each engine."""
+    """Compare average and max pooling on the board, and return how much their maps change in each engine."""
     x = data.x_test[:LOOK]
     every = {name: [pool(engine, name, model, x, SHIFTS) for engine, model in models.items()] for name in POOLINGS}
     board.table(

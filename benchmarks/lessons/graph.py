@@ -10,33 +10,33 @@ One expression, with numbers for a pencil: x = 2, w = 3, b = -4, and the target 
     F6  L = e^2        4            B1  dL/dw = x dL/dp = 40,   dL/dx = w dL/dp = 60
 
 The graph. Every operation becomes a node, which remembers its operands (the edges) and whatever its derivative will
-need. PyTorch hangs the nodes on the results: ``L.grad_fn`` is the last one, ``grad_fn.next_functions`` its edges.
+need. PyTorch attaches the nodes to the results: ``L.grad_fn`` is the last one, ``grad_fn.next_functions`` its edges.
 `scratch.tape` writes them into a list. Along each edge backward sends one array: the node's own gradient, times the
-derivative of the operation by this operand.
+derivative of the operation with respect to this operand.
 
-Why gradients add. a is used twice, by F3 and, past it, by F4 (a skip connection, as in a residual network). A small
-change of a reaches L on both ways, and the two effects add.
+Why gradients add. a is used twice, by F3 and also directly by F4 (a skip connection, as in a residual network). A small
+change of a reaches L both ways, and the two effects add.
 
-Why the order matters. a must not send its gradient on before both shares are there. Visit the nodes in the order in
-which they are first reached from L, and a comes before h: it sends 4 on instead of 20, and dL/dw is 8. Send each share
-on as it comes, and the result is right, but every PATH from L is walked by itself: with k skip connections in a row
-there are 2^k. In a topological order, each node before its operands, every edge is walked once.
+Why the order matters. a must not pass its gradient on before both shares have arrived. If the nodes are visited in the
+order in which they are first reached from L, a comes before h: it passes on 4 instead of 20, and dL/dw is 8. If each
+share is passed on as it arrives, the result is right, but every PATH from L is walked separately: with k skip
+connections in a row there are 2^k. In a topological order, each node before its operands, every edge is walked once.
 
-Why zero_grad. Where a gradient arrives it is added to what is there; for a parameter, what is there is ``.grad``. That
-is right for a weight that is used twice, and for a batch that comes in two halves. Between two steps somebody has to
+Why zero_grad. A gradient that arrives is added to what is already there; for a parameter, that is ``.grad``. This is
+right for a weight that is used twice, and for a batch that comes in two halves. But between two steps somebody has to
 say that a new sum begins.
 
-What is kept. A square needs its base, a product its factors, a ReLU the sign: until backward has passed, these arrays
-stay in memory, and they, not the parameters, are what training needs memory for. Backward lets them go from the end on;
-therefore a second backward is refused. Under ``no_grad`` nothing is kept at all.
+What is kept. A square needs its base, a product its factors, a ReLU the sign. These arrays stay in memory until
+backward has passed, and they, not the parameters, are what training needs memory for. Backward frees them one after
+another, starting from the end, so a second backward is refused. Under ``no_grad`` nothing is kept at all.
 
 In reinforcement learning. Two heads on one backbone are two paths, and the backbone's gradient is their sum. A critic's
 target and an advantage are constants: no edge leads to them (detach, stop_gradient), or the critic could lower the loss
-by moving the target. Where an action is drawn from a distribution the path ends, too; SAC reaches behind it by drawing
+by moving the target. Where an action is drawn from a distribution, the path ends, too; SAC gets past this by drawing
 noise first and computing the action from it. A recurrent world model keeps every step of its sequence until backward.
 
 Takeaways. Backward walks each edge once, in the reverse of a topological order. Shares that meet are added; zero_grad
-says when a new sum begins. Training's memory is what waits for backward.
+says when a new sum begins. What takes memory in training is what waits for backward.
 
 Next: `backprop lesson activations`, what a neuron does with its sum.
 
@@ -78,7 +78,7 @@ PLACES = {
 
 
 class Entry(NamedTuple):
-    """A value of the expression: what made it, its gradient, and what backward sends along its edges."""
+    """A value of the expression: the operation that made it, its gradient, and what backward sends along its edges."""
 
     operation: str
     value: float
@@ -174,7 +174,7 @@ def first_reached(root: Node) -> list[Node]:
 
 
 def backward_in(order: list[Node], root: Node) -> dict[Node, float]:
-    """Visit each node once, in an order, and let it send on what has arrived by then."""
+    """Visit each node once, in the given order, and let it pass on what has arrived by then."""
     arrived = dict.fromkeys(order, 0.0) | {root: 1.0}
     for node in order:
         for operand, place, _ in node.edges:
@@ -192,7 +192,7 @@ def residual_chain(blocks: int) -> Tape:
 
 
 def walks(tape: Tape) -> tuple[int, int]:
-    """Return how many edges are walked from the last node: in a topological order, and path by path."""
+    """Return how many edges backward walks: in a topological order, and path by path."""
     paths = Counter({tape.nodes[-1]: 1})
     for node in reversed(tape.nodes):
         for operand, _, _ in node.edges:
@@ -235,7 +235,7 @@ def make_network(engine: Engine) -> list:
 
 
 def kept_by_scratch(layers: list, x: np.ndarray, grad: np.ndarray) -> tuple[list[int], str]:
-    """Return the bytes that are kept after each layer's forward, and then after each one's backward; and a refusal."""
+    """Return the bytes kept after each layer's forward, then after each backward; and how a second one is refused."""
 
     def kept() -> int:
         arrays = {}
@@ -263,7 +263,7 @@ def kept_by_scratch(layers: list, x: np.ndarray, grad: np.ndarray) -> tuple[list
 
 
 def kept_by_torch(layers: list, x: object, grad: object) -> tuple[list[int], str]:
-    """Return the same of PyTorch, whose graph tells through hooks what it saves; parameters do not count."""
+    """Return the same for PyTorch, where hooks report what the graph saves; parameters do not count."""
     import torch
 
     own = {parameter.untyped_storage().data_ptr() for layer in layers for parameter in layer.parameters()}
@@ -292,7 +292,7 @@ def kept_by_torch(layers: list, x: object, grad: object) -> tuple[list[int], str
             sizes.append(kept())
         if not sizes[-1]:
             return sizes, ""
-        # A value's hook runs when its gradient is there: when the layer behind it has done its backward.
+        # A value's hook runs once its gradient is there: when the layer that reads it has done its backward.
         for value in values[:-1]:
             value.register_hook(lambda grad: sizes.append(kept()))
         values[-1].backward(grad)
@@ -304,7 +304,7 @@ def kept_by_torch(layers: list, x: object, grad: object) -> tuple[list[int], str
 
 
 def kept(engine: Engine, seed: int) -> tuple[list[int], list[int], str]:
-    """Return the bytes kept with gradients, and under no_grad, and the words that refuse a second backward."""
+    """Return the bytes kept with gradients, and under no_grad, and the message that refuses a second backward."""
     import contextlib
 
     rng = np.random.default_rng(seed)
@@ -404,7 +404,7 @@ def draw(graphs: dict[str, dict[str, Entry]], sizes: dict[str, tuple]) -> Figure
 
 
 def nodes_table(board: Blackboard, graphs: dict[str, dict[str, Entry]]) -> None:
-    """Print each value with its node in each engine, its gradient, and the shares that it is the sum of."""
+    """Print each value with its node in each engine, its gradient, and the shares that add up to it."""
     first = next(iter(graphs.values()))
     shares = {name: [entry.sent[name] for entry in first.values() if name in entry.sent] for name in first}
     rows = []

@@ -5,58 +5,59 @@ A layer is many neurons that read the same input. Each row of W is one neuron's 
     y = phi(w'x + b)                                       one neuron
     f(x) = W_L phi( ... phi(W_1 x + b_1) ... ) + b_L       a multilayer perceptron of L layers
 
-One layer cannot do XOR. Its answer depends on w'x + b alone, so the classes are parted by a straight line. XOR asks
-for b < 0 at (0,0), w_1 + b > 0 at (1,0), w_2 + b > 0 at (0,1), and w_1 + w_2 + b < 0 at (1,1). The two in the middle
-add up to w_1 + w_2 + 2b > 0, the other two to w_1 + w_2 + 2b < 0. No numbers do both, and gradient descent ends at
-weights of 0 and a loss of log 2: it says "one half" everywhere. Two ReLU units are enough. h_1 = max(x_1 + x_2, 0) and
-h_2 = max(x_1 + x_2 - 1, 0) move (0,1) and (1,0) to the same place, and then a line parts the classes (Goodfellow,
-Bengio and Courville, Deep Learning, 2016, section 6.1). That such weights exist does not mean that they are found:
-with two hidden units training often gets stuck, with eight it rarely does. The lesson counts.
+One layer cannot do XOR. Its answer depends only on w'x + b, so a straight line separates the classes. XOR needs b < 0
+at (0,0), w_1 + b > 0 at (1,0), w_2 + b > 0 at (0,1), and w_1 + w_2 + b < 0 at (1,1). The two in the middle add up to
+w_1 + w_2 + 2b > 0, the other two to w_1 + w_2 + 2b < 0. No numbers satisfy both, and gradient descent ends at weights
+of 0 and a loss of log 2: it says "one half" everywhere. Two ReLU units are enough. h_1 = max(x_1 + x_2, 0) and h_2 =
+max(x_1 + x_2 - 1, 0) move (0,1) and (1,0) to the same place, and then a line separates the classes (Goodfellow, Bengio
+and Courville, Deep Learning, 2016, section 6.1). That such weights exist does not mean that training finds them: with
+two hidden units it often gets stuck, with eight it rarely does. The lesson counts how often.
 
-Softmax and cross-entropy. The last layer's outputs z are logits. Softmax makes probabilities of them, and the loss of
-a row is what the right class's probability is short of 1, in nats:
+Softmax and cross-entropy. The last layer's outputs z are logits. Softmax turns them into probabilities, and the loss of
+a row is the negative logarithm of the right class's probability, in nats:
 
     p_k = exp(z_k) / sum_j exp(z_j),      L = -log p_label,      dL/dz = p - onehot(label)
 
-With z = (log 3, 0) the exponentials are 3 and 1, so p = (3/4, 1/4). If the first class is right, the loss is
-log 4/3 = 0.288 and the gradient (-1/4, 1/4); if the second is right, log 4 = 1.386 and (3/4, -3/4). The step that the
-lesson writes out goes through two rows and two layers in the same way: forward F1 to F5, backward B4 to B1, update.
+With z = (log 3, 0) the exponentials are 3 and 1, so p = (3/4, 1/4). If the first class is right, the loss is log 4/3 =
+0.288 and the gradient (-1/4, 1/4); if the second is right, log 4 = 1.386 and (3/4, -3/4). The step that the lesson
+writes out takes two rows through two layers in the same way: forward F1 to F5, backward B4 to B1, update.
 
-Why gradients are zeroed. Backward ADDS to .grad. Without zero_grad the second step would move along the sum of both
-gradients, the first of them from a place where the weights are no longer.
+Why gradients are zeroed. Backward ADDS to .grad. Without zero_grad the second step would move along the sum of two
+gradients, and the first of them was taken at weights that have changed since.
 
-The order within a step. Forward, zero_grad, backward, step; zero_grad may stand anywhere but between backward and
-step. All gradients are taken at the old weights, and only then does any weight move: dL/dh = dL/dz W_2 needs the W_2
-that forward multiplied by. The lesson changes W_2 too early. Ours computes a wrong gradient for the first layer;
+The order within a step. Forward, zero_grad, backward, step; zero_grad may stand anywhere but between backward and step.
+All gradients are taken at the old weights, and only then does any weight move: dL/dh = dL/dz W_2 needs the W_2 that
+forward multiplied by. The lesson changes W_2 too early. Our engine then computes a wrong gradient for the first layer;
 PyTorch counts the changes made in place, and refuses.
 
 The 1/m. The loss is the mean over the m rows of the batch, so a 1/m is in every gradient. Textbooks put it into the
 loss, or into dW = (1/m) dZ'H; PyTorch puts it into the loss (reduction="mean") and so into the upstream gradient. It
-may stand in any of these places, but once. Leave it out (reduction="sum"), and plain gradient descent takes m times
-the step, as with a learning rate of m lr; Adam divides the gradient by its own size and takes the same step.
+may stand in any of these places, but only once. Leave it out (reduction="sum"), and plain gradient descent takes a step
+m times as large, as if the learning rate were m lr; Adam divides the gradient by its own size and takes the same step
+as before.
 
-Minibatches. The gradient of B rows drawn at random is that of the whole set on average, and its noise falls as
-1/sqrt(B): four times the work for half of the noise. Small batches are worth it because a step need not be exact.
+Minibatches. The gradient of B rows drawn at random is on average that of the whole set, and its noise falls as
+1/sqrt(B): half the noise costs four times the work. Small batches pay because a step need not be exact.
 
-Training, validation, test. The training loss says how well the network has learned these rows. The validation loss, of
-rows that it has not learned from, says when to stop. As it was used to choose, it is not an honest estimate any more;
-for that there is a test set, looked at once. On 100 points of the two moons, the training loss falls on and on, and
-the other two turn.
+Training, validation, test. The training loss says how well the network has learned its training rows. The validation
+loss, on rows that it has not learned from, says when to stop. Once it has been used to choose, it is no longer an
+honest estimate; for that there is a test set, looked at once. On 100 points of the two moons, the training loss keeps
+falling, while the other two turn and rise.
 
 The scale of the input. A weight's gradient is its input times something, so an input that is 30 times as large has a
-gradient 30 times and a curvature 900 times as large (see the lesson on the neuron). The largest learning rate that
-this direction bears is too small for the others. Subtract the mean and divide by the standard deviation of the
-training set.
+gradient 30 times and a curvature 900 times as large (see the lesson on the neuron). The largest learning rate that this
+direction can take is too small for the others. The cure is to subtract the mean and divide by the standard deviation of
+the training set.
 
 Why PyTorch is slower on small networks. A call costs microseconds before any arithmetic is done: choosing the kernel
-for the dtype and device, writing a node of the graph, waking threads. A step of a small network is a hundred calls on
-arrays that take less than that. Ours does without a graph, because backward is written down. From some width on the
-products take all the time, and the two engines meet.
+for the dtype and device, writing a node of the graph, waking threads. A step of a small network is a hundred calls,
+each on an array that takes less time than that. Our engine needs no graph, because backward is written by hand. From
+some width on the matrix products take nearly all the time, and the two engines are equally fast.
 
-Cross-entropy is a policy's likelihood. Let z be a policy's logits in a state, and the label the action that was taken.
-Then the loss is -log pi(a | s), and summed over an episode it is -log of the probability that the policy takes just
-these actions. Training a classifier makes the labels likely; behaviour cloning makes an expert's actions likely;
-policy gradient makes likely what turned out well (see the lesson on the policy).
+Cross-entropy is a policy's negative log-likelihood. Let z be a policy's logits in a state, and the label the action
+that was taken. Then the loss is -log pi(a | s), and summed over an episode it is -log of the probability that the
+policy takes just these actions. Training a classifier makes the labels likely; behaviour cloning makes an expert's
+actions likely; policy gradient makes those actions likely that turned out well (see the lesson on the policy).
 
 In reinforcement learning. Where the state is a handful of numbers, this network is the agent: PPO's policy and value
 are two hidden layers of 64 tanh units each (OpenAI Baselines, common/models.py: mlp), SAC's were published with 256
@@ -64,9 +65,9 @@ ReLU units (Haarnoja et al., 2018, appendix D). PPO's observations are scaled by
 (common/vec_env/vec_normalize.py), pixels divided by 255 (dqn_zoo/networks.py). A critic's targets come from itself, so
 there is no fixed test set: agents are judged by the return of episodes played after training.
 
-Takeaways. A hidden layer moves the points so that a line can part them. The gradient of softmax and cross-entropy is
-what was said minus what is true. Gradients are taken at the old weights, then all weights move. The 1/m belongs in one
-place. A batch's noise is 1/sqrt(B). Choose by validation, report the test.
+Takeaways. A hidden layer moves the points so that a line can separate them. The gradient of softmax and cross-entropy
+is what was predicted minus what is true. Gradients are taken at the old weights, then all weights move. The 1/m belongs
+in one place. A batch's noise falls as 1/sqrt(B). Choose by validation, report the test.
 
 Next: `backprop lesson graph`, how autograd finds the way back through any expression.
 
@@ -99,7 +100,7 @@ EPISODE = 6
 
 
 class Learned(NamedTuple):
-    """A network on the two moons: the three losses after every epoch, and what it makes of the plane."""
+    """A network on the two moons: its three losses after every epoch, its test accuracy, and its map of the plane."""
 
     losses: dict[str, np.ndarray]
     accuracy: float
@@ -142,7 +143,7 @@ def learn(engine: Engine, data: Data, seed: int) -> Learned:
 def pencil(engine: Engine) -> tuple[list[float], np.ndarray]:
     """Return the losses of two rows with logits (log 3, 0), one labelled 0 and one 1, and the gradient of their sum.
 
-    A Linear whose weight is the identity hands its input on; its input's gradient is the logits'.
+    A Linear whose input is 0 returns its bias, so the bias is the logits, and its gradient is theirs.
     """
     criterion = engine.nn.CrossEntropyLoss(reduction="sum")
     losses, grads = [], []
@@ -202,7 +203,7 @@ def show_xor(board: Blackboard, engines: list[Engine]) -> dict[str, xor.Answers]
 
 
 def show_step(board: Blackboard, engines: list[Engine]) -> dict[str, pencil_step.Step]:
-    """Put softmax with a pencil on the board, one whole training step, and what goes wrong in its order."""
+    """Put softmax with a pencil on the board, then one whole training step, and what goes wrong in another order."""
     losses, grads = pencil(engines[0])
     rows = [
         (f"label {k}", "(0.75, 0.25)", f"{losses[k]:.4f}", f"({grads[k][0]:.2f}, {grads[k][1]:.2f})") for k in (0, 1)
@@ -229,7 +230,7 @@ def show_step(board: Blackboard, engines: list[Engine]) -> dict[str, pencil_step
 
 
 def show_batches(board: Blackboard, engines: list[Engine], data: Data) -> tuple[dict, dict]:
-    """Put on the board what batch size, input scale and width do."""
+    """Put on the board the effects of batch size, input scale and width."""
     noises = {engine.name: batches.noise(engine, data, board.seed) for engine in engines}
     first = noises[engines[0].name]
     board.table(

@@ -1,8 +1,8 @@
 r"""One neuron learns a line.
 
-A neuron with one input computes a weighted sum, and learning is nothing but the repetition of one update. Here the
-numbers are so small that you can redo every one of them with a pencil: four points on the line t = 2x + 1, a neuron
-that starts at w = 0, b = 0, and plain gradient descent.
+A neuron with one input computes a weighted sum, and learning is nothing but one update, repeated. Here the numbers are
+so small that you can redo every one of them with a pencil: four points on the line t = 2x + 1, a neuron that starts at
+w = 0, b = 0, and plain gradient descent.
 
     F1  y_n = w x_n + b                     the neuron's answer for point n
     F2  e_n = y_n - t_n                     its error
@@ -15,21 +15,21 @@ that starts at w = 0, b = 0, and plain gradient descent.
 
     step    w <- w - lr dL/dw,   b <- b - lr dL/db
 
-How large may the learning rate lr be? The loss is a bowl, whose curvature is the matrix of second derivatives
+How large may the learning rate lr be? The loss is a bowl. Its curvature is the matrix of second derivatives
 
     H = (2/N) [[sum_n x_n^2, sum_n x_n], [sum_n x_n, N]]  =  [[3, 1], [1, 2]]   for x = -1, 0, 1, 2
 
 Along a direction of curvature k a step multiplies the distance to the minimum by 1 - lr k. The curvatures are H's
-eigenvalues, (5 +- sqrt(5))/2 = 3.62 and 1.38: beyond lr = 2/3.62 = 0.553 the first factor passes -1 and the steps
-overshoot further each time. The best lr makes both factors equally small: 2/(3.62 + 1.38) = 0.4, where they are
+eigenvalues, (5 +- sqrt(5))/2 = 3.62 and 1.38. Beyond lr = 2/3.62 = 0.553 the first factor is below -1, and each step
+overshoots further than the last. The best lr makes both factors equally small: 2/(3.62 + 1.38) = 0.4, where they are
 -0.447 and 0.447.
 
 In reinforcement learning. A linear critic is this neuron: features of a state go in, the expected return comes out, and
-the update moves the value towards what came of it. Temporal-difference learning is the same update with a target that
-contains the neuron's own next guess. A learning rate that is too large there overshoots in the same way.
+the update moves the value towards the return that was seen. Temporal-difference learning is the same update with a
+target that contains the neuron's own next guess. A learning rate that is too large overshoots there in the same way.
 
-Takeaways. Learning is the repetition of one update. The gradient of a weight is the error times its input, summed over
-the points. Curvature limits the learning rate: above 2 over the largest one, steps grow.
+Takeaways. Learning is one update, repeated. The gradient of a weight is the error times its input, summed over the
+points. Curvature limits the learning rate: above 2 divided by the largest curvature, steps grow.
 
 Next: `backprop lesson mlp`, many neurons in layers.
 
@@ -63,7 +63,7 @@ GRID_W, GRID_B = np.linspace(-1, 4, 61), np.linspace(-1.4, 3, 61)
 
 
 class Trail(NamedTuple):
-    """What gradient descent went through: an entry for each step, before it was taken."""
+    """The path of gradient descent: one entry per step, from before the step was taken."""
 
     weight: np.ndarray
     bias: np.ndarray
@@ -99,7 +99,7 @@ def surface(engine: Engine) -> np.ndarray:
 
 
 def by_hand(trail: Trail, step: int) -> str:
-    """Write out one update, number for number."""
+    """Write out one update, number by number."""
     w, b, grad_w, grad_b = (column[step] for column in (trail.weight, trail.bias, trail.grad_weight, trail.grad_bias))
     x, t = X[:, 0], T[:, 0]
     y = w * x + b
@@ -161,7 +161,7 @@ def draw(trails: dict[str, dict[float, Trail]], bowls: dict[str, np.ndarray]) ->
 
 
 def run(board: Blackboard) -> None:
-    """Train the neuron, write its first updates out, and draw its way down."""
+    """Train the neuron, write out its first updates, and draw its way down."""
     engines = board.engines("float64")
     trails = {engine.name: {lr: descend(engine, lr) for lr in RATES} for engine in engines}
     bowls = {engine.name: surface(engine) for engine in engines}

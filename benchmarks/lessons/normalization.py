@@ -1,6 +1,6 @@
-r"""Normalisation: batch norm and layer norm, and over what they take the mean.
+r"""Normalisation: batch norm and layer norm, and which numbers they take the mean over.
 
-Both compute the same thing, over different sets of numbers:
+All norms compute the same thing, over different sets of numbers:
 
     F   y = (x - mean) / sqrt(var + eps) * weight + bias
 
@@ -8,33 +8,33 @@ Both compute the same thing, over different sets of numbers:
     LayerNorm     mean and var of each sample, over its channels and positions        (C, H, W)
     GroupNorm     mean and var of each sample and group of channels                   (C/G, H, W)
 
-Which numbers share a mean can be asked of the layer itself: send back a gradient that is 1 at one output and 0 at all
-others. The input gradient is then not zero exactly where that output depends on the input, and that is the set which
-shares its statistics. The picture of the three layers is made this way.
+You can ask the layer itself which numbers share a mean: send back a gradient that is 1 at one output and 0 at all
+others. The input gradient is then nonzero exactly where that output depends on the input, and those numbers share their
+statistics. The picture of the three layers is made this way.
 
-Training and evaluation. A batch norm in training uses the batch at hand, so what it returns for a row depends on the
-other rows, and its gradient sums to zero over the batch (shifting the whole batch changes no output). In evaluation it
-uses running statistics, gathered in training, r <- 0.9 r + 0.1 (the batch's): a constant scale and shift, row by row. A
-layer norm has no such two faces: it looks at one row at a time, in both modes.
+Training and evaluation. In training, batch norm uses the statistics of the current batch, so its output for a row
+depends on the other rows, and its gradient sums to zero over the batch (shifting the whole batch changes no output). In
+evaluation it uses running statistics, gathered in training, r <- 0.9 r + 0.1 (the batch's): a constant scale and shift,
+row by row. Layer norm has only one mode: it always looks at one row at a time.
 
 Small batches. The mean of N numbers is off by std/sqrt(N), their variance by about var sqrt(2/(N - 1)). Batch norm
-feeds this noise to the network: mild at 64 rows, where it acts as a regulariser, and ruinous at 2, where every sum
-becomes +1 or -1 whatever it was. Then the layers before get no gradient, but for eps and rounding (the layer lets
-sqrt((N - 2)/N) of it through, having taken out the mean and the component along its output), and Adam scales even that
-up to whole steps. Here, and only here, the two engines part ways: rounding is where they differ. Layer norm does not
-care how large the batch is. One row alone is refused: it has no variance.
+passes this noise on to the network: it is mild at 64 rows, where it acts as a regulariser, and ruinous at 2, where
+every sum becomes +1 or -1 whatever it was. The layers before it then get no gradient except from eps and rounding (the
+layer removes the mean and the component along its output, so sqrt((N - 2)/N) of the gradient gets through), and Adam
+scales even that up to whole steps. Here, and only here, the two engines part ways, because they differ in rounding.
+Layer norm does not care how large the batch is. A batch of one row is refused: it has no variance.
 
-In reinforcement learning. Batch norm asks for batches that resemble one another, and an agent's do not: its policy
-moves, and the next states that a critic's target is computed from are distributed otherwise than the states it learns
-from. DQN, PPO and SAC were published without any norm. Layer norm, which sees one row at a time, is found in critics
-(DroQ: Hiraoka et al., 2022) and in world models (Dreamer v3 has a norm in every layer); CrossQ (Bhatt et al., 2024)
-puts both kinds of states through batch norm together. What PPO uses on observations that are numbers is a running mean
-and variance (OpenAI Baselines, common/vec_env/vec_normalize.py), a batch norm without the backward pass.
+In reinforcement learning. Batch norm needs batches that resemble one another, and an agent's do not: its policy
+changes, and the next states that a critic's target is computed from are distributed differently from the states it
+learns from. DQN, PPO and SAC were published without any norm. Layer norm, which sees one row at a time, is used in
+critics (DroQ: Hiraoka et al., 2022) and in world models (Dreamer v3 has a norm in every layer); CrossQ (Bhatt et al.,
+2024) puts both kinds of states through batch norm together. For observations that are numbers, PPO uses a running mean
+and variance (OpenAI Baselines, common/vec_env/vec_normalize.py): a batch norm without the backward pass.
 
 Takeaways. Norms differ in the set over which they take the mean. Batch norm couples the rows of a batch in training,
-and needs enough of them; in evaluation it is a constant scale and shift. Layer norm does not know about the batch.
+and needs enough of them; in evaluation it is a constant scale and shift. Layer norm does not see the batch.
 
-Next: `backprop lesson convolution`, the same small question at every place of an image.
+Next: `backprop lesson convolution`, the same small question at every place in an image.
 
 Read: scratch/nn/batchnorm.py (with the derivation), scratch/nn/normalization.py (LayerNorm, GroupNorm).
 Run:  backprop lesson normalization
@@ -66,7 +66,7 @@ MEAN, STD, BATCHES, ROWS, FEW = 3.0, 2.0, 60, 32, 8
 
 
 class Modes(NamedTuple):
-    """A batch norm that sees one batch after another: its running statistics, and what it returns in evaluation."""
+    """A batch norm that sees one batch after another: its running statistics, outputs in evaluation, and gradients."""
 
     running_mean: np.ndarray
     running_var: np.ndarray
@@ -77,7 +77,7 @@ class Modes(NamedTuple):
 
 
 def shared(engine: Engine, build: object, seed: int) -> np.ndarray:
-    """Return the size of a layer's input gradient where one output alone is asked for, of shape SHAPE."""
+    """Return the size of a layer's input gradient, of shape SHAPE, when the upstream gradient is 1 at MARKED alone."""
     layer = build(engine.nn, engine.dtype)
     x = np.random.default_rng(seed).normal(size=SHAPE)
     one_hot = np.zeros(SHAPE)
@@ -132,7 +132,7 @@ def draw_cubes(gradients: dict[str, np.ndarray]) -> Figure:
 
 
 def draw_modes(seen: dict[str, Modes]) -> Figure:
-    """Draw what a batch norm learns of its data, and how its two modes differ."""
+    """Draw what a batch norm learns about its data, and how its two modes differ."""
     figure, ((left, middle, right),) = sheet(1, 3, 3.7, "BatchNorm1d in training and in evaluation")
     batches = np.arange(1, BATCHES + 1)
     line(left, batches, {name: one.running_mean for name, one in seen.items()}, BLUE, "running mean")

@@ -1,9 +1,9 @@
 r"""Policy: a classifier whose labels are its own guesses, weighted by how well they turned out.
 
 CartPole: a pole stands on a cart; push the cart left or right, fifty times a second, so that the pole does not fall.
-The state is four numbers (the cart's place and velocity, the pole's angle and angular velocity), the network's answer
-is a probability for each of the two actions, and nobody says which of them is right. What there is: every step that the
-pole stands gives 1, until it falls, the cart leaves the track, or 500 steps are over.
+The state is four numbers (the cart's position and velocity, the pole's angle and angular velocity), the network's
+answer is a probability for each of the two actions, and nobody says which of them is right. There is only a reward: 1
+for every step, until the pole falls, the cart leaves the track, or 500 steps are over.
 
     policy    p = softmax(z)                        the actor: draw the action a from p
     value     V(s)                                  the critic: the return to be expected from here
@@ -12,7 +12,7 @@ pole stands gives 1, until it falls, the cart leaves the track, or 500 steps are
                 + 1/2 mean of (V(s) - R)^2          expect what happened
                 - c mean of H(p)                    and keep trying: H is the entropy
 
-The first term is a classifier's cross-entropy, with the drawn action as its label, and each row weighted by its
+The first term is a classifier's cross-entropy, with the drawn action as its label and each row weighted by its
 advantage. With weight 1 it IS the classifier's loss, as the first table shows: the same number, the same gradient. A
 larger weight pulls harder, a negative one pushes away.
 
@@ -21,17 +21,18 @@ the sum of theirs; in scratch/models.py that is one line, grad_features = policy
 The advantage is a constant in the policy's term: it is computed from V, but no gradient flows through it (DETACHED).
 Otherwise the critic could lower the loss by expecting more wherever an unlikely action was taken.
 
-Both engines draw their actions with the same random numbers. As long as their probabilities agree to the last few bits
-they choose the same actions and play the same game; one number that falls between the two probabilities parts them, and
-from then on each plays a game of its own, equally well.
+Both engines draw their actions with the same random numbers. As long as their probabilities agree to the last few bits,
+they choose the same actions and play the same game. One random number that falls between the two probabilities
+separates them, and from then on each plays its own game, equally well.
 
 The map shows both heads over the pole's angle and angular velocity. The black line is where the policy is undecided;
-along it the pole is about to come upright by itself. Far from the dots, where the trained policy never is, the map is a
-guess, and there the two engines differ.
+along it the pole is about to come upright by itself. Far from the dots, in states that the trained policy never visits,
+the map is a guess, and there the two engines differ.
 
-In reinforcement learning. All of this lesson is. What it uses of the others: the multilayer perceptron as policy and
-critic, the cross-entropy with a weight, the sum of two gradients, gradients clipped at a length, Adam. What it leaves
-out: PPO clips the ratio of the new probability to the old one, so that a batch can be used more than once.
+In reinforcement learning. All of this lesson is reinforcement learning. From the other lessons it uses the multilayer
+perceptron as policy and critic, the weighted cross-entropy, the sum of two gradients, gradient clipping, Adam. It
+leaves out what PPO adds: clipping the ratio of the new probability to the old one, so that a batch can be used more
+than once.
 
 Takeaways. A policy's loss is a weighted cross-entropy. The advantage is a constant in it. Two heads send the sum of
 their gradients into the backbone. The entropy keeps the policy trying.
@@ -75,7 +76,7 @@ class Trained(NamedTuple):
 def weighted_row(engine: Engine, advantage: float | None) -> tuple[float, np.ndarray]:
     """Return the loss of one row, and the gradient of its logits; without an advantage, the classifier's.
 
-    A Linear whose input is 0 returns its bias: so the bias is the logits, and its gradient is theirs.
+    A Linear whose input is 0 returns its bias, so the bias is the logits, and its gradient is theirs.
     """
     model = engine.nn.Linear(1, 3, dtype=engine.dtype)
     engine.load_state(model, {"weight": np.zeros((3, 1)), "bias": LOGITS})
@@ -88,7 +89,7 @@ def weighted_row(engine: Engine, advantage: float | None) -> tuple[float, np.nda
 
 
 def show_weights(board: Blackboard) -> None:
-    """Put the table on the board that shows the policy's loss to be a weighted cross-entropy."""
+    """Show in a table on the board that the policy's loss is a weighted cross-entropy."""
     rows, quantities = [], {}
     labels = {None: "the classifier's cross-entropy", 1.0: "policy gradient, w = 1", 2.5: "w = 2.5", -1.0: "w = -1"}
     for advantage, label in labels.items():
@@ -161,14 +162,14 @@ def draw_curves(runs: dict[str, dict[int, Trained]], steps_an_update: int) -> Fi
 
 
 def mark(axes: Axes, height: float, words: str) -> None:
-    """Draw a dotted line at a height that means something, and say what."""
+    """Draw a dotted line at a height, and label it."""
     axes.axhline(height, color=GREY, linewidth=1, linestyle=":")
     place = axes.get_yaxis_transform()
     axes.text(0.02, height, words, transform=place, color=GREY, fontsize=8, va="bottom")
 
 
 def moving_median(values: list[float]) -> np.ndarray:
-    """Return the medians of `SMOOTH` values in a row, or of all where there are fewer."""
+    """Return the medians of `SMOOTH` consecutive values, or of all if there are fewer."""
     window = min(SMOOTH, len(values))
     return np.median(np.lib.stride_tricks.sliding_window_view(values, window), axis=1)
 
@@ -207,7 +208,7 @@ def draw_map(maps: dict[str, tuple[np.ndarray, np.ndarray]], visited: dict[str, 
 
 
 def run(board: Blackboard, recipe: Recipe | None = None, seeds: int = SEEDS) -> None:
-    """Show what the loss is, train on CartPole from several seeds, and look into what was learned."""
+    """Show what the loss is, train on CartPole from several seeds, and inspect what was learned."""
     recipe = recipe or Recipe()
     show_weights(board)
     runs: dict[str, dict[int, Trained]] = {}

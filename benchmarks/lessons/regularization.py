@@ -7,42 +7,43 @@ Four ways, on the two-moons MLP, each against the plain network:
     both          dropout and weight decay
     batch norm    each unit's sums are normalised over the batch   the batch's noise is the regulariser
 
-Each curve is a network of its own: built from a seed, trained, and tested by one function, so that two curves differ in
-what their names say and in nothing else. (The notebook that this course follows compares differently: the loop of its
-comparison updates a global model, not the one that it was handed, so its two curves compare nothing.)
+Each curve is a separate network, built from a seed, trained and tested by one function, so two curves differ only in
+what their names say. (The notebook that this course follows does not: the loop of its comparison updates a global
+model, not the one passed to it, so its two curves compare nothing.)
 
 What to look for. On 1,500 points a network of 4,482 numbers hardly overfits, and the first five curves stay within each
 other's bands; a decay of 1e-3 shrinks a weight by 600 steps x 3e-3 x 1e-3 = 0.2%, and its curve lies on the plain one.
 On 64 points the plain network's test loss falls, turns, and climbs, while its accuracy barely moves: it stays right
 about most points, and grows ever surer of its mistakes. Dropout of 0.2 does not stop that here; batch norm slows it,
-and so does a decay strong enough to matter (1 instead of 1e-3), which costs a little where there are data enough. A
+and so does a decay strong enough to matter (1 instead of 1e-3), which costs a little where there is enough data. A
 regulariser is a hypothesis about the data, and a test set says whether it holds.
 
-Dropout as an ensemble. Each mask is a network of its own, and all share their weights. Evaluation runs one network, the
-scaled one: every unit, none dropped. If only the input of the last layer is dropped, its probabilities are the
+Dropout as an ensemble. Each mask gives a different network, and all share their weights. Evaluation runs one network,
+the scaled one, with no unit dropped. If only the input of the last layer is dropped, its probabilities are the
 normalised geometric mean of all masks' probabilities, exactly, because the logits are linear in the mask (Baldi and
-Sadowski, Understanding dropout, 2013); the lesson goes through all masks of six units. With a ReLU behind a dropped
-layer it is an approximation. The lesson draws up to 100 masks for a trained network: their geometric mean comes close
+Sadowski, Understanding dropout, 2013); the lesson goes through all masks of six units. With a ReLU after a layer with
+dropout it is an approximation. The lesson draws up to 100 masks for a trained network: their geometric mean comes close
 to the scaled network, and the mean of the probabilities themselves has a lower loss than either, because it is less
 sure of itself.
 
-Batch norm and "internal covariate shift". Ioffe and Szegedy (2015) proposed batch norm against the change of each
-layer's inputs while the layers before it learn, and gave this change that name. Santurkar et al. (How does batch
-normalization help optimization?, 2018) added noise behind each batch norm, so that the inputs changed more than without
-any, and the network still trained as fast; and measured by gradients, batch norm did not reduce the shift. What they
-found instead is a smoother loss: the gradient changes less along a step, so longer steps can be trusted. That it
-regularises is a third thing, the noise of the batch, which the lesson on normalisation measures.
+Batch norm and "internal covariate shift". Each layer's inputs change while the layers before it learn. Ioffe and
+Szegedy (2015) gave this change that name, and proposed batch norm against it. Santurkar et al. (How does batch
+normalization help optimization?, 2018) added noise after each batch norm, so that the inputs changed more than without
+batch norm, and the network still trained as fast; and measured by gradients, batch norm did not reduce the shift. What
+they found instead is a smoother loss: the gradient changes less along a step, so longer steps can be trusted. That
+batch norm regularises is a third thing: it comes from the noise of the batch, which the lesson on normalisation
+measures.
 
-L2 in the loss is not weight decay, once the optimizer is Adam. Adding decay w to the gradient (Adam's weight_decay)
-hands it to the normalisation: the step is lr m/sqrt(v), so a weight with large gradients (large v) is hardly decayed,
-and one with small gradients loses lr a step, whatever decay is. AdamW multiplies every weight by 1 - lr decay. The
-figure shows both on weights whose gradients pull to and fro and lead nowhere.
+L2 in the loss is not weight decay, once the optimizer is Adam. If decay w is added to the gradient (Adam's
+weight_decay), it is normalised, too: the step is lr m/sqrt(v), so a weight with large gradients (large v) is hardly
+decayed, and one with small gradients loses lr per step, whatever decay is. AdamW multiplies every weight by 1 - lr
+decay. The figure shows both on weights whose gradients pull to and fro and lead nowhere.
 
 And a factor of two: the textbook adds lambda |W|^2 to the loss, whose gradient is 2 lambda W. PyTorch's weight_decay
 adds weight_decay W to the gradient, which is that of (weight_decay / 2) |W|^2: weight_decay = 2 lambda.
 
-In reinforcement learning. The data are made while one learns, and are scored in the same environment, so there is less
-to overfit and more that moves. What is really used:
+In reinforcement learning. The data is produced during learning, and the agent is scored in the same environment, so
+there is less to overfit and more that changes. What is really used:
 
     DQN        none of the four. The published code has a "weight cost", 0 by default (dqn/NeuralQLearner.lua: wc), no
                dropout, no norm (dqn_zoo/networks.py). RMSProp, a target network, clipped errors.
@@ -54,10 +55,10 @@ to overfit and more that moves. What is really used:
                recurrent cell (common/nets.py: GRUCell); v3: weight decay 0, a norm in every hidden layer, RMS norm in
                the present code (configs.yaml: wd, norm).
 
-Where they do help: L2 and dropout on the policy network of continuous control (Liu et al., Regularization matters in
+Where they do help: L2 and dropout on the policy network in continuous control (Liu et al., Regularization matters in
 policy optimization, 2021); dropout together with layer norm in the critic (Hiraoka et al., Dropout Q-functions, 2022,
-DroQ); batch norm in the critic once current and next states go through it in one batch, and the target network goes
-(Bhatt et al., CrossQ, 2024).
+DroQ); batch norm in the critic, once current and next states go through it in one batch and the target network is
+dropped (Bhatt et al., CrossQ, 2024).
 
 Takeaways. A regulariser is a hypothesis; a test set judges it. Dropout's evaluation network stands for all of its
 masks. With Adam, decay the weights, not the gradient. PyTorch's weight_decay is twice the textbook's lambda. Reference
@@ -108,7 +109,7 @@ class Variant(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """How many training points there are, and for how many epochs they are trained on: about as many steps for each."""
+    """The number of training points and of epochs, chosen so that each setting takes about as many steps."""
 
     points: int
     epochs: int
@@ -204,7 +205,7 @@ def draw_curves(outcomes: dict[str, dict[str, dict[str, Outcome]]]) -> Figure:
 
 
 def draw_boundaries(outcomes: dict[str, dict[str, dict[str, Outcome]]], data: Data) -> Figure:
-    """Draw what each variant's first network makes of the plane, over the points that it was trained on."""
+    """Draw each variant's first network as a map of the plane, with the points that it was trained on."""
     figure, every = sheet(2, len(VARIANTS), 4.1, "Decision boundaries (line), probability (shade) and training points")
     first = next(iter(outcomes))
     for setting, row in zip(SETTINGS, every, strict=True):
@@ -227,7 +228,7 @@ def draw_boundaries(outcomes: dict[str, dict[str, dict[str, Outcome]]], data: Da
 
 
 def pull(engine: Engine, optimizer: str) -> np.ndarray:
-    """Return weights that start at 1 (step, scale) and are pulled to and fro by gradients of different scales."""
+    """Return weights (step, scale) that start at 1 and are pulled to and fro by gradients of different scales."""
     weight = engine.nn.Parameter(engine.asarray(np.ones(len(SCALES))))
     chosen = getattr(engine.optim, optimizer)([weight], lr=PULL_LR, weight_decay=PULL_DECAY)
     trail = [np.ones(len(SCALES))]
@@ -273,7 +274,7 @@ def one_step(engine: Engine, weight_decay: float) -> float:
 
 
 def show_ensemble(board: Blackboard, ensembles: dict[str, mask_ensemble.Ensemble]) -> None:
-    """Put on the board how the mean of many masks compares with the network that evaluation uses."""
+    """Put on the board how the mean over many masks compares with the network that evaluation uses."""
     one = next(iter(ensembles.values()))
     rows = [
         (f"{count} masks", f"{arithmetic:.4f}", f"{geometric:.4f}", f"{distance:.4f}")

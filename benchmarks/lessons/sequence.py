@@ -7,41 +7,40 @@ A recurrent layer applies one cell at every step. Unrolled, it is a deep network
     B_t  grad_h_(t-1) = J_t^T grad_h_t              J_t = dh_t/dh_(t-1): backward goes from the last step to the first
          grad_W += (dh_t/dW)^T grad_h_t             one array, used T times: an addition for each
 
-so what the last state says about the first one is a product of T Jacobians,
+so the derivative of the last state with respect to the first is a product of T Jacobians,
 
     dh_T/dh_0 = J_T J_(T-1) ... J_1
 
-and a product of T factors is nothing, or without bounds, unless the factors are close to 1. For an RNN,
-J_t = diag(1 - h_t^2) W_hh: the largest singular value of W_hh, and how far tanh is from its ends, decide. The first
-figure measures that product. One cell starts as PyTorch draws it; three have an orthogonal W_hh times 0.8, 1 and 1.5.
+and a product of many factors vanishes or explodes unless the factors are close to 1. For an RNN, J_t = diag(1 - h_t^2)
+W_hh: the largest singular value of W_hh decides, and how far tanh is from saturation. The first figure shows that
+product. One cell starts as PyTorch draws it; three have an orthogonal W_hh times 0.8, 1 and 1.5.
 
-Gates. An LSTM has a second state, c_t = f_t c_(t-1) + i_t g_t, and along it the Jacobian is diag(f_t), but for the way
-through the gates: no matrix, no tanh. Where the forget gate is open, 1, the gradient passes unchanged; where it is 1/2,
-as a bias of 0 makes it, it is halved at each step, so that half a bias more is worth a good deal. A GRU does the same
-with one state, h_t = z_t h_(t-1) + (1 - z_t) n_t.
+Gates. An LSTM has a second state, c_t = f_t c_(t-1) + i_t g_t, and along it the Jacobian is diag(f_t), apart from the
+path through the gates: no matrix, no tanh. Where the forget gate is open (1), the gradient passes unchanged; where it
+is 1/2, as with a bias of 0, the gradient is halved at each step, so even a slightly larger bias helps a good deal. A
+GRU does the same with one state, h_t = z_t h_(t-1) + (1 - z_t) n_t.
 
-Clipping. An exploding gradient is not a wrong one. It is right for the point where it was taken, and useless a step
-further: the loss has a cliff there. Clipping keeps the direction and bounds the length (Pascanu et al., 2013):
+Clipping. An exploding gradient is not a wrong one. It is right at the point where it was taken, and useless a step
+further, because the loss has a cliff there. Clipping keeps the direction and bounds the length (Pascanu et al., 2013):
 
     g <- g min(1, max_norm / |g|)                   |g| over all parameters together
 
-It does nothing against vanishing: there is no direction left to keep. The second figure shows an RNN with W_hh times 2,
-trained by gradient descent with and without it. Without it the engines part: after the first jump rounding decides
-where the next one lands, so that one run may recover and the other leave for good.
+It does nothing against vanishing gradients: there is no direction left to keep. The second figure shows an RNN with
+W_hh times 2, trained by gradient descent with and without clipping. Without it the engines part: after the first jump,
+rounding decides where the next one lands, so one run may recover and the other diverge for good.
 
-Attention. The way from the last step to the first has T factors because the state carries everything. Attention looks
-at all steps at once, y = sum_s p_s v_s: from y to any step it is one factor, however long the sequence is.
+Attention. The path from the last step to the first has T factors because the state carries everything. Attention looks
+at all steps at once, y = sum_s p_s v_s: from y to any step there is one factor, however long the sequence is.
 
-The task is the adding problem (Hochreiter and Schmidhuber, 1997). A step has a number within [0, 1] and a mark; two
-steps are marked, one in each half, and the answer is the sum of their numbers. To answer 1 always has a mean squared
-error of 1/6: a network that is there has not found the marks.
+The task is the adding problem (Hochreiter and Schmidhuber, 1997). Each step has a number between 0 and 1 and a mark.
+Two steps are marked, one in each half, and the answer is the sum of their numbers. Always answering 1 has a mean
+squared error of 1/6: a network that stays there has not found the marks.
 
 In reinforcement learning. An agent that sees one frame at a time needs a state of its own. DRQN (Hausknecht and Stone,
 2015) puts an LSTM behind DQN's convolutions; A3C's best agent has one, too (Mnih et al., 2016); R2D2 (Kapturowski et
-al., 2019) shows that replayed sequences have to begin with a state that fits, and truncates backpropagation through
-time, as every implementation does. World models (Ha and Schmidhuber, 2018; Dreamer, Hafner et al., 2020) predict the
-next latent state with an LSTM and a GRU: `backprop lesson world-model`. Clipping by the norm stands in nearly all of
-them.
+al., 2019) shows that replayed sequences have to begin with a fitting state, and truncates backpropagation through time,
+as every implementation does. World models (Ha and Schmidhuber, 2018; Dreamer, Hafner et al., 2020) predict the next
+latent state with an LSTM and a GRU: `backprop lesson world-model`. Nearly all of them clip by the norm.
 
 Takeaways. Backpropagation through time is backpropagation; the weights' gradient is a sum over the steps. The product
 of the Jacobians decides what can be learned. Gates hold it near 1; an RNN's weights cannot, for long. Clip by the norm
@@ -82,7 +81,7 @@ class Training(NamedTuple):
 
 
 def set_weights(engine: Engine, layer: object, scale: float | None, forget_bias: float | None, seed: int) -> None:
-    """Give an RNN an orthogonal matrix between its states, times ``scale``; open an LSTM's forget gates."""
+    """Give an RNN an orthogonal state-to-state matrix, times ``scale``; open an LSTM's forget gates."""
     state = engine.state(layer)
     if scale is not None:
         square = np.random.default_rng(seed).normal(size=(HIDDEN, HIDDEN))
@@ -95,8 +94,8 @@ def set_weights(engine: Engine, layer: object, scale: float | None, forget_bias:
 def jacobians(engine: Engine, cell: str, seed: int, scale: float | None = None, bias: float | None = None) -> list:
     """Return the largest singular value of d(last state)/d(first state) after each number of steps in HORIZON.
 
-    A batch of equal sequences, each with another row of the identity as its upstream gradient, returns the rows of the
-    Jacobian.
+    The batch is one sequence repeated, with the rows of the identity as upstream gradients, so the input gradient has
+    the rows of the Jacobian.
     """
     engine.manual_seed(seed)
     layer = getattr(engine.nn, cell)(FEATURES, HIDDEN, dtype=engine.dtype)
@@ -142,7 +141,7 @@ def train(
 
 
 def reading(engine: Engine, name: str, seed: int) -> Training:
-    """Train one reader from its own initial values; the LSTM's forget gates begin open."""
+    """Train one reader from its own initial values; the LSTM's forget gates start out open."""
     engine.manual_seed(seed)
     model = model_of(engine, name)
     if name == "LSTM":
@@ -151,7 +150,7 @@ def reading(engine: Engine, name: str, seed: int) -> Training:
 
 
 def clipping(engine: Engine, max_norm: float, seed: int) -> Training:
-    """Train an RNN whose matrix makes gradients explode by gradient descent, with or without clipping."""
+    """Train, by gradient descent, an RNN whose matrix makes gradients explode, with or without clipping."""
     engine.manual_seed(seed)
     model = model_of(engine, "RNN")
     set_weights(engine, model.recurrent, CLIP_SCALE, None, seed)

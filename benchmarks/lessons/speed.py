@@ -1,95 +1,94 @@
-r"""Speed: one convolution in five rungs, from loops into the reach of PyTorch, and what each rung buys.
+r"""Speed: one convolution in five rungs, from plain loops to nearly PyTorch's speed, and what each rung buys.
 
 The second convolution of the SmallCNN turns 32 channels into 64, with kernels of 3 x 3 on 14 x 14 places. For a batch
 of 128 images that is 462 million multiplications and as many additions:
 
     y[n, o, p, q] = sum_c sum_ij weight[o, c, i, j] x[n, c, p + i - 1, q + j - 1]
 
-Each rung computes just this (the bias, one addition, is left out), and each is a short function in a file of its own in
-benchmarks/lessons/ladder. Each has PyTorch's result: in float64 to 1e-12, in float32 within a budget, which says how
-far rounding alone can take two right programs apart (parity_tests/harness/budget.py). This text comes first, then the
-tables and the figures that it speaks of; a table is called by the first words of its title.
+Each rung computes just this (the bias, one addition, is left out), and each is a short function in its own file in
+benchmarks/lessons/ladder. Each agrees with PyTorch: in float64 to 1e-12, in float32 within a budget, which says how far
+rounding alone can take two right programs apart (parity_tests/harness/budget.py). This text comes first, then the
+tables and figures that it refers to; a table is called by the first words of its title.
 
-The roofline. Two rates bound a computation: how many operations a second the processor does, and how many bytes a
-second come from memory and go there. The lesson measures both in NumPy, as a large matrix product and a large copy
-reach them. Then
+The roofline. Two rates limit a computation: how many operations per second the processor does, and how many bytes per
+second move from and to memory. The lesson measures both in NumPy, with a large matrix product and a large copy. Then
 
     least time = max(operations / rate of the product, bytes that must move / rate of the copy)
 
-is the least that one can expect of any way of doing all these multiplications (Williams, Waterman and Patterson, 2009).
-Here x, weight and y are 9.7 megabytes, and each byte of them is used in 95 operations. If that is more than the rate of
-the product divided by the rate of the copy, the product binds. Here it is far more: in the figure, the quotient is
-where the roof has its corner. A rung far below the roof can still gain something; which of the two rates binds says
-where to look. Rates are in GFLOP/s, 1e9 floating-point operations a second, and in GB/s.
+is the least that any way of doing all these multiplications can take (Williams, Waterman and Patterson, 2009). Here x,
+weight and y are 9.7 megabytes, and each byte of them is used in 95 operations. If that is more than the rate of the
+product divided by the rate of the copy, the product is the limit. Here it is far more; in the figure, that quotient is
+where the roof has its corner. A rung far below the roof can still gain something, and the rate that limits it says
+where to look. Rates are in GFLOP/s, 1e9 floating-point operations per second, and in GB/s.
 
-Loops. The formula as it stands. For every single multiplication Python looks up names, makes tuples of indices and
-wraps numbers into objects. To see what that costs, divide the time in the first table by the 462 million: it is
-microseconds, in which a matrix product does tens of thousands of multiplications. The loops do one image and one of the
-64 kernels, and their time is multiplied by 8,192.
+Loops. This is the formula as written. For every single multiplication Python looks up names, makes tuples of indices
+and wraps numbers into objects. To see what that costs, divide the time in the first table by the 462 million: the
+result is microseconds, in which a matrix product does tens of thousands of multiplications. The loops do only one image
+and one of the 64 kernels, and their time is multiplied by 8,192.
 
-One product. Copy the nine pixels under the kernel, in all channels, into a row of a matrix, for every place. Such a row
+One product. For every place, copy the nine pixels under the kernel, in all channels, into a row of a matrix. Such a row
 is called a patch, and the copying im2col, image to columns (many libraries make each patch a column). Then the sum over
 c, i and j is a row times a column, and the whole convolution is one matrix product:
 
     patches (N H W, 9 C)  times  weight^T (9 C, O)  =  y (N H W, O)
 
-Each pixel is copied nine times, and still this is the largest step of the ladder, because the product is done by a
-BLAS, the library for linear algebra that NumPy calls (OpenBLAS, in NumPy's own packages). It holds the numbers that it
-needs next in the registers and in the cache (the small fast memory beside each core), does several multiplications with
-one instruction (SIMD), and uses every core. In the right half of the figure this rung lies to the left of the others:
-its patches are written to memory and read again, so there are fewer operations for each byte.
+Each pixel is copied nine times, and yet this is the largest gain on the ladder, because a BLAS does the product: the
+library for linear algebra that NumPy calls (OpenBLAS, in NumPy's own packages). It keeps the numbers that it needs next
+in registers and in the cache (the small fast memory beside each core), does several multiplications with one
+instruction (SIMD), and uses every core. In the right half of the figure this rung lies to the left of the others: its
+patches are written to memory and read again, so there are fewer operations for each byte.
 
-Blocks. This rung changes two things about the copying. The first is the order in memory. An array (N, C, H, W) lies
-channels first: the 32 channels of a pixel are far apart, and a patch is copied in 96 runs of three numbers. If the
-channels of a pixel are put next to each other (channels last), a patch is copied in three runs of 96. The second is the
+Blocks. This rung changes two things about the copying. The first is the order in memory. An array (N, C, H, W) is
+stored channels first: the 32 channels of a pixel are far apart, and a patch is copied in 96 runs of three numbers. If
+the channels of a pixel lie next to each other (channels last), a patch is copied in three runs of 96. The second is the
 size. The patches of 128 images are 28.9 megabytes, far more than a cache holds. They go out to memory, and come back
-for the product. Nine images' patches fit; the next nine are written over them.
+for the product. Nine images' patches fit; the next nine overwrite them.
 
-The table "From one product to blocks" has each change by itself. For this convolution the order is worth more. The way
-to memory and back is 58 megabytes: divide by the rate of the copy, and it is a small part of the second rung's time.
-The second figure says the same: from four images in a block on, the curve is nearly flat. Where the product is quicker,
-the way to memory weighs more. There is a price, too: the BLAS's threads have to meet at the end of 15 products instead
-of one. On a machine that is busy with something else they wait for each other, and this rung may be slower than the one
-before. It still has its use: blocks are what the next rung shares out.
+The table "From one product to blocks" has each change by itself. For this convolution the order is worth more. The trip
+to memory and back is 58 megabytes: divided by the rate of the copy, that is a small part of the second rung's time. The
+second figure says the same: from four images in a block on, the curve is nearly flat. The faster the product is, the
+more the trip to memory matters. There is a price, too: the BLAS's threads have to meet at the end of 15 products
+instead of one. On a machine that is busy with something else they wait for each other, and this rung may be slower than
+the one before. It is still useful, because the next rung shares out the blocks among threads.
 
 Threads. The BLAS uses every core, but padding and im2col are plain copies, on one core, while the others wait. Python's
 threads can copy side by side, since NumPy lets go of the interpreter lock (the GIL) during its large operations. So
-each thread takes a block from beginning to end, and need not meet the others before the end. The BLAS has to be told to
-use one thread meanwhile. Otherwise each of our threads calls a product that uses as many threads again, and they fight
-for the cores.
+each thread takes a block from beginning to end, and meets the others only once all blocks are done. The BLAS has to be
+told to use one thread meanwhile. Otherwise each of our threads calls a product that starts as many threads again, and
+they fight for the cores.
 
 Winograd. Two neighbouring outputs in a row, y0 and y1, are made of four pixels d and three weights g:
 
     y0 = d0 g0 + d1 g1 + d2 g2            y1 = d1 g0 + d2 g1 + d3 g2
 
-That takes six multiplications. Four are enough, if pixels are added up before and products after; the sums of weights
-are made once for all images:
+That takes six multiplications. Four are enough if pixels are added before the products and results after them; the sums
+of weights are computed once for all images:
 
     m0 = (d0 - d2) g0                     m1 = (d1 + d2) (g0 + g1 + g2) / 2
     m3 = (d1 - d3) (-g2)                  m2 = (d2 - d1) (g0 - g1 + g2) / 2
 
     y0 = m0 + m1 + m2                     y1 = m1 - m2 + m3
 
-The same along the columns: a square of 2 x 2 outputs takes 16 multiplications instead of 36. It is called F(2x2, 3x3),
-after the sizes of the square and of the kernel. The sum over the channels is a matrix product again, one for each of
-the 16. Its speed is counted as if it did all 36, so that it may go through the roof. There is a second roof for it,
-36/16 times as high, and since additions take time too it stays below that one.
+With the same along the columns, a square of 2 x 2 outputs takes 16 multiplications instead of 36. This is called F(2x2,
+3x3), after the sizes of the square and of the kernel. The sum over the channels is again a matrix product, one for each
+of the 16. The rung's speed is counted as if it did all 36, so it may go through the roof. A second roof is drawn for
+it, 36/16 times as high; since additions take time too, it stays below that one.
 
-Why this rung may be the slower one. The table "Where the time of a block goes" has its parts beside those of the fourth
-rung, on one thread. The 16 products take about half as long as the fourth rung's one, but the additions before and
-after take as much as that saves, or more. The rung writes the additions as products with matrices of 0, 1 and -1. That
-is short, but `tensordot` copies its operand into another order first, and multiplies by every 0. The last line of the
-table is scratch's Winograd, with all its parts. Its products are the same; its additions are additions, along adjacent
-numbers, into memory that it has used before. So the idea pays only as long as the additions cost nearly nothing, and
-that is most of why scratch's layer beats the last rung.
+Why this rung may be slower than the fourth. The table "Where the time of a block goes" has its parts beside those of
+the fourth rung, on one thread. The 16 products take about half as long as the fourth rung's single one, but the
+additions before and after take as long as that saves, or longer. The rung writes the additions as products with
+matrices of 0, 1 and -1. That is short, but `tensordot` first copies its operand into another order, and then multiplies
+by every 0. The last line of the table is scratch's Winograd, with all its parts. Its products are the same, but its
+additions are real additions, of adjacent numbers, into memory that it has used before. The idea pays only if the
+additions cost nearly nothing, and that is the main reason why scratch's layer beats the last rung.
 
 Not every convolution is like this one. The first one of the SmallCNN has a single channel. An output takes nine
 multiplications instead of 288, and a byte is used in 4.4 operations instead of 95. That is near the corner of the roof,
-so which rate binds depends on the machine. The second table and the squares in the figure show that the rungs are worth
-something else there. With one channel there is no order of channels to change, and the copying is most of the work.
-Winograd is by far the slowest but for the loops: the additions after the products do not depend on the number of
-channels in. With 32 of them they come after sums of 32 products, with one after single products. So a fast layer has to
-look at the shapes before it chooses.
+so the machine decides which rate is the limit. The second table and the squares in the figure show that the gains are
+different there. With one channel there is no order of channels to change, and copying is most of the work. Winograd is
+by far the slowest except for the loops: the additions after the products do not depend on the number of input channels.
+With 32 of them they follow sums of 32 products, with one they follow single products. So a fast layer has to look at
+the shapes before it chooses.
 
 Backward is two more products. y = patches weight^T is a matrix product, and the gradient of either factor is the
 gradient of the result times the other factor:
@@ -99,95 +98,95 @@ gradient of the result times the other factor:
 
 A pixel was copied nine times, so it gets the sum of nine gradients: col2im, nine additions of shifted images. With a
 stride of 1 there is a second way. The pixel in row p was under the kernel's row i for the output in row p - i + 1. So
-its gradient is a sum over weight[i] grad_y[p - i + 1]: a convolution of grad_y with the flipped kernel, with channels
-in and out exchanged. So whatever makes y faster makes dX faster, too. The table "Backward" has all the parts.
+its gradient is a sum over weight[i] grad_y[p - i + 1]: a convolution of grad_y with the flipped kernel, with input and
+output channels exchanged. Whatever makes y faster makes dX faster, too. The table "Backward" has all the parts.
 
-One of them may surprise. dW has as many operations as y, but on a busy machine it can take many times as long. Each of
-its numbers is a sum over all 25,088 places. The BLAS goes through such a sum in pieces, and its threads wait for each
-other at every piece. A thread that makes the dW of a block by itself waits for nobody: see `conv.conv2d_backward`
-below.
+One of them may surprise you. dW takes as many operations as y, but on a busy machine it can take many times as long.
+Each of its numbers is a sum over all 25,088 places. The BLAS goes through such a sum in pieces, and its threads wait
+for each other at every piece. A thread that computes the dW of a block by itself waits for nobody: see
+`conv.conv2d_backward` below.
 
 What did not pay. Each of these sounds as if it were faster. `einsum` writes the formula in one line and copies nothing,
-but such an expression is a loop in C, without the BLAS. `tensordot` in one line is the second rung again: it
-transposes, copies and calls the BLAS, so its ratio is about 1. float16 halves the bytes, but NumPy's BLAS has no
-product of it, and three digits are not PyTorch's result. Threads without a word to the BLAS: see above. FFT: where two
-images are multiplied frequency by frequency, they are convolved. That takes the fewest multiplications of all, 576 real
-ones for each image and pair of channels (Winograd: 784, the others: 1,764), and the transforms take what it spares; for
-large kernels it would be otherwise, since the number does not depend on their size.
+but runs as a loop in C, without the BLAS. `tensordot` in one line is the second rung again: it transposes, copies and
+calls the BLAS, so its ratio is about 1. float16 halves the bytes, but NumPy's BLAS has no float16 product, and three
+digits are not PyTorch's result. Threads with the BLAS not told: see above. FFT: multiplying two images frequency by
+frequency convolves them. That takes the fewest multiplications of all, 576 real ones for each image and pair of
+channels (Winograd: 784, the others: 1,764), but the transforms cost what it saves. For large kernels it would be
+different, since the number does not depend on their size.
 
-The table "What did not pay" holds each against the rung that it was meant to beat. For FFT and for F(4x4, 3x3) that is
-Winograd's. Where Winograd's rung is slower than the fourth, a ratio of 1 or less is no gain yet: hold the time against
-the fourth rung's, and against the layer of scratch.
+The table "What did not pay" compares each with the rung that it was meant to beat. For FFT and for F(4x4, 3x3) that is
+Winograd's. Where Winograd's rung is slower than the fourth, a ratio of 1 or less is no gain yet: compare the time with
+the fourth rung's, and with that of scratch's layer.
 
 Rounding decides the last one. F(4x4, 3x3) has 36 multiplications for 16 outputs, 2.25 for each instead of 4. (14 is no
 multiple of 4: it computes 16 x 16 outputs, and some of the gain is lost.) It may well be faster than F(2x2, 3x3). But
 its transforms multiply by up to 8 and divide by 24, and errors grow more than tenfold. The table "Against PyTorch" has
-them for several inputs: they take up most of the budget, and for some inputs more than there is, where F(2x2, 3x3) uses
-a twentieth. A function with another result is not a faster one.
+them for several inputs: they use most of the budget, and for some inputs more than all of it, where F(2x2, 3x3) uses a
+twentieth. A function with a different result is not a faster version.
 
-How to measure. Two functions timed one after the other are timed on two machines: the clock rate changes, and so does
-what else is running. So everything is timed in turns, for some 20 milliseconds or one call each, after a warm-up. A
-table has the median of the times, and the median of the ratios within a round, so a ratio need not be the quotient of
-the two times beside it. All have the same number of threads. The first lines name the BLAS, and in brackets the
-processor that its code is written for: with `OPENBLAS_CORETYPE=Prescott`, an old one, the same NumPy takes about twice
-as long. PyTorch does not use that BLAS for its convolution but oneDNN, whose code is made for the shape at hand; so its
-layer, too, may be nearer to the roof than any rung, or on another machine further from it.
+How to measure. Two functions timed one after the other are in effect timed on two machines: the clock rate changes, and
+so does what else is running. So everything is timed in turns, for some 20 milliseconds or one call each, after a
+warm-up. A table has the median of the times, and the median of the ratios within a round, so a ratio need not be the
+quotient of the two times beside it. All have the same number of threads. The first lines name the BLAS and, in
+brackets, the processor that its code is written for: with `OPENBLAS_CORETYPE=Prescott`, an old one, the same NumPy
+takes about twice as long. PyTorch does not use that BLAS for its convolution but oneDNN, whose code is generated for
+the given shape; so its layer may also be nearer to the roof than any rung, or on another machine further from it.
 
 How the kernels do it. The layers do not run these five functions but their grown-up twins in scratch/kernels, which
-take any stride, padding, dilation and groups, and go backward. What makes them faster than the rungs is in three of the
-files: additions that are additions (`winograd`), memory that was used before (`memory`), and threads that are kept
+take any stride, padding, dilation and groups, and have a backward. What makes them faster than the rungs is in three of
+the files: additions that are real additions (`winograd`), memory that is reused (`memory`), and threads that are kept
 (`threads`). Whether a layer then beats PyTorch's depends on the shape and on the machine: benchmarks/speed/README.md
-has the tables. In an order for reading:
+has the tables. In reading order:
 
 `conv.conv2d` is the fourth rung and the fifth in one. It asks a plan for the best way, cuts the batch into blocks
-(called chunks there) with `threads.chunks`, and hands `threads.run` a function that convolves one of them.
-It keeps the patches for backward as long as they are few (`patch_plan.MOST_PATCH_BYTES`): nine times the input is soon
-too much. `conv.conv2d_backward` computes the others again. Each chunk has a dW of its own, made by one thread. They are
-added up in the end, in their order, so that the result does not depend on which thread was quicker.
+(called chunks there) with `threads.chunks`, and gives `threads.run` a function that convolves one of them. It keeps the
+patches for backward if they are small (`patch_plan.MOST_PATCH_BYTES`): nine times the input is soon too much. Otherwise
+`conv.conv2d_backward` computes them again. Each chunk has its own dW, computed by one thread. These are added up at the
+end, in a fixed order, so the result does not depend on which thread was faster.
 
 `patch_plan.PatchPlan` makes that choice, from the shapes alone. If the kernel is a whole number of strides long, as in
 DQN's first two convolutions (8 x 8 with stride 4, 4 x 4 with stride 2), the image is cut into squares of a stride's
-size, whose pixels become channels, and the stride becomes 1 (space to depth: `patches.into_blocks`). Winograd, if the
-kernel is then 3 x 3 or 2 x 2, there are at least `patch_plan.FEWEST_CHANNELS` channels on both sides, and the tiles do
-not reach too far beyond the output (`patch_plan.MOST_PRODUCTS`). Otherwise patches: with few channels, they are copied
-in runs along the rows of the image, not along the channels (`patches.by_planes`). For dX, `patch_plan.PatchPlan.undo`
-takes the flipped kernel where it can, and `patches.col2im` where it must.
+size, whose pixels become channels, and the stride becomes 1 (space to depth: `patches.into_blocks`). It chooses
+Winograd if the kernel is then 3 x 3 or 2 x 2, there are at least `patch_plan.FEWEST_CHANNELS` channels on both sides,
+and the tiles do not reach too far beyond the output (`patch_plan.MOST_PRODUCTS`). Otherwise it chooses patches: with
+few channels, they are copied in runs along the rows of the image, not along the channels (`patches.by_planes`). For dX,
+`patch_plan.PatchPlan.undo` takes the flipped kernel where it can, and `patches.col2im` where it must.
 
-`padded_images.pad_images` pads and reorders in one copy, and copies nothing where there is nothing to do.
-`padded_images.unpad_images` is its backward pass: it cuts the margin off, or adds it to the pixels that it was copied
+`padded_images.pad_images` pads and reorders in one copy, and copies nothing if there is nothing to do.
+`padded_images.unpad_images` is its backward pass: it cuts off the margin, or adds it to the pixels that it was copied
 from.
 
 `winograd.convolve` differs from the rung in three ways. Its transforms are additions, not products with matrices of 0,
 1 and -1 (`winograd_tiles._take_apart_3`, `winograd_tiles._add_up_3`). The even and the odd columns of all images of a
-chunk lie in planes of their own, so that each addition runs through adjacent numbers. And the views that the additions
-work on are made once for each shape and kept (`winograd._Chunk`), since to make a view takes as long as a short
-addition. In the end it checks that all numbers are finite (`winograd._far_from_overflow`). Infinity minus infinity is
-NaN, so a chunk that has an infinity is done again by patches, where it stays an infinity.
+chunk lie in separate planes, so each addition runs through adjacent numbers. And the views that the additions work on
+are made once for each shape and kept (`winograd._Chunk`), since making a view takes as long as a short addition. At the
+end it checks that all numbers are finite (`winograd._far_from_overflow`). Infinity minus infinity is NaN, so a chunk
+that has an infinity is done again by patches, where it stays an infinity.
 
 `threads.run` is the fourth rung's `each`, with threads that are started once and wait for work. A thread that is done
-helps with the others' shares. The BLAS's own threads are never woken (`blas.one_blas_thread`): they would go on
-spinning, waiting without letting go of the core, for more than a tenth of a second after each product, in the way of
-ours. So `threads.matmul` shares out a large product that stands alone. `threads.sum_products` asks for a small result
-in parts. NumPy keeps the GIL through a product with a small result, however long it takes, and the other threads would
-stand still. `threads._touch_blas_memory` is a surprise: until OpenBLAS has written to its own memory once, its float32
-products can take several times as long. Time a rung by itself in a new process, and you may see that instead.
+helps with the others' shares. The BLAS's own threads are never woken (`blas.one_blas_thread`): after each product they
+would go on spinning (waiting without giving up the core) for more than a tenth of a second, and get in the way of ours.
+So `threads.matmul` shares out a large product that stands alone. `threads.sum_products` asks for a small result in
+parts, because NumPy holds the GIL through a product with a small result, however long it takes, and the other threads
+would stand still. `threads._touch_blas_memory` is a surprise: until OpenBLAS has written to its own memory once, its
+float32 products can take several times as long. Time a rung by itself in a new process, and you may see that instead.
 
 `memory.empty` hands out memory that was used before. A fresh array of some megabytes costs more than it seems: the
 system zeroes each page of it at the first touch, in the middle of the loop that fills it. An array's memory is free
-again when nobody holds a view of it, which Python's reference counts tell. Each thread has memory of its own, because
-it lies in its core's cache. `memory.kept` keeps other things that take long to make, such as Winograd's views.
+again once nobody holds a view of it, which Python's reference counts tell. Each thread has its own memory, because it
+lies in its core's cache. `memory.kept` keeps other things that take long to make, such as Winograd's views.
 
 To see where a layer's time goes, statement by statement, run `backprop bench layers --why`.
 
-In reinforcement learning. Agents use small batches. To act, a network is asked about one observation at a time, or one
-from each of a few environments (PPO on Atari: 8; Schulman et al., 2017); DQN learns from batches of 32 (Mnih et al.,
-2015). Then there are few blocks to share out, and calls and threads cost more than the arithmetic: the table
-"Microseconds for an image" has the time against the batch. That is one reason to run many environments at once, and to
-stack their observations.
+In reinforcement learning. Agents use small batches. To act, a network is given one observation at a time, or one from
+each of a few environments (PPO on Atari: 8; Schulman et al., 2017); DQN learns from batches of 32 (Mnih et al., 2015).
+Then there are few blocks to share out, and calls and threads cost more than the arithmetic: the table "Microseconds for
+an image" has the time for each batch size. That is one reason to run many environments at once and stack their
+observations.
 
-Takeaways. Give the work to a matrix product; that is most of the way. Then look where the numbers lie, and how often
-they travel. Then use all cores, for all of the work. Then do less. Know the roofline, so as to know when to stop. Hold
-every step to the same result, or it is no step.
+Takeaways. Turn the work into a matrix product; that is most of the way. Then look at where the numbers lie in memory,
+and how often they travel. Then use all cores, for all of the work. Then do less work. Know the roofline, so that you
+know when to stop. Check that every step has the same result, or it is no step.
 
 Next: `backprop lesson sequence`, layers that are applied at every step.
 
@@ -219,7 +218,7 @@ DRAWS = 4  # of the inputs on which both forms of Winograd's convolution are hel
 
 
 def show_machine(board: Blackboard, works: tuple[Work, ...]) -> Roof:
-    """Put on the board what the times have to be read with, and return the machine's rates."""
+    """Put on the board the machine that the times belong to, and return its rates."""
     roof = measure_roof()
     said = machine.lines(machine.describe([get_num_threads()]))
     said.append(f"Roof: matrix product {roof.operations / 1e9:.0f} GFLOP/s, copying {roof.bytes / 1e9:.1f} GB/s")
@@ -234,7 +233,7 @@ def show_machine(board: Blackboard, works: tuple[Work, ...]) -> Roof:
 
 
 def gains_of(times: dict[str, Times]) -> dict[str, float]:
-    """Return how many times as fast as the rung before it each rung is."""
+    """Return how many times as fast each rung is as the one before it."""
     return {name: times[way.beside].ratio(times[name]) for name, way in CLIMBED.items() if way.beside}
 
 
@@ -284,7 +283,7 @@ def show_parts(board: Blackboard) -> None:
 
 
 def show_tried(board: Blackboard, times: dict[str, Times]) -> dict[str, float]:
-    """Put on the board what did not pay, and return its time as a multiple of that of the rung beside it."""
+    """Put on the board what did not pay, and return each time as a multiple of the time of the rung beside it."""
     ratios = {name: times[name].ratio(times[way.beside]) for name, way in TRIED.items()}
     board.table(
         "What did not pay",
@@ -304,7 +303,7 @@ def show_tried(board: Blackboard, times: dict[str, Times]) -> dict[str, float]:
 
 
 def show_errors(board: Blackboard) -> None:
-    """Hold every way to PyTorch's result, on several inputs."""
+    """Compare every way with PyTorch's result, on several inputs."""
     draws = [SECOND._replace(batch=COMPARED).draw(board.seed + draw) for draw in range(DRAWS)]
     rows = []
     for name, way in {**CLIMBED, **TRIED}.items():
@@ -331,7 +330,7 @@ def show_gradients(board: Blackboard, engines: list[Engine]) -> None:
 
 
 def show_batches(board: Blackboard, engines: list[Engine], seconds: dict[str, float]) -> None:
-    """Put the time of an image on the board, against the batch; ``seconds`` are those of the ladder's."""
+    """Put the time per image on the board for several batch sizes; ``seconds`` are those of the ladder's batch."""
     found = {}
     for batch in timings.BATCHES:
         climbed = {name: way for name, way in CLIMBED.items() if name != "loops"}

@@ -1,6 +1,6 @@
 r"""World model: encode, predict, decode, dream; and a controller that learns in the dream alone.
 
-A frame is nearly two thousand numbers, most of which say nothing. A world model takes it apart:
+A frame is nearly two thousand numbers, and most of them say nothing. A world model has three parts:
 
     encode    mu, s = encoder(frame);  z = mu + exp(s / 2) eps        a code of a few numbers, with a spread
     predict   h_t = GRU([z_t, a_t], h_(t-1))
@@ -8,41 +8,42 @@ A frame is nearly two thousand numbers, most of which say nothing. A world model
               p(r_t = 1) = sigma(w h_t + b)                           whether the pole still stands
     decode    frame = decoder(z)
 
-and the dream is the loop that is left when nobody looks any more: draw z_(t+1) from the prediction, and predict on.
+and the dream is the loop that is left when no more frames come in: draw z_(t+1) from the prediction, and predict on.
 
-The VAE is trained on single frames, the dynamics on the codes of what was played. The loss of each is a likelihood,
+The VAE is trained on single frames, the dynamics on the codes of the games played. Each loss is a negative
+log-likelihood; the VAE's adds the divergence of the codes from N(0, 1),
 
     L_frame    = BCE(decoder(z), frame) - 1/2 sum (1 + s - mu^2 - exp(s))
     L_dynamics = -log p(z_(t+1) - z_t) + BCE(w h_t + b, r_t)
 
-and every gradient is written by hand (scratch/world_model.py). Three sums stand there that autograd would hide: the
-code's gradient goes to the mean and to the spread; the encoder's features feed two heads; and mean and spread are read
-by the decoder and by the loss. The noise eps is drawn outside: with it z is a function of mu and s that has a
-derivative, and without it there would be none (the reparameterization trick).
+and every gradient is written by hand (scratch/world_model.py). It shows three sums that autograd would hide: the code's
+gradient goes to the mean and to the spread; the encoder's features feed two heads; and mean and spread are read by the
+decoder and by the loss. The noise eps is drawn outside the network, which makes z a differentiable function of mu and
+s; drawing z itself would have no derivative (the reparameterization trick).
 
-A frame does not show how fast the pole moves. The state h must find that out by itself, from the frames before.
+A frame does not show how fast the pole moves. The state h has to work that out from the frames before.
 
-The dream is compared with what happened: both begin with the same frames and are given the same actions; then the
-model is on its own. Its error grows with the horizon, for each step starts from the step before; the figure shows by
-how much, beside the error of a model that says that nothing moves.
+The dream is compared with what happened: both begin with the same frames and get the same actions; after that the model
+is on its own. Its error grows with the horizon, because each step starts from the step before; the figure shows by how
+much, beside the error of a model that says that nothing moves.
 
 The controller. The same dynamics, trained on CartPole's four numbers instead of codes, is a simulator. A policy and its
 critic learn in it by the actor-critic of `backprop lesson policy`, without one real step; then the policy plays real
-episodes, what it saw is added to the data, and the model learns again. Eight rounds. A model is wrong where it has seen
-nothing, and a policy looks for just such places: in dreams without an end it found poles that never fall, and outside
-they fell at once. So each dream begins in a state that was seen, and ends after 24 steps; what comes later is the
-critic's to say. The table shows how the real return moves from round to round, up and down, for a small share of the
+episodes, what it saw is added to the data, and the model learns again, for eight rounds. A model is wrong where it has
+seen nothing, and a policy looks for just such places: in dreams without an end it found poles that never fall, and
+outside they fell at once. So each dream begins in a state that was seen, and ends after 24 steps; the critic estimates
+what comes later. The table shows how the real return goes up and down from round to round, for a small share of the
 real steps that the actor-critic took.
 
 In reinforcement learning. This is the plan of World Models (Ha and Schmidhuber, 2018: VAE, MDN-LSTM, and a linear
 controller). PlaNet and Dreamer (Hafner et al., 2019, 2020) train all parts together on sequences, with a GRU and a
-latent that is drawn at each step; Dreamer's actor and critic learn in the dream, as here, its gradient even goes
-through the dynamics. DreamerV2 and V3 (2021, 2023) have categorical latents. MuZero (Schrittwieser et al., 2020)
+latent that is drawn at each step. Dreamer's actor and critic learn in the dream, as here, and the actor's gradient even
+goes through the dynamics. DreamerV2 and V3 (2021, 2023) have categorical latents. MuZero (Schrittwieser et al., 2020)
 predicts rewards and values, and no frames at all.
 
 Takeaways. A world model is three networks that were in this course already: an encoder, a recurrent layer, a decoder.
-Real steps are what it saves. Computing is what it costs. A policy exploits its model's mistakes. Going back to the
-world is what mends them.
+It saves real steps and costs computing. A policy exploits its model's mistakes. Going back to the real world mends
+them.
 
 Next: Markov chains and decision processes, the mathematics of what a world model predicts: states, transitions, returns
 and the Bellman equation (Sutton and Barto, Reinforcement learning: an introduction, 2018, chapter 3). The course ends
@@ -78,13 +79,13 @@ AT_MOST, EPISODES = 24, 100
 
 
 class Watching(NamedTuple):
-    """What an engine made of the frames: losses, and a dream beside what happened.
+    """What an engine learned from the frames: losses, and a dream beside what happened.
 
     Attributes
     ----------
     frame_losses, dynamics_losses : list of float
     real, dreamt : numpy.ndarray
-        Frames (AHEAD, DREAMS, 32, 60): as they were, and as the model went on without looking.
+        Frames (AHEAD, DREAMS, 32, 60): as they were, and as the model predicted them without looking.
     errors, still : numpy.ndarray
         (AHEAD,): the mean squared error of the dream's pixels, and that of the last frame seen.
     seconds : float
@@ -144,7 +145,7 @@ def learn_dynamics(
 
 
 def watch(engine: Engine, played: Played, test: Played, seed: int) -> Watching:
-    """Learn to see and to predict; then look at the first frames of some episodes, and dream on."""
+    """Learn to see and to predict, then look at the first frames of some episodes and dream on."""
     started = time.perf_counter()
     vae, frame_losses = learn_frames(engine, played.frames.reshape(-1, *played.frames.shape[2:]), seed)
 

@@ -1,7 +1,7 @@
 """The course as one Jupyter notebook: the lessons' own texts, and cells in the public API of both engines.
 
 A section is a lesson: its text (see `benchmarks.lessons.text`), the formulas of its section in the course's README, and
-the cells of the script of its name in `benchmarks.notebook.cells`. Each section imports what it needs.
+the cells of the script with its name in `benchmarks.notebook.cells`. Each section imports what it needs.
 """
 
 import hashlib
@@ -31,13 +31,13 @@ from top to bottom, and needs no download. `backprop lesson NAME` computes more 
 
 
 def require() -> None:
-    """Raise ``Failure`` unless the package that knows the format is installed."""
+    """Raise ``Failure`` unless the package that writes the format is installed."""
     if importlib.util.find_spec("nbformat") is None:
         raise Failure(f"the notebook needs the notebook extra (nbformat not found): {EXTRA}")
 
 
 def build() -> bytes:
-    """Return the notebook as the content of a file; the same each time."""
+    """Return the notebook as the content of a file, the same each time."""
     from nbformat import v4, validate, writes
 
     sections = [("head", "markdown", HEAD), *(cell for name in lessons.NAMES for cell in section(name))]
@@ -62,7 +62,7 @@ def check_replaceable(path: Path) -> bool:
     Raises
     ------
     Failure
-        If it is there, and not a notebook that we made and nobody has edited since.
+        If it exists, and is not a notebook that we made and that nobody has edited since.
     """
     files.refuse_special(path)
     if not path.exists():
@@ -106,13 +106,13 @@ def formulas(name: str) -> str:
 
 
 def markdown(words: Text, displayed: str) -> str:
-    """Return a lesson's heading and text as Markdown; what is indented in the text is shown as it stands."""
+    """Return a lesson's heading and text as Markdown; what is indented in the text is shown as it is."""
     head = f"## {words.title}\n\n{words.about[:1].upper()}{words.about[1:]}".strip()
     return "\n\n".join([head, *([displayed] if displayed else []), *paragraphs(words.body)])
 
 
 def closing(words: Text) -> str:
-    """Return what stands below a lesson's cells."""
+    """Return the text below a lesson's cells."""
     named = {
         "In reinforcement learning": words.in_rl,
         "Takeaways": words.takeaways,
@@ -143,6 +143,6 @@ def paragraphs(body: str) -> list[str]:
 
 
 def escaped(prose: str) -> str:
-    """Return prose in which Markdown takes no letter for its own; code between backticks stays."""
+    """Return prose with Markdown's special characters escaped; code between backticks stays."""
     parts = re.split(r"(`[^`]*`)", prose.replace("``", "`"))
     return "".join(part if part.startswith("`") else re.sub(r"([*_<$])", r"\\\1", part) for part in parts)

@@ -1,4 +1,4 @@
-"""A class's part of a page: its options, the same in PyTorch, its speed, and the command that checks one's own."""
+"""A class's part of a page: its options, the same in PyTorch, its speed, and the command that checks your own."""
 
 import inspect
 import re
@@ -16,7 +16,7 @@ HEADINGS = re.compile(r"^(?P<title>[A-Z][\w ]+)\n-{3,}\n", re.MULTILINE)
 
 
 def section(cls: type, kind: str, context: Context, speed: Speed) -> Html:
-    """Return what is to be said of a class beside the derivation."""
+    """Return what a page says about a class, besides the derivation."""
     name = cls.__name__
     summary, parts = _docstring(inspect.getdoc(cls) or "")
     shown = [element("p", inline(one, context)) for one in summary]
@@ -59,7 +59,7 @@ def _docstring(text: str) -> tuple[list[str], dict[str, str]]:
 
 
 def _definitions(text: str, context: Context) -> Html:
-    """Return a section of terms with what is said of each below it."""
+    """Return a section of terms, each with its description below it."""
     items: list[Html] = []
     for term, said in re.findall(r"^(\S.*)\n?((?:(?: {4}.*)?\n?)*)", text, re.MULTILINE):
         name, _, kind = term.partition(" : ")

@@ -1,4 +1,4 @@
-"""Python with its parts coloured, by Pygments; the stylesheet says how."""
+"""Python code with its parts marked by Pygments; the stylesheet colours them."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""What there are pages of: found where the parity suite finds it, in the catalogue and in the engine's files."""
+"""What has a page: found where the parity suite finds it, in the catalogue and in the engine's files."""
 
 import importlib
 import inspect
@@ -19,13 +19,13 @@ TITLES = {"loss": "Losses", SHARED: "Shared steps"}
 
 
 def title_of(kind: str) -> str:
-    """Return what a kind of topics is called: "Layers"."""
+    """Return the title of a kind of topic: "Layers"."""
     return TITLES.get(kind, f"{kind.capitalize()}s")
 
 
 @dataclass(frozen=True)
 class Topic:
-    """A file of the engine, which has a page.
+    """A file of the engine that has a page.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Topic:
     kind : str
         One of `KINDS`.
     classes : tuple of type
-        Those that the catalogue has, in its order.
+        Those in the catalogue, in its order.
     derivations : tuple of Derivation
     """
 
@@ -59,7 +59,7 @@ class Topic:
 
     @property
     def sentence(self) -> str:
-        """The first sentence, behind the title."""
+        """The rest of the first sentence, after the title."""
         return docstring.title_of(self.module.__doc__)[1]
 
 
@@ -83,7 +83,7 @@ def topics() -> list[Topic]:
 
 
 def class_of(entry: Entry) -> type | None:
-    """Return the engine's class of a catalogue's entry; None for a model, and for what the catalogue wraps itself."""
+    """Return the engine's class for a catalogue entry; None for a model, and for what the catalogue wraps itself."""
     if entry.kind in ("optimizer", "scheduler"):
         return getattr(optim, entry.name, None) or getattr(optim.lr_scheduler, entry.name)
     case = entry.case("float64", 0) if entry.kind in KINDS else None

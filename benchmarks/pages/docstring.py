@@ -1,4 +1,4 @@
-"""A module's docstring, cut into its parts: the title, the legend, prose, derivations, and what is displayed."""
+"""A module's docstring, cut into its parts: the title, the legend, prose, derivations, and displayed lines."""
 
 import itertools
 import re
@@ -34,7 +34,7 @@ class Legend:
 
 @dataclass(frozen=True)
 class Part:
-    """The place of a function's derivation; ``headline`` is what stands behind its name."""
+    """The place of a function's derivation; ``headline`` is what follows its name."""
 
     name: str
     headline: str
@@ -51,13 +51,13 @@ def title_of(docstring: str) -> tuple[str, str]:
 
 
 def blocks(docstring: str, names: Collection[str]) -> Iterator[Block]:
-    """Yield what a docstring has behind its title, in its order.
+    """Yield what follows a docstring's title, in order.
 
     Parameters
     ----------
     docstring : str
     names : collection of str
-        The functions whose derivations it has. Their labelled lines become one `Part` each.
+        The functions that it derives. The labelled lines of each become one `Part`.
     """
     groups = [group.strip("\n").splitlines() for group in re.split(r"\n\s*\n", docstring.strip())[1:]]
     current, explained = None, False
@@ -105,7 +105,7 @@ def _mixed(lines: list[str]) -> Iterator[Block]:
 
 @dataclass(frozen=True)
 class Definition:
-    """A letter, or several, of a legend: what it is called, its shape if one is given, and what it stands for."""
+    """One or more letters of a legend, with their shape if one is given, and what they stand for."""
 
     symbol: str
     shape: str
@@ -113,7 +113,7 @@ class Definition:
 
 
 def definitions(lines: Collection[str]) -> list[Definition] | None:
-    """Return a legend's definitions, which stand in up to three columns; None if they do not.
+    """Return a legend's definitions, read in up to three columns; None if that fails.
 
     Examples
     --------

@@ -18,7 +18,7 @@ REFUSALS = (RuntimeError, ValueError, TypeError, IndexError)
 
 @dataclass(frozen=True)
 class Asked:
-    """What stands behind ``backprop trace``."""
+    """The arguments of one ``backprop trace``."""
 
     name: str
     args: str = ""
@@ -37,7 +37,7 @@ class Asked:
         return " ".join([*words, *(["--eval"] if self.evaluation else [])])
 
     def traces(self) -> list[Trace]:
-        """Return what the command shows; nothing where the layer refuses it."""
+        """Return what the command shows; nothing if the layer refuses the arguments."""
         args, kwargs = literals(self.args) if self.args else (None, {})
         if pencil.optimizer_of(self.name):
             return pencil.traces_of_steps(pencil.make_optimizer(self.name, args, kwargs, (3,), 0), 0)
@@ -91,7 +91,7 @@ def _variations(name: str, evaluation: bool) -> Iterator[Asked]:
 
 
 def _options(name: str) -> Iterable[str]:
-    """Return constructor arguments that the catalogue draws, as they are written, each once."""
+    """Return constructor arguments that the catalogue draws, as source text, each once."""
     parameters = inspect.signature(pencil.class_of(name)).parameters.values()
     found = {}
     for seed in range(TRIES):
@@ -109,7 +109,7 @@ def _default(parameters: Iterable[inspect.Parameter], name: str) -> object:
 
 
 def literals(text: str) -> tuple[tuple, dict] | None:
-    """Return the arguments that are written so; None if they are no literals."""
+    """Return the arguments that a text spells out; None if they are not literals."""
     try:
         found = ast.parse(f"f({text})", mode="eval").body
         return tuple(map(ast.literal_eval, found.args)), {
@@ -120,7 +120,7 @@ def literals(text: str) -> tuple[tuple, dict] | None:
 
 
 def constructor(name: str) -> str:
-    """Return the arguments of a class in its smallest example, as they are written: "1, 2, kernel_size=2"."""
+    """Return the arguments of a class in its smallest example, as source text: "1, 2, kernel_size=2"."""
     if pencil.optimizer_of(name):
         args, kwargs = (), pencil.OPTIONS.get(name, {"lr": 0.5})
     elif name in pencil.ARGUMENTS:

@@ -12,7 +12,7 @@ PATH = "exercises.html"
 
 
 def exercises(topic: Topic, links: dict[str, str]) -> Html | None:
-    """Return the exercises on a file's layers; None where there is none."""
+    """Return the exercises on a file's layers; None if there are none."""
     found = [one for cls in topic.classes for one in catalogue.on_layer(cls.__name__)]
     if not found:
         return None
@@ -55,7 +55,7 @@ def exercises_page(links: dict[str, str]) -> Page:
 
 
 def identifier(chapter: catalogue.Chapter) -> str:
-    """Return where a chapter is on the page."""
+    """Return a chapter's identifier on the page."""
     return chapter.title.lower().replace(",", "").replace(" ", "-")
 
 

@@ -28,7 +28,7 @@ class Page:
         One of `SECTIONS`; empty for the index.
     body : Html
     contents : tuple of pair of str
-        Identifiers and titles of what the page has, for the list at its side.
+        Identifiers and titles of the page's sections, for the list beside it.
     """
 
     path: str
@@ -40,12 +40,12 @@ class Page:
 
     @property
     def root(self) -> str:
-        """The way from the page to the site's folder: "../"."""
+        """The relative path from the page to the site's folder: "../"."""
         return root_of(self.path)
 
 
 def root_of(path: str) -> str:
-    """Return the way from a page to the site's folder."""
+    """Return the relative path from a page to the site's folder."""
     return "../" * path.count("/")
 
 

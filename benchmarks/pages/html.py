@@ -1,4 +1,4 @@
-"""HTML as text that knows it is HTML: whatever else is put into an element is escaped."""
+"""HTML as a string that knows it is HTML: anything else that is put into an element is escaped."""
 
 import html
 import re
@@ -12,7 +12,7 @@ class Html(str):
 
 
 def escape(text: object) -> Html:
-    """Return text as HTML; what is HTML stays as it is.
+    """Return text as HTML; what is HTML already stays as it is.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def join(parts: Iterable[object], between: str = "") -> Html:
 
 
 def breakable(name: str) -> Html:
-    """Return a name that may break between its words.
+    """Return a name that a browser may break between its words.
 
     Examples
     --------

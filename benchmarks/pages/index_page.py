@@ -85,7 +85,7 @@ def _sentence(text: str) -> str:
 
 
 def _entries(topics: list[Topic]) -> list[dict[str, str]]:
-    """Return all that can be searched for: title, kind, address, and further words."""
+    """Return everything that can be searched for: title, kind, address, and further words."""
     return list(_each_entry(topics))
 
 

@@ -21,7 +21,7 @@ ASIDE = re.compile(r"(?P<title>In reinforcement learning|Takeaways?)[.:]\s+", re
 
 
 def path_of(name: str) -> str:
-    """Return a lesson's page."""
+    """Return the path of a lesson's page."""
     return f"lessons/{name}.html"
 
 
@@ -32,7 +32,7 @@ def lesson_page(name: str, links: dict[str, str], figures: Path | None) -> Page:
     ----------
     name : str
     links : dict
-        Addresses by names, from this page.
+        Addresses by name, relative to this page.
     figures : Path or None
         The folder of the figures, as ``backprop lesson all --out`` leaves it.
     """
@@ -56,7 +56,7 @@ def _file(lesson: ModuleType) -> str:
 
 
 def _code(name: str, lesson: ModuleType) -> Iterator[Html]:
-    """Yield the lesson's own code, and those of its files that it sends its reader to."""
+    """Yield the lesson's own code, and that of the lesson files it tells the reader to read."""
     sources = {_file(lesson): inspect.getsource(lesson).split('"""', 2)[2].strip("\n")}
     for file in re.findall(r"benchmarks/lessons/[\w/]+\.py", lessons.text(name).read):
         sources[file] = (COURSE.parents[2] / file).read_text(encoding="utf-8")
@@ -120,7 +120,7 @@ def _figures(name: str, said: Section | None, folder: Path | None, root: str) ->
 
 
 def figures_of(name: str, folder: Path | None) -> list[Path]:
-    """Return a lesson's figures, each of which begins with its name."""
+    """Return a lesson's figures: the files whose names begin with the lesson's."""
     if folder is None:
         return []
     name = name.replace("-", "_")

@@ -1,4 +1,4 @@
-"""A README's sections as HTML: its formulas in MathML, its links to the site's pages where there are such."""
+"""A README's sections as HTML, with formulas in MathML and with links to the site's pages where these exist."""
 
 import functools
 import re
@@ -21,9 +21,9 @@ class Section:
     Attributes
     ----------
     source : str
-        As it is written, the heading left out.
+        The Markdown, without the heading.
     body : Html
-        Without images, and without what to read and to run.
+        The HTML, without images and without what to read and to run.
     images : dict of str to str
         What each image shows, by its file's name.
     """
@@ -50,7 +50,7 @@ def _section(source: str, links: Mapping[str, str]) -> Section:
 
 
 def _relink(tokens: list[Token], links: Mapping[str, str]) -> None:
-    """Let links to files lead to their pages; those without a page become text."""
+    """Point links to files at their pages; links to files without a page become text."""
     dead = False
     for token in tokens:
         if token.type == "link_open":
@@ -72,7 +72,7 @@ def _parser() -> MarkdownIt:
 
 
 def _formula(text: str, options: Mapping[str, object]) -> str:
-    # Latex's \qquad between formulas becomes a line's end: a page may be narrow.
+    # LaTeX's \qquad between formulas becomes a line break: a page may be narrow.
     if not options.get("display_mode"):
         return convert(text)
     lines = [one.strip().rstrip(",") for one in re.split(r"\\q?quad(?:\\q?quad)?", text) if one.strip()]

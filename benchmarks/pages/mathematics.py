@@ -2,10 +2,10 @@
 
     grad_std = -sum_m grad_normalized centred / std^2
 
-is a language with few rules, which all docstrings keep. A space between two quantities is a product, and binds more
+is a language with a few rules, which all docstrings follow. A space between two quantities is a product, and binds more
 tightly than ``/``; a bracket without a space before it is a call or an index; ``sum_m``, ``max_k`` and a bare ``log``
-act on the product behind them; ``_`` before letters that are no part of a name is an index, and ``grad_x`` is the
-gradient with respect to x, written as a nabla with x below. A word that is no quantity is a word.
+act on the product that follows; ``_`` before letters that are not part of a name is an index, and ``grad_x`` is the
+gradient with respect to x, written as a nabla with x below. A word that is not a quantity is a word.
 
 What does not parse stays as it is, monospaced.
 """
@@ -82,7 +82,7 @@ class _Reader:
 
     @property
     def spaced(self) -> bool:
-        """Whether a space is before the token at hand."""
+        """Whether there is a space before the current token."""
         return self.place < len(self.tokens) and self.tokens[self.place].spaced
 
     def is_word(self, place: int | None = None) -> bool:
@@ -133,7 +133,7 @@ class _Reader:
         return join(parts)
 
     def relation(self) -> list[Html]:
-        """Return the terms of a sum, or of two that are compared."""
+        """Return the terms of a sum, or of sums that are compared."""
         terms = self.sum()
         while self.word in RELATIONS:
             sign = mathml.operator(self.word)

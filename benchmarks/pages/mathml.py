@@ -26,7 +26,7 @@ def big(word: str) -> Html:
 
 
 def operator(sign: str, form: str = "infix") -> Html:
-    """Return a sign, with the space of one between operands unless it is a "prefix" or a "postfix"."""
+    """Return a sign, spaced as one between operands unless its form is "prefix" or "postfix"."""
     return element("mo", SIGNS.get(sign, sign), form=form)
 
 
@@ -39,8 +39,8 @@ def raised(base: Html, exponent: Html) -> Html:
 
 
 def bracketed(left: str, inside: Html, right: str) -> Html:
-    """Return what is between brackets, and them."""
-    # Fonts without sizes in between make brackets around one line twice as high.
+    """Return brackets around what is inside."""
+    # Fonts without intermediate sizes would make brackets around a single line twice as high.
     high = {} if "<mfrac>" in inside else {"stretchy": "false"}
     return element(
         "mrow", element("mo", left, form="prefix", **high), inside, element("mo", right, form="postfix", **high)
@@ -57,7 +57,7 @@ def letters(index: str) -> Html:
 
 
 def name(word: str, names: Collection[str], index: str = "") -> Html:
-    """Return a quantity's name; in "grad_x1_nc,(sp+i)" it is x1, all behind it is an index, and grad a nabla."""
+    """Return a quantity's name; in "grad_x1_nc,(sp+i)" it is x1, all after it is an index, and grad a nabla."""
     gradient = word.startswith("grad_")
     of = word.removeprefix("grad_")
     if word not in names and of not in names and "_" in of:

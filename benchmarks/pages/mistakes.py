@@ -1,4 +1,4 @@
-"""The museum of wrong layers: on a layer's page what concerns it, and a page with all of it and its code."""
+"""The museum of wrong layers: a layer's mistakes on its page, and one page with all mistakes and their code."""
 
 import inspect
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ WORDS = {"torch": "PyTorch", "differences": "finite differences", "laws": "laws"
 
 
 def mistakes(topic: Topic, links: dict[str, str]) -> Html | None:
-    """Return the mistakes in a file's layers; None where there is none."""
+    """Return the mistakes in a file's layers; None if there are none."""
     names = {cls.__name__ for cls in topic.classes} | {one.name for one in topic.derivations}
     found = [one for one in EXHIBITS if names & set(one.of)]
     if not found:
@@ -25,7 +25,7 @@ def mistakes(topic: Topic, links: dict[str, str]) -> Html | None:
 
 
 def identifier(exhibit: Exhibit) -> str:
-    """Return where an exhibit is on the museum's page."""
+    """Return an exhibit's identifier on the museum's page."""
     return exhibit.wrong.__name__
 
 

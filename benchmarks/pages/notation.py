@@ -16,7 +16,7 @@ PROSE = re.compile(r"[A-Za-z]+(?:-[A-Za-z]{2,}|'s\b|n't\b)+|``[^`]+``|`[^`]+`")
 
 
 class Token(NamedTuple):
-    """A number, name, sign or word of prose; the index behind a name; and where it stands."""
+    """A number, name, sign or word of prose; the index after a name; and where it is in the text."""
 
     kind: str
     word: str
@@ -27,7 +27,7 @@ class Token(NamedTuple):
 
 
 class Unreadable(Exception):  # noqa: N818 - it is no failure: the text stays as it is
-    """The text is no mathematics that this module knows."""
+    """The text is not mathematics that this module knows."""
 
 
 def tokens(text: str) -> Iterator[Token]:
@@ -36,7 +36,7 @@ def tokens(text: str) -> Iterator[Token]:
     Raises
     ------
     Unreadable
-        If there is a sign that is in no formula.
+        If there is a sign that no formula uses.
     """
     place = 0
     while place < len(text):

@@ -13,12 +13,12 @@ MOST_ACROSS = 24
 
 
 def shape_of(value: Any) -> str:
-    """Return an array's shape, or what else it is."""
+    """Return an array's shape, or the type of anything else."""
     return str(np.shape(value)) if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def number(value: Any) -> str:
-    """Return a number with four digits, without zeros that say nothing.
+    """Return a number with four significant digits, without trailing zeros.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def table(value: Any) -> Html:
 
 
 def unfilled() -> Html:
-    """Return what is shown of an array that was made, and has no numbers yet."""
+    """Return what is shown for an array that is allocated but not filled yet."""
     return element("p", "not filled yet", class_="unfilled")
 
 

@@ -1,4 +1,4 @@
-"""Sentences of docstrings as HTML: code, gradients, labels of statements and names of layers become what they are."""
+"""Sentences of docstrings as HTML: code, gradients, labels of statements and names of layers are marked up."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -15,7 +15,7 @@ PIECE = re.compile(
     r"|(?P<word>\b[a-z]\w*_\w*\b)"
 )
 
-# What a paragraph opens with in the place of a heading: "Saturation.", "Why the order matters.", "How large may lr be?"
+# What a paragraph opens with in place of a heading: "Saturation.", "Why the order matters.", "How large may lr be?"
 OPENING = re.compile(
     r"(?:(?:Why|What|How)\b[^.?:;`]{2,60}[.?]|[A-Z][a-z]+(?: (?!is\b|are\b|has\b|was\b)[a-z]+){0,3}\.) (?=\S)"
 )
@@ -23,7 +23,7 @@ OPENING = re.compile(
 
 @dataclass(frozen=True)
 class Context:
-    """What words lead to on a page.
+    """What words link to on a page.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ def _piece(match: re.Match, context: Context) -> Html:
 
 
 def _address(word: str, links: Mapping[str, str]) -> str | None:
-    """Return where a name leads: as it stands, without what holds it, without what it holds."""
+    """Return the address of a name, without its arguments: as it is, or else by its last part."""
     bare = word.split("(")[0].strip()
     if bare.startswith("torch."):
         return None
@@ -78,7 +78,7 @@ def _address(word: str, links: Mapping[str, str]) -> str | None:
 
 
 def paragraph(text: str, context: Context) -> Html:
-    """Return a paragraph; what it opens with, "Saturation.", stands out where it is no sentence."""
+    """Return a paragraph; an opening that stands for a heading, such as "Saturation.", is set in bold."""
     flat = " ".join(text.split())
     opening = OPENING.match(flat)
     if opening is None:
@@ -88,7 +88,7 @@ def paragraph(text: str, context: Context) -> Html:
 
 
 def displayed(block: Displayed, context: Context) -> Html:
-    """Return indented lines: formulas where all of them are, else as they stand."""
+    """Return indented lines: as formulas if all of them are formulas, otherwise as they are."""
     rows = [_formula(line, context) for line in block.lines]
     if all(row is not None for row in rows):
         return element("div", *rows, class_="formulas")

@@ -1,4 +1,4 @@
-"""How the statements of a derivation hang together: what each computes, what it reads, and which F a B undoes."""
+"""How the statements of a derivation are related: what each computes, what it reads, and which F a B undoes."""
 
 import ast
 import inspect
@@ -23,9 +23,9 @@ class Line:
     reads : tuple of str
         The quantities that it reads.
     reads_labels : tuple of str
-        The statements that made them.
+        The labels of the statements that made them.
     undoes : tuple of str
-        For a B, the F that it undoes.
+        For a B, the labels of the F's that it undoes.
     """
 
     statement: Statement
@@ -63,7 +63,7 @@ def lines_of(derivation: Derivation) -> dict[str, Line]:
 
 
 def arguments(derivation: Derivation) -> tuple[str, ...]:
-    """Return what forward takes, and the upstream gradients that backward takes before those."""
+    """Return the arguments of forward, then the upstream gradients that backward takes."""
     forward = tuple(inspect.signature(getattr(derivation.module, derivation.name)).parameters)
     backward = getattr(derivation.module, f"{derivation.name}_backward", None)
     upstream = tuple(inspect.signature(backward).parameters) if backward else ()
@@ -77,7 +77,7 @@ def names_of(derivation: Derivation) -> frozenset[str]:
 
 
 def assigned(node: ast.stmt) -> tuple[str, ...]:
-    """Return the names that a statement binds or writes into; not those that a loop has for itself."""
+    """Return the names that a statement binds or writes into, except a loop's own variables."""
     found, own = [], set()
     for one in ast.walk(node):
         if isinstance(one, ast.For | ast.comprehension):

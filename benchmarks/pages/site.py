@@ -1,4 +1,4 @@
-"""The site as a whole: all pages are built in a folder beside, which then takes the old one's place."""
+"""The site as a whole: all pages are built in a new folder beside the old one, which then takes its place."""
 
 import contextlib
 import hashlib
@@ -47,7 +47,7 @@ def check(out: Path, figures: Path | None) -> None:
 
 
 def _check_ours(folder: Path, out: Path) -> None:
-    """Raise ``Failure`` unless ``out``, which is called ``folder`` now, is empty or an earlier site, not edited."""
+    """Raise ``Failure`` unless ``out``, which is called ``folder`` now, is empty or an earlier, unedited site."""
     if folder.is_symlink() or not folder.is_dir():
         raise Failure(f"{shown(out)} is no folder; choose another --out")
     if not any(folder.iterdir()):
@@ -75,7 +75,7 @@ def _sha256(path: Path) -> str | None:
 
 
 def write(out: Path, figures: Path | None) -> int:
-    """Write the site, in the place of an earlier one; return the number of its pages.
+    """Write the site, in place of an earlier one; return the number of its pages.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def write(out: Path, figures: Path | None) -> int:
 
 @contextlib.contextmanager
 def _beside(out: Path) -> Iterator[Path]:
-    """Make a folder beside ``out``; what is left of it at the end is taken away."""
+    """Make a folder beside ``out``; what is left of it at the end is removed."""
     folder = _sibling(out, ".tmp")
     try:
         folder.mkdir()
@@ -109,7 +109,7 @@ def _beside(out: Path) -> Iterator[Path]:
 
 
 def _swap(new: Path, out: Path) -> None:
-    """Let ``new`` take the name of ``out``; if that fails the old one has it still."""
+    """Give ``new`` the name of ``out``; if that fails, the old folder keeps it."""
     if not os.path.lexists(out):
         new.rename(out)
         return
@@ -125,7 +125,7 @@ def _swap(new: Path, out: Path) -> None:
 
 
 def _sibling(out: Path, suffix: str) -> Path:
-    """Return a name beside ``out`` that nothing has."""
+    """Return an unused name beside ``out``."""
     return out.absolute().with_name(f".{out.absolute().name}.{secrets.token_hex(8)}{suffix}")
 
 

@@ -10,14 +10,14 @@ COMMAND = "backprop bench layers"
 
 
 class Speed:
-    """The rows of a benchmark of layers; none where there is no such file."""
+    """The rows of a benchmark of layers; none if there is no such file."""
 
     def __init__(self, path: Path = RESULTS) -> None:
         found = results.read(path) if path.exists() else {"rows": [], "machine": {}}
         self.rows, self.machine = found["rows"], found["machine"]
 
     def of(self, name: str) -> Html:
-        """Return a class's times in a table, or what makes them."""
+        """Return a table of a class's times, or the command that measures them."""
         works: dict[tuple[str, str, str], dict[str, dict]] = {}
         for row in self.rows:
             if row["work"].split()[0].rstrip(",") == name:

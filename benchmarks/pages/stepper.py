@@ -1,6 +1,6 @@
-"""A tiny example, step by step: first what goes in, then each statement with its numbers, and each B beside the tape's.
+"""A tiny example, step by step: first what goes in, then each statement with its numbers, each B beside the tape's.
 
-All steps are in the page; the script shows one at a time, and what the statement reads beside it.
+All steps are in the page; the script shows one at a time, with what the statement reads beside it.
 """
 
 from collections.abc import Iterator
@@ -72,14 +72,14 @@ def stepper(derivation: Derivation, example: Example) -> Html:
 
 
 def _turns(example: Example) -> list[str]:
-    """Return what tells traces apart that follow one another: the steps of an optimizer."""
+    """Return what tells successive traces apart: the steps of an optimizer."""
     several = len(example.traces) > 1
     return [f"step {place}, " if several else "" for place in range(1, len(example.traces) + 1)]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A step: its title and its numbers, the row of its statement, and the names of what that reads."""
+    """A step: its title and its numbers, the row of its statement, and the names that the statement reads."""
 
     title: Html
     parts: tuple[Html, ...]

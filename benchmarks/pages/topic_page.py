@@ -23,7 +23,7 @@ def topic_page(topic: Topic, links: dict[str, str], speed: Speed) -> Page:
     ----------
     topic : Topic
     links : dict
-        Addresses by names, from this page.
+        Addresses by name, relative to this page.
     speed : Speed
     """
     found = examples(topic)

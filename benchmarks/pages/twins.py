@@ -1,4 +1,4 @@
-"""A class in PyTorch: the same lines in both libraries, and how far a case of the catalogue is apart."""
+"""A class in PyTorch: the same lines in both libraries, and how far apart they are in a case of the catalogue."""
 
 import inspect
 import warnings
@@ -14,13 +14,13 @@ from scratch.nn import Module
 
 
 def twin(cls: type, kind: str) -> Html | None:
-    """Return what a class is in PyTorch; None where it has no counterpart that could be shown.
+    """Return a class's counterpart in PyTorch; None if there is none to show.
 
     Parameters
     ----------
     cls : type
     kind : str
-        Of its topic.
+        The kind of its topic.
     """
     name = cls.__name__
     own = _file_of_twin(cls)
@@ -38,7 +38,7 @@ def twin(cls: type, kind: str) -> Html | None:
 
 
 def _file_of_twin(cls: type) -> type | None:
-    """Return the class of `torch_ref` that mirrors one which PyTorch does not have."""
+    """Return the class of `torch_ref` that mirrors a class that PyTorch does not have."""
     module = getattr(torch_ref, cls.__module__.partition(".")[2], None)
     return getattr(module, cls.__name__, None)
 
@@ -50,7 +50,7 @@ def _step(name: str) -> tuple[list[str], list[str]]:
 
 
 def _passes(name: str, is_loss: bool) -> tuple[list[str], list[str]]:
-    """Return both passes in both libraries; how the layer is made, where it has several inputs or outputs."""
+    """Return both passes in both libraries; only how the layer is made, if it has several inputs or outputs."""
     word, result, upstream = ("criterion", "loss", "grad_loss") if is_loss else ("layer", "y", "grad_y")
     ours, theirs = ([f"{word} = {one}.nn.{name}({examples.constructor(name)})"] for one in ("scratch", "torch"))
     layer, inputs = pencil.make(name, None, {}, 0), examples.inputs(name)

@@ -1,19 +1,19 @@
 """A checkpoint: all that one engine's training loop needs to go on as if it had never stopped.
 
-It is one file in the safearrays format. The arrays:
+It is one file in the safetensors format. The arrays:
 
     model/NAME               parameters and buffers
     optimizer/NUMBER/NAME    what the optimizer keeps for each parameter
     progress/order           the order of the rows in the epoch under way; absent between epochs
     history/NAME             the lists of History, as float64
     generator/device         the state of an accelerator's generator; absent on the CPU
-    generator/device/NUMBER  in a run of several processes, the state of each one's
+    generator/device/NUMBER  in a run of several processes, the state of each process's
 
 and, in the file's metadata, "format", "rest" (JSON: the run's settings, epoch, step, seconds, the optimizer's groups,
-the state of the CPU generator, and in a run of several processes the list of all of theirs) and "sha256", a checksum of
-all of it. The file replaces the one before by a rename, so that a kill at any moment leaves a whole one. It is checked
-from end to end before anything is taken from it: against its checksum, and, field by field, against what the run says
-that it must hold (`rest_scheme`, `array_scheme`).
+the state of the CPU generator, and in a run of several processes a list of the states of all of them) and "sha256", a
+checksum of all of it. The file replaces the one before by a rename, so that a kill at any moment leaves a complete one.
+It is checked from end to end before anything in it is used: against its checksum, and, field by field, against what the
+run says that it must hold (`rest_scheme`, `array_scheme`).
 """
 
 import hashlib
@@ -65,9 +65,9 @@ class Keeper:
     path : Path
         The file.
     settings : Settings
-        What decides the run; a checkpoint of other settings is refused.
+        What determines the run; a checkpoint with other settings is refused.
     every : int or None
-        Steps between two checkpoints; None: a signal only.
+        Steps between two checkpoints; None: save only on a signal.
     interrupts : Interrupts
     """
 
@@ -91,7 +91,7 @@ class Keeper:
     def read(
         self, engine: Engine, model: object, optimizer: object, rows: int
     ) -> tuple[dict, dict[str, np.ndarray]] | None:
-        """Return the checkpoint's content, which fits the run; None if there is no checkpoint.
+        """Return the checkpoint's content, checked against the run; None if there is no checkpoint.
 
         Raises
         ------
@@ -118,14 +118,14 @@ class Keeper:
         return rest, arrays
 
     def after_step(self, progress: object) -> None:
-        """Save, if it is time to; end the command, if a signal asked for it."""
+        """Save if it is time to; end the command if a signal asked for it."""
         steps = len(progress.history.step_loss)
         if self.interrupts.received is not None or (self.every and steps % self.every == 0):
             self._save(*capture(*self._parts, progress, self.settings.to_dict()))
         self.interrupts.stop_if_received()
 
     def after_epoch(self, progress: object) -> None:
-        """Save and end the command, if a signal asked for it while the epoch was being evaluated."""
+        """Save and end the command if a signal asked for it while the epoch was being evaluated."""
         if self.interrupts.received is not None:
             self.after_step(progress)
 
@@ -133,7 +133,7 @@ class Keeper:
         write(self.path, rest, arrays)
 
     def _own(self, rest: dict, arrays: dict[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
-        """Return what of the content is this process's own: all of it."""
+        """Return the part of the content that is this process's own: all of it."""
         return rest, arrays
 
 
@@ -165,7 +165,7 @@ def capture(engine: Engine, model: object, optimizer: object, progress: object, 
 
 
 def restore(engine: Engine, model: object, optimizer: object, rest: dict, arrays: dict[str, np.ndarray]) -> object:
-    """Bring what `capture` returned into a new model and optimizer and the engine's generators; return the progress."""
+    """Load what `capture` returned into a new model and optimizer and the engine's generators; return the progress."""
 
     def under(prefix: str) -> dict[str, np.ndarray]:
         return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
@@ -193,7 +193,7 @@ def restore(engine: Engine, model: object, optimizer: object, rest: dict, arrays
 
 
 def _check_settings(path: Path, rest: object, settings: Settings) -> None:
-    """Say what another run's checkpoint differs in; whether the settings are any at all is `rest_scheme`'s question."""
+    """Raise ``Failure`` if the settings are another run's; `rest_scheme` checks whether they are settings at all."""
     found = rest.get("settings") if isinstance(rest, dict) else None
     wanted = settings.to_dict()
     if isinstance(found, dict) and set(found) == set(wanted):
@@ -214,9 +214,9 @@ def rest_scheme(settings: Settings, optimizer: object, rows: int) -> Object:
     ----------
     settings : Settings
     optimizer
-        A new one: its options are the run's from the first step to the last.
+        A new one: its options are those of the whole run.
     rows : int
-        Those of the training set.
+        Rows of the training set.
     """
     fields: dict[str, Kind] = {
         "settings": Object({name: Equal(value) for name, value in settings.to_dict().items()}),
@@ -244,7 +244,7 @@ def _group_scheme(optimizer: object) -> Object:
 def array_scheme(
     settings: Settings, engine: Engine, model: object, rows: int, epoch: int, step: int
 ) -> dict[str, Array]:
-    """Return the schemes of the arrays, by name, of a checkpoint after ``step`` steps of the epoch after ``epoch``."""
+    """Return the schemes of the arrays, by name, of a checkpoint taken ``step`` steps after ``epoch`` whole epochs."""
     steps = epoch * settings.steps(rows) + step
     found = {f"model/{name}": Array(array.dtype.name, array.shape) for name, array in engine.state(model).items()}
     for number, parameter in enumerate(model.parameters()):
@@ -265,7 +265,7 @@ def array_scheme(
 
 
 class NotNegative(AnyNumber):
-    """A number that is not negative, and may be infinite or NaN: a mean of squares, also of a run that diverged."""
+    """A number that is not negative, and may be infinite or NaN: a mean of squares, even in a run that diverged."""
 
     words = "0 or more"
 
@@ -294,13 +294,13 @@ def read(
     ----------
     path : Path
     fits : callable, optional
-        Gets the plain values, and dtype and shape of each array, before the arrays are read; raises ``Failure`` or
+        Takes the plain values, and the dtype and shape of each array, before the arrays are read; raises ``Failure`` or
         `scheme.Mismatch` if they are not what is wanted.
 
     Raises
     ------
     Failure
-        If the file is truncated, damaged, no checkpoint, or of another format.
+        If the file is truncated, damaged, not a checkpoint, or of another format.
     """
 
     def look(metadata: dict[str, str], header: tensor_files.Header) -> None:

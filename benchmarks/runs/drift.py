@@ -1,10 +1,10 @@
 """How long two engines that share nothing but a seed stay together, step by step.
 
 With the same weights, the same batches and the same masks, the two compute the same sums in different orders, and each
-order rounds differently. The first difference is a matter of units in the last place, often in the first step's loss
-already. Every step feeds it back into the weights, and what becomes of it there depends on the task: a small network
-on two moons leaves it at a few units in the last place for hundreds of steps; a convolutional network on images lets it
-grow by orders of magnitude, until it is as large as the noise between two seeds or the run ends. float64 starts from
+order rounds differently. The first difference is a few units in the last place, often already in the first step's loss.
+Every step feeds it back into the weights, and what becomes of it there depends on the task: with a small network on two
+moons it stays at a few units in the last place for hundreds of steps; with a convolutional network on images it grows
+by orders of magnitude, until it is as large as the noise between two seeds or the run ends. float64 starts from
 differences 2^29 times smaller and has that much further to go.
 """
 
@@ -55,7 +55,7 @@ def between(one: list[float], other: list[float]) -> Drift:
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = np.where(same, 0.0, np.abs(a - b) / np.abs(b))
-    # A loss that is NaN or infinite in one run only is as far away as can be.
+    # A loss that is NaN or infinite in only one run is infinitely far away.
     relative[~np.isfinite(relative)] = np.inf
     differing = np.flatnonzero(~same)
     largest = int(relative.argmax())

@@ -1,4 +1,4 @@
-"""A run's folder: who may work in it, what it may hold at the start, and what is taken away when a run fails.
+"""A run's folder: who may work in it, what it may hold at the start, and what is removed when a run fails.
 
 A run's life:
 
@@ -7,13 +7,13 @@ A run's life:
    with an entry "unfinished" that says where the data are and how often to save. From time to time, if that was asked
    for, RUN/checkpoint.safetensors is replaced by a newer one (RUN/scratch/checkpoint.safetensors in a run of both; see
    `benchmarks.runs.checkpoint`). An engine that is done leaves its model.safetensors and its history.json.
-2. Ended early. A run that nothing can be resumed from takes away what it wrote, and its folder if that is empty then;
-   one with a checkpoint, or with an engine that is done, stays as it is. A run that was killed stays too.
+2. Ended early. A run that cannot be resumed removes what it wrote, and its folder if that is empty then; one with a
+   checkpoint, or with an engine that is done, stays as it is. A run that was killed stays too.
    ``backprop train --resume RUN`` goes on in the same folder.
 3. Finished. config.json is replaced by one without "unfinished", and the checkpoints are removed. The figures come
    after that: they can be drawn again, by ``backprop train --resume RUN``.
 
-Nothing is removed but files of a run's own names that a run wrote.
+Only files that have a run's own names, and that a run wrote, are ever removed.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ def part(run: Path, engine: str, of: str) -> Path:
 def check_free(path: Path) -> None:
     """Raise ``Failure`` unless a new run could have ``path`` as its folder now; nothing is written.
 
-    What a run leaves that was killed before it wrote its config.json does not count.
+    What is left of a run that was killed before it wrote its config.json does not count.
     """
     if path.is_dir():
         if lock.is_locked(path):
@@ -67,13 +67,13 @@ def _is_left_by_a_kill(path: Path) -> bool:
 
 @contextlib.contextmanager
 def new_folder(path: Path, numbered: bool = False) -> Iterator[Path]:
-    """Make a run's folder, and hold it; if the run fails and there is nothing to resume from, take away what it wrote.
+    """Make a run's folder, and hold it; if the run fails and cannot be resumed, remove what it wrote.
 
     Parameters
     ----------
     path : Path
     numbered : bool
-        Whether to take path-2, path-3, ... where ``path`` is there already, and not to share it.
+        Whether to use path-2, path-3, ... if ``path`` exists already, instead of sharing it.
 
     Raises
     ------
@@ -95,18 +95,18 @@ def new_folder(path: Path, numbered: bool = False) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def making(path: Path, numbered: bool = False) -> Iterator[Path]:
-    """Make a folder where it is missing, its parents too; which of them are empty at the end is removed again.
+    """Make a folder, and its parents, if they are missing; remove again those that are empty at the end.
 
     Parameters
     ----------
     path : Path
     numbered : bool
-        Whether to make path-2, path-3, ... where ``path`` is there already.
+        Whether to make path-2, path-3, ... if ``path`` exists already.
 
     Raises
     ------
     Failure
-        If the folder cannot be made, or takes no files.
+        If the folder cannot be made or written to.
     """
     made: list[Path] = []
     try:
@@ -161,7 +161,7 @@ def _remove_files(run: Path) -> None:
 
 @contextlib.contextmanager
 def held(run: Path) -> Iterator[None]:
-    """Hold the folder of a run that is there already.
+    """Hold the folder of a run that exists already.
 
     Raises
     ------
@@ -175,13 +175,13 @@ def held(run: Path) -> Iterator[None]:
 
 
 def is_finished(run: Path) -> bool:
-    """Whether a folder holds a run, or an engine's part of one, that has come to its end."""
+    """Return whether a folder holds a finished run, or an engine's finished part of one."""
     path = run / "config.json"
     return os.path.lexists(path) and "unfinished" not in files.read_json(path)
 
 
 def is_unfinished(run: Path) -> bool:
-    """Whether a folder holds a run that began and has not come to its end."""
+    """Return whether a folder holds a run that began and is not finished."""
     path = run / "config.json"
     with contextlib.suppress(Failure):  # a damaged file is somebody else's
         return os.path.lexists(path) and "unfinished" in files.read_json(path)
@@ -189,19 +189,19 @@ def is_unfinished(run: Path) -> bool:
 
 
 def is_resumable(run: Path) -> bool:
-    """Whether a run holds anything that would have to be computed again without it."""
+    """Return whether a run holds anything that would otherwise have to be computed again."""
     folders = (run, *(run / name for name in NAMES))
     return any((folder / CHECKPOINT).exists() or is_finished(folder) for folder in folders)
 
 
 def how_to_resume(run: Path) -> str:
-    """Return the words that a message about an unfinished run ends with; the command works when it is pasted."""
+    """Return the end of a message about an unfinished run: a command to paste that resumes it."""
     words = [f"--resume={run}"] if str(run).startswith("-") else ["--resume", str(run)]
     return f"{ADVICE}{pasteable(['backprop', 'train', *words])}"
 
 
 def clean(run: Path) -> None:
-    """Remove from a finished run what only an unfinished one needs, and what a kill in the middle of a write left."""
+    """Remove from a finished run its checkpoints, and what a kill in the middle of a write left."""
     for folder in (run, *(run / name for name in NAMES)):
         if folder.is_dir():
             for path in folder.iterdir():

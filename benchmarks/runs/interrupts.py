@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: they end a command where they arrive, or, in a training loop, once the step under way is done."""
+"""Ctrl-C and SIGTERM: they end a command at once or, in a training loop, after the current step."""
 
 import contextlib
 import signal
@@ -15,7 +15,7 @@ class Interrupts:
     """While entered, both signals raise `Interrupted`; within `deferred`, the first of them is only noted.
 
     A second one is raised at once even there: whoever sends it does not want to wait. A signal that the process ignores
-    stays ignored (a shell lets what it starts in the background ignore Ctrl-C).
+    stays ignored (a shell makes its background jobs ignore Ctrl-C).
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Interrupts:
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
-        """Note the first signal; the body looks at ``received`` where it can stop. At its end a signal is raised."""
+        """Note the first signal; the body checks ``received`` where it can stop. At the end it is raised."""
         self._deferring = True
         try:
             yield

@@ -1,8 +1,8 @@
-"""A folder belongs to one process at a time: a lock that the system takes back when its holder ends, however it ends.
+"""A folder belongs to one process at a time: a lock that the system releases when its holder ends, however it ends.
 
-The lock is the system's on an open file (flock, or its counterpart on Windows), so that a kill leaves a file that
-nobody holds, and the next process takes it. The file is removed on release, while it is still held; whoever opened it
-before then sees that it has lost its name, and opens the new one.
+The lock is the system's lock on an open file (flock, or its counterpart on Windows), so a killed process leaves a file
+that nobody holds, and the next process takes it. The file is removed on release, while it is still held; a process that
+opened it before then sees that it has lost its name, and opens the new one.
 """
 
 import contextlib
@@ -15,21 +15,21 @@ from pathlib import Path
 from benchmarks.errors import Failure, shown
 
 NAME = ".backprop.lock"
-# A holder writes its number right after it has the lock, and `is_locked` lets go at once. So a lock without a number is
-# tried again, for this many seconds.
+# A holder writes its process number right after it takes the lock, and `is_locked` lets go at once. So a lock without a
+# number is tried again, for this many seconds.
 UNSIGNED_FOR = 1.0
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder inside of the ``with`` block.
+    """Hold the lock of a folder inside the ``with`` block.
 
     Raises
     ------
     Failure
         If another process holds it.
     OSError
-        If no file can be made in the folder.
+        If no file can be created in the folder.
     """
     path = folder / NAME
     descriptor = _take(path)
@@ -74,7 +74,7 @@ def _take(path: Path) -> int:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    # Whoever held the lock before may have removed its file since it was opened here, or remove it at any moment.
+    # The holder before may have removed the file since it was opened here, or may remove it at any moment.
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except FileNotFoundError:
@@ -82,7 +82,7 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether another process holds the lock of a folder now; nothing is written."""
+    """Return whether another process holds the lock of a folder now; nothing is written."""
     try:
         descriptor = os.open(folder / NAME, os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
     except OSError:

@@ -1,7 +1,7 @@
 """A trained network as an ONNX model, which other programs run without this project and without PyTorch.
 
 PyTorch's exporter turns the network of the torch engine into the model; the weights are either engine's. The packages
-that this takes are an optional extra.
+that this needs are an optional extra.
 """
 
 import contextlib
@@ -37,11 +37,11 @@ def build(engine: Engine, model: object, x: np.ndarray) -> bytes:
     model : torch.nn.Module
         The network; it is put in evaluation mode, so that dropout vanishes and batch norm is a fixed scale.
     x : numpy.ndarray
-        Rows to try the network on; the exporter follows two of them through.
+        Rows to try the network on; the exporter traces it with two of them.
     """
     import torch
 
-    # Two rows: one would look to the exporter like an axis to broadcast along.
+    # Two rows: the exporter would take a single one for an axis to broadcast along.
     example = engine.asarray(np.resize(x, (2, *x.shape[1:])))
     with _silent():
         program = torch.onnx.export(
@@ -54,7 +54,7 @@ def build(engine: Engine, model: object, x: np.ndarray) -> bytes:
             verbose=False,
         )
         proto = program.model_proto
-    # Where each node came from, down to the paths of the files on this machine: nobody else's business.
+    # Remove where each node came from: it includes the paths of files on this machine.
     graph = proto.graph
     for item in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         item.ClearField("metadata_props")
@@ -63,7 +63,7 @@ def build(engine: Engine, model: object, x: np.ndarray) -> bytes:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    # The exporter prints what it does, and warns about its own future.
+    # The exporter prints what it does, and warns about its own future changes.
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

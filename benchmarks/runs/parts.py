@@ -1,4 +1,4 @@
-"""One engine's part of a run: trained and written, or read back; and the run that the parts make."""
+"""One engine's part of a run: trained and written, or read back; and the run that the parts make up."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +31,7 @@ def train_or_load(
     every: int | None,
     interrupts: Interrupts,
 ) -> Trained:
-    """Return one engine's part of a run: what its folder holds already, or what training gives, saved there.
+    """Return one engine's part of a run: what its folder already holds, or else the result of training, saved there.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def train_or_load(
     engine : Engine
     data : Data
     data_dir : Path
-        Where several processes find the data.
+        Where the processes find the data, if there are several.
     on_step : callable
         Called with the progress after every step.
     every : int or None
@@ -82,7 +82,7 @@ def load_model(engine: Engine, settings: Settings, part: Path) -> object:
 
 
 def finish(run: Path, config: dict) -> None:
-    """Make the parts one finished run, if they are not yet, and remove its checkpoints."""
+    """Mark the run as finished, if it is not yet, and remove its checkpoints."""
     if not folder.is_finished(run):
         record.write_config(run, {name: value for name, value in config.items() if name != "unfinished"})
     folder.clean(run)

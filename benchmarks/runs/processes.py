@@ -1,7 +1,7 @@
 """One training run in several processes: each has its share of every batch, and process 0 writes for all.
 
-A signal reaches the command's own process, which hands it to process 0 in answer to what that one tells after a step.
-The processes then agree on it, so that all of them end after the same step, with one checkpoint.
+A signal reaches the command's own process, which passes it on to process 0 in reply to the message that process 0 sends
+after each step. The processes then agree on it, so that all of them end after the same step, with one checkpoint.
 """
 
 import json
@@ -23,7 +23,7 @@ from torch_ref.scale import distributed
 
 
 class SharedKeeper(Keeper):
-    """A `Keeper` in each of several processes: the file, which process 0 writes, has the generators of all."""
+    """A `Keeper` in each of several processes: process 0 writes the file, with the generators of all of them."""
 
     def _save(self, rest: dict, arrays: dict[str, np.ndarray]) -> None:
         states = [json.loads(state) for state in distributed.gather(json.dumps(rest["generator"]).encode())]
@@ -65,7 +65,7 @@ def train_together(
         on_step(progress)
         return interrupts.received or 0
 
-    # What is wrong with a checkpoint is better said here than by one of many processes.
+    # Check the checkpoint here: one error is better than one from each of many processes.
     model, optimizer = prepare(settings, engine)
     keeper.read(engine, model, optimizer, len(data.x_train))
     try:

@@ -14,8 +14,8 @@ A run of both engines holds one such folder for each, and the figures that compa
     RUN/*.png
 
 config.json has the checksums of the other two, and one of itself. All three are read as if a stranger had written them:
-nothing in them is executed, and every field is held against the schemes below. A number that is not finite is null in
-history.json. A run's life is told in `benchmarks.runs.folder`.
+nothing in them is executed, and every field is checked against the schemes below. A number that is not finite is null
+in history.json. `benchmarks.runs.folder` describes the life of a run.
 """
 
 import hashlib
@@ -95,7 +95,7 @@ def history_scheme(settings: Settings, rows: int) -> Object:
 
 
 def fingerprint(data: Data) -> dict[str, object]:
-    """Return what tells a task's data from others: their sizes, and a checksum of all numbers."""
+    """Return what identifies a task's data: their sizes, and a checksum of all numbers."""
     digest = hashlib.sha256()
     for array in (data.x_train, data.y_train, data.x_test, data.y_test):
         digest.update(f"{array.dtype} {array.shape}\n".encode())
@@ -126,12 +126,12 @@ def describe(settings: Settings, data: dict[str, object], engines: list[Engine])
 
 
 def threads(settings: Settings, engines: list[Engine]) -> dict[str, dict[str, int]]:
-    """Return the numbers of threads of each engine that runs, on which the last bits of a run on the CPU may depend."""
+    """Return the thread counts of each engine that runs: the last bits of a run on the CPU may depend on them."""
     return {engine.name: engine.threads(settings.processes) for engine in engines}
 
 
 def checksum(config: dict) -> str:
-    """Return the SHA-256 of a config.json's content, its own entry for it left out."""
+    """Return the SHA-256 of a config.json's content, without the entry for the checksum itself."""
     content = {name: value for name, value in config.items() if name != "sha256"}
     return hashlib.sha256(json.dumps(files.finite(content), sort_keys=True).encode()).hexdigest()
 
@@ -142,7 +142,7 @@ def write_config(run: Path, config: dict) -> None:
 
 
 def load_config(run: Path, unfinished: bool = False) -> dict:
-    """Read the config.json of a run, of an unfinished one only where that is asked for.
+    """Read the config.json of a run, which must be finished unless ``unfinished`` is set.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def load_config(run: Path, unfinished: bool = False) -> dict:
 
 
 def save(part: Path, config: dict, history: dict[str, list], state: dict[str, np.ndarray]) -> None:
-    """Write one engine's finished run; config.json comes last and makes it one."""
+    """Write one engine's finished run; config.json comes last and makes it finished."""
     part.mkdir(exist_ok=True)
     files.flush_names(part.parent)
     model = tensor_files.write(part / MODEL, state)

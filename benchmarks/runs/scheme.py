@@ -1,12 +1,12 @@
-"""What a file must hold, written down as a value: kinds of fields, put together into the kind of a whole document.
+"""Schemas: what a file must hold, as a value; kinds of fields are combined into the kind of a whole document.
 
     PROGRESS = Object({"epoch": Integer(0, 5), "seconds": Number(0)})
     check(path, content, PROGRESS)
 
-`check` goes through a document field by field. What does not fit is a ``Failure`` that names the file, the field, what
-was expected there and what was found. Everything must be there, and nothing else may be. Arrays are checked twice: by
-`Array.check_header` before their numbers are read, so that no memory is taken for what does not fit, and by
-`Array.check` after.
+`check` goes through a document field by field. A field that does not fit raises a ``Failure`` that names the file, the
+field, what was expected there and what was found. Everything must be there, and nothing else may be, unless the scheme
+says so. Arrays are checked twice: by `Array.check_header` before their numbers are read, so that no memory is allocated
+for what does not fit, and by `Array.check` after that.
 """
 
 import json
@@ -53,7 +53,7 @@ def _words(found: object) -> str:
 
 
 class Kind:
-    """A kind of value; a subclass says in `words` what it is, and in `fits` whether a value is of it."""
+    """A kind of value; a subclass says in `words` what it is, and in `fits` whether a value is of this kind."""
 
     words: str
 
@@ -90,7 +90,7 @@ class Integer(Kind):
         return f"an integer{_between(self.low, self.high)}"
 
     def fits(self, value: object) -> bool:
-        """Whether it is an integer within the bounds; true and false are none."""
+        """Whether it is an integer within the bounds; true and false are not."""
         return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
 
     def fit_each(self, array: np.ndarray) -> np.ndarray:
@@ -111,7 +111,7 @@ class Number(Kind):
         return f"a finite number{_between(self.low, self.high)}"
 
     def fits(self, value: object) -> bool:
-        """Whether it is a finite number within the bounds; true and false are none."""
+        """Whether it is a finite number within the bounds; true and false are not."""
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             return False
         return -math.inf < value < math.inf and self.low <= value <= self.high
@@ -150,7 +150,7 @@ class AnyNumber(Kind):
         return value is None or Number().fits(value)
 
     def fit_each(self, array: np.ndarray) -> np.ndarray:
-        """Return that all do."""
+        """Return True for every number."""
         return np.ones(array.shape, bool)
 
 
@@ -195,7 +195,7 @@ class Choice(Kind):
 
 @dataclass(frozen=True)
 class Equal(Kind):
-    """One value, which something else decides."""
+    """One value and no other."""
 
     value: object
 
@@ -255,7 +255,7 @@ class List(Kind):
 class Object(Kind):
     """An object: fields that must be there, fields that may be, and no others, unless it is ``open``.
 
-    With ``bare`` its fields are called by their own names, without the name of the object.
+    With ``bare``, messages call its fields by their own names, without the name of the object.
     """
 
     fields: Mapping[str, Kind]
@@ -310,7 +310,7 @@ class Array(Kind):
         return f"{self.dtype} of shape {self.shape}"
 
     def check_header(self, dtype: str, shape: tuple[int, ...], where: str) -> None:
-        """Raise ``Mismatch`` unless an array that was not read yet is of this dtype and shape."""
+        """Raise ``Mismatch`` unless an array that has not been read yet is of this dtype and shape."""
         if (dtype, shape) != (self.dtype, self.shape):
             raise Mismatch(where, self.words, Words(f"{dtype} of shape {shape}"))
 
@@ -326,7 +326,7 @@ class Array(Kind):
 
 @dataclass(frozen=True)
 class Order(Array):
-    """An order of so many rows: each of their numbers once."""
+    """An order of ``rows`` rows: a permutation of their numbers."""
 
     def __init__(self, rows: int) -> None:
         super().__init__("int64", (rows,), Integer(0, rows - 1))
@@ -345,14 +345,14 @@ class Order(Array):
 
 
 def check(path: Path, content: object, scheme: Kind, where: str = "") -> None:
-    """Raise ``Failure`` unless a file's content is what the scheme says."""
+    """Raise ``Failure`` unless a file's content fits the scheme."""
     with naming(path):
         scheme.check(content, where)
 
 
 @contextmanager
 def naming(path: Path, what: str = "is damaged") -> Iterator[None]:
-    """Raise a ``Mismatch`` from inside of the ``with`` block as the ``Failure`` of a file."""
+    """Turn a ``Mismatch`` inside the ``with`` block into a ``Failure`` about a file."""
     try:
         yield
     except Mismatch as error:
@@ -360,7 +360,7 @@ def naming(path: Path, what: str = "is damaged") -> Iterator[None]:
 
 
 def check_headers(found: Mapping[str, tuple[str, tuple[int, ...]]], scheme: Mapping[str, Array]) -> None:
-    """Raise ``Mismatch`` unless the arrays of a file, not read yet, are those of the scheme."""
+    """Raise ``Mismatch`` unless the arrays of a file, not read yet, are those that the scheme has."""
     for name, kind in scheme.items():
         if name not in found:
             raise Mismatch(name, kind.words, NOTHING)

@@ -1,4 +1,4 @@
-"""What decides a run, and the scheme of it in files."""
+"""What determines a run, and its scheme in files."""
 
 import shlex
 from dataclasses import asdict, dataclass
@@ -30,9 +30,9 @@ SETTINGS = Object(
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides a run: the task, the engine (one of `engines.EVERY`, or "both"), and every number of the recipe.
+    """What determines a run: the task, the engine (one of `engines.EVERY`, or "both"), and every number of the recipe.
 
-    With a ``precision``, or ``compile``, the torch engine takes the loop of ``torch_ref/scale/fast.py``.
+    With a ``precision``, or ``compile``, the torch engine uses the loop of ``torch_ref/scale/fast.py``.
     """
 
     task: str
@@ -51,7 +51,7 @@ class Settings:
 
     @classmethod
     def of_recipe(cls, task: Task, engine: str, **changes: object) -> "Settings":
-        """Return a task's recipe, with the options that are not None in the place of its own."""
+        """Return a task's recipe, with the options that are not None in place of its own."""
         given = {key: value for key, value in changes.items() if value is not None}
         defaults = {"seed": 0, "dtype": "float32", "device": "cpu", **asdict(task.recipe)}
         return cls(task=task.name, engine=engine, **{**defaults, **given})
@@ -67,11 +67,11 @@ class Settings:
 
     @property
     def fast(self) -> bool:
-        """Whether the torch engine leaves the plain loop."""
+        """Whether the torch engine uses its fast loop."""
         return self.precision is not None or self.compile
 
     def steps(self, rows: int) -> int:
-        """Return the steps of an epoch over so many training rows."""
+        """Return the number of steps in an epoch over ``rows`` training rows."""
         return -(-rows // self.batch_size)
 
     def to_dict(self) -> dict[str, object]:

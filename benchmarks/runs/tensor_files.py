@@ -5,8 +5,8 @@
                   header's end; and __metadata__, texts by name
     then          the numbers, each array's in C order, one array after the other without a gap
 
-(https://huggingface.co/docs/safetensors). The library writes and reads it; what it does not promise is to look at a
-header before it takes memory for what that announces, and to say which file and field is wrong.
+(https://huggingface.co/docs/safetensors). The library writes it here. Reading is done by hand, since the library does
+not promise to check a header before it allocates what that announces, or to say which file and field is wrong.
 """
 
 import hashlib
@@ -42,10 +42,10 @@ Header = dict[str, tuple[str, tuple[int, ...]]]
 
 
 def write(path: Path, tensors: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None) -> str:
-    """Replace the file at ``path`` by these arrays; return the SHA-256 of its content."""
+    """Replace the file at ``path`` with these arrays; return the SHA-256 of its content."""
     from safetensors.numpy import save
 
-    # The library takes each array's memory to be in C order.
+    # The library assumes that each array's memory is in C order.
     content = save({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}, metadata)
     files.write_bytes(path, content)
     return hashlib.sha256(content).hexdigest()
@@ -60,7 +60,7 @@ def read(
     ----------
     path : Path
     check : callable, optional
-        Gets the metadata, and dtype and shape of each array, before the numbers are read; raises ``Failure`` or
+        Takes the metadata, and the dtype and shape of each array, before the numbers are read; raises ``Failure`` or
         `scheme.Mismatch` if they are not what is wanted.
     sha256 : str, optional
         The checksum of the whole file.

@@ -24,7 +24,7 @@ class Trained:
 
 
 def get_engines(settings: Settings) -> list[Engine]:
-    """Return the engines that run; where both do, the device and the number of processes are PyTorch's."""
+    """Return the engines that run; if both do, the device and the number of processes are for PyTorch."""
     name = settings.engine
     if name not in ("torch", BOTH) and settings.processes > 1:
         raise UsageError(f"the {name} engine is one process; --processes {settings.processes} is for --engine torch")
@@ -80,14 +80,14 @@ def check_batches(settings: Settings, task: Task, data: Data) -> None:
 
 
 def prepare(settings: Settings, engine: Engine) -> tuple[object, object]:
-    """Return the task's network with the weights that the seed gives, and what changes them."""
+    """Return the task's network with the weights that the seed gives, and its optimizer."""
     engine.manual_seed(settings.seed)
     model = engine.place(tasks.get(settings.task).build(engine, settings.dropout))
     return model, engine.optim.Adam(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
 
 
 def fast_fit(precision: str | None, compiled: bool) -> Callable:
-    """Return torch's ``fit`` in ``torch_ref/scale/fast.py``, with its options."""
+    """Return the ``fit`` of ``torch_ref/scale/fast.py``, with these options."""
     from torch_ref.scale import fast
 
     return partial(fast.fit, precision=precision or "fp32", compiled=compiled)
@@ -112,9 +112,9 @@ def train(
     on_step: Callable | None = None,
     keeper: Keeper | None = None,
 ) -> Trained:
-    """Build the task's network from the seed, and train it by its recipe; from the keeper's checkpoint on, if any.
+    """Build the task's network from the seed, and train it by its recipe, from the keeper's checkpoint on, if any.
 
-    In a run of several processes, each of them calls this.
+    In a run of several processes, each process calls this.
     """
     model, optimizer = prepare(settings, engine)
     progress, after_step, after_epoch = None, on_step, None

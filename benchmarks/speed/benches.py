@@ -43,10 +43,10 @@ def _row(name: str, contender: str, dtype: str, ours: Times, theirs: Times, **mo
 
 
 def repeat(bench: Callable[..., list[dict]], repeats: int, *arguments: object, threads: int = 0) -> list[dict]:
-    """Run a benchmark in so many processes, one after the other, and return the medians of their rows.
+    """Run a benchmark in several processes, one after the other, and return the medians of their rows.
 
-    Where a process's memory comes to lie is chance, and can slow a step down by a third for as long as the process
-    lives; the rounds within one do not show that.
+    Where a process's memory ends up is chance, and can slow a step down by a third for as long as the process lives;
+    the rounds within one process do not show that.
 
     Parameters
     ----------
@@ -57,13 +57,13 @@ def repeat(bench: Callable[..., list[dict]], repeats: int, *arguments: object, t
     *arguments
         The benchmark's.
     threads : int
-        With how many threads the processes begin; then even a single one is not this one, whose libraries have begun
-        with another number. 0 leaves it to them.
+        How many threads the processes begin with. Then even a single run gets a new process, because the libraries of
+        this one have begun with another number. 0 leaves the number to the libraries.
 
     Returns
     -------
     list of dict
-        Rows as the benchmark's, each with ``ratios``: that of every process.
+        Rows like the benchmark's, each with ``ratios``: one for each process.
     """
     if repeats == 1 and not threads:
         return combine([bench(*arguments)])
@@ -118,7 +118,7 @@ def steps(rivals: list[str], rounds: int, threads: int) -> list[dict]:
         for step in (work.cnn_step(), work.mlp_step()):
             functions = {"scratch": Scratch(threads).step(step, dtype)}
             for name in rivals:
-                # JAX's float64 is a setting of the process.
+                # In JAX float64 is a setting of the whole process.
                 if not (name == "jax" and dtype == "float64"):
                     functions[name] = CONTENDERS[name](threads).step(step, dtype)
             times = interleave(functions, rounds, threads)

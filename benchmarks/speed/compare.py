@@ -1,4 +1,4 @@
-"""Results of several machines in one table of ratios, in which nothing is ranked that may be chance."""
+"""Results of several machines in one table of ratios, which does not rank differences that may be chance."""
 
 from collections.abc import Iterator, Mapping
 from itertools import count
@@ -27,12 +27,12 @@ def show(console: Console, contents: list[tuple[str, dict]]) -> None:
     ----------
     console : rich.console.Console
     contents : list of (name, result)
-        What each is called, and what `results.read` returns.
+        The name of each, and what `results.read` returns.
 
     Raises
     ------
     Failure
-        If no work is in two of them.
+        If no two of them have any work in common.
     """
     columns: dict[str, dict[tuple, dict]] = {}
     for letter, (_, content) in zip(_letters(), contents, strict=False):
@@ -53,7 +53,7 @@ def show(console: Console, contents: list[tuple[str, dict]]) -> None:
 
 
 def table(columns: Mapping[str, Mapping[tuple, dict]]) -> Table:
-    """Return a row for each work that is in two columns or more."""
+    """Return a row for each piece of work that is in two columns or more."""
     every = dict.fromkeys(key for column in columns.values() for key in column)
     shared = [key for key in every if sum(key in column for column in columns.values()) > 1]
     if not shared:
@@ -77,7 +77,7 @@ def measured(row: dict) -> list[float]:
 
 
 def order(ratios: Mapping[str, list[float]]) -> str:
-    """Return who is ahead of whom: "A < B ~ C", where B and C overlap.
+    """Return the order of the columns: "A < B ~ C", where B and C overlap.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def _letters() -> Iterator[str]:
 
 
 def read(paths: list[Path], benchmarks: list[str]) -> list[tuple[str, dict]]:
-    """Read results that are to be compared, each of which must have rows of one of some benchmarks."""
+    """Read the results to compare; each must have rows of one of the ``benchmarks``, if there are any."""
     found = []
     for path in paths:
         content = results.read(path)

@@ -1,6 +1,6 @@
 """Who is timed. A contender turns a piece of work into a function without arguments that does it once.
 
-To add one: write a class with a ``name`` and a ``step`` (and a ``layer``, if it has layers), and enter it below.
+To add one: write a class with a ``name`` and a ``step`` (and a ``layer``, if it has layers), and add it to CONTENDERS.
 """
 
 import importlib.util
@@ -12,7 +12,7 @@ from benchmarks.speed.work import Layer, Step, upstream
 
 
 def first_of(outputs: Any) -> Any:
-    """Return what a layer returns, or the first of several things."""
+    """Return a layer's output, or the first of several."""
     return outputs[0] if isinstance(outputs, tuple) else outputs
 
 
@@ -103,7 +103,7 @@ class TorchEager:
         return module
 
     def tensor(self, array: object) -> object:
-        """Return an array as a tensor, in the memory order that this contender works in."""
+        """Return an array as a tensor, in this contender's memory layout."""
         return self.torch.from_numpy(array)
 
     def layer(self, layer: Layer, dtype: str) -> Callable[[], object]:

@@ -36,7 +36,7 @@ def _mlp(parameters: Arrays, key: jax.Array, x: jax.Array) -> jax.Array:
 
 
 def step(work: Step, dtype: str) -> Callable[[], object]:
-    """Return a training step on the same initial weights as the other contenders have."""
+    """Return a training step that starts from the same weights as the other contenders."""
     import scratch
 
     if dtype == "float64":

@@ -14,7 +14,7 @@ from scratch.kernels import threads as scratch_threads
 
 
 def describe(threads: list[int]) -> dict[str, object]:
-    """Return what a result has to be read with: the machine, how busy it is, versions, the BLAS kernels, threads."""
+    """Return what one needs to read a result: the machine, how busy it is, versions, the BLAS kernels, threads."""
     import torch
     from threadpoolctl import threadpool_info
 
@@ -65,7 +65,7 @@ def rates(dtype: str, threads: int) -> dict[str, float]:
 
 
 def product_rate(dtype: str, threads: int) -> float:
-    """Measure how many operations a second NumPy's product of two large matrices does: two for each multiply-add."""
+    """Measure the operations a second of NumPy's product of two large matrices; a multiply-add counts as two."""
     a, b = (np.random.default_rng(0).random((1536, 1536)).astype(dtype) for _ in range(2))
     product = np.empty_like(a)
     with _threads(threads):
@@ -75,9 +75,9 @@ def product_rate(dtype: str, threads: int) -> float:
 
 
 def copy_rate(size: int, threads: int) -> float:
-    """Measure how many bytes a second are moved, read and written, while an array of ``size`` bytes is copied.
+    """Measure the bytes a second, read and written, of copying an array of ``size`` bytes.
 
-    The array is shared out among the threads as the kernels do it, if it is large enough for that.
+    The array is split among the threads as the kernels do it, if it is large enough.
     """
     source = np.ones(max(size, 1), np.int8)
     target = np.empty_like(source)

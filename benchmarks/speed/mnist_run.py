@@ -1,6 +1,6 @@
 """One training run on MNIST in a process of its own: ``python -m benchmarks.speed.mnist_run NAME ...`` prints JSON.
 
-A process of its own, because that is what has a peak of memory, and because what it imports is part of its cost.
+It has its own process because peak memory is that of a process, and because what it imports is part of its cost.
 
     scratch   this project's NumPy engine
     torch     the same loop in PyTorch (`torch_ref.train`), the data set in memory as float32
@@ -20,11 +20,11 @@ NAMES = ("scratch", "torch", "plain")
 
 
 def peak_bytes() -> float:
-    """Return the most memory that this process has held so far; NaN on Windows, which does not tell Python."""
+    """Return this process's peak memory so far; NaN on Windows, where Python cannot tell."""
     if sys.platform == "win32":
         return math.nan
     if sys.platform == "linux":
-        # What getrusage says began with the peak of the process that started this one.
+        # getrusage starts from the peak of the process that started this one.
         status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
         return int(status["VmHWM"].split()[0]) * 1024
     import resource  # Unix alone has it
@@ -83,7 +83,7 @@ def train_plain(data_dir: Path, epochs: int, threads: int) -> float:
 
 
 def end_with(parent: int) -> None:
-    """End this process when its parent is another one, which is how it learns that the first has ended."""
+    """End this process when its parent has ended, which shows as a change of parent."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

@@ -1,13 +1,13 @@
 """The race: how many seconds to 99% of MNIST's test images, from data in memory, by a recipe made for speed.
 
-One epoch of a small network, batches of 125, Adam with betas (0.7, 0.9), and a learning rate that goes up and down
-again once (Smith and Topin, "Super-Convergence", 2018). The first convolution moves by two pixels, so that everything
-after it computes on a quarter of the places. Batch norm allows a learning rate ten times the usual; it comes after the
-pooling, which leaves it a quarter of the numbers. Smoothed labels (Szegedy and others, "Rethinking the Inception
-Architecture", 2016) gain a tenth of a percent, which pays for fewer channels.
+One epoch of a small network, batches of 125, Adam with betas (0.7, 0.9), and a learning rate that rises and falls once
+(Smith and Topin, "Super-Convergence", 2018). The first convolution has stride 2, so that everything after it computes
+on a quarter of the positions. Batch norm allows a learning rate ten times the usual; it comes after the pooling, which
+leaves it a quarter of the numbers. Label smoothing (Szegedy and others, "Rethinking the Inception Architecture", 2016)
+gains a tenth of a percent, which pays for fewer channels.
 
-What is timed is training and nothing else. Set-up is reported apart: the data on their way to the device, compiling,
-recording, a step to warm up (which is undone). So is the test, which comes once, after the last step.
+Only training is timed. Set-up is reported separately: moving the data to the device, compiling, recording, and a
+warm-up step (which is undone). The test is not timed: it runs once, after the last step.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class Racer:
 
     @property
     def fast(self) -> bool:
-        """Whether the plain loop, which both engines have, is left."""
+        """Whether it runs the fast loop instead of the plain one, which both engines have."""
         return self.engine.device != "cpu" or self.precision != "fp32" or self.compiled
 
     @property
     def name(self) -> str:
-        """What the table calls it."""
+        """The name in the table."""
         return " ".join([self.engine.name, self.engine.device, self.precision, *["compiled"] * self.compiled])
 
 

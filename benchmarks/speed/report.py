@@ -67,7 +67,7 @@ def _ratio(row: dict) -> str:
 
 
 def show_threads(console: Console, name: str, rows: list[dict]) -> None:
-    """Print how each engine's time falls with the number of threads; rows are a benchmark's, for each number."""
+    """Print how each engine's time falls with the number of threads; rows are a benchmark's, run with each number."""
     per, factor = _unit(name)
     numbers = list(dict.fromkeys(row["threads"] for row in rows))
     heads = [f"{number} thread{'s' * (number > 1)}, {per}" for number in numbers]
@@ -94,7 +94,7 @@ def _speedups(times: list[float]) -> list[str]:
 
 
 def _unit(name: str) -> tuple[str, float]:
-    """Return in what a benchmark's times are shown, and how many of it are a second."""
+    """Return the unit in which a benchmark's times are shown, and how many of it make a second."""
     return {"scaling": ("µs an image", 1e6), "train": ("s", 1.0), "memory": ("s", 1.0)}.get(name, ("ms", 1e3))
 
 

@@ -1,7 +1,7 @@
-"""Results as they are kept: JSON files of rows, with all that a comparison with another machine's needs to know.
+"""Results as they are stored: JSON files of rows, with everything that a comparison with another machine's needs.
 
-A file has the rows of one benchmark or of several, measured on one machine. It may come from a stranger: `read` goes
-through it field by field, and what fits no field is refused by its name.
+A file has the rows of one or more benchmarks, measured on one machine. It may come from a stranger, so `read` checks it
+field by field, and the error names the field that is wrong.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ FORMAT = 2
 DTYPES = ("float32", "float64")
 NAMES = ("layers", "steps", "scaling", "train", "memory")
 
-# What is printed must print as one line: no control characters, none that turn the direction of writing.
+# Text must print as one line: no control characters, and none that change the writing direction.
 LINE = Text(r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{1,200}", "a line of text")
 COUNT, QUANTITY = Integer(1), Number(0)
 RATE = Object({"operations": QUANTITY, "bytes": QUANTITY})
@@ -68,18 +68,18 @@ RESULT = Object({"format": Equal(FORMAT), "machine": MACHINE, "rows": List(ROW)}
 
 
 def write(path: Path, machine: dict, rows: list[dict]) -> Path:
-    """Write rows, and return the file, a new one."""
+    """Write rows to a new file, and return its path."""
     files.write_new(path, files.encode_json({"format": FORMAT, "machine": machine, "rows": rows}))
     return path
 
 
 def read(path: Path) -> dict:
-    """Read a file of `write`'s, whoever wrote it.
+    """Read a file in `write`'s format, whoever wrote it.
 
     Raises
     ------
     Failure
-        If it is missing, damaged, or no result of this version: by the field that is wrong.
+        If it is missing, damaged, or not a result of this version; the message names the wrong field.
     """
     content = files.read_json(path)
     scheme.check(path, content, RESULT)
@@ -105,5 +105,5 @@ def _check_rows(rows: list[dict]) -> None:
 
 
 def key(row: dict) -> tuple:
-    """Return what two machines' rows have in common if they are of the same work, whatever its number of threads."""
+    """Return what rows of the same work share on any two machines, with any number of threads."""
     return row["benchmark"], row["work"], tuple(row.get("shape", ())), row["contender"], row["dtype"]

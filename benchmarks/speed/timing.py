@@ -1,13 +1,13 @@
 """Timing several functions in turn, so that what disturbs the machine disturbs them all.
 
-A shared machine changes its speed from one second to the next. Two functions timed one after the other are timed on
-two machines; timed in turns of a few milliseconds, they see the same one, and the ratio within a turn means something
-even where neither time does. Each turn is one call of ``torch.utils.benchmark.Timer``, which fixes PyTorch's threads
-and keeps the garbage collector out.
+A shared machine changes its speed from one second to the next. Two functions timed one after the other are in effect
+timed on two machines. Timed in turns of a few milliseconds they see the same machine, and the ratio within a round
+means something even where neither time does. Each turn is one call of ``torch.utils.benchmark.Timer``, which fixes
+PyTorch's threads and keeps the garbage collector out.
 
-A turn begins when the one before has ended for good. The threads of a BLAS, or of OpenMP, spin for a while in wait of
-more work, OpenBLAS's for more than a tenth of a second; whoever had the next turn would have one core less. Meanwhile
-caches and cores cool down, so the first calls of a turn are not timed.
+A turn begins only when the threads of the one before are at rest. The threads of a BLAS, or of OpenMP, spin for a while
+as they wait for more work, OpenBLAS's for more than a tenth of a second, and would take a core from the next turn.
+Meanwhile caches and cores cool down, so the first calls of a turn are not timed.
 """
 
 import math
@@ -35,7 +35,7 @@ class Times:
         return float(np.median(self.seconds))
 
     def quartiles(self) -> tuple[float, float]:
-        """Return the values that a quarter and three quarters of the rounds stay below."""
+        """Return the lower and the upper quartile of the rounds."""
         low, high = np.quantile(self.seconds, (0.25, 0.75))
         return float(low), float(high)
 
@@ -44,12 +44,12 @@ class Times:
         return float(self.seconds.min()), float(self.seconds.max())
 
     def ratio(self, other: "Times") -> float:
-        """Return the median over the rounds of this time over the other's of the same round."""
+        """Return the median over the rounds of this time divided by the other's in the same round."""
         return float(np.median(self.seconds / other.seconds))
 
 
 def come_to_rest() -> None:
-    """Wait until no thread of this process computes, for half a second at most."""
+    """Wait until no thread of this process computes, at most half a second."""
     for _ in range(MOST_PAUSES):
         before = process_time()
         sleep(PAUSE)
@@ -63,7 +63,7 @@ def interleave(functions: dict[str, Callable[[], object]], rounds: int, threads:
     Parameters
     ----------
     functions : dict
-        What to call, by name.
+        The functions to call, by name.
     rounds : int
         How many turns each gets.
     threads : int
@@ -87,9 +87,9 @@ def interleave(functions: dict[str, Callable[[], object]], rounds: int, threads:
 
 
 def quickest(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the seconds of each function's quickest call, in so many rounds of which each gets a turn.
+    """Return the seconds of each function's quickest call, over rounds in which each gets a turn.
 
-    What disturbs a machine only makes a call longer: this is the time to hold beside what the machine can do.
+    Disturbances only make a call longer, so this is the time to compare with what the machine can do.
     """
     found = dict.fromkeys(functions, math.inf)
     for _ in range(rounds):

@@ -1,6 +1,6 @@
 """What is timed: layers at the shapes of the course's networks, and whole training steps.
 
-Each piece of work is written once and handed a contender's package (``nn``, ``models``, ...), as the tasks are.
+Each piece of work is written once and given a contender's package (``nn``, ``models``, ...), like the tasks.
 """
 
 from collections.abc import Callable
@@ -17,16 +17,16 @@ class Layer:
     Attributes
     ----------
     name, network : str
-        What it is, and where it stands.
+        What it is, and which network it is from.
     build : callable
-        From a package's ``nn`` and dtype to the layer.
+        Takes a package's ``nn`` and a dtype, and returns the layer.
     shape : tuple of int
     products : int
-        Multiply-adds of the matrix product in its forward pass; 0 for a layer that has none. Backward has two such.
+        Multiply-adds of the matrix product in its forward pass; 0 if there is none. Backward has two such products.
     indices : int
-        The input is an array of indices below this number; 0 for one of real numbers.
+        The input is an array of indices below this number; 0 if its values are real numbers.
     places : int
-        How many of the layer's arguments are the input: three for attention of a sequence to itself.
+        How many of the layer's arguments are the input: three for self-attention.
     """
 
     name: str
@@ -141,7 +141,7 @@ class Step:
     ----------
     name : str
     build : callable
-        From a package's ``models`` and dtype to the network.
+        Takes a package's ``models`` and a dtype, and returns the network.
     adam : dict
         Adam's options.
     shape : tuple of int
@@ -162,13 +162,13 @@ class Step:
 
 
 def cnn_step(batch: int = 128) -> Step:
-    """Return SmallCNN's step, as the recipe of MNIST has it."""
+    """Return SmallCNN's step, as in MNIST's recipe."""
     build = lambda models, dtype: models.SmallCNN(dtype=dtype)  # noqa: E731
     return Step(f"SmallCNN, batch {batch}", build, {"lr": 1e-3}, (batch, 1, 28, 28), 10)
 
 
 def mlp_step() -> Step:
-    """Return the MLP's step, as the recipe of moons has it."""
+    """Return the MLP's step, as in the recipe for moons."""
     build = lambda models, dtype: models.MLP(pdrop=0.1, use_bn=True, dtype=dtype)  # noqa: E731
     return Step("MLP, batch 64", build, {"lr": 3e-3, "weight_decay": 1e-4}, (64, 2), 2)
 

@@ -1,4 +1,4 @@
-"""The tasks: a file for each, with its data and the recipe that goes with it."""
+"""The tasks: one file for each, with its data and the recipe that goes with it."""
 
 import importlib
 from pathlib import Path
@@ -25,7 +25,7 @@ def get(name: str) -> Task:
 
 
 def mnist_or_digits(data_dir: Path) -> tuple[str, Data]:
-    """Read MNIST where its files are, else the bundled digits; return the title and the data."""
+    """Read MNIST if its files are there, otherwise the bundled digits; return the title and the data."""
     from benchmarks.tasks.idx import FILES
 
     there = all((data_dir / "MNIST" / "raw" / name).is_file() for name in FILES)

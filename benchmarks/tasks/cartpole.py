@@ -1,4 +1,4 @@
-"""CartPole: keep a pole upright on a cart by pushing the cart left or right; every step that it stands gives 1.
+"""CartPole: keep a pole upright on a cart by pushing the cart left or right; each step that it stands earns 1.
 
 The recipe is advantage actor-critic (A2C). Several environments play in parallel; after every few steps the
 transitions become one batch, and one update is made.
@@ -9,11 +9,11 @@ transitions become one batch, and one update is made.
 
 (Schulman et al., "High-dimensional continuous control using generalized advantage estimation", 2016, equation 16.)
 Where the pole fell there is no next state: V(s_(t+1)) counts as 0. Where the episode was only cut off, at 500 steps,
-the pole still stands, and V(s_(t+1)) counts; to take it for a fall would teach the critic that standing long is
+the pole still stands, and V(s_(t+1)) counts; treating this as a fall would teach the critic that standing long is
 dangerous.
 
-The learner's reward of a step is 1 - gamma, so that a pole that stands for ever is worth (1 - gamma)(1 + gamma + ...)
-= 1. With 1 a step it would be worth 1/(1 - gamma) = 100, the critic's squared error would start near 10,000, and its
+The learner's reward per step is 1 - gamma, so that a pole that stands for ever is worth (1 - gamma)(1 + gamma + ...) =
+1. With a reward of 1 it would be worth 1/(1 - gamma) = 100, the critic's squared error would start near 10,000, and its
 gradient would drown the policy's in the backbone that the two share.
 """
 
@@ -35,18 +35,18 @@ SOLVED = 475.0  # mean return over 100 episodes, Gymnasium's threshold for CartP
 
 @dataclass(frozen=True)
 class Recipe:
-    """What training takes.
+    """The hyperparameters of training.
 
     Attributes
     ----------
     environments, horizon : int
         How many environments play, and how many steps they make between two updates.
     updates : int
-        Steps of Adam; the learning rate goes down to 0 on a straight line.
+        Steps of Adam; the learning rate falls linearly to 0.
     hidden : int
         Units of each of the backbone's two layers.
     gamma, trace : float
-        The discount, and lambda above: how far a surprise is handed back.
+        The discount, and lambda above: how far a surprise is passed back.
     lr, entropy_weight, value_weight, max_norm : float
         The first learning rate, the weights of the loss's terms, and the gradient's largest norm.
     """
@@ -65,7 +65,7 @@ class Recipe:
 
 @dataclass
 class Curve:
-    """What training went through.
+    """What happened in training.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Curve:
 
 
 class Batch(NamedTuple):
-    """Transitions, one a row."""
+    """Transitions, one per row."""
 
     states: np.ndarray
     actions: np.ndarray
@@ -98,7 +98,7 @@ class Batch(NamedTuple):
 
 
 class Actor:
-    """A network of either engine behind a face of NumPy arrays.
+    """A network of either engine behind a NumPy interface.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class Actor:
 
 
 class Players:
-    """Environments that play on from update to update: real ones, or others that step in the same way."""
+    """Environments that keep playing from update to update: real ones, or others that step in the same way."""
 
     def __init__(self, recipe: Recipe, seed: int, started: tuple[Any, np.ndarray] | None = None) -> None:
         self.recipe, self.rng = recipe, np.random.default_rng(seed)
@@ -131,9 +131,9 @@ class Players:
         self.standing = np.zeros(recipe.environments, int)
 
     def play(self, actor: Actor, ended: Callable[[int], None]) -> Batch:
-        """Let the actor play for the recipe's horizon, and return what came of it; ``ended`` is told each return.
+        """Let the actor play for the recipe's horizon, and return the transitions; ``ended`` is told each return.
 
-        The step after an episode's last one only resets the environment, whatever the action: it is no transition,
+        The step after an episode's last one only resets the environment, whatever the action: it is not a transition,
         and is left out.
         """
         shape = (self.recipe.horizon, self.recipe.environments)
@@ -168,7 +168,7 @@ def generalized_advantages(
     values : numpy.ndarray
         Shape (T + 1, E): the critic's, of the states before each step and after the last.
     fell, over : numpy.ndarray of bool
-        Shape (T, E): whether the step led nowhere, and whether it was the episode's last for this or another reason.
+        Shape (T, E): whether the pole fell, and whether the step was the episode's last for this or another reason.
     gamma, trace : float
         The discount and lambda.
     """
@@ -185,7 +185,7 @@ def train(
     """Train an actor by the recipe, evaluating it 60 times; ``on_update`` is told how many updates were made.
 
     Initial weights, first states and the numbers that actions are drawn with come from the seed and are the same in
-    both engines, so both play the same game until rounding parts them.
+    both engines, so both play the same game until rounding makes them diverge.
     """
     recipe = recipe or Recipe()
     engine.manual_seed(seed)
@@ -202,7 +202,7 @@ def train(
 
 
 def learn(actor: Actor, players: Players, curve: Curve, on_update: Callable[[int], None] | None = None) -> None:
-    """Let an actor learn from what its players play, by their recipe, and note it in ``curve``."""
+    """Train an actor on what its players play, by their recipe, and note what happens in ``curve``."""
     engine, recipe = actor.engine, players.recipe
     criterion = engine.actor_critic.ActorCriticLoss(engine.nn.MSELoss(), recipe.value_weight, recipe.entropy_weight)
     optimizer = engine.optim.Adam(actor.model.parameters(), lr=recipe.lr)
@@ -221,7 +221,7 @@ def learn(actor: Actor, players: Players, curve: Curve, on_update: Callable[[int
 
 
 def evaluate(actor: Actor, episodes: int, seed: int) -> np.ndarray:
-    """Return the returns of so many episodes, (episodes,), in which the actor always takes its likelier action."""
+    """Return the returns, (episodes,), of episodes in which the actor always takes its likelier action."""
     envs, states = environments.cartpole(episodes, seed)
     returns, playing = np.zeros(episodes), np.ones(episodes, bool)
     while playing.any():

@@ -1,7 +1,7 @@
 """Digits: the 1,797 handwritten digits of 8 x 8 pixels that come with scikit-learn, so that nothing is downloaded.
 
-They are brought to the 28 x 28 pixels that the network takes by making each pixel a block of 3 x 3, inside a border of
-2, which is about how MNIST frames its digits. Smoother interpolation looks better and learns worse: the edges of the
+They are enlarged to the 28 x 28 pixels that the network takes by making each pixel a block of 3 x 3, inside a border of
+2, which is about how MNIST frames its digits. Smoother interpolation looks better but learns worse: the edges of the
 blocks are what the first convolution can see.
 """
 

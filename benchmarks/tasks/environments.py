@@ -1,4 +1,4 @@
-"""Gymnasium's environments, which are an optional extra: started here, and with one line where that fails."""
+"""Gymnasium's environments, which are an optional extra: started here, with a one-line error where that fails."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXTRA = "pip install '.[rl]' in the project's folder"
 def cartpole(count: int, seed: int, drawn: bool = False) -> tuple[gymnasium.vector.VectorEnv, np.ndarray]:
     """Start ``count`` CartPoles that step together, as one array; return them and their first states, (count, 4).
 
-    If they are to be ``drawn``, their ``render()`` returns a frame of each, (400, 600, 3) bytes.
+    If ``drawn``, their ``render()`` returns a frame of each, (400, 600, 3) bytes.
 
     Raises
     ------
@@ -37,8 +37,8 @@ def pong(seed: int) -> tuple[gymnasium.Env, np.ndarray]:
     """Start Pong; return it and its first state, (4, 84, 84) bytes.
 
     The preprocessing is the usual one (Mnih et al., "Human-level control through deep reinforcement learning", 2015,
-    methods), by Gymnasium's wrappers: an action lasts four frames, of which the last two are merged by their maximum;
-    grey, 84 x 84; a state is the last four of these.
+    methods), by Gymnasium's wrappers: an action lasts four frames, of which the last two are merged by their maximum,
+    in grey, 84 x 84; a state is the last four of these.
 
     Raises
     ------

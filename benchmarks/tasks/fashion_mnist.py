@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 pictures of clothes, in MNIST's format and harder than it."""
+"""Fashion-MNIST: 70,000 pictures of clothes, in MNIST's format, but harder."""
 
 from pathlib import Path
 

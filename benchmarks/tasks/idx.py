@@ -1,7 +1,7 @@
-"""MNIST's file format, IDX, and how its files come here.
+"""MNIST's file format, IDX, and how its files are downloaded.
 
-Folders, mirrors and checksums are torchvision's: the files lie in ``DATA_DIR/MNIST/raw`` (or ``FashionMNIST/raw``),
-where torchvision puts and finds them. It is imported only for a download. Reading needs no more than this:
+Folders, mirrors and checksums are torchvision's: the files are in ``DATA_DIR/MNIST/raw`` (or ``FashionMNIST/raw``),
+where torchvision puts and finds them. torchvision is imported only for a download. Reading needs no more than this:
 
     bytes 0-3     0, 0, type (8: unsigned byte), number of axes
     then          the size of each axis, a big-endian 32-bit integer each
@@ -65,7 +65,7 @@ def load_idx(data_dir: Path, dataset: str, classes: tuple[str, ...]) -> Data:
 
 
 def is_missing(path: Path) -> bool:
-    """Whether there is nothing of this name; what is no file is refused by ``Failure``."""
+    """Return whether nothing has this name; raise ``Failure`` if something other than a file has it."""
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -87,9 +87,9 @@ def as_pixels(images: np.ndarray) -> np.ndarray:
 
 
 def read_idx(path: Path, axes: int) -> np.ndarray:
-    """Read an IDX file of unsigned bytes with so many axes.
+    """Read an IDX file of unsigned bytes with ``axes`` axes.
 
-    The sizes in the header are held against the file's length before anything is read.
+    The sizes in the header are checked against the file's length before the values are read.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
 
 
 def recognize(content: bytes) -> str | None:
-    """Return what a file is that is no IDX file, from its first bytes, if it can be told."""
+    """Return what a file that is not IDX is, from its first bytes; None if that is not clear."""
     if content.startswith(b"\x1f\x8b"):
         return "it is compressed by gzip; name it .gz, or unpack it"
     if content.lstrip()[:1] == b"<":
@@ -124,19 +124,19 @@ def recognize(content: bytes) -> str | None:
 
 
 def damaged(path: Path, reason: str) -> str:
-    """Say what is wrong with a file, and the way out."""
+    """Say what is wrong with a file, and what to do about it."""
     return f"{shown(path)} is damaged: {reason}; delete it and run again to download it anew"
 
 
 def fetch(data_dir: Path, dataset: str, missing: list[str]) -> None:
-    """Download a set into a folder of its own, and move the files into place when all are whole.
+    """Download a set into a folder of its own, and move the files into place once all are complete.
 
-    Archives that are there already are used, so that a person can bring them by hand.
+    Archives that are there already are used, so that a person can put them there by hand.
 
     Raises
     ------
     Failure
-        If the files cannot be downloaded or written: what is missing, where to put it, and what needs no download.
+        If the files cannot be downloaded or written; it says what is missing, and where to put it.
     """
     import torchvision
 
@@ -146,7 +146,7 @@ def fetch(data_dir: Path, dataset: str, missing: list[str]) -> None:
         check_archive(archive)
     source = getattr(torchvision.datasets, dataset)
     try:
-        # Where the files can be moved from by a rename, and where nothing is left if they do not come.
+        # A folder from which the files can be moved by a rename, and of which nothing is left if they do not come.
         nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         with tempfile.TemporaryDirectory(dir=nearest, prefix=".download-") as temporary:
             raw = Path(temporary, dataset, "raw")
@@ -170,7 +170,7 @@ def fetch(data_dir: Path, dataset: str, missing: list[str]) -> None:
 
 
 def check_archive(path: Path) -> None:
-    """Raise ``Failure`` unless a file begins as gzip's do."""
+    """Raise ``Failure`` unless a file begins like one of gzip's."""
     with files.open_regular(path) as file:
         content = file.read(64)
     if not content.startswith(b"\x1f\x8b"):
@@ -179,6 +179,6 @@ def check_archive(path: Path) -> None:
 
 
 def md5(path: Path) -> str:
-    """Return the checksum that torchvision knows an archive by."""
+    """Return the checksum by which torchvision knows an archive."""
     with files.open_regular(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -1,4 +1,4 @@
-"""Two moons: points in the plane, on two half circles that reach into each other; a network must bend the boundary."""
+"""Two moons: points in the plane, on two interlocking half circles; a network must bend the boundary."""
 
 from pathlib import Path
 

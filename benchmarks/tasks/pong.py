@@ -3,7 +3,7 @@
 The teacher reads where the ball and its paddle are from the console's memory (the addresses are those of Anand et al.,
 "Unsupervised state representation learning in Atari", 2019, appendix), and moves the paddle towards the ball's height.
 The network is to do the same from the pixels. Now and then a random action is played instead, so that the paddle also
-gets where the teacher would not have gone; what is learned there is still what the teacher would do.
+gets to places where the teacher would not have gone; what is learned there is still what the teacher would do.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BALL_HEIGHT, PADDLE_HEIGHT = 54, 51  # in the console's 128 bytes of memory
 
 @dataclass(frozen=True)
 class Recipe:
-    """What behaviour cloning takes.
+    """The hyperparameters of behaviour cloning.
 
     Attributes
     ----------
@@ -84,14 +84,14 @@ class Games:
     def inputs(self, rows: np.ndarray | slice) -> np.ndarray:
         """Return states as the network takes them: the background, which says nothing, is 0, and the ball about 4.
 
-        Without this the network is stuck for hundreds of updates at guessing: the background makes up most of its
-        input, the ball four pixels of 7,056.
+        Without this the network does no better than guessing for hundreds of updates: the background makes up most of
+        its input, the ball four pixels of 7,056.
         """
         return (self.states[rows] - self.background) / np.float32(32)
 
 
 def watch(recipe: Recipe, seed: int) -> Games:
-    """Let the teacher play, and write down what it met and did."""
+    """Let the teacher play, and record what it met and did."""
     rng, rows = np.random.default_rng(seed), recipe.states + recipe.test_states
     env, state = environments.pong(seed)
     console = env.unwrapped.ale
@@ -120,7 +120,7 @@ def teacher(memory: np.ndarray) -> int:
 
 
 def next_points(rewards: np.ndarray, gamma: float) -> np.ndarray:
-    """Return from each step on the next reward that is not 0, times gamma for each step until it comes."""
+    """Return for each step the next reward that is not 0, times gamma for each step until it comes."""
     returns, following = np.empty_like(rewards), 0.0
     for row in reversed(range(len(rewards))):
         following = returns[row] = rewards[row] if rewards[row] != 0 else gamma * following
@@ -143,9 +143,9 @@ def batches(recipe: Recipe, games: Games, seed: int) -> Iterator[tuple[np.ndarra
 
 
 def learner(engine: Engine, model: object, recipe: Recipe) -> Callable[[tuple[np.ndarray, ...]], tuple[float, ...]]:
-    """Return what makes one update of a model from one of the `batches`, and returns its terms.
+    """Return a function that updates a model with one of the `batches`, and returns the loss and its terms.
 
-    It is the actor-critic's, with an advantage of 1 for everything that the teacher did.
+    The update is the actor-critic's, with an advantage of 1 for everything that the teacher did.
     """
     criterion = engine.actor_critic.ActorCriticLoss(engine.nn.HuberLoss(), value_weight=1.0, entropy_weight=0.0)
     optimizer = engine.optim.Adam(model.parameters(), lr=recipe.lr)

@@ -1,4 +1,4 @@
-"""What a task is: data, a network, and the recipe that trains the one on the other."""
+"""What a task is: data, a network, and the recipe that trains the network on the data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from benchmarks.errors import Failure
 
 @dataclass(frozen=True)
 class Recipe:
-    """The numbers that training takes, all of them options on the command line."""
+    """The hyperparameters of training, all of them options on the command line."""
 
     epochs: int
     batch_size: int = 128
@@ -37,7 +37,7 @@ class Data:
     Raises
     ------
     Failure
-        If a set is empty, or has not as many targets as inputs, or a target that is not a class.
+        If a set is empty, does not have as many targets as inputs, or has a target that is not a class.
     """
 
     x_train: np.ndarray
@@ -82,7 +82,7 @@ class Task:
     images : bool
         Whether the inputs are images (else points in the plane); decides which figures a run draws.
     smallest_batch : int
-        Rows that every batch must have: 2 where a batch norm takes the variance over them.
+        The fewest rows that a batch may have: 2 if a batch norm takes the variance over them.
     """
 
     name: str

@@ -4,8 +4,8 @@
     >>> case.check(seed=3).ok
     True
 
-The tests of a single layer draw theirs with Hypothesis, which also shrinks what fails. This is for what treats them all
-alike: the table of ``backprop parity``, special values, refusals.
+The tests of a single layer draw theirs with Hypothesis, which also shrinks what fails. The catalogue is for code that
+treats all layers alike: the table of ``backprop parity``, special values, refusals.
 """
 
 from parity_tests.catalogue import (

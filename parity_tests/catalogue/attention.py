@@ -7,7 +7,7 @@ from parity_tests.harness import arrays, flat
 
 
 def mask(d: Draw, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a mask of booleans or of what is added to the scores. It hides no query's first key."""
+    """Return a mask: booleans, or numbers to add to the scores. It hides no query's first key."""
     hides = d.rng.random(shape) < 0.4
     hides[..., 0] = False
     return hides if d.one_of(True, False) else np.where(hides, -np.inf, d.rng.normal(size=shape)).astype(d.dtype)
@@ -28,7 +28,7 @@ def multihead_attention(d: Draw) -> LayerCase:
     q, s = ((*batch, n, size) if first else (n, *batch, size) for n in (length, keys))
     call = d.some_of(need_weights=(True, False), average_attn_weights=(True, False))
     padding = mask(d, (*batch, keys))
-    # PyTorch cannot reshape the masks of a batch of nothing where it needs no weights.
+    # PyTorch cannot reshape the masks of an empty batch if the weights are not needed.
     masks = batch != (0,) or call.get("need_weights", True)
     if masks and d.one_of(True, False):
         call["key_padding_mask"] = padding

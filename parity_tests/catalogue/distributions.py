@@ -10,17 +10,17 @@ from scratch.distributions.mixture import MixtureLogProb
 from scratch.distributions.normal import NormalEntropy, NormalLogProb, NormalRSample
 from scratch.distributions.tanh_normal import TanhNormalLogProb, TanhNormalRSample
 
-# PyTorch refuses parameters that are NaN or infinite if it is asked to look.
+# With validation on, PyTorch refuses parameters that are NaN or infinite.
 UNCHECKED = {"validate_args": False}
 
 
 def shape_of(d: Draw) -> tuple[int, ...]:
-    """Return the shape of a batch of distributions, and of a value each."""
+    """Return the shape of a batch of distributions, and of one value for each."""
     return (*d.leading(), d.integer(1, 4))
 
 
 def shared(d: Draw, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape that broadcasts to ``shape``: the same one twice out of three times."""
+    """Return a shape that broadcasts to ``shape``; two times out of three it is ``shape`` itself."""
     return shape if d.rng.random() < 2 / 3 else d.one_of(shape[-1:], (*shape[:-1], 1))
 
 
@@ -33,8 +33,8 @@ def positive(d: Draw, shape: tuple[int, ...]) -> np.ndarray:
 def categorical_log_prob(d: Draw) -> LayerCase:
     """Draw one action for each row of logits, or several.
 
-    Of about 1: PyTorch takes the logarithm of the sum off the logits, and off large ones that costs it digits of
-    a probability close to 1 that ours keep.
+    The logits are about 1: PyTorch subtracts the logarithm of the sum from the logits, and with large ones it loses
+    digits of a probability close to 1 that ours keep.
     """
     shape = shape_of(d)
     several = (d.integer(1, 3),) if d.fixed_batch is None and d.one_of(True, False, False) else ()

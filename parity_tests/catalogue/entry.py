@@ -22,7 +22,7 @@ class Draw:
     dtype : str
         "float64" or "float32".
     seed : int or list of int
-        Of every choice and number.
+        The seed of every choice and number.
     batch : int, optional
         The batch size to use whatever is drawn; 0 for an empty batch.
     """
@@ -33,7 +33,7 @@ class Draw:
 
     @property
     def seed(self) -> int:
-        """A new seed at each reading."""
+        """A new seed at each access."""
         return int(self.rng.integers(2**16))
 
     def one_of(self, *options: object) -> object:
@@ -133,7 +133,7 @@ class Entry:
     draw : callable
         Makes a case from a `Draw`.
     share : int
-        One case is tried where others have this many: for the slow ones.
+        Where other entries try this many cases, this one tries one; for slow entries.
     """
 
     name: str

@@ -12,7 +12,7 @@ from scratch import nn
 
 
 def unbatched(d: Draw) -> bool:
-    """Return whether to leave out the batch's axis: of one case in five, where no batch size is asked for."""
+    """Return whether to leave out the batch axis: in one case in five, unless a batch size is asked for."""
     return d.fixed_batch is None and d.rng.random() < 0.2
 
 
@@ -36,7 +36,7 @@ def convolution(d: Draw, axes: int) -> LayerCase:
             "bias": d.one_of(True, False),
         }
         if options["padding"] == "same":
-            # PyTorch remarks on its own copying where the two sides of the padding differ.
+            # PyTorch warns of its own copying where the two sides of the padding differ.
             options |= {"stride": 1, "kernel_size": d.one_of(1, 3, (3, 5)[:axes])}
         channels = d.integers(1, 4, 2)
         if axes == 2 and d.one_of(True, *[False] * 5):
@@ -87,7 +87,7 @@ def transposed_convolution(d: Draw, axes: int) -> LayerCase:
 
 @entry("ConvTranspose2d", "layer")
 def conv_transpose2d(d: Draw) -> LayerCase:
-    """Odd and unequal sides; unbatched as well; one case in six without patches, as of Conv2d."""
+    """Odd and unequal sides; unbatched as well; one case in six without patches, as for Conv2d."""
     return transposed_convolution(d, 2)
 
 
@@ -169,7 +169,7 @@ def adaptive_avg_pool2d(d: Draw) -> LayerCase:
 
 
 def padding(name: str, axes: int) -> None:
-    """Register a padding layer: each side by another number, some of them negative where it takes them."""
+    """Register a padding layer: each side has its own number, some of them negative where the layer takes them."""
 
     def draw(d: Draw) -> LayerCase:
         def make() -> tuple:
@@ -194,7 +194,7 @@ for kind in ("ZeroPad", "ConstantPad", "ReflectionPad", "ReplicationPad", "Circu
 
 @entry("Upsample", "layer")
 def upsample(d: Draw) -> LayerCase:
-    """Larger and smaller, to whole sizes and by broken factors, down and across alike and not."""
+    """Larger and smaller, to given sizes and by fractional factors, the same for both axes or not."""
 
     def make() -> tuple:
         options = {"mode": d.one_of("nearest", "bilinear")}

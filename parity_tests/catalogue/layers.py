@@ -24,7 +24,7 @@ def both(d: Draw, name: str, *args: object, training: bool = True, **options: ob
 
 
 def has_bias(name: str) -> bool:
-    """Return whether this PyTorch's layer has the option ``bias``, which came late to the normalizations."""
+    """Return whether the installed PyTorch's layer has the option ``bias``, which normalizations got late."""
     return "bias" in inspect.signature(getattr(torch.nn, name)).parameters
 
 
@@ -219,8 +219,8 @@ def parameter_list(d: Draw) -> LayerCase:
     return LayerCase(Scales(nn.ParameterList(values)), reference, (d.array((*d.leading(), size)),))
 
 
-# Normalization. Rows of two numbers become -1 and 1 whatever they were, so that the input gradient is what cancellation
-# leaves of far larger terms, in PyTorch as here: they have tests of their own.
+# Normalization. A row of two numbers always becomes -1 and 1, so its input gradient is what cancellation leaves of far
+# larger terms, in PyTorch as here. Such rows have tests of their own.
 
 
 def batch_norm(d: Draw, name: str, places: tuple[int, ...]) -> LayerCase:
@@ -287,7 +287,7 @@ def instance_norm2d(d: Draw) -> LayerCase:
     options = d.some_of(
         eps=(1e-5, 1e-3, 0.5),
         momentum=(None, 0.1, 0.0, 1.0, 0.7),
-        # Where there is no image PyTorch's weights are an IndexError, and its running statistics become NaN.
+        # With no image, PyTorch raises an IndexError if there are weights, and its running statistics become NaN.
         affine=(False,) if d.fixed_batch == 0 else (True, False),
         track_running_stats=(False,) if d.fixed_batch == 0 else (True, False),
         **({"bias": (True, False)} if has_bias("InstanceNorm2d") else {}),
@@ -311,7 +311,7 @@ def dropout2d(d: Draw) -> LayerCase:
 def dropout(d: Draw) -> LayerCase:
     """Draw p; the masks come from the seed that both generators are set to."""
     options = d.some_of(p=(0.0, 0.1, 0.5, 0.75, 1.0))
-    # PyTorch fills a mask in the order of the memory; the comparison hands both C order.
+    # PyTorch fills a mask in the order of the memory, so both get C order.
     x = np.array(d.array((*d.leading(), 4)), order="C")
     return LayerCase(*both(d, "Dropout", training=d.one_of(True, True, False), **options), (x,))
 
@@ -324,8 +324,8 @@ def activation(name: str, **options: tuple) -> None:
 
     def draw(d: Draw) -> LayerCase:
         x = np.array(d.array((*d.leading(), 3), d.one_of(arrays.array, arrays.tied), d.one_of(1, 8)))
-        # Where a curve is flat, its slope is a difference of nearly equal numbers, with hardly a digit in common
-        # between any two programs. One number on the bend gives the scale that such differences are to be measured by.
+        # Where a curve is flat, its slope is a difference of nearly equal numbers, and two programs agree in hardly a
+        # digit. One number on the bend sets the scale by which such differences are measured.
         x.reshape(-1)[:1] = 0.5
         x = arrays.lay_out(x, d.one_of(*arrays.LAYOUTS))
         return LayerCase(*both(d, name, **d.some_of(**options)), (x,))

@@ -21,7 +21,7 @@ def signs(d: Draw, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def without_warning(loss: Callable) -> Callable:
-    """Return PyTorch's loss without its remark that "mean" is no divergence."""
+    """Return PyTorch's loss without its warning that "mean" is not the divergence."""
 
     def call(*tensors: torch.Tensor) -> torch.Tensor:
         with warnings.catch_warnings():
@@ -89,7 +89,7 @@ def margin_ranking(d: Draw) -> LayerCase:
 
 @entry("MultiMarginLoss", "loss")
 def multi_margin(d: Draw) -> LayerCase:
-    """Of one row as well, weighted, squared; with scores exactly at the margin."""
+    """One row as well; weighted, squared, with scores exactly at the margin."""
     classes = d.integer(1, 5)
     rows = max(d.batch(1, 3), 1)  # of none PyTorch returns memory that nobody has written to
     shape = (rows, classes) if d.fixed_batch is not None or d.rng.random() < 0.8 else (classes,)
@@ -117,7 +117,7 @@ def triplet_margin(d: Draw) -> LayerCase:
 
 @entry("CosineEmbeddingLoss", "loss")
 def cosine_embedding(d: Draw) -> LayerCase:
-    """Of one row as well; targets of both signs."""
+    """One row as well; targets of both signs."""
     shape = (*d.leading()[:1], d.integer(2, 5))
     options = d.some_of(reduction=REDUCTIONS, margin=(-0.5, 0.0, 0.3))
     return LayerCase(*both("CosineEmbeddingLoss", **options), (d.array(shape), d.array(shape), signs(d, shape[:-1])))

@@ -114,7 +114,7 @@ def cross_entropy(d: Draw) -> LayerCase:
 
 @entry("NLLLoss", "loss")
 def nll(d: Draw) -> LayerCase:
-    """Draw the same without label smoothing, on any numbers."""
+    """Draw the same as for CrossEntropyLoss without label smoothing, on any numbers."""
     x, options = logits_and_options(d)
     target = target_indices(d, x, options)
     return LayerCase(*both("NLLLoss", **options), (x, target))
@@ -144,7 +144,7 @@ def entropy(d: Draw) -> LayerCase:
 
 @entry("ActorCriticLoss", "loss")
 def actor_critic_loss(d: Draw) -> LayerCase:
-    """Policy, critic and entropy, weighed."""
+    """Policy, critic and entropy, weighted."""
     logits, actions, advantages = of_the_policy(d)
     values, returns = d.array(advantages.shape), d.array(advantages.shape)
     criterion = d.one_of("MSELoss", "HuberLoss")

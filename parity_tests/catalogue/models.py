@@ -22,8 +22,8 @@ def mlp(d: Draw) -> LayerCase:
     options = d.some_of(hid=(3, 8, 17), out_dim=(2, 5), pdrop=(0.1, 0.5), use_bn=(True, False))
     width = d.integer(1, 5)
     models = both(d, "MLP", width, **options)
-    # A bias does nothing in front of a batch norm, which takes the mean away: its gradient is 0, the sum of the same
-    # terms as the weight's.
+    # A bias does nothing in front of a batch norm, which subtracts the mean: its gradient is 0, a sum of the same terms
+    # as the weight's.
     budgets = {}
     if options.get("use_bn") and models[0].training:
         names = [f"net.{i}.grad_{{}}{again}" for i in (0, 4) for again in ("", AGAIN)]

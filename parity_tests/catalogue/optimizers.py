@@ -29,7 +29,7 @@ class OptimizerCase:
     grads: list[list[np.ndarray | None]]
 
     def check(self, seed: int) -> Report:
-        """Compare the parameters, and what the optimizer keeps of the past, after all steps.
+        """Compare the parameters and the optimizer's state after all steps.
 
         The rounding budget is `parity_tests.harness.budget`'s, for sums of as many terms as there are steps.
         """

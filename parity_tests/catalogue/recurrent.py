@@ -1,7 +1,7 @@
 """The recurrent layers' cases: cells, and cells along a sequence.
 
-Their numbers are smaller than those of other layers. Where all gates are shut or wide open, the gradients are what is
-left of 1 - 1, in PyTorch as here.
+Their numbers are smaller than those of other layers. Where all gates are shut or wide open, the gradients are what
+rounding leaves of 1 - 1, in PyTorch as here.
 """
 
 import torch
@@ -22,7 +22,7 @@ def recurrent(d: Draw, ours: type, theirs: type, *sizes: int, **options: object)
 
 
 def cell(d: Draw, ours: type, theirs: type, states: int, **options: object) -> LayerCase:
-    """Draw a batch, or one example; with states before, or without."""
+    """Draw a batch, or one example, with or without initial states."""
     inputs, size = d.integer(1, 4), d.integer(2, 4)
     layer, reference = recurrent(d, ours, theirs, inputs, size, bias=d.one_of(True, False), **options)
     batch = () if d.fixed_batch is None and d.rng.random() < 0.2 else (d.batch(0, 1, 3),)

@@ -26,7 +26,7 @@ class SchedulerCase:
     metrics: tuple[float, ...] = ()
 
     def check(self, seed: int) -> Report:
-        """Compare the learning rates and momenta of both groups, bit for bit: Python's floats leave no room."""
+        """Compare the learning rates and momenta of both groups, bit for bit: both compute with Python's floats."""
         report = Report(f"{self.name}({self.options}), {STEPS} steps")
         expected, found = (self._path(module, seed) for module in (torch.optim, optim))
         for name, values in expected.items():
@@ -60,7 +60,7 @@ def step_lr(d: Draw) -> dict:
 
 
 def multi_step_lr(d: Draw) -> dict:
-    """Return MultiStepLR's options; milestones that stand twice, and in any order."""
+    """Return MultiStepLR's options; milestones in any order, some of them twice."""
     return {"milestones": d.integers(0, STEPS, d.integer(0, 5)), **d.some_of(gamma=(0.5, 0.97, 1.1))}
 
 
@@ -70,12 +70,12 @@ def exponential_lr(d: Draw) -> dict:
 
 
 def linear_lr(d: Draw) -> dict:
-    """Return LinearLR's options; down to 0 PyTorch's may end below it, see the scheduler's own tests."""
+    """Return LinearLR's options; not down to 0, where PyTorch's may end below it: see the scheduler's own tests."""
     return d.some_of(start_factor=(1.0, 0.01), end_factor=(0.9, 0.2), total_iters=(1, 7, 60))
 
 
 def cosine_annealing_lr(d: Draw) -> dict:
-    """Return CosineAnnealingLR's options; the steps go on behind T_max."""
+    """Return CosineAnnealingLR's options; the steps go on past T_max."""
     return {"T_max": d.integer(1, STEPS), **d.some_of(eta_min=(0.0, 0.003))}
 
 

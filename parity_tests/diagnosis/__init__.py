@@ -1,1 +1,1 @@
-"""What names a mistake: from a wrong result to a sentence, and from a stranger's layer to one that can be compared."""
+"""Name a mistake: from a wrong result to a sentence, and from somebody's layer to one that can be compared."""

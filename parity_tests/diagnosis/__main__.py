@@ -6,7 +6,7 @@ from parity_tests.diagnosis.figures import measure, overlooked
 
 
 def main() -> int:
-    """Print the table, and what is not as it should be; return 1 if a right layer is accused or a wrong one missed."""
+    """Print the table and the failures; return 1 if a right layer is accused or a wrong one missed."""
     figures = measure()
     print(figures.table())
     exhibits, missed = overlooked()

@@ -1,4 +1,4 @@
-"""What a layer may be held against: PyTorch's layers, losses, optimizers, initialisers, functions; nothing else."""
+"""What a layer may be compared with: PyTorch's layers, losses, optimizers, initialisers and functions; nothing else."""
 
 import copy
 import functools
@@ -19,7 +19,7 @@ ELEMENTWISE = listed(
 
 
 def named(name: str) -> object:
-    """Return the class or function that ``torch.nn.X``, ``torch.nn.functional.x``, ``torch.optim.X`` or the like is."""
+    """Return the class or function called ``torch.nn.X``, ``torch.nn.functional.x``, ``torch.optim.X`` or the like."""
     *room, last = name.split(".")
     found = None
     if not last.startswith("_"):
@@ -46,7 +46,7 @@ def named(name: str) -> object:
 
 
 def built(name: str, args: tuple[list, dict]) -> Callable:
-    """Return PyTorch's layer, constructed with ``args``, or its function with ``args`` behind the tensors."""
+    """Return PyTorch's layer, constructed with ``args``, or its function with ``args`` after the tensors."""
     found = named(name)
     positional = [_tensor(value) for value in args[0]]
     words = {key: _tensor(value) for key, value in args[1].items()}
@@ -68,7 +68,7 @@ def _tensor(value: object) -> object:
 
 
 def outputs(theirs: Callable, inputs: tuple[np.ndarray, ...], seed: int = 0) -> tuple[np.ndarray, ...]:
-    """Return PyTorch's outputs in float64, of a copy."""
+    """Return the outputs of a copy of PyTorch's layer, in float64."""
     tensors = [torch.from_numpy(np.array(values)) for values in inputs]
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of shapes that broadcast: the report says it in its own words
@@ -80,7 +80,7 @@ def outputs(theirs: Callable, inputs: tuple[np.ndarray, ...], seed: int = 0) -> 
 
 
 def refusal(theirs: Callable, inputs: tuple[np.ndarray, ...]) -> str:
-    """Return why PyTorch's does not take the inputs, "" if it does."""
+    """Return why PyTorch's layer does not accept the inputs, "" if it does."""
     try:
         outputs(theirs, inputs)
     except Exception as error:
@@ -100,7 +100,7 @@ def with_state(layer: torch.nn.Module) -> torch.nn.Module:
 
 
 def with_transposed(theirs: Callable, inputs: tuple[np.ndarray, ...]) -> tuple[Callable, list[int]]:
-    """Return a function that takes some of its matrices transposed, and which; () if that does not help either."""
+    """Return a function that takes some of its matrices transposed, and which ones; () if that does not help either."""
     matrices = [i for i, x in enumerate(inputs) if i and x.ndim == 2]
     for i in matrices:
         turned = functools.partial(_transposing, theirs, i)

@@ -1,7 +1,7 @@
 """A value that forward computes and that is meant as a constant: an advantage, a target network's value.
 
 It may be a constant in one use and not in another (the actor's loss multiplies by the advantage, the critic's squares
-it), so each use is tried: with the tape, the gradient is what it was, less what the path through that use contributes.
+it), so each use is tried: the tape gives the gradient minus what the path through that use contributes.
 """
 
 import itertools
@@ -20,7 +20,7 @@ USUAL = re.compile(r"^(adv(antages?)?|td_?errors?|td_?targets?|baselines?)$", re
 
 
 def usual(learner: Learner, inputs: tuple[np.ndarray, ...], report: Report) -> tuple[str, str]:
-    """Return a note or a fault about a value that is a constant wherever people give it its name: an advantage."""
+    """Return a note or a fault about a value that is a constant wherever its name is used: an advantage."""
     if any(np.ndim(y) for y in learner.outputs) or not report.quantities:
         return "", ""
     try:

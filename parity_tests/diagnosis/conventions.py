@@ -1,4 +1,4 @@
-"""A convention that is no mistake: where the examples are columns, a layer's own gradients are means over them."""
+"""A convention that is not a mistake: where the examples are columns, a layer's own gradients are means over them."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ MEANS = (
 
 
 def means_over_columns(learner: Learner, report: Report, inputs: tuple[np.ndarray, ...]) -> bool:
-    """Return whether all that is wrong in a report is that the shared gradients are means over the columns."""
+    """Return whether all that differs in a report is that the shared gradients are means over the columns."""
     wrong = [q for q in report.wrong if not q.name.endswith(AGAIN)]
     if report.faults or learner.averages or inputs[0].ndim != 2 or any(q.fault for q in wrong) or len(wrong) < 2:
         return False

@@ -1,8 +1,9 @@
-"""Naming the mistake: a wrong result is compared with what likely mistakes would have given.
+"""Name the mistake: a wrong result is compared with what likely mistakes would have given.
 
 A guess (`parity_tests.diagnosis.likely_mistakes`) is a function of a `parity_tests.diagnosis.evidence.Case` that yields
-pairs of a sentence and the array that the mistake would have produced. Where that array is what came, the sentence is
-printed. Where no guess fits, the pattern of the differences is described: which rows, which ratio, which inputs.
+pairs of a sentence and the array that the mistake would have produced. Where that array equals the wrong result, the
+sentence is printed. Where no guess fits, the pattern of the differences is described: which rows, which ratio, which
+inputs.
 """
 
 import math
@@ -21,11 +22,11 @@ from scratch.gradcheck import compare_direction
 from scratch.nn import Module
 
 MOST = 3
-"""Sentences for one quantity; further ones that fit the same numbers would not help."""
+"""The most sentences for one quantity; more that fit the same numbers would not help."""
 
 
 def explains(guessed: np.ndarray, case: Case) -> bool:
-    """Return whether ``guessed`` is what came: equal to it within rounding, not to what was expected, and not zero."""
+    """Return whether ``guessed`` equals the result within rounding, but not the expected values, and is not zero."""
     guessed = np.asarray(guessed)
     if guessed.shape != case.got.shape or not guessed.size or not np.any(guessed):
         return False
@@ -38,7 +39,7 @@ def explains(guessed: np.ndarray, case: Case) -> bool:
 
 @dataclass
 class Suspects:
-    """Called with a report: the sentences that explain what differs in it.
+    """Called with a report, it returns the sentences that explain what differs in it.
 
     ``layer`` is the layer under test and ``got`` what it gave, by name; the rest is what it was compared with and on.
     """
@@ -66,13 +67,13 @@ class Suspects:
             case = self._case(report, quantity)
             for sentence in _most_specific(list(dict.fromkeys(_named(case)))) or list(patterns(case))[:MOST]:
                 found.setdefault(sentence, []).append(quantity.name)
-        # What explains the most comes first.
+        # The sentence that explains the most quantities comes first.
         for sentence, names in sorted(found.items(), key=lambda pair: -len(pair[1])):
             sentences.append(f"{', '.join(names)}: {sentence}")
         return [*self._unused(report), *self._after_the_step(report), *sentences, *self._averaged(report, found)]
 
     def _averaged(self, report: Report, found: dict[str, list[str]]) -> Iterator[str]:
-        # The convention of some courses: the upstream gradients are those of each example, and a layer averages.
+        # The convention of some courses: upstream gradients belong to single examples, and a layer averages.
         wrong = [q.name for q in report.wrong if not q.name.endswith(AGAIN)]
         means = {s: names for s, names in found.items() if s.startswith("divided by") and "the batch size" in s}
         if len(wrong) < 2 or sorted(name for names in means.values() for name in names) != sorted(wrong):
@@ -86,7 +87,7 @@ class Suspects:
             )
 
     def _after_the_step(self, report: Report) -> Iterator[str]:
-        # A backward that steps its weights, and then uses them.
+        # A backward that updates its weights, and then uses them.
         steps = {one.name: one.gradient.rate for one in _steps(self.layer)}
         wrong = [q for q in report.wrong if q.name.startswith("grad_input") and not q.name.endswith(AGAIN)]
         if not steps or not wrong:
@@ -162,7 +163,7 @@ class Suspects:
             return all(short) and not all(np.array_equal(x, x.astype(np.float32)) for x in self.inputs)
 
     def _about_backward_alone(self, report: Report) -> Iterator[str]:
-        # Where forward is wrong, its gradients are expected to differ; what counts is whether they are its own.
+        # Where forward is wrong, the gradients differ anyway; what counts is whether they are those of this forward.
         names = [quantity.name for quantity in report.wrong]
         forward = any(name.startswith("output") for name in names)
         if not forward or not any("grad_" in name for name in names) or report.faults:
@@ -214,7 +215,7 @@ def _steps(layer: object) -> list:
 
 
 def _longer(x: np.ndarray, count: int, axis: int) -> np.ndarray:
-    # Three more examples: the first ones again, moved a little.
+    # Three more examples: the first ones again, slightly changed.
     if x.ndim <= axis or x.shape[axis] != count:
         return x
     more = np.take(x, np.arange(3) % count, axis)
@@ -225,7 +226,7 @@ def _longer(x: np.ndarray, count: int, axis: int) -> np.ndarray:
 def _named(case: Case) -> Iterator[str]:
     for kinds, guess in GUESSES:
         if (case.kind in kinds and not case.again) or (case.again and "again" in kinds):
-            # A guess that does not fit the layer at hand (other axes, other options) may fail in any way.
+            # A guess that does not fit this layer (other axes, other options) may fail in any way.
             with suppress(Exception):
                 for sentence, guessed in guess(case):
                     if explains(guessed, case):
@@ -233,7 +234,7 @@ def _named(case: Case) -> Iterator[str]:
 
 
 def patterns(case: Case) -> Iterator[str]:
-    """Describe where and how the numbers differ, for a mistake that has no name yet."""
+    """Describe where and how the numbers differ, for a mistake that no guess explains."""
     if case.got.shape != case.expected.shape or not case.expected.size:
         return
     if not case.got.any():
@@ -299,7 +300,7 @@ def patterns(case: Case) -> Iterator[str]:
 
 
 def _most_specific(sentences: list[str]) -> list[str]:
-    # A product of factors, or a plain 2, where one factor alone explains it, is a longer way to say it.
+    # Where one factor alone explains the ratio, a product of factors, or a plain 2, only says it in a longer way.
     plain = [s for s in sentences if ", and times " not in s]
     sentences = plain or sentences
     if any("1/(1-p)" in s for s in sentences):
@@ -313,8 +314,8 @@ def _ties_explain(x: np.ndarray, different: np.ndarray) -> bool:
 
 
 def _beyond(case: Case, different: np.ndarray) -> Iterator[str]:
-    # One branch of a function with several: all that differs lies on one side of a threshold. Not of few elements, of
-    # which chance would say the same.
+    # A wrong branch of a function: all that differs lies on one side of a threshold. With few elements this could be
+    # chance, so those are left out.
     x, *others = case.inputs
     if x.shape != different.shape or math.comb(different.size, int(different.sum())) < 400:
         return

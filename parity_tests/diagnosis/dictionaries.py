@@ -1,8 +1,8 @@
 """A network as two functions and a dictionary of parameters, without its loss, as many courses write it.
 
-``forward_propagation(X, parameters)`` and ``backward_propagation(parameters, cache, X, Y)`` say by the keys that they
-use what is in the dictionary, and by the order of their products what shapes it has. The loss stands elsewhere: it is
-taken to be the usual one under which most of the gradients are right.
+The keys that ``forward_propagation(X, parameters)`` and ``backward_propagation(parameters, cache, X, Y)`` use tell what
+is in the dictionary, and the order of their products tells the shapes. The loss is defined elsewhere: it is taken to be
+the usual one under which most of the gradients are right.
 """
 
 import inspect
@@ -50,7 +50,7 @@ class Network:
         self._loss: Callable = next(iter(LOSSES.values()))
 
     def outputs(self, x: np.ndarray) -> object:
-        """Run forward; keep what it returns beside the output for backward."""
+        """Run forward; keep what it returns besides the output for backward."""
         first, *_ = [p.name for p in self._found.parameters(self._found.forward) if p.name != self._holder]
         returned = self._found.forward(**{first: x, self._holder: self.parameters})
         parts = returned if isinstance(returned, tuple) else (returned,)
@@ -98,7 +98,7 @@ class Completed:
 
 
 def complete(found: Found, inputs: tuple[np.ndarray, ...], stage: Stage, seed: int) -> Completed | None:
-    """Return the network with its dictionary filled and its loss, None if it is none of this kind."""
+    """Return the network with its dictionary filled and its loss, None if it is not of this kind."""
     holder, keys = _dictionary(found)
     if found.backward is None or not keys or len(inputs) != 1 or inputs[0].ndim != 2:
         return None
@@ -155,7 +155,7 @@ def _with_loss(
     sums_to_one = np.allclose(output.sum(axis=0 if columns else 1), 1)
     y = (hot.T if columns else hot) if sums_to_one else rng.integers(0, 2, output.shape).astype(np.float64)
     best, words_of_best, right = None, "", 0
-    # Two outputs that sum to one: the two cross-entropies are one, and softmax's goes by its own name.
+    # For two outputs that sum to one the two cross-entropies are the same; softmax's keeps its own name.
     for said, loss in sorted(LOSSES.items(), key=lambda pair: sums_to_one and not pair[0].startswith("-sum")):
         network._loss = loss
         try:

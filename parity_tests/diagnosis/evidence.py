@@ -1,4 +1,4 @@
-"""What a guess at the mistake is made from, and the list of guesses that `parity_tests.diagnosis.diagnose` tries."""
+"""What a guess at the mistake starts from, and the list of guesses that `parity_tests.diagnosis.diagnose` tries."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class Case:
         return self.state.get(self.name.removesuffix(AGAIN).replace("grad_", ""))
 
     def option(self, name: str) -> object:
-        """Return one of the PyTorch layer's options, None if it has no such."""
+        """Return one of the PyTorch layer's options, None if it has no such option."""
         return getattr(self.layer, name, None)
 
 

@@ -44,7 +44,7 @@ from parity_tests.harness.report import AGAIN, Report
 
 @dataclass
 class Request:
-    """What is to be compared with what; the fields are the command's options."""
+    """What to compare with what; the fields are the command's options."""
 
     path: Path
     names: str
@@ -65,7 +65,7 @@ class Request:
 
 @dataclass
 class Verdict:
-    """What came out: a status as the command's, and what it prints. ``reports`` are for whoever wants the numbers."""
+    """The outcome: the command's exit status, and what it prints. ``reports`` have the numbers."""
 
     status: int
     text: str
@@ -74,7 +74,7 @@ class Verdict:
 
 
 def examine(request: Request) -> Verdict:
-    """Run the file and compare; raise `NotUnderstoodError` if the request cannot be meant."""
+    """Run the file and compare; raise `NotUnderstoodError` if the request makes no sense."""
     stage = Stage(request.seed, request.dtype)
     if request.against is not None:
         against.named(request.against)
@@ -241,7 +241,7 @@ def _found(request: Request, module: object, args: tuple[list, dict], options: O
 
 
 def _completed(request: Request, found: finding.Found, options: Options) -> tuple[Request, list[str]]:
-    """Return the request with what it leaves open and forward's arguments tell, and what was assumed."""
+    """Return the request, completed by what forward's arguments tell, and a list of what was assumed."""
     parameters = found.parameters(found.forward)
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return request, []

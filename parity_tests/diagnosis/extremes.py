@@ -17,7 +17,7 @@ LARGE = 1000.0
 def look(
     learner: Learner, theirs: Callable | None, inputs: tuple, target: int | None, request: object
 ) -> tuple[list[str], list[str]]:
-    """Return what is wrong at extreme inputs, and what is worth a note."""
+    """Return what is wrong at extreme inputs, and what deserves a note."""
     if request.range is not None or inputs[0].dtype.kind != "f" or not inputs[0].size or learner.reading.random:
         return [], []
     faults, notes = [], []
@@ -30,7 +30,7 @@ def look(
 
 
 def overflow(learner: Learner, theirs: Callable | None, inputs: tuple) -> str:
-    """Return what to say if the usual inputs are too extreme already, "" if the output is finite."""
+    """Return what to say if even the usual inputs are too extreme, "" if the output is finite."""
     if not any(np.isnan(y).any() for y in learner.outputs):
         return ""
     fault, note = _try(learner, theirs, inputs, "these inputs")
@@ -38,7 +38,7 @@ def overflow(learner: Learner, theirs: Callable | None, inputs: tuple) -> str:
 
 
 def _inputs(x: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    # Rows far apart from each other, then numbers far apart within each row.
+    # First rows far apart from each other, then numbers far apart within each row.
     signs = np.where(np.arange(len(x) if x.ndim else 1) % 2, -1.0, 1.0).reshape(-1, *[1] * max(0, x.ndim - 1))
     steps = np.arange(x.size).reshape(x.shape)
     return [

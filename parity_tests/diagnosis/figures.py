@@ -1,4 +1,4 @@
-"""What the check finds in the collection of learners' layers and in the museum, in figures."""
+"""How much the check finds in the collection of learners' layers and in the museum, in figures."""
 
 import re
 import tempfile
@@ -26,7 +26,7 @@ DESCRIPTIONS = (
 
 @dataclass
 class Figures:
-    """Counts, and the names of what is not as it should be."""
+    """Counts, and the names of what went wrong."""
 
     right: int = 0
     as_written: int = 0
@@ -68,7 +68,7 @@ def measure() -> Figures:
 
 
 def overlooked() -> tuple[int, list[str]]:
-    """Return how many of the museum's layers PyTorch's numbers are to catch, and the names of those that get away."""
+    """Return how many of the museum's layers PyTorch's numbers should catch, and the names of those that get away."""
     asked = [one for one in EXHIBITS if isinstance(one, LayerExhibit) and "torch" in one.caught]
     missed = [one.name for one in asked if not one.differs_from_torch(one.wrong) or one.differs_from_torch(one.right)]
     return len(asked), missed
@@ -119,7 +119,7 @@ def _measure_wrong(subject: Subject, number: int, twin: Twin, figures: Figures) 
 
 
 def _position(source: str, subject: Subject, twin: Twin) -> int:
-    # The piece of text in the class or function that is meant: some files hold several alike.
+    # Finds the text in the right class or function: some files have the same text in several.
     start = source.index(f"class {subject.names}") if f"class {subject.names}" in source else 0
     at = source.find(twin.right, start)
     at = at if at >= 0 else source.find(twin.right)

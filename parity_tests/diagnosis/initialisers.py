@@ -1,4 +1,4 @@
-"""Somebody's initialiser beside PyTorch's: the distribution's kind, its spread and bounds, and which fan they go by."""
+"""Compare an initialiser with PyTorch's: the distribution's kind, its spread and bounds, and which fan sets them."""
 
 import types
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Kinks and ties, where a derivative is a matter of choice: which choices are valid, and what no choice allows."""
+"""Kinks and ties, where the derivative is a choice: which choices are valid, and what no choice allows."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ def shares(learner: Learner, theirs: Callable, inputs: tuple[np.ndarray, ...], r
 
 
 def _is_subgradient(learner: Learner, inputs: tuple[np.ndarray, ...]) -> bool:
-    # Of a convex function: the gradient along any direction is at most the one-sided slope.
+    # A subgradient of a convex function: along any direction it is at most the one-sided slope.
     base = learner.forward(*inputs)
     grad = np.abs(arrays.array(base.shape, seed=3))
     found = learner.backward(grad)

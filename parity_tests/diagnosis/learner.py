@@ -1,12 +1,12 @@
-"""A layer that somebody else wrote, dressed so that `parity_tests.check` can run it.
+"""A layer that somebody else wrote, wrapped so that `parity_tests.check` can run it.
 
 Expected of it: ``forward(*inputs)``, ``backward(grad_output)``, and parameters as attributes, in either of two forms:
 
     self.weight     any object with ``.data`` and ``.grad``
     self.W          an array, its gradient in self.dW, self.grad_W or self.W_grad
 
-Under other names than PyTorch's, parameters are matched by what the names mean, then by shape; what was taken for what
-is said in `Learner.notes`.
+Under other names than PyTorch's, parameters are matched by what the names mean, then by shape; `Learner.notes` says
+what was matched with what.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ class Handle:
 
     @grad.setter
     def grad(self, none: None) -> None:
-        # A layer that starts from zeros is given zeros back: it may say += without asking.
+        # A layer that starts from zeros gets zeros back: it may use += without checking.
         for name in self.grad_names:
             if isinstance(getattr(self.owner, name, None), np.ndarray):
                 values = getattr(self.owner, self.data_name)

@@ -1,7 +1,7 @@
-"""The likely mistakes of any layer, each as the array that it would have produced.
+"""The likely mistakes in any layer, each as the array that it would have produced.
 
-`parity_tests.diagnosis.diagnose` tries them all, and those of `likely_mistakes_in_layers`.
-To add one: yield a sentence and an array. A sentence says what was done and what to do, to somebody who sees only it.
+`parity_tests.diagnosis.diagnose` tries them all, and those of `likely_mistakes_in_layers`. To add one: yield a sentence
+and an array. A sentence says what was done and what to do, to somebody who sees nothing else.
 """
 
 import itertools
@@ -16,7 +16,7 @@ GRADIENTS = ("grad_input", "grad_parameter")
 EVERYTHING = ("output", *GRADIENTS, "buffer")
 
 
-# Adding up.
+# Accumulating and summing.
 
 
 @guess("again")
@@ -40,7 +40,7 @@ def summed_too_far(case: Case) -> Pairs:
 
 @guess(*GRADIENTS)
 def some_of_the_batch(case: Case) -> Pairs:
-    """Lose all but one example: assigned in a loop over the batch, or indexed once too often."""
+    """Lose all but one example: by assigning in a loop over the batch, or by indexing once too often."""
     length = case.grads[0].shape[0]
     for words, index in (("first", 0), ("last", length - 1)):
         kept = np.zeros_like(case.grads[0])
@@ -63,7 +63,7 @@ def path_round_the_layer(case: Case) -> Pairs:
 
 @guess(*EVERYTHING)
 def scaled(case: Case) -> Pairs:
-    """Average where a sum belongs, and the reverse."""
+    """Average where a sum belongs, or the reverse."""
     other = case.another()
     if not _constant_ratio(case):
         return
@@ -128,7 +128,7 @@ def _fits(case: Case, words: str, factor: float, root: bool, times: bool) -> boo
 
 
 def _counts(case: Case) -> dict[str, int]:
-    # How many there are of what a mean could be taken over.
+    # The counts that a mean could be divided by.
     x, y = case.inputs[0], case.grads[0]
     if case.columns:
         x, y = x.T, y.T
@@ -177,7 +177,7 @@ def sign(case: Case) -> Pairs:
 
 @guess("grad_input")
 def grad_output_misused(case: Case) -> Pairs:
-    """Hand the upstream gradient on as it came, or multiply it in twice."""
+    """Pass the upstream gradient on unchanged, or multiply it in twice."""
     yield "grad_output is passed on unchanged; multiply it by the layer's derivative", case.grads[0]
     if case.expected.shape == case.grads[0].shape:
         yield "grad_output is multiplied in twice", case.expected * case.grads[0]
@@ -285,7 +285,7 @@ def weights(case: Case) -> Pairs:
 
 @guess("grad_input")
 def other_input_left_out(case: Case) -> Pairs:
-    """Forget a factor that forward is handed, as functions get their weights."""
+    """Forget a factor that is an argument of forward, as functions get their weights."""
     for index, (name, values) in enumerate(zip(case.names, case.inputs, strict=False)):
         if index and values.dtype.kind == "f" and not case.name.startswith(f"grad_input[{index}]"):
             ones = (*case.inputs[:index], np.ones_like(values), *case.inputs[index + 1 :])
@@ -317,7 +317,7 @@ OPTIONS = {
 
 @guess(*EVERYTHING)
 def option_ignored(case: Case) -> Pairs:
-    """Leave one of the layer's options out of account."""
+    """Ignore one of the layer's options."""
     for name, values in OPTIONS.items():
         if name == "weight" and "weight" in dict(case.layer.named_parameters()):
             continue

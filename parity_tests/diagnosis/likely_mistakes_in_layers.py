@@ -76,7 +76,7 @@ def taps_elsewhere(case: Case) -> Pairs:
 
 
 def _normalized(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, ...], float] | None:
-    # x and grad_output * weight in a shape in which the statistics run over the given axes, weight alike, and eps.
+    # x and grad_output * weight in a shape whose statistics run over the given axes, the weight likewise, and eps.
     kind, x, g = type(case.layer).__name__, case.inputs[0].astype(np.float64), case.grads[0].astype(np.float64)
     weight = case.state.get("weight", np.ones(()))
     if kind.startswith("BatchNorm"):
@@ -95,7 +95,7 @@ def _normalized(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[i
 
 @guess("grad_input")
 def statistics_taken_for_constants(case: Case) -> Pairs:
-    """Forget that the mean or the variance depends on the input."""
+    """Take the mean or the variance for a constant, though it depends on the input."""
     if (parts := _normalized(case)) is None:
         return
     x, g, _, over, eps = parts
@@ -166,7 +166,7 @@ def running(case: Case) -> Pairs:
 
 @guess("grad_input")
 def root_mean_square_taken_for_constant(case: Case) -> Pairs:
-    """Forget that the root mean square depends on the input."""
+    """Take the root mean square for a constant, though it depends on the input."""
     x, g, weight = case.inputs[0], case.grads[0], case.state.get("weight", np.ones(()))
     eps = case.option("eps") or np.finfo(x.dtype).eps
     for axes in (tuple(range(x.ndim - count, x.ndim)) for count in range(1, x.ndim + 1)):
@@ -201,7 +201,7 @@ def rows_looked_up_by_indices(case: Case) -> Pairs:
 
 @guess("grad_input")
 def softmax(case: Case) -> Pairs:
-    """Take the Jacobian of softmax for diagonal; forget to subtract the target from the probabilities."""
+    """Use only the diagonal of softmax's Jacobian, or forget to subtract the target from the probabilities."""
     x, g = case.inputs[0].astype(np.float64), case.grads[0]
     for axis in range(x.ndim):
         exponentials = np.exp(x - x.max(axis=axis, keepdims=True))

@@ -1,8 +1,8 @@
-"""Which line of backward is wrong: each array that it computes, held against the true gradients in forward.
+"""Which line of backward is wrong: each array that it computes is compared with the true gradients in forward.
 
 The learner's own forward runs on the tape (`scratch.tape`), which knows the gradient of every value and what each of
-its uses contributes. Backward runs line by line, twice, with two upstream gradients: what follows the upstream gradient
-is meant as a gradient. The first such line that computes the gradient of nothing, nor a part of one, is where it goes
+its uses contributes. Backward runs line by line, twice, with two upstream gradients: what changes with the upstream
+gradient is meant as a gradient. The first such line that computes neither a gradient nor a part of one is where it goes
 wrong.
 """
 
@@ -76,7 +76,7 @@ def located(learner: Learner, report: Report, theirs: object, inputs: tuple[np.n
 
 
 def locate(learner: Learner, inputs: tuple[np.ndarray, ...]) -> Located:
-    """Return the first wrong line of backward, with the whole of it annotated."""
+    """Return the first wrong line of backward, and its annotated source."""
     try:
         following = Following(learner, inputs)
     except NotFollowedError as error:
@@ -222,7 +222,7 @@ class Following:
     # Backward.
 
     def backward(self) -> list[Computed]:
-        """Return what the lines of backward computed, each compared with what is known."""
+        """Return what the lines of backward computed, each compared with the known gradients."""
         runs = [
             self._run(self.upstream),
             self._run(tuple(g * np.linspace(0.5, 1.7, max(1, g.size)).reshape(g.shape) for g in self.upstream)),
@@ -240,7 +240,8 @@ class Following:
             one.bare = not one.follows
             one.follows = one.follows or (self._meant(one) is not None and one.name not in self.names.values())
         for one in runs[0]:
-            # What is handed over is meant as a gradient even if it does not follow the upstream gradient.
+            # What backward returns or stores is meant as a gradient even if it does not change with the upstream
+            # gradient.
             ends = one.name.startswith("return") and (
                 one.function is own or one.function.co_name == self.learner.found.backward_name
             )
@@ -256,7 +257,7 @@ class Following:
         return runs[0]
 
     def _applied(self, one: Computed) -> np.ndarray:
-        # With the upstream number, where backward leaves it to its end or to its caller.
+        # Multiplies by the upstream number where backward leaves that to its end or to its caller.
         return one.values * self.scalar if one.bare and self.scalar is not None else one.values
 
     def _run(self, upstream: tuple[np.ndarray, ...]) -> list[Computed]:
@@ -386,14 +387,14 @@ class Following:
         return any(same(one.values, grad) for grad in self.own_upstream)
 
     def _first(self, suspicious: list[Computed], computed: list[Computed]) -> Computed | None:
-        # A line between may be no gradient of a single value and right all the same: what it flows into tells. So we
-        # go back from what is wrong at the end, along the names that each line uses.
+        # An intermediate line may be right without being the gradient of a single value: what it flows into decides. So
+        # we go back from what is wrong at the end, along the names that each line uses.
         wrong_ends = [one for one in suspicious if one.name.startswith("return") or self._claims(one)]
         candidates = []
         for end in wrong_ends:
             candidates.append(self._origin(end, suspicious, computed, set()))
         for one in computed:
-            # The true gradient of another value than the one that it is handed over as.
+            # A true gradient, but of another value than the one it is returned or stored for.
             node = self._end(one)
             recognized = one.follows and one.words and not one.words.startswith("a step")
             if recognized and node is not None and not self._is_true(one, node):
@@ -405,7 +406,7 @@ class Following:
         return min(candidates, key=lambda one: order[id(one)]) if candidates else None
 
     def _end(self, one: Computed) -> Node | None:
-        """Return the value whose gradient an array is handed over as, at the end of backward."""
+        """Return the value whose gradient an array is meant to be at the end of backward."""
         if one.name.startswith("return"):
             if one.function is not list(self._functions())[1].__code__:
                 return None
@@ -492,7 +493,7 @@ class Following:
         )
 
     def _takes(self, later: Computed, one: Computed, computed: list[Computed]) -> bool:
-        # In a loop, a name means another array each time, and what a loop runs over is taken one by one.
+        # In a loop, a name means another array each time, and the loop takes the items it runs over one by one.
         if statements.is_loop(later.function, later.line):
             return _identical(one, later)
         place = next(i for i, other in enumerate(computed) if other is later)
@@ -571,7 +572,7 @@ def _node(value: Value) -> Node | None:
 
 
 def same(one: np.ndarray, other: np.ndarray) -> bool:
-    """Return whether two gradients are the same, but for rounding and axes of length 1; zeros are like nothing."""
+    """Return whether two gradients are equal up to rounding and axes of length 1; zeros are equal to nothing."""
     one, other = np.asarray(one), np.asarray(other)
     if one.shape != other.shape:
         if [n for n in one.shape if n != 1] != [n for n in other.shape if n != 1]:

@@ -23,7 +23,7 @@ SLOPES = {
 
 
 def describe(values: np.ndarray, grads: Gradients, named: dict[Node, str], equal: Callable[..., bool]) -> str:
-    """Return what ``values`` are in terms of the true gradients and of forward's values, "" if that is not found."""
+    """Express ``values`` by the true gradients and forward's values, in words; "" if that does not succeed."""
     nodes = [node for node in named if node.data.dtype.kind == "f"][:MOST]
     with np.errstate(all="ignore"):
         for words, made in _candidates(values.shape, nodes, grads, named):
@@ -36,7 +36,7 @@ def describe(values: np.ndarray, grads: Gradients, named: dict[Node, str], equal
 
 
 def multiple(values: np.ndarray, grads: Gradients, node: Node, name: str) -> str:
-    """Return by which number ``values`` are the gradient of a node, "" if they are no multiple of it."""
+    """Return which multiple of a node's gradient ``values`` are, "" if they are not a multiple of it."""
     ratio = _ratio(values, grads[node])
     if ratio is None or ratio == 1:
         return ""

@@ -1,4 +1,4 @@
-"""Operations on the tape in words: how an expression is written, and what its rule makes of the upstream gradient."""
+"""Operations on the tape in words: how an expression is written, and how its rule uses the upstream gradient."""
 
 from collections.abc import Callable
 

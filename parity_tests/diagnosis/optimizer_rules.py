@@ -1,4 +1,4 @@
-"""The likely mistakes in optimizers: each as the rule that it makes, with the sentence that names it."""
+"""The likely mistakes in optimizers: each as the rule that it leads to, with the sentence that names it."""
 
 from collections.abc import Callable
 

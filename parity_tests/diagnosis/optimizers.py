@@ -1,8 +1,8 @@
-"""Somebody's optimizer beside PyTorch's: the same parameters and gradients for hundreds of steps.
+"""Compare somebody's optimizer with PyTorch's: the same parameters and gradients for hundreds of steps.
 
 It may be ``step()`` on objects with ``.data`` and ``.grad``, ``update(params, grads)`` on dictionaries or lists, in
-place or returning, ``update_params(layer)``, or ``update(w, grad)`` for one array. The options that PyTorch's gets are
-those that the learner's object holds, under PyTorch's names.
+place or returning, ``update_params(layer)``, or ``update(w, grad)`` for one array. PyTorch's optimizer gets the options
+that the learner's object holds, under PyTorch's names.
 """
 
 import copy
@@ -51,7 +51,7 @@ def is_optimizer(thing: object) -> bool:
 
 
 class Variable:
-    """A parameter as PyTorch's optimizers and ours take it, with the names that a layer of a toy framework has."""
+    """A parameter as PyTorch's optimizers and ours take it, under the names that a toy framework's layer uses."""
 
     def __init__(self, data: np.ndarray) -> None:
         self.data, self.grad, self.requires_grad = data, None, True

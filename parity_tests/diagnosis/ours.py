@@ -1,4 +1,4 @@
-"""A wrong layer that is one of ours, in our terms: the equation of the derivation, and the exhibit of the museum."""
+"""What our own files say of a wrong layer: the equation of the derivation, and the exhibit of the museum."""
 
 import importlib
 import inspect
@@ -51,7 +51,7 @@ def _equations(cls: type, report: Report) -> Iterator[str]:
 
 
 def _section(lesson: str, name: str) -> dict[str, str]:
-    """Return the equations of backward that stand under a function's name, by the gradient that they compute."""
+    """Return the equations of backward under a function's name, by the gradient that they compute."""
     lines = lesson.splitlines()
     start = lines.index(name) + 1 if name in lines else 0
     found: dict[str, str] = {}

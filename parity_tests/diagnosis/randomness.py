@@ -14,7 +14,7 @@ DRAWS = 300
 
 
 def is_random(learner: Learner, theirs: Callable | None, inputs: tuple) -> bool:
-    """Return whether forward, the learner's or PyTorch's, gives other numbers for other seeds."""
+    """Return whether forward, the learner's or PyTorch's, depends on the seed."""
     return _varies(lambda seed: _ours(learner, inputs, seed)) or (
         theirs is not None and _varies(lambda seed: _theirs(theirs, learner, inputs, seed))
     )
@@ -38,7 +38,7 @@ def _theirs(theirs: Callable, learner: Learner, inputs: tuple, seed: int) -> np.
 
 
 def compare(learner: Learner, theirs: Callable | None, inputs: tuple, seed: int) -> list[str]:
-    """Return a note on how the draws are distributed; raise if they are not PyTorch's distribution."""
+    """Return a note on how the draws are distributed; raise if the distribution is not PyTorch's."""
     note = f"{learner.found.forward_name} draws at random: for the gradients, each pass made the same draws"
     if theirs is None:
         return [note]

@@ -1,8 +1,8 @@
-"""A class of numbers that remember their operations, as micrograd's ``Value``: each operation, and what is used twice.
+"""Check a class of numbers that record their operations, like micrograd's ``Value``.
 
-Each operation runs on numbers of its own; the gradient that ``backward`` leaves in the operands is held against finite
-differences of the operation. Then expressions in which a value is used twice, where gradients add, and in which it
-matters that backward runs in the reverse of a topological order.
+Each operation runs on numbers of its own; the gradient that ``backward`` leaves in the operands is compared with finite
+differences of the operation. Then come expressions that use a value twice, where gradients add, and in which backward
+has to run in reverse topological order.
 """
 
 import ast
@@ -119,7 +119,7 @@ def _slopes(cls: type, operation: Callable, values: list[float]) -> list[float]:
 
 
 def _named(found: list[tuple[list[float], float, list[float], list[float]]], index: int) -> str:
-    # A guess has to fit at each of the points.
+    # A guess has to fit at all points.
     guesses: dict[str, Callable[[list[float], float, float], float]] = {
         "the sign is flipped": lambda v, y, s: -s,
         "half of what it should be: assigned where it has to be added (+=), or a 2 is lost": lambda v, y, s: s / 2,

@@ -1,4 +1,4 @@
-"""The statements of a function by their line: what they compute, and which names they use."""
+"""The statements of a function by line: what they compute, and which names they use."""
 
 import ast
 import functools
@@ -11,7 +11,7 @@ COMPOUND = (ast.FunctionDef, ast.For, ast.If, ast.With, ast.While, ast.Try)
 
 @functools.lru_cache(maxsize=256)
 def at(code: types.CodeType, line: int) -> ast.AST | None:
-    """Return the statement in a line of a function; of a loop, what it runs over."""
+    """Return the statement in a line of a function; for a loop, what it runs over."""
     try:
         source, start = inspect.getsourcelines(code)
         tree = ast.parse(textwrap.dedent("".join(source)))
@@ -37,13 +37,13 @@ def is_loop(code: types.CodeType, line: int) -> bool:
 
 
 def part(statement: ast.AST, number: int | None) -> ast.AST:
-    """Return what is returned at a place of a tuple; the statement itself if it returns none."""
+    """Return one element of the tuple that a statement returns; the statement itself if it returns no tuple."""
     value = getattr(statement, "value", None)
     return value.elts[number] if number is not None and isinstance(value, ast.Tuple) else statement
 
 
 def made_for(statement: ast.AST | None, target: str) -> ast.AST | None:
-    """Return what is assigned to a name in ``a, b = x, y``; the statement itself in any other."""
+    """Return what is assigned to a name in ``a, b = x, y``; any other statement itself."""
     if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Tuple):
         for one in statement.targets:
             if isinstance(one, ast.Tuple) and len(one.elts) == len(statement.value.elts):

@@ -1,4 +1,4 @@
-"""The inputs of a loss: how they are drawn, what may be wrong with their shapes, and what a loss takes for granted."""
+"""The inputs of a loss: how they are drawn, what may be wrong with their shapes, and what a loss assumes of them."""
 
 import copy
 from collections.abc import Callable
@@ -47,14 +47,14 @@ def target(kind: str, shape: tuple[int, ...], dtype: str, rng: np.random.Generat
 
 
 def indices(shape: tuple[int, ...], rows: int, seed: int) -> np.ndarray:
-    """Return indices of a table's rows, of which some occur several times."""
+    """Return indices of a table's rows, some of them several times."""
     drawn = np.random.default_rng(seed).integers(0, rows, shape)
     drawn.flat[-1:] = drawn.flat[:1]
     return drawn
 
 
 def same_reduction(learner: Learner, theirs: Callable, inputs: tuple) -> tuple[Callable, list[str]]:
-    """Return PyTorch's loss without its mean, where the learner's leaves it to the caller."""
+    """Return PyTorch's loss without its mean if the learner's loss leaves the mean to the caller."""
     ours = np.shape(learner.outputs[0])
     shape = against.outputs(theirs, inputs)[0].shape
     if ours == shape or not hasattr(theirs, "reduction"):
@@ -97,7 +97,7 @@ def broadcast(learner: Learner, inputs: tuple, request: object) -> list[str]:
 
 
 def shuffled(learner: Learner, inputs: tuple[np.ndarray, ...], target: int | None) -> list[str]:
-    """Return what to say if a loss does not change when one number an example is shuffled among the examples."""
+    """Return what to say if a loss does not change when one number per example is shuffled among the examples."""
     if target is None or inputs[target].dtype.kind not in "iu" or np.shape(learner.outputs[0]) != ():
         return []
     names = learner.input_names(len(inputs))
@@ -130,7 +130,7 @@ def rows_that_sum_to_one(
     options: Options,
     stage: Stage,
 ) -> tuple[Learner, tuple, list[str]]:
-    """Take one-hot rows for the target where a softmax's loss takes rows that sum to one for granted."""
+    """Use one-hot rows as the target where a softmax's loss assumes rows that sum to one."""
     given = request.target in ("values", "binary") and options.target is not None and inputs[0].ndim == 2
     if not given or np.shape(learner.outputs[0]) != () or differentiates(learner, inputs):
         return learner, inputs, []
@@ -162,5 +162,5 @@ def rows_that_sum_to_one(
 
 
 def is_loss(theirs: Callable | None) -> bool:
-    """Return whether PyTorch's is a loss."""
+    """Return whether PyTorch's layer is a loss."""
     return isinstance(theirs, torch.nn.modules.loss._Loss)

@@ -1,8 +1,8 @@
 """One training step of somebody's network: each parameter has to move by the learning rate times the loss's gradient.
 
 The gradient is taken by finite differences of the network's own loss, at the parameters before the step. A second step
-follows without anything put back: a gradient that was not zeroed moves by the sum of both. Where a parameter has moved
-by another gradient, those are tried that it has once some of the others have been stepped.
+follows without resetting anything: a gradient that was not zeroed moves its parameter by the sum of both. Where a
+parameter has moved by a wrong gradient, the gradients are tried that it has after some of the others have been stepped.
 """
 
 import itertools
@@ -22,14 +22,14 @@ LOSSES = ("loss", "compute_loss", "cost", "loss_fn", "evaluate_loss", "objective
 
 
 def method(thing: object) -> str:
-    """Return the name of a class's training step, "" if it has none beside a loss."""
+    """Return the name of a class's training step, "" if it has no training step with a loss."""
     if not isinstance(thing, type) or not any(callable(getattr(thing, name, None)) for name in LOSSES):
         return ""
     return next((name for name in STEPS if callable(getattr(thing, name, None))), "")
 
 
 class Trained:
-    """The network with its loss and its step, and the arrays that move the loss."""
+    """The network with its loss and its step, and the arrays that the loss depends on."""
 
     def __init__(self, network: object, module: types.ModuleType, inputs: tuple, stage: Stage) -> None:
         self.network, self.inputs, self.stage = network, inputs, stage

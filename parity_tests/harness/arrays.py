@@ -1,4 +1,4 @@
-"""The numbers that layers are compared on, and how they lie in memory; all made from a seed."""
+"""The numbers that layers are compared on, and their memory layouts; all made from a seed."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ LAYOUTS = ("C", "Fortran", "channels-last", "strided", "read-only")
 def array(shape: tuple[int, ...], dtype: str = "float64", seed: int = 0, layout: str = "C") -> np.ndarray:
     """Return numbers away from zero and not symmetric about it: in [-1.5, -0.25] or, a little likelier, [0.5, 2].
 
-    Away from zero, a sign or a kink cannot hide in the rounding; not symmetric, a lost mean shows.
+    Away from zero, a sign or a kink cannot hide in the rounding. Without symmetry, a missing mean shows.
     """
     rng = np.random.default_rng(seed)
     positive = rng.random(shape) < 0.6
@@ -26,7 +26,7 @@ def distinct(shape: tuple[int, ...], dtype: str = "float64", seed: int = 0, layo
 
 
 def tied(shape: tuple[int, ...], dtype: str = "float64", seed: int = 0, layout: str = "C") -> np.ndarray:
-    """Return numbers out of -1, 0, 1 and 2, so that windows have several equal maxima and kinks are hit."""
+    """Return numbers from -1, 0, 1 and 2, so that windows have several equal maxima and kinks are hit."""
     values = np.random.default_rng(seed).integers(-1, 3, shape)
     return lay_out(values.astype(dtype), layout)
 
@@ -62,7 +62,7 @@ def lay_out(values: np.ndarray, layout: str) -> np.ndarray:
 def random_state(layer: Module, seed: int = 0) -> Module:
     """Fill ``layer``'s parameters and floating buffers with `array`'s numbers, positive in buffers; return it.
 
-    A fresh batch norm multiplies by one and adds zero: with those, half of its mistakes do not show.
+    A fresh batch norm multiplies by one and adds zero, which hides half of its mistakes.
     """
     learned = {name for name, _ in layer.named_parameters()}
     for index, (name, values) in enumerate(layer.state_dict().items()):

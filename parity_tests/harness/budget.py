@@ -28,17 +28,18 @@ So with scale = max(M, S):
     float32   |scratch - truth| <= 4 (e + sqrt(n) u scale)
 
 where the truth is PyTorch's float64 run on the same float32 numbers, and e the largest error of PyTorch's own float32
-run: what a program with the same information made of the same numbers, whatever S failed to see (an intermediate that
-overflows its accuracy inside the layer). The factor 4 is lambda; it also lets us be four times as unlucky as PyTorch.
+run. e is what a program with the same information made of the same numbers, so it covers what S fails to see (an
+intermediate inside the layer that exceeds its accuracy). The factor 4 is lambda; it also lets us be four times as
+unlucky as PyTorch.
 
 n is the number of terms behind an element. A layer built of sums of products makes P = size(output) * fan products in
-its forward pass, fan being the number of numbers that an element of the output depends on (we ask autograd), and uses
-each product's factors once more in each gradient: a quantity of size s sums about P / s of them. Never more than the
-largest array involved. A convolution that multiplies sums of pixels (`scratch.kernels.winograd`) takes fewer products
-and rounds a few times more; its budget is that of the plain one.
+its forward pass, where fan is how many numbers an element of the output depends on (we ask autograd). Each gradient
+uses each product's factors once more, so a quantity of size s sums about P / s of them, but never more than the largest
+array has elements. A convolution that multiplies sums of pixels (`scratch.kernels.winograd`) takes fewer products and
+rounds a few times more; its budget is that of the plain one.
 
-S and n cost five more runs of PyTorch's layer; M and e are there anyway. So a `Budget` begins with what M and e allow a
-single term. Only an error beyond that, or somebody who reads the number, asks for the rest.
+S and n cost five more runs of PyTorch's layer; M and e are there anyway. So a `Budget` starts with what M and e allow a
+single term. The rest is computed only if an error exceeds that, or if somebody reads the number.
 """
 
 import functools
@@ -78,14 +79,14 @@ def terms(size: int, products: int, largest: int) -> int:
 
 
 class Budget:
-    """The largest error that rounding explains, worked out no further than somebody asks.
+    """The largest error that rounding explains, computed only as far as it is needed.
 
     Parameters
     ----------
     least : float or numpy.ndarray
         What is allowed in any case.
     derive : callable, optional
-        Returns all that is allowed, not less than ``least``; by default ``least`` is all.
+        Returns the whole allowance, not less than ``least``; by default ``least`` is the whole.
     """
 
     def __init__(self, least: float | np.ndarray, derive: Callable[[], float] | None = None) -> None:
@@ -114,13 +115,13 @@ def allowance(dtype: np.dtype, scale: float, n: int, torch_error: float | None =
 
 
 class Movements:
-    """Results of a computation whose numbers are moved a little, computed once somebody asks.
+    """Results of a computation on numbers that are moved a little, computed when first needed.
 
     Parameters
     ----------
     run : callable
-        ``run(delta, draw)`` returns the results by name, in float64, where a random half of the numbers that go in is
-        moved towards zero by the relative ``delta``.
+        ``run(delta, draw)`` returns the results by name, in float64, with a random half of the numbers that go in moved
+        towards zero by the relative ``delta``.
     """
 
     def __init__(self, run: Callable[[float, int], dict[str, np.ndarray]]) -> None:

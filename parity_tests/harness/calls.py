@@ -1,4 +1,4 @@
-"""Which pairs of functions a layer calls, with what: heard at the plans by which `scratch.dispatch` has them called."""
+"""Which pairs of functions a layer calls, and with what, recorded by wrapping the plans of `scratch.dispatch`."""
 
 import functools
 import inspect
@@ -14,7 +14,7 @@ from scratch import dispatch
 
 @dataclass
 class Call:
-    """A forward of a plain pair, and the backward that undid it.
+    """A call of a plain pair's forward, and of the backward that undid it.
 
     Attributes
     ----------
@@ -22,9 +22,9 @@ class Call:
     arguments : tuple
         Forward's, the input first.
     grad_y : object
-        Backward's upstream gradient; None until it was called.
+        Backward's upstream gradient; None until backward is called.
     grad_others : tuple
-        The upstream gradients of the outputs behind the first.
+        The upstream gradients of the outputs after the first.
     grads : tuple
         What backward returned.
     """
@@ -47,7 +47,7 @@ def upstream_names(backward: Callable) -> list[str]:
 
 
 Wrap = Callable[[dispatch.Pair, str, Callable], Callable]
-"""From a pair of plain functions, "forward" or "backward", and the function that runs for it, to what is to run."""
+"""Takes a plain pair, "forward" or "backward", and the function that runs for it; returns what is to run."""
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def wrapped_functions(wrap: Wrap, plain: bool) -> Iterator[None]:
 
 @contextmanager
 def recorded_calls() -> Iterator[list[Call]]:
-    """Run the plain functions inside of the ``with`` block, and list the layers' calls of them, in their order."""
+    """Run the plain functions inside of the ``with`` block, and list the layers' calls of them, in order."""
     calls: list[Call] = []
 
     def listening(functions: dispatch.Pair, which: str, function: Callable) -> Callable:

@@ -1,4 +1,4 @@
-"""check(): run a layer of each engine on the same numbers, and report where they part.
+"""check(): run a layer in both engines on the same numbers, and report where they differ.
 
     >>> import torch
     >>> import scratch.nn as nn
@@ -9,9 +9,9 @@
     >>> report.raise_if_different()
 
 What is compared: the output; the buffers after the forward pass; the gradients of the input and of every parameter for
-a random upstream gradient; the same gradients after a second backward with the upstream gradient times -1/2, when
-gradients that add have halved and gradients that overwrite have not. Besides the numbers: shapes, dtypes, and that
-nobody's array was written to. How large a difference rounding explains is `parity_tests.harness.budget`'s matter.
+a random upstream gradient; the same gradients after a second backward with the upstream gradient times -1/2, which
+halves gradients that accumulate, but not gradients that overwrite. It also compares shapes and dtypes, and checks that
+nobody's array was written to. `parity_tests.harness.budget` derives how large a difference rounding explains.
 """
 
 import copy
@@ -42,22 +42,22 @@ def check(
     Parameters
     ----------
     scratch_layer : Module, or any object
-        The layer under test, with the state and the mode (train or eval) that both are to have. A plain class's object
-        or a pair of functions is read as ``backprop check`` reads it (`parity_tests.diagnosis.reading`).
+        The layer under test, with the state and the mode (train or eval) that both are to have. An object of a plain
+        class, or a pair of functions, is read as ``backprop check`` reads it (`parity_tests.diagnosis.reading`).
     torch_layer : torch.nn.Module, function of tensors, or None
-        What it is held against; a copy of it gets the state and the mode. None: finite differences of
-        ``scratch_layer``'s own forward pass, which see wrong gradients but no wrong output, and decide nothing at a
+        What it is compared with; a copy of it gets the state and the mode. None means finite differences of
+        ``scratch_layer``'s own forward pass. They find wrong gradients but not a wrong output, and decide nothing at a
         kink: where all of a gradient is at kinks, the report is not ``ok`` and says so.
     *inputs : numpy.ndarray
-        What both are called with. The dtype of the first floating one is the dtype that is compared, or, where there is
-        none (an embedding's indices), that of the layer's numbers; integer arrays get no gradient. Several inputs and a
-        scalar output make a loss, whose backward is handed a float.
+        What both are called with. The dtype that is compared is that of the first floating-point input, or, where there
+        is none (an embedding's indices), that of the layer's numbers. Integer arrays get no gradient. With several
+        inputs and a scalar output it is a loss, and its backward gets a float.
     grad_output : numpy.ndarray, or a tuple of them for several outputs
         The upstream gradient; random by default.
     seed : int
-        Of the upstream gradient; both engines' generators are set to it before each forward pass.
+        The upstream gradient's seed; both engines' generators are set to it before each forward pass.
     strict : bool
-        Whether a buffer that PyTorch has and ``scratch_layer`` has not is an error.
+        Whether a buffer that PyTorch has and ``scratch_layer`` lacks is an error.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def _expectations(
     found = reference.expectations(inputs, grads, count)
     names = [name for name, _ in layer.named_parameters()]
     if isinstance(reference, Torch) and not reference.is_module and names:
-        # A function of PyTorch's has no parameters: those of the layer are held against finite differences.
+        # A PyTorch function has no parameters, so those of the layer are compared with finite differences.
         wanted = {grad_name(name) for name in names}
         own = FiniteDifferences(layer, reference.seed).expectations(inputs, grads, count)
         found += [e for e in own if e.name.removesuffix(AGAIN) in wanted]
@@ -131,7 +131,7 @@ def upstream(outputs: list[np.ndarray], seed: int) -> tuple[np.ndarray, ...]:
 
 
 class _Watch:
-    """Arrays that nobody may write to, with what was in them when they were first seen."""
+    """Arrays that nobody may write to, with the contents they had when first seen."""
 
     def __init__(self, faults: list[str]) -> None:
         self.faults = faults

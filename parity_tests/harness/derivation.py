@@ -6,8 +6,8 @@ have the statements, and both carry the same labels:
     B7a grad_weight = sum_m grad_y normalized       (C,)    F7: a product, times the other factor; broadcast: a sum
     grad_weight = (grad_y * normalized).sum(axis=0)  # B7a (C,)
 
-F1, F2, ... are the forward, in order; B3 undoes F3, and B3a and B3b two operands of it; U1, U2, ... are an update rule.
-Where a file has several derivations, each begins with a line whose first word is its function's name.
+F1, F2, ... are the forward, in order. B3 undoes F3; B3a and B3b do so for two of its operands. U1, U2, ... are an
+update rule. Where a file has several derivations, each begins with a line whose first word is its function's name.
 """
 
 import ast
@@ -36,7 +36,7 @@ class Equation:
     label : str
         "F1", "B7a", "U2".
     text : str
-        What stands behind the label, the lines as they are.
+        What follows the label, with its lines unchanged.
     """
 
     label: str
@@ -104,7 +104,7 @@ def files() -> list[str]:
 
 
 def derivations(module: ModuleType | str) -> tuple[Derivation, ...]:
-    """Return the derivations of a file, in its order: of each pair of functions, and of each update rule."""
+    """Return the derivations in a file, in order: one for each pair of functions and for each update rule."""
     if isinstance(module, str):
         module = importlib.import_module(module)
     return _derivations(module, inspect.getsource(module))
@@ -135,7 +135,7 @@ def _derivations(module: ModuleType, source: str) -> tuple[Derivation, ...]:
 
 
 def _equations(docstring: str, names: list[str]) -> list[list[Equation]]:
-    """Return the equations of each function; all of them are the function's, where there is one."""
+    """Return the equations of each function; where there is only one function, all are its own."""
     found: dict[str, list[Equation]] = {name: [] for name in names}
     current = names[0] if len(names) == 1 else None
     last, indent = None, 0

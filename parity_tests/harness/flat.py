@@ -1,13 +1,13 @@
-"""Recurrent layers and attention in a form where arrays come and go one by one, not in tuples, in both engines.
+"""Recurrent layers and attention that take and return arrays one by one, not in tuples, in both engines.
 
     y, h_n, c_n = layer(x, h_0, c_0)                        for y, (h_n, c_n) = layer(x, (h_0, c_0))
     grad_x, grad_h_0, grad_c_0 = layer.backward(grad_y, grad_h_n, grad_c_n)
 
-States that are left out have no gradient here: ``grad_x = layer.backward(grad_y, grad_h_n, grad_c_n)``. So the
-comparison, the laws and the museum treat these layers as they treat all others. The classes have the names of those
-that they are derived from, and everything else of theirs.
+States that are left out have no gradient here: ``grad_x = layer.backward(grad_y, grad_h_n, grad_c_n)``. This lets the
+comparison, the laws and the museum treat these layers like all others. Our classes have the names of the classes they
+are derived from, and inherit everything else.
 
-Attention has its masks, and whatever else is no input with a gradient, as an attribute ``call``.
+Attention keeps its masks, and all other arguments without a gradient, in an attribute ``call``.
 """
 
 from typing import Any
@@ -36,7 +36,7 @@ class _Flat:
         return found if len(found) > 1 else found[0]
 
     def backward(self, *grads: Any) -> Any:
-        """Return the gradients of what was given."""
+        """Return the gradients of what forward was given."""
         found = leaves(super().backward(*grads))[: self.given]
         return found if len(found) > 1 else found[0]
 

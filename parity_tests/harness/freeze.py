@@ -1,7 +1,7 @@
-"""Takes all that a process holds out of its garbage collector's sight.
+"""Hide all objects that exist by now from the garbage collector.
 
-The process that others are forked from imports this last. Without it, each of them soon looks for garbage through all
-of PyTorch's objects, which takes a quarter of the time of a short run, and gets its own copy of their memory by that.
+The process that the others are forked from imports this last. Without it, each of them soon searches all of PyTorch's
+objects for garbage, which takes a quarter of the time of a short run and gives each its own copy of their memory.
 """
 
 import gc

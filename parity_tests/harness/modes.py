@@ -1,4 +1,4 @@
-"""Each test twice: once with the kernels, once with the plain functions, which draw fewer examples.
+"""Run each test twice: once with the kernels, and once with the plain functions, on fewer examples.
 
 A folder of tests asks for it in its ``conftest.py``:
 
@@ -20,8 +20,8 @@ SETTINGS = "_hypothesis_internal_use_settings"  # where Hypothesis keeps those o
 def fast_or_plain(request: pytest.FixtureRequest) -> Iterator[str]:
     """Run the tests of a module in either mode.
 
-    A test with an argument of this name would have that instead, and run in one mode: hence a name that no layer's
-    option has.
+    A test's own argument of this name would replace the fixture, and the test would run in one mode only. So the name
+    is one that no layer has as an option.
     """
     with scratch.plain(request.param == "plain"):
         yield request.param

@@ -1,4 +1,4 @@
-"""An optimizer of each engine on the same parameters: what the tests of the optimizers step and compare."""
+"""The same optimizer in both engines on the same parameters, for the optimizers' tests to step and compare."""
 
 import numpy as np
 import pytest
@@ -104,7 +104,7 @@ class Pair:
         self.torch_optimizer = getattr(torch.optim, name)(split(self.torchs, groups), **options)
 
     def give_gradients(self, absent=0.0):
-        """Hand both the gradient of a bowl plus noise; None for about a share ``absent`` of the parameters."""
+        """Give both the gradient of a bowl plus noise, and None to about a share ``absent`` of the parameters."""
         for ours, torchs in zip(self.ours, self.torchs, strict=True):
             ours.grad = torchs.grad = None
             if self.rng.random() >= absent:
@@ -113,7 +113,7 @@ class Pair:
                 torchs.grad = torch.tensor(ours.grad)
 
     def step(self, count=1, absent=0.0):
-        """Take steps with both, and hold ours to leaving the gradients as they are."""
+        """Take steps with both, and check that ours leaves the gradients unchanged."""
         for _ in range(count):
             self.give_gradients(absent)
             before = [None if parameter.grad is None else parameter.grad.copy() for parameter in self.ours]
@@ -142,13 +142,13 @@ class Pair:
 
 
 def close(found, expected, dtype):
-    """Raise unless the numbers are as near as rounding over hundreds of steps leaves them."""
+    """Raise unless the numbers agree as closely as hundreds of rounded steps allow."""
     bound = BOUND[dtype] * max(1, np.abs(expected).max(initial=0))
     np.testing.assert_allclose(found, expected, rtol=0, atol=bound)
 
 
 def split(params, groups):
-    """Return the parameters in two groups, the second with options of its own; as they are if it has none."""
+    """Return the parameters in two groups, the second with ``groups`` as its options; as they are if it is None."""
     if groups is None:
         return params
     return [{"params": params[:2]}, {"params": params[2:], **groups}]

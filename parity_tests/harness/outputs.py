@@ -12,6 +12,6 @@ def with_gradient(returned: Any) -> list[np.ndarray]:
 
 
 def upstream_for(returned: Any, rng: np.random.Generator) -> list[np.ndarray | float]:
-    """Return what to hand to backward after a forward: random numbers for each output, a float for a loss."""
+    """Return what to pass to backward after a forward: random numbers for each output, a float for a loss."""
     drawn = [rng.normal(size=output.shape).astype(output.dtype) for output in with_gradient(returned)]
     return [grad if grad.ndim else float(grad) for grad in drawn]

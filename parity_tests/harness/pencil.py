@@ -19,8 +19,8 @@ from scratch.nn import Module
 from scratch.optim import optimizer as optimizer_module
 from scratch.optim.optimizer import Optimizer
 
-# What a constructor takes, and the input's shape. Others take nothing, and an input of shape (2, 3); those that need
-# arguments are the smallest of the catalogue.
+# A constructor's arguments, and the input's shape. Layers that are not listed take no arguments and an input of shape
+# (2, 3); where they need arguments, the smallest case of the catalogue is taken.
 ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "Linear": ((3, 2), {}, (2, 3)),
     "Embedding": ((4, 2), {}, (2, 3)),
@@ -63,7 +63,7 @@ ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
 NOTHING: tuple[tuple, dict, tuple[int, ...]] = ((), {}, (2, 3))
 DRAWS = 30
 
-# An optimizer's options, and the steps that are traced; all others take lr=0.5.
+# Options of optimizers (all others take lr=0.5), and how many steps are traced.
 OPTIONS = {"SGD": {"lr": 0.5, "momentum": 0.5}}
 STEPS = 2
 
@@ -94,7 +94,7 @@ def names() -> list[str]:
 
 
 def make(name: str, args: tuple | None, kwargs: dict, seed: int) -> Module:
-    """Return a float64 layer whose parameters and buffers are small whole numbers; ``args`` of None are our own."""
+    """Return a float64 layer whose parameters and buffers are small whole numbers; ``args`` of None means our own."""
     cls = class_of(name)
     if args is None and _is_drawn(name):
         layer = copy.deepcopy(_smallest(name).layer)
@@ -112,10 +112,10 @@ def make(name: str, args: tuple | None, kwargs: dict, seed: int) -> Module:
 
 
 def inputs(layer: Module, shapes: Sequence[tuple[int, ...]], target: str | None, seed: int) -> tuple[np.ndarray, ...]:
-    """Return what a layer or loss is called with: as many arrays, and of the kinds, that the catalogue has.
+    """Return what a layer or loss is called with: as many arrays as the catalogue has, of the same kinds.
 
-    ``shapes`` are those of the first ones, as many as were given. ``target`` is the kind of the second, if given:
-    "classes", "values" or "binary".
+    ``shapes`` are those of the first inputs, as many as were given. ``target`` is the kind of the second input, if
+    given: "classes", "values" or "binary".
     """
     name = type(layer).__name__
     draws = [case.inputs for case in _cases(name)]
@@ -130,7 +130,8 @@ def inputs(layer: Module, shapes: Sequence[tuple[int, ...]], target: str | None,
         if 0 < place >= len(shapes) and (kind == "classes" or not same):
             shape = first[:1] + first[2:] if len(first) > 1 else ()
         if kind == "classes":
-            # Of a loss there are as many as the input has columns, of a layer that is indexed as its weight has rows.
+            # A loss has as many classes as the input has columns; a layer that is indexed, as many as its weight has
+            # rows.
             count = first[min(1, len(first) - 1)] if place else len(next(iter(layer.parameters())).data)
             found.append(rng.integers(0, count, shape))
         elif kind == "signs":
@@ -156,7 +157,7 @@ def _smallest(name: str) -> LayerCase:
 
 
 def _is_drawn(name: str) -> bool:
-    """Return whether a layer must have arguments that are not ours to choose."""
+    """Return whether a layer needs arguments, and `ARGUMENTS` has none for it."""
     parameters = inspect.signature(class_of(name)).parameters.values()
     needed = [one for one in parameters if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD]
     return bool(needed) and name not in ARGUMENTS
@@ -180,7 +181,7 @@ def optimizer_of(name: str) -> type[Optimizer] | None:
 
 
 def make_optimizer(name: str, args: tuple | None, kwargs: dict, shape: tuple[int, ...], seed: int) -> Optimizer:
-    """Return an optimizer of one float64 parameter; ``args`` of None are our own."""
+    """Return an optimizer of one float64 parameter; ``args`` of None means our own."""
     if args is None:
         args, kwargs = (), OPTIONS.get(name, {"lr": 0.5})
     parameter = nn.Parameter(numbers(shape, np.random.default_rng([seed, 1])))

@@ -1,6 +1,6 @@
 """Processes for tests, forked from one that has imported everything, which saves seconds for each.
 
-They are processes like any other: a SIGKILL leaves them no time for anything.
+They are ordinary processes: a SIGKILL leaves them no time to clean up.
 """
 
 import multiprocessing
@@ -13,12 +13,12 @@ FREEZE = "parity_tests.harness.freeze"
 
 
 def context(modules: Iterable[str]) -> BaseContext:
-    """Return what starts them, with the forking process under way, which keeps the environment of now.
+    """Return the context that starts them, with its fork server already running in the current environment.
 
     Parameters
     ----------
     modules : iterable of str
-        What it imports; where another test of this process has started it already, it stays as it is.
+        What the fork server imports; if another test of this process has started it already, it stays as it is.
     """
     forking = multiprocessing.get_context(METHOD)
     forking.set_forkserver_preload([*modules, FREEZE])

@@ -1,6 +1,6 @@
-"""What a layer is held against: PyTorch, or finite differences of its own forward pass.
+"""The references that a layer is compared with: PyTorch, or finite differences of its own forward pass.
 
-Both say, for an upstream gradient, what every quantity should be and how much of a difference rounding explains.
+Given an upstream gradient, each says what every quantity should be and how large a difference rounding explains.
 """
 
 import copy
@@ -20,11 +20,11 @@ from scratch.gradcheck import STEP, compare_elements
 from scratch.nn import Module
 
 SECOND = -0.5
-"""The second backward gets the first's upstream gradient times this: gradients that add have halved then."""
+"""The second backward gets the first one's upstream gradient times this, so gradients that accumulate are halved."""
 
 
 SECONDS = 10.0
-"""What is spent on finite differences for likely mistakes, for one report."""
+"""The most time that one report spends on finite differences to look for likely mistakes."""
 
 
 class Expectation(NamedTuple):
@@ -39,7 +39,7 @@ class Expectation(NamedTuple):
 
 
 class FiniteDifferences:
-    """Gradients by the definition of the derivative; no expectation of the output, which nobody else computes."""
+    """Gradients by the definition of the derivative; none for the output, which nothing else computes."""
 
     def __init__(self, layer: Module, seed: int) -> None:
         self.layer, self.seed = layer, seed
@@ -68,7 +68,7 @@ class FiniteDifferences:
     ) -> dict[str, np.ndarray]:
         """Return the first backward's gradient called ``name``, with parameters replaced by ``state``.
 
-        The Jacobian is kept: another upstream gradient costs a product.
+        The Jacobian is kept, so another upstream gradient costs only a product.
         """
         key = (
             name,
@@ -114,7 +114,7 @@ class FiniteDifferences:
 
 
 class Torch:
-    """A PyTorch layer or function, run from the state, the mode and the seed of the layer that is held against it."""
+    """A PyTorch layer or function, run with the state, the mode and the seed of the layer that is compared with it."""
 
     def __init__(self, layer: Callable, state: dict[str, np.ndarray], training: bool, seed: int, strict: bool) -> None:
         self.is_module = isinstance(layer, torch.nn.Module)
@@ -175,8 +175,8 @@ class Torch:
         """Run forward and both backwards; return every quantity by name.
 
         ``count`` inputs get a gradient. ``state``, ``training`` and ``options`` (attributes) replace the layer's;
-        ``move`` = (delta, draw) moves a random half of all numbers that go in towards zero by the relative delta, and
-        spares the second backward.
+        ``move`` = (delta, draw) moves a random half of the numbers that go in towards zero by the relative delta, and
+        skips the second backward.
         """
         layer = self.layer
         if self.is_module and (options or training is not None):

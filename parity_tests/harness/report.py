@@ -1,4 +1,4 @@
-"""What a comparison found: numbers for a table, and the sentences that a person needs first."""
+"""What a comparison found: numbers for a table, and the sentences to read first."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,15 +12,15 @@ AGAIN = " after a second backward"
 
 @dataclass
 class Quantity:
-    """One compared array, and how far the two are apart.
+    """One compared quantity, and how far its two arrays are apart.
 
     Attributes
     ----------
     name : str
-        "output", "grad_input", "grad_weight", "buffer running_mean", ...; with `AGAIN` behind it after a second
+        "output", "grad_input", "grad_weight", "buffer running_mean", ...; with `AGAIN` appended after a second
         backward.
     expected, got : numpy.ndarray
-        The reference's and the layer's.
+        The reference's array and the layer's.
     truth : numpy.ndarray or None
         The reference's result in float64 on the same numbers, from which float32's errors are measured.
     budget : Budget
@@ -87,7 +87,7 @@ class Quantity:
 
     @property
     def zero_signs_agree(self) -> bool:
-        """Whether zeros have the same sign, too; the comparison of values takes -0.0 for 0.0."""
+        """Whether zeros have the same sign, too; the comparison of values treats -0.0 and 0.0 as equal."""
         zero = (self.got == 0) & (self.expected == 0)
         return bool((np.signbit(self.got) == np.signbit(self.expected))[zero].all())
 
@@ -112,7 +112,7 @@ class Quantity:
 
 @dataclass
 class Report:
-    """The quantities in the order in which they are computed, and the faults that are no numbers.
+    """The quantities in the order in which they are computed, and the faults that are not numbers.
 
     Attributes
     ----------
@@ -123,11 +123,11 @@ class Report:
     faults : list of str
         Sentences: an argument written to, a gradient missing, a state that does not match.
     read : list of str
-        What of somebody else's layer was taken for what.
+        How each part of somebody else's layer was read.
     notes : list of str
-        Sentences about what is no mistake.
+        Sentences about what is not a mistake.
     unseen : list of str
-        What the output depends on and was not compared.
+        What the output depends on but was not compared.
     suspects : callable
         Returns the classic mistakes that would explain the differences, a sentence each
         (`parity_tests.diagnosis.diagnose`).
@@ -175,7 +175,7 @@ class Report:
             raise AssertionError(f"\n{self}")
 
     def words(self) -> str:
-        """Say what differs, what first, what agrees, and what may be the mistake."""
+        """Say what differs, in the order of computation, what agrees, and what the mistake may be."""
         once = [q for q in self.quantities if not q.name.endswith(AGAIN)]
         if not self.differs and not self.unknown:
             kinks = [f"{q.undecided.sum()} of {q.undecided.size} in {q.name}" for q in once if np.any(q.undecided)]
@@ -193,7 +193,7 @@ class Report:
         return "\n".join([*lines, *self.faults, *self.unseen, *(f"-> {sentence}" for sentence in self.suspects(self))])
 
     def table(self) -> str:
-        """Return a line for each quantity; a second backward's only where it found something."""
+        """Return a line for each quantity; those of a second backward only where it found something."""
         shown = [q for q in self.quantities if not q.name.endswith(AGAIN) or q in self.wrong]
         own = any(q.reference_error is not None for q in shown)
         rows = [["", "shape", "max abs", "max rel", "ulps", "allowed", *["torch's own"] * own, "at", "differ"]]

@@ -1,4 +1,4 @@
-"""A learning-rate scheduler of each engine on the same optimizer: what the tests of the schedulers step and compare."""
+"""The same learning-rate scheduler in both engines, for the schedulers' tests to step and compare."""
 
 import math
 import warnings
@@ -31,7 +31,7 @@ def harmonic(epoch):
     return 1 / (1 + 0.3 * epoch)
 
 
-# What is drawn for each scheduler: its positional and keyword arguments. SequentialLR's and the plateau's are below.
+# The options that are drawn for each scheduler; the plateau's are below.
 step = st.fixed_dictionaries({"step_size": epochs, "gamma": gammas})
 multi_step = st.fixed_dictionaries({"milestones": st.lists(st.integers(0, 90), max_size=6), "gamma": gammas})
 exponential = st.fixed_dictionaries({"gamma": gammas})
@@ -109,7 +109,7 @@ class SchedulerPair:
         self.make()
 
     def make(self, **more):
-        """Make the schedulers anew, on the optimizers as they are."""
+        """Make new schedulers on the optimizers as they are."""
         modules = optim.lr_scheduler, torch.optim.lr_scheduler
         self.schedulers = [
             getattr(module, self.name)(optimizer, **self.options, **more)
@@ -136,7 +136,7 @@ class SchedulerPair:
 
 
 def same_state(ours, torchs):
-    """Raise unless a state dict has what PyTorch's has, its flags aside."""
+    """Raise unless a state dict equals PyTorch's, apart from internal flags."""
     flags = {"_is_initial", "_get_lr_called_within_step"}
     if "use_beta1" not in torchs:
         flags.add("use_beta1")
@@ -150,7 +150,7 @@ def same_state(ours, torchs):
 
 
 def at_least_0(found):
-    """Return a rate or a list of rates with 0 for -1e-19, where PyTorch's LinearLR comes out of a rounding error."""
+    """Return a rate or a list of rates, with 0 for the -1e-19 that rounding leaves in PyTorch's LinearLR."""
     if isinstance(found, list):
         return [at_least_0(one) for one in found]
     return 0.0 if isinstance(found, float) and -1e-15 < found < 0 else found

@@ -1,4 +1,4 @@
-"""Many cases of the catalogue at once, and of each quantity the worst that was seen."""
+"""Run many cases of the catalogue, and keep the worst error of each kind of quantity."""
 
 from dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ class Worst:
     relative : float
         The largest error divided by the largest number of its kind in the same case.
     share : float
-        The largest error as a share of its rounding budget; above 1 it is no rounding. Infinity for a fault.
+        The largest error as a share of its rounding budget; above 1 it is more than rounding. Infinity for a fault.
     """
 
     error: float = 0.0
@@ -52,7 +52,7 @@ class Row:
     cases, different : int
         How many cases were tried, and how many of them differ.
     worst : dict
-        By the names of `QUANTITIES`; only what there is.
+        By the names of `QUANTITIES`; only those that occur.
     failure : str
         The first case that differs, in words; empty if none does.
     """
@@ -75,7 +75,7 @@ def kind_of(quantity: str) -> str:
 
 
 def sweep(entry: Entry, dtype: str, cases: int) -> Row:
-    """Compare both engines on the first ``cases`` cases of an entry, or as many as are its share."""
+    """Compare both engines on the first ``cases`` cases of an entry, or on its share of them."""
     row = Row(entry.name, entry.kind, dtype)
     for number in range(max(1, cases // entry.share)):
         row.cases += 1

@@ -1,7 +1,7 @@
-"""Where the releases of PyTorch since 2.11 differ in what the tests compare, asked of the one that is installed.
+"""Where PyTorch's releases since 2.11 differ in what the tests compare, found by trying the one that is installed.
 
-The layers follow the newest. Under an older one a test leaves out what that one does otherwise or cannot do, and
-compares all the rest.
+The layers follow the newest release. Under an older one a test skips what that release does differently or cannot do,
+and compares the rest.
 """
 
 import inspect
@@ -15,10 +15,11 @@ def _slope_at_the_bound() -> float:
     return x.grad.item()
 
 
-# Hinge, ranking, triplet and cosine losses clamp what is missing to the margin. Before 2.14 the slope at the kink is 1.
+# Hinge, ranking, triplet and cosine losses clamp the shortfall from the margin at 0. Before 2.14 the slope at the kink
+# is 1.
 NO_SLOPE_AT_THE_MARGIN = _slope_at_the_bound() == 0
 
-# Of batch, group and instance normalization, which got the option in one release; LayerNorm has had it for longer.
+# Batch, group and instance normalization got the option in the same release; LayerNorm has had it for longer.
 NORMALIZATION_HAS_BIAS = "bias" in inspect.signature(torch.nn.BatchNorm1d).parameters
 
 
@@ -28,5 +29,5 @@ def _rate_of_the_second_schedule() -> float:
     return schedules.SequentialLR(optimizer, parts, milestones=[0]).get_last_lr()[0]
 
 
-# With a milestone at 0 SequentialLR's first schedule has no steps. Older releases begin with it all the same.
+# With a milestone at 0 SequentialLR's first schedule has no steps. Older releases start with it anyway.
 A_FIRST_SCHEDULE_MAY_BE_EMPTY = _rate_of_the_second_schedule() == 1

@@ -5,24 +5,25 @@
     found = trace(calls[0])
     found.backward[0].label, found.backward[0].verdict        "B2", "equal"
 
-Forward runs twice, on arrays and on the tape. Then backward runs on arrays, and what it computes is held to the true
-gradients: `grad_centred` to the gradient of `centred`. A statement that has a part of it, a term of a sum, is
-recognised by the contributions that the tape keeps apart; one that only makes room for sums is named as that.
+Forward runs twice, on arrays and on the tape. Then backward runs on arrays, and what it computes is compared with the
+true gradients: `grad_centred` with the gradient of `centred`. A statement that computes only a part of one, a term of a
+sum, is recognised by the contributions that the tape keeps apart; one that only makes room for a later statement's
+numbers is reported as that.
 
-As JSON (`Trace.as_json`), which the pages are made of:
+As JSON (`Trace.as_json`), from which the pages are made:
 
     name, module        the forward function and its module: "linear", "scratch.nn.linear"
     arguments           by name: what forward was called with
     forward             a list of steps:
         label           "F1"
         equation        the docstring's, "grad_bias = sum_n grad_y"
-        remark          what stands there behind the shape: "F2: a broadcast becomes a sum"
+        remark          what follows the shape there: "F2: a broadcast becomes a sum"
         shape           the comment's: "(N, O)"
         statement, line the code, and its line in the module's file
         values          by name: what the statement computed
     grad_y              the upstream gradient
-    grad_others         by name: those of the outputs behind the first, "grad_h_n"
-    backward            a list of steps; they have besides:
+    grad_others         by name: those of the outputs after the first, "grad_h_n"
+    backward            a list of steps, which also have:
         of              the quantity whose gradient this is: "centred"; "np.minimum in F2" where it has no name
         tape            that gradient, as the tape found it; null for "room"
         verdict         "equal"; "part": equal to some of the contributions; "room": to be filled by a later statement;
@@ -148,7 +149,7 @@ def trace(call: Call) -> Trace:
     upstream = dict(zip(upstream_names(backward), (call.grad_y, *call.grad_others), strict=True))
 
     tape, made_in = Tape(), {}
-    # A parameter that is None comes as a number.
+    # A parameter that is None is passed as a number.
     differentiable = [name for name in operands(derivation) if isinstance(arguments.get(name), np.ndarray)]
     watching = _Run(derivation, arguments | {name: tape.watch(arguments[name]) for name in differentiable})
     for statement in derivation.forward:
@@ -181,7 +182,7 @@ def trace_rule(rule: Callable, *arguments: Any, **options: Any) -> Trace:
 
 
 def in_columns(text: str, docstring: str, shape: str | None) -> tuple[str, str]:
-    """Return an equation without its shape, and the remark behind it: the columns left and right of the shape."""
+    """Return an equation without its shape, and the remark after it: the columns left and right of the shape."""
     first, *more = text.split("\n")
     indent = next(len(line) - len(first) for line in docstring.splitlines() if line.endswith(first))
     lines = [" " * indent + first, *more]
@@ -222,7 +223,7 @@ class _Run:
             return None
         names = [name for name in changed if name not in _helpers(node)]
         shown = dict.fromkeys([*names, *_written_to(node)])
-        # A later statement may append to a list, too; for `_seen` it is the same list then.
+        # A later statement may append to a list, too, which `_seen` does not notice: the object is the same.
         values = {name: list(one) if type(one := self.namespace[name]) is list else _snapshot(one) for name in shown}
         text = self.derivation.equation(statement.label).text
         equation, remark = in_columns(text, self.derivation.module.__doc__, statement.shape)
@@ -265,7 +266,7 @@ class _Truth:
         self.grads, self.made_in = grads, made_in
         self.named = {name: value.node for name, value in namespace.items() if isinstance(value, Value)}
         self.constants = namespace.keys() - self.named.keys()
-        # A sum may cancel: how large its terms were, the sum does not say.
+        # A sum may cancel, so its size does not say how large its terms were.
         terms = [np.abs(one.grad) for node in made_in for one in grads.contributions(node)]
         self.scale = max((term[np.isfinite(term)].max(initial=0) for term in terms), default=0)
 
@@ -276,7 +277,7 @@ class _Truth:
             return
         if name in self.named and self._note(step, name, self.named[name], value):
             return
-        # Not of what its name says: of a value that has no name in forward?
+        # It is not the gradient of what its name says. Is it that of a value without a name in forward?
         for other, label in self.made_in.items():
             if other not in self.named.values() and self._is(value, self.grads[other]):
                 self._note(step, f"np.{other.operation} in {label}", other, value)
@@ -309,7 +310,7 @@ class _Truth:
 
 
 def _choices(count: int) -> list[tuple[int, ...]]:
-    """Return all subsets of contributions, the whole first, one less next."""
+    """Return the subsets of the contributions, the largest first."""
     sizes = range(count, 0, -1) if count <= MOST_TERMS else [count]
     return [choice for size in sizes for choice in itertools.combinations(range(count), size)] or [()]
 

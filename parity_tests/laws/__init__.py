@@ -1,7 +1,8 @@
-"""Laws that need no reference: what must hold of a layer, a loss or an optimizer whatever its numbers are.
+"""Laws that need no reference: what must hold for a layer, a loss or an optimizer whatever its numbers are.
 
-Neither PyTorch nor finite differences are asked. A law is a function with a docstring that says why it holds; it is
-given a layer and its inputs (or an optimizer's maker) and raises ``AssertionError`` where the layer breaks it.
+They use neither PyTorch nor finite differences. A law is a function with a docstring that says why it holds; it is
+given a layer and its inputs (or an optimizer's class and options) and raises ``AssertionError`` where the layer breaks
+it.
 
     >>> import numpy as np
     >>> import scratch.nn as nn
@@ -11,8 +12,8 @@ given a layer and its inputs (or an optimizer's maker) and raises ``AssertionErr
     >>> broken(Doubled(dim=1), np.array([[1.0, 2.0], [3.0, 5.0]]))
     ['the_rows_are_probabilities']
 
-A test holds every layer, loss and optimizer to them; `parity_tests.museum` shows which mistakes they find, and which
-they cannot: a wrong layer may be as lawful as the right one.
+A test checks every layer, loss and optimizer against them. `parity_tests.museum` shows which mistakes they find, and
+which they cannot: a wrong layer may be as lawful as the right one.
 """
 
 from parity_tests.laws import (

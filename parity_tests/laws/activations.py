@@ -66,9 +66,9 @@ def softsign_turned_round_is_itself(layer: nn.Softsign, x: np.ndarray) -> None:
 
 @law(nn.Softmin)
 def the_smallest_wins(layer: nn.Softmin, x: np.ndarray) -> None:
-    """A larger score gives its probability to the others: its own output's gradient is not positive, theirs not below.
+    """A larger score gives probability to the others: its own output's slope is not positive, theirs not negative.
 
-    And softmin's outputs are in the order of the scores, turned round.
+    The largest output is that of the smallest score.
     """
     if x.shape[layer.dim] == 1:
         return

@@ -13,7 +13,7 @@ def batch_first(layer: nn.MultiheadAttention, x: np.ndarray) -> int:
 
 @law(nn.MultiheadAttention)
 def the_weights_of_a_query_sum_to_one(layer: nn.MultiheadAttention, *inputs: np.ndarray) -> None:
-    """Without dropout: what hidden keys do not get, the others do."""
+    """Without dropout, the keys that are not hidden share the whole weight."""
     layer = variant(layer.eval(), call={**layer.call, "need_weights": True})
     _, weights = forward(layer, *inputs)
     assert (weights >= 0).all()
@@ -22,7 +22,7 @@ def the_weights_of_a_query_sum_to_one(layer: nn.MultiheadAttention, *inputs: np.
 
 @law(nn.MultiheadAttention)
 def the_keys_are_a_set(layer: nn.MultiheadAttention, query: np.ndarray, key: np.ndarray, value: np.ndarray) -> None:
-    """Keys in another order, and their values and masks with them, give the same output: attention has no places."""
+    """Reordering the keys, with their values and masks, gives the same output: attention does not know positions."""
     axis = batch_first(layer, key)
     order = np.random.default_rng(5).permutation(key.shape[axis])
     masks = {name: mask[..., order] for name, mask in layer.call.items() if isinstance(mask, np.ndarray)}

@@ -1,4 +1,4 @@
-"""Laws of distributions: what probabilities keep, whatever their parameters are."""
+"""Laws of distributions: what holds for probabilities, whatever the parameters are."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from scratch.distributions.tanh_normal import TanhNormalLogProb, TanhNormalRSamp
 
 @law(NormalLogProb, MixtureLogProb)
 def moving_the_value_and_the_centres_alike_changes_nothing(layer, value, *parameters) -> None:
-    """Only their difference counts, so the gradients of all centres together are minus that of the value."""
+    """Only their difference counts, so the gradients of all centres add up to minus that of the value."""
     place = len(parameters) - 2
     (y,) = forward(layer, value, *parameters)
     (g,) = random_grads((y,))
@@ -24,7 +24,7 @@ def moving_the_value_and_the_centres_alike_changes_nothing(layer, value, *parame
 
 @law(NormalLogProb)
 def the_density_of_all_numbers_is_one(layer: NormalLogProb, value, loc, scale) -> None:
-    """The integral over the line is 1; so the mean of the derivative with respect to a parameter is 0."""
+    """The density integrates to 1, so the expected derivative of log p with respect to a parameter is 0."""
     grid = np.linspace(-9, 9, 2001).reshape(-1, *[1] * loc.ndim) * scale + loc
     (y,) = forward(layer, grid, loc, scale)
     share = np.exp(y) * 0.009 * scale
@@ -55,7 +55,7 @@ def a_sample_is_linear_in_its_parameters(layer: NormalRSample, loc, scale, noise
 
 @law(CategoricalLogProb)
 def all_possibilities_together_are_certain(layer: CategoricalLogProb, logits, action) -> None:
-    """The probabilities sum to 1; so the gradients of log p, averaged over what may be drawn, are 0."""
+    """The probabilities sum to 1, so the expected gradient of log p is 0."""
     every = np.arange(logits.shape[-1]).reshape(-1, *[1] * action.ndim) + np.zeros_like(action)
     (y,) = forward(layer, logits, every)
     same(np.exp(y).sum(axis=0), np.ones_like(y[0]))
@@ -65,7 +65,7 @@ def all_possibilities_together_are_certain(layer: CategoricalLogProb, logits, ac
 
 @law(CategoricalEntropy)
 def who_knows_nothing_is_the_most_uncertain(layer: CategoricalEntropy, logits: np.ndarray) -> None:
-    """Equal logits have the entropy log A and no gradient; a forbidden action has no share in it."""
+    """Equal logits have the entropy log A and a gradient of 0; a forbidden action adds nothing to it."""
     count = logits.shape[-1]
     (y,) = forward(layer, np.zeros_like(logits))
     same(y, np.full_like(y, np.log(count)))
@@ -91,7 +91,7 @@ def squeezing_loses_no_probability(layer: TanhNormalLogProb, value, loc, scale) 
 
 @law(TanhNormalRSample)
 def a_sample_knows_its_own_log_probability(layer: TanhNormalRSample, loc, scale, noise) -> None:
-    """It is `TanhNormalLogProb`'s of the sample, and the gradients are what the chain rule makes of the two."""
+    """It equals `TanhNormalLogProb` at the sample, and the gradients follow from both by the chain rule."""
     noise = np.clip(noise, -1, 1)
     y, logp = forward(layer, loc, scale, noise)
     g, h = random_grads((y, logp))
@@ -106,7 +106,7 @@ def a_sample_knows_its_own_log_probability(layer: TanhNormalRSample, loc, scale,
 
 @law(MixtureLogProb)
 def the_components_have_no_order(layer: MixtureLogProb, value, logits, loc, scale) -> None:
-    """Exchanging components changes nothing; K equal ones are one, each responsible for 1 / K."""
+    """Reordering the components changes nothing; K equal ones act as one, each with the responsibility 1 / K."""
     (y,) = forward(layer, value, logits, loc, scale)
     same(forward(layer, value, logits[..., ::-1], loc[..., ::-1, :], scale[..., ::-1, :])[0], y)
     first = [np.repeat(one[..., :1, :], loc.shape[-2], axis=-2) for one in (loc, scale)]

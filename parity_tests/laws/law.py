@@ -1,4 +1,4 @@
-"""The list of laws, which of them a layer has to keep, and what they share."""
+"""The list of laws, which of them a layer has to keep, and the helpers they share."""
 
 import copy
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def laws_of(cls: type) -> list[Callable]:
 
 
 def broken(layer: nn.Module, *inputs: np.ndarray) -> list[str]:
-    """Return the names of the laws that a float64 layer or loss breaks at ``inputs``; it is not changed."""
+    """Return the names of the laws that a float64 layer or loss breaks at ``inputs``; the layer is not changed."""
     return _broken(type(layer), lambda function: function(copy.deepcopy(layer), *map(np.copy, inputs)))
 
 
@@ -51,13 +51,13 @@ def _broken(cls: type, hold_to: Callable[[Callable], None]) -> list[str]:
 
 
 def same(found: np.ndarray, expected: np.ndarray, tolerance: float = 1e-9) -> None:
-    """Raise ``AssertionError`` unless two arrays are equal but for rounding; NaN equals nothing."""
+    """Raise ``AssertionError`` unless two arrays are equal up to rounding; NaN equals nothing."""
     size = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * size, equal_nan=False)
 
 
 def forward(layer: nn.Module, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the outputs that have a gradient, drawn from the same seed each time."""
+    """Return the outputs that have a gradient, computed from the same seed each time."""
     scratch.manual_seed(0)
     return tuple(with_gradient(layer(*inputs)))
 
@@ -68,7 +68,7 @@ def random_grads(outputs: tuple[np.ndarray, ...], seed: int = 0) -> tuple[np.nda
 
 
 def backward(layer: nn.Module, *grads: np.ndarray) -> list[np.ndarray]:
-    """Return the gradients of the inputs and of all parameters that one backward makes.
+    """Return the gradients of the inputs and of all parameters that one backward computes.
 
     An input that has no gradient is left out; a parameter that got none has zeros.
     """

@@ -1,4 +1,4 @@
-"""Laws of single layers: what they keep, and what they do not see."""
+"""Laws of single layers: what they preserve, and what they ignore."""
 
 import math
 
@@ -21,7 +21,7 @@ from scratch.policy_gradient import Entropy, PolicyGradientLoss
 
 @law(nn.Softmax, nn.Softmin)
 def the_rows_are_probabilities(layer: nn.Softmax, x: np.ndarray) -> None:
-    """The outputs are positive and sum to one along its axis."""
+    """No output is negative, and they sum to one along the layer's axis."""
     (y,) = forward(layer, x)
     assert (y >= 0).all()
     same(y.sum(axis=layer.dim), np.ones_like(y.sum(axis=layer.dim)))
@@ -29,14 +29,14 @@ def the_rows_are_probabilities(layer: nn.Softmax, x: np.ndarray) -> None:
 
 @law(nn.LogSoftmax)
 def the_rows_are_logarithms_of_probabilities(layer: nn.LogSoftmax, x: np.ndarray) -> None:
-    """The exponentials of log-softmax's outputs sum to one along its axis."""
+    """The exponentials of log-softmax's outputs sum to one along the layer's axis."""
     (y,) = forward(layer, x)
     same(np.exp(y).sum(axis=layer.dim), np.ones_like(y.sum(axis=layer.dim)))
 
 
 @law(nn.Softmax, nn.LogSoftmax, nn.Softmin)
 def raising_all_scores_alike_changes_nothing(layer: nn.Softmax, x: np.ndarray) -> None:
-    """exp(x + c) / sum exp(x + c) = exp(x) / sum exp(x), so the gradient along a row sums to zero; c = 1e4 as well."""
+    """exp(x + c) / sum exp(x + c) = exp(x) / sum exp(x), so the gradient along a row sums to zero; also for c = 1e4."""
     (y,) = forward(layer, x)
     for c in (1.5, 1e4, -1e4):
         same(forward(layer, x + c)[0], y)
@@ -46,7 +46,7 @@ def raising_all_scores_alike_changes_nothing(layer: nn.Softmax, x: np.ndarray) -
 
 @law(nn.Softmax, nn.LogSoftmax)
 def a_score_raises_its_own_and_lowers_the_others(layer: nn.Softmax, x: np.ndarray) -> None:
-    """A larger score takes probability from all others of its row: the gradient of one output has just those signs."""
+    """A larger score takes probability from all others of its row, and one output's gradient has just those signs."""
     if x.shape[layer.dim] == 1:
         return
     (y,) = forward(layer, x / np.abs(x).max())  # where a probability is 1 but for rounding, no score changes anything
@@ -78,13 +78,13 @@ def without_eps(layer: nn.Module) -> nn.Module:
 
 
 def constants_in(layer: nn.Module) -> bool:
-    """Return whether a normalization divides by running statistics: constants, as far as its input goes."""
+    """Return whether a normalization divides by running statistics, which do not depend on its input."""
     return isinstance(layer, ChannelNorm) and not layer.normalizes_by_own_statistics()
 
 
 @law(*CENTRED_NORMS)
 def moving_and_stretching_changes_nothing(layer: nn.Module, x: np.ndarray) -> None:
-    """f(3 x + 5) = f(x), but for eps: so the input gradient sums to zero, and is orthogonal to the input."""
+    """f(3 x + 5) = f(x), apart from eps: so the input gradient sums to zero, and is orthogonal to the input."""
     if constants_in(layer):
         return
     layer = without_eps(layer)
@@ -97,7 +97,7 @@ def moving_and_stretching_changes_nothing(layer: nn.Module, x: np.ndarray) -> No
 
 @law(nn.RMSNorm)
 def stretching_changes_nothing_and_moving_does(layer: nn.RMSNorm, x: np.ndarray) -> None:
-    """f(3 x) = f(x), but for eps: so the input gradient is orthogonal to the input. f(x + 5) is another thing."""
+    """f(3 x) = f(x), apart from eps: so the input gradient is orthogonal to the input. f(x + 5) is different."""
     layer = without_eps(layer)
     grad_x = gradients(layer, x)[0]
     same(rows(layer, grad_x * x).sum(axis=1), np.zeros(len(rows(layer, x))))
@@ -131,7 +131,7 @@ def what_is_normalized_has_mean_zero_and_variance_one(layer: nn.Module, x: np.nd
 
 @law(nn.InstanceNorm2d)
 def running_statistics_are_those_of_the_mean_image(layer: nn.InstanceNorm2d, x: np.ndarray) -> None:
-    """In training they move by ``momentum`` towards the images' mean of their means and of their variances."""
+    """In training they move by ``momentum`` towards the means over all images of the images' means and variances."""
     if not layer.track_running_stats or layer.momentum is None:
         return
     layer.train()
@@ -144,7 +144,7 @@ def running_statistics_are_those_of_the_mean_image(layer: nn.InstanceNorm2d, x: 
 
 @law(nn.InstanceNorm2d)
 def an_image_does_not_know_of_the_others(layer: nn.InstanceNorm2d, x: np.ndarray) -> None:
-    """What stands in the batch beside an image changes nothing in its output, in training as in evaluation."""
+    """The other images of a batch change nothing in an image's output, in training or in evaluation."""
     if x.ndim == 3:
         return
     (y,) = forward(layer, x)
@@ -155,7 +155,7 @@ def an_image_does_not_know_of_the_others(layer: nn.InstanceNorm2d, x: np.ndarray
 
 @law(_BatchNorm)
 def running_statistics_take_the_share_momentum_of_the_new(layer: nn.Module, x: np.ndarray) -> None:
-    """In training they move by ``momentum`` towards the batch's mean and its variance without bias."""
+    """In training they move by ``momentum`` towards the batch's mean and its unbiased variance."""
     if not layer.track_running_stats or layer.momentum is None:
         return
     layer.train()
@@ -182,7 +182,7 @@ def groups_do_not_see_one_another(layer: nn.Module, x: np.ndarray) -> None:
 
 @law(nn.Dropout2d)
 def a_channel_is_dropped_as_a_whole(layer: nn.Dropout2d, x: np.ndarray) -> None:
-    """All of its pixels have one factor, 0 or 1 / (1 - p), in both passes; another channel has another one."""
+    """All pixels of a channel have the same factor, 0 or 1 / (1 - p), in both passes; each channel has its own."""
     if not layer.training or layer.p in (0, 1):
         return
     (y,) = forward(layer, np.ones((4, 50, 3, 2)))
@@ -215,7 +215,7 @@ def dropout_is_the_same_factor_both_ways(layer: nn.Dropout, x: np.ndarray) -> No
 
 @law(nn.Dropout)
 def dropout_in_evaluation_is_the_identity(layer: nn.Dropout, x: np.ndarray) -> None:
-    """What training has made right on average, evaluation leaves alone."""
+    """In training the mean is already right, so evaluation changes nothing."""
     same(forward(layer.eval(), x)[0], x)
 
 
@@ -234,7 +234,7 @@ def _both_sides(layer: nn.Module, x: np.ndarray) -> tuple[np.ndarray, ...]:
 def a_gate_and_its_mirror_image_let_all_through(layer: nn.Module, x: np.ndarray) -> None:
     """f(x) - f(-x) = x, since what the gate at x holds back is what the gate at -x lets through; so f'(x) + f'(-x) = 1.
 
-    For a leaky ReLU both are 1 + slope instead. A softplus with a low threshold jumps there.
+    For a leaky ReLU the factor is 1 + slope in both. A softplus with a low threshold jumps at it, and is left out.
     """
     if isinstance(layer, nn.Softplus) and layer.threshold < 20:
         return
@@ -246,7 +246,7 @@ def a_gate_and_its_mirror_image_let_all_through(layer: nn.Module, x: np.ndarray)
 
 @law(nn.Sigmoid, nn.Tanh)
 def an_s_is_its_own_image_turned_round(layer: nn.Module, x: np.ndarray) -> None:
-    """f(x) + f(-x) = 2 f(0) and f'(x) = f'(-x); and f has limits, so that its slope dies out."""
+    """f(x) + f(-x) = 2 f(0) and f'(x) = f'(-x); and f has limits, so its slope goes to zero."""
     x, y, slope, y_mirrored, slope_mirrored = _both_sides(layer, x)
     middle = 0.5 if isinstance(layer, nn.Sigmoid) else 0.0
     same(y + y_mirrored, np.full_like(x, 2 * middle))
@@ -263,7 +263,7 @@ def an_exponentials_slope_is_its_height(layer: nn.ELU, x: np.ndarray) -> None:
 
 @law(nn.GLU)
 def a_gate_is_shut_or_open(layer: nn.GLU, x: np.ndarray) -> None:
-    """With gates of -1e4 nothing comes through, either way; with gates of 1e4 everything; with 0, half of it."""
+    """With gates of -1e4 nothing passes in either direction; with gates of 1e4 everything; with 0, half of it."""
     values, gates = np.split(x, 2, axis=layer.dim)
     for gate, share in ((-1e4, 0.0), (0.0, 0.5), (1e4, 1.0)):
         (y,) = forward(layer, np.concatenate([values, np.full_like(gates, gate)], axis=layer.dim))
@@ -279,14 +279,14 @@ def a_gate_is_shut_or_open(layer: nn.GLU, x: np.ndarray) -> None:
 
 @law(*REARRANGING)
 def a_rearrangement_is_undone_by_its_backward(layer: nn.Module, x: np.ndarray) -> None:
-    """Moving numbers about is orthogonal: the transpose brings each back to where it was."""
+    """A permutation is orthogonal: its transpose brings each number back to where it was."""
     (y,) = forward(layer, x)
     same(backward(layer, y)[0], x)
 
 
 @law(nn.MaxPool1d, nn.MaxPool2d)
 def max_pooling_pays_each_gradient_once(layer: nn.Module, x: np.ndarray) -> None:
-    """A window's gradient goes to one pixel, so the sums over an image before and after are the same; ties or not."""
+    """A window's gradient goes to one pixel, with or without ties, so the sums over an image stay the same."""
     y = forward(layer, x)[0]
     (g,) = random_grads((y,))
     places = tuple(range(2, x.ndim))
@@ -295,7 +295,7 @@ def max_pooling_pays_each_gradient_once(layer: nn.Module, x: np.ndarray) -> None
 
 @law(nn.MaxPool1d, nn.MaxPool2d)
 def max_pooling_moves_with_its_image(layer: nn.Module, x: np.ndarray) -> None:
-    """A maximum is one of the pixels: made darker by 100 all over, the image has maxima darker by 100."""
+    """A maximum is one of the pixels: subtracting 100 from the whole image subtracts 100 from each maximum."""
     same(forward(layer, x - 100)[0], forward(layer, x)[0] - 100)
 
 
@@ -311,13 +311,13 @@ def a_flat_image_stays_flat(layer: nn.Module, x: np.ndarray) -> None:
 
 @law(nn.AdaptiveAvgPool2d)
 def an_image_in_the_mirror_is_pooled_in_the_mirror(layer: nn.AdaptiveAvgPool2d, x: np.ndarray) -> None:
-    """Windows divide the image alike from either end."""
+    """The windows are the same counted from either end of the image."""
     same(forward(layer, x[..., ::-1, ::-1])[0], forward(layer, x)[0][..., ::-1, ::-1])
 
 
 @law(nn.Conv2d)
 def a_shifted_image_gives_a_shifted_output(layer: nn.Conv2d, x: np.ndarray) -> None:
-    """One kernel for all places: an image on a wide black ground, moved by the stride, moves the output by one."""
+    """One kernel serves all positions: shifting an image amid zeros by the stride shifts the output by one."""
     reach = [d * k + s for d, k, s in zip(layer.dilation, layer.kernel_size, layer.stride, strict=True)]
     margin = [(2 * r, 2 * r) for r in reach]
     canvas = np.pad(x, ((0, 0), (0, 0), *margin))
@@ -328,7 +328,7 @@ def a_shifted_image_gives_a_shifted_output(layer: nn.Conv2d, x: np.ndarray) -> N
 
 @law(nn.Conv1d)
 def a_shifted_sequence_gives_a_shifted_output(layer: nn.Conv1d, x: np.ndarray) -> None:
-    """One kernel for all places: a sequence amid zeros, moved by the stride, moves the output by one."""
+    """One kernel serves all positions: shifting a sequence amid zeros by the stride shifts the output by one."""
     reach = layer.dilation[0] * layer.kernel_size[0] + layer.stride[0]
     canvas = np.pad(x, ((0, 0), (0, 0), (2 * reach, 2 * reach)))
     (y,) = forward(layer, canvas)
@@ -338,7 +338,7 @@ def a_shifted_sequence_gives_a_shifted_output(layer: nn.Conv1d, x: np.ndarray) -
 
 @law(nn.ConvTranspose1d, nn.ConvTranspose2d)
 def a_transposed_convolution_is_a_convolution_sent_back(layer: nn.Module, x: np.ndarray) -> None:
-    """But for the bias, its output is a convolution's input gradient, and its gradient that convolution's output."""
+    """Apart from the bias, its output is a convolution's input gradient, and its input gradient that one's output."""
     (y,) = forward(layer, x)
     (g,) = random_grads((y,))
     grad_x = backward(layer, g)[0]
@@ -357,7 +357,7 @@ def a_transposed_convolution_is_a_convolution_sent_back(layer: nn.Module, x: np.
 
 @law(_Pad)
 def padding_leaves_the_image_as_it_is(layer: nn.Module, x: np.ndarray) -> None:
-    """Without what is added, and but for what is cut off, the output is the input."""
+    """Apart from what is added or cut off, the output is the input."""
     (y,) = forward(layer, x)
     sides = [layer.padding[2 * axis : 2 * axis + 2] for axis in reversed(range(x.ndim - 2))]
     inside = [slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(y.shape[2:], sides, strict=True)]
@@ -392,7 +392,7 @@ def two_heads_pay_one_backbone(layer: ActorCritic, x: np.ndarray) -> None:
 
 @law(Entropy)
 def entropy_is_greatest_where_all_is_equal(layer: Entropy, logits: np.ndarray) -> None:
-    """Equal logits have no gradient; elsewhere its rows sum to zero, and stretching the logits lowers the entropy."""
+    """At equal logits the gradient is zero; elsewhere its rows sum to zero, and stretching them lowers the entropy."""
     forward(layer, logits)
     grad = layer.backward(1.0)
     same(grad.sum(axis=1), np.zeros(len(logits)))
@@ -416,7 +416,7 @@ def twice_the_advantage_is_twice_the_lesson(
 
 @law(ActorCriticLoss)
 def the_critic_hears_of_the_returns_only(layer: ActorCriticLoss, logits, values, actions, advantages, returns) -> None:
-    """The gradient of the values is the regression's: the advantages are constants, whatever they were made of."""
+    """The values get the regression's gradient alone: the advantages are constants, whatever they were made of."""
     forward(layer, logits, values, actions, advantages, returns)
     grad_values = layer.backward(1.0)[1]
     forward(layer, logits, values, actions[::-1], 3 * advantages, returns)

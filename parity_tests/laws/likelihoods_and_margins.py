@@ -19,7 +19,7 @@ def summed(loss: nn.Module, *inputs: np.ndarray) -> tuple[np.ndarray, list[np.nd
 
 @law(*TWO_INPUTS, *MORE_INPUTS)
 def the_reductions_are_one_loss(loss: nn.Module, *inputs: np.ndarray) -> None:
-    """The losses one by one add up to the sum; the mean, and its gradients, are those of the sum over their number."""
+    """The single losses add up to the sum; the mean and its gradients are the sum's, divided by their number."""
     (each,) = forward(variant(loss, reduction="none"), *inputs)
     total, grads = summed(loss, *inputs)
     same(each.sum(), total)
@@ -85,7 +85,7 @@ def near_pairs_pay_all_the_way_and_far_ones_up_to_the_margin(
 
 @law(nn.SoftMarginLoss)
 def right_and_wrong_differ_by_the_score(loss: nn.SoftMarginLoss, x: np.ndarray, target: np.ndarray) -> None:
-    """log(1 + e^z) - log(1 + e^-z) = z; so the slopes for the two targets are a probability apart: they differ by 1."""
+    """log(1 + e^z) - log(1 + e^-z) = z; so the slopes for the two targets differ by 1."""
     x = np.append(x, [1e4, -1e4])
     target = np.append(target, [1.0, 1.0])
     none = variant(loss, reduction="none")
@@ -97,7 +97,7 @@ def right_and_wrong_differ_by_the_score(loss: nn.SoftMarginLoss, x: np.ndarray, 
 def what_one_score_gains_the_other_loses(
     loss: nn.MarginRankingLoss, x1: np.ndarray, x2: np.ndarray, target: np.ndarray
 ) -> None:
-    """Only the difference counts: the gradients are opposite, and with scores and target turned round all is the same.
+    """Only the difference counts: the gradients are opposite, and swapping scores and target's sign changes nothing.
 
     Raising both scores changes nothing.
     """
@@ -111,7 +111,7 @@ def what_one_score_gains_the_other_loses(
 def raising_all_scores_alike_is_nothing_to_a_margin(
     loss: nn.MultiMarginLoss, x: np.ndarray, target: np.ndarray
 ) -> None:
-    """Only differences of scores count: a row of the gradient sums to zero. Who is right by far pays nothing."""
+    """Only differences of scores count: a row of the gradient sums to zero. A row that is right by far pays nothing."""
     value, (grad,) = summed(loss, x, target)
     same(summed(loss, x + 3, target)[0], value)
     same(grad.sum(axis=-1), np.zeros(grad.shape[:-1]))
@@ -123,7 +123,7 @@ def raising_all_scores_alike_is_nothing_to_a_margin(
 
 @law(nn.TripletMarginLoss)
 def moving_all_three_changes_nothing(loss: nn.TripletMarginLoss, a: np.ndarray, p: np.ndarray, n: np.ndarray) -> None:
-    """Only differences count, so the three gradients sum to zero; of two equals, each is as far away: the margin."""
+    """Only differences count, so the three gradients sum to zero; if p and n are equal, the loss is the margin."""
     loss = variant(loss, eps=0.0)
     value, grads = summed(loss, a, p, n)
     same(summed(loss, a + 3, p + 3, n + 3)[0], value)

@@ -1,4 +1,4 @@
-"""Laws of losses: where they vanish, what they do not see, and how their reductions hang together."""
+"""Laws of losses: where they vanish, what they ignore, and how their reductions are related."""
 
 import numpy as np
 
@@ -18,9 +18,9 @@ def both(loss: nn.Module, *inputs: np.ndarray, grad_output: float = 1.0) -> tupl
 
 @law(ElementwiseLoss, ClassLoss, *BINARY)
 def a_mean_is_a_sum_over_the_number(loss: nn.Module, x: np.ndarray, target: np.ndarray) -> None:
-    """The three reductions are one loss: "none" adds up to "sum", and "mean" is that over the number of elements.
+    """The three reductions are one loss: "none" adds up to "sum", and "mean" divides it by the number of elements.
 
-    Over classes it is the number, or the weight, of the rows that count; in the loss and in its gradient alike.
+    For losses over classes it is the number, or the weight, of the rows that count. The same holds for the gradients.
     """
     each, grad_each = both(variant(loss, reduction="none"), x, target)
     total, grad_total = both(variant(loss, reduction="sum"), x, target)
@@ -53,7 +53,7 @@ def at_the_target_there_is_no_loss_and_no_gradient(loss: ElementwiseLoss, x: np.
 
 @law(ElementwiseLoss)
 def a_change_of_unit_is_a_power_of_it(loss: ElementwiseLoss, x: np.ndarray, target: np.ndarray) -> None:
-    """In metres or in feet: with input, target and the loss's own length times k, the loss is times k or k^2."""
+    """In metres or in feet: k times the input, the target and the loss's own length gives k or k^2 times the loss."""
     degree = 1 if isinstance(loss, nn.L1Loss) else 2
     other = variant(loss, **{name: 3 * getattr(loss, name) for name in ("beta", "delta") if hasattr(loss, name)})
     (value, grad), (scaled, grad_scaled) = both(loss, x, target), both(other, 3 * x, 3 * target)
@@ -72,7 +72,7 @@ def back_along_the_difference_the_loss_is_gone(loss: ElementwiseLoss, x: np.ndar
 
 @law(nn.SmoothL1Loss, nn.HuberLoss)
 def far_away_it_is_a_straight_line(loss: ElementwiseLoss, x: np.ndarray, target: np.ndarray) -> None:
-    """Beyond its length the loss grows at its constant slope: 1, or delta; and it does not jump where they meet."""
+    """Beyond its length the loss grows at its constant slope, 1 or delta; it does not jump where the parts meet."""
     total = variant(loss, reduction="sum")
     length, slope = (loss.beta or 1.0, 1.0) if isinstance(loss, nn.SmoothL1Loss) else (loss.delta, loss.delta)
     d = length * np.array([1.0, 1 + 1e-9, 5.0, 9.0])
@@ -85,7 +85,7 @@ def far_away_it_is_a_straight_line(loss: ElementwiseLoss, x: np.ndarray, target:
 
 @law(nn.CrossEntropyLoss)
 def raising_all_logits_alike_costs_nothing(loss: nn.CrossEntropyLoss, x: np.ndarray, target: np.ndarray) -> None:
-    """The softmax inside does not see it, by 1e4 neither; so the gradient over the classes sums to zero."""
+    """The softmax inside ignores it, even if it is 1e4; so the gradient over the classes sums to zero."""
     value, grad = both(loss, x, target)
     assert np.isfinite(value).all()
     for c in (2.0, 1e4, -1e4):
@@ -109,7 +109,7 @@ def an_ignored_row_might_as_well_not_be_there(loss: ClassLoss, x: np.ndarray, ta
 
 @law(ClassLoss)
 def equal_weights_change_no_mean(loss: ClassLoss, x: np.ndarray, target: np.ndarray) -> None:
-    """Weights say how classes count against one another: the mean divides by their sum, and a common factor is gone."""
+    """Only the ratios of the weights matter: the mean divides by their sum, so a common factor cancels."""
     if target.dtype.kind == "f" or loss.reduction != "mean":
         return
     (value, grad), (weighed, grad_weighed) = (

@@ -1,4 +1,4 @@
-"""Laws of optimizers: what a step does where its length is known beforehand."""
+"""Laws of optimizers: what a step does where its length is known in advance."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -32,7 +32,7 @@ def maker(cls: type[optim.Optimizer], options: dict, **changed: object) -> Calla
 
 @law(optim.Optimizer)
 def without_a_gradient_nothing_moves(cls: type, options: dict) -> None:
-    """None is not zero: the parameter took no part, so that neither momentum nor decay touch it."""
+    """None is not zero: the parameter took no part, so neither momentum nor decay touches it."""
     before, after = steps(maker(cls, options), [GRADIENT, None])[1:]
     same(after, before)
 
@@ -50,7 +50,7 @@ def a_gradient_of_zero_moves_by_decay_only(cls: type, options: dict) -> None:
 
 @law(optim.Optimizer)
 def going_up_is_going_down_on_the_negative(cls: type, options: dict) -> None:
-    """``maximize`` with g is the same path as without it with -g, decay or not: decay always shrinks."""
+    """``maximize`` with g takes the same path as minimizing with -g, with or without decay: decay always shrinks."""
     path = [GRADIENT * factor for factor in (1.0, -0.4, 2.0)]
     up = steps(maker(cls, options, maximize=True), path)
     down = steps(maker(cls, options, maximize=False), [-grad for grad in path])
@@ -97,7 +97,7 @@ def momentum_begins_with_the_gradient_itself(cls: type, options: dict) -> None:
 
 @law(optim.SGD)
 def a_steady_gradient_adds_up(cls: type, options: dict) -> None:
-    """With momentum mu the steps of a gradient that stays grow to lr g (1 - tau) / (1 - mu), Nesterov's too."""
+    """With momentum mu the steps of a constant gradient grow to lr g (1 - tau) / (1 - mu), Nesterov's too."""
     path = steps(maker(cls, options, weight_decay=0.0, maximize=False), [GRADIENT] * 400)
     share = (1 - options.get("dampening", 0.0)) / (1 - options.get("momentum", 0.0)) if options.get("momentum") else 1
     same(path[-2] - path[-1], options["lr"] * GRADIENT * share)
@@ -125,7 +125,7 @@ def l2_does_not_lengthen_adams_first_step(cls: type, options: dict) -> None:
 def a_steady_gradient_settles_at_steps_of_lr(cls: type, options: dict) -> None:
     """The mean square of a constant becomes its square: each step is lr g / (|g| + eps), more with momentum.
 
-    The steps before are longer, as nothing takes out the mean's start at 0: the first, by 1 / sqrt(1 - alpha).
+    Earlier steps are longer, as nothing corrects for the mean's start at 0: the first, by 1 / sqrt(1 - alpha).
     """
     changed = {"weight_decay": 0.0, "maximize": False, "alpha": 0.5, "centered": False}
     path = steps(maker(cls, options, **changed), [GRADIENT] * 300)
@@ -151,7 +151,7 @@ def a_gradient_and_its_negative_by_turns_have_no_mean(cls: type, options: dict) 
 
 @law(optim.Adagrad)
 def the_steps_of_a_steady_gradient_fall_as_one_over_the_root_of_their_number(cls: type, options: dict) -> None:
-    """Nothing is forgotten: after t steps the sum is t g^2, and where it started; lr itself is divided as asked."""
+    """Nothing is forgotten: after t steps the sum is its start plus t g^2; lr is divided by 1 + (t - 1) lr_decay."""
     path = steps(maker(cls, options, weight_decay=0.0, maximize=False), [GRADIENT] * 30)
     t = np.arange(1, 31)[:, None]
     total = options.get("initial_accumulator_value", 0.0) + t * GRADIENT**2

@@ -20,7 +20,7 @@ NORMS = (*CENTRED_NORMS, nn.RMSNorm)
 
 @law(nn.Module)
 def backward_is_linear(layer: nn.Module, *inputs: np.ndarray) -> None:
-    """Twice the upstream gradient less three times another gives twice the one less three times the other.
+    """backward(2 g - 3 h) = 2 backward(g) - 3 backward(h), for any two upstream gradients g and h.
 
     backward multiplies by the transposed Jacobian, and a matrix product is linear.
     """
@@ -33,7 +33,7 @@ def backward_is_linear(layer: nn.Module, *inputs: np.ndarray) -> None:
 
 @law(nn.Module)
 def gradients_add(layer: nn.Module, *inputs: np.ndarray) -> None:
-    """A second backward adds to the parameters' gradients: two paths to the loss, and a sum's derivative is the sum."""
+    """A second backward adds to the parameters' gradients: the derivatives along two paths to the loss add up."""
     outputs = forward(layer, *inputs)
     one, other = random_grads(outputs, 1), random_grads(outputs, 2)
     count = len(list(layer.parameters()))
@@ -48,7 +48,7 @@ def gradients_add(layer: nn.Module, *inputs: np.ndarray) -> None:
 
 @law(nn.Module)
 def nobodys_array_is_written_to(layer: nn.Module, *inputs: np.ndarray) -> None:
-    """Input and upstream gradient are somebody else's: another branch of the model may need them as they were."""
+    """Input and upstream gradient belong to somebody else: another branch of the model may need them as they were."""
     given = [values.tobytes() for values in inputs]
     grads = random_grads(forward(layer, *inputs))
     before = [values.tobytes() for values in grads]
@@ -112,7 +112,7 @@ def backward_is_the_adjoint_of_forward(layer: nn.Module, x: np.ndarray) -> None:
 
 
 def looks_at_the_whole_batch(layer: nn.Module, x: np.ndarray) -> bool:
-    """Return whether an example's output depends on the others, or on where in the batch it stands."""
+    """Return whether an example's output depends on the others, or on its position in the batch."""
     return joins_the_batch(layer, x) or any(
         (isinstance(module, _BatchNorm) and module.normalizes_by_own_statistics())
         or (isinstance(module, nn.Dropout) and module.training)
@@ -132,7 +132,7 @@ def joins_the_batch(layer: nn.Module, x: np.ndarray) -> bool:
 def a_batch_is_its_examples(layer: nn.Module, *inputs: np.ndarray) -> None:
     """Each example has the output and the gradient that it has alone, and the parameters' gradients are the sum.
 
-    Not so for batch normalization in training, and for losses, which average.
+    This does not hold for batch normalization in training, or for losses, which average.
     """
     if looks_at_the_whole_batch(layer, inputs[0]) or isinstance(layer, LOSSES):
         return
@@ -154,7 +154,7 @@ def a_batch_is_its_examples(layer: nn.Module, *inputs: np.ndarray) -> None:
 
 @law(nn.Module)
 def the_order_of_a_batch_is_nothing(layer: nn.Module, *inputs: np.ndarray) -> None:
-    """Examples in another order have the same outputs and gradients in that order; a mean stays as it is."""
+    """Reordering the examples reorders outputs and gradients in the same way; a mean stays as it is."""
     drops = any(isinstance(module, nn.Dropout) and module.training for module in layer.modules())
     if drops or joins_the_batch(layer, inputs[0]) or any(len(values) != len(inputs[0]) for values in inputs):
         return
@@ -174,7 +174,7 @@ def the_order_of_a_batch_is_nothing(layer: nn.Module, *inputs: np.ndarray) -> No
 
 @law(nn.Module)
 def evaluation_is_the_same_twice_and_changes_nothing(layer: nn.Module, *inputs: np.ndarray) -> None:
-    """In evaluation there is no chance and nothing is learned: neither output nor state depends on what came before."""
+    """In evaluation nothing is random and nothing is learned: neither output nor state depends on what came before."""
     layer.eval()
     state = {name: np.array(values) for name, values in layer.state_dict().items()}
     scratch.manual_seed(1)

@@ -46,9 +46,9 @@ def sequences_do_not_see_one_another(layer: Recurrent, x: np.ndarray, *states: n
 
 @law(Recurrent)
 def two_halves_of_a_sequence_are_the_whole(layer: Recurrent, x: np.ndarray, *states: np.ndarray) -> None:
-    """Stop after some steps, and go on from the states: forward the same, and backward, by handing their gradient back.
+    """Stopping midway and going on from the states changes nothing, in backward too if their gradient is passed back.
 
-    Not so if the other direction comes from the end.
+    This does not hold if one direction starts from the end.
     """
     layer, axis = without_chance(layer), time_axis(layer, x)
     if layer.bidirectional or not states or x.shape[axis] < 2:
@@ -77,7 +77,7 @@ def two_halves_of_a_sequence_are_the_whole(layer: Recurrent, x: np.ndarray, *sta
 
 @law(Recurrent)
 def the_future_is_not_known(layer: Recurrent, x: np.ndarray, *states: np.ndarray) -> None:
-    """An output depends on no later input, and its gradient reaches none; unless a direction comes from the end."""
+    """An output depends on no later input, and its gradient reaches none, unless one direction starts from the end."""
     layer, axis = without_chance(layer), time_axis(layer, x)
     if layer.bidirectional or x.shape[axis] < 2:
         return
@@ -95,9 +95,9 @@ def the_future_is_not_known(layer: Recurrent, x: np.ndarray, *states: np.ndarray
 
 @law(RecurrentCell, Recurrent)
 def both_biases_are_one(layer: nn.Module, *inputs: np.ndarray) -> None:
-    """They act as their sum, so their gradients are equal; but not those of a GRU's new state: a gate is between them.
+    """Only their sum matters, so their gradients are equal, except for a GRU's new state: a gate is between them.
 
-    What is taken from one and given to the other changes nothing.
+    Subtracting a number from one and adding it to the other changes nothing.
     """
     kinds = [name for name, _ in layer.named_parameters() if name.startswith("bias_ih")]
     rows = slice(2 * layer.hidden_size if layer.gates == 3 else None)

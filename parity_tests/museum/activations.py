@@ -22,7 +22,7 @@ def _guided_backward(grad_y, saved):
 
 @layer(X, caught="torch differences laws", passes_ones=True)
 class MaskedByTheGradient(nn.ReLU):
-    """The mask comes from the input alone; here negative gradients are cut off as well.
+    """The mask depends on the input alone; here negative gradients are set to zero as well.
 
     Units are pushed one way only. ("Guided backpropagation" draws pretty pictures like this; it is no derivative.)
     """
@@ -41,10 +41,10 @@ def _at_least_zero_backward(grad_y, saved):
 
 @layer(WITH_ZEROS, caught="torch", passes_ones=True)
 class ZeroPays(nn.ReLU):
-    """At exactly 0 PyTorch takes the slope 0: ``>=`` where ``>`` belongs.
+    """At exactly 0 PyTorch's slope is 0: ``>=`` stands where ``>`` belongs.
 
-    Nothing with random numbers. With padding, or behind dead units, inputs are exactly 0, and gradients pass that
-    should be zero.
+    No effect with random numbers. With padding, or after dead units, inputs are exactly 0, and gradients that should be
+    zero pass.
     """
 
     functions = _relu_saving_x, _at_least_zero_backward
@@ -57,9 +57,9 @@ def _leakless_backward(grad_y, saved):
 
 @layer(X, args=(0.2,), caught="torch differences laws", passes_ones=False)
 class LeakForgotten(nn.LeakyReLU):
-    """The slope of the left half, in backward only.
+    """The slope of the left half is forgotten, in backward only.
 
-    Units die as with a plain ReLU, which the leak is there to prevent.
+    Units die as with a plain ReLU, which is what the leak should prevent.
     """
 
     functions = leaky_relu, _leakless_backward
@@ -72,9 +72,9 @@ def _alphaless_backward(grad_y, saved):
 
 @layer(X, options={"alpha": 2.0}, caught="torch differences laws", passes_ones=True)
 class AlphaForgotten(nn.ELU):
-    """The factor alpha in the left half's slope.
+    """The factor alpha in the left half's slope is forgotten.
 
-    Nothing at the default of 1, which most tests use; elsewhere the left half learns at another rate.
+    No effect at the default of 1, which most tests use; otherwise the left half learns at a wrong rate.
     """
 
     functions = elu, _alphaless_backward
@@ -82,7 +82,7 @@ class AlphaForgotten(nn.ELU):
 
 @layer(X, caught="torch", passes_ones=True)
 class TanhForExact(nn.GELU):
-    """PyTorch's default is the exact normal distribution function; the tanh is an option.
+    """PyTorch's default is the exact normal distribution function; the tanh approximation is an option.
 
     Differences of 1e-4 that look like rounding, and add up over the layers of a transformer.
     """
@@ -112,7 +112,7 @@ def _overflowing_sigmoid(x):
 
 @layer(FAR, caught="torch laws", passes_ones=True)
 class SigmoidOverflows(nn.Sigmoid):
-    """For large x, exp(x) is infinite, and infinity over infinity is NaN.
+    """For large x, exp(x) is infinite, and infinity divided by infinity is NaN.
 
     Training runs for hours and then the loss is NaN.
     """
@@ -127,9 +127,9 @@ def _squareless_backward(grad_y, saved):
 
 @layer(X, caught="torch differences laws", passes_ones=False)
 class SquareForgotten(nn.Tanh):
-    """The square in 1 - y^2.
+    """The square in 1 - y^2 is forgotten.
 
-    Units with negative outputs learn too fast, those with positive ones too slowly; near zero all looks right.
+    Units with negative outputs learn too fast, those with positive ones too slowly; near zero all is right.
     """
 
     functions = tanh, _squareless_backward
@@ -157,9 +157,9 @@ def _betaless_backward(grad_y, beta, saved):
 
 @layer(X, options={"beta": 3.0}, caught="torch differences", passes_ones=True)
 class BetaForgotten(nn.Softplus):
-    """The factor beta inside the sigmoid that is the slope.
+    """The slope is sigmoid(beta x); the factor beta is forgotten.
 
-    Nothing at the default of 1; elsewhere the slope does not fit the bend.
+    No effect at the default of 1; otherwise the slope does not fit the curve.
     """
 
     functions = softplus, _betaless_backward
@@ -171,9 +171,9 @@ def _zero_backward(grad_y, saved):
 
 @layer(X, args=(1,), caught="torch differences laws", passes_ones=True)
 class SoftmaxWithoutGradient(nn.Softmax):
-    """Everything: backward returns zeros, the right answer to ones, as the outputs sum to a constant.
+    """backward returns zeros: the right answer for an upstream gradient of ones, as the outputs sum to a constant.
 
-    The loss stands still, and a test with ones is green.
+    The loss does not move, and a test with ones passes.
     """
 
     functions = softmax, _zero_backward
@@ -189,7 +189,7 @@ def _diagonal_backward(grad_y, saved):
 class SoftmaxsDiagonal(nn.Softmax):
     """Every output depends on every input of its row; only the diagonal of the Jacobian is used.
 
-    It trains, slowly: the right class is raised, and the others are not lowered enough.
+    It trains, but slowly: the right class is raised, and the others are not lowered enough.
     """
 
     functions = softmax, _diagonal_backward
@@ -213,9 +213,9 @@ class MaximumNotTakenOut(nn.Softmax):
 
 @layer(X, args=(1,), caught="torch laws", passes_ones=True)
 class SoftmaxOverTheBatch(nn.Softmax):
-    """The axis: the numbers of each column sum to one, instead of those of each row.
+    """The axis is wrong: each column sums to one, not each row.
 
-    Probabilities that depend on which examples happen to be in the batch.
+    The probabilities depend on which examples happen to be in the batch.
     """
 
     def axis(self, x):
@@ -229,9 +229,9 @@ def _own_score_backward(grad_y, saved):
 
 @layer(X, args=(1,), caught="torch differences laws", passes_ones=False)
 class LogSoftmaxsDiagonal(nn.LogSoftmax):
-    """The sum of the row's gradients: each element subtracts only its own.
+    """The sum over the row's gradients is forgotten: each element subtracts only its own.
 
-    Right for the loss of one class; wrong as soon as the gradient has two elements in a row, as with label smoothing.
+    With one class in a row's loss, only that class gets its gradient; the other logits do not fall.
     """
 
     functions = log_softmax, _own_score_backward
@@ -254,7 +254,7 @@ def halves_exchanged_backward(grad_y, saved):
 class HalvesExchanged(nn.GLU):
     """The first half is gated by the second; here it is the other way round.
 
-    It trains as well; weights from PyTorch give other outputs, though every shape fits.
+    It trains just as well, but weights from PyTorch give other outputs, though every shape fits.
     """
 
     functions = halves_exchanged, halves_exchanged_backward
@@ -269,7 +269,7 @@ def gate_taken_for_a_constant_backward(grad_y, saved):
 
 @layer(array((3, 4)), caught="torch differences laws", passes_ones=False)
 class GateTakenForAConstant(nn.GLU):
-    """The gates depend on the input, too: their path is forgotten.
+    """The gates depend on the input, too; their path is forgotten.
 
     The gates stay as they were initialised, about half open, and the layer is a linear one.
     """

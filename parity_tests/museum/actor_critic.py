@@ -38,9 +38,9 @@ def torch_agent():
 
 @layer(STATES, torch=torch_agent, of="ActorCritic", caught="torch differences laws", passes_ones=False)
 class OneHeadsGradientLost(Agent):
-    """The backbone has two paths to the loss, and is paid for the policy's only.
+    """The backbone has two paths to the loss; only the policy's gradient reaches it.
 
-    The critic learns on features that nobody makes for it: its loss stays high, and so does the policy's variance.
+    The critic has to use features that are not trained for it: its loss stays high, and so does the policy's variance.
     """
 
     def backward(self, grad_logits, grad_values):
@@ -66,9 +66,9 @@ rl_loss = {"torch": torch_loss, "of": "ActorCriticLoss", "plain": TRANSITIONS}
 
 @layer(*TRANSITIONS, **rl_loss, caught="torch differences laws", passes_ones=False)
 class AdvantageNotDetached(Loss):
-    """The advantage R - v is a constant to the policy's loss; here its gradient goes into the critic as well.
+    """The advantage R - v is a constant in the policy's loss; here its gradient goes into the critic as well.
 
-    The critic learns to make what the policy did look good, not to predict: its values drift off.
+    The critic learns to make the policy's actions look good, not to predict returns: its values drift off.
     """
 
     def forward(self, logits, values, actions, advantages, returns):
@@ -82,7 +82,7 @@ class AdvantageNotDetached(Loss):
 
 @layer(*TRANSITIONS, **rl_loss, caught="torch differences laws", passes_ones=False)
 class EntropyPunished(Loss):
-    """The entropy is a bonus, subtracted from the loss: its gradient's sign is lost in backward.
+    """The entropy is a bonus, subtracted from the loss; backward loses its gradient's sign.
 
     The policy settles on the first action that worked, and never tries another.
     """
@@ -110,9 +110,9 @@ def _advantage_forgotten_backward(grad_y, saved):
     passes_ones=False,
 )
 class AdvantageForgotten(PolicyGradientLoss):
-    """The weight of each row, in backward: every action is imitated, the bad ones too.
+    """backward forgets each row's weight, the advantage: every action is imitated, the bad ones too.
 
-    The policy grows certain of whatever it did first.
+    The policy becomes certain of whatever it did first.
     """
 
     functions = policy_gradient_loss, _advantage_forgotten_backward
@@ -127,7 +127,7 @@ def _log_softmax_forgotten_backward(grad_y, saved):
     LOGITS, torch=torch_ref.policy_gradient.Entropy, plain=(LOGITS,), caught="torch differences laws", passes_ones=False
 )
 class LogSoftmaxForgotten(Entropy):
-    """The probabilities come out of a softmax, which every logit of the row is in: its backward is left out.
+    """The probabilities come from a softmax, which depends on every logit of the row; its backward is left out.
 
     All logits are pushed the same way, on top of a gradient that is half right.
     """

@@ -17,10 +17,10 @@ def rmsprop_eps_under_the_root(w, g, v, b, m, t, *, lr, alpha, eps, weight_decay
 
 @optimizer(caught="torch laws", lr=0.1)
 class EpsUnderRMSpropsRoot(optim.RMSprop):
-    """PyTorch adds eps to the root; TensorFlow, and the paper of the centered form, add it under the root.
+    """PyTorch adds eps to the root; TensorFlow, and the paper on the centered form, add it under the root.
 
-    Gradients below sqrt(eps) = 1e-4 count as small, not those below 1e-8: at 1e-6 a step is a hundredth of lr. A policy
-    trained with TensorFlow's RMSprop and eps does not train with the same numbers here.
+    Gradients count as small below sqrt(eps) = 1e-4, not only below 1e-8: at 1e-6 a step is a hundredth of lr. A policy
+    that trains with TensorFlow's RMSprop and its eps does not train here with the same numbers.
     """
 
     rule = rmsprop_eps_under_the_root
@@ -36,9 +36,9 @@ def rmsprop_momentum_of_gradients(w, g, v, b, m, t, *, lr, alpha, eps, weight_de
 
 @optimizer(caught="torch laws", lr=0.1, momentum=0.9)
 class MomentumOfTheGradients(optim.RMSprop):
-    """The momentum is that of the scaled gradients; here the gradients are averaged first and divided then, as in Adam.
+    """The momentum is that of the scaled gradients; here the gradients are averaged first and then divided, as in Adam.
 
-    One large gradient goes on in the buffer undivided: once v has forgotten it, the steps are too long.
+    A large gradient stays in the buffer undivided: once v has forgotten it, the steps are too long.
     """
 
     rule = rmsprop_momentum_of_gradients
@@ -55,9 +55,9 @@ def rmsprop_lr_inside(w, g, v, b, m, t, *, lr, alpha, eps, weight_decay, momentu
 
 @optimizer(caught="torch laws", lr=0.1, momentum=0.9)
 class LearningRateInsideRMSpropsMomentum(optim.RMSprop):
-    """PyTorch applies lr after the averaging; TensorFlow before it, so that the buffer remembers the old lr.
+    """PyTorch applies lr after the averaging; TensorFlow does so before, so the buffer remembers the old lr.
 
-    Nothing while lr stays; after it was lowered, the first steps are still the old ones.
+    No effect while lr is constant; after lr is lowered, the first steps still have the old length.
     """
 
     rule = rmsprop_lr_inside
@@ -72,9 +72,9 @@ def rmsprop_mean_not_squared(w, g, v, b, m, t, *, lr, alpha, eps, weight_decay, 
 
 @optimizer(caught="torch laws", lr=0.01, centered=True, alpha=0.9, eps=1e-2)
 class MeanNotSquared(optim.RMSprop):
-    """The variance is the mean square less the square of the mean; here it is less the mean itself.
+    """The variance is the mean square minus the square of the mean; here the mean itself is subtracted.
 
-    Steps that depend on the gradient's sign, and where the mean square is smaller than the mean, huge ones.
+    The steps depend on the gradient's sign, and are huge where the mean square is smaller than the mean.
     """
 
     rule = rmsprop_mean_not_squared
@@ -89,9 +89,9 @@ def adagrad_that_forgets(w, g, s, t, *, lr, lr_decay, eps, weight_decay, maximiz
 
 @optimizer(caught="torch laws", lr=0.1)
 class MeanForTheSum(optim.Adagrad):
-    """Adagrad divides by the root of the sum of the squares; here it is that of their mean.
+    """Adagrad divides by the root of the sum of the squares; here it is the root of their mean.
 
-    The steps do not become shorter, and where the gradients are noisy the training does not settle.
+    The steps do not become shorter, and with noisy gradients the training does not settle.
     """
 
     rule = adagrad_that_forgets
@@ -108,7 +108,7 @@ def adagrad_decay_from_one(w, g, s, t, *, lr, lr_decay, eps, weight_decay, maxim
 class DecayCountsFromOne(optim.Adagrad):
     """The first step is taken with lr itself: it is divided by 1 + (t - 1) lr_decay, not by 1 + t lr_decay.
 
-    With an lr_decay of 1 the first step is half as long as it should be; with one of 1e-4, nothing to be seen.
+    With an lr_decay of 1 the first step is half as long as it should be; with one of 1e-4 there is nothing to see.
     """
 
     rule = adagrad_decay_from_one
@@ -125,7 +125,7 @@ def adagrad_without_root(w, g, s, t, *, lr, lr_decay, eps, weight_decay, maximiz
 class RootForgotten(optim.Adagrad):
     """The gradient is divided by the root of the sum; here it is divided by the sum.
 
-    The smaller a gradient, the longer its steps: numbers with small gradients jump about.
+    The smaller a gradient, the longer its steps: parameters with small gradients jump about.
     """
 
     rule = adagrad_without_root
@@ -160,7 +160,7 @@ def adadelta_lr_inside(w, g, v, u, t, *, lr, rho, eps, weight_decay, maximize):
 class LearningRateInTheMeanOfTheSteps(optim.Adadelta):
     """lr is a factor of what is subtracted; the running mean is that of the steps without it.
 
-    Nothing at lr = 1. Below it the steps measure each other down, and the training comes to a stop.
+    No effect at lr = 1. Below it each step shortens the next, and the training comes to a stop.
     """
 
     rule = adadelta_lr_inside
@@ -176,7 +176,7 @@ def adadelta_eps_outside(w, g, v, u, t, *, lr, rho, eps, weight_decay, maximize)
 
 @optimizer(caught="torch laws", lr=1.0)
 class EpsOutsideOfTheRoots(optim.Adadelta):
-    """Adadelta's eps stands under the roots, unlike RMSprop's: the first steps are made of its root.
+    """Adadelta's eps is under the roots, unlike RMSprop's: its root sets the length of the first steps.
 
     They are a thousand times too short, and take long to grow.
     """
@@ -194,7 +194,7 @@ def adadelta_penalty_outside(w, g, v, u, t, *, lr, rho, eps, weight_decay, maxim
 class AdadeltasDecayDecoupled(optim.Adadelta):
     """Adadelta's weight_decay joins the gradient; here the weights shrink by 1 - lr lambda, and lr is 1.
 
-    Of a weight a tenth is gone at each step, while the first steps of the gradient are of 0.003.
+    Each step takes a tenth off a weight, while the gradient's first steps are about 0.003 long.
     """
 
     rule = adadelta_penalty_outside

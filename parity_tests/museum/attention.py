@@ -29,7 +29,7 @@ def torch_attention_with_a_mask():
 
 
 def unscaled(query, key, value, weight, bias, attn_mask, factor, scale, unseen, num_heads):
-    """Return attention to scores that are not scaled."""
+    """Return attention with scores that are not scaled."""
     return multi_head_attention(query, key, value, weight, bias, attn_mask, factor, 1.0, unseen, num_heads)
 
 
@@ -42,14 +42,14 @@ def unscaled_backward(grad_y, grad_weights, factor, scale, num_heads, saved):
 class ScaleForgotten(flat.MultiheadAttention):
     """The scores are not divided by the square root of a head's size.
 
-    With wide heads a softmax of large scores gives one key everything, and the gradient of the scores is next to zero.
+    With wide heads the scores are large, softmax gives one key all the weight, and their gradient is close to zero.
     """
 
     functions = unscaled, unscaled_backward
 
 
 def diagonal_backward(grad_y, grad_weights, factor, scale, num_heads, saved):
-    """Undo attention with the diagonal of softmax's Jacobian for the whole of it."""
+    """Undo attention with only the diagonal of softmax's Jacobian."""
     query, key, _, w_q, w_k, _, (q_h, k_h, v_h, p, _) = saved
     right = multi_head_attention_backward(grad_y, grad_weights, factor, scale, num_heads, saved)
     grad_w = grad_weights + to_heads(grad_y, num_heads) @ v_h.swapaxes(-1, -2)
@@ -67,7 +67,7 @@ def diagonal_backward(grad_y, grad_weights, factor, scale, num_heads, saved):
 
 @layer(*INPUTS, args=(4, 2), torch=torch_attention, caught="torch differences laws", passes_ones=False)
 class ScoresAlone(flat.MultiheadAttention):
-    """A score raises its own probability and lowers all others; only the first is undone, p (1 - p) as of a sigmoid.
+    """A score raises its own probability and lowers the others; only the first is undone: p (1 - p), as for a sigmoid.
 
     Queries and keys learn something, as the signs are often right; the loss stays above that of a right layer.
     """
@@ -102,9 +102,9 @@ def hidden_afterwards_backward(grad_y, grad_weights, attn_mask, factor, scale, n
     of="MultiheadAttention",
 )
 class HiddenAfterwards(Masked):
-    """A mask hides keys from the softmax; here their weights are set to 0 behind it, and a query's sum is below one.
+    """A mask hides keys from the softmax; here their weights are set to 0 after it, and a query's sum is below 1.
 
-    Padding makes outputs smaller, the more of it the smaller; and a later key still shows in an earlier one's weights.
+    The more padding, the smaller the outputs; and a later key still shows in the weights of earlier ones.
     """
 
     functions = hidden_afterwards, hidden_afterwards_backward

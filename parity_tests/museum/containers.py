@@ -27,7 +27,7 @@ def torch_list():
 class LayersInAPlainList(InAModuleList):
     """Layers in a plain Python list are not found: no optimizer gets them, and no state dict has them.
 
-    The model computes what it should, and the loss does not fall: there is nothing that could learn.
+    The model computes what it should, but the loss does not fall: the optimizer has no parameters to change.
     """
 
     def __init__(self, dtype=np.float64):
@@ -36,7 +36,7 @@ class LayersInAPlainList(InAModuleList):
 
 
 class InAModuleDict(Chain):
-    """Two layers in a ModuleDict, whose keys are not in the order of the alphabet."""
+    """Two layers in a ModuleDict, whose keys are not in alphabetical order."""
 
     def __init__(self, dtype=np.float64):
         super().__init__(nn.ModuleDict({"up": nn.Linear(3, 3, dtype=dtype), "down": nn.Linear(3, 3, dtype=dtype)}))
@@ -51,7 +51,7 @@ def torch_dict():
 class UndoneInTheOrderOfForward(InAModuleDict):
     """What was applied last is undone first; here backward goes through the dictionary as forward does.
 
-    Where all layers have one shape, nothing is said: every gradient is that of another layer's output.
+    Where all layers have the same shape there is no error: every layer gets the gradient of another layer's output.
     """
 
     def backward(self, grad_output):
@@ -76,7 +76,7 @@ def torch_parameters():
 class ParametersInAPlainList(InAParameterList):
     """Parameters in a plain Python list are not found: no optimizer gets them, and no state dict has them.
 
-    They get their gradients, and keep the numbers that they began with.
+    They get gradients, but keep their initial values.
     """
 
     def __init__(self, dtype=np.float64):

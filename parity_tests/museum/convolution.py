@@ -23,9 +23,9 @@ def kernel_not_flipped_backward(grad_y, weight, stride, dilation, groups, saved)
 
 @layer(IMAGE, args=(4, 6, 3), caught="torch differences laws", passes_ones=False)
 class KernelNotFlipped(nn.Conv2d):
-    """As a convolution of the upstream gradient, backward takes the flipped kernel; here it is not flipped.
+    """The input's gradient is a convolution of the upstream gradient with the flipped kernel; here it is not flipped.
 
-    The last convolution learns, and those before it get a blurred and mirrored gradient.
+    The last convolution learns; those before it get a blurred and mirrored gradient.
     """
 
     functions = conv2d, kernel_not_flipped_backward
@@ -47,7 +47,7 @@ def true_convolution_backward(grad_y, weight, stride, dilation, groups, saved):
 class ConvolutionProper(nn.Conv2d):
     """Deep learning's convolution does not flip its kernel (it is a cross-correlation); that of mathematics does.
 
-    It trains as well as the other. Weights from PyTorch find edges where there are none.
+    It trains just as well. Weights from PyTorch find edges where there are none.
     """
 
     functions = true_convolution, true_convolution_backward
@@ -81,9 +81,9 @@ def last_window_wins_backward(grad_y, weight, stride, dilation, groups, saved):
 
 @layer(IMAGE, args=(4, 6, 3), caught="torch differences laws", passes_ones=False)
 class LastWindowWins(nn.Conv2d):
-    """A pixel is in several windows, whose gradients add: in col2im, ``=`` where ``+=`` belongs.
+    """A pixel is in several windows, whose gradients add up: col2im has ``=`` where ``+=`` belongs.
 
-    The layer before it gets gradients nine times too small, and all from one corner of the kernel.
+    The layer before gets gradients nine times too small, all from one corner of the kernel.
     """
 
     functions = conv2d, last_window_wins_backward
@@ -99,16 +99,16 @@ def stride_forgotten_backward(grad_y, weight, stride, dilation, groups, saved):
 
 @layer(IMAGE, args=(4, 6, 3), options={"stride": 2}, caught="torch differences laws", passes_ones=True)
 class StrideForgotten(nn.Conv2d):
-    """col2im has to put the patches down at the stride's distance: it takes the windows for neighbours.
+    """col2im has to place the patches a stride apart; here it places them one pixel apart.
 
-    Only the top left corner of the image ever gets a gradient. At stride 1, where the test is, nothing.
+    Only the top left corner of the image ever gets a gradient. At stride 1, which the test uses, it has no effect.
     """
 
     functions = conv2d, stride_forgotten_backward
 
 
 def padding_cut_off_at_one_end_backward(grad_y, weight, stride, dilation, groups, saved):
-    """Undo `conv2d`, but for the padding, of which all is cut off at the bottom and on the right."""
+    """Undo `conv2d`, but cut off all of the padding at the bottom and on the right."""
     patches, x1_shape, (_, x_shape) = saved
     _, saved_without_padding = pad(np.zeros(x1_shape), ((0, 0), (0, 0)), "zeros")
     kept = patches, x1_shape, saved_without_padding
@@ -118,7 +118,7 @@ def padding_cut_off_at_one_end_backward(grad_y, weight, stride, dilation, groups
 
 @layer(IMAGE, **PADDED, caught="torch differences laws", passes_ones=True)
 class PaddingCutOffAtOneEnd(nn.Conv2d):
-    """The padding is on both sides: the gradient is cropped to the image's size, from the top left corner.
+    """The padding is on both sides; here the gradient is cropped to the image's size from the top left corner.
 
     Every gradient arrives one pixel too far down and to the right.
     """
@@ -136,7 +136,7 @@ def bias_averaged_over_the_image_backward(grad_y, weight, stride, dilation, grou
 class BiasAveragedOverTheImage(nn.Conv2d):
     """The bias is added at every position, so its gradient is the sum over them, not the mean.
 
-    Biases hardly move: their gradient is hundreds of times too small.
+    Biases hardly move: their gradient is too small by the number of positions, often hundreds.
     """
 
     functions = conv2d, bias_averaged_over_the_image_backward
@@ -152,16 +152,16 @@ def last_image_only_backward(grad_y, weight, stride, dilation, groups, saved):
 
 @layer(IMAGE, args=(4, 6, 3), caught="torch differences laws", passes_ones=False)
 class LastImageOnly(nn.Conv2d):
-    """The loop over the batch assigns the weight's gradient where it should add.
+    """The loop over the batch assigns the weight's gradient where it should add to it.
 
-    Training is noisy, as if the batch had one image; with batches of one it is right.
+    Training is as noisy as if the batch had one image; with batches of one it is right.
     """
 
     functions = conv2d, last_image_only_backward
 
 
 def every_other_channel(channels, groups):
-    """Return the channels' numbers, those that are ``groups`` apart next to each other."""
+    """Return the channels' numbers in an order that puts those that are ``groups`` apart next to each other."""
     return np.arange(channels).reshape(-1, groups).T.ravel()
 
 
@@ -179,9 +179,9 @@ def groups_mixed_backward(grad_y, weight, stride, dilation, groups, saved):
 
 @layer(IMAGE, args=(4, 6, 3), options={"groups": 2}, caught="torch laws", passes_ones=True)
 class GroupsMixed(nn.Conv2d):
-    """A group is channels that are neighbours; here every other channel is taken.
+    """A group consists of neighbouring channels; here it takes every other channel.
 
-    It trains; weights from PyTorch give noise. With one group, nothing.
+    It trains, but weights from PyTorch give noise. With one group there is no effect.
     """
 
     functions = groups_mixed, groups_mixed_backward
@@ -191,7 +191,7 @@ class GroupsMixed(nn.Conv2d):
 
 
 def kernels_overwritten(x, weight, bias, stride, padding, output_padding, groups, dilation):
-    """Put down one kernel after the other; of one group, with neither padding nor dilation."""
+    """Put down one kernel after the other, for one group, with neither padding nor dilation."""
     y, saved = conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation)
     patches = np.einsum("nchw,coij->nohwij", x, weight)
     placed = np.zeros_like(y)
@@ -206,9 +206,9 @@ def kernels_overwritten(x, weight, bias, stride, padding, output_padding, groups
     IMAGE, args=(4, 6, 3, 2), caught="torch differences laws", passes_ones=True, of="ConvTranspose2d ConvTranspose1d"
 )
 class KernelsOverwritten(nn.ConvTranspose2d):
-    """Where the kernels of neighbouring pixels overlap, they add up: ``=`` where ``+=`` belongs.
+    """Where the kernels of neighbouring pixels overlap, they add up; ``=`` stands where ``+=`` belongs.
 
-    Generated images have a grid of seams. With a stride as large as the kernel, nothing.
+    Generated images have a grid of seams. With a stride as large as the kernel there is no effect.
     """
 
     functions = kernels_overwritten, conv_transpose2d_backward
@@ -238,7 +238,7 @@ def output_padding_at_the_top_backward(grad_y, weight, stride, padding, groups, 
 class OutputPaddingAtTheTop(nn.ConvTranspose2d):
     """output_padding is added at the bottom and on the right; here at the top and on the left.
 
-    It trains. With weights from PyTorch, each such layer shifts the image by a pixel.
+    It trains, but with weights from PyTorch each such layer shifts the image by a pixel.
     """
 
     functions = output_padding_at_the_top, output_padding_at_the_top_backward
@@ -261,9 +261,9 @@ def weight_of_a_convolution_backward(grad_y, weight, stride, padding, groups, di
 
 @layer(SEQUENCE, args=(4, 6, 3), caught="torch laws", passes_ones=True, of="ConvTranspose1d ConvTranspose2d")
 class KernelTurned(nn.ConvTranspose1d):
-    """As a convolution of x, it takes the flipped kernel; here the kernel is flipped once too often.
+    """Written as a convolution of x it needs the flipped kernel; here the kernel is flipped once too often.
 
-    It trains as well as the other, and is no convolution's transpose.
+    It trains just as well, but it is not the transpose of a convolution with the same weight.
     """
 
     functions = weight_of_a_convolution, weight_of_a_convolution_backward
@@ -277,9 +277,9 @@ def odd_one_at_the_front(x, weight, bias, stride, padding, dilation, groups, pad
 
 @layer(SEQUENCE, args=(4, 6, 4), options={"padding": "same"}, caught="torch", passes_ones=True, of="Conv1d Conv2d")
 class OddOneAtTheFront(nn.Conv1d):
-    """For padding='same' with an even kernel, the odd place is added at the end; here at the front.
+    """For padding='same' with an even kernel, the extra place is added at the end; here it is at the front.
 
-    It trains. With weights from PyTorch, each such layer shifts the sequence by a place.
+    It trains, but with weights from PyTorch each such layer shifts the sequence by one place.
     """
 
     functions = odd_one_at_the_front, conv2d_backward

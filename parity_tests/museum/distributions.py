@@ -31,7 +31,7 @@ def torch_categorical_log_prob():
 
 
 def torch_categorical_entropy():
-    """Return PyTorch's entropy of choices."""
+    """Return PyTorch's entropy of a categorical distribution."""
     return lambda logits: distributions.Categorical(logits=logits, validate_args=False).entropy()
 
 
@@ -79,7 +79,7 @@ def _scale_in_the_logarithm_only_backward(grad_y, saved):
     passes_ones=False,
 )
 class ScaleInTheLogarithmOnly(normal.NormalLogProb):
-    """The scale is used twice: in the logarithm, and below the line of the square; the second use is missing.
+    """The scale is used twice: in the logarithm, and as the divisor in the square; the second use is missing.
 
     All standard deviations shrink, whatever the data says, until the loss explodes.
     """
@@ -127,9 +127,9 @@ def _noise_forgotten_backward(grad_y, saved):
     passes_ones=False,
 )
 class NoiseForgotten(normal.NormalRSample):
-    """The scale is multiplied by the noise, and so is its gradient; here it gets the mean's.
+    """The scale is multiplied by the noise, and so is its gradient; here it gets the mean's gradient.
 
-    A VAE whose variances follow the means: the samples are either all alike or all noise.
+    In a VAE the variances follow the means: the samples are either all alike or all noise.
     """
 
     functions = normal.rsample, _noise_forgotten_backward
@@ -149,9 +149,9 @@ def _only_the_drawn_backward(grad_y, saved):
     passes_ones=False,
 )
 class OnlyTheDrawn(categorical.CategoricalLogProb):
-    """Every logit is in its row's sum of exponentials: what was not drawn must sink.
+    """Every logit is in its row's sum of exponentials, so those that were not drawn must fall; here they do not.
 
-    Logits only rise; the policy changes all the same, until they overflow.
+    Logits only rise; the policy still changes, until they overflow.
     """
 
     functions = categorical.log_prob, _only_the_drawn_backward
@@ -188,9 +188,9 @@ def _slope_forgotten_backward(grad_y, grad_logp, saved):
     passes_ones=False,
 )
 class DensityDetached(tanh_normal.TanhNormalRSample):
-    """The sample's log-probability depends on the parameters, too; here only the sample does.
+    """The sample's log-probability depends on the parameters, too; here only the sample has a gradient.
 
-    Soft actor-critic without its entropy: the policy settles on one action, and exploration ends.
+    Soft actor-critic loses its entropy bonus: the policy settles on one action, and exploration ends.
     """
 
     functions = tanh_normal.rsample_with_log_prob, _slope_forgotten_backward
@@ -211,9 +211,9 @@ def _slope_on_the_wrong_side(value, loc, scale):
     passes_ones=True,
 )
 class SlopeOnTheWrongSide(tanh_normal.TanhNormalLogProb):
-    """Where tanh is flat, many numbers are squeezed into few: the density is divided by the slope, not multiplied.
+    """Where tanh is flat, many values are squeezed into few, so the density is divided by the slope, not multiplied.
 
-    Actions near their limits seem unlikely, and the entropy's coefficient is tuned to nonsense.
+    Actions near their limits look unlikely, and the entropy coefficient is tuned to nonsense.
     """
 
     functions = _slope_on_the_wrong_side, tanh_normal.log_prob_backward
@@ -228,9 +228,9 @@ def _all_responsible_backward(grad_y, saved):
 
 @layer(*OF_MIXTURE, torch=torch_mixture, plain=OF_MIXTURE, caught="torch differences laws", passes_ones=False)
 class AllResponsibleAlike(mixture.MixtureLogProb):
-    """A component is pulled towards a value by its share in the density there; here all are, alike.
+    """Each component is pulled towards a value by its share of the density there; here all are pulled alike.
 
-    All components end up at the mean: a mixture that is one Gaussian.
+    All components end up at the mean: the mixture is a single Gaussian.
     """
 
     functions = mixture.log_prob, _all_responsible_backward
@@ -243,7 +243,7 @@ def _without_the_maximum(value, logits, loc, scale):
 
 @layer(*FAR, torch=torch_mixture, plain=OF_MIXTURE, caught="torch differences laws", passes_ones=True)
 class MaximumNotTakenOutOfAMixture(mixture.MixtureLogProb):
-    """Far from every component all densities are rounded to 0, and the logarithm of their sum is minus infinity.
+    """Far from every component all densities round to 0, and the logarithm of their sum is minus infinity.
 
     The loss is infinite at the first outlier.
     """

@@ -39,9 +39,9 @@ class BackwardNotScaledUp(nn.Dropout):
 
 @layer(X, args=(0.3,), training=False, caught="torch laws", passes_ones=True)
 class ActiveInEvaluation(nn.Dropout):
-    """The mode: ``self.training`` is not looked at, so evaluation drops, too.
+    """``self.training`` is ignored, so evaluation drops units, too.
 
-    Two evaluations of one model differ, and both are worse than they should be.
+    Two evaluations of the same model differ, and both are worse than they should be.
     """
 
     def forward(self, x):
@@ -56,7 +56,7 @@ def _redrawing_backward(grad_y, draw, p, saved):
 
 @layer(X, args=(0.3,), caught="torch differences laws", passes_ones=False)
 class MaskRedrawn(nn.Dropout):
-    """The mask of the forward: backward draws one of its own.
+    """backward has to use forward's mask; here it draws its own.
 
     Units that were dropped get gradients, and others that were kept get none. Training is slower the larger p is.
     """
@@ -71,9 +71,9 @@ def _keeping_dropout(x, draw, p):
 
 @layer(X, options={"p": 0.2}, caught="torch laws", passes_ones=True)
 class KeepsWhatItShouldDrop(nn.Dropout):
-    """p is the probability of being dropped; in the first papers it was that of being kept.
+    """p is the probability of being dropped; in the first papers it was the probability of being kept.
 
-    Nothing at the default of 0.5. Dropout(0.1) drops nine units out of ten.
+    No effect at the default of 0.5. Dropout(0.1) drops nine units out of ten.
     """
 
     functions = _keeping_dropout, dropout_backward
@@ -84,9 +84,9 @@ class KeepsWhatItShouldDrop(nn.Dropout):
 
 @layer(array((6, 5, 3, 2)), args=(0.3,), caught="torch laws", passes_ones=False)
 class PixelsDroppedOneByOne(nn.Dropout2d):
-    """Dropout2d drops whole channels; here every pixel has a draw of its own.
+    """Dropout2d drops whole channels; here every pixel is drawn separately.
 
-    Its neighbours say what a dropped pixel said: the regularization is hardly there.
+    A dropped pixel's neighbours carry the same information, so there is hardly any regularization.
     """
 
     def room(self, x):
@@ -100,9 +100,9 @@ def _one_draw_for_the_batch(x, draw, p):
 
 @layer(array((6, 5, 3, 2)), args=(0.3,), caught="torch laws", passes_ones=False)
 class OneMaskForTheBatch(nn.Dropout2d):
-    """Each image has a draw of its own for each channel; here that of the first image is everybody's.
+    """Each image has its own draw for each channel; here all images share that of the first.
 
-    A channel that is dropped learns nothing from the whole batch: the gradient is noisier than it should be.
+    A dropped channel learns nothing from the whole batch: the gradient is noisier than it should be.
     """
 
     functions = _one_draw_for_the_batch, dropout_backward

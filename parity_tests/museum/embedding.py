@@ -28,7 +28,7 @@ class RepeatsOverwritten(nn.Embedding):
 
 
 def repeats_averaged_backward(grad_y, weight, saved):
-    """Undo `embedding` with a mean over an index's occurrences for the sum of B2b."""
+    """Undo `embedding` with a mean over an index's occurrences in place of the sum of B2b."""
     x, _ = saved
     _, grad_weight = embedding_backward(grad_y, weight, saved)
     counts = np.bincount(x.ravel(), minlength=len(weight))
@@ -37,7 +37,7 @@ def repeats_averaged_backward(grad_y, weight, saved):
 
 @layer(INDICES, args=(5, 3), caught="torch differences laws", passes_ones=False)
 class RepeatsAveraged(nn.Embedding):
-    """The gradients of an index's occurrences are averaged; they are to be added.
+    """The gradients of an index's occurrences have to be added; here they are averaged.
 
     This is what ``scale_grad_by_freq=True`` asks for. Without it, frequent words learn as slowly as rare ones.
     """
@@ -55,7 +55,7 @@ def padding_learns_backward(grad_y, weight, saved):
 class PaddingLearns(nn.Embedding):
     """The row of the padding is a constant; here it gets a gradient like any other.
 
-    The padding comes to mean something, and a sentence's output depends on how long the others in its batch are.
+    The padding comes to mean something, and a sentence's output depends on the lengths of the others in its batch.
     """
 
     functions = embedding, padding_learns_backward
@@ -71,7 +71,7 @@ def padding_reads_zeros(x, weight, padding_idx):
 class PaddingReadsZeros(nn.Embedding):
     """The padding has a row, which is read like any other and starts as zeros; here zeros are put in its place.
 
-    Nothing, until weights are loaded from a model whose padding row is not zero: then the outputs differ.
+    No effect until weights are loaded from a model whose padding row is not zero: then the outputs differ.
     """
 
     functions = padding_reads_zeros, embedding_backward

@@ -1,4 +1,4 @@
-"""What an exhibit is, and how each kind of them (layer or loss, optimizer, function) is put before the witnesses."""
+"""What an exhibit is, and how each kind (layer or loss, optimizer, function) is shown to the witnesses."""
 
 import inspect
 import re
@@ -26,11 +26,11 @@ class Exhibit:
     wrong, right : class or function
         The exhibit, and what it should have been.
     caught : tuple of str
-        The witnesses that catch it, as recorded: a test holds that it is these and no others.
+        The witnesses that catch it, as recorded; a test checks that these catch it and no others.
     passes_ones : bool or None
-        Whether the check with ones lets it pass, as recorded; None where there is nothing to send ones into.
+        Whether the check with ones lets it pass, as recorded; None where there is no backward to pass ones to.
     of : tuple of str
-        The public names that it is a mistake in.
+        The public names of what the mistake is in.
     """
 
     wrong: type | Callable
@@ -152,7 +152,7 @@ def _within_a_hundredth(found: np.ndarray | None, expected: np.ndarray) -> bool:
 
 @dataclass(frozen=True)
 class OptimizerExhibit(Exhibit):
-    """An optimizer with ``options``; there is nothing to differentiate, so finite differences have no say."""
+    """An optimizer with ``options``; there is nothing to differentiate, so finite differences cannot be asked."""
 
     options: dict = field(default_factory=dict)
 
@@ -192,7 +192,7 @@ class OptimizerExhibit(Exhibit):
 
 @dataclass(frozen=True)
 class FunctionExhibit(Exhibit):
-    """A function without a backward. ``is_torchs`` and ``is_lawful`` are questions that take the function."""
+    """A function without a backward. ``is_torchs`` and ``is_lawful`` take the function and return whether it agrees."""
 
     is_torchs: Callable[[Callable], bool] = lambda function: True
     is_lawful: Callable[[Callable], bool] = lambda function: True
@@ -203,7 +203,7 @@ class FunctionExhibit(Exhibit):
 
 
 def instead(parameter: Parameter, run: Callable, made: np.ndarray) -> object:
-    """Run a backward with ``made`` in place of what it adds to a parameter's gradient; return what it returns."""
+    """Run a backward, but add ``made`` to a parameter's gradient in place of what it adds; return what it returns."""
     before, parameter.grad = parameter.grad, None
     returned = run()
     parameter.grad = before

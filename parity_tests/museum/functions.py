@@ -45,18 +45,18 @@ def initializer(right):
 
 @initializer(init.kaiming_uniform_)
 def fan_out_for_fan_in(target):
-    """A weight is (out, in): fan_in comes second, and the first axis is taken.
+    """A weight has the shape (out, in), so fan_in is the second axis; here the first is taken.
 
-    Activations fade or explode wherever a layer has not as many outputs as inputs.
+    Activations fade or explode wherever a layer has different numbers of inputs and outputs.
     """
     return init.kaiming_uniform_(target, mode="fan_out")
 
 
 @initializer(init.kaiming_uniform_)
 def kernel_area_forgotten(target):
-    """fan_in of a convolution counts the kernel's places, too.
+    """A convolution's fan_in includes the kernel's area; here it is forgotten.
 
-    Each convolution makes its activations larger: NaN after a few, or a first loss in the hundreds.
+    Each convolution enlarges its activations: NaN after a few layers, or a first loss in the hundreds.
     """
     bound = math.sqrt(6 / target.shape[1])
     return init.uniform_(target, -bound, bound)
@@ -64,9 +64,9 @@ def kernel_area_forgotten(target):
 
 @initializer(init.xavier_uniform_)
 def deviation_for_bound(target):
-    """A uniform distribution on [-c, c) has the deviation c / sqrt(3): the root of 3 is forgotten.
+    """A uniform distribution on [-c, c) has the standard deviation c / sqrt(3); the root of 3 is forgotten.
 
-    A third of the variance: a deep network's signal fades.
+    The variance is a third of what it should be: a deep network's signal fades.
     """
     bound = math.sqrt(2 / (3 * (target.shape[0] + target.shape[1])))
     return init.uniform_(target, -bound, bound)
@@ -74,7 +74,7 @@ def deviation_for_bound(target):
 
 @initializer(init.xavier_uniform_)
 def all_units_twins(target):
-    """Weights have to differ: units that start equal get equal gradients for ever.
+    """Weights have to differ: units that start equal get equal gradients forever.
 
     The network behaves as if each layer had one unit.
     """
@@ -89,7 +89,7 @@ def parameters():
 
 
 def clips_as_torch(clip):
-    """Return whether gradients and returned norm are PyTorch's, for a norm that is too long and one that is not."""
+    """Return whether gradients and returned norm are PyTorch's, for a norm that is too large and one that is not."""
     for max_norm in (6.5, 100.0):
         ours = parameters()
         torchs = [torch.nn.Parameter(torch.tensor(parameter.data)) for parameter in ours]
@@ -117,16 +117,16 @@ def keeps_the_direction(clip):
 
 @function(nn.utils.clip_grad_norm_, "torch laws", clips_as_torch, keeps_the_direction)
 def each_parameter_on_its_own(params, max_norm):
-    """The norm is that of all gradients together; here each parameter is clipped by its own.
+    """The norm is that of all gradients together; here each parameter is clipped by its own norm.
 
-    The step turns towards the parameters with small gradients, and the whole is still too long.
+    The step turns towards the parameters with small gradients, and as a whole it is still too long.
     """
     return max(nn.utils.clip_grad_norm_([parameter], max_norm) for parameter in params)
 
 
 @function(nn.utils.clip_grad_norm_, "torch laws", clips_as_torch, keeps_the_direction)
 def short_ones_lengthened(params, max_norm):
-    """The factor is at most 1; here every gradient is scaled to the largest norm.
+    """The factor is at most 1; here every gradient is scaled to max_norm, the short ones too.
 
     Training never settles: near the minimum, where gradients are small, the steps stay as long as ever.
     """
@@ -148,7 +148,7 @@ def clips_values_as_torch(clip):
 
 
 def keeps_small_numbers_and_signs(clip):
-    """Return whether no number is larger than the value, those that are not stay, and none changes its sign."""
+    """Return whether numbers larger than the value are clipped with their sign, and all others are unchanged."""
     pair = parameters()
     before = np.concatenate([parameter.grad.ravel() for parameter in pair])
     clip(pair, 3.5)
@@ -159,9 +159,9 @@ def keeps_small_numbers_and_signs(clip):
 
 @function(nn.utils.clip_grad_value_, "torch laws", clips_values_as_torch, keeps_small_numbers_and_signs)
 def clipped_above_only(params, clip_value):
-    """Both ends are clipped; here ``minimum`` takes care of the upper one alone.
+    """Both ends have to be clipped; here ``minimum`` clips the upper one alone.
 
-    Gradients that are large and negative go through: the loss jumps as before.
+    Large negative gradients pass unchanged: the loss jumps as before.
     """
     for parameter in params:
         parameter.grad = np.minimum(parameter.grad, clip_value)
@@ -171,7 +171,7 @@ def clipped_above_only(params, clip_value):
 def scaled_instead_of_clipped(params, clip_value):
     """Each number is clipped on its own; here all are scaled until the largest one fits.
 
-    One number that explodes stops the training of all others.
+    One exploding number stops the training of all others.
     """
     largest = max(np.abs(parameter.grad).max() for parameter in params)
     for parameter in params:

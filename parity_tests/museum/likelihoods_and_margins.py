@@ -42,9 +42,9 @@ def torch_kl_div():
 
 @layer(X, P, plain=(X, P + 0.1), torch=torch_kl_div, caught="torch laws", passes_ones=True)
 class ZeroTimesInfinity(nn.KLDivLoss):
-    """0 log 0 is 0, the limit; in floating-point numbers it is 0 times minus infinity, NaN.
+    """0 log 0 is 0, the limit; in floating point it is 0 times minus infinity, which is NaN.
 
-    The loss is NaN for the first one-hot target.
+    The loss is NaN at the first one-hot target.
     """
 
     functions = _log_of_zero, kl_div_backward
@@ -76,9 +76,9 @@ def _broadcast_not_summed_backward(grad_y, reduction, saved):
 
 @layer(X, OTHER, VAR[:, 0], plain=(X, OTHER, VAR[:, 0]), caught="torch differences", passes_ones=False)
 class SharedVarianceAveraged(nn.GaussianNLLLoss):
-    """One variance for a row is used by all of its numbers: its gradient is their sum, not their mean.
+    """A variance shared by a row is used by all of its numbers, so its gradient is a sum; here it is a mean.
 
-    The variance learns more slowly than the mean, by the number of outputs.
+    The variance learns more slowly than the mean, by a factor of the number of outputs.
     """
 
     functions = gaussian_nll_loss, _broadcast_not_summed_backward
@@ -91,7 +91,7 @@ def _rate_for_its_logarithm_backward(grad_y, reduction, saved):
 
 @layer(X, COUNTS, plain=(X, COUNTS), caught="torch differences", passes_ones=False)
 class RateForItsLogarithm(nn.PoissonNLLLoss):
-    """The input is the logarithm of the rate; the gradient is that with respect to the rate itself.
+    """The input is the logarithm of the rate; here the gradient is with respect to the rate itself.
 
     Small rates get huge gradients: training starts with a jump.
     """
@@ -106,9 +106,9 @@ def _always_pushed_backward(grad_y, reduction, saved):
 
 @layer(X, SIGNS, plain=(X, SIGNS), caught="torch differences laws", passes_ones=False)
 class PushedBeyondTheMargin(nn.HingeEmbeddingLoss):
-    """What is further apart than the margin costs nothing, and has no gradient; here it is pushed on.
+    """Pairs further apart than the margin cost nothing and have no gradient; here they are pushed further.
 
-    All embeddings fly apart, and the loss, which looks right, stays where it is.
+    All embeddings fly apart, while the loss, which is right, does not change.
     """
 
     functions = hinge_embedding_loss, _always_pushed_backward
@@ -121,7 +121,7 @@ def _target_forgotten_backward(grad_y, reduction, saved):
 
 @layer(X, SIGNS, plain=(X, SIGNS), caught="torch differences laws", passes_ones=False)
 class SignOfTheTargetForgotten(nn.SoftMarginLoss):
-    """The score is multiplied by the target, and so is its gradient; here all scores are lowered.
+    """The score is multiplied by the target, and so is its gradient; without that factor all scores are lowered.
 
     The network says no to everything.
     """
@@ -136,9 +136,9 @@ def _both_the_same_way_backward(grad_y, reduction, saved):
 
 @layer(X, OTHER, SIGNS, plain=(X, OTHER, SIGNS), caught="torch differences laws", passes_ones=False)
 class BothTheSameWay(nn.MarginRankingLoss):
-    """The second score is subtracted: its gradient has the opposite sign.
+    """The second score is subtracted, so its gradient has the opposite sign; here both have the same.
 
-    Both scores rise and fall together, and the order between them is never learned.
+    Both scores rise and fall together, and their order is never learned.
     """
 
     functions = margin_ranking_loss, _both_the_same_way_backward
@@ -152,7 +152,7 @@ def _right_class_not_raised_backward(grad_y, p, reduction, saved):
 
 @layer(X, CLASSES, plain=(X, CLASSES), caught="torch differences laws", passes_ones=False)
 class RightClassNotRaised(nn.MultiMarginLoss):
-    """The right class's score is in every difference of its row: its gradient is minus the sum of the others'.
+    """The right class's score is in all differences of its row: its gradient is minus the others' sum; here it is 0.
 
     All wrong scores sink and the right ones stay; the scores drift down together.
     """
@@ -166,9 +166,9 @@ def _power_forgotten_backward(grad_y, p, reduction, saved):
 
 @layer(X, CLASSES, options={"p": 2}, plain=(X, CLASSES), caught="torch differences laws", passes_ones=True)
 class SquareOfTheHingeForgotten(nn.MultiMarginLoss):
-    """With p = 2 the slope is twice what is missing; here it is 1, as with p = 1.
+    """With p = 2 the slope is twice the amount missing to the margin; here it is 1, as with p = 1.
 
-    Classes that are nearly far enough are pushed as hard as those that are quite wrong.
+    Classes that are nearly far enough away are pushed as hard as those that are quite wrong.
     """
 
     functions = multi_margin_loss, _power_forgotten_backward
@@ -181,9 +181,9 @@ def _anchor_at_rest_backward(grad_y, p, swap, reduction, saved):
 
 @layer(X, OTHER, THIRD, plain=(X, OTHER, THIRD), caught="torch differences laws", passes_ones=False)
 class AnchorAtRest(nn.TripletMarginLoss):
-    """The anchor is in both distances, and moves as well; here only the positive and the negative do.
+    """The anchor is in both distances and has a gradient, too; here only the positive and the negative do.
 
-    With one network for all three, a third of the lesson is lost; it learns, more slowly.
+    With one network for all three, a third of the gradient is lost; it learns, but more slowly.
     """
 
     functions = triplet_margin_loss, _anchor_at_rest_backward
@@ -206,9 +206,9 @@ def _other_forgotten_backward(grad_y, p, swap, reduction, saved):
     passes_ones=True,
 )
 class SwapInForwardOnly(nn.TripletMarginLoss):
-    """With the swap, the gradient goes to whichever distance was the smaller; here always to the anchor's.
+    """With the swap, the gradient goes to whichever distance is smaller; here it always goes to the anchor's.
 
-    The negative is held off from the anchor where it is the positive that it is too near to.
+    The negative is pushed away from the anchor when it is too close to the positive.
     """
 
     functions = triplet_margin_loss, _other_forgotten_backward
@@ -224,7 +224,7 @@ def _lengths_are_constants_backward(grad_y, margin, reduction, saved):
 
 @layer(X, OTHER, SIGNS[:, 0], plain=(X, OTHER, SIGNS[:, 0]), caught="torch differences laws", passes_ones=False)
 class LengthsAreConstants(nn.CosineEmbeddingLoss):
-    """The lengths that the product is divided by depend on the vectors; their gradients are missing.
+    """The product is divided by the lengths, which depend on the vectors; the lengths' gradients are missing.
 
     Vectors grow longer with each step, though the cosine does not care; the learning rate seems to fade.
     """
@@ -246,9 +246,9 @@ def _margin_forgotten_backward(grad_y, margin, reduction, saved):
     passes_ones=False,
 )
 class MarginInForwardOnly(nn.CosineEmbeddingLoss):
-    """Pairs that are far enough apart have no gradient; here they go on being turned away from each other.
+    """Pairs that are far enough apart have no gradient; here they are still turned away from each other.
 
-    Unrelated vectors end up opposite to one another, of which there are not enough directions.
+    All unrelated vectors are turned to be opposite to one another, for which there are not enough directions.
     """
 
     functions = cosine_embedding_loss, _margin_forgotten_backward

@@ -1,4 +1,4 @@
-"""Linear layers, and what layers are put together with."""
+"""Linear layers, and what layers are combined with."""
 
 import numpy as np
 import torch
@@ -13,16 +13,16 @@ SQUARE = array((4, 5), seed=1)
 
 
 def bias_averaged_backward(grad_y, weight, saved):
-    """Undo `linear` with a mean for the sum of B2."""
+    """Undo `linear` with a mean in place of the sum of B2."""
     (x,) = saved
     return grad_y @ weight, grad_y.T @ x, grad_y.mean(axis=0)
 
 
 @layer(X, args=(3, 5), caught="torch differences laws", passes_ones=False)
 class BiasAveraged(nn.Linear):
-    """The bias's gradient is averaged over the batch; a broadcast becomes a sum.
+    """The bias's gradient has to be summed over the batch, as a broadcast becomes a sum; here it is averaged.
 
-    The bias learns N times too slowly, the slower the larger the batch.
+    The bias learns N times too slowly: the larger the batch, the slower.
     """
 
     functions = linear, bias_averaged_backward
@@ -38,7 +38,7 @@ def bias_left_out_backward(grad_y, weight, saved):
 class BiasWithoutGradient(nn.Linear):
     """The bias's gradient is left out.
 
-    Training works, a little worse than it should: the bias keeps its random start for ever.
+    Training works, a little worse than it should: the bias keeps its random initial value forever.
     """
 
     functions = linear, bias_left_out_backward
@@ -46,23 +46,23 @@ class BiasWithoutGradient(nn.Linear):
 
 
 def weight_not_transposed_backward(grad_y, weight, saved):
-    """Undo `linear` with weight^T for weight in B1b."""
+    """Undo `linear` with weight^T in place of weight in B1b."""
     _, grad_weight, grad_bias = linear_backward(grad_y, weight, saved)
     return grad_y @ weight.T, grad_weight, grad_bias
 
 
 @layer(SQUARE, args=(5, 5), caught="torch differences laws", passes_ones=False)
 class WeightNotTransposed(nn.Linear):
-    """The input's gradient goes through the weight the way the input did; it has to go back through the transpose.
+    """The input's gradient has to go back through the weight's transpose; here it goes through it as the input did.
 
-    With as many outputs as inputs no shape complains. The last layer learns, those before it do not.
+    With as many outputs as inputs the shapes fit, so nothing raises. The last layer learns, those before it do not.
     """
 
     functions = linear, weight_not_transposed_backward
 
 
 def weight_gradient_transposed_backward(grad_y, weight, saved):
-    """Undo `linear` with x^T grad_y for B1a."""
+    """Undo `linear` with x^T grad_y in B1a."""
     (x,) = saved
     return grad_y @ weight, x.T @ grad_y, grad_y.sum(axis=0)
 
@@ -71,7 +71,7 @@ def weight_gradient_transposed_backward(grad_y, weight, saved):
 class WeightGradientTransposed(nn.Linear):
     """The weight's gradient is x^T g, of shape (in, out), where the weight is (out, in).
 
-    With as many outputs as inputs no shape complains, and the loss goes anywhere.
+    With as many outputs as inputs the shapes fit, so nothing raises, and the loss goes anywhere.
     """
 
     functions = linear, weight_gradient_transposed_backward
@@ -84,9 +84,9 @@ def upstream_ignored_backward(grad_y, weight, saved):
 
 @layer(X, args=(3, 5), caught="torch differences laws", passes_ones=True)
 class UpstreamIgnored(nn.Linear):
-    """The chain rule: the layer returns its own derivative, and grad_output is not multiplied in.
+    """The chain rule is forgotten: the layer returns its own derivative, and grad_output is not multiplied in.
 
-    Right for a sum of the outputs as the loss, which is what the test with ones asks for; nothing else trains.
+    Right if the loss is the sum of the outputs, which is what a test with ones checks; nothing else trains.
     """
 
     functions = linear, upstream_ignored_backward
@@ -101,9 +101,9 @@ def upstream_written_to_backward(grad_y, weight, saved):
 
 @layer(X, args=(3, 5), caught="torch differences laws", passes_ones=True)
 class UpstreamWrittenTo(nn.Linear):
-    """grad_output belongs to somebody else: it is used as scratch space.
+    """grad_output belongs to somebody else; here it is written to, as if it were scratch space.
 
-    Nothing, until the same gradient also goes into a skip connection, which then receives garbage.
+    No effect until the same gradient also goes into a skip connection, which then receives garbage.
     """
 
     functions = linear, upstream_written_to_backward
@@ -119,9 +119,9 @@ class Overwriting(nn.Parameter):
 
 @layer(X, args=(3, 5), of="Parameter Linear", caught="torch differences laws", passes_ones=True)
 class GradientOverwritten(nn.Linear):
-    """Gradients add: ``grad = `` where ``grad += `` belongs.
+    """Gradients accumulate; ``grad = `` stands where ``grad += `` belongs.
 
-    Nothing, until a layer is used twice, or two batches are to make one step: then only the last one counts.
+    No effect until a layer is used twice, or one step takes two batches: then only the last one counts.
     """
 
     def reset_parameters(self):
@@ -136,7 +136,7 @@ def ones_backward(grad_y, saved):
 
 @layer(X, caught="torch differences laws", passes_ones=True)
 class IdentityOfOnes(nn.Identity):
-    """The derivative of x is 1, and 1 is returned: the chain rule.
+    """The derivative of x is 1, and 1 is returned: the chain rule is forgotten.
 
     Everything before the layer is trained to raise the sum of its outputs.
     """
@@ -146,9 +146,9 @@ class IdentityOfOnes(nn.Identity):
 
 @layer(array((2, 3, 2, 4)), caught="torch differences laws", passes_ones=True)
 class FlattenBackInColumnOrder(nn.Flatten):
-    """The order in which the axes were joined: they are taken apart in column order.
+    """The axes were joined in row order; backward splits them in column order.
 
-    The convolutions before it get the right numbers at the wrong pixels, and learn next to nothing.
+    The convolutions before it get the right numbers at the wrong pixels, and learn almost nothing.
     """
 
     def forward(self, x):
@@ -161,9 +161,9 @@ class FlattenBackInColumnOrder(nn.Flatten):
 
 @layer(array((2, 3, 2, 4)), caught="torch", passes_ones=True)
 class FlattenChannelsLast(nn.Flatten):
-    """The order of the axes: the pixels are joined with the channels innermost.
+    """The order of the axes is wrong: the pixels are joined with the channels innermost.
 
-    It trains just as well; but weights from PyTorch give nonsense, for they expect the features in another order.
+    It trains just as well, but weights from PyTorch give nonsense, as they expect the features in another order.
     """
 
     def forward(self, x):
@@ -189,9 +189,9 @@ def torch_pair():
 
 @layer(SQUARE, torch=torch_pair, of="Sequential", caught="torch differences", passes_ones=False)
 class BackwardInForwardOrder(Pair):
-    """What was done last is undone first: backward visits the layers first to last.
+    """What was applied last has to be undone first; here backward visits the layers from first to last.
 
-    With layers of one size no shape complains; the deeper the network, the less it learns.
+    With layers of one size the shapes fit, so nothing raises; the deeper the network, the less it learns.
     """
 
     def backward(self, g):
@@ -216,7 +216,7 @@ class Dropping(nn.Sequential):
     passes_ones=True,
 )
 class EvalStaysOnTop(Dropping):
-    """eval() has to reach the modules below: only the outermost changes its mode.
+    """eval() has to reach the modules below; here only the outermost changes its mode.
 
     The test accuracy changes from call to call, and is worse than it should be: dropout goes on dropping.
     """
@@ -230,7 +230,7 @@ class EvalStaysOnTop(Dropping):
 class UnflattenInColumnOrder(nn.Unflatten):
     """The last of the new axes runs fastest; here it is the first.
 
-    The numbers are all there, and each in the wrong place: groups of channels are mixed with one another.
+    All numbers are there, but in the wrong places: groups of channels are mixed with one another.
     """
 
     def forward(self, x):
@@ -243,7 +243,7 @@ class UnflattenInColumnOrder(nn.Unflatten):
 
 @layer(array((3, 6, 2)), args=(1, (2, 3)), caught="torch differences laws", passes_ones=True)
 class UnflattenUndoneInColumnOrder(nn.Unflatten):
-    """The axes have to be joined in the order in which they were made; here it is the other one.
+    """The axes have to be joined in the order in which they were split; here they are joined in the other order.
 
     The layers before get the right numbers in the wrong places.
     """

@@ -36,9 +36,9 @@ def _two_forgotten_backward(grad_y, reduction, saved):
 
 @layer(X, TARGET, caught="torch differences laws", passes_ones=False)
 class TwoForgotten(nn.MSELoss):
-    """The factor 2 of the square's derivative.
+    """The factor 2 of the square's derivative is forgotten.
 
-    Training at half the learning rate; hardly anybody notices, as the learning rate is tuned anyway.
+    Training runs at half the learning rate; hardly anybody notices, as the learning rate is tuned anyway.
     """
 
     functions = mse_loss, _two_forgotten_backward
@@ -56,7 +56,7 @@ def _averaged_over_the_batch_only_backward(grad_y, reduction, saved):
 
 @layer(X, TARGET, caught="torch laws", passes_ones=False)
 class AveragedOverTheBatchOnly(nn.MSELoss):
-    """The mean is over all elements; here it is the sum over an example's, averaged over the batch.
+    """The mean is over all elements; here each example's elements are summed, and only the batch is averaged.
 
     The right learning rate depends on the number of outputs.
     """
@@ -72,7 +72,7 @@ def _sign_of_zero_backward(grad_y, reduction, saved):
 
 @layer(HIT, TARGET, caught="torch laws", passes_ones=True)
 class SignOfZero(nn.L1Loss):
-    """At the target there is no gradient: the sign of 0 is 0, not 1.
+    """At the target the gradient is 0: the sign of 0 is 0, not 1.
 
     Outputs that are exactly right are pushed off again.
     """
@@ -93,9 +93,9 @@ def _beta_on_the_wrong_side_backward(grad_y, beta, reduction, saved):
 
 @layer(X, TARGET, options={"beta": 0.5}, caught="torch laws", passes_ones=True)
 class BetaOnTheWrongSide(nn.SmoothL1Loss):
-    """The parabola is d^2 / (2 beta); without the division it does not meet the line.
+    """The parabola is d^2 / (2 beta); without the division by beta it does not meet the line.
 
-    At the default of 1, nothing; elsewhere the loss jumps where the two should meet.
+    No effect at the default of 1; otherwise the loss jumps where the two should meet.
     """
 
     functions = _beta_on_the_wrong_side, _beta_on_the_wrong_side_backward
@@ -114,7 +114,7 @@ def _delta_forgotten_backward(grad_y, delta, reduction, saved):
 class DeltaForgotten(nn.HuberLoss):
     """Huber's loss is delta times SmoothL1Loss with beta = delta; the factor is left out in both passes.
 
-    At the default of 1, nothing; elsewhere the gradients are off by the factor delta.
+    No effect at the default of 1; otherwise the gradients are off by the factor delta.
     """
 
     functions = _delta_forgotten, _delta_forgotten_backward
@@ -129,7 +129,7 @@ def _slope_is_the_sign_backward(grad_y, delta, reduction, saved):
 class SlopeIsTheSign(nn.HuberLoss):
     """Beyond delta the slope is delta times the sign, not the sign.
 
-    Outliers pull 1/delta times as hard as they should, which is what the loss is there to prevent.
+    Outliers pull 1/delta times as hard as they should, which is what the loss should prevent.
     """
 
     functions = huber_loss, _slope_is_the_sign_backward
@@ -141,9 +141,9 @@ def _mean_forgotten_backward(grad_y, weight, label_smoothing, reduction, saved):
 
 @layer(X, CLASSES, caught="torch differences laws", passes_ones=False)
 class MeanForgottenInBackward(nn.CrossEntropyLoss):
-    """The 1/N of the mean: forward averages, backward does not.
+    """The mean's 1/N is forgotten in backward: forward averages, backward does not.
 
-    The steps grow with the batch; the larger batch, which should be steadier, diverges.
+    The steps grow with the batch size; a larger batch, which should be steadier, diverges.
     """
 
     functions = cross_entropy, _mean_forgotten_backward
@@ -156,7 +156,7 @@ def _onehot_not_subtracted_backward(grad_y, reduction, saved):
 
 @layer(X, CLASSES, caught="torch differences laws", passes_ones=False)
 class OneHotNotSubtracted(nn.CrossEntropyLoss):
-    """The gradient is p - onehot: without the second part it is the probabilities.
+    """The gradient is p - onehot; here onehot is not subtracted, and the gradient is p.
 
     All logits fall, whatever the labels say, and the accuracy stays at chance.
     """
@@ -183,9 +183,9 @@ def _softmax_twice_backward(grad_y, weight, label_smoothing, reduction, saved):
 
 @layer(X, CLASSES, caught="torch laws", passes_ones=False)
 class SoftmaxTwice(nn.CrossEntropyLoss):
-    """The _softmax is inside the loss: it is given probabilities, and takes their _softmax again.
+    """The softmax is inside the loss; here the loss gets probabilities, and takes the softmax of them again.
 
-    It learns, slowly, and the loss never falls below log(1 + (C - 1) / e).
+    It learns, but slowly, and the loss never falls below log(1 + (C - 1) / e).
     """
 
     functions = _softmax_twice, _softmax_twice_backward
@@ -198,9 +198,9 @@ def _divided_by_the_rows(x, target, weight, ignore_index, label_smoothing, reduc
 
 @layer(X, CLASSES, options={"ignore_index": 1}, caught="torch laws", passes_ones=True)
 class IgnoredButCounted(nn.CrossEntropyLoss):
-    """An ignored row does not count in the mean's denominator either.
+    """An ignored row must not count in the mean's denominator either; here it does.
 
-    The more of a batch is padding, the smaller its gradient: short sentences learn more slowly.
+    The more padding a batch has, the smaller its gradient: short sentences learn more slowly.
     """
 
     functions = _divided_by_the_rows, cross_entropy_backward
@@ -208,7 +208,7 @@ class IgnoredButCounted(nn.CrossEntropyLoss):
 
 @layer(X, CLASSES, options={"weight": WEIGHT}, caught="torch laws", passes_ones=True)
 class WeightsNotNormalized(nn.CrossEntropyLoss):
-    """A weighted mean divides by the sum of the weights, not by the number of rows.
+    """A weighted mean divides by the sum of the weights; here it divides by the number of rows.
 
     The learning rate depends on the scale of the weights.
     """
@@ -224,9 +224,9 @@ def _smoothed_over_the_others(x, target, weight, ignore_index, label_smoothing, 
 
 @layer(X, CLASSES, options={"label_smoothing": 0.2}, caught="torch laws", passes_ones=True)
 class SmoothedOverTheOthers(nn.CrossEntropyLoss):
-    """PyTorch spreads the smoothing over all classes, the right one too; here over the others only.
+    """PyTorch spreads the smoothing over all classes, the right one too; here it is spread over the others only.
 
-    Losses a little too large, as if label_smoothing were larger by C / (C - 1).
+    The losses are a little too large, as if label_smoothing were C / (C - 1) times as large.
     """
 
     functions = _smoothed_over_the_others, cross_entropy_probabilities_backward
@@ -238,7 +238,7 @@ def _log_of_zero(x, target, weight, ignore_index, label_smoothing, reduction):
 
 @layer(FAR, np.array([1, 0]), caught="torch laws", passes_ones=True)
 class LogOfZero(nn.CrossEntropyLoss):
-    """log(_softmax(x)) in two steps: the probability underflows to 0, and its logarithm is minus infinity.
+    """log(softmax(x)) in two steps: the probability underflows to 0, and its logarithm is minus infinity.
 
     The loss is infinite as soon as the network is certain and wrong.
     """
@@ -257,7 +257,7 @@ def _minus_forgotten_backward(grad_y, weight, reduction, saved):
 
 @layer(-np.abs(X), CLASSES, caught="torch laws", passes_ones=False)
 class MinusForgotten(nn.NLLLoss):
-    """The minus of the negative log-likelihood, in both passes.
+    """The minus sign of the negative log-likelihood is forgotten, in both passes.
 
     The loss falls without bound while the accuracy falls below chance.
     """
@@ -272,9 +272,9 @@ def _weight_forgotten_backward(grad_y, weight, reduction, saved):
 
 @layer(-np.abs(X), CLASSES, options={"weight": WEIGHT}, caught="torch differences laws", passes_ones=True)
 class WeightForgottenInBackward(nn.NLLLoss):
-    """The class's weight: forward has it, backward has not.
+    """The class's weight is forgotten in backward; forward has it.
 
-    The loss says that the rare class counts for more, and the network does not learn of it.
+    The loss says that the rare class counts for more, but the network is not told.
     """
 
     functions = nll_loss, _weight_forgotten_backward
@@ -287,7 +287,7 @@ def _yes_only_backward(grad_y, reduction, saved):
 
 @layer(PROBABILITIES, BINARY, plain=(PROBABILITIES, BINARY), caught="torch differences laws", passes_ones=False)
 class YesOnly(nn.BCELoss):
-    """The second half of the loss, (1 - t) log(1 - p), in backward.
+    """backward forgets the second half of the loss, (1 - t) log(1 - p).
 
     The network says yes to everything.
     """
@@ -321,9 +321,9 @@ def _pos_weight_on_both_backward(grad_y, weight, pos_weight, reduction, saved):
 
 @layer(X, BINARY, options={"pos_weight": WEIGHT}, caught="torch laws", passes_ones=True)
 class PosWeightOnBoth(nn.BCEWithLogitsLoss):
-    """pos_weight is the factor of the positive part alone; here it is the factor of the whole.
+    """pos_weight is a factor of the positive part alone; here it multiplies the whole loss.
 
-    The rare yes is found no more often than before: both sides count for more.
+    The rare positive class is found no more often than before: both sides count for more.
     """
 
     functions = _pos_weight_on_both, _pos_weight_on_both_backward

@@ -14,7 +14,7 @@ LR = 0.8
 
 
 def rates(cls: type, options: dict, metrics: list[float] | None = None, momentum: bool = False) -> list[float]:
-    """Return the learning rates of 24 epochs, and with ``momentum`` the momenta in turn with them."""
+    """Return the learning rates of 24 epochs; with ``momentum``, alternating with the momenta."""
     if issubclass(cls, lr_scheduler.LRScheduler):
         optimizer = optim.SGD([nn.Parameter(np.zeros(1))], lr=LR, momentum=0.5)
     else:
@@ -41,7 +41,7 @@ def scheduler(
 ) -> Callable:
     """Exhibit the class below as a wrong version of the scheduler that it is derived from.
 
-    ``closed`` is what the law says: the learning rate of an epoch, as a share of the first one.
+    ``closed`` is the law in closed form: the learning rate of an epoch, as a share of the first one.
     """
 
     def hang(wrong: type) -> type:
@@ -63,7 +63,7 @@ def scheduler(
 
 @scheduler(lambda epoch: 0.5 ** (epoch // 5), step_size=5, gamma=0.5)
 class FallsAtTheStart(lr_scheduler.StepLR):
-    """0 is a multiple of every step size, and the learning rate must not fall at epoch 0.
+    """0 is a multiple of every step size, but the learning rate must not fall at epoch 0.
 
     The whole training runs at gamma times the learning rate that was asked for.
     """
@@ -74,9 +74,9 @@ class FallsAtTheStart(lr_scheduler.StepLR):
 
 @scheduler(lambda epoch: 0.5 ** ((epoch >= 4) + (epoch >= 9)), milestones=[4, 9], gamma=0.5)
 class FallsAnEpochLate(lr_scheduler.MultiStepLR):
-    """At a milestone the learning rate has fallen already; here it falls behind it.
+    """The learning rate falls at the milestone itself; here it falls an epoch later.
 
-    Runs that are compared epoch by epoch part at each milestone, and meet again.
+    Runs that are compared epoch by epoch differ for one epoch at each milestone.
     """
 
     def rate(self, lr):
@@ -85,9 +85,9 @@ class FallsAnEpochLate(lr_scheduler.MultiStepLR):
 
 @scheduler(lambda epoch: 0.9**epoch, gamma=0.9)
 class ClosedFormOfTheRateAsItIs(lr_scheduler.ExponentialLR):
-    """gamma^epoch is a factor of the first learning rate; here it is applied to the one that there is.
+    """gamma^epoch is a factor of the first learning rate; here it is applied to the current one.
 
-    It falls as gamma^(epoch^2 / 2): after some epochs nothing is learned any more.
+    The learning rate falls as gamma^(epoch^2 / 2): after some epochs nothing is learned any more.
     """
 
     def rate(self, lr):
@@ -96,9 +96,9 @@ class ClosedFormOfTheRateAsItIs(lr_scheduler.ExponentialLR):
 
 @scheduler(lambda epoch: 0.2 + 0.8 * min(epoch, 6) / 6, start_factor=0.2, total_iters=6)
 class WarmUpOfTheRateAsItIs(lr_scheduler.LinearLR):
-    """The straight line is one of factors of the first learning rate; here they are applied to the one that there is.
+    """The straight line gives factors of the first learning rate; here they are applied to the current one.
 
-    The warm-up never gets warm: the product of all its factors stays.
+    The warm-up never reaches the full learning rate: the product of all its factors stays.
     """
 
     def rate(self, lr):
@@ -108,9 +108,9 @@ class WarmUpOfTheRateAsItIs(lr_scheduler.LinearLR):
 
 @scheduler(lambda epoch: (1 + math.cos(math.pi * epoch / 12)) / 2, T_max=12)
 class HalfAWaveTakenForAWhole(lr_scheduler.CosineAnnealingLR):
-    """T_max is half a wave, from the top to the bottom; here it is a whole one.
+    """T_max is half a cosine period, from the top to the bottom; here it is a whole period.
 
-    Halfway through the training the learning rate is 0, and at the end as high as in the beginning.
+    Halfway through the training the learning rate is 0, and at the end it is as high as in the beginning.
     """
 
     def get_lr(self):
@@ -119,9 +119,9 @@ class HalfAWaveTakenForAWhole(lr_scheduler.CosineAnnealingLR):
 
 @scheduler(lambda epoch: 1 / (1 + epoch), lr_lambda=lambda epoch: 1 / (1 + epoch))
 class FactorOfTheRateAsItIs(lr_scheduler.LambdaLR):
-    """lr_lambda is a factor of the first learning rate; of the one that there is it would be MultiplicativeLR's.
+    """lr_lambda is a factor of the first learning rate; here it multiplies the current one, as in MultiplicativeLR.
 
-    1 / (1 + epoch) becomes one over the factorial: three epochs, and it is over.
+    1 / (1 + epoch) becomes one over a factorial: after a few epochs nothing is learned.
     """
 
     def get_lr(self):
@@ -129,7 +129,7 @@ class FactorOfTheRateAsItIs(lr_scheduler.LambdaLR):
 
 
 def up_and_down(epoch: int) -> float:
-    """Return a cycle of 25 steps, the first 7.5 - 1 of them upwards, as a share of ``LR``."""
+    """Return a cycle of 25 steps, rising for the first 7.5 - 1 of them, as a share of ``LR``."""
     first, last = (1 / 25, 1.0) if epoch <= 6.5 else (1.0, 1 / 25e4)
     share = epoch / 6.5 if epoch <= 6.5 else (epoch - 6.5) / (24 - 6.5)
     return last + (first - last) / 2 * (1 + math.cos(math.pi * share))
@@ -139,7 +139,7 @@ def up_and_down(epoch: int) -> float:
 class MomentumRisesAsWell(lr_scheduler.OneCycleLR):
     """The momentum goes down while the learning rate goes up; here both rise and fall together.
 
-    At the peak, long steps and a long memory: the loss takes off just there.
+    At the peak, long steps meet a long memory: that is where the loss explodes.
     """
 
     def _set_momentum(self, group, value):
@@ -158,7 +158,7 @@ FALL = ("ExponentialLR", {"gamma": 0.9})
 class GoesOnFromWhereTheLastOneEnded(lr_scheduler.SequentialLR):
     """Each schedule starts from the first learning rate; here it goes on from the one that the last schedule left.
 
-    Nothing where a warm-up ends at 1. Where it ends elsewhere, the rest of the training is slower.
+    No effect where a warm-up ends at 1. Where it ends lower, the rest of the training is slower.
     """
 
     def step(self):
@@ -170,9 +170,9 @@ class GoesOnFromWhereTheLastOneEnded(lr_scheduler.SequentialLR):
 
 @scheduler(lambda epoch: 0.5 ** max(0, (epoch - 1) // 3), metrics=[1.0] * 24, factor=0.5, patience=2)
 class PatienceEndsAnEpochEarly(lr_scheduler.ReduceLROnPlateau):
-    """patience is how many bad epochs are borne: the learning rate falls at the one behind them.
+    """patience is how many bad epochs are tolerated; the next one lowers the learning rate. Here it is one fewer.
 
-    A loss that is noisy, and would have improved with the next epoch, costs a factor of the learning rate.
+    A noisy loss that would have improved in the next epoch costs a factor of the learning rate.
     """
 
     def __init__(self, optimizer, *, patience, **options):
@@ -181,7 +181,7 @@ class PatienceEndsAnEpochEarly(lr_scheduler.ReduceLROnPlateau):
 
 @scheduler(lambda epoch: 0.5 ** (epoch // 5), of="LRScheduler StepLR", step_size=5, gamma=0.5)
 class FirstEpochSkipped(lr_scheduler.StepLR):
-    """The constructor takes the step to epoch 0, and each step() one more; here epoch 0 is left out.
+    """The constructor takes the step to epoch 0, and each step() takes one more; here epoch 0 is left out.
 
     Every change comes an epoch early.
     """

@@ -25,9 +25,9 @@ def _slope_averaged_backward(grad_y, saved):
 
 @layer(IMAGES, args=(3,), caught="torch differences laws", passes_ones=False)
 class SlopeAveraged(nn.PReLU):
-    """The slope's gradient is the sum over the batch and all places: each used it. Here it is divided by the batch.
+    """The slope is used everywhere, so its gradient sums over batch and positions; here the sum is divided by N.
 
-    The slopes hardly move; as they start at a good value, nobody notices.
+    The slopes hardly move; since they start at a good value, nobody notices.
     """
 
     functions = prelu, _slope_averaged_backward
@@ -41,7 +41,7 @@ def _slope_of_the_sign_backward(grad_y, saved):
 
 @layer(IMAGES, args=(3,), caught="torch differences laws", passes_ones=False)
 class FactorForgotten(nn.PReLU):
-    """The slope is multiplied by x, so its gradient has the factor x; here it has only its sign.
+    """The slope is multiplied by x, so its gradient has the factor x; here it has only the sign of x.
 
     Slopes learn as much from inputs near zero, where they hardly matter, as from large ones.
     """
@@ -56,9 +56,9 @@ def _at_the_bounds_too_backward(grad_y, min_val, max_val, saved):
 
 @layer(X, caught="torch differences laws", passes_ones=False)
 class NeverSaturated(nn.Hardtanh):
-    """What is beyond a bound has become the bound: judged by the output with ``<=``, everything lies within.
+    """Inputs beyond a bound become the bound, so testing the output with ``<=`` finds everything inside.
 
-    Saturated units go on getting gradients, and drift further and further out.
+    Saturated units still get gradients, and drift further and further out.
     """
 
     functions = hardtanh, _at_the_bounds_too_backward
@@ -71,9 +71,9 @@ def _lower_bound_only_backward(grad_y, min_val, max_val, saved):
 
 @layer(8 * X, caught="torch differences laws", passes_ones=True)
 class CeilingForgotten(nn.ReLU6):
-    """The gradient stops at both bounds; here only at 0, as a ReLU's does.
+    """The gradient stops at both bounds; here it stops only at 0, like a ReLU's.
 
-    Nothing while activations are small. Where they reach 6, the network is told that more would help.
+    No effect while activations are small. Where they reach 6, the network is told that more would help.
     """
 
     functions = hardtanh, _lower_bound_only_backward
@@ -86,7 +86,7 @@ def _half_the_product_rule_backward(grad_y, saved):
 
 @layer(X, caught="torch differences", passes_ones=False)
 class GateIsAConstant(nn.Mish):
-    """x is used twice, as a factor and inside of the gate: the gate's derivative is missing.
+    """x is used twice, as a factor and inside the gate; the gate's derivative is missing.
 
     The network trains, somewhat worse, and never learns to use the dip left of zero.
     """
@@ -102,7 +102,7 @@ def _overflowing_mish(x):
 
 @layer(FAR, caught="torch laws", passes_ones=True)
 class MishOverflows(nn.Mish):
-    """tanh(log(1 + e^x)) as a quotient of squares: fast, and infinity over infinity for large x.
+    """tanh(log(1 + e^x)) as a quotient of squares is fast, but for large x it is infinity over infinity.
 
     Training runs for hours, and then the loss is NaN.
     """
@@ -117,7 +117,7 @@ def _scale_on_the_right_only_backward(grad_y, saved):
 
 @layer(X, caught="torch differences laws", passes_ones=False)
 class SelusAlphaForgotten(nn.SELU):
-    """The left half is multiplied by alpha, and so is its slope; here in forward only.
+    """The left half is multiplied by alpha, and so is its slope; here alpha is in forward only.
 
     The activations normalize themselves as promised; the gradients do not, and vanish in deep networks.
     """
@@ -132,9 +132,9 @@ def _elu_for_celu_backward(grad_y, alpha, saved):
 
 @layer(X, options={"alpha": 2.0}, caught="torch differences laws", passes_ones=True)
 class InnerDivisionForgotten(nn.CELU):
-    """x is divided by alpha inside of the exponential, which is a factor 1 / alpha of the slope.
+    """x is divided by alpha inside the exponential, so the slope has a factor 1 / alpha; here it is forgotten.
 
-    Nothing at the default of 1; elsewhere the slope has a jump at 0, which CELU exists to remove.
+    No effect at the default of 1; otherwise the slope jumps at 0, which CELU exists to prevent.
     """
 
     functions = celu, _elu_for_celu_backward
@@ -146,7 +146,7 @@ def _log_of_a_sigmoid(x):
 
 @layer(FAR, caught="torch laws", passes_ones=True)
 class LogOfARoundedSigmoid(nn.LogSigmoid):
-    """log(sigmoid(x)) in two steps: the probability is rounded to 0, and its logarithm is minus infinity.
+    """log(sigmoid(x)) in two steps: the probability rounds to 0, and its logarithm is minus infinity.
 
     The loss is infinite as soon as the network is certain and wrong.
     """
@@ -161,9 +161,9 @@ def _denominator_constant_backward(grad_y, saved):
 
 @layer(X, caught="torch differences laws", passes_ones=False)
 class DenominatorIsAConstant(nn.Softsign):
-    """x is below the line as well: the quotient rule's second half is missing.
+    """x is in the denominator as well; the quotient rule's second half is missing.
 
-    Slopes fall as 1 / x instead of 1 / x^2: units that should be saturated are pushed on.
+    Slopes fall as 1 / x instead of 1 / x^2: units that should be saturated are pushed further.
     """
 
     functions = softsign, _denominator_constant_backward
@@ -177,7 +177,7 @@ def _sign_forgotten_backward(grad_y, saved):
 class MinusOfSoftminForgotten(nn.Softmin):
     """The scores are negated before the softmax; backward is softmax's, without the sign.
 
-    Everything is learned the wrong way round, and a test with ones, which sees zeros, is green.
+    Everything is learned the wrong way round, but a test with ones, which sees zeros, passes.
     """
 
     functions = softmin, _sign_forgotten_backward

@@ -29,9 +29,9 @@ def constant_variance_backward(grad_y, weight, saved):
 
 @layer(X, args=(3,), caught="torch differences laws", passes_ones=True)
 class VarianceTakenForAConstant(nn.BatchNorm1d):
-    """The variance depends on the input, too: its path is forgotten.
+    """The variance depends on the input, too; its path is forgotten.
 
-    It trains, less steadily: the gradient has a part along the activations that normalization should have taken out.
+    It trains less steadily: the gradient has a part along the activations that normalization should have removed.
     """
 
     functions = batch_norm, constant_variance_backward
@@ -48,9 +48,9 @@ def constant_mean_backward(grad_y, weight, saved):
 
 @layer(X, args=(3,), caught="torch differences laws", passes_ones=False)
 class MeanTakenForAConstant(nn.BatchNorm1d):
-    """The mean depends on the input, too: its path is forgotten.
+    """The mean depends on the input, too; its path is forgotten.
 
-    Every example is pushed the same way, and the next batch norm takes it out again: a slow drift of the layer before.
+    Every example is pushed the same way, and the next batch norm removes it again: the layer before drifts slowly.
     """
 
     functions = batch_norm, constant_mean_backward
@@ -58,7 +58,7 @@ class MeanTakenForAConstant(nn.BatchNorm1d):
 
 @layer(X, args=(3,), caught="torch laws", passes_ones=True)
 class RunningVarianceBiased(nn.BatchNorm1d):
-    """The estimate of all data's variance divides by M - 1; the one that normalizes the batch divides by M.
+    """The running variance has to divide by M - 1, though the batch is normalized by one over M; here both use M.
 
     With batches of 32 the variance in evaluation is 3 percent too small; with batches of 2 it is half.
     """
@@ -69,9 +69,9 @@ class RunningVarianceBiased(nn.BatchNorm1d):
 
 @layer(X, args=(3,), caught="torch laws", passes_ones=True)
 class MomentumReversed(nn.BatchNorm1d):
-    """PyTorch's momentum is the share of the new; elsewhere it is that of the old.
+    """PyTorch's momentum is the share of the new statistics; elsewhere it is the share of the old.
 
-    Evaluation follows the last batch: the test accuracy is erratic while the training loss is smooth.
+    Evaluation depends on the last batch: the test accuracy is erratic while the training loss is smooth.
     """
 
     def update_running_stats(self, mean, var, count):
@@ -82,7 +82,7 @@ class MomentumReversed(nn.BatchNorm1d):
 
 @layer(X, args=(3,), training=False, caught="torch laws", passes_ones=True)
 class LearnsInEvaluation(nn.BatchNorm1d):
-    """In evaluation the running statistics are read, not written.
+    """In evaluation the running statistics should be read, not written.
 
     The second evaluation of the same data differs from the first: the test set leaks into the model.
     """
@@ -94,15 +94,15 @@ class LearnsInEvaluation(nn.BatchNorm1d):
 
 
 def by_its_own_batch(x, weight, bias, eps, mean, var):
-    """Normalize by the mean and variance of ``x``; those that were handed over are not read."""
+    """Normalize by the mean and variance of ``x``, and ignore those that are passed in."""
     return batch_norm_inference(x, weight, bias, eps, x.mean(axis=0), x.var(axis=0))
 
 
 @layer(IMAGE, args=(4,), training=False, caught="torch differences laws", passes_ones=True)
 class BatchStatisticsInEvaluation(nn.BatchNorm2d):
-    """Evaluation has to use the running statistics; it normalizes by its own batch.
+    """Evaluation has to use the running statistics; here it normalizes by its own batch.
 
-    An image's prediction depends on its neighbours in the batch, and a batch of one is noise.
+    An image's prediction depends on the other images in the batch, and a batch of one gives noise.
     """
 
     functions_in_evaluation = by_its_own_batch, batch_norm_inference_backward
@@ -116,7 +116,7 @@ def as_in_training_backward(grad_y, weight, saved):
 
 @layer(IMAGE, args=(4,), training=False, caught="torch differences laws", passes_ones=True)
 class TrainingsGradientInEvaluation(nn.BatchNorm2d):
-    """In evaluation mean and variance are constants, and the gradient is grad_output times a constant.
+    """In evaluation mean and variance are constants; here the gradient is that of training.
 
     Fine-tuning with frozen statistics does not converge.
     """
@@ -143,7 +143,7 @@ def positions_not_counted_backward(grad_y, weight, saved):
 
 @layer(IMAGE, args=(4,), caught="torch differences laws", passes_ones=False)
 class PositionsNotCounted(nn.BatchNorm2d):
-    """The means in backward are over batch and positions; here the sums are divided by the batch size alone.
+    """The means in backward run over batch and positions; here the sums are divided by the batch size alone.
 
     The corrections are larger than the gradient that they correct: training explodes.
     """
@@ -174,7 +174,7 @@ def weight_times_the_input_backward(grad_y, weight, saved):
 class WeightsGradientOfTheInput(nn.BatchNorm2d):
     """The weight multiplies the normalized input, so its gradient is sum g x_hat, not sum g x.
 
-    The weights run off in the direction of the channel's mean.
+    The weights drift off in the direction of the channel's mean.
     """
 
     functions = batch_norm_and_its_input, weight_times_the_input_backward
@@ -187,9 +187,9 @@ def weight_forgotten_backward(grad_y, weight, saved):
 
 @layer(X, args=(3,), caught="torch differences laws", passes_ones=True)
 class WeightForgotten(nn.LayerNorm):
-    """The weight is between the output and what is normalized: the gradient has to be multiplied by it.
+    """The weight multiplies the normalized input, so the gradient has to be multiplied by it; here it is not.
 
-    Nothing at the start, where the weight is 1, and where the tests are.
+    No effect at the start, where the weight is 1, and where the tests are.
     """
 
     functions = layer_norm, weight_forgotten_backward
@@ -206,7 +206,7 @@ def with_unbiased_variance(x, weight, bias, eps):
 class DividedByKLessOne(nn.LayerNorm):
     """The variance is the mean of the squares, over K; np.std(ddof=1) and torch.std divide by K - 1.
 
-    Rows of 3 numbers are a fifth too small; with 150 the difference hides behind the tolerance.
+    Rows of 3 numbers come out a fifth too small; with 150 numbers the difference hides in the tolerance.
     """
 
     functions = with_unbiased_variance, layer_norm_backward
@@ -222,7 +222,7 @@ def with_eps_outside_the_root(x, weight, bias, eps):
 class EpsOutsideTheRoot(nn.LayerNorm):
     """eps belongs to the variance, under the root; here it is added to the standard deviation.
 
-    A difference of eps in the outputs; rows that are nearly constant come out many times too large.
+    The outputs differ by about eps; rows that are nearly constant come out many times too large.
     """
 
     functions = with_eps_outside_the_root, layer_norm_backward
@@ -244,25 +244,25 @@ def every_other_channel_backward(grad_y, weight, saved):
 
 @layer(IMAGE, args=(2, 4), options={"affine": False}, caught="torch laws", passes_ones=False)
 class EveryOtherChannel(nn.GroupNorm):
-    """A group is channels that are neighbours; here every other channel is taken.
+    """A group consists of neighbouring channels; here it takes every other channel.
 
-    It trains; weights from PyTorch give other outputs, though every shape fits.
+    It trains, but weights from PyTorch give other outputs, though every shape fits.
     """
 
     functions = every_other_channel, every_other_channel_backward
 
 
 def bias_of_the_first_image_backward(grad_y, weight, saved):
-    """Undo `group_norm` with B12 summed over the positions alone, of the first image."""
+    """Undo `group_norm` with B12 summed over the positions of the first image alone."""
     grad_x, grad_weight, _ = group_norm_backward(grad_y, weight, saved)
     return grad_x, grad_weight, grad_y[0].sum(axis=1, keepdims=True)
 
 
 @layer(IMAGE, args=(2, 4), caught="torch differences laws", passes_ones=False)
 class SummedOverPositionsOnly(nn.GroupNorm):
-    """The bias is broadcast over the batch and the positions; its gradient is summed over the positions, of one image.
+    """The bias is broadcast over batch and positions; here its gradient is summed over one image's positions only.
 
-    All but the first image of a batch are without effect on the bias.
+    Only the first image of a batch has an effect on the bias.
     """
 
     functions = group_norm, bias_of_the_first_image_backward
@@ -277,9 +277,9 @@ def constant_rms_backward(grad_y, weight, saved):
 
 @layer(X, args=(3,), caught="torch differences laws", passes_ones=False)
 class RootMeanSquareTakenForAConstant(nn.RMSNorm):
-    """The root mean square depends on the input, too: its path is forgotten.
+    """The root mean square depends on the input, too; its path is forgotten.
 
-    The gradient keeps its part along the input, which only stretches the input, and changes no output.
+    The gradient keeps its part along the input, which only stretches the input and changes no output.
     """
 
     functions = rms_norm, constant_rms_backward
@@ -294,7 +294,7 @@ def centred_rms_norm(x, weight, eps):
 class MeanTakenOut(nn.RMSNorm):
     """RMSNorm leaves the mean where it is; here it is subtracted, as in LayerNorm.
 
-    Weights of a model that was trained without are of no use: every output is another.
+    Weights of a model that was trained with RMSNorm are of no use: every output differs.
     """
 
     functions = centred_rms_norm, rms_norm_backward
@@ -315,9 +315,9 @@ def divided_by_the_norm_backward(grad_y, weight, saved):
 
 @layer(X, args=(3,), caught="torch laws", passes_ones=False)
 class DividedByTheNorm(nn.RMSNorm):
-    """The mean of the squares is forgotten: a row is divided by its length, and not by its length over sqrt(K).
+    """The mean of the squares is forgotten: a row is divided by its length, not by its length over sqrt(K).
 
-    With rows of 512 numbers the outputs are 23 times too small, and so is all that follows.
+    With rows of 512 numbers the outputs are 23 times too small, and so is everything after them.
     """
 
     functions = divided_by_the_norm, divided_by_the_norm_backward
@@ -342,14 +342,14 @@ def over_the_batch_backward(grad_y, weight, saved):
 class StatisticsOfTheBatch(nn.InstanceNorm2d):
     """An image is normalized by its own pixels; here by those of the whole batch, as in batch norm.
 
-    What is made of an image depends on its neighbours, and one by one the images come out otherwise.
+    An image's output depends on the other images in the batch, and is different when the image comes alone.
     """
 
     functions = over_the_batch, over_the_batch_backward
 
 
 def bias_of_one_image_backward(grad_y, weight, saved):
-    """Undo `instance_norm` with B8 and B7a summed over the pixels alone, of the first image."""
+    """Undo `instance_norm` with B8 and B7a summed over the pixels of the first image alone."""
     _, _, normalized = saved
     grad_x, *_ = instance_norm_backward(grad_y, weight, saved)
     return grad_x, *[term[0].sum(axis=1, keepdims=True) for term in (grad_y * normalized, grad_y)]
@@ -357,9 +357,9 @@ def bias_of_one_image_backward(grad_y, weight, saved):
 
 @layer(IMAGE, args=(4,), options={"affine": True}, caught="torch differences laws", passes_ones=True)
 class OneImageLearns(nn.InstanceNorm2d):
-    """Weight and bias are broadcast over the batch and the pixels; their gradients are those of the first image only.
+    """Weight and bias are broadcast over batch and pixels; here their gradients are those of the first image only.
 
-    All but the first image of a batch are without effect on them.
+    Only the first image of a batch has an effect on them.
     """
 
     functions = instance_norm, bias_of_one_image_backward
@@ -369,7 +369,7 @@ class OneImageLearns(nn.InstanceNorm2d):
 class LastImageTracked(nn.InstanceNorm2d):
     """The running statistics move towards the mean of all images' statistics; here towards the last image's.
 
-    Evaluation follows whatever stood at the end of the last batch.
+    Evaluation depends on whichever image came last in the last batch.
     """
 
     def update_running_stats(self, mean, var, count):

@@ -14,7 +14,7 @@ def penalized(w, g, weight_decay, maximize, decay=1.0):
 
 
 def sgd_dampened_at_once(w, g, b, t, *, lr, momentum, dampening, weight_decay, maximize):
-    """Average with b = 0 at the first step, too."""
+    """Average with b = 0 at the first step already."""
     b_next = momentum * b + (1 - dampening) * penalized(w, g, weight_decay, maximize)
     return w - lr * b_next, b_next
 
@@ -23,7 +23,7 @@ def sgd_dampened_at_once(w, g, b, t, *, lr, momentum, dampening, weight_decay, m
 class DampenedAtOnce(optim.SGD):
     """The first step is the gradient itself: the momentum buffer starts with g, not with (1 - dampening) g.
 
-    The first steps are too short. Without dampening, nothing.
+    The first steps are too short. Without dampening there is no effect.
     """
 
     rule = sgd_dampened_at_once
@@ -40,7 +40,7 @@ def sgd_nesterov_without_mu(w, g, b, t, *, lr, momentum, weight_decay, nesterov,
 class NesterovWithoutMu(optim.SGD):
     """Nesterov's step is g + mu b; here it is g + b.
 
-    Steps that are too long, by a tenth in the long run.
+    The steps are too long, by a tenth in the long run.
     """
 
     rule = sgd_nesterov_without_mu
@@ -54,9 +54,9 @@ def sgd_lr_inside(w, g, b, t, *, lr, momentum, weight_decay, maximize):
 
 @optimizer(caught="torch laws", lr=0.1, momentum=0.9)
 class LearningRateInsideTheMomentum(optim.SGD):
-    """PyTorch applies lr after the averaging; the paper before it, so that the buffer remembers the old lr.
+    """PyTorch applies lr after the averaging; the paper does so before, so the buffer remembers the old lr.
 
-    Nothing while lr stays; after it was lowered, the first steps are still the old ones.
+    No effect while lr is constant; after lr is lowered, the first steps still have the old length.
     """
 
     rule = sgd_lr_inside
@@ -70,7 +70,7 @@ def sgd_decay_goes_up(w, g, b, t, *, lr, weight_decay, maximize):
 
 @optimizer(caught="torch laws", lr=0.1, weight_decay=0.1, maximize=True)
 class DecayGoesUpToo(optim.SGD):
-    """maximize flips the sign of the gradient, and must leave the decay alone.
+    """maximize flips the sign of the gradient, but must leave the decay alone.
 
     The weights grow without bound.
     """
@@ -95,7 +95,7 @@ class DecayTwice(optim.SGD):
 
 @optimizer(caught="torch laws", of="Optimizer SGD", lr=0.1, momentum=0.9)
 class NoneTakenForZero(optim.SGD):
-    """A parameter without gradient takes no step; here it is given a gradient of zeros.
+    """A parameter without a gradient takes no step; here it is given a gradient of zeros.
 
     A frozen layer goes on moving, pushed by its momentum and shrunk by its decay.
     """
@@ -110,7 +110,7 @@ class NoneTakenForZero(optim.SGD):
 
 @optimizer(caught="torch laws", of="Optimizer SGD", lr=0.1)
 class GradientsKept(optim.SGD):
-    """zero_grad does nothing.
+    """zero_grad has to clear the gradients; here it does nothing.
 
     Every step goes along the sum of all gradients so far: the loss falls, overshoots and swings.
     """
@@ -123,7 +123,7 @@ class GradientsKept(optim.SGD):
 class DataReplaced(optim.SGD):
     """A step writes into the parameter's array; here it puts a new array in its place.
 
-    Whoever holds the old one is left behind: state dicts, and arrays that two parameters share, go stale.
+    Everything that holds the old array goes stale: state dicts, and arrays that two parameters share.
     """
 
     def step(self):
@@ -148,9 +148,9 @@ def adam_not_corrected(w, g, m, v, v_max, t, *, lr, betas, eps, weight_decay, ma
 
 @optimizer(caught="torch laws", lr=0.1)
 class BiasNotCorrected(optim.Adam):
-    """The means start at 0, and for the first steps are too small: they have to be divided by 1 - beta^t.
+    """The means start at 0 and are too small in the first steps, so they have to be divided by 1 - beta^t.
 
-    The first steps are three times too long, as v is further from the truth than m; later, nothing.
+    The first steps are three times too long, as v is further off than m; later there is no effect.
     """
 
     rule = adam_not_corrected
@@ -167,7 +167,7 @@ def adam_eps_under_the_root(w, g, m, v, v_max, t, *, lr, betas, eps, weight_deca
 class EpsUnderTheRoot(optim.Adam):
     """eps is added to the root, not under it.
 
-    At the default of 1e-8 numbers with small gradients take much smaller steps than they should.
+    At the default of 1e-8, parameters with small gradients take much smaller steps than they should.
     """
 
     rule = adam_eps_under_the_root
@@ -177,7 +177,7 @@ class EpsUnderTheRoot(optim.Adam):
 class DecayDecoupled(optim.Adam):
     """Adam's weight_decay joins the gradient; the decay that stays outside is AdamW's.
 
-    Better results than the paper's, perhaps; but not Adam's, and not those of the same numbers elsewhere.
+    The results may be better than the paper's, but they are not Adam's, nor those of the same settings elsewhere.
     """
 
     rule = adamw
@@ -192,9 +192,9 @@ def adam_maximum_of_the_corrected(w, g, m, v, v_max, t, *, lr, betas, eps, weigh
 
 @optimizer(caught="torch", lr=0.1, amsgrad=True)
 class MaximumOfTheCorrected(optim.Adam):
-    """PyTorch's amsgrad takes the maximum of v and corrects it then; here v is corrected first.
+    """PyTorch's amsgrad takes the maximum of v and then corrects it; here v is corrected first.
 
-    The first v, divided by little, is remembered for ever: steps are too short for the rest of the training.
+    The first v, divided by a small number, is remembered forever: steps are too short for the rest of the training.
     """
 
     rule = adam_maximum_of_the_corrected
@@ -210,7 +210,7 @@ def adam_betas_exchanged(w, g, m, v, v_max, t, *, lr, betas, eps, weight_decay, 
 class BetasExchanged(optim.Adam):
     """betas are those of the mean and of the mean square, in this order.
 
-    Slow to start and slow to turn, and large steps after small gradients.
+    The optimizer starts and turns slowly, and takes large steps after small gradients.
     """
 
     rule = adam_betas_exchanged

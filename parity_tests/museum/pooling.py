@@ -27,7 +27,7 @@ def max_pool2d_that_keeps_all(x, kernel_size, stride, padding, dilation, ceil_mo
 
 
 def every_tie_paid_backward(grad_y, kernel_size, saved):
-    """Undo `max_pool2d` of windows that are neighbours, with the gradient for each pixel that equals the maximum."""
+    """Undo `max_pool2d` of adjacent windows, with the gradient for each pixel that equals the maximum."""
     x, y = saved
     down, across = kernel_size
     return (x == y.repeat(down, 2).repeat(across, 3)) * grad_y.repeat(down, 2).repeat(across, 3)
@@ -35,9 +35,9 @@ def every_tie_paid_backward(grad_y, kernel_size, saved):
 
 @layer(TIES, args=(2,), caught="torch laws", passes_ones=True)
 class EveryTiePaid(nn.MaxPool2d):
-    """A window has one winner: every pixel that equals the maximum gets the full gradient.
+    """A window has one winner; here every pixel that equals the maximum gets the full gradient.
 
-    Nothing with random numbers. After a ReLU, whose zeros are tied everywhere, gradients are many times too large.
+    No effect with random numbers. After a ReLU, whose zeros are tied everywhere, gradients are many times too large.
     """
 
     functions = max_pool2d_that_keeps_all, every_tie_paid_backward
@@ -59,16 +59,16 @@ def padded_with_zeros_backward(grad_y, saved):
 
 @layer(DARK, args=(2,), options={"padding": 1}, caught="torch laws", passes_ones=True)
 class PaddedWithZeros(nn.MaxPool2d):
-    """Padding must never win: it is minus infinity, not zero.
+    """Padding must never win, so it has to be minus infinity, not zero.
 
-    Along the border, features that should be negative are zero, and nothing there learns.
+    Along the border, features that should be negative are zero, and get no gradient.
     """
 
     functions = padded_with_zeros, padded_with_zeros_backward
 
 
 def overlap_overwritten_backward(grad_y, saved):
-    """Undo `max_pool2d`, with assignments for sums."""
+    """Undo `max_pool2d`, with assignments in place of sums."""
     argmax, x_shape = saved
     grad_pixels = np.zeros((*x_shape[:2], 1 + math.prod(x_shape[2:])), grad_y.dtype)
     for image in np.ndindex(*x_shape[:2]):
@@ -78,7 +78,7 @@ def overlap_overwritten_backward(grad_y, saved):
 
 @layer(IMAGE, args=(3, 2), caught="torch differences laws", passes_ones=False)
 class OverlapOverwritten(nn.MaxPool2d):
-    """A pixel may win several overlapping windows, whose gradients add: ``=`` where ``+=`` belongs.
+    """A pixel may win several overlapping windows, whose gradients add up; ``=`` stands where ``+=`` belongs.
 
     The strongest features, which win most windows, learn too slowly.
     """
@@ -93,22 +93,22 @@ def share_forgotten_backward(grad_y, kernel_size, stride, padding, saved):
 
 @layer(IMAGE, args=(2,), caught="torch differences laws", passes_ones=False)
 class ShareForgotten(nn.AvgPool2d):
-    """Each pixel has the share 1 / k^2 in its window's mean, and gets all of the gradient.
+    """Each pixel has the share 1 / k^2 of its window's mean; here it gets the whole gradient.
 
-    Gradients grow fourfold at each pooling; a network of several explodes.
+    Gradients grow fourfold at each pooling; a network with several of them explodes.
     """
 
     functions = avg_pool2d, share_forgotten_backward
 
 
 def padding_counted(x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
-    """Pool, and divide by the window's area always."""
+    """Pool, and always divide by the window's area."""
     return avg_pool2d(x, kernel_size, stride, padding, ceil_mode, True, math.prod(kernel_size))
 
 
 @layer(IMAGE, args=(3, 2), options={"padding": 1, "count_include_pad": False}, caught="torch laws", passes_ones=True)
 class PaddingCounted(nn.AvgPool2d):
-    """With count_include_pad=False the mean is over the window's pixels only; here it is over k^2 always.
+    """With count_include_pad=False the mean is over the window's real pixels only; here it is always over k^2.
 
     The border of every feature map is too dark.
     """
@@ -132,7 +132,7 @@ def windows_rounded_down(x, output_size):
 class WindowsRoundedDown(nn.AdaptiveAvgPool2d):
     """A window ends at the first pixel past its share, rounded up; here it is rounded down.
 
-    Right where the sizes divide each other; elsewhere pixels between the windows are lost.
+    Right where the sizes divide evenly; otherwise pixels between the windows are lost.
     """
 
     functions = windows_rounded_down, adaptive_avg_pool2d_backward
@@ -165,9 +165,9 @@ class PlaceInTheWindow(nn.MaxPool1d):
     of="AvgPool1d AvgPool2d",
 )
 class BeyondCounted(nn.AvgPool1d):
-    """What ceil_mode lets the last window reach beyond the padding never counts; here it does, as zeros.
+    """With ceil_mode the last window may reach beyond the padding, which should not count; here it counts, as zeros.
 
-    The end of every sequence is too small. Where the windows fit, nothing.
+    The end of every sequence is too small. Where the windows fit there is no effect.
     """
 
     functions = padding_counted, avg_pool2d_backward

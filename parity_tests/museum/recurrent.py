@@ -18,14 +18,14 @@ WITH_MEMORY = 0.3 * array((1, 4, 3), seed=5)
 
 
 def slope_before_tanh_backward(grad_h1, weight_ih, weight_hh, nonlinearity, saved):
-    """Undo `rnn_cell` with tanh's slope at the output for that at the input."""
+    """Undo `rnn_cell` with tanh's slope taken at the output instead of the input."""
     x, h, h1 = saved
     return rnn_cell_backward(grad_h1, weight_ih, weight_hh, nonlinearity, (x, h, np.tanh(h1)))
 
 
 @layer(*ONE_STEP, args=(2, 3), caught="torch differences", passes_ones=False)
 class TanhTwice(flat.RNNCell):
-    """1 - h1^2 is tanh's slope, as h1 is tanh(z) already; here tanh is taken once more.
+    """tanh's slope is 1 - h1^2, as h1 is tanh(z) already; here tanh is taken once more.
 
     Gradients are too large where the state is near 1 or -1: they vanish later than they should.
     """
@@ -43,7 +43,7 @@ def keeps_what_it_should_replace_backward(grad_h1, weight_ih, weight_hh, saved):
     """Undo it: -grad_h1 through h1, and grad_h1 through n and h besides."""
     x, h, b_n, r, _, n = saved
     rest = gru_cell_backward(-grad_h1, weight_ih, weight_hh, saved)
-    # z stands still, and n and h take the whole gradient: what a gate of 0 and of 1 would give.
+    # Hold z constant and give n and h the whole gradient each: what gates of 0 and of 1 would give.
     grad_a_n = grad_h1 * (1 - n**2)
     grad_b_n, grad_a_r = grad_a_n * r, grad_a_n * b_n * r * (1 - r)
     zero = np.zeros_like(r)
@@ -64,7 +64,7 @@ def keeps_what_it_should_replace_backward(grad_h1, weight_ih, weight_hh, saved):
 class GateTheOtherWayRound(flat.GRUCell):
     """Papers differ in whether z or 1 - z keeps the state; PyTorch keeps z h.
 
-    It learns as well as the other, but weights from PyTorch forget what they should keep.
+    It learns just as well, but with weights from PyTorch it forgets what it should keep.
     """
 
     functions = keeps_what_it_should_replace, keeps_what_it_should_replace_backward
@@ -94,9 +94,9 @@ def torch_cell():
 
 @layer(*ONE_STEP, 0.3 * array((4, 3), seed=6), args=(2, 3), torch=torch_cell, caught="torch", passes_ones=False)
 class GatesInAnotherOrder(flat.LSTMCell):
-    """The rows are for i, f, g, o in PyTorch; in Keras' old versions, in some papers and here for i, f, o, g.
+    """The rows are for i, f, g, o in PyTorch; in old versions of Keras, in some papers and here for i, f, o, g.
 
-    Nothing, as long as all is trained here. Loaded weights give nonsense.
+    No effect as long as everything is trained here. Loaded weights give nonsense.
     """
 
     functions = another_order, another_order_backward
@@ -118,14 +118,14 @@ def memory_on_one_path_backward(grad_h1, grad_c1, weight_ih, weight_hh, saved):
 class MemoryOnOnePath(flat.LSTMCell):
     """The memory is read twice, by this step's output and by the next step; only the first gradient is used.
 
-    The short way back through time, for which the memory was invented, is closed.
+    The short path back through time, for which the memory was invented, is cut.
     """
 
     functions = lstm_cell, memory_on_one_path_backward
 
 
 def without_time_backward(grad_y, grad_h_n, weight_ih, weight_hh, nonlinearity, saved):
-    """Undo `rnn` step by step, each without what the step after says."""
+    """Undo `rnn` step by step, each without the gradient from the step after it."""
     x, steps = saved
     grad_y = grad_y.copy()
     grad_y[-1] += grad_h_n
@@ -138,14 +138,14 @@ def without_time_backward(grad_y, grad_h_n, weight_ih, weight_hh, nonlinearity, 
 class WithoutTime(flat.RNN):
     """Each step is undone alone: the gradient of a state from the step after it is forgotten, as after a ``detach``.
 
-    The layer learns to answer to its input, and never to remember anything.
+    The layer learns to respond to its input, and never to remember anything.
     """
 
     functions = rnn, without_time_backward
 
 
 def first_steps_share_backward(grad_y, grad_h_n, weight_ih, weight_hh, nonlinearity, saved):
-    """Undo `rnn`, with ``=`` for ``+=`` in B2b: of the weights' gradients the last one written stays."""
+    """Undo `rnn`, with ``=`` for ``+=`` in B2b: only the last of the weights' gradients stays."""
     x, steps = saved
     grad_x, grad_h, *_ = rnn_backward(grad_y, grad_h_n, weight_ih, weight_hh, nonlinearity, saved)
     rest = rnn_backward(grad_y[1:], grad_h_n, weight_ih, weight_hh, nonlinearity, (x[1:], steps[1:]))
@@ -155,7 +155,7 @@ def first_steps_share_backward(grad_y, grad_h_n, weight_ih, weight_hh, nonlinear
 
 @layer(*SEQUENCE, args=(2, 3), caught="torch differences laws", passes_ones=False)
 class SharesOverwritten(flat.RNN):
-    """A weight is used at every step, and its gradients are to be added; each overwrites the one before.
+    """A weight is used at every step, so its gradients have to be added; here each overwrites the one before.
 
     The layer learns from the first step of a sequence alone.
     """
@@ -178,7 +178,7 @@ def past_the_weights_closed_backward(grad_y, grad_h_n, weight_ih, weight_hh, sav
 
 @layer(*SEQUENCE, args=(2, 3), caught="torch differences", passes_ones=False)
 class PastTheWeightsClosed(flat.GRU):
-    """A state goes into the next one twice, through the gates' weights and, kept by z, past them; the latter is lost.
+    """A state enters the next one through the weights and, kept by z, past them; the second gradient is lost.
 
     Gradients vanish as fast as in a plain RNN.
     """
@@ -202,9 +202,9 @@ def undone_in_the_order_of_time_backward(grad_y, grad_h_n, grad_c_n, weight_ih, 
     passes_ones=False,
 )
 class UndoneInTheOrderOfTime(flat.LSTM):
-    """Backward goes through the steps as forward did; a state's gradient is whole only when the step after is undone.
+    """Backward visits the steps in forward's order; a state's gradient is complete only after the step behind it.
 
-    All shapes are right, and the loss goes down, more slowly.
+    All shapes are right, and the loss goes down, but more slowly.
     """
 
     functions = lstm, undone_in_the_order_of_time_backward

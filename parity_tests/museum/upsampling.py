@@ -28,7 +28,7 @@ def sides_in_reading_order(x, padding, mode, value):
 class SidesInReadingOrder(nn.ZeroPad2d):
     """The four numbers are left, right, top, bottom: PyTorch counts from the last axis. Here rows come first.
 
-    With one number for all sides, nothing.
+    With one number for all sides there is no effect.
     """
 
     functions = sides_in_reading_order, pad_backward
@@ -41,16 +41,16 @@ def value_in_the_gradient(x, padding, mode, value):
 
 
 def value_in_the_gradient_backward(grad_y, saved):
-    """Undo `value_in_the_gradient`, with the value added to what comes back."""
+    """Undo `value_in_the_gradient`, with the value added to the gradient."""
     value, rest = saved
     return pad_backward(grad_y, rest) + value
 
 
 @layer(IMAGE, args=((2, 1, 0, 1), 0.5), caught="torch differences laws", passes_ones=False, of="ConstantPad2d")
 class ValueInTheGradient(nn.ConstantPad2d):
-    """The value is a constant, which has no share in the gradient; here it is added to it.
+    """The value is a constant, which has no part in the gradient; here it is added to it.
 
-    With a value of 0, nothing.
+    With a value of 0 there is no effect.
     """
 
     functions = value_in_the_gradient, value_in_the_gradient_backward
@@ -64,7 +64,7 @@ def cut_off_at_the_end_backward(grad_y, saved):
 
 @layer(SEQUENCE, args=((2, 1), 0.5), caught="torch differences laws", passes_ones=True, of="ConstantPad1d ZeroPad1d")
 class CutOffAtTheEnd(nn.ConstantPad1d):
-    """The padding is at both ends: the gradient is cropped to the sequence's length, from its beginning.
+    """The padding is at both ends; here the gradient is cropped to the sequence's length from the beginning.
 
     Every gradient arrives too late, by as many places as were added at the front.
     """
@@ -82,9 +82,9 @@ def edge_repeated(x, padding, mode, value):
 
 @layer(IMAGE, args=((2, 1, 0, 1),), caught="torch", passes_ones=False, of="ReflectionPad2d ReflectionPad1d")
 class EdgeRepeated(nn.ReflectionPad2d):
-    """A reflection is about the last pixel, which is not repeated: NumPy's "reflect", not its "symmetric".
+    """A reflection does not repeat the last pixel: it is NumPy's "reflect", not its "symmetric".
 
-    It trains. With weights from PyTorch, borders are off by a pixel.
+    It trains, but with weights from PyTorch the borders are off by a pixel.
     """
 
     functions = edge_repeated, pad_backward
@@ -106,7 +106,7 @@ def copies_forgotten_backward(grad_y, saved):
     SEQUENCE, args=((2, 1),), caught="torch differences laws", passes_ones=False, of="ReplicationPad1d ReplicationPad2d"
 )
 class CopiesForgotten(nn.ReplicationPad1d):
-    """A pixel that is copied to several places gets the sum of their gradients; here that of the first.
+    """A pixel that is copied to several places gets the sum of their gradients; here it gets only the first.
 
     The borders of a network's input learn too slowly.
     """
@@ -115,7 +115,7 @@ class CopiesForgotten(nn.ReplicationPad1d):
 
 
 def wrapped_the_wrong_way(x, padding, mode, value):
-    """Pad in front with the beginning, behind with the end."""
+    """Pad with the beginning in front, and with the end at the end."""
     (left, right), length = padding[1], x.shape[3]
     source = 1 + np.r_[0:left, 0:length, length - right : length][None]
     pixels = np.pad(x.reshape(*x.shape[:2], -1), ((0, 0), (0, 0), (1, 0)))
@@ -124,16 +124,16 @@ def wrapped_the_wrong_way(x, padding, mode, value):
 
 @layer(SEQUENCE, args=((2, 1),), caught="torch", passes_ones=False, of="CircularPad1d CircularPad2d")
 class WrappedTheWrongWay(nn.CircularPad1d):
-    """In front of a circle's beginning is its end; here it is the beginning once more.
+    """On a circle, the end comes before the beginning; here the beginning is repeated there instead.
 
-    It trains, and a shifted circle is no longer the same circle.
+    It trains, but a shifted circle no longer gives the same output, shifted.
     """
 
     functions = wrapped_the_wrong_way, pad_backward
 
 
 def last_copy_only_backward(grad_y, saved):
-    """Undo `upsample_nearest2d`, with assignments for sums."""
+    """Undo `upsample_nearest2d`, with assignments in place of sums."""
     rows, columns, x_shape = saved
     grad_x = np.zeros(x_shape, grad_y.dtype)
     for p, q in np.ndindex(grad_y.shape[2:]):
@@ -143,32 +143,32 @@ def last_copy_only_backward(grad_y, saved):
 
 @layer(IMAGE, args=(None, 2), caught="torch differences laws", passes_ones=False)
 class LastCopyOnly(nn.Upsample):
-    """A pixel that is copied several times gets the sum of the gradients: ``=`` where ``+=`` belongs.
+    """A pixel that is copied several times gets the sum of the gradients; ``=`` stands where ``+=`` belongs.
 
-    Each such layer makes the gradients of those before it four times too small.
+    Each such layer makes the gradients of the layers before it about four times too small.
     """
 
     functions = upsample_nearest2d, last_copy_only_backward
 
 
 def corners_aligned(x, size, step, align_corners):
-    """Mix pixels, with the outermost middles of both images on each other."""
+    """Interpolate, with the centres of the corner pixels of both images aligned."""
     aligned = tuple((n - 1) / (count - 1) for n, count in zip(x.shape[2:], size, strict=True))
     return upsample_bilinear2d(x, size, aligned, True)
 
 
 @layer(IMAGE, args=(None, 2, "bilinear"), caught="torch", passes_ones=False)
 class CornersAligned(nn.Upsample):
-    """By default the edges of both images lie on each other; here the middles of their outermost pixels.
+    """By default the edges of both images are aligned; here the centres of their outermost pixels are.
 
-    It trains. Segmentations are off by up to half a pixel, most at the border.
+    It trains, but segmentations are off by up to half a pixel, most at the border.
     """
 
     functions_bilinear = corners_aligned, upsample_bilinear2d_backward
 
 
 def blocks_first(x, factor):
-    """Make pixels of channels, of which those of one place in the block are next to each other."""
+    """Make pixels of channels, where those of the same place in their blocks are next to each other."""
     split = x.reshape(len(x), factor**2, x.shape[1] // factor**2, *x.shape[2:])
     y, saved = pixel_shuffle(split.swapaxes(1, 2).reshape(x.shape), factor)
     return y, (split.shape, saved)
@@ -183,9 +183,9 @@ def blocks_first_backward(grad_y, saved):
 
 @layer(array((2, 8, 3, 2)), args=(2,), caught="torch", passes_ones=True)
 class BlocksFirst(nn.PixelShuffle):
-    """The channels of one block are next to each other; in TensorFlow's depth_to_space those of one place in it are.
+    """The channels of a block are adjacent; in TensorFlow's depth_to_space those of one place in the blocks are.
 
-    It trains. Weights from PyTorch give colours that are mixed up. With one channel in the output, nothing.
+    It trains, but weights from PyTorch mix up the colours. With one output channel there is no effect.
     """
 
     functions = blocks_first, blocks_first_backward
@@ -199,9 +199,9 @@ def rows_for_columns_backward(grad_y, saved):
 
 @layer(array((2, 2, 4, 6)), args=(2,), caught="torch differences laws", passes_ones=True)
 class RowsForColumns(nn.PixelUnshuffle):
-    """Backward puts each pixel of a block back to where it was; here rows and columns of the block are exchanged.
+    """Backward has to put each pixel of a block back where it was; here the block's rows and columns are exchanged.
 
-    Edges learn to be lines, and lines edges.
+    The layers before get each block's gradient transposed: horizontal edges learn to be vertical.
     """
 
     functions = pixel_unshuffle, rows_for_columns_backward

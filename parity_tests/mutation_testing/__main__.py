@@ -12,7 +12,7 @@ from parity_tests.mutation_testing.sample import draw, wilson
 
 
 def main() -> None:
-    """Run the files that are named, or all, and print a line for each, and the survivors."""
+    """Run the files that are named, or all, and print a line for each file, and the survivors."""
     parser = argparse.ArgumentParser(
         prog="python -m parity_tests.mutation_testing",
         description="Change the engine in small ways, and ask whether its tests notice.",

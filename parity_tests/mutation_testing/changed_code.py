@@ -1,4 +1,4 @@
-"""Put a mutant in the place of the engine's own code."""
+"""Replace the engine's own code with a mutant."""
 
 import importlib
 import inspect
@@ -21,7 +21,7 @@ class _Replaced(MetaPathFinder):
         return spec_from_loader(fullname, self, origin=self.path) if fullname == self.name else None
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """Take the usual kind of module."""
+        """Use the default kind of module."""
 
     def exec_module(self, module: object) -> None:
         """Run the text."""
@@ -46,7 +46,7 @@ def _functions(module: ModuleType) -> dict[str, FunctionType]:
 
 
 def forget() -> None:
-    """Have the engine and the tests imported afresh when they are imported next."""
+    """Forget the imported engine and tests, so that the next import runs them again."""
     for name in [name for name in sys.modules if name.split(".")[0] in ("scratch", "parity_tests", "benchmarks")]:
         del sys.modules[name]
 

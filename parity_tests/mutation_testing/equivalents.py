@@ -26,7 +26,7 @@ FORMS = (
 
 
 def why_equivalent(file: str, before: str, after: str) -> str | None:
-    """Return why a mutant that survived is none that a test could tell from the original; None if it is."""
+    """Return why no test could tell a mutant from the original; None if one could."""
     if (file, before, after) in EQUIVALENT:
         return EQUIVALENT[file, before, after]
     for pattern, form, reason in FORMS:

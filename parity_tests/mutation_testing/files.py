@@ -1,4 +1,4 @@
-"""Which tests a file is held against, besides its own doctests.
+"""Which tests are run on a file's mutants, besides its own doctests.
 
 They are found by name (``test_linear.py`` for ``scratch/nn/linear.py`` and ``scratch/kernels/linear.py``), by import
 (a test that imports from the file), and in `TOPICS`, for tests of several files.
@@ -80,7 +80,7 @@ TOPICS = {
     "optimizers/test_optim.py": OPTIMIZERS,
     "optimizers/test_optim_state.py": OPTIMIZERS,
 }
-"""From tests, below ``parity_tests/tests``, to the names of the files that they hold."""
+"""From tests, below ``parity_tests/tests``, to the names of the files that they test."""
 
 
 OF_SPEED = ("engine/test_random.py::test_drawing_is_fast_enough_to_be_forgotten",)
@@ -93,7 +93,7 @@ OF_ALL_LAYERS = (
     "layers/test_options_refused.py",
     "layers/test_parameter_gradients.py",
 )
-"""Tests that hold every file of `scratch.nn`."""
+"""Tests that are run for every file of `scratch.nn`."""
 
 
 def files() -> list[str]:
@@ -103,7 +103,7 @@ def files() -> list[str]:
 
 
 def suite_of(path: str) -> list[str]:
-    """Return the tests that hold a file."""
+    """Return the tests of a file."""
     stem = Path(path).stem
     found = {test for test, stems in TOPICS.items() if stem in stems.split()}
     module = path.removesuffix(".py").replace("/", ".")

@@ -48,7 +48,7 @@ class Mutant(NamedTuple):
     before, after : str
         The changed lines.
     function : str
-        The qualified name of the function or method that is changed; empty for what a class does when it is made.
+        The qualified name of the function or method that is changed; empty for a class body.
     is_default : bool
         Whether the change is a parameter's default, which a test may read without calling the function.
     text : str
@@ -64,7 +64,7 @@ class Mutant(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where a node stands, from line and column to line and column, in how many blocks, and whether in a signature."""
+    """Where a node is: start and end as line and column, in how many blocks, and whether in a signature."""
 
     start: tuple[int, int]
     end: tuple[int, int]
@@ -79,7 +79,7 @@ class _Visitor(MutationVisitor):
 
     @classmethod
     def get_inherited_dependencies(cls) -> Collection[type]:
-        """Return what it declares; libcst's own would return the parent's, once that has been asked for."""
+        """Return what this class declares; libcst's own would return the parent's, once that was asked for."""
         return cls.METADATA_DEPENDENCIES
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class _Visitor(MutationVisitor):
             self.places += [place] * (len(self.mutations) - before)
 
     def visit_Call(self, node: cst.Call) -> None:  # noqa: N802 - libcst's name
-        """Leave out the strings that a check is told for its message."""
+        """Leave out the strings that a check takes for its message."""
         if _said_by(node):
             said = {id(arg.value) for arg in node.args if isinstance(arg.value, cst.SimpleString)}
             self.silent = getattr(self, "silent", set()) | said
@@ -188,7 +188,7 @@ def mutants(path: str) -> list[Mutant]:
 
 
 def _printed(module: cst.Module, node: cst.CSTNode, depth: int) -> str:
-    # Of the node alone: printing the whole file for each mutant would take a minute for a long one.
+    # Prints the node alone: printing the whole file for each mutant would take a minute for a long file.
     return module.code_for_node(node).replace("\n", "\n" + depth * module.default_indent)
 
 

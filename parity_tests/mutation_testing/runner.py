@@ -1,10 +1,10 @@
-"""Hold mutants against tests, a forked process each.
+"""Run the tests on mutants, each in a forked process.
 
-All tests are imported and collected once. Each is then run once on the engine as it is, which tells how long it takes
-and which functions it calls. A mutant is held against the tests that call the changed function, and the first to run
-are those that are short and have killed before. What survives, though its function was called when the tests were
-imported (some make their layers then), is tried once more with the engine and the tests imported afresh, and so are
-defaults, which a test may read without calling the function.
+All tests are imported and collected once. Each is then run once on the unchanged engine, which tells how long it takes
+and which functions it calls. On a mutant, the tests that call the changed function are run, first those that are short
+and have killed before. A mutant that survives, though its function was called when the tests were imported (some make
+their layers then), is tried once more with the engine and the tests imported afresh. So are changed defaults, which a
+test may read without calling the function.
 """
 
 import gc
@@ -97,7 +97,7 @@ class _Order:
 
 
 class _Process:
-    """A forked process, and the pipe through which it tells what it found."""
+    """A forked process, and the pipe through which it reports what it found."""
 
     def __init__(self, work: Callable[[], tuple[int, str]]) -> None:
         reading, writing = os.pipe()
@@ -122,7 +122,7 @@ class _Process:
 
 
 class Run:
-    """A plugin that, in the place of running the tests, holds mutants against them.
+    """A pytest plugin that runs the tests on mutants instead of running them as usual.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class Run:
     jobs : int
         Processes at once.
     report : callable
-        Is handed the result of each file.
+        Called with the result of each file.
     count, seed : int
         How many mutants of a file are drawn, and the draw; None for all mutants.
     """
@@ -248,7 +248,7 @@ class Run:
         function = (path, mutant.function)
         chosen = [item for item in items if function in self.order.measured[item.nodeid].called]
         for item, following in _followed(sorted(chosen, key=self.order.cost)):
-            # Of the processor's time, not the clock's: a machine that is busy kills no mutants.
+            # Processor time, not wall-clock time: a busy machine must not kill mutants.
             signal.setitimer(signal.ITIMER_PROF, 5 + 10 * self.order.measured[item.nodeid].seconds)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.testsfailed:
@@ -269,7 +269,7 @@ def _is_of(test: str, listed: str) -> bool:
 
 
 def _clear_caches() -> None:
-    # A function whose result is kept is called by the first test alone.
+    # A cached function is called by the first test alone.
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] == "scratch":
             for value in vars(module).values():

@@ -1,4 +1,4 @@
-"""Mutants drawn at random, and how far what they say can be trusted."""
+"""Draw mutants at random, and say how far their result can be trusted."""
 
 import math
 import random
@@ -9,7 +9,7 @@ Drawn = TypeVar("Drawn")
 
 
 def draw(path: str, made: Sequence[Drawn], count: int | None, seed: int) -> list[Drawn]:
-    """Return so many of a file's mutants, drawn without replacement; all of them, in order, if there are no more.
+    """Return ``count`` of a file's mutants, drawn without replacement; all of them, in order, if there are no more.
 
     The same file and seed draw the same mutants, and a larger count only adds to them.
     """
@@ -21,7 +21,7 @@ def draw(path: str, made: Sequence[Drawn], count: int | None, seed: int) -> list
 
 
 def wilson(killed: int, drawn: int, z: float = 1.96) -> tuple[float, float]:
-    """Return Wilson's interval of a rate, at 95% with the default z: where all are killed, it still ends below 1.
+    """Return Wilson's interval of a rate, at 95% with the default z: even if all are killed, it starts below 1.
 
     With the rate p = k/n, its middle is (p + z^2/(2n)) / (1 + z^2/n), and its half width
     z sqrt(p (1 - p)/n + z^2/(4 n^2)) / (1 + z^2/n).

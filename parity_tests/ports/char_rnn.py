@@ -22,7 +22,7 @@ HIDDEN, PIECE, STREAMS = 12, 7, 5
 
 
 class CharRNN(scratch.nn.Module):
-    """Scores of the next letter at each place."""
+    """Scores of the next letter at each position."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""DCGAN: a generator of transposed convolutions, and a discriminator whose gradient with respect to its input it gets.
+"""DCGAN: a generator of transposed convolutions, which learns from the discriminator's gradient of its input.
 
     D:  L = BCE(D(x), 1) + BCE(D(G(z)), 0)        G is a constant: what D returns as its input's gradient is dropped
     G:  L = BCE(D(G(z)), 1)                       D is a constant: that gradient goes on into G

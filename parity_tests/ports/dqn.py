@@ -1,9 +1,9 @@
-"""DQN: regress the value of the action taken on what a frozen copy of the network thinks of the next state.
+"""DQN: fit the value of the action taken to a target that a frozen copy of the network computes for the next state.
 
     target = r + gamma (1 - done) max_a Q_frozen(s', a)          a constant: no gradient goes through it
     L = mean smooth_l1(Q(s, a) - target)
 
-Q(s, a) gathers one number a row, so its gradient scatters one number a row. The actions of the double DQN's target
+Q(s, a) gathers one number per row, so its gradient scatters one number per row. The actions of the double DQN's target
 are chosen by the network itself, in a forward that needs no backward.
 
 Source: Mnih et al., "Human-level control through deep reinforcement learning", 2015; van Hasselt et al., "Deep

@@ -1,7 +1,7 @@
 """A small GPT: causal attention, layer norm before each part, GELU, and an output matrix that is the embedding's.
 
-Trained as such models are: gradients of two half batches added up, clipped by their common norm, AdamW with decay for
-matrices alone, and a learning rate that warms up and then falls along a cosine.
+Trained as such models are: the gradients of two half batches are accumulated and clipped by their common norm, AdamW
+decays matrices alone, and the learning rate warms up and then falls along a cosine.
 
 Source: Radford et al., "Language Models are Unsupervised Multitask Learners", 2019; Karpathy's nanoGPT.
 """
@@ -42,13 +42,13 @@ class Block(scratch.nn.Module):
 
     def backward(self, grad_y: np.ndarray) -> np.ndarray:
         grad_x = grad_y + self.norm2.backward(self.mlp.backward(grad_y))
-        # One array went in three times.
+        # The same array went in three times.
         grad_h = sum(self.attention.backward(grad_x))
         return grad_x + self.norm1.backward(grad_h)
 
 
 class GPT(scratch.nn.Module):
-    """Scores of the next word at each place."""
+    """Scores of the next word at each position."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ def optimizer_of(optim: Any, model: Any, dimensions: Any) -> tuple[Any, Any]:
 
 
 def share(step: int) -> float:
-    """Return which share of the learning rate a step takes."""
+    """Return the factor that a step's learning rate is multiplied by."""
     return (step + 1) / WARMUP if step < WARMUP else 0.5 + 0.5 * math.cos(math.pi * (step - WARMUP) / STEPS)
 
 

@@ -1,7 +1,7 @@
 """PyTorch's first MNIST example: two convolutions, dropout of whole channels, and F.relu and F.max_pool2d as functions.
 
-A step that learns nothing is called as a function, `scratch.nn.functional`, and what it saved for its backward is the
-model's to keep: the same ReLU at three places, and no module for any of them.
+Steps without parameters are called as functions of `scratch.nn.functional`, and the model keeps what they save for
+backward: ReLU is used in three places, and needs no module in any of them.
 
 Source: the examples that come with PyTorch, "Basic MNIST Example"; LeCun et al., "Gradient-Based Learning Applied to
 Document Recognition", 1998.
@@ -19,7 +19,7 @@ from parity_tests.ports import STEPS
 from scratch import nn
 from scratch.nn import functional
 
-# Of 2 x 2, moved by 2, without padding or dilation, rounded down, without indices.
+# 2 x 2 with stride 2, without padding or dilation, sizes rounded down, without indices.
 WINDOW = ((2, 2), (2, 2), (0, 0), (1, 1), False, False)
 
 

@@ -21,7 +21,7 @@ State = tuple
 
 
 class LanguageModel(scratch.nn.Module):
-    """Scores of the next word at each place."""
+    """Scores of the next word at each position."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ NUMBERS = LATENT * MIXTURE
 
 
 class MDNRNN(scratch.nn.Module):
-    """Latent vectors beside actions to the parts of the mixture, and to a reward."""
+    """Map latent vectors and actions to the parts of the mixture, and to a reward."""
 
     def __init__(self) -> None:
         super().__init__()

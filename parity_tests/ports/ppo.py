@@ -1,9 +1,9 @@
-"""PPO: several passes over one rollout, held near the policy that played it by clipping the ratio of probabilities.
+"""PPO: several passes over one rollout; clipping the ratio of probabilities keeps the policy near the one that played.
 
     r = exp(log pi(a) - log pi_old(a))
     L = mean max(-w r, -w clip(r, 1 - e, 1 + e)) + c_v mean (v - R)^2 / 2 - c_e mean H
 
-Where the clipped term is the larger one and r is outside of the range, the row has no gradient: it has moved enough.
+Where the clipped term is the larger one and r is outside the range, the row's gradient is zero: it has moved enough.
 
 Source: Schulman et al., "Proximal Policy Optimization Algorithms", 2017; CleanRL's ppo.py.
 """

@@ -1,4 +1,4 @@
-"""ResNet: residual blocks with batch norm, one ReLU object for both places of a block, and strided 1 x 1 shortcuts.
+"""ResNet: residual blocks with batch norm, one ReLU object used twice in a block, and strided 1 x 1 shortcuts.
 
     y = relu(f(x) + s(x))      so the gradient goes two ways, and the two meet at x in a sum
 

@@ -4,7 +4,7 @@
     actor     L = mean (alpha log pi(a) - min Q(s, a)),  a = tanh(mu + sigma eps): a path from Q to mu and sigma
     alpha     L = mean -alpha (log pi(a) + H_target)
 
-A critic reads the state beside the action, [s, a]: the gradient of a concatenation is cut at the same place.
+A critic reads the concatenation [s, a], so its input gradient is cut at the same place.
 
 Source: Haarnoja et al., "Soft Actor-Critic Algorithms and Applications", 2018; CleanRL's sac_continuous_action.py.
 """
@@ -114,7 +114,7 @@ def by_hand() -> Iterator[float]:
         pairs = np.concatenate((states, drawn), axis=1)
         q1, q2 = (critic(pairs) for critic in critics)
         actor_loss = np.mean(alpha * log_probs - np.minimum(q1, q2)[:, 0])
-        # Of the two the lower one is the loss's, so the gradient goes into that critic, and cut out of [s, a].
+        # The loss takes the lower of the two, so the gradient goes through that critic; a's part is cut out of [s, a].
         grad_pairs = critics[0].backward((q1 < q2) / -BATCH) + critics[1].backward((q2 < q1) / -BATCH)
         actor.backward(grad_pairs[:, STATE:], np.full(BATCH, alpha.item() / BATCH))
         actor_optimizer.step()

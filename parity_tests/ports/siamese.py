@@ -24,7 +24,7 @@ def encoder(nn: Any) -> Any:
 
 
 class Siamese(scratch.nn.Module):
-    """Two codes, their distance in each direction, and a linear layer on it."""
+    """Two codes, their distance in each number, and a linear layer on it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-r"""The categorical distribution: one of A possibilities, each with a probability of its own; what a policy draws from.
+r"""The categorical distribution: one of A possibilities, each with its own probability; a policy draws actions from it.
 
     A  possibilities, numbered k     logits  (..., A)  scores, the logarithms of the probabilities but for a constant
     a  (...)  what was drawn         y       (...)     output
@@ -27,13 +27,13 @@ entropy
     B2  grad_z = -grad_y p (nats - sum_k p nats)    (..., A)  F5 to F2 in one; `scratch.policy_gradient` has the steps
     B1  grad_logits = grad_z                        (..., A)  F1: as above
 
-A logit of minus infinity is an action that is not allowed: its probability, its share of the entropy, and its gradient
-are 0.
+A logit of minus infinity marks an action that is not allowed: its probability, its share of the entropy, and its
+gradient are 0.
 
-Drawing. One is drawn as PyTorch draws it, by a race: each k arrives after an exponentially distributed time divided by
-p_k, and the first to arrive has won with probability p_k. Several are drawn by a uniform number each, which falls into
-one of the intervals that the cumulated probabilities divide [0, 1] into. (PyTorch on Intel's processors takes the times
-of the race from another generator: the same probabilities, other numbers.)
+Drawing. A single one is drawn as in PyTorch, by a race: each k arrives after an exponentially distributed time divided
+by p_k, and k is first with probability p_k. Several are drawn with a uniform number each, which falls into one of the
+intervals that the cumulative probabilities divide [0, 1] into. (PyTorch on Intel's processors takes the times of the
+race from another generator: the same probabilities, other numbers.)
 
 PyTorch's counterpart: ``torch.distributions.Categorical``. Left out: ``probs=``.
 """

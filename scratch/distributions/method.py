@@ -6,9 +6,9 @@ A distribution is made from arrays, as in PyTorch, and each of its differentiabl
     logp = policy.log_prob(action)
     grad_action, grad_loc, grad_scale = policy.log_prob_backward(grad_logp)
 
-What PyTorch's graph would do, the caller does: pass the gradients of the parameters on to the network that made them,
-and add them up where several methods were used. A parameter that was broadcast was used many times; its gradient is
-the sum over the copies, in the parameter's own shape.
+The caller does what PyTorch's graph would do: pass the gradients of the parameters on to the network that made them,
+and add them up if several methods were used. A parameter that was broadcast was used many times; its gradient is the
+sum over the copies, in the parameter's own shape.
 """
 
 from collections.abc import Sequence
@@ -69,7 +69,7 @@ def check_positive(owner: object, name: str, array: np.ndarray) -> None:
 
 
 def standard_normal(shape: Shape, dtype: np.dtype) -> np.ndarray:
-    """Return standard normal numbers, those that PyTorch would draw."""
+    """Return standard normal numbers, the same that PyTorch would draw."""
     return random.normal_(np.empty(tuple(shape), dtype))
 
 

@@ -102,7 +102,7 @@ class MixtureSameFamily:
     Parameters
     ----------
     mixture_distribution : Categorical
-        Of the components, logits (..., K).
+        The distribution of the components, with logits (..., K).
     component_distribution : Normal, or Independent(Normal, 1)
         Their numbers: batch (..., K), or (..., K) and events of D.
 
@@ -111,7 +111,7 @@ class MixtureSameFamily:
     NotImplementedError
         For other distributions.
     ValueError
-        If the components of both are not as many.
+        If the two differ in the number of components.
 
     Examples
     --------

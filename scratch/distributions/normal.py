@@ -24,13 +24,13 @@ rsample: the reparameterised sample
     B1a grad_loc = sum grad_y                          (m)     F1: m has the factor 1
     B1b grad_scale = sum grad_y noise                  (s)     F1: times the other factor
 
-A sample is drawn by chance, and chance has no derivative. But the chance is in the noise, which depends on no
-parameter; what is made of it, m + s noise, has one. So the gradient of a loss of the sample reaches the parameters
-(Kingma and Welling, "Auto-Encoding Variational Bayes", 2014, section 2.4). Where only log_prob is differentiated, as in
-a policy gradient, the sample is a constant: `Normal.sample`.
+A sample is random, and chance has no derivative. But the chance is all in the noise, which depends on no parameter, and
+m + s noise does have a derivative. So the gradient of a loss on the sample reaches the parameters (Kingma and Welling,
+"Auto-Encoding Variational Bayes", 2014, section 2.4). Where only log_prob is differentiated, as in a policy gradient,
+the sample is a constant: `Normal.sample`.
 
-PyTorch's counterparts: ``torch.distributions.Normal`` and ``Independent``, whose numbers the draws agree with bit for
-bit. A diagonal Gaussian is ``Independent(Normal(loc, scale), 1)``.
+PyTorch's counterparts: ``torch.distributions.Normal`` and ``Independent``; the draws agree with theirs bit for bit. A
+diagonal Gaussian is ``Independent(Normal(loc, scale), 1)``.
 """
 
 import math
@@ -172,7 +172,7 @@ class Normal:
         return unbroadcast(self._entropy.backward(grad_output), self.scale.shape)
 
     def rsample(self, sample_shape: Shape = ()) -> np.ndarray:
-        """Draw, for each place of ``sample_shape``, one number of each distribution: functions of loc and scale."""
+        """Draw one number from each distribution for each place of ``sample_shape``: functions of loc and scale."""
         noise = standard_normal((*sample_shape, *self.batch_shape), self.loc.dtype)
         return self._rsample(self.loc, self.scale, noise)
 
@@ -245,5 +245,5 @@ class Independent:
         return self.base_dist.rsample_backward(grad_output)
 
     def sample(self, sample_shape: Shape = ()) -> np.ndarray:
-        """Draw as the base distribution does, constants."""
+        """Draw constants, as the base distribution does."""
         return self.base_dist.sample(sample_shape)

@@ -131,7 +131,7 @@ class TransformedDistribution:
     base_distribution : Normal, or Independent of one
         What is squashed. Of an Independent, log-probabilities are summed over the axes of an event.
     transforms : TanhTransform, or a list of one
-        The only one there is.
+        The only transform there is.
 
     Raises
     ------
@@ -169,7 +169,7 @@ class TransformedDistribution:
         return self._log_prob.backward(spread_event(grad_output, self.base_dist.batch_shape, self.event_dim))
 
     def rsample_with_log_prob(self, sample_shape: Shape = ()) -> tuple[np.ndarray, np.ndarray]:
-        """Draw, as `rsample` does, and return the logarithm of the density at what was drawn, too."""
+        """Draw as `rsample` does; also return the logarithm of the density at what was drawn."""
         noise = standard_normal((*sample_shape, *self.base_dist.batch_shape), self.base_dist.loc.dtype)
         y, logp = self._rsample(self.base_dist.loc, self.base_dist.scale, noise)
         return y, sum_event(logp, self.event_dim)
@@ -183,7 +183,7 @@ class TransformedDistribution:
         return self._rsample.backward(grad_output, grad_logp)
 
     def rsample(self, sample_shape: Shape = ()) -> np.ndarray:
-        """Draw, for each place of ``sample_shape``, one number of each distribution: functions of loc and scale."""
+        """Draw one number from each distribution for each place of ``sample_shape``: functions of loc and scale."""
         return self.rsample_with_log_prob(sample_shape)[0]
 
     def rsample_backward(self, grad_output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Adam in place: the operations of `scratch.optim.adam` in their order, and so the same bits, without new arrays."""
+"""Adam in place: the operations of `scratch.optim.adam` in the same order, and so the same bits, without new arrays."""
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def move(
     step: np.ndarray,
     root: np.ndarray,
 ) -> np.ndarray:
-    """Write what is to be taken off the parameters into ``step``; return v, or with amsgrad v_max.
+    """Write what is to be subtracted from the parameters into ``step``; return v, or with amsgrad v_max.
 
     ``penalized`` may be ``root``, which is written to, and may be the parameters themselves, which are not.
     """

@@ -1,8 +1,8 @@
 """Scaled dot-product attention in place, a few examples at a time, on several threads.
 
-The scores of a whole batch are more than a cache holds, and the way to the weights and back goes through them ten
-times. Those of a few examples stay in the cache, and they become the weights where they stand. The scale is a factor
-of the queries, of which there are fewer than scores.
+The scores of a whole batch do not fit in a cache, and going to the weights and back takes ten passes over them. Those
+of a few examples stay in the cache, and are turned into the weights in place. The scale multiplies the queries, which
+are fewer than the scores.
 """
 
 import math
@@ -14,10 +14,10 @@ from scratch.kernels import memory, threads
 from scratch.kernels.blocks import blocks
 from scratch.kernels.normalization import row_dot, row_sum
 
-# Of the scores that are worked on at once.
+# For the scores that are worked on at once.
 BLOCK_BYTES = 5 << 17
-# exp of scores between -32 and 32 needs no maximum to be taken off: neither it nor a sum of many comes near overflow or
-# underflow, and what rounding has done to a score, it does to the difference as well.
+# Scores between -32 and 32 do not need their maximum subtracted before exp: neither exp nor a sum of many comes near
+# overflow or underflow, and the rounding error of a score would be in the difference as well.
 MODERATE = 32.0
 
 _Block = tuple[slice, ...]
@@ -99,7 +99,7 @@ def _softmax(scores: np.ndarray, unseen: float) -> None:
     line = scores.reshape(-1)
     moderate = np.minimum.reduce(line, initial=0.0) > -MODERATE and np.maximum.reduce(line, initial=0.0) < MODERATE
     if not moderate:
-        # Of a row of -inf, the lowest finite number is taken off: that leaves -inf.
+        # From a row of -inf the lowest finite number is subtracted, which leaves -inf.
         lowest = np.finfo(scores.dtype).min
         scores -= np.maximum.reduce(scores, axis=-1, keepdims=True, initial=lowest)
     np.exp(scores, out=scores)
@@ -110,7 +110,7 @@ def _softmax(scores: np.ndarray, unseen: float) -> None:
 
 
 def _spread(value: np.ndarray | float, neutral: float, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:
-    """Return a view of ``value`` as of the whole shape; None for one number that changes nothing."""
+    """Return a view of ``value`` with the whole shape; None for one number that changes nothing."""
     array = np.asarray(value, dtype)
     if array.size and not any(array.strides) and array.flat[0] == neutral:
         return None
@@ -118,7 +118,7 @@ def _spread(value: np.ndarray | float, neutral: float, shape: tuple[int, ...], d
 
 
 def _blocks(shape: tuple[int, ...], dtype: np.dtype) -> list[_Block]:
-    """Return what indexes a few examples, or a few heads of one; the division depends on the arguments alone."""
+    """Return the indices of a few examples each, or of a few heads of one; they depend on the arguments alone."""
     if len(shape) < 3:
         return [()]
     example = math.prod(shape[1:]) * dtype.itemsize

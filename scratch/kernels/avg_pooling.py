@@ -1,4 +1,4 @@
-"""Average pooling in chunks of images on several threads, place by place of the window."""
+"""Average pooling in chunks of images on several threads, one place of the window at a time."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
 """Batch norm in few passes through memory; sums as matrix products.
 
-Channels are axis 1, of any number of axes: besides the plain functions' (M, C), (N, C, L) and (N, C, H, W) as they lie,
-which `scratch.kernels.batchnorm_images` takes. Backward is the simplification of `scratch.nn.batchnorm`.
+Channels are axis 1 of any number of axes: besides (M, C), as in the plain functions, also (N, C, L) and (N, C, H, W) as
+they are, which `scratch.kernels.batchnorm_images` handles. Backward is the simplification of `scratch.nn.batchnorm`.
 """
 
 import numpy as np
@@ -70,7 +70,7 @@ def batch_norm_inference_backward(
 def _scale_and_shift(
     centred: np.ndarray, inv_std: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
-    # Write the output into y; return by what centred was multiplied.
+    # Write the output into y; return what centred was multiplied by.
     scale = inv_std * weight
     np.multiply(centred, scale, out=y)
     if isinstance(bias, np.ndarray):

@@ -1,4 +1,4 @@
-"""Batch norm of (N, C, ...) in blocks of images that stay in the cache, in the order in which the input lies.
+"""Batch norm of (N, C, ...) in blocks of images that stay in the cache, in the input's memory order.
 
 Backward is the simplification of `scratch.nn.batchnorm`.
 """
@@ -14,13 +14,13 @@ from scratch.kernels.channel_sums import ones
 
 BLOCK_BYTES = 1 << 20
 LONG_RUN = 1 << 13  # numbers in one run of NumPy's inner loop from which on its beginning costs nothing
-# Places of an image whose products the BLAS multiplies and adds in one pass. For fewer, to begin takes longer than to
-# add; of more, it adds so many one after the other that the rounding shows.
+# With so many places in an image, the BLAS multiplies and adds in one pass. With fewer, the call takes longer than the
+# additions; with more, so many numbers are added one after the other that the rounding shows.
 DOT_PLACES = range(1 << 6, LONG_RUN)
 
 
 class Images:
-    """Arrays (N, C, ...) as they lie: (N, C, P), or (N, P, C) if the channels are next to each other."""
+    """Arrays (N, C, ...) in their memory order: (N, C, P), or (N, P, C) if the channels are next to each other."""
 
     def __init__(self, example: np.ndarray) -> None:
         self.shape, self.dtype = example.shape, example.dtype
@@ -33,7 +33,7 @@ class Images:
         self.parts = blocks(n, places * c * example.itemsize, BLOCK_BYTES)
 
     def lay(self, array: np.ndarray) -> np.ndarray:
-        """Return an array of the example's shape as lines; a copy if it lies otherwise."""
+        """Return an array of the example's shape as lines; a copy if its memory order is different."""
         return (array.transpose(0, 2, 3, 1) if self.channels_last else array).reshape(self.lines)
 
     def stand(self, lines: np.ndarray) -> np.ndarray:
@@ -50,8 +50,8 @@ class Images:
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Return a number for each channel so that it broadcasts against lines.
 
-        If images are small, written out for each place: one run through memory then, where each channel, or each place,
-        would be a short one.
+        If images are small, the numbers are repeated for each place, so that an operation is one long run, instead of a
+        short one for each channel or place.
         """
         column = values if self.channels_last else values[:, np.newaxis]
         short = self.lines[2] < LONG_RUN and self.lines[0] > 2

@@ -1,7 +1,7 @@
-"""The BLAS that NumPy multiplies with, and the threads of its own that it has.
+"""The BLAS that NumPy multiplies with, and its own threads.
 
-NumPy's packages carry an OpenBLAS, which can be asked how many threads it uses, and told. Others, Accelerate for one,
-can not: then there is nothing to do here.
+NumPy's packages contain OpenBLAS, whose number of threads can be read and set. That of others, such as Accelerate,
+cannot: then there is nothing to do here.
 """
 
 import ctypes
@@ -14,9 +14,10 @@ import numpy as np
 
 
 def _find() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """Return the functions that get and set the BLAS's number of threads, or None if it has none that we know."""
+    """Return the functions that get and set the BLAS's number of threads, or None if it has none known here."""
     extension = Path(sys.modules["numpy._core._multiarray_umath"].__file__ or "")
-    # On Linux and macOS the extension's own handle finds what it is linked to; on Windows the library itself does.
+    # On Linux and macOS the extension's own handle also finds the functions of libraries that it is linked to; on
+    # Windows only the library's own handle does.
     for path in (extension, *Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*")):
         try:
             library = ctypes.CDLL(str(path))
@@ -34,9 +35,9 @@ def _find() -> tuple[Callable[[], int], Callable[[int], None]] | None:
 class _OneThread:
     """A ``with`` block in which the BLAS keeps to the thread that calls it.
 
-    OpenBLAS's own threads go on spinning for more than a tenth of a second after a product, in wait of the next one.
-    Whatever else wants their core meanwhile runs at half its speed: a layer in chunks, say, on our threads. So no
-    kernel wakes them. Where several threads are inside at once, the last to leave gives the BLAS its threads back.
+    After a product OpenBLAS's own threads spin for more than a tenth of a second, waiting for the next one. Meanwhile
+    whatever else needs their cores, such as a layer in chunks on our threads, runs at half its speed. So no kernel
+    wakes them. If several threads are inside at once, the last to leave gives the BLAS its threads back.
     """
 
     def __init__(self) -> None:
@@ -65,7 +66,7 @@ class _OneThread:
             _functions[1](self._before)
 
     def after_fork(self) -> None:
-        """Forget the parent's other threads, which may have been inside and are not here to leave."""
+        """Forget the parent's other threads, which may have been inside and do not exist here to leave."""
         self._lock = threading.Lock()
         if self._inside:
             self._inside = [one for one in self._inside if one == threading.get_ident()]
@@ -83,7 +84,7 @@ one_blas_thread = _OneThread()
 
 
 def can_be_told() -> bool:
-    """Return whether the BLAS can be told its number of threads."""
+    """Return whether the BLAS's number of threads can be set."""
     return _functions is not None
 
 

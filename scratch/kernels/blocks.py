@@ -1,9 +1,8 @@
-"""Work that goes through memory many times, in blocks that stay in a core's cache, on several threads.
+"""Work that takes many passes through memory, in blocks that stay in a core's cache, on several threads.
 
-Ten NumPy operations on ten million numbers read and write main memory ten times. The same ten on a block of some
-thousand numbers, and then on the next, read and write it once: in between, the block is in the cache. What belongs to
-one element depends on nothing else there, so an array is cut as a line of numbers, in the order in which it lies in
-memory. What is summed over rows is cut into rows.
+Ten NumPy operations on ten million numbers read and write main memory ten times. The same ten on one block, and then on
+the next, read and write it once: in between, the block stays in the cache. In elementwise work no element depends on
+another, so an array is cut as one line of numbers, in memory order. What is summed over rows is cut into rows.
 """
 
 import functools
@@ -13,16 +12,17 @@ import numpy as np
 
 from scratch.kernels import memory, threads
 
-# Of each array of an elementwise task. Shorter blocks would leave more of the second-level cache free, but two threads
-# get no more done than one if NumPy's calls take less than some 20 microseconds: each waits for the GIL that long.
+# For each array of an elementwise task. Shorter blocks would leave more of the second-level cache free, but if NumPy's
+# calls take less than some 20 microseconds, two threads get no more done than one: each waits for the GIL that long.
 BLOCK_BYTES = 1 << 19
-# What takes more passes than this raises its numbers to powers, and keeps them: float32 half a dozen, float64 a dozen.
+# A task with more passes than this raises its numbers to powers, and keeps these: half a dozen in float32, a dozen in
+# float64.
 FEW_PASSES = 10
 BLOCK_BYTES_WITH_POWERS = {4: 1 << 18, 8: 1 << 17}
-# However much arithmetic there is, on arrays of a quarter of a megabyte two threads wait longer for the interpreter
-# lock, and for each other, than is saved.
+# On arrays of a quarter of a megabyte two threads wait longer for the GIL, and for each other, than they save, however
+# much arithmetic there is.
 MOST_PASSES = 3
-# Blocks of a line begin at cache lines.
+# Blocks of a line of numbers begin at cache lines.
 CACHE_LINE = 64
 
 
@@ -34,14 +34,14 @@ def elementwise(
     Parameters
     ----------
     task : callable
-        Takes a block of each array and then of each result: arrays with one axis. What it writes to one place depends
-        on what the arrays have in the same place only.
+        Takes a block of each array and then of each result: arrays with one axis. What it writes to a place may depend
+        only on what the arrays have in that place.
     *arrays : numpy.ndarray
-        Of one shape and dtype. The results have them, too, and the first one's order in memory.
+        Of one shape and dtype. The results have these too, and the memory order of the first array.
     results : int
         How many arrays to return.
     passes : int
-        About how often the work would go through memory without blocks, or how much arithmetic takes that long.
+        About how many passes through memory the work would take without blocks, or arithmetic that takes as long.
     """
     first = arrays[0]
     shape, dtype = first.shape, first.dtype
@@ -72,21 +72,21 @@ def elementwise(
 def with_slope(
     task: Callable[[np.ndarray, np.ndarray, np.ndarray], object], x: np.ndarray, passes: int
 ) -> tuple[np.ndarray, tuple]:
-    """Return an activation's forward, whose ``task`` writes y and its slope; backward is then `times_slope`."""
+    """Run the forward of an activation whose ``task`` writes y and its slope; its backward is `times_slope`."""
     y, slope = elementwise(task, x, results=2, passes=passes)
     return y, (slope,)
 
 
 def times_slope(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
-    """Return the gradient of the input of what was computed `with_slope`."""
+    """Return the gradient of the input of an activation that was computed `with_slope`."""
     (slope,) = saved
     return elementwise(np.multiply, slope, grad_y)[0]
 
 
 def constant(value: float, like: np.ndarray) -> np.ndarray:
-    """Return a block of equal numbers, not to be written to.
+    """Return a block of equal numbers, which is read-only.
 
-    For ``np.minimum`` and ``np.maximum`` an array is up to five times as quick as the number.
+    ``np.minimum`` and ``np.maximum`` are up to five times as fast with an array as with the number.
     """
     return _constant(value, like.shape, like.dtype)
 
@@ -101,18 +101,18 @@ def _constant(value: float, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarr
 def blocks(count: int, item_bytes: int, block_bytes: int, multiple: int = 1) -> list[slice]:
     """Return slices that divide ``count`` items into an even number of blocks, or one.
 
-    The division depends on nothing but its arguments, so that sums over blocks come out the same anywhere.
+    The division depends only on the arguments, so that sums over blocks come out the same anywhere.
 
     Parameters
     ----------
     count : int
-        The number of items: rows, or numbers.
+        How many items: rows, or numbers.
     item_bytes : int
         The size of one.
     block_bytes : int
-        What a block may have.
+        The most that a block may have.
     multiple : int
-        All blocks but the last have a multiple of so many items.
+        The number of items in every block but the last is a multiple of this.
     """
     parts = -(-count * item_bytes // block_bytes)
     if parts <= 1:

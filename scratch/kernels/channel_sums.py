@@ -1,6 +1,6 @@
 """Sums over everything but the channels, as matrix products.
 
-BLAS adds faster than ``np.add.reduce``, above all where the channels lie side by side in memory: ten times for a
+The BLAS adds faster than ``np.add.reduce``, above all if the channels are adjacent in memory: ten times as fast for a
 channels-last image batch.
 """
 
@@ -13,14 +13,14 @@ MANY_ROWS = 1 << 10  # a BLAS may add so many numbers one after the other before
 
 
 def ones(count: int, dtype: np.dtype) -> np.ndarray:
-    """Return an array of ones that all who sum share, and nobody can write to."""
+    """Return an array of ones, which is shared and read-only."""
     return _factors(count, dtype, 1.0)
 
 
 def channel_sum(x: np.ndarray) -> np.ndarray:
     """Sum (N, C) or (N, C, ...) over all axes but the second.
 
-    Each image is summed on its own before the images are added, and of a tall matrix each thousand rows, which keeps
+    Each image, or each thousand rows of a tall matrix, is summed on its own before these sums are added, which keeps
     the rounding error of large batches small.
 
     Examples

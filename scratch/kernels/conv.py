@@ -1,11 +1,11 @@
-"""Convolution in chunks of images on several threads, each the way that `scratch.kernels.patch_plan` chooses.
+"""Convolution in chunks of images on several threads, each in the way that `scratch.kernels.patch_plan` chooses.
 
-A chunk is a few images, whose patches stay in the cache between im2col and the matrix product. Backward reads them
-again: forward keeps them where they are few; where they are many, backward lays them out anew. Outputs and input
-gradients have the shape (N, C, H, W) and lie in memory channels last, (N, H, W, C): then patches are runs of adjacent
-numbers. Inputs may have any memory order.
+A chunk is a few images whose patches stay in the cache between im2col and the matrix product. Backward needs the
+patches too: if they are few, forward saves them; if they are many, backward runs im2col again. Outputs and input
+gradients have the shape (N, C, H, W) and are channels-last in memory, (N, H, W, C), so that patches are runs of
+adjacent numbers. Inputs may have any memory order.
 
-A kernel of two or three strides in each direction, over many channels, is left to `scratch.kernels.winograd`, as long
+A kernel that is two or three strides high and wide and has many channels is left to `scratch.kernels.winograd`, as long
 as a chunk's numbers are finite.
 """
 
@@ -36,7 +36,7 @@ def conv2d(
     matrix = plan.as_matrix(weight)  # w' (G, K, O/G)
     kernels = None if plan.form is None else plan.form.transform_kernels(matrix[0])
     own_bias = bias if isinstance(bias, np.ndarray) else None
-    # Repeated for a whole row of the output, so that the addition runs through memory.
+    # Repeated for a whole row of the output, so that the addition works on long contiguous runs.
     bias_of_row = None if own_bias is None else np.tile(own_bias, (plan.size[1], 1))
 
     chunks = threads.chunks(len(x), plan.image_bytes(x.dtype))
@@ -58,7 +58,7 @@ def conv2d(
             place_by_place += bias_of_row
 
     threads.run(convolve, enumerate(chunks))
-    # With all patches at hand the input is not needed: of a caller's, a copy would be kept.
+    # If all patches are saved, backward does not need the input, and no copy of a caller's array has to be kept.
     images = x if kernels is not None or not keeps else None
     return y, (x.shape, images, plan, chunks, kept)
 
@@ -66,11 +66,11 @@ def conv2d(
 def conv2d_backward(
     grad_y: np.ndarray, weight: np.ndarray, stride: Pair, dilation: Pair, groups: int, saved: tuple
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
-    """Undo `conv2d`; leave out what nobody reads."""
+    """Undo `conv2d`; skip gradients that nobody reads."""
     shape, x, plan, chunks, kept = saved
     matrix = plan.as_matrix(weight)  # w' (G, K, O/G)
     grad_x = memory.empty(shape, matrix.dtype, channels_last=True) if is_read(0) else None
-    # A gradient for each chunk, so that they can be summed in order: results do not depend on timing.
+    # One gradient for each chunk, to be summed in order afterwards, so that results do not depend on timing.
     grad_matrices = memory.empty((len(chunks), *matrix.shape), matrix.dtype) if is_read(1) else None
     grad_biases = np.empty((len(chunks), groups, 1, matrix.shape[2]), matrix.dtype) if is_read(2) else None
     flipped = plan.as_flipped_matrix(weight) if grad_x is not None else None
@@ -97,7 +97,7 @@ def conv2d_backward(
         grad = pad_images(grad_y[chunk], NO_SIDES, channels_last=True)  # put in order once, for all that read it
         grad_rows = as_rows(grad, groups)  # (G, n P Q, O/G)
         if grad_bias is not None:
-            # A sum over rows, as a product: the BLAS is faster at it.
+            # The sum over rows is a product with ones: the BLAS does that faster.
             ones = np.ones((1, grad_rows.shape[1], 1), grad_rows.dtype)
             grad_bias[...] = threads.sum_products(ones, grad_rows)
         if grad_matrix is not None:
@@ -120,10 +120,10 @@ def _undo_by_image(
     grad_bias: np.ndarray | None,
     grad_x: np.ndarray | None,
 ) -> None:
-    """Write those gradients that are asked for, where patches lie as planes and ``grad_y`` lies channels first.
+    """Write the gradients that are asked for, where patches are stored as planes and ``grad_y`` is channels-first.
 
-    To put such a gradient channels last takes as long as its products, of few channels. Image by image, these can read
-    both as they lie.
+    With few channels, making such a gradient channels-last takes as long as its products. Image by image, the products
+    can read both arrays as they are.
     """
     n, groups = len(grad_y), len(matrix)
     places = math.prod(grad_y.shape[2:])

@@ -1,19 +1,19 @@
-"""Conv2d, ReLU and MaxPool2d(2) in a row, a few images at a time: none of what lies between them leaves the cache.
+"""Conv2d, ReLU and MaxPool2d(2) in a row, a few images at a time: intermediate results never leave the cache.
 
 Layer by layer, the convolution's output goes to memory and back three times, and so does its gradient. Here a chunk's
-outputs are pooled where they were computed, and what is kept of them for backward is one byte for each: whether it was
-the largest of its window, and positive. The patches, or tiles, are kept where they are few.
+outputs are pooled as soon as they are computed, and all that is saved of them for backward is one byte for each:
+whether it was the largest of its window, and positive. The patches, or tiles, are saved too if they are few.
 
-The largest of four numbers is found quickest where these lie in four planes, of even and odd rows and of even and odd
-columns. So the outputs are computed in this order from the beginning:
+The largest of four numbers is found fastest if these are in four planes, of even and odd rows and of even and odd
+columns. So the outputs are computed in this order from the start:
 
     N, C, H, W   images          O   output channels       P2, Q2   rows and columns after pooling
     planes       (2, 2, P2, Q2, N, O): planes[a, b, p, q] are the outputs at (2 p + a, 2 q + b)
 
-`scratch.kernels.winograd` has them so in any case. Without it, patches are copied in this order, and with the images of
+`scratch.kernels.winograd` produces this order anyway. Without it, patches are copied in this order, with the images of
 a chunk next to each other: one run of numbers for each place, however few channels there are.
 
-A ReLU and a maximum can be exchanged, max(relu(a), relu(b)) = relu(max(a, b)), and after pooling a quarter of the
+A ReLU and a maximum can be exchanged, max(relu(a), relu(b)) = relu(max(a, b)), and after pooling only a quarter of the
 numbers is left. A window whose largest number is 0 or less passes no gradient on in either order. Which of two zeros
 comes out, 0.0 or -0.0, may differ.
 """
@@ -32,14 +32,14 @@ from scratch.kernels.padded_images import Sides, padded_size
 from scratch.kernels.patches import output_size
 from scratch.kernels.pool_windows import beats
 
-# Numbers in a kernel's row up to which patches are copied image by image.
+# If a kernel's row has more numbers than this, patches are copied image by image.
 SHORT_ROW = 24
 
 
 def conv2d_relu_max_pool2d(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | float, sides: Sides, keep: bool
 ) -> tuple[np.ndarray, tuple]:
-    """Convolve with stride 1, take the positive part, and of each square of four numbers the largest.
+    """Convolve with stride 1, take the positive part, and then the largest number of each 2 x 2 square.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def conv2d_relu_max_pool2d(
     bias : numpy.ndarray of shape (O,), or 0.0
         What to add.
     sides : ((top, bottom), (left, right))
-        With how many zeros the images are padded.
+        How many zeros the images are padded with.
     keep : bool
         Whether a backward will follow.
 
@@ -91,12 +91,12 @@ def conv2d_relu_max_pool2d(
 def conv2d_relu_max_pool2d_backward(
     grad_y: np.ndarray, weight: np.ndarray, saved: tuple
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
-    """Undo `conv2d_relu_max_pool2d`; leave out what nobody reads."""
+    """Undo `conv2d_relu_max_pool2d`; skip gradients that nobody reads."""
     x, plan, chunks, wins, kept = saved
     matrix = plan.as_matrix(weight, 0.0)
     kernels = None if plan.form is None else plan.form.transform_kernels(matrix[:-1]).transposed()
     grad_x = memory.empty(x.shape, x.dtype, channels_last=True) if is_read(0) else None
-    # The gradient of the kernels, and in the last row of the bias, for each chunk: summed in order.
+    # For each chunk the gradient of the kernels, with that of the bias in the last row; they are summed in order.
     grad_matrices = memory.empty((len(chunks), *matrix.shape), x.dtype) if is_read(1) or is_read(2) else None
 
     def work(part: tuple[int, slice]) -> None:
@@ -128,12 +128,12 @@ def conv2d_relu_max_pool2d_backward(
 
 
 def _pool(planes: np.ndarray, y: np.ndarray, keep: bool) -> np.ndarray | None:
-    """Write the positive part of the largest into ``y`` (P2, Q2, N, O); return which plane it is from, if asked.
+    """Write the positive part of each maximum into ``y`` (P2, Q2, N, O); if asked, return which plane it is from.
 
-    Calls are few: each may have to wait for the GIL.
+    It makes few NumPy calls, since each may have to wait for the GIL.
     """
     left, right = planes[:, 0], planes[:, 1]
-    # Of equal numbers np.maximum returns the second: the first in reading order.
+    # Of two equal numbers np.maximum returns its second argument: here the first in reading order.
     upper, lower = rows = np.maximum(right, left, out=memory.empty(left.shape, y.dtype))
     largest = np.maximum(lower, upper, out=memory.empty(y.shape, y.dtype))
     flat = largest.reshape(-1)
@@ -220,7 +220,7 @@ class _Plan:
         grad_pixels[...] = 0
         windows = self._windows(grad_pixels)
         pieces = grad_patches.reshape(windows.shape)
-        # Of one place in the kernel, and of rows and columns of one kind, no two patches share a pixel.
+        # For one place in the kernel, and one kind of rows and columns (even or odd), no two patches share a pixel.
         for a, b, i, j in product((0, 1), (0, 1), range(self.kernel[0]), range(self.kernel[1])):
             windows[a, b, :, :, :, i, j] += pieces[a, b, :, :, :, i, j]
         grad_x[...] = grad_pixels[:, :, top : top + self.image[1], left : left + self.image[2]]

@@ -1,8 +1,8 @@
 """Transposed convolution in chunks of images on several threads: `scratch.kernels.conv` the other way round.
 
-Forward is the input gradient of the convolution that maps images like y to images like x, by whichever way
-`scratch.kernels.patch_plan` finds fastest for that; backward is its forward, and its weight's gradient, from the same
-patches.
+Forward is the input gradient of the convolution that maps images like y to images like x, in whichever way
+`scratch.kernels.patch_plan` finds fastest. Backward is the forward of that convolution and its weight gradient, both
+from the same patches.
 """
 
 import numpy as np
@@ -25,8 +25,8 @@ def conv_transpose2d(
     groups: int,
     dilation: Pair,
 ) -> tuple[np.ndarray, tuple]:
-    """Put down the kernels of ``weight``, multiplied by each pixel of ``x``, add them up, and add the bias."""
-    # As many as a whole stride of rows more are what a row of zeros at the bottom of x puts down.
+    """Put down the kernels of ``weight``, multiplied by each pixel of ``x``; add up, and add the bias."""
+    # A whole stride of additional rows is what a row of zeros at the bottom of x puts down.
     sides = tuple([(0, more // s) for more, s in zip(output_padding, stride, strict=True)])
     x1 = pad_images(x, sides)
     size = tuple(
@@ -42,7 +42,7 @@ def conv_transpose2d(
     matrix = plan.as_matrix(weight)  # w' (G, K, C/G)
     flipped = plan.as_flipped_matrix(weight)
     kernels = None if plan.form is None else plan.form.transform_kernels(matrix[0]).transposed()
-    # Repeated for a whole row of the output, so that the addition runs through memory.
+    # Repeated for a whole row of the output, so that the addition works on long contiguous runs.
     bias_of_row = np.tile(bias, (size[1], 1)) if isinstance(bias, np.ndarray) else None
 
     def spread(chunk: slice) -> None:
@@ -60,11 +60,11 @@ def conv_transpose2d(
 def conv_transpose2d_backward(
     grad_y: np.ndarray, weight: np.ndarray, stride: Pair, padding: Pair, groups: int, dilation: Pair, saved: tuple
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
-    """Undo `conv_transpose2d`; leave out what nobody reads."""
+    """Undo `conv_transpose2d`; skip gradients that nobody reads."""
     x1, image, plan, chunks = saved
     matrix = plan.as_matrix(weight)  # w' (G, K, C/G)
     grad_x1 = memory.empty(x1.shape, x1.dtype, channels_last=True) if is_read(0) else None
-    # A gradient for each chunk, so that they can be summed in order: results do not depend on timing.
+    # One gradient for each chunk, to be summed in order afterwards, so that results do not depend on timing.
     grad_matrices = memory.empty((len(chunks), *matrix.shape), matrix.dtype) if is_read(1) else None
     kernels = None if plan.form is None else plan.form.transform_kernels(matrix[0])
 

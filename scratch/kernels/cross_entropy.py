@@ -15,7 +15,7 @@ def cross_entropy(
     t = np.add.reduce(e, axis=1)
     logt = np.log(t)
     ignored, label, rows = None, target, _counted(len(x))
-    # The targets are within [0, C) or ignored: most often the sign of ignore_index says that none is.
+    # The targets are within [0, C) or ignored. If ignore_index is negative and no target is, none is ignored.
     if ignore_index >= 0 or (len(target) and np.minimum.reduce(target) < 0):
         ignored = target == ignore_index
         label = np.where(ignored, 0, target)
@@ -55,7 +55,7 @@ def cross_entropy_backward(
     if in_all is not None:
         k = (1 - label_smoothing) * k
         grad_spread = label_smoothing * grad_losses / len(weight)
-        # Of a single class both terms are equal to the last bit, and cancel.
+        # For a single class both terms are equal to the last bit, and cancel.
         grad_p = np.zeros_like(e) - np.asarray(grad_spread)[..., None] * weight
         grad_p[rows, label] -= k
         return grad_p - e * (grad_p.sum(axis=1) / t)[:, None]

@@ -7,7 +7,7 @@ from scratch.kernels import memory
 
 def dropout(x: np.ndarray, draw: np.ndarray, p: float) -> tuple[np.ndarray, tuple]:
     """Return ``x`` where ``draw`` is 1, scaled up, and 0 where it is 0."""
-    # Every number of draw is 0 or 1, so that times 1 / (1 - p) is the quotient to the last bit.
+    # Every number of draw is 0 or 1, so multiplying by 1 / (1 - p) gives the quotient to the last bit.
     scale = draw.dtype.type(1) / draw.dtype.type(1 - p) if p < 1 else draw.dtype.type(1)
     factor = np.multiply(draw, scale, out=memory.empty_like(draw))
     y = np.multiply(x, factor, out=memory.empty_like(x))

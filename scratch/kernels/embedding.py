@@ -1,14 +1,15 @@
-"""Embedding's backward in few additions of many rows at once, instead of one addition for each index."""
+"""Embedding, whose backward makes few additions of many rows at once, instead of one addition for each index."""
 
 import numpy as np
 
 from scratch.kernels import memory, threads
 from scratch.kernels.blocks import blocks
 
-# The k-th occurrences of all indices are added at once; what occurs more often is summed by itself. Where that is the
-# mean, all is put in order first, and summed piece by piece.
+# Up to this k, the k-th occurrences of all indices are added at once; the rest of an index that occurs more often is
+# summed by itself. If indices occur more often than this on average, all rows are sorted first, and summed index by
+# index.
 AT_ONCE = 8
-# Of the gradient, on each thread: its zeros are still in the outer cache when rows are written over them.
+# For the gradient, on each thread: its zeros are still in the outer cache when rows are written over them.
 BLOCK_BYTES = 1 << 21
 
 
@@ -21,7 +22,7 @@ def embedding_backward(grad_y: np.ndarray, weight: np.ndarray, saved: tuple) -> 
     """Undo `embedding`; the indices have no gradient."""
     x, padding_idx = saved
     indices, rows = x.ravel(), grad_y.reshape(x.size, weight.shape[1])
-    # Of short integers NumPy's stable sort is a radix sort.
+    # For short integers NumPy's stable sort is a radix sort.
     order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 << 16 else indices, stable=True)
     indices = indices[order]
     is_first = np.ones(len(indices), bool)

@@ -1,7 +1,7 @@
-"""exp(x) - 1 for negative x, without cancellation; NumPy's expm1 goes element by element.
+"""exp(x) - 1 for negative x, without cancellation; NumPy's expm1 works element by element.
 
 In float32 it is x N(-x) / D(-x), of degrees 6 and 7, to within 7e-10, relative, from x = -18 on, below which it is -1
-to the last digit. In float64 so many powers would take as long as NumPy does.
+to the last digit. In float64 so many powers would be needed that NumPy is as fast.
 """
 
 import numpy as np
@@ -47,8 +47,8 @@ def expm1_below(x: np.ndarray, out: np.ndarray) -> np.ndarray:
 def expm1_and_slope_below(x: np.ndarray, e: np.ndarray, slope: np.ndarray) -> None:
     """Write exp(x) - 1, and its derivative exp(x).
 
-    Where x is far below 0 the derivative is what is left of e + 1, and the last digits of e are all of it: the
-    quotient's are not good enough for that, those of NumPy's expm1 are.
+    Where x is far below 0, the derivative e + 1 comes from the last digits of e alone. Those of NumPy's expm1 are good
+    enough for that, those of the quotient are not.
     """
     expm1_below(x, e)
     if x.dtype == np.float64:

@@ -4,10 +4,10 @@ A network has many small parameters, and a NumPy call on a small array costs its
 calls for each of ten parameters are 120 overheads, and a dozen for all of them are 12. So small parameters and their
 gradients are copied end to end, and the new values are copied back, each into its parameter's own array.
 
-A big array has the opposite trouble: a dozen passes over numbers that do not stay in the cache. So a big parameter is
+A big array has the opposite problem: a dozen passes over numbers that do not stay in the cache. So a big parameter is
 updated in blocks, each taken through all passes before the next, and without a copy: a block is a view of it.
 
-Parameters whose arrays share memory are never in one stretch: the second one has to see what the first has become.
+Parameters whose arrays share memory are never in one stretch, since the second has to see the first one's new values.
 """
 
 import itertools
@@ -17,15 +17,15 @@ import numpy as np
 
 from scratch.kernels.blocks import blocks
 
-# Numbers in a block: with all that is read and written for it, it stays in the outer cache, and calls are few and long,
-# since each may have to wait for the GIL.
+# Numbers in a block. It stays in the outer cache with all that is read and written for it, and is large, so that calls
+# are few and long: each may have to wait for the GIL.
 BLOCK = 1 << 17
-# Numbers up to which parameters are laid end to end: with more, to copy them takes longer than the calls that it saves.
+# Parameters are laid end to end up to so many numbers: with more, copying takes longer than the calls that it saves.
 MOST_TOGETHER = 1 << 16
 
 
 class Parameter(Protocol):
-    """What is read of a parameter here."""
+    """The part of a parameter that is used here."""
 
     data: np.ndarray
     grad: Any
@@ -37,14 +37,14 @@ class Stretch:
     Parameters
     ----------
     parameters : list of Parameter
-        If they are several, each one's data is contiguous.
+        If there are several, the data of each is contiguous.
 
     Attributes
     ----------
     size : int
-        How many numbers they are.
+        How many numbers they have.
     blocks : list of slice
-        The parts of these that are updated at once.
+        The parts of them that are updated at once.
     """
 
     def __init__(self, parameters: list[Parameter]) -> None:
@@ -60,7 +60,7 @@ class Stretch:
             self._parts = [self._together[start:end] for start, end in itertools.pairwise(ends)]
 
     def values(self) -> np.ndarray:
-        """Return the values of all parameters as a vector: of a single one where possible a view."""
+        """Return the values of all parameters as a vector; for a single one a view, where possible."""
         if len(self._arrays) == 1:
             return self._arrays[0].reshape(-1)
         return np.concatenate(self._arrays, out=self._together)

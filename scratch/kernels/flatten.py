@@ -1,4 +1,4 @@
-"""Flatten, in memory that was used before: of channels-last images no view has the order of the shape."""
+"""Flatten into reused memory: channels-last images have no view in the order of their shape."""
 
 import math
 

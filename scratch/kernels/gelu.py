@@ -1,4 +1,4 @@
-"""GELU in blocks that stay in the cache; forward works out the slope as well, which costs little beside the gate."""
+"""GELU in blocks that stay in the cache; forward computes the slope as well, which costs little beside the gate."""
 
 import math
 

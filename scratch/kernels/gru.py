@@ -1,6 +1,6 @@
-"""GRU with the inputs' products, the slopes and the sums over time for the whole sequence at once.
+"""GRU that computes input products, slopes and sums over time for the whole sequence at once.
 
-The rows of r and z change their signs, as in `scratch.kernels.lstm`. The new state z h + (1 - z) n is n + z (h - n).
+The rows of r and z are negated, as in `scratch.kernels.lstm`. The new state z h + (1 - z) n is n + z (h - n).
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ def gru(
     size = h_0.shape[1]
     bias, bias_of_b = as_column(bias_ih, weight_ih), as_column(bias_hh, weight_hh)
     *_, bias_n = by_gate(bias_of_b, size)
-    # Of r and z both biases are added at once; of n, the reset comes between them.
+    # For r and z both biases are added at once; for n the reset comes between them.
     bias = np.concatenate([(bias + bias_of_b)[: 2 * size], bias[2 * size :]])
     weight_ih, weight_hh, bias = (by_gate(with_signs(rows, size), size) for rows in (weight_ih, weight_hh, bias))
     gates, h = project(x, weight_ih, bias), states(h_0, len(x))  # gates: a, and in its place r, z, n

@@ -1,4 +1,4 @@
-"""Instance norm is group norm with a channel in each group, whose statistics it returns."""
+"""Instance norm: group norm with one channel in each group, which also returns the statistics."""
 
 import numpy as np
 

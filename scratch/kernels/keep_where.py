@@ -1,11 +1,10 @@
-"""Keep some elements of an array and put zero for the others: the gradient of everything that has two branches.
+"""Keep some elements of an array and set the others to zero: the gradient of everything that has two branches.
 
-``np.where(keep, array, 0)`` says the same and decides element by element; where the signs of activations are random,
-the processor guesses every second one of these decisions wrong, and pays for it. Multiplying by a mask decides
-nothing, but turns a gradient of infinity, or NaN, on the closed branch into NaN. Here the bits of a number are read as
-an integer, whatever number they stand for, and multiplied by the mask's 1 or 0: no decision, and no arithmetic on NaN.
-A processor multiplies integers of 64 bits one at a time, so there the mask becomes -1 or 0, all bits or none, for an
-"and".
+``np.where(keep, array, 0)`` does the same with a branch for each element; if the signs of activations are random, the
+processor mispredicts every second one, and pays for it. Multiplying by a mask takes no branch, but turns a gradient of
+infinity, or NaN, on the closed branch into NaN. Here the bits of a number are read as an integer, whatever number they
+stand for, and multiplied by the mask's 1 or 0: no branch, and no arithmetic on NaN. A processor multiplies 64-bit
+integers one at a time, so for float64 the mask becomes -1 or 0, all bits or none, for a bitwise "and".
 """
 
 import numpy as np
@@ -31,7 +30,7 @@ def keep_where(keep: np.ndarray, array: np.ndarray, out: np.ndarray | None = Non
     array([1., 0., 0.])
     """
     kept = memory.empty_like(array) if out is None else out
-    # NumPy widens the mask by way of a buffer in the first-level cache: one pass through memory less.
+    # NumPy widens the mask in a buffer in the first-level cache, which saves a pass through memory.
     if array.itemsize == 4:
         np.multiply(array.view(np.int32), keep, out=kept.view(np.int32))
     else:

@@ -1,4 +1,4 @@
-"""Linear with its matrix products on our threads, and sums over the batch as products."""
+"""Linear, with its matrix products on our own threads, and sums over the batch as products."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndar
 def linear_backward(
     grad_y: np.ndarray, weight: np.ndarray, saved: tuple
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
-    """Undo `linear`; leave out what nobody reads."""
+    """Undo `linear`; skip gradients that nobody reads."""
     (x,) = saved
     grad_bias = channel_sum(grad_y) if is_read(2) else None
     grad_weight = threads.matmul(grad_y.T, x) if is_read(1) else None

@@ -1,7 +1,7 @@
-"""log(1 + e) for e from 0 to 1, without cancellation; NumPy's log1p goes element by element.
+"""log(1 + e) for e from 0 to 1, without cancellation; NumPy's log1p works element by element.
 
 It is e N(e) / D(e), of degrees 3 and 3 for float32 (to within 1e-9, relative) and 6 and 6 for float64 (6e-18).
-LogSigmoid and Softplus need no others, since log(1 + exp(x)) = max(0, x) + log(1 + exp(-|x|)).
+LogSigmoid and Softplus need no other e, since log(1 + exp(x)) = max(0, x) + log(1 + exp(-|x|)).
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""LogSigmoid in blocks that stay in the cache; forward works out the slope as well, from the same exponential."""
+"""LogSigmoid in blocks that stay in the cache; forward computes the slope as well, from the same exponential."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
-"""LSTM with the inputs' products, the slopes and the sums over time for the whole sequence at once.
+"""LSTM that computes input products, slopes and sums over time for the whole sequence at once.
 
-The gates' rows are put in the order i, f, o, g here, so that the three sigmoids are one, and those of i, f and o change
-their signs: a sigmoid is 1 / (1 + exp(-z)), and the sign costs nothing as a part of the weights.
+The gates' rows are in the order i, f, o, g here, so that the three sigmoids are one, and those of i, f and o are
+negated: a sigmoid is 1 / (1 + exp(-z)), and the minus sign costs nothing as part of the weights.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Max pooling in chunks of images on several threads.
 
-What is kept for backward is, in a byte for each window, which of its places has the maximum.
+For backward it saves, in a byte for each window (two for windows of over 255 places), which place has the maximum.
 """
 
 import numpy as np

@@ -1,21 +1,21 @@
 """Reused memory: arrays whose pages the machine has touched before.
 
-A fresh array of some megabytes is cheap to ask for and dear to write: the system hands out its pages one by one, each
-zeroed at the first touch, and that can take longer than the arithmetic which fills it. A training step asks for the
-same shapes again and again, so their memory is kept here and handed out again.
+A new array of some megabytes is cheap to allocate and expensive to write: the operating system supplies its pages one
+by one, each zeroed at the first touch, and that can take longer than the arithmetic that fills it. A training step asks
+for the same shapes again and again, so their memory is kept here and reused.
 
-When may memory be handed out again? When nobody can see it any more. Every array that `empty` returns is a view of a
-block, every view of that view holds the block too (NumPy's ``.base``), and Python counts the holders: a block that
-only the pool holds is free. So an output that somebody kept, or any slice of it, is never overwritten, and nothing has
-to be given back by hand.
+When may memory be reused? Once nobody can see it any more. Every array that `empty` returns is a view of a block, every
+view of that view refers to the block too (NumPy's ``.base``), and Python counts the references: a block that only the
+pool refers to is free. So an output that somebody kept, or any slice of it, is never overwritten, and nothing has to be
+freed by hand.
 
     y = memory.empty((128, 32, 28, 28), np.float32, channels_last=True)     # as numpy.empty: contents are arbitrary
 
-Each thread has blocks of its own. What a core wrote last lies in that core's cache, and another core that writes over
-it must fetch it from there first: two threads that took the same blocks in turn would spend more time on that than on
-filling them.
+Each thread has its own blocks. What a core wrote last is in that core's cache, and another core that overwrites it must
+fetch it from there first: two threads that used the same blocks in turn would spend more time on that than on filling
+them.
 
-Arrays below `SMALLEST` bytes come from NumPy, whose own allocator is quick there.
+Arrays below `SMALLEST` bytes come from NumPy, whose own allocator is fast for them.
 """
 
 import os
@@ -36,12 +36,12 @@ LIMIT = 1 << 30  # bytes: what all pools keep at most, in use or not; beyond it,
 MOST_KEPT = 16  # things that a thread keeps with `kept`
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
-# With its first aligned byte: NumPy takes longer to say where an array lies than to make one.
+# Memory with its first aligned byte: NumPy takes longer to look up an array's address than to make an array.
 _Block = tuple["Memory", int]
 
 
 class Memory(np.ndarray):
-    """The bytes of a block. The class tells arrays in reused memory from views of somebody's array."""
+    """The bytes of a block. The class distinguishes arrays in reused memory from views of somebody's array."""
 
 
 class _Pool:
@@ -61,13 +61,13 @@ def _holders(blocks: list[_Block], index: int) -> int:
     return sys.getrefcount(blocks[index][0])
 
 
-# What `_holders` says of a block that only its list holds: the count includes the call's own references, and how many
-# these are differs between versions of Python.
+# What `_holders` returns for a block that only its list refers to. The count includes the call's own references, and
+# how many these are differs between versions of Python.
 _UNHELD = _holders([(Memory(1), 0)], 0)
 
 
 def empty(shape: tuple[int, ...], dtype: Dtype = np.float32, channels_last: bool = False) -> np.ndarray:
-    """Return an array of arbitrary contents, in memory that was used before where there is some that nobody holds.
+    """Return an array of arbitrary contents, in reused memory if there is a free block of that size.
 
     May be called from any thread.
 
@@ -99,7 +99,7 @@ def empty(shape: tuple[int, ...], dtype: Dtype = np.float32, channels_last: bool
 def kept(key: Hashable, make: Callable[[], T]) -> T:
     """Return what ``make()`` returned when this thread first asked for ``key``.
 
-    The `MOST_KEPT` that were asked for last are kept, with the memory that they hold.
+    Each thread keeps the `MOST_KEPT` that were asked for last, with the memory that they hold.
     """
     things = _pool().kept
     thing = things.pop(key, None)
@@ -112,7 +112,7 @@ def kept(key: Hashable, make: Callable[[], T]) -> T:
 
 
 def empty_like(array: np.ndarray, shape: tuple[int, ...] | None = None, dtype: Dtype | None = None) -> np.ndarray:
-    """Return an array of arbitrary contents with ``array``'s order in memory.
+    """Return an array of arbitrary contents with ``array``'s memory order.
 
     Parameters
     ----------
@@ -131,9 +131,9 @@ def empty_like(array: np.ndarray, shape: tuple[int, ...] | None = None, dtype: D
 
 
 def in_order_of(array: np.ndarray, example: np.ndarray) -> np.ndarray:
-    """Return ``array``, or a copy of it where it lies in memory in another order than ``example`` does.
+    """Return ``array``, or a copy of it if its memory order is not that of ``example``.
 
-    Operations on arrays of one order run through memory; on arrays of two orders they jump in one of them.
+    Operations on arrays of one memory order read them in sequence; with two orders they jump about in one of them.
     """
     if is_channels_last(array) == is_channels_last(example):
         return array
@@ -157,12 +157,13 @@ def clear() -> None:
 def held() -> int:
     """Return how many bytes the pools keep, in use or not."""
     with _lock:
-        # A copy of each, in one indivisible step: its thread may be adding to it.
+        # Each dict is copied in one atomic step, since its thread may be adding to it.
         return sum(size * len(blocks) for pool in _pools for size, blocks in list(pool.blocks.items()))
 
 
 def _rounded(size: int) -> int:
-    # Up to the next of eight steps an octave: a last batch that is a little smaller finds the others' blocks.
+    # Up to the next of eight sizes per power of two, so that a last batch that is a little smaller finds the others'
+    # blocks.
     step = max(1 << (size.bit_length() - 4), 1)
     return -(-size // step) * step
 

@@ -1,7 +1,8 @@
-"""Mish with one exponential, in blocks that stay in the cache; forward works out the slope as well.
+"""Mish with one exponential, in blocks that stay in the cache; forward computes the slope as well.
 
-With u = exp(x), tanh(log(1 + u)) = ((1 + u)^2 - 1) / ((1 + u)^2 + 1) = n / (n + 2), where n = u (u + 2): no difference
-of nearly equal numbers. From x = `CERTAIN` on the gate is 1 to the last digit of a float64, and u need not grow.
+With u = exp(x), tanh(log(1 + u)) = ((1 + u)^2 - 1) / ((1 + u)^2 + 1) = n / (n + 2), where n = u (u + 2), without a
+difference of nearly equal numbers. From x = `CERTAIN` on the gate is 1 to the last digit of a float64, so u is capped
+there.
 """
 
 import numpy as np

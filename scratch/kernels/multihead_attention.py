@@ -1,6 +1,6 @@
-"""MultiheadAttention with its products shared out over the threads, and heads that nobody needs to put side by side.
+"""MultiheadAttention with its products divided among the threads, and heads that need no copying.
 
-Each head's numbers are where they would be without heads, so that cutting and joining moves nothing.
+Each head's numbers are where they would be without heads, so splitting into heads and joining them moves nothing.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from scratch.kernels.blocks import blocks
 from scratch.kernels.channel_sums import channel_sum
 from scratch.kernels.output_mask import is_read
 
-# Of the rows that are projected at once.
+# For the rows that are projected at once.
 BLOCK_BYTES = 1 << 18
 # Columns of a projection whose weights get their gradients at once.
 COLUMNS = 64
@@ -56,7 +56,7 @@ def multi_head_attention_backward(
     num_heads: int,
     saved: tuple,
 ) -> tuple[np.ndarray | None, ...]:
-    """Undo `multi_head_attention`; leave out what nobody reads."""
+    """Undo `multi_head_attention`; skip gradients that nobody reads."""
     query, key, value, weights, inner = saved
     size, dtype = query.shape[2], query.dtype
     grad_o = _to_heads(grad_y, grad_y, num_heads)
@@ -118,7 +118,7 @@ def _sum_into(grad_bias: np.ndarray, grad: np.ndarray) -> None:
 
 
 def _run(tasks: list[Callable[[], object]], inputs: list[np.ndarray]) -> None:
-    # A short product is done before another thread would have begun with it.
+    # A small product is finished before another thread would have started on its part.
     if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 * inputs[0].itemsize > threads.SMALL_PRODUCT:
         threads.run(lambda task: task(), tasks)
     else:

@@ -6,9 +6,9 @@ Here W is one quotient of polynomials,
     W(a) = N(a) / D(a)
 
 of degrees 9 and 10 (to within 7e-17, relative, for a up to 39); above, the tail is 0 to the last digit. The exponential
-that the tail needs is the density's, so that both come out of one.
+that the tail needs is also the density's, so one serves both.
 
-Float32. A table can hold all that 24 bits need, and to look two numbers up is quicker than an exponential and a
+Float32. A table can be as precise as 24 bits need, and looking two numbers up is faster than an exponential and a
 quotient. The table has Phi and its density at the knots k, which are 1 / KNOTS apart. With d = x - k for the nearest
 knot, |d| <= 1 / (2 KNOTS), the tangents are
 
@@ -73,7 +73,7 @@ def normal_density(x: np.ndarray) -> np.ndarray:
 
 
 def cdf_and_density(x: np.ndarray, cdf: np.ndarray, density: np.ndarray) -> None:
-    """Write Phi(x) and Phi'(x) of a block."""
+    """Write Phi(x) and Phi'(x) for a block."""
     if x.dtype == np.float32:
         _look_up(x, cdf, density)
     else:

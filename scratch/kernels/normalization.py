@@ -1,7 +1,7 @@
 """LayerNorm and GroupNorm in blocks of rows, by the simplification of `scratch.nn.normalization`.
 
-A bias comes with a weight. Row sums are products with ones, and sums of squares inner products: BLAS takes both faster
-than ``np.add.reduce`` adds.
+There is a bias only if there is a weight. Row sums are products with ones, and sums of squares are inner products: the
+BLAS does both faster than ``np.add.reduce``.
 """
 
 import numpy as np
@@ -11,9 +11,10 @@ from scratch.kernels.blocks import blocks
 from scratch.kernels.channel_sums import ones
 from scratch.kernels.output_mask import is_read
 
-# Each block goes with as many small arrays as big ones, so that few calls matter more than the second-level cache.
+# The work on a block has as many small arrays as big ones, so few calls matter more than the second-level cache.
 BLOCK_BYTES = 1 << 20
-# A channel's numbers, if it has no more, are written out for each of its places: one long run instead of many short.
+# If a channel has fewer places than this, its weight and bias are repeated for each: one long run instead of many short
+# ones.
 SHORT_RUN = 1 << 13
 # The unit in the last place, squared.
 _NEGLIGIBLE = {np.dtype(dtype): np.finfo(dtype).eps ** 2 for dtype in (np.float32, np.float64)}
@@ -40,7 +41,7 @@ def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float) 
 def layer_norm_backward(
     grad_y: np.ndarray, weight: np.ndarray, saved: tuple
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
-    """Undo `layer_norm`; leave out what nobody reads."""
+    """Undo `layer_norm`; skip gradients that nobody reads."""
     normalized, r = saved
     grad_x = memory.empty(grad_y.shape, grad_y.dtype)
     scales, parts = isinstance(weight, np.ndarray), parts_of(grad_y)
@@ -103,7 +104,7 @@ def normalize_groups(
 def group_norm_backward(
     grad_y: np.ndarray, weight: np.ndarray, saved: tuple
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
-    """Undo `group_norm`; leave out what nobody reads. The sums over a group are made of those over its channels."""
+    """Undo `group_norm`; skip gradients that nobody reads. Sums over a group are made of those over its channels."""
     joined, r = saved
     n, c, p = grad_y.shape
     groups = max(len(r) // max(n, 1), 1)
@@ -136,17 +137,18 @@ def group_norm_backward(
 
 
 def parts_of(x: np.ndarray) -> list[slice]:
-    """Return the slices of the first axis that are worked on one by one, or at once."""
+    """Return slices of the first axis, to be worked on one by one or several at once."""
     return blocks(len(x), x.nbytes // max(len(x), 1), BLOCK_BYTES)
 
 
 def normalize_rows(x: np.ndarray, eps: float, normalized: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Map (R, K) to the normalized rows (R, K) and r = 1 / std (R, 1), both written to; return mean and var (R, 1)."""
+    """Write the normalized rows (R, K) of ``x`` (R, K), and r = 1 / std (R, 1); return mean and var (R, 1)."""
     count = max(x.shape[1], 1)
     mean = row_sum(x) / count
     np.subtract(x, mean, out=normalized)
     residue, var = row_sum(normalized) / count, row_dot(normalized, normalized) / count
-    # What rounding has left of the mean is most often below the rounding of what it would be taken from.
+    # What rounding has left of the mean is most often below the rounding of the numbers that it would be subtracted
+    # from.
     if np.vdot(residue, residue) > _NEGLIGIBLE[x.dtype] * np.minimum.reduce(var, axis=None, initial=np.inf):
         normalized -= residue
         var = row_dot(normalized, normalized) / count
@@ -186,5 +188,5 @@ def row_dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def at_each_place(column: np.ndarray, p: int) -> np.ndarray:
-    """Return (C, 1) as (C, P) if P is small; what is no array as it is."""
+    """Return (C, 1) as (C, P) if P is small; return what is not an array as it is."""
     return np.repeat(column, p, axis=1) if isinstance(column, np.ndarray) and p < SHORT_RUN else column

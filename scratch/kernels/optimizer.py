@@ -1,4 +1,4 @@
-"""An optimizer's step in few, long calls: its rule on stretches of parameters that lie end to end."""
+"""An optimizer's step in few, long calls: its rule is applied to stretches of parameters laid end to end."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from scratch.kernels.flat_parameters import Stretch, stretches
 
 
 class State(Protocol):
-    """What is read of an optimizer's state here."""
+    """The part of an optimizer's state that is used here."""
 
     parameters: list[Any]
     steps: list[int]
@@ -19,7 +19,7 @@ class State(Protocol):
     layout: Any
 
     def array(self, name: str) -> np.ndarray:
-        """Return the numbers of a name for all parameters, end to end."""
+        """Return the state array of a name for all parameters, end to end."""
         ...
 
 
@@ -32,7 +32,7 @@ def update(
 ) -> None:
     """Take a step with the parameters at ``places``.
 
-    ``names`` are those of the arrays that the rule takes and returns behind w; None where the options keep none.
+    ``names`` are those of the state arrays that the rule takes, and returns after w; None where the options need none.
     """
     if state.layout is None:
         state.layout = {}
@@ -65,7 +65,7 @@ def _step(
     g: np.ndarray,
     block: Block,
 ) -> None:
-    # A rule with a kernel has written to what it was given.
+    # A kernel has already written to the arrays that it was given.
     part, arrays = block
     own = w[part]
     w_next, *arrays_next = rule(own, g[part], *arrays, t, **options)
@@ -90,7 +90,7 @@ def _lay_out(state: State, first: int, stop: int, names: tuple[str | None, ...])
 
 
 def neighbours(places: list[int], steps: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield (first, last + 1) of parameters next to one another that have the same number of steps behind them."""
+    """Yield (first, last + 1) of parameters next to one another that have taken the same number of steps."""
     first = 0
     for last, place in enumerate(places, 1):
         if last == len(places) or places[last] != place + 1 or steps[place + 1] != steps[place]:

@@ -1,7 +1,8 @@
-"""Which gradients somebody will read: a backward kernel may leave the others out, and return None in their place.
+"""Which gradients somebody will read: a backward kernel may skip the others, and return None in their place.
 
-The layer's class knows; the kernels have their plain twins' arguments, which have no place for it. So it sets
-`output_mask` around the call, a bool for each result, the input's gradient first. None stands for all of them.
+The layer's class knows which. The kernels have the same arguments as their plain twins, and none of those says so. So
+the class sets `output_mask` around the call: a bool for each result, the input's gradient first, or None for all of
+them.
 
 PyTorch's backward kernels take an argument of this name.
 """

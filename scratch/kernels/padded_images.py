@@ -1,6 +1,7 @@
 """Padding for the kernels of convolution and pooling: in the memory order they ask for, copying only where needed.
 
-`unpad_images` is the adjoint of `pad_images`: each pixel sums the gradients of its copies; those of zeros are dropped.
+`unpad_images` is the adjoint of `pad_images`: the gradient of a pixel is the sum over its copies; that of zeros is
+dropped.
 """
 
 from functools import lru_cache
@@ -18,7 +19,7 @@ NO_SIDES: Sides = ((0, 0), (0, 0))
 
 
 def padded_size(image: tuple[int, ...], sides: Sides) -> tuple[int, ...]:
-    """Return the rows and columns of padded images of a size (H, W)."""
+    """Return the rows and columns that images of a size (H, W) have after padding."""
     return tuple([length + sum(side) for length, side in zip(image, sides, strict=True)])
 
 
@@ -35,7 +36,7 @@ def pad_images(
     Parameters
     ----------
     image : numpy.ndarray, shape (N, C, H, W)
-        The images; returned as they are if there is nothing to pad and they lie in the asked order.
+        The images; returned as they are if there is nothing to pad and they have the requested memory order.
     sides : ((top, bottom), (left, right))
         How many rows and columns to add.
     mode : str
@@ -43,7 +44,7 @@ def pad_images(
     value : float
         What "zeros" pads with.
     channels_last : bool, optional
-        The memory order of the result: channels last (True) or first (False); by default either.
+        The memory order of the result: channels last (True) or first (False); by default that of the images.
     out : numpy.ndarray, optional
         Where to write, whatever the order; by default new memory.
     """
@@ -62,7 +63,7 @@ def pad_images(
         padded[:, :, :, :left], padded[:, :, :, left + w :] = value, value
         padded[:, :, top : top + h, left : left + w] = image
     else:
-        # Whole columns and rows at a time, which is faster than to gather pixels by their numbers.
+        # Whole columns and rows are copied at a time, which is faster than gathering pixels by index.
         of_image = padded[:, :, top : top + h]
         of_image[..., left : left + w] = image
         for column, source in _copies(w, left, right, mode):

@@ -1,4 +1,4 @@
-"""Padding in chunks of images on several threads, in one copy of each: see `scratch.kernels.padded_images`."""
+"""Padding in chunks of images on several threads, with one copy of each: see `scratch.kernels.padded_images`."""
 
 import numpy as np
 

@@ -9,11 +9,11 @@ The ways, with the letters of `scratch.nn.conv`:
   stride 1 (space to depth).
 - With stride 1, the gradient of x1 is itself a convolution: of the padded grad_y, with the flipped kernel. That is
   faster than col2im, unless x1 has far more pixels than grad_y, or few channels.
-- A kernel of 3 x 3 or 2 x 2 with stride 1 and many channels, of blocks too, needs no patches: see
+- A 3 x 3 or 2 x 2 kernel with stride 1 and many channels, also on blocks, needs no patches: see
   `scratch.kernels.winograd`.
 
-The numbers in a patch and in the matrix w' of the kernels have the same order: (i, j, c) here, so that the channels of
-channels-last images stay together, where the plain functions have (c, i, j).
+The numbers in a patch and in the matrix w' of the kernels have the same order. Here it is (i, j, c), so that the
+channels of channels-last images stay together; in the plain functions it is (c, i, j).
 """
 
 import math
@@ -25,12 +25,12 @@ from scratch.kernels.padded_images import NO_SIDES, Sides, pad_images, padded_si
 from scratch.kernels.patches import Pair, by_planes, col2im, im2col, into_blocks, out_of_blocks, output_size
 from scratch.kernels.winograd_tiles import OF_KERNEL
 
-# Channels, in and out, from which on Winograd's convolution is quicker than patches.
+# From so many channels on, in and out, Winograd's convolution is faster than patches.
 FEWEST_CHANNELS = 8
-# Of the plain convolution's products those of tiles, which reach beyond an output of odd size, are no more than this:
-# the additions take time, too.
+# Winograd's convolution is used if it takes at most this share of the plain convolution's products: its additions take
+# time too, and its tiles reach beyond an output of odd size.
 MOST_PRODUCTS = 2 / 3
-# What a layer's forward keeps of patches, or tiles, for its backward: no more than this. To lay them out again takes
+# A layer's forward saves its patches, or tiles, for backward if they take no more than this. Making them again takes
 # longer, but less memory.
 MOST_PATCH_BYTES = 1 << 25
 
@@ -78,7 +78,7 @@ class PatchPlan:
             self.block, self.stride = stride, (1, 1)
             self.kernel = tuple([k // s for k, s in zip(self.kernel, stride, strict=True)])
         self.planes = self.block == (1, 1) and by_planes(kernels[1], self.size[1], self.kernel)
-        # The images that `im2col` and `col2im` see: (rows, columns) of x1, or of its blocks.
+        # The size that `im2col` and `col2im` see: (rows, columns) of x1, or of its blocks.
         self.seen = self.padded
         if self.block != (1, 1):
             self.seen = tuple([p + k - 1 for p, k in zip(self.size, self.kernel, strict=True)])
@@ -118,26 +118,26 @@ class PatchPlan:
         return math.prod(self.size) * numbers * dtype.itemsize
 
     def keeps(self, count: int, dtype: np.dtype) -> bool:
-        """Return whether backward should find the patches or tiles of ``count`` images that forward laid out."""
+        """Return whether forward should save the patches or tiles of ``count`` images for backward."""
         if self.form is not None:
             return are_kept(count, self.form.image_bytes(self._seen_channels, 0, dtype))
         return are_kept(count, math.prod(self.size) * self.groups * math.prod(self.kernels[1:]) * dtype.itemsize)
 
     def empty_patches(self, count: int, dtype: np.dtype) -> np.ndarray:
-        """Return an array of arbitrary contents for the patches of ``count`` images, in the order of `im2col`'s."""
+        """Return an array of arbitrary contents for the patches of ``count`` images, in the order of `im2col`."""
         rows, row = count * math.prod(self.size), math.prod(self.kernels[1:])
         if self.planes:
             return memory.empty((self.groups, row, rows), dtype).transpose(0, 2, 1)
         return memory.empty((self.groups, rows, row), dtype)
 
     def col2im(self, grad_patches: np.ndarray, grad_x: np.ndarray) -> None:
-        """Write the gradient of the images from that of ``im2col(images)`` into ``grad_x``."""
+        """Write the gradient of the images into ``grad_x``, given that of ``im2col(images)``."""
         target = self._target(grad_x, direct=False)
         col2im(grad_patches, target, self.kernel, self.stride, self.dilation)
         self._undo_padding(target, grad_x)
 
     def convolve_flipped(self, grad_y: np.ndarray, flipped_matrix: np.ndarray, grad_x: np.ndarray) -> None:
-        """Write the gradient of the images from that of the output into ``grad_x``; for plans that are ``flipped``."""
+        """Write the gradient of the images into ``grad_x``, given that of the output; for ``flipped`` plans."""
         target = self._target(grad_x, self.direct)
         padded = pad_images(grad_y, self.flipped_sides, channels_last=True)
         patches = im2col(padded, self.kernel, (1, 1), self.dilation, self.groups, planes=False)
@@ -147,7 +147,7 @@ class PatchPlan:
     def undo(
         self, grad_y: np.ndarray, matrix: np.ndarray, flipped_matrix: np.ndarray | None, grad_x: np.ndarray
     ) -> None:
-        """Write the gradient of the images into ``grad_x``, by whichever of the two ways is quicker."""
+        """Write the gradient of the images into ``grad_x``, by whichever of the two ways is faster."""
         if flipped_matrix is not None:
             self.convolve_flipped(grad_y, flipped_matrix, grad_x)
             return
@@ -194,8 +194,8 @@ class PatchPlan:
     def as_flipped_matrix(self, kernels: np.ndarray) -> np.ndarray | None:
         """Return w, flipped in both directions and with its channel axes exchanged, as (G, kh kw O/G, C/G).
 
-        None for a plan that is not ``flipped``, and for kernels that are not finite: the zeros around the gradient
-        would make NaN of them.
+        None for a plan that is not ``flipped``, and for kernels that are not finite: times the zeros around the
+        gradient they would be NaN.
         """
         if not self.flipped or not np.isfinite(kernels).all():
             return None
@@ -219,12 +219,12 @@ class PatchPlan:
 
 
 def suits_winograd(kernels: tuple[int, ...]) -> bool:
-    """Return whether kernels (O, C/G, kh, kw) are such that Winograd's convolution applies, and is quicker."""
+    """Return whether Winograd's convolution applies to kernels (O, C/G, kh, kw), and is faster."""
     return kernels[2:] in OF_KERNEL and min(kernels[:2]) >= FEWEST_CHANNELS
 
 
 def are_kept(count: int, image_bytes: int) -> bool:
-    """Return whether forward keeps the patches, or tiles, of ``count`` images, of so many bytes each, for backward."""
+    """Return whether forward saves the patches, or tiles, of ``count`` images, of so many bytes each, for backward."""
     return count * image_bytes <= MOST_PATCH_BYTES
 
 

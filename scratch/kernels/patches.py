@@ -1,16 +1,16 @@
-"""im2col and col2im: what makes a convolution a matrix product.
+"""im2col and col2im, which turn a convolution into a matrix product.
 
     N, C, H, W   the images, padded already            kh, kw   the kernel's height and width
     P, Q         rows and columns of the output        G        groups;  K = kh kw C/G  numbers in a patch
 
-`windows` shows the patches without copying: its element (n, c, p, q, i, j) is x[n, c, s p + d i, s q + d j], for a
-stride s and a dilation d: x itself, with other strides. `im2col` copies them into a matrix with one patch in each row,
-for each group. `col2im` is its adjoint: the gradient of a pixel is the sum over the patches that contain it.
+`windows` is a view of the patches: x itself with other strides. Its element (n, c, p, q, i, j), for a stride s and a
+dilation d, is x[n, c, s p + d i, s q + d j]. `im2col` copies the patches into a matrix for each group, one patch per
+row. `col2im` is its adjoint: the gradient of a pixel is the sum over the patches that contain it.
 
-The matrix has one of two orders in memory. Patch after patch ("rows") is copied in runs of kw C numbers from
+The matrix has one of two memory orders. Stored patch after patch ("rows"), it is copied in runs of kw C numbers from
 channels-last images. With few channels these runs are too short, and the matrix is better stored column after column
-("planes"), copied in runs of Q numbers from channels-first images. The BLAS takes either. `by_planes` chooses, and the
-images should be padded into the memory order that it says.
+("planes") and copied in runs of Q numbers from channels-first images. The BLAS takes either. `by_planes` chooses, and
+the images should be padded into the matching memory order.
 
 See Chellapilla et al., "High performance convolutional neural networks for document processing", 2006, section 3.
 """
@@ -31,7 +31,7 @@ def output_size(size: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> Pair:
 
 
 def windows(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair) -> np.ndarray:
-    """Return a view of ``x`` (N, C, H, W) of shape (N, C, P, Q, kh, kw); where windows overlap, only to be read."""
+    """Return a view of ``x`` (N, C, H, W) of shape (N, C, P, Q, kh, kw); do not write to it if windows overlap."""
     n, c, h, w = x.shape
     strides = (*x.strides, x.strides[2], x.strides[3])
     steps = (1, 1, *stride, *dilation)
@@ -46,7 +46,7 @@ def under(place: Pair, size: Pair, stride: Pair, dilation: Pair) -> tuple[slice,
 
 
 def by_planes(channels: int, columns: int, kernel: Pair) -> bool:
-    """Return whether patches of so many channels (of a group) are better copied from planes, Q columns at a time."""
+    """Return whether patches with so many channels (per group) are better copied from planes, Q columns at a time."""
     return kernel[1] * channels < columns
 
 
@@ -60,7 +60,7 @@ def im2col(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair, groups: in
     kernel, stride, dilation : pair of int
         Down and across.
     groups : int
-        How many groups the channels fall into.
+        How many groups the channels are divided into.
     planes : bool
         The order in memory: False for patch after patch.
     """
@@ -77,7 +77,7 @@ def im2col(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair, groups: in
 
 
 def col2im(grad_patches: np.ndarray, grad_x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair) -> None:
-    """Write the gradient of ``x`` from that of ``im2col(x, ...)`` into ``grad_x``: the adjoint of `im2col`.
+    """Write the gradient of ``x`` into ``grad_x``, given that of ``im2col(x, ...)``: the adjoint of `im2col`.
 
     Parameters
     ----------
@@ -103,8 +103,8 @@ def col2im(grad_patches: np.ndarray, grad_x: np.ndarray, kernel: Pair, stride: P
 def into_blocks(x: np.ndarray, block: Pair, size: Pair) -> np.ndarray:
     """Return ``x`` (N, C, H, W) as an image of blocks, (N, bh bw C, ..., ...), channels-last.
 
-    A convolution whose kernel is a whole number of strides long and wide is one of stride 1 on blocks of the stride's
-    size: runs of adjacent numbers get longer, and its input gradient needs no col2im.
+    If the kernel is a whole number of strides high and wide, the convolution is one of stride 1 on stride-sized blocks:
+    runs of adjacent numbers get longer, and the input gradient needs no col2im.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def into_blocks(x: np.ndarray, block: Pair, size: Pair) -> np.ndarray:
     block : (bh, bw)
         A block's rows and columns.
     size : pair of int
-        How many blocks, down and across; pixels left over at the bottom and on the right are in no patch.
+        How many blocks, down and across; pixels left over at the bottom and on the right belong to no patch.
     """
     n, c = x.shape[:2]
     blocks = memory.empty((n, *size, *block, c), x.dtype)
@@ -122,7 +122,7 @@ def into_blocks(x: np.ndarray, block: Pair, size: Pair) -> np.ndarray:
 
 
 def out_of_blocks(grad_blocks: np.ndarray, grad_x: np.ndarray, block: Pair) -> None:
-    """Write the gradient of ``x`` from that of ``into_blocks(x, ...)`` into ``grad_x``: the adjoint."""
+    """Write the gradient of ``x`` into ``grad_x``, given that of ``into_blocks(x, ...)``: the adjoint."""
     n, size = len(grad_blocks), grad_blocks.shape[2:]
     rows, columns = size[0] * block[0], size[1] * block[1]
     grad_x[:, :, rows:], grad_x[:, :, :rows, columns:] = 0, 0

@@ -1,9 +1,9 @@
-"""The maxima of windows, of each row's pixels first and then of the rows, without a jump through memory.
+"""The maxima of windows, first of the pixels in each row and then of the rows, without jumps through memory.
 
-Images, as they lie in memory, are one line of numbers. The pixel on the right is always the same number of places
-further on, and so is the pixel below, in either memory order. So the maxima of all pairs of neighbours are those of the
-line and of the line shifted. Only the ones at the windows' first pixels count; but a run through memory takes a quarter
-of the time that is spent on jumps from one to the next.
+In memory, images are one line of numbers. The pixel on the right is always the same number of places further on, and so
+is the pixel below, in either memory order. So the maxima of all pairs of neighbours are the elementwise maximum of the
+line and the shifted line. Only those at the windows' first pixels count, but a contiguous run through memory takes a
+quarter of the time of jumps from one window to the next.
 """
 
 import math
@@ -17,15 +17,16 @@ from scratch.kernels.pool_windows import PoolWindows, beats
 
 
 class Maxima(NamedTuple):
-    """The largest of some pixels each.
+    """Maxima, each of several pixels.
 
     Attributes
     ----------
     values : numpy.ndarray, shape (N, C, H, W)
     numbers : numpy.ndarray of integers, shape (N, C, H, W), or None
-        Which place of its window each is from, in reading order from 0. None if all are 0, or nobody asks.
+        Which place of its window each is from, in reading order from 0. None if all are 0, or if they were not asked
+        for.
     real : numpy.ndarray of bool, shape (N, C, H, W), or None
-        Whether it is a pixel, and no padding. None if nobody asks.
+        Whether it is a pixel, and not padding. None if that was not asked for.
     """
 
     values: np.ndarray
@@ -42,8 +43,8 @@ def maxima(x: np.ndarray, where: PoolWindows, numbered: bool) -> tuple[np.ndarra
         The images.
     where : PoolWindows
     numbered : bool
-        Whether anybody asks for the numbers. Where a window sees nothing but padding, the number is how many places
-        there are.
+        Whether the numbers are asked for. Where a window sees nothing but padding, its number is how many places there
+        are.
     """
     x1 = Maxima(pad_images(x, where.sides, value=-np.inf))
     values, numbers, _ = _along(2, _along(3, x1, where, numbered), where, numbered)
@@ -100,7 +101,7 @@ def _along(axis: int, of: Maxima, where: PoolWindows, numbered: bool, special: b
                 np.maximum(entered[:end], number[:end], out=entered[:end])
             number = entered
         room = memory.empty(line.shape, line.dtype) if k == 1 else largest
-        # Of equal numbers np.maximum returns the second: the first in reading order.
+        # Of two equal numbers np.maximum returns its second argument: here the first in reading order.
         np.maximum(line[later], largest[:end], out=room[:end])
         largest = room
     numbers, pixels = (None if one is None else at_windows(one) for one in (number, seen))

@@ -45,7 +45,7 @@ class PoolWindows(NamedTuple):
 
     @property
     def tile(self) -> bool:
-        """Whether each pixel is in one window, except for those left over at the bottom and on the right."""
+        """Whether each pixel is in exactly one window, except for those left over at the bottom and on the right."""
         return self.stride == self.kernel and self.dilation == (1, 1)
 
 
@@ -73,7 +73,7 @@ def pixels_at(place: Pair, x1: np.ndarray, where: PoolWindows) -> np.ndarray:
 
 
 def beats(b: np.ndarray, a: np.ndarray, may_be_nan: bool, out: np.ndarray) -> np.ndarray:
-    """Return whether the maximum of ``a`` and ``b``, which is read later, is ``b``: a NaN, or larger."""
+    """Return whether ``b``, which is read after ``a``, is the maximum of the two: larger, or a NaN."""
     np.greater(b, a, out=out)
     if may_be_nan:
         out |= np.isnan(b)
@@ -86,7 +86,7 @@ def begin_grad_x1(grad_x: np.ndarray, where: PoolWindows) -> np.ndarray:
     if where.sides != NO_SIDES:
         grad_x = memory.empty_like(grad_x, (n, c, h + sum(where.sides[0]), w + sum(where.sides[1])))
     if where.tile:
-        # What follows writes to all pixels but those that are in no window.
+        # The caller writes to all pixels except those that are in no window.
         grad_x[:, :, where.size[0] * where.kernel[0] :] = 0
         grad_x[:, :, :, where.size[1] * where.kernel[1] :] = 0
     else:

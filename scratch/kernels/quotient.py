@@ -1,12 +1,12 @@
-"""Quotients of two polynomials, which stand for functions that NumPy lacks or takes element by element.
+"""Quotients of two polynomials, for functions that NumPy lacks or computes element by element.
 
-A polynomial by Horner's rule is two passes through the block for each degree. With the powers of the variable one below
-the other, as the rows of a matrix, it is a product of its coefficients with that matrix, and BLAS takes a tenth of a
-pass for each term; numerator and denominator share the powers.
+Horner's rule takes two passes through the block for each degree of a polynomial. With the powers of the variable as the
+rows of a matrix, a polynomial is the product of its coefficients with that matrix, and the BLAS takes a tenth of a pass
+for each term; numerator and denominator share the powers.
 
-All coefficients here are positive, and so are the variables: nothing cancels, and the result is as exact as its terms.
-They minimize the largest relative error (the linearized problem by weighted least squares, with Lawson's weights, in 70
-digits).
+All coefficients here are positive, and so are the variables: nothing cancels, and the result is as accurate as its
+terms. The coefficients minimize the largest relative error (the linearized problem by weighted least squares, with
+Lawson's weights, in 70 digits).
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class Quotient:
     Parameters
     ----------
     float32, float64 : pairs of sequences of float
-        The coefficients of N and of D, of which D has at least as many, and more than two.
+        The coefficients of N and of D; D has at least as many as N, and more than two.
 
     Examples
     --------

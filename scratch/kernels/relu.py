@@ -30,8 +30,8 @@ def relu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 
 
 def _positive_part(x: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
-    # Of two equal zeros np.maximum returns the second: in this order -0.0 stays -0.0, as in PyTorch. An array of zeros
-    # is quicker there than the number 0.
+    # np.maximum(0.0, -0.0) returns its second argument. With the operands in this order -0.0 stays -0.0, as in PyTorch.
+    # An array of zeros is faster than the number 0.
     return np.maximum(constant(0.0, x), x, out=y)
 
 

@@ -28,7 +28,7 @@ def rms_norm(x: np.ndarray, weight: np.ndarray, eps: float) -> tuple[np.ndarray,
 def rms_norm_backward(
     grad_y: np.ndarray, weight: np.ndarray, saved: tuple
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Undo `rms_norm`; leave out what nobody reads."""
+    """Undo `rms_norm`; skip gradients that nobody reads."""
     normalized, r = saved
     grad_x = memory.empty(grad_y.shape, grad_y.dtype)
     scales, parts, count = isinstance(weight, np.ndarray), parts_of(grad_y), max(grad_y.shape[1], 1)

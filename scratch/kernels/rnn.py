@@ -1,4 +1,4 @@
-"""RNN with the inputs' products, the slopes and the sums over time for the whole sequence at once."""
+"""RNN that computes input products, slopes and sums over time for the whole sequence at once."""
 
 import numpy as np
 

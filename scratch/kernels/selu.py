@@ -1,4 +1,4 @@
-"""SELU and CELU without branches, in blocks that stay in the cache, as ELU is."""
+"""SELU and CELU without branches, in blocks that stay in the cache, like ELU."""
 
 import functools
 
@@ -41,7 +41,7 @@ def _selu(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> None:
 def _celu(x: np.ndarray, y: np.ndarray, slope: np.ndarray, alpha: float) -> None:
     z = np.minimum(x, constant(0.0, x))
     z /= alpha
-    # Inside of the exponential alpha divides, outside it multiplies: its slope is the exponential.
+    # alpha divides inside the exponential and multiplies outside it, so the slope is the exponential itself.
     if alpha > 0:
         expm1_and_slope_below(z, y, slope)
     else:

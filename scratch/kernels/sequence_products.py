@@ -1,8 +1,9 @@
-"""What the recurrent kernels share: products over all steps of a sequence at once, and the sharing out of a batch.
+"""What the recurrent kernels share: products over all steps of a sequence at once, and dividing a batch among threads.
 
-A step waits for the state of the step before, but not for its own input's part of the gates, nor, on the way back, for
-the weights' gradients. So those are one product for the whole sequence, and a step is left with the small rest. The
-sequences of a batch do not wait for one another: each thread goes through the steps of its part of them.
+Each step needs the state of the step before, but the part of the gates that comes from the input does not, nor do the
+weights' gradients on the way back. So those are one product for the whole sequence, and only the small rest is done
+step by step. The sequences of a batch do not depend on one another: each thread goes through the steps for its part of
+them.
 """
 
 import numpy as np
@@ -40,7 +41,7 @@ def rows(a: np.ndarray) -> np.ndarray:
 
 
 def states(h_0: np.ndarray, steps: int) -> np.ndarray:
-    """Return room for the states before and after each step, (T + 1, N, H), with the first one in it."""
+    """Return room for the states before and after each step, (T + 1, N, H), with the first state in it."""
     h = memory.empty((steps + 1, *h_0.shape), h_0.dtype)
     h[0] = h_0
     return h
@@ -56,7 +57,7 @@ def batch_parts(h_0: np.ndarray) -> list[slice]:
 def sum_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return ``a^T b``, a sum over the rows of all steps.
 
-    OpenBLAS takes twice as long for a thousand rows as for four times a quarter of them.
+    OpenBLAS takes twice as long for a thousand rows as for a quarter of them four times.
     """
     total = threads.matmul(a[:ROWS].T, b[:ROWS])
     for begin in range(ROWS, len(a), ROWS):
@@ -77,7 +78,7 @@ def sums_over_steps(
         The inputs, and the states before each step.
     weight_ih : numpy.ndarray, shape (G, I)
     first : int
-        The place of weight_ih's gradient among all that the backward returns.
+        The place of weight_ih's gradient among the results of the backward.
     """
     a, b = rows(grad_a), rows(grad_b)
     grad_x = threads.matmul(a, weight_ih).reshape(x.shape) if is_read(0) else None

@@ -1,6 +1,6 @@
 """Sigmoid, SiLU and Softplus in blocks that stay in the cache, on several threads.
 
-SiLU's and Softplus's forward work out the slope as well, from the same exponential.
+The forwards of SiLU and Softplus compute the slope as well, from the same exponential.
 """
 
 import numpy as np

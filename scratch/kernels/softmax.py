@@ -40,5 +40,5 @@ def _parts(x: np.ndarray) -> list[slice]:
 
 
 def _empty_like(x: np.ndarray) -> np.ndarray:
-    # The scores lie along any axis of the layer's input, so that x may be a view with its axes swapped.
+    # The scores may be along any axis of the layer's input, so x may be a view with its axes swapped.
     return memory.empty_like(x) if x.flags.c_contiguous else np.empty_like(x)

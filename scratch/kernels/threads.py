@@ -1,24 +1,24 @@
-"""A batch in chunks on several threads, beside a BLAS that has threads of its own.
+"""Work on a batch in chunks on several threads, beside a BLAS that has threads of its own.
 
-A matrix product uses every core by itself; copying patches or taking a maximum does not. So a layer that does both
-cuts its batch into chunks and hands them to `run`, which works on several at once, each on a thread: NumPy lets go of
+The BLAS spreads a matrix product over all cores; NumPy copies patches or takes a maximum on one. So a layer that does
+both cuts its batch into chunks and hands them to `run`, which works on several at once, one per thread: NumPy releases
 the GIL inside its large operations. Meanwhile each chunk's matrix product must stay on its own thread, or the two
-pools of threads would fight for the cores: see `one_blas_thread`.
+thread pools would compete for the cores: see `one_blas_thread`.
 
-With a BLAS that cannot be told so (see `scratch.kernels.blas`), `run` goes through the chunks in turn and leaves the
-cores to the BLAS.
+If the BLAS cannot be kept to one thread (see `scratch.kernels.blas`), `run` takes the chunks one after the other and
+leaves the cores to the BLAS.
 
-Each thread begins with a share of its own, the same in every run over as many chunks: what one layer left in a core's
-cache, the next layer finds there. A thread that is done helps with the others' shares, so which takes which chunk is
-left to chance after all, and a chunk writes only to what is its own. What is summed over chunks
-(a weight's gradient) is kept for each chunk and summed afterwards, in their order: results do not depend on timing.
-Those of `run` over `chunks` do not depend on the number of threads either; those of `matmul`, whose result is shared
-out evenly, may in their last bits, as a BLAS's own do.
+Each thread begins with its own share of the chunks, the same in every run over as many chunks, so that a layer finds in
+a core's cache what the layer before left there. A thread that is done helps with the others' shares, so which thread
+takes which chunk is not fixed, and the work on a chunk must write only to that chunk's memory. A sum over chunks (a
+weight's gradient) is kept for each chunk and summed afterwards, in order, so results do not depend on timing. Results
+of `run` over `chunks` do not depend on the number of threads either. Those of `matmul`, which divides its result evenly
+among the threads, may in their last bits, as with a BLAS's own threads.
 
-All of this holds for one Python thread that calls layers. The pool and the BLAS's number of threads are the process's:
-where several threads call layers at once, one of them has the pool, the others compute meanwhile in one thread each,
-and which of them is when is left to chance. Their results agree to rounding, and may differ in the last bits from run
-to run; processes instead of threads, or one thread for all (``OMP_NUM_THREADS=1``), give the same bits each time.
+All of this holds if one Python thread calls layers. The pool and the BLAS's number of threads belong to the process. If
+several threads call layers at once, one of them gets the pool, and meanwhile the others compute on one thread each;
+which one gets it depends on timing. Their results agree to rounding, and may differ in the last bits from run to run.
+To get the same bits each time, use processes instead of threads, or one thread for everything (``OMP_NUM_THREADS=1``).
 """
 
 import contextvars
@@ -36,23 +36,23 @@ import numpy as np
 from scratch.kernels import blas, memory
 from scratch.kernels.blas import one_blas_thread
 
-# What a chunk's work may touch. Less would stay in a core's second-level cache (a megabyte or two), but every NumPy
-# call takes the GIL: calls of less than some 20 microseconds wait for it so long that two threads get no more done than
-# one.
+# How much memory the work on a chunk may touch. Less would stay in a core's second-level cache (a megabyte or two), but
+# every NumPy call takes the GIL, and calls of less than some 20 microseconds wait for it so long that two threads get
+# no more done than one.
 CACHE_BYTES = 20 << 18
-# Threads that share work at most. Each needs the GIL between two NumPy calls: eight spend most of their time waiting
+# The most threads that share work. Each needs the GIL between two NumPy calls: eight spend most of their time waiting
 # for it, and get no more done than four.
 MOST_WORKERS = 4
-# Work on less memory than this is done before another thread would have begun with its part.
+# Work on less memory than this is finished before another thread would have started on its part.
 SMALL_BYTES = 1 << 19
-# Numbers in a product's result from which on NumPy lets go of the GIL while it multiplies.
+# NumPy releases the GIL during a matrix product if the result has at least so many numbers.
 RELEASING_SIZE = 512
-# Multiply-adds, times a number's bytes, which are done before another thread would have begun with its half.
+# So many multiply-adds, times the bytes of a number, are finished before another thread would have started on its half.
 SMALL_PRODUCT = 7 << 21
-# Rows and terms of a product that fills as much of the BLAS's own memory as any of a layer's.
+# Rows and inner dimension of a product that fills as much of the BLAS's own memory as any product of a layer.
 LARGE_PRODUCT = (512, 384)
 
-# The BLAS has read OMP_NUM_THREADS and which cores this process may use.
+# The BLAS has already looked at OMP_NUM_THREADS and at the cores that this process may use.
 _num_threads = blas.get_num_threads()
 _running = threading.Lock()
 _queues: list[queue.SimpleQueue] | None = None
@@ -65,7 +65,7 @@ def get_num_threads() -> int:
 
 
 def workers(tasks: int) -> int:
-    """Return how many threads share so many tasks: never more than `MOST_WORKERS`."""
+    """Return how many threads share so many tasks, at most `MOST_WORKERS`."""
     return min(_num_threads, MOST_WORKERS, tasks)
 
 
@@ -92,9 +92,9 @@ def set_num_threads(n: int) -> None:
 
 
 def chunks(count: int, image_bytes: int) -> list[slice]:
-    """Return slices that divide ``count`` images into chunks whose working set fits a core's cache.
+    """Return slices that divide ``count`` images into chunks whose working set is within `CACHE_BYTES`.
 
-    The division depends on nothing but its arguments, so that the sums taken over it come out the same anywhere.
+    The division depends only on the arguments, so that sums over chunks come out the same anywhere.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def chunks(count: int, image_bytes: int) -> list[slice]:
     parts = -(-count // max(CACHE_BYTES // max(image_bytes, 1), 1))
     if parts > 1 or count * image_bytes > SMALL_BYTES:
         even = min(parts + parts % 2, count)  # so that two threads have the same to do
-        # Chunks of one size find one another's memory in the cache: rather a few more of them than two sizes.
+        # Chunks of one size find one another's memory in the cache, so a few more of them are better than two sizes.
         equal = (more for more in range(even, 3 * parts // 2 + 1, 2) if count % more == 0)
         parts = next(equal, even)
     return shares(count, parts)
@@ -119,12 +119,12 @@ def shares(count: int, parts: int) -> list[slice]:
 
 
 def each_part(task: Callable[..., None], *arrays: np.ndarray) -> None:
-    """Call ``task(*arrays)``; where they are big, on slices of them along the first axis, several at once.
+    """Call ``task(*arrays)``; if the arrays are big, on slices along the first axis, several at once.
 
     Parameters
     ----------
     task : callable
-        What it writes to one place depends on what the arrays have in the same place only.
+        What it writes to a place may depend only on what the arrays have in that place.
     *arrays : numpy.ndarray
         Of one length.
     """
@@ -137,7 +137,7 @@ def each_part(task: Callable[..., None], *arrays: np.ndarray) -> None:
 
 
 def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Return ``a @ b``, shared out among the threads; within a `run` of several tasks, on the task's own.
+    """Return ``a @ b``, divided among the threads; within a `run` of several tasks, on the task's own thread.
 
     Left to itself, a BLAS would use its own threads; see `one_blas_thread`.
 
@@ -161,7 +161,7 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
         product = memory.empty((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows, columns), a.dtype)
     if a.shape[:-2] == b.shape[:-2] != () and len(a) % parts == 0:
         run(lambda part: np.matmul(a[part], b[part], out=product[part]), shares(len(a), parts))
-    # The longer side of the result is cut: each thread then lays out anew only its part of the longer factor.
+    # The longer side of the result is cut, so that each thread packs only its part of the longer factor.
     elif rows >= columns:
         run(lambda part: np.matmul(a[..., part, :], b, out=product[..., part, :]), shares(rows, parts))
     else:
@@ -172,9 +172,9 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
 def sum_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return ``a^T b`` for stacks of matrices (..., rows, K) and (..., rows, L): a sum over very many rows.
 
-    Through a product with a small result NumPy holds the GIL, however many numbers are summed up in it,
-    and the other threads stand still. So a small result is asked for as several: each of a part of the rows, and summed
-    in the end.
+    During a product with a small result NumPy holds the GIL, however many numbers are summed up in it, and the other
+    threads have to wait. So a small result is computed as several, each from a part of the rows, which are summed in
+    the end.
 
     Parameters
     ----------
@@ -208,19 +208,19 @@ def run(task: Callable[[Any], Any], items: Iterable) -> None:
     Raises
     ------
     Exception
-        What a task raised, once all threads have come to rest.
+        What a task raised, once all threads are done.
     """
     if _touched < _num_threads:
         _touch_blas_memory()
     items = list(items)
     helpers = workers(len(items)) - 1
-    # A run inside a run, or beside one on a thread of the user's own, takes its tasks in turn.
+    # A run inside another, or at the same time on another thread of the user's, takes its tasks one after the other.
     if helpers < 1 or not blas.can_be_told() or not _running.acquire(blocking=False):
         with one_blas_thread:
             for item in items:
                 task(item)
         return
-    # A worker takes from the front of its own share, then of the others'. Popping is indivisible: none is taken twice.
+    # A worker takes from the front of its own share, then of the others'. Popping is atomic: no item is taken twice.
     own = [items[share][::-1] for share in shares(len(items), helpers + 1)]
 
     def work(worker: int) -> None:
@@ -245,7 +245,7 @@ def run(task: Callable[[Any], Any], items: Iterable) -> None:
     try:
         with one_blas_thread:
             for worker, helper in enumerate(_helpers()[:helpers], start=1):
-                # A copy of the context hands numpy.errstate on to the helper.
+                # A copy of the context passes numpy.errstate on to the helper.
                 helper.put(functools.partial(contextvars.copy_context().run, work_and_say, worker))
             try:
                 work(0)
@@ -259,12 +259,12 @@ def run(task: Callable[[Any], Any], items: Iterable) -> None:
 
 
 def _touch_blas_memory() -> None:
-    """Multiply two matrices on every thread, so that the BLAS has written to the memory in which it lays out factors.
+    """Multiply two matrices on every thread, so that the BLAS has written to the buffers into which it packs factors.
 
-    OpenBLAS's float32 products ask the processor to fetch, ahead of time, what lies behind the numbers that it has laid
-    out. While nothing was ever written there, there is no page to be found, and the processor looks for it in vain
-    again and again: on a virtual machine such products take three to four times as long. Small results never reach
-    that memory themselves, so a process could stay slow as long as it lived.
+    OpenBLAS's float32 products prefetch memory beyond the numbers that they have packed. As long as nothing was ever
+    written there, it has no page, and the processor looks for one in vain again and again: on a virtual machine such
+    products take three to four times as long. Products with small results never write to that memory themselves, so a
+    process could stay slow as long as it runs.
     """
     global _touched
     _touched = _num_threads

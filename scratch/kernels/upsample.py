@@ -1,9 +1,9 @@
-"""Upsampling in chunks of images on several threads, rows first, and then columns.
+"""Upsampling in chunks of images on several threads, first rows, then columns.
 
-Along an axis each pixel is a sum of few neighbours, so the map is a product with a matrix that is zero except along a
-band. It is done in dense blocks, each for a run of results and the pixels that these read: more multiplications than
-needed, and far fewer passes through memory. Zero times infinity is no zero: where a result is not finite, the chunk is
-mapped anew, pixel by pixel. Results have the order in memory of the images.
+Along an axis each pixel is a weighted sum of a few neighbours, so the map is a product with a banded matrix. It is done
+in dense blocks, each for a run of results and the pixels that these read: more multiplications than needed, but far
+fewer passes through memory. Zero times infinity is not zero, so if a result is not finite, the chunk is mapped again,
+pixel by pixel. Results have the memory order of the images.
 """
 
 import math
@@ -61,7 +61,7 @@ Blocks = list[tuple[slice, slice, np.ndarray]]
 
 
 class _Mixture:
-    """Of which two pixels each row, or column, is mixed: the one before, the one behind it, and the latter's share."""
+    """Which two pixels each row, or column, is mixed from: the one before, the one behind, and the latter's share."""
 
     def __init__(self, before: np.ndarray, behind: np.ndarray, share: np.ndarray, length: int) -> None:
         self.before, self.behind, self.share, self.length = before, behind, share, length
@@ -69,7 +69,7 @@ class _Mixture:
         pixels, shares = np.concatenate([before, behind]), np.concatenate([1 - share, share])
         self.blocks = _blocks(results, pixels, shares, len(before), length)
         self.blocks_of_grad = _blocks(pixels, results, shares, length, len(before))
-        # How often each pixel is copied, if the nearest ones are, and each as often as the others.
+        # How often each pixel is copied, if results are copies and all pixels have the same number; else 0.
         count, rest = divmod(len(before), max(length, 1))
         even = rest == 0 and np.array_equal(before, np.repeat(np.arange(length), count))
         self.copies = count if even and not share.any() else 0

@@ -1,4 +1,4 @@
-r"""Winograd's convolution, F(2 x 2, 3 x 3): a 3 x 3 kernel with less than half of the multiplications.
+r"""Winograd's convolution, F(2 x 2, 3 x 3): a 3 x 3 kernel with less than half the multiplications.
 
 Two neighbours y0, y1 in a row of the output are made of the four pixels d0 to d3 and the kernel g0, g1, g2:
 
@@ -39,17 +39,17 @@ Backward: every step is linear, so its adjoint is its transpose
                                                              tiles
 
 No output depends on a pixel outside of its own patch: y0's formula does not contain d3, nor y1's d0. So where a patch
-is all zeros the output is exactly b, as with im2col. The rounding does change, a little, and an infinity becomes NaN,
-because it is subtracted from itself: `convolve` and `convolve_backward` tell the caller so.
+is all zeros the output is exactly b, as with im2col. The rounding does change a little, and an infinity becomes NaN,
+because it is subtracted from itself: `convolve` and `convolve_backward` tell the caller so by what they return.
 
 `scratch.kernels.winograd_tiles` has the additions as code, and the same for kernels of 2 x 2. A kernel whose height and
-width are two or three strides is applied to blocks of stride x stride pixels, which take the place of pixels here;
-their channels are all numbers of the block.
+width are two or three strides is applied to blocks of stride x stride pixels: each block takes the place of a pixel
+here, and its channels are all the numbers in it.
 
 In the code, the pixels of even and odd columns are separated first, with the images next to each other, so that all
-further additions are over contiguous memory. These additions are short: making their views takes as long as they do,
-and holds the GIL, for which other threads wait. So the views are made once for all chunks of a shape, and the additions
-are stored as steps, which run for each chunk.
+further additions are over contiguous memory. These additions are short: making the views for them takes as long as the
+additions, and holds the GIL while other threads wait for it. So the views are made once for all chunks of a shape, and
+the additions are stored as steps that run for each chunk.
 
 See Winograd, "Arithmetic complexity of computations", 1980, and Lavin and Gray, "Fast Algorithms for
 Convolutional Neural Networks", arXiv:1509.09308.
@@ -68,12 +68,12 @@ from scratch.kernels.padded_images import Sides
 from scratch.kernels.patches import Pair
 from scratch.kernels.winograd_tiles import OF_KERNEL, Step, Tiles
 
-# Numbers that NumPy copies into a buffer at a time, where the operands of a ufunc do not lie in one piece. Here they
-# lie in long ones: with the smallest buffer NumPy goes through them as they are.
+# How many numbers NumPy copies into a buffer at a time if the operands of a ufunc are not contiguous. Here they consist
+# of long contiguous pieces, and with the smallest buffer NumPy goes through these without copying.
 _SMALLEST_BUFFER = 16
 
-# What a chunk may take if its memory is to be kept for the next. It takes more if one image does, and then making it
-# is nothing beside the work on it.
+# A chunk's memory is kept for the next chunk if it takes no more than this. It takes more only if a single image does,
+# and then the time to allocate it is nothing beside the work on it.
 MOST_KEPT_BYTES = 2 * threads.CACHE_BYTES
 
 
@@ -87,7 +87,7 @@ class Form(NamedTuple):
     block : (bh, bw)
         The rows and columns of a block, which are the strides.
     sides : ((top, bottom), (left, right))
-        With how many zeros the images are padded.
+        How many zeros the images are padded with.
     size : (P, Q)
         The output's rows and columns.
     """
@@ -109,16 +109,16 @@ class Form(NamedTuple):
 
     @property
     def share(self) -> float:
-        """How many of the plain convolution's products this takes."""
+        """The share of the plain convolution's products that this takes."""
         (down, across), (kh, kw), (p, q) = self.tiled_size, self.kernel, self.size
         return self.tiles.points**2 * down * across / max(kh * kw * p * q, 1)
 
     def channels(self, x_shape: tuple[int, ...]) -> int:
-        """Return the numbers of a block, for images (N, C, H, W)."""
+        """Return how many numbers a block has, for images (N, C, H, W)."""
         return x_shape[1] * self.block[0] * self.block[1]
 
     def image_bytes(self, channels: int, out_channels: int, dtype: np.dtype) -> int:
-        """Return how much memory v and m of one image take, for so many numbers of a block and of an output."""
+        """Return how much memory v and m of one image take, given how many numbers a block and an output have."""
         down, across = self.tiled_size
         return self.tiles.points**2 * down * across * (channels + out_channels) * dtype.itemsize
 
@@ -173,7 +173,7 @@ def convolve(
     y : numpy.ndarray, shape (N, O, P, Q)
         Where to write; channels-last.
     v : numpy.ndarray, optional
-        What `Form.empty_tiles` returned: where to leave the transformed images for `convolve_backward`.
+        What `Form.empty_tiles` returned: where to save the transformed images for `convolve_backward`.
 
     Returns
     -------
@@ -189,7 +189,7 @@ def convolve(
 def convolve_planes(
     x: np.ndarray, kernels: Kernels, bias: np.ndarray | None, v: np.ndarray | None
 ) -> tuple[np.ndarray, bool]:
-    """Do as `convolve` does, for an output of an even size (P, Q), and leave its pixels where they are.
+    """Do as `convolve` does, for an output of even size (P, Q), but return its pixels as planes, without copying them.
 
     Returns
     -------
@@ -225,7 +225,7 @@ def convolve_backward(
     grad_x: np.ndarray | None,
     v: np.ndarray | None = None,
 ) -> bool:
-    """Write those gradients of `convolve` that are asked for.
+    """Write the gradients of `convolve` that are asked for.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def convolve_backward(
     grad_x : numpy.ndarray of shape (N, C, H, W), or None
         Where to write that of the images; channels-last.
     v : numpy.ndarray, optional
-        What `convolve` left there; by default the images are transformed again.
+        What `convolve` saved there; by default the images are transformed again.
 
     Returns
     -------
@@ -322,7 +322,7 @@ class _Places:
 class _Blocks:
     """Images (rows, columns, N, C) as blocks, each with the memory that its numbers are copied to, or from.
 
-    They are copied twice, by way of a padded image: from there whole rows of a block lie in one piece.
+    They are copied twice, by way of a padded image in which whole rows of a block are contiguous.
     """
 
     def __init__(self, blocks: np.ndarray, size: Pair, form: Form) -> None:
@@ -441,6 +441,6 @@ def _take(steps: list[Step]) -> None:
 
 
 def _far_from_overflow(a: np.ndarray) -> bool:
-    # A sum of squares is finite only if every number is, and cheap.
+    # A sum of squares is cheap, and finite only if every number is.
     flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 4 else a.reshape(-1)
     return isfinite(flat @ flat)

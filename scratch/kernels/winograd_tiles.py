@@ -1,7 +1,7 @@
 r"""The additions around Winograd's products, for kernels of 3 and of 2 numbers: tables of ones, minus ones and zeros.
 
 `scratch.kernels.winograd` derives F(2 x 2, 3 x 3), and uses these along rows and along columns. F(2 x 2, 2 x 2) is the
-same with a smaller tile: two outputs are made of three pixels, by three multiplications instead of four,
+same with a smaller tile: two outputs are made of three pixels, with three multiplications instead of four,
 
     y0 = d0 g0 + d1 g1            m0 = (d0 - d1) g0        m1 = d1 (g0 + g1)        m2 = (d2 - d1) g1
     y1 = d1 g0 + d2 g1            y0 = m0 + m1             y1 = m1 + m2
@@ -10,7 +10,7 @@ same with a smaller tile: two outputs are made of three pixels, by three multipl
     B^T =  0  1  0          G =   1 1         A^T = 1 1 0
            0 -1  1                0 1               0 1 1
 
-A 4 x 4 kernel of stride 2 is such a kernel of 2 x 2 on images of 2 x 2 blocks, whose channels are the blocks' pixels.
+A 4 x 4 kernel of stride 2 is such a 2 x 2 kernel on images of 2 x 2 blocks, whose channels are the blocks' pixels.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Tiles:
     Attributes
     ----------
     points : int
-        The numbers of a transformed tile, r + 1.
+        How many numbers a transformed tile has, r + 1.
     g : numpy.ndarray, shape (points, r)
         G.
     take_apart : callable
@@ -77,7 +77,8 @@ def _put_together_3(grad_v: np.ndarray, grad_pixels: np.ndarray) -> list[Step]:
     return [
         (np.add, (v1, v2, total)),
         (np.subtract, (v1, v2, v1)),
-        # Of v0 and v3: what a tile takes from its last two pixels meets there what the next tile adds to its first two.
+        # v0 and v3 are subtracted from a tile's last two pixels and added to its first two, which are the last two of
+        # the tile before.
         (np.positive, (outer[:, 0], grad_pixels[:, 0])),
         (np.subtract, (outer[:, 1:], outer[:, :-1], grad_pixels[:, 1:-1])),
         (np.negative, (outer[:, -1], grad_pixels[:, -1])),

@@ -17,7 +17,7 @@ scaled_dot_product_attention
     F7  p = e / t, or unseen
             where a query sees no key            (..., L, S)  probabilities: softmax
     F8  w = p factor                             (..., L, S)
-    F9  weights = w                              (..., L, S)  handed out, to be looked at
+    F9  weights = w                              (..., L, S)  returned, to be looked at
     F10 y = w value                              (..., L, V)  a mean of the values
 
     B10a grad_value = w^T grad_y                 (..., S, V)  F10: a product, as in Linear
@@ -29,17 +29,17 @@ scaled_dot_product_attention
     B1b grad_key = scale grad_scores^T query     (..., S, D)  F1: likewise
 
 B2 is the product with softmax's Jacobian, dp_s / dscores_r = p_s ((s = r) - p_r): a score raises its own probability
-and lowers all others. Its step by step derivation is that of `scratch.nn.softmax`. The Jacobian of a query is the
-matrix diag(p) - p p^T, of S^2 numbers; the formula takes 2 S products instead. A hidden key has p = 0, and no gradient.
+and lowers all others. `scratch.nn.softmax` derives it step by step. The Jacobian of one query is the matrix
+diag(p) - p p^T, of S^2 numbers; the formula takes 2 S products instead. A hidden key has p = 0, so it gets no gradient.
 
-The scale. For independent numbers of mean 0 and variance 1, a sum of D products has the variance D, and a softmax of
-such large scores would give one key everything and the others hardly a gradient.
+The scale. For independent numbers of mean 0 and variance 1, a sum of D products has variance D. A softmax of such large
+scores would put nearly all weight on one key, and leave hardly any gradient for the others.
 
-A query from which all keys are hidden has no mean to return. `unseen` says what its weights are: 0, or NaN.
+A query that sees no key has no mean to return. `unseen` is the value of its weights: 0, or NaN.
 
 Source: Vaswani et al., "Attention Is All You Need", 2017, section 3.2.1. PyTorch's counterpart:
 ``torch.nn.functional.scaled_dot_product_attention``, where ``attn_mask`` and ``is_causal`` are what `additive_mask`
-takes, `unseen` is 0, and the weights are not handed out.
+takes, `unseen` is 0, and the weights are not returned.
 """
 
 import numpy as np
@@ -48,18 +48,18 @@ import numpy as np
 def additive_mask(
     attn_mask: np.ndarray | None, is_causal: bool, length: int, keys: int, dtype: np.dtype
 ) -> np.ndarray | float:
-    """Return what is added to the scores, for PyTorch's arguments of the same names.
+    """Return the mask to add to the scores, from PyTorch's arguments of the same names.
 
     Parameters
     ----------
     attn_mask : numpy.ndarray or None
-        Of booleans, True where a query may see a key; or of what is added to the scores.
+        Booleans, True where a query may see a key; or numbers to add to the scores.
     is_causal : bool
-        Whether query number l sees the keys up to number l alone.
+        Whether query number l sees only the keys up to number l.
     length, keys : int
         How many queries and keys there are.
     dtype : numpy.dtype
-        Of the scores.
+        The scores' dtype.
     """
     if is_causal:
         attn_mask = np.tri(length, keys, dtype=bool)

@@ -24,11 +24,11 @@ avg_pool2d
                                                                         their gradients; a loop over i, j
     B2  grad_x = grad_x1 without the padding            (N, C, H, W)    F2: the zeros are constants
 
-AvgPool1d is AvgPool2d of images of one row: (N, C, L) is taken for (N, C, 1, L).
+AvgPool1d is AvgPool2d on images of one row: (N, C, L) is treated as (N, C, 1, L).
 
-AdaptiveAvgPool2d chooses its windows such that there are P x Q of them, whatever the size of the image: window p begins
-at row floor(p H / P) and ends before row ceil((p + 1) H / P), so that windows cover the image and overlap by a row at
-most; likewise across.
+AdaptiveAvgPool2d chooses its windows so that there are P x Q of them, whatever the size of the image. Window p begins
+at row floor(p H / P) and ends before row ceil((p + 1) H / P), so the windows cover the image, and neighbours overlap by
+at most one row; likewise across.
 
 adaptive_avg_pool2d
     F1  size = P, Q                                     (2,)            the image's own where output_size is None
@@ -94,7 +94,7 @@ def avg_pool2d_backward(
 
 
 def adaptive_avg_pool2d(x: np.ndarray, output_size: tuple[int | None, int | None]) -> tuple[np.ndarray, tuple]:
-    """Return the means of windows that divide the image into so many rows and columns."""
+    """Return the means of windows that divide the image into ``output_size`` rows and columns."""
     size = [own if given is None else given for own, given in zip(x.shape[2:], output_size, strict=True)]  # F1 (2,)
     rows = [slice(p * x.shape[2] // size[0], -(-(p + 1) * x.shape[2] // size[0])) for p in range(size[0])]  # F2 (P,)
     columns = [slice(q * x.shape[3] // size[1], -(-(q + 1) * x.shape[3] // size[1])) for q in range(size[1])]  # F3 (Q,)
@@ -125,7 +125,7 @@ class _AvgPool(Pooling):
         self.count_include_pad = count_include_pad
 
     def arguments(self) -> tuple:
-        """Return what `avg_pool2d` takes behind ``x``."""
+        """Return `avg_pool2d`'s arguments after ``x``."""
         kernel_size, stride, padding, _ = self.windows()
         return kernel_size, stride, padding, self.ceil_mode, self.count_include_pad, self.divisor_override
 
@@ -142,7 +142,7 @@ class AvgPool2d(_AvgPool):
     count_include_pad : bool
         Whether the padding's zeros count in the mean.
     divisor_override : int, optional
-        What to divide by instead.
+        What to divide by instead of the number of pixels.
 
     Raises
     ------
@@ -211,12 +211,12 @@ class AvgPool1d(_AvgPool):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
-        # PyTorch keeps these as tuples, and those of the other poolings as they are given.
+        # PyTorch stores these as tuples, but those of the other poolings as they are given.
         self.kernel_size, self.stride, self.padding = self._kernel, self._stride, self._padding
 
 
 class AdaptiveAvgPool2d(ImageLayer):
-    """The mean over windows that divide the image into so many rows and columns.
+    """The mean over windows that divide the image into ``output_size`` rows and columns.
 
     Parameters
     ----------
@@ -255,7 +255,7 @@ class AdaptiveAvgPool2d(ImageLayer):
         self._entries = tuple(entries)
 
     def arguments(self) -> tuple:
-        """Return what `adaptive_avg_pool2d` takes behind ``x``."""
+        """Return `adaptive_avg_pool2d`'s arguments after ``x``."""
         return (self._entries,)
 
     def extra_repr(self) -> str:

@@ -1,4 +1,4 @@
-r"""Batch normalization: each channel is shifted and scaled to mean 0 and variance 1 over the batch, then to taste.
+r"""Batch normalization: each channel gets mean 0 and variance 1 over the batch, then a learned scale and shift.
 
     N     batch                               x       (M, C)   input, one column for each channel
     C     channels                            weight  (C,)
@@ -32,16 +32,16 @@ The simplification that the kernel uses. Put B7 to B1 together, with r = 1 / std
 
     grad_centred = weight r (grad_y - normalized grad_weight / M)
 
-and as centred, and so normalized, sums to zero over m, B2 is grad_mean = -weight r grad_bias:
+and since centred, and so normalized, sums to zero over m, B2 is grad_mean = -weight r grad_bias:
 
     grad_x = weight r (grad_y - grad_bias / M - normalized grad_weight / M)
 
-grad_y loses its mean and its component along normalized: to shift or to stretch the whole batch changes no output. So
-grad_x sums to zero over the batch, and is orthogonal to normalized (but for eps).
+grad_y loses its mean and its component along normalized, because shifting or stretching the whole batch changes no
+output. So grad_x sums to zero over the batch, and is orthogonal to normalized (up to eps).
 
-Running statistics keep ``(1 - momentum) old + momentum new``, where new is mean and, as the estimate of the variance of
-all data, var M / (M - 1). In evaluation they stand in for mean and var. They are constants, so B6 without grad_std is
-all there is:
+The running statistics are updated to ``(1 - momentum) old + momentum new``, where new is mean and, to estimate the
+variance of all data, var M / (M - 1). In evaluation they replace mean and var. They are constants, so of B6 to B1 only
+the first term of B3 is left:
 
 batch_norm_inference
     F1  std = sqrt(var + eps)                                 (C,)
@@ -56,7 +56,7 @@ batch_norm_inference
 
 Source: Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 1 and the equations of section 3. PyTorch's
 counterparts: ``torch.nn.BatchNorm1d``, ``BatchNorm2d``. Left out: ``device``. Differs from PyTorch: an input whose
-number of channels is not ``num_features`` is always refused; PyTorch lets it pass if the layer has no numbers.
+number of channels is not ``num_features`` always raises; PyTorch accepts it if the layer has no parameters or buffers.
 """
 
 import math
@@ -103,7 +103,7 @@ def batch_norm_backward(
 def batch_norm_inference(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float, mean: np.ndarray, var: np.ndarray
 ) -> tuple[np.ndarray, tuple]:
-    """Normalize each channel by a mean and a variance that are constants."""
+    """Normalize each channel by a constant mean and variance."""
     std = np.sqrt(var + eps)  # F1 (C,)
     normalized = (x - mean) / std  # F2 (M, C)
     scaled = normalized * weight  # F3 (M, C)
@@ -143,7 +143,7 @@ class _BatchNorm(ChannelNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, bias, dtype)
 
     def check(self, x: np.ndarray) -> None:
-        """Raise unless ``x`` has the layer's channels, and numbers enough to take a variance of."""
+        """Raise unless ``x`` has the layer's number of channels, and enough values for a variance."""
         if x.ndim not in self._ndims:
             expected = " or ".join(f"{ndim}D" for ndim in self._ndims)
             raise ValueError(f"{name_of(self)}: expected {expected} input, got shape {x.shape}")
@@ -159,14 +159,14 @@ class _BatchNorm(ChannelNorm):
             raise ValueError(f"{name_of(self)}: expected eps to be positive when training, got {self.eps!r}")
 
     def choose(self, x: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair for the batch's own statistics, or for the running ones, and what its forward takes."""
+        """Return the pair for the batch's own statistics, or for the running ones, and its forward's arguments."""
         own = self.value("weight", absent=1.0), self.value("bias", absent=0.0), self.eps
         if self.normalizes_by_own_statistics():
             return self.functions, own
         return self.functions_in_evaluation, (*own, self.running_mean, self.running_var)
 
     def finish(self, x: np.ndarray, y: np.ndarray, *statistics: np.ndarray) -> np.ndarray:
-        """Return ``y``; where the statistics are the batch's own, update the running ones."""
+        """Return ``y``; if the statistics are the batch's own, update the running ones."""
         if not statistics or not self.track_running_stats:
             return y
         if self.training:
@@ -205,7 +205,7 @@ class BatchNorm1d(_BatchNorm):
     eps : float
         Added to the variance.
     momentum : float or None
-        The weight of the newest batch in the running statistics; None averages all batches alike.
+        The weight of the newest batch in the running statistics; None averages all batches equally.
     affine : bool
         Whether weight and bias are learned and applied.
     track_running_stats : bool
@@ -219,14 +219,14 @@ class BatchNorm1d(_BatchNorm):
     ----------
     weight, bias : Parameter of shape (num_features,), or None
     running_mean, running_var : numpy.ndarray of shape (num_features,), or None
-    num_batches_tracked : numpy.ndarray of int64 without axes, or None
+    num_batches_tracked : numpy.ndarray of int64, shape (), or None
 
     Raises
     ------
     ValueError
-        If the input has another number of axes, or, where the batch's statistics are used, one value per channel.
+        If the input has the wrong number of axes, or only one value per channel where the batch's statistics are used.
     RuntimeError
-        If the input has another number of channels or another dtype than the layer.
+        If the input's number of channels or its dtype is not the layer's.
 
     Examples
     --------

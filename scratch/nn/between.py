@@ -1,10 +1,10 @@
-"""How a `Sequential` calls its layers: for less than a full call.
+"""How a `Sequential` calls its layers: at a lower cost than a full call.
 
-What one layer of a `Sequential` gives to the next, nobody else sees. It needs no copy and no lock, and most of what a
-layer asks about its input has one answer here. For a small layer all that takes longer than its arithmetic, so a
+Nobody else sees an array that one layer of a `Sequential` passes to the next. So it needs no copy and no lock, and most
+of what a layer checks about its input is known here. In a small layer such checks take longer than the arithmetic, so a
 `Sequential` calls the layers' functions itself.
 
-A layer's record is the same either way: its own ``backward`` undoes a forward that ran here, and the other way round.
+A layer's record is the same either way: its own ``backward`` undoes a forward that ran here, and vice versa.
 """
 
 from collections.abc import Mapping
@@ -37,10 +37,10 @@ def can_be_between(layer: Layer) -> bool:
 
 
 def can_be_at_an_end(layer: Layer) -> bool:
-    """Return whether the first or the last layer can be called with them, too.
+    """Return whether the first or the last layer can be called with these functions, too.
 
-    There the caller sees the input, or the output. So a layer that may return a view of its argument is left out, and
-    so is one without parameters, which has to pass on whether its input is a constant.
+    The caller sees the first layer's input and the last layer's output. So a layer that may return a view of its
+    argument is excluded, and so is one without parameters, which has to pass on whether its input is a constant.
     """
     return can_be_between(layer) and bool(layer.learned) and not layer.passes_through
 
@@ -54,9 +54,9 @@ def forward_between(
     is_first: bool,
     is_last: bool,
 ) -> Any:
-    """Do as ``layer.forward(x)`` does, while forwards are recorded.
+    """Do what ``layer.forward(x)`` does while forwards are recorded.
 
-    The first layer's input is its caller's, who may write to it, and so is the last one's output.
+    The first layer's input and the last layer's output belong to the caller, who may write to them.
     """
     layer.check_input(x)
     functions, arguments = layer.choose(x)
@@ -83,7 +83,7 @@ def forward_between(
 
 
 def backward_between(layer: Layer, grad_y: Any, thread: int) -> Any:
-    """Do as ``layer.backward(grad_y)`` does, while backwards use up what forwards kept."""
+    """Do what ``layer.backward(grad_y)`` does while backwards use up what forwards saved."""
     kept = layer.__dict__
     record = kept["_record"]
     plan, arguments, saved, input_shape, output_shape, dtype, constant, folds, locked, _, written, kept_by, pending = (

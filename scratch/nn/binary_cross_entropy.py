@@ -19,7 +19,7 @@ binary_cross_entropy
                                                               common denominator
 
 The floors of F1 and F2 are not differentiated (the gradient would be 0 just where the model is most wrong). Instead the
-denominator of B1 has a floor of its own, so that at p = 0 and t = 1 the gradient is -1e12, finite. Both are PyTorch's.
+denominator of B1 has a floor of its own, so that at p = 0 and t = 1 the gradient is -1e12, finite. PyTorch does both.
 
 binary_cross_entropy_with_logits: p = s(x), with the logarithms taken before anything is rounded to 0 or 1
     F1  e = exp(-|x|)                                 (...)   the exponent is never positive, so it never overflows
@@ -32,10 +32,10 @@ binary_cross_entropy_with_logits: p = s(x), with the logarithms taken before any
     B6  grad_losses = grad_y / n                      ()      F6: each element has the share 1 / n of the mean
     B5  grad_nats = grad_losses weight                (...)   F5: times the other factor
     B4  grad_x = grad_nats ((1 - t) s(x)
-                 - pos_weight t s(-x))                (...)   F4, F2 and F1 in one. x is used twice, directly and by a,
-                                                              and d log s(x) / dx = s(-x): (1 - t) - k s(-x). Put in
-                                                              k and s(x) + s(-x) = 1: so no digits are lost where t
-                                                              is 0 or 1
+                 - pos_weight t s(-x))                (...)   F4, F2 and F1 in one. x is used twice, directly and via a,
+                                                              and d log s(x) / dx = s(-x): (1 - t) - k s(-x). With k
+                                                              and s(x) + s(-x) = 1 inserted, no digits are lost where
+                                                              t is 0 or 1
 
 With s(|x|) = 1 / (1 + e) and s(-|x|) = e / (1 + e), B4 needs no other exponential. Without pos_weight its bracket is
 s(x) - t: the prediction minus the truth.
@@ -155,7 +155,7 @@ class BCELoss(Loss):
         self.register_buffer("weight", weight)
 
     def check_pair(self, x: np.ndarray, target: np.ndarray) -> None:
-        """Raise unless input, target and weight fit each other, and all are probabilities."""
+        """Raise unless input, target and weight fit each other, and input and target are probabilities."""
         check_pair(self, x, target, ValueError)
         check_weight(self, "weight", self.weight, x)
         for name, array in (("input", x), ("target", target)):
@@ -163,12 +163,12 @@ class BCELoss(Loss):
                 raise RuntimeError(f"BCELoss: expected all elements of {name} within [0, 1]")
 
     def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair of functions for these inputs, and what its forward takes behind ``p``."""
+        """Return the pair of functions for these inputs, and its forward's arguments after ``p``."""
         return self.functions, (target, 1.0 if self.weight is None else self.weight, self.reduction)
 
 
 class BCEWithLogitsLoss(Loss):
-    """Binary cross-entropy of logits, stable at any size of them.
+    """Binary cross-entropy of logits, numerically stable however large they are.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ class BCEWithLogitsLoss(Loss):
     reduction : {"mean", "sum", "none"}
         Whether the losses are averaged, summed or returned one by one. The mean divides by n, not by the weights' sum.
     pos_weight : numpy.ndarray or None
-        Factor of the target's share of the loss, of a shape that broadcasts to the input's.
+        Factor of the loss's "yes" term, -t log s(x), of a shape that broadcasts to the input's.
 
     Raises
     ------
@@ -216,7 +216,7 @@ class BCEWithLogitsLoss(Loss):
         check_weight(self, "pos_weight", self.pos_weight, x)
 
     def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        """Return the pair of functions for these inputs, and its forward's arguments after ``x``."""
         weight = 1.0 if self.weight is None else self.weight
         pos_weight = 1.0 if self.pos_weight is None else self.pos_weight
         return self.functions, (target, weight, pos_weight, self.reduction)

@@ -1,4 +1,4 @@
-"""ChannelNorm: the base of the normalizations by channels, with running statistics of each."""
+"""ChannelNorm: the base of the normalizations by channel, with running statistics for each channel."""
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class ChannelNorm(Layer):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Set weight to 1, bias to 0, and the running statistics to those of no data: mean 0, variance 1."""
+        """Set weight to 1, bias to 0, and the running statistics to their initial values, mean 0 and variance 1."""
         if self.weight is not None:
             self.weight.data.fill(1)
         if self.bias is not None:
@@ -57,7 +57,7 @@ class ChannelNorm(Layer):
             self.num_batches_tracked.fill(0)
 
     def normalizes_by_own_statistics(self) -> bool:
-        """Return whether the mean and the variance are those of the input, and not the running ones."""
+        """Return whether the mean and the variance are those of the input, rather than the running ones."""
         return self.training or not self.track_running_stats
 
     def extra_repr(self) -> str:

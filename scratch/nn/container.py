@@ -6,7 +6,7 @@
 Forward goes through the layers in order, backward in the reverse order: each layer maps the gradient of its output to
 that of its input, which is the output of the layer before.
 
-A layer is the attribute of its name, and nothing else holds it: ``model.fc = nn.Linear(...)`` replaces one.
+Each layer is stored only as the attribute of its name, so ``model.fc = nn.Linear(...)`` replaces one.
 
 PyTorch's counterpart: ``torch.nn.Sequential``. Left out: its methods that change the list (``append`` and others).
 """
@@ -40,7 +40,7 @@ class Sequential(Module):
     TypeError
         If one of them is not a Module.
     KeyError
-        If a name holds a dot or is an attribute's already.
+        If a name contains a dot or is already an attribute.
 
     Examples
     --------
@@ -110,9 +110,9 @@ class Sequential(Module):
         return layers
 
     def _steps(self) -> list[tuple[Any, bool, bool, bool]]:
-        # Each layer, or what runs several as one; whether it can be called with less than everybody's call; and whether
-        # it is the first or the last of neighbours. A module of the user's own stands alone: it may keep what it
-        # returns, or write to what it is given.
+        # Each layer, or an object that runs several as one; whether the cheaper call of `between` will do for it; and
+        # whether it is the first or the last in a run of neighbouring layers. A user's own module ends a run: it may
+        # keep what it returns, or write to its input.
         steps = self._cached_steps
         if steps is None:
             fused: list[Any] = fuse(self._layers())

@@ -31,24 +31,24 @@ conv2d
                                                                    loop over i, j
     B1  grad_x = pad_backward(grad_x1)             (N, C, H, W)    F1: zeros are cut off, copies are added to originals
 
-With a stride of 1, B6b to B1 are a convolution themselves. Written out, for a padding of a zeros,
+With a stride of 1, B6b to B1 are themselves a convolution. Written out, for a padding of a zeros,
 
     grad_x_nchw = sum_(o,i,j) grad_y_n,o,(h+a-di),(w+a-dj) w_ocij
 
-which is grad_y, padded with d (k - 1) - a zeros, convolved with the flipped kernel, whose two channel axes are
-exchanged. That needs no col2im, and `scratch.kernels.conv` uses it where it is faster. For 3 x 3 kernels over many
-channels it uses Winograd's algorithm, with less than half of the multiplications. With any stride, B6b to B1 are a
-layer of their own: `scratch.nn.conv_transpose`.
+which is grad_y, padded with d (k - 1) - a zeros, convolved with the flipped kernel with its two channel axes swapped.
+That needs no col2im, and `scratch.kernels.conv` uses it where it is faster. For 3 x 3 kernels over many channels it
+uses Winograd's algorithm, with less than half of the multiplications. With any stride, B6b to B1 are a layer of their
+own: `scratch.nn.conv_transpose`.
 
-Conv1d is Conv2d of images of one row: (N, C, L) is taken for (N, C, 1, L), and a kernel of k places for one of 1 x k.
+Conv1d is Conv2d on images of one row: (N, C, L) is treated as (N, C, 1, L), and a kernel of k places as one of 1 x k.
 
 The default initialisation is `Linear`'s, with fan_in = K.
 
 Deep learning's convolution is a cross-correlation: forward does not flip the kernel. PyTorch's counterparts:
-``torch.nn.Conv2d``, ``torch.nn.Conv1d``. Left out: ``device``; a negative padding, which PyTorch refuses for
-padding_mode 'zeros' and takes as cropping for the others, is always refused. LeCun et al., "Gradient-based learning
-applied to document recognition", 1998; im2col: Chellapilla et al., "High performance convolutional neural networks for
-document processing", 2006; a guide to the arithmetic of strides and paddings: Dumoulin and Visin, arXiv:1603.07285.
+``torch.nn.Conv2d``, ``torch.nn.Conv1d``. Left out: ``device``. A negative padding always raises; in PyTorch it raises
+for padding_mode 'zeros' and crops for the others. LeCun et al., "Gradient-based learning applied to document
+recognition", 1998; im2col: Chellapilla et al., "High performance convolutional neural networks for document
+processing", 2006; a guide to the arithmetic of strides and paddings: Dumoulin and Visin, arXiv:1603.07285.
 """
 
 import math
@@ -117,7 +117,7 @@ def conv2d_backward(
 
 
 def by_group(a: np.ndarray, groups: int) -> np.ndarray:
-    """Return (N, P, Q, ...) as (G, N P Q, numbers of a place / G)."""
+    """Reshape (N, P, Q, ...) to (G, N P Q, numbers per place / G)."""
     rows, row = math.prod(a.shape[:3]), math.prod(a.shape[3:])
     return a.reshape(rows, groups, row // groups).transpose(1, 0, 2)
 
@@ -159,7 +159,7 @@ class _Conv(Convolution):
         return padding, tuple([(side, side) for side in padding])
 
     def check(self, x: np.ndarray) -> None:
-        """Raise unless ``x`` is images of the layer's channels, as large as the kernel, that can be padded."""
+        """Raise unless ``x`` is images with the layer's channels, no smaller than the kernel, that can be padded."""
         super().check(x)
         image = x.shape[-self.axes :]
         padded = tuple([length + sum(sides) for length, sides in zip(image, self._sides, strict=True)])
@@ -176,7 +176,7 @@ class _Conv(Convolution):
             )
 
     def arguments(self) -> tuple:
-        """Return what `conv2d` takes behind ``x``."""
+        """Return `conv2d`'s arguments after ``x``."""
         stride, dilation = self.on_images(self.stride, 1), self.on_images(self.dilation, 1)
         sides = self.on_images(self._sides, (0, 0))
         own = self.kernels(), self.value("bias", absent=0.0)
@@ -193,8 +193,8 @@ class Conv2d(_Conv):
     kernel_size, stride, dilation : int or pair of int
         Down and across.
     padding : int, pair of int, 'valid' or 'same'
-        Rows and columns added on each side; 'valid' adds none, 'same' as many as keep H and W (stride 1 only), the odd
-        one at the bottom and on the right.
+        Rows and columns added on each side; 'valid' adds none, 'same' adds enough to keep H and W (stride 1 only), an
+        odd one at the bottom and on the right.
     groups : int
         How many groups of channels are convolved separately; divides C and O.
     bias : bool
@@ -212,7 +212,7 @@ class Conv2d(_Conv):
     Raises
     ------
     ValueError, RuntimeError
-        For options that do not fit together, of the kind that PyTorch raises.
+        For options that do not fit together, whichever of the two PyTorch raises.
     RuntimeError
         If the input is not (N, C, H, W) or (C, H, W), is smaller than the kernel, or has another dtype.
 
@@ -239,7 +239,7 @@ class Conv1d(_Conv):
     kernel_size, stride, dilation : int
         Along the sequence.
     padding : int, 'valid' or 'same'
-        Places added at each end; 'same' adds the odd one at the last end.
+        Places added at each end; 'same' adds an odd one at the end of the sequence.
 
     Attributes
     ----------

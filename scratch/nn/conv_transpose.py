@@ -1,4 +1,4 @@
-r"""ConvTranspose2d and ConvTranspose1d: Conv2d backwards. Each pixel puts down a multiple of the kernel.
+r"""ConvTranspose2d and ConvTranspose1d: Conv2d run backwards. Each pixel puts down a multiple of the kernel.
 
     N     batch                              x       (N, C, H, W)        input
     C, O  in_channels, out_channels          weight  (C, O/G, kh, kw)    the kernels
@@ -35,24 +35,24 @@ conv_transpose2d
     B2  grad_weight = grad_kernels, as             (C, O/G, kh, kw)   F2: a reshape, by its inverse
     B1  grad_x = grad_rows, channels first         (N, C, H, W)       F1: likewise
 
-Compare with `scratch.nn.conv`. F1 to F8 are the backward of a Conv2d with respect to its input: of the convolution that
-maps images like y to images like x, with this same weight, which has O channels in and C out. So y can be called the
-gradient that an image of x's shape would send back. And the backward with respect to x, B8 to B1, is that convolution's
-forward: im2col, and a matrix product. Each is the other's adjoint, <conv(y), x> = <y, conv_transpose(x)>, which is what
-"transposed" means; it is no inverse. Since a strided convolution maps images of several sizes to one, output_padding
-says which of them is meant.
+Compare with `scratch.nn.conv`. F1 to F8 are the backward, with respect to its input, of the Conv2d with this same
+weight (O channels in, C out) that maps images like y to images like x. If x is the upstream gradient of that
+convolution, y without bias is the gradient of its input. And the backward with respect to x, B8 to B1, is that
+convolution's forward: im2col and a matrix product. Each is the other's adjoint, <conv(y), x> = <y, conv_transpose(x)>.
+That is what "transposed" means; it is not an inverse. A strided convolution maps images of several sizes to one size,
+and output_padding says which of them is meant.
 
-With a stride of 1, F3 to F8 are a convolution of x themselves, with the flipped kernel, and in general one of x with
-s - 1 zeros between its pixels (a "fractionally strided" convolution). Where stride and kernel overlap unevenly, k not a
-multiple of s, outputs are sums of unequally many terms: the checkerboard pattern of generated images.
+With a stride of 1, F3 to F8 are themselves a convolution of x with the flipped kernel; in general they are one of x
+with s - 1 zeros between its pixels (a "fractionally strided" convolution). If k is not a multiple of s, the kernels
+overlap unevenly, and outputs are sums of different numbers of terms: the checkerboard pattern of generated images.
 
-What is cut off has a gradient of 0, and 0 times a NaN or an infinity is NaN: so one in x spoils the gradient of all
-kernels of its channel, as in PyTorch's float64 code. Its float32 code leaves those products out.
+What is cut off has a gradient of 0, and 0 times NaN or infinity is NaN. So a NaN or an infinity in x makes the
+gradients of all kernels of its channel NaN, as in PyTorch's float64 code. Its float32 code leaves those products out.
 
-The default initialisation is `Linear`'s, with fan_in = O/G kh kw, the numbers of weight[0]: PyTorch's choice, though an
-output is not a sum of so many terms.
+The default initialisation is `Linear`'s, with fan_in = O/G kh kw, the size of weight[0]. This is PyTorch's choice,
+although an output is not a sum of that many terms.
 
-ConvTranspose1d is ConvTranspose2d of images of one row: (N, C, L) is taken for (N, C, 1, L).
+ConvTranspose1d is ConvTranspose2d on images of one row: (N, C, L) is treated as (N, C, 1, L).
 
 PyTorch's counterparts: ``torch.nn.ConvTranspose2d``, ``torch.nn.ConvTranspose1d``. Left out: ``device``. Zeiler et al.,
 "Deconvolutional Networks", 2010; Dumoulin and Visin, arXiv:1603.07285, section 4; Odena et al., "Deconvolution and
@@ -168,13 +168,13 @@ class _ConvTranspose(Convolution):
         self.make_parameters((in_channels, out_channels // groups), bias, dtype)
 
     def check(self, x: np.ndarray) -> None:
-        """Raise unless ``x`` is images of the layer's channels, whose output is not all padding."""
+        """Raise unless ``x`` is images with the layer's channels, of which there is at least one."""
         super().check(x)
         if self.in_channels == 0:
             raise RuntimeError(f"{name_of(self)}: expected in_channels of 1 or more, got 0")
 
     def forward(self, x: np.ndarray, output_size: Sequence[int] | None = None) -> np.ndarray:
-        """Map images to larger ones; ``output_size``, P and Q or all of the output's shape, replaces output_padding."""
+        """Map images to larger ones; ``output_size``, P and Q or the whole output shape, replaces output_padding."""
         self.check_input(x)
         added = self.output_padding if output_size is None else self._added(x, output_size)
         size = tuple([least + more for least, more in zip(self._smallest(x), added, strict=True)])
@@ -207,7 +207,7 @@ class _ConvTranspose(Convolution):
         return tuple([int(n) - least for least, n in zip(smallest, asked, strict=True)])
 
     def arguments(self, output_padding: tuple[int, ...] | None = None) -> tuple:
-        """Return what `conv_transpose2d` takes behind ``x``."""
+        """Return `conv_transpose2d`'s arguments after ``x``."""
         added = self.output_padding if output_padding is None else output_padding
         options = (self.stride, 1), (self.padding, 0), (added, 0), (self.dilation, 1)
         stride, padding, added, dilation = [self.on_images(own, row) for own, row in options]
@@ -216,7 +216,7 @@ class _ConvTranspose(Convolution):
 
 
 class ConvTranspose2d(_ConvTranspose):
-    """Two-dimensional transposed convolution, which undoes the shape of a `Conv2d` with the same options.
+    """Two-dimensional transposed convolution: from the output shape of a `Conv2d` with these options to its input's.
 
     Parameters
     ----------
@@ -227,13 +227,13 @@ class ConvTranspose2d(_ConvTranspose):
     padding : int or pair of int
         Rows and columns that are cut off on each side.
     output_padding : int or pair of int
-        Rows and columns more at the bottom and on the right; smaller than ``stride`` or ``dilation``.
+        Additional rows and columns at the bottom and on the right; smaller than ``stride`` or ``dilation``.
     groups : int
         How many groups of channels are convolved separately; divides C and O.
     bias : bool
         Whether the bias is learned and added.
     padding_mode : str
-        'zeros'; PyTorch has no other here.
+        'zeros'; PyTorch supports no other here.
     dtype : numpy dtype
         float32 or float64, of the parameters, the input and the output.
 
@@ -245,7 +245,7 @@ class ConvTranspose2d(_ConvTranspose):
     Raises
     ------
     ValueError, RuntimeError
-        For options that do not fit together, or an ``output_size`` out of reach, of the kind that PyTorch raises.
+        For options that do not fit together, or an ``output_size`` out of reach, whichever of the two PyTorch raises.
     RuntimeError
         If the input is not (N, C, H, W) or (C, H, W), has another dtype, or would have an output without pixels.
 

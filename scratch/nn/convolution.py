@@ -9,9 +9,9 @@ from scratch.nn.parameter import Parameter
 
 
 class Convolution(ImageLayer):
-    """Base of the convolutions: reads the options that all of them have, and owns the kernels and the bias.
+    """Base of the convolutions: reads the options that they share, and owns the kernels and the bias.
 
-    The functions convolve images. A layer of sequences hands them its kernels as kernels of one row.
+    The functions convolve images. A layer for sequences passes its kernels as kernels of one row.
     """
 
     learned = "weight", "bias"
@@ -44,7 +44,7 @@ class Convolution(ImageLayer):
                 )
 
     def make_parameters(self, channels: tuple[int, int], bias: bool, dtype: DType) -> None:
-        """Draw kernels for ``channels``, the first two axes of the weight, and a bias if there is to be one."""
+        """Draw a weight whose first two axes are ``channels``, and a bias if there is to be one."""
         check_fits(self, "weight", *channels, *self.kernel_size)
         self.weight = Parameter(np.empty((*channels, *self.kernel_size), dtype))
         self.bias = Parameter(np.empty(self.out_channels, dtype)) if bias else None
@@ -55,7 +55,7 @@ class Convolution(ImageLayer):
         init.fan_in_uniform_(self.weight, self.bias)
 
     def check(self, x: np.ndarray) -> None:
-        """Raise unless ``x`` is images of the layer's channels."""
+        """Raise unless ``x`` is images with the layer's channels."""
         super().check(x)
         if x.shape[-self.axes - 1] != self.in_channels:
             raise RuntimeError(f"{name_of(self)}: expected input with {self.in_channels} channels, got shape {x.shape}")

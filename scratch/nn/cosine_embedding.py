@@ -1,10 +1,10 @@
-r"""Cosine embedding loss: the angle between two vectors, to be small (target 1) or large enough (target -1).
+r"""Cosine embedding loss: makes the angle between two vectors small (target 1) or large enough (target -1).
 
     x1, x2  (N, D)  inputs               t       (N,)  target, 1 or -1
     D       features                     margin  how large a cosine is small enough
     y       () or (N,)  output           EPS     keeps a vector of zeros from a division by 0
 
-Inputs of shape (D,) are one row. Sums without a letter are over D.
+Inputs of shape (D,) are one row. Sums without an index are over D.
 
 cosine_embedding_loss
     F1  dot = sum x1 x2                                            (N,)
@@ -27,7 +27,7 @@ cosine_embedding_loss
                                                                            each term of a sum has the sum's gradient
     B2  grad_x1 = grad_dot x2 + 2 grad_square1 x1                  (N, D)  F2 and F1: likewise
 
-The cosine does not see how long a vector is, so each gradient is orthogonal to its vector (but for EPS).
+The cosine does not depend on a vector's length, so each gradient is orthogonal to its vector (up to EPS).
 
 PyTorch's counterpart: ``torch.nn.CosineEmbeddingLoss``. Left out: the deprecated ``size_average`` and ``reduce``.
 Deliberate difference: both inputs have one shape, where PyTorch broadcasts.
@@ -47,7 +47,7 @@ EPS = float(np.float32(1e-12))
 def cosine_embedding_loss(
     x1: np.ndarray, x2: np.ndarray, target: np.ndarray, margin: float, reduction: str
 ) -> tuple[Any, tuple]:
-    """Return what the cosines of pairs lack to 1, or are above the margin, reduced."""
+    """Return how far the cosines of pairs are below 1, or above the margin, reduced."""
     dot = (x1 * x2).sum(axis=-1)  # F1 (N,)
     square1 = (x1**2).sum(axis=-1) + EPS  # F2 (N,)
     square2 = (x2**2).sum(axis=-1) + EPS  # F3 (N,)
@@ -77,12 +77,12 @@ def cosine_embedding_loss_backward(
 
 
 class CosineEmbeddingLoss(Loss):
-    """1 minus the cosine of two vectors where the target is 1, what it is above ``margin`` where the target is -1.
+    """1 minus the cosine of two vectors where the target is 1; its excess over ``margin`` where the target is -1.
 
     Parameters
     ----------
     margin : float
-        How large a cosine is small enough, from -1 to 1.
+        The largest cosine that costs nothing if the target is -1; from -1 to 1.
     reduction : {"mean", "sum", "none"}
         Whether the losses are averaged, summed or returned one by one.
 

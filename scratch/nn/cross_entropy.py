@@ -1,4 +1,4 @@
-r"""Cross-entropy: how many nats it costs to be told the right class by a model that expected others.
+r"""Cross-entropy: how much the right class surprises the model, as minus its log-probability, in nats.
 
     N  batch                                        x       (M, C)  logits, the input
     C  classes                                      target  (M,)    the index of the right class
@@ -6,7 +6,7 @@ r"""Cross-entropy: how many nats it costs to be told the right class by a model 
     e  label_smoothing                              weight  (C,)    of each class, 1 if absent
                                                     y       ()      output
 
-Further axes, (N, C, d1, ...) with targets (N, d1, ...), act as more batch: each place in them is a row of C logits, and
+Further axes, (N, C, d1, ...) with targets (N, d1, ...), count as batch: each place in them is a row of C logits, and
 there are M rows. An input of shape (C,) is one row. Below, n counts rows and c classes.
 
 cross_entropy, of class indices: the log-softmax, a gather, a mean
@@ -36,8 +36,8 @@ cross_entropy, of class indices: the log-softmax, a gather, a mean
     B1  grad_x = grad_z                               (M, C)  F1: a row of grad_z sums to 0, so the path through max
                                                               adds 0
 
-The simplification that the kernel uses, without smoothing. B6 has one entry in each row, -share grad_losses = -k, which
-is its sum, too; so B2 is
+The simplification that the kernel uses, without smoothing. B6 has one nonzero entry in each row, -share
+grad_losses = -k, which is also the row's sum; so B2 is
 
     grad_x = k (softmax(x) - onehot(label))                   the prediction minus the truth
 
@@ -55,14 +55,14 @@ cross_entropy_probabilities, of a distribution over the classes in each row
                                                       (M, C)  F2: as above
     B1  grad_x = grad_z                               (M, C)  F1: as above
 
-If every row is ignored the mean is 0 / 0, NaN, and the gradient is 0, as no row took part. If the weights of all
-targets are 0, the mean and the gradient are NaN. A row that holds NaN or +infinity is NaN throughout; where it is
-ignored it adds nothing to the loss, but by B2 its gradient is NaN. All this is PyTorch's.
+If every row is ignored, the mean is 0 / 0, NaN, and the gradient is 0, as no row took part. If the weights of all
+targets are 0, the mean and the gradient are NaN. A row that contains NaN or +infinity becomes NaN throughout; if it is
+ignored it adds nothing to the loss, but by B2 its gradient is NaN. All this is as in PyTorch.
 
 Label smoothing: Szegedy et al., "Rethinking the Inception Architecture", 2016, section 7. PyTorch's counterpart:
 ``torch.nn.CrossEntropyLoss``. Left out: the deprecated ``size_average`` and ``reduce``. Deliberate differences: class
-probabilities have the input's dtype, where PyTorch promotes; a negative ``label_smoothing``, which PyTorch takes for 0,
-is refused.
+probabilities have the input's dtype, where PyTorch promotes; a negative ``label_smoothing``, which PyTorch treats as 0,
+raises.
 """
 
 from typing import Any
@@ -141,7 +141,7 @@ class CrossEntropyLoss(ClassLoss):
     weight : numpy.ndarray of shape (C,), or None
         Factor of each class's loss.
     ignore_index : int
-        A target that takes no part in the loss. With class probabilities it must be negative.
+        A target whose row takes no part in the loss. With class probabilities it must be negative.
     reduction : {"mean", "sum", "none"}
         Whether the losses are averaged (by weight, for class indices), summed or returned one by one.
     label_smoothing : float
@@ -203,7 +203,7 @@ class CrossEntropyLoss(ClassLoss):
             )
 
     def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        """Return the pair of functions for these inputs, and its forward's arguments after ``x``."""
         weight, options = self.class_weight(x), (self.label_smoothing, self.reduction)
         if target.shape == x.shape:
             return self.functions_of_probabilities, (self.fold(target), weight, *options)

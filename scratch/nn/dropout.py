@@ -1,10 +1,10 @@
 r"""Dropout and Dropout2d: each number, or each channel, is zeroed with probability p while training.
 
-No unit can rely on another, then.
+So no unit can rely on another.
 
     x, y    (...)  input, output
     draw    (...)  drawn anew for each element: 1 with probability 1 - p, else 0
-    p              probability of an element to be dropped
+    p              probability that an element is dropped
 
 Dropout2d draws for each channel of each image: its draw is (N, C, 1, 1), and broadcasts.
 
@@ -14,15 +14,16 @@ dropout, in training
     B2  grad_x = grad_y factor                  (...)   F2: a product, times the other factor, which does not depend
                                                         on x: the same elements are dropped, those kept are scaled alike
 
-In evaluation, and for p = 0, y = x and nothing is drawn; as the mean is right already, no correction is needed. For
-p = 1, y = 0 x, and nothing is drawn either. The elements are drawn in the order in which PyTorch's tensor would lie in
-memory, so that one seed gives one mask: that of the input, but for images (N, C, H, W) that of their axes, since a
-convolution's output lies so in PyTorch. A channels-last input of the caller's own gets another mask than in PyTorch.
+In evaluation, and for p = 0, y = x and nothing is drawn; the mean is right already, so no correction is needed. For
+p = 1, y = 0 x, and nothing is drawn either. Elements are drawn in the order in which PyTorch's tensor would lie in
+memory, so that the same seed gives the same mask: in the input's memory order, but for images (N, C, H, W) in the order
+of the axes, because PyTorch stores a convolution's output that way. If the caller's own input is channels-last, the
+mask differs from PyTorch's.
 
 Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014, sections 4 and 10
-(there the weights are scaled at test time; dividing by 1 - p while training is its equivalent, "inverted" dropout).
-PyTorch's counterparts: ``torch.nn.Dropout``, ``Dropout2d``. ``inplace=True`` is accepted, and changes nothing: an input
-is never written to.
+(there the weights are scaled at test time; dividing by 1 - p while training, "inverted" dropout, is equivalent).
+PyTorch's counterparts: ``torch.nn.Dropout``, ``Dropout2d``. ``inplace=True`` is accepted but has no effect: an input is
+never written to.
 """
 
 import warnings
@@ -56,9 +57,9 @@ class Dropout(Layer):
     Parameters
     ----------
     p : float
-        Probability of an element to be zeroed, from 0 to 1.
+        Probability that an element is zeroed, from 0 to 1.
     inplace : bool
-        Changes nothing: an input is never written to.
+        Has no effect: an input is never written to.
 
     Raises
     ------
@@ -89,7 +90,7 @@ class Dropout(Layer):
         self.p, self.inplace = p, inplace
 
     def draw(self, x: np.ndarray) -> np.ndarray:
-        """Return 1 for each element of ``x`` to keep and 0 for each to drop. Replace it to choose them yourself."""
+        """Return 1 for each element of ``x`` to keep and 0 for each to drop. Replace it to choose the mask."""
         draw = self.room(x)
         if self.p == 1:
             draw.fill(0)
@@ -97,12 +98,12 @@ class Dropout(Layer):
         return random.bernoulli_(draw, 1 - self.p)
 
     def room(self, x: np.ndarray) -> np.ndarray:
-        """Return an array for what is drawn for ``x``, in the order in which it is drawn."""
-        # After a convolution images lie channels-last here, and in PyTorch as (N, C, H, W): hence its order.
+        """Return an empty array for the draw, laid out in the order in which it is filled."""
+        # A convolution's output is channels-last in memory here, but (N, C, H, W) in PyTorch, whose order is used.
         return np.empty_like(x, order="C" if x.ndim == 4 else "K")
 
     def choose(self, x: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair for training, with a draw for ``x``, or that for evaluation."""
+        """Return the pair for training, with a draw for ``x``, or the pair for evaluation."""
         if not self.training or self.p == 0:
             return self.functions_in_evaluation, ()
         return self.functions, (self.draw(x), self.p)
@@ -115,21 +116,21 @@ class Dropout(Layer):
 class Dropout2d(Dropout):
     """Zero whole channels of images at random while training, and scale the others up; do nothing in evaluation.
 
-    Neighbouring pixels of a channel say nearly the same, so that a pixel that is zeroed is not missed; a channel is.
+    Neighbouring pixels of a channel are nearly alike, so zeroing single pixels removes little; zeroing a channel does.
 
     Parameters
     ----------
     p : float
-        Probability of a channel to be zeroed, from 0 to 1.
+        Probability that a channel is zeroed, from 0 to 1.
     inplace : bool
-        Changes nothing: an input is never written to.
+        Has no effect: an input is never written to.
 
     Raises
     ------
     ValueError
         If ``p`` is not within [0, 1].
     RuntimeError
-        If the input has fewer than two axes. The first two are taken for batch and channels, with a warning unless
+        If the input has fewer than two axes. The first two are treated as batch and channels, with a warning unless
         there are four, as in PyTorch.
 
     Examples

@@ -9,15 +9,15 @@ embedding
     F2  y = weight[x]                              (..., D)
 
     B2a grad_weight = 0                            (V, D)    F2: a row that no index names has no share in y
-    B2b grad_weight[x_n] += grad_y_n, if learns_n  (V, D)    F2: for each n; used several times becomes an addition
+    B2b grad_weight[x_n] += grad_y_n, if learns_n  (V, D)    F2: for each n; a row used several times gets the sum
 
 F2 is a matrix product, y = hot weight with hot_nv = 1 where x_n = v and 0 elsewhere (one-hot rows), so B2 is Linear's
-grad_weight = hot^T grad_y. To look up a row, and to add to it, is the same without the products by zero.
+grad_weight = hot^T grad_y. Looking up a row, and adding to it, is the same without the products by zero.
 
 An index has no derivative: there is no grad_x, and backward returns None.
 
-The row of ``padding_idx`` stands for no symbol, and fills up sequences that are shorter than others. It starts as zeros
-and has no gradient, so that training leaves it as it is.
+The row of ``padding_idx`` stands for no symbol: it pads sequences that are shorter than others. It starts as zeros and
+gets no gradient, so training leaves it as it is.
 
 PyTorch's counterpart: ``torch.nn.Embedding``; its weight, too, is drawn from the standard normal distribution. Left
 out: ``max_norm``, which would change the table in forward, ``scale_grad_by_freq``, ``sparse``, ``device``.
@@ -57,9 +57,9 @@ class Embedding(Layer):
     padding_idx : int, optional
         The index whose row starts as zeros and is not learned; a negative one counts from the end.
     max_norm : None
-        Left out, as are the next three: refused unless they are PyTorch's defaults.
+        Left out, as are ``scale_grad_by_freq`` and ``sparse``: anything but PyTorch's default raises.
     norm_type : float
-        Belongs to ``max_norm``.
+        Belongs to ``max_norm``; ignored.
     scale_grad_by_freq, sparse : bool
     dtype : numpy dtype
         float32 or float64, of the table and the output.
@@ -75,7 +75,7 @@ class Embedding(Layer):
     TypeError
         If a size is not an integer.
     ValueError
-        If ``padding_idx`` is no index of the table.
+        If ``padding_idx`` is not an index of the table.
     RuntimeError
         If a size is negative, or the input is not an array of int64 or int32.
     IndexError
@@ -146,7 +146,7 @@ class Embedding(Layer):
             raise IndexError(f"Embedding: expected indices from 0 to {self.num_embeddings - 1}, got {wrong}")
 
     def arguments(self) -> tuple:
-        """Return what `embedding` takes behind ``x``."""
+        """Return `embedding`'s arguments after ``x``."""
         return self.weight.data, -1 if self.padding_idx is None else self.padding_idx
 
     def frozen(self) -> tuple[np.ndarray, ...]:

@@ -1,19 +1,19 @@
-"""Flatten and Unflatten: several axes laid end to end as one, between convolutions and linear layers, and the reverse.
+"""Flatten and Unflatten: several axes joined into one, as between convolutions and linear layers, and the reverse.
 
     x  (..., A, B, ..., Z, ...)  input        start, end  first and last of the axes A to Z, which are joined
     y  (..., K, ...)             output       K           A B ... Z
 
 flatten
-    F1  y = x, A to Z as one axis                (..., K, ...)                 the last of them runs fastest
+    F1  y = x, A to Z as one axis                (..., K, ...)                 the last of them varies fastest
     B1  grad_x = grad_y in the shape of x        (..., A, B, ..., Z, ...)      F1: no number changes, so the gradient
                                                                                only changes its shape
 
 unflatten, where K stands alone before, and A to Z after
-    F1  y = x, K as the axes A to Z              (..., A, B, ..., Z, ...)      the last of them runs fastest
+    F1  y = x, K as the axes A to Z              (..., A, B, ..., Z, ...)      the last of them varies fastest
     B1  grad_x = grad_y in the shape of x        (..., K, ...)                 F1: as above
 
-The order is that of the shape (N, C, H, W), whatever the order in memory, so that the weights behind a Flatten fit
-PyTorch's. PyTorch's counterparts: ``torch.nn.Flatten``, ``torch.nn.Unflatten``. Left out: named axes.
+The elements are in the order of the shape (N, C, H, W), whatever their order in memory, so that the weights after a
+Flatten match PyTorch's. PyTorch's counterparts: ``torch.nn.Flatten``, ``torch.nn.Unflatten``. Left out: named axes.
 """
 
 import math
@@ -96,23 +96,23 @@ class Flatten(Layer):
 
 
 class Unflatten(Layer):
-    """Make several axes of one.
+    """Split one axis into several.
 
     Parameters
     ----------
     dim : int
         The axis; negative values count from the end.
     unflattened_size : sequence of int
-        The sizes of the axes that it becomes; one of them may be -1, for what is left.
+        The sizes of the axes that it becomes; one of them may be -1, to be inferred.
 
     Raises
     ------
     TypeError
-        If ``dim`` or a size is no integer; named axes are not supported.
+        If ``dim`` or a size is not an integer; named axes are not supported.
     IndexError
         If the input has no such axis.
     RuntimeError
-        If there are no sizes, or they do not multiply up to the axis.
+        If there are no sizes, or their product is not the size of the axis.
 
     Examples
     --------
@@ -143,7 +143,7 @@ class Unflatten(Layer):
         return self.functions, (dim, self._sizes(x.shape[dim]))
 
     def _sizes(self, size: int) -> tuple[int, ...]:
-        """Return the sizes of the new axes, with what is left for -1."""
+        """Return the sizes of the new axes, with -1 replaced."""
         sizes = self.unflattened_size
         known = math.prod([one for one in sizes if one != -1])
         if sizes.count(-1) == 1 and known > 0:

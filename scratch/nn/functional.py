@@ -1,13 +1,13 @@
-"""Functional forms: the pairs of functions themselves, for a model that would rather not make a module of each step.
+"""Functional forms: the pairs of functions themselves, for a model that does not want a module for each step.
 
     y, saved = functional.relu(x)
     grad_x = functional.relu_backward(grad_y, saved)
 
-Every pair of plain functions in `scratch.nn` is here under its names: `linear`, `conv2d`, `batch_norm`, ... They take
-what the plain functions take, in the shapes of the derivations, and return what these return. What they add: the
-kernels run unless ``scratch.plain()`` says otherwise, a backward runs in the mode of its forward, and infinities and
-NaN come without warnings, as in the layers. They check nothing, keep nothing, and own nothing: ``saved`` may hold
-``x`` itself, so do not write to an input or an output before its backward.
+Every pair of plain functions in `scratch.nn` is here under its own names: `linear`, `conv2d`, `batch_norm`, ... They
+take and return what the plain functions do, in the shapes of the derivations. In addition, the kernels run unless
+``scratch.plain()`` says otherwise, a backward runs in the mode of its forward, and infinities and NaN cause no
+warnings, as in the layers. They check nothing, store nothing, and copy nothing: ``saved`` may hold ``x`` itself, so do
+not write to an input or an output before its backward.
 
 PyTorch's counterpart: ``torch.nn.functional``, where autograd keeps what is ``saved`` here.
 
@@ -30,7 +30,7 @@ from scratch import dispatch
 
 
 class Saved(NamedTuple):
-    """What a forward returned for its backward, and which pair that was."""
+    """What a forward returned for its backward, and the plan that it ran with."""
 
     plan: dispatch.Plan
     values: tuple

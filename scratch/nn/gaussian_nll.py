@@ -1,7 +1,7 @@
 r"""Gaussian negative log-likelihood: a network that predicts a number, and how far off it expects to be.
 
     x    (...)  input: the mean               n        number of elements of x
-    t    (...)  target                        eps      the least variance that is believed
+    t    (...)  target                        eps      the smallest variance that is used
     var  (...)  variance; one for each x, or  half     log(2 pi) / 2 if the constant counts (``full``), else 0
                 one for several               y        () or (...)  output
 
@@ -20,12 +20,12 @@ gaussian_nll_loss
     B3a grad_target = -grad_d                                              (...)   F3: a sign
     B3b grad_x = grad_d                                                    (...)   F3: x has the factor 1
     B2  grad_wide = grad_v                                                 (...)   F2: the floor is not differentiated,
-                                                                                   as in PyTorch: also where it holds,
-                                                                                   the gradient passes
+                                                                                   as in PyTorch: the gradient passes
+                                                                                   even where var < eps
     B1  grad_var = grad_wide in the shape of var                           (...)   F1
 
-Where the error d^2 is larger than the variance, B4b is negative, and descent makes the variance larger: it ends where
-it is the mean squared error. B4a divides by it: an example that is expected to be noisy teaches less.
+Where the squared error d^2 is larger than the variance, B4b is negative, so descent makes the variance larger, until it
+equals the mean squared error. B4a divides by the variance: an example that is expected to be noisy teaches less.
 
 Source: Nix and Weigend, "Estimating the mean and variance of the target probability distribution", 1994. PyTorch's
 counterpart: ``torch.nn.GaussianNLLLoss``.
@@ -72,23 +72,23 @@ class GaussianNLLLoss(Loss):
     Parameters
     ----------
     full : bool
-        Whether the constant log(2 pi) / 2 counts, too.
+        Whether the constant log(2 pi) / 2 is included.
     eps : float
-        The least variance that is believed; more than 0.
+        The smallest variance that is used; more than 0.
     reduction : {"mean", "sum", "none"}
         Whether the losses are averaged, summed or returned one by one.
 
     Shapes
     ------
-    input (...), target (...), var (...): of the input's shape, of that shape without or with 1 for the last axis, or
-    with 1 for another one; a float stands for all. ``backward`` returns the gradients of all three, in their shapes.
+    input (...), target (...), var (...): of the input's shape, of that shape without its last axis, or of that shape
+    with 1 for one axis; a float stands for all. ``backward`` returns the gradients of all three, in their shapes.
 
     Raises
     ------
     ValueError
         If a variance is negative or its shape does not fit, or ``eps`` is not positive.
     RuntimeError
-        If input and target differ in shape, or a dtype from the input's.
+        If input and target differ in shape, or a dtype differs from the input's.
 
     Examples
     --------

@@ -22,9 +22,9 @@ gelu_tanh, for ``approximate="tanh"``: Phi by a tanh, (1 + tanh(u)) / 2, which i
 
 As in PyTorch, minus infinity times zero is NaN: y is NaN at -inf, and so is the gradient at both infinities.
 
-Differs from PyTorch in the left tail: (1 + erf(x / sqrt(2))) / 2 and (1 + tanh(u)) / 2, as PyTorch has them, are
-differences of nearly equal numbers; below x = -8, where y is smaller than 1e-14, none of their digits is right. Phi as
-`scratch.nn.normal_distribution` computes it, and the sigmoid, keep theirs.
+Differs from PyTorch in the left tail: PyTorch computes (1 + erf(x / sqrt(2))) / 2 and (1 + tanh(u)) / 2, which are
+differences of nearly equal numbers; below x = -8, where y is smaller than 1e-14, none of their digits is right. Phi
+from `scratch.nn.normal_distribution`, and the sigmoid, stay accurate.
 
 Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016, section 2. PyTorch's counterpart: ``torch.nn.GELU``.
 """
@@ -56,7 +56,7 @@ def gelu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 
 
 def gelu_tanh(x: np.ndarray) -> tuple[np.ndarray, tuple]:
-    """Return ``x`` times an approximation of Phi(x) by a tanh."""
+    """Return ``x`` times the tanh approximation of Phi(x)."""
     v = SLOPE * x * (1 + CUBIC * x**2)  # F1 (...)
     gate = 1 / (1 + np.exp(-v))  # F2 (...)
     y = x * gate  # F3 (...)

@@ -1,9 +1,9 @@
-r"""GLU: one half of an axis is the gate of the other.
+r"""GLU: one half of an axis gates the other.
 
-    x  (..., 2 K)  input: the values, and behind them the gates     y  (..., K)  output
+    x  (..., 2 K)  input: the values, and after them the gates      y  (..., K)  output
 
 glu
-    F1  a = the first half of x, copied             (..., K)     as backward reads it, and x is the caller's
+    F1  a = the first half of x, copied             (..., K)     since backward reads it, and x is the caller's
     F2  b = the second half of x                    (..., K)
     F3  gate = 1 / (1 + exp(-b))                    (..., K)     from 0, shut, to 1, open
     F4  y = a gate                                  (..., K)
@@ -13,7 +13,7 @@ glu
     B3  grad_b = grad_gate gate (1 - gate)          (..., K)     F3: the sigmoid's slope (`scratch.nn.sigmoid`)
     B1  grad_x = grad_a, and behind it grad_b       (..., 2 K)   F1 and F2: each half goes back to its place
 
-Where the gate is open, the gradient goes through it as through a straight line, unlike tanh's or the sigmoid's.
+Where the gate is open, grad_a is nearly grad_y, while a tanh or a sigmoid would shrink it.
 
 Source: Dauphin et al., "Language Modeling with Gated Convolutional Networks", 2017, section 2. PyTorch's counterpart:
 ``torch.nn.GLU``.
@@ -57,7 +57,7 @@ class GLU(Layer):
     IndexError
         If the input has no such axis.
     RuntimeError
-        If the axis has no halves.
+        If the length of the axis is odd.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-r"""GRU: the gated cell of `scratch.nn.gru_cell` along a sequence. How it is undone, `scratch.nn.rnn` derives.
+r"""GRU: the gated cell of `scratch.nn.gru_cell` along a sequence. `scratch.nn.rnn` explains its backward.
 
     T  steps, numbered t       x         (T, N, I)  input          weight_ih  (3H, I)  the same at every step
     N  batch                   h_0, h_n  (N, H)     state before   weight_hh  (3H, H)
@@ -11,16 +11,16 @@ gru
     F3  y = h_1, ..., h_T                        (T, N, H)
     F4  h_n = h_T                                (N, H)
 
-    B4  grad_h_t = grad_h_n, for t = T           (N, H)     F4: what is said of the last state alone
+    B4  grad_h_t = grad_h_n, for t = T           (N, H)     F4: the gradient of the last state itself
     B2a grad_x = 0, and so for the weights
           and biases                             (T, N, I)  F2: room for the steps' gradients, and for their sums
     B2b grad_x_t, grad_h_(t-1), shares =
           gru_cell_backward(grad_y_t + grad_h_t) (T, N, I)  F3 and F2: for t = T, ..., 1. h_t is used twice: an
                                                             addition; a weight T times: grad_weight_ih += its share,
                                                             and so on
-    B1  grad_h_0 = grad_h_t, for t = 0           (N, H)     F1: what the first step leaves
+    B1  grad_h_0 = grad_h_t, for t = 0           (N, H)     F1: what the step t = 1 returns
 
-Sources: as in the files that are named above. PyTorch's counterpart: ``torch.nn.GRU``.
+Sources: those of the files named above. PyTorch's counterpart: ``torch.nn.GRU``.
 """
 
 import numpy as np
@@ -73,15 +73,15 @@ class GRU(RecurrentOfOneState):
     input_size, hidden_size : int
         Sizes of the last axis of the input and of a state.
     num_layers : int
-        How many layers stand on top of one another.
+        How many layers are stacked.
     bias : bool
         Whether the two biases of each layer are learned and added.
     batch_first : bool
         Whether input and output are (N, T, ...) instead of (T, N, ...). States are not.
     dropout : float
-        Probability to drop a number of the output of every layer but the last, in training.
+        Dropout probability for the output of every layer but the last, in training.
     bidirectional : bool
-        Whether a second set of weights reads the sequence from its end; its output stands behind the other's.
+        Whether a second set of weights reads the sequence from its end; its output is appended to the other's.
     dtype : numpy dtype
         float32 or float64, of the parameters, the input and the states.
 
@@ -95,15 +95,15 @@ class GRU(RecurrentOfOneState):
     Raises
     ------
     TypeError
-        If a size is no integer, a flag no bool, or the input a packed sequence.
+        If a size is not an integer, a flag is not a bool, or the input is a packed sequence.
     ValueError
-        If an option is outside its range, or the input has not two or three axes.
+        If an option is outside its range, or the input does not have two or three axes.
     RuntimeError
-        If a shape or dtype is not the layer's, or the sequence has no step.
+        If a shape or dtype is not the layer's, or the sequence has no steps.
 
     Examples
     --------
-    With weights of zero each step takes half of the state away:
+    With all weights zero, each step halves the state:
 
     >>> layer = GRU(1, 1, dtype=np.float64)
     >>> for parameter in layer.parameters():

@@ -31,11 +31,11 @@ gru_cell
     B1b grad_weight_ih = grad_a^T x              (3H, I)  F1: as in Linear
     B1c grad_x = grad_a weight_ih                (N, I)   F1: likewise
 
-The first term of B2c is the way past the weights: where z is near 1 the gradient goes back in time nearly unchanged.
+The first term of B2c bypasses the weights: where z is near 1, the gradient goes back in time nearly unchanged.
 
 Source: Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", 2014, section 2.3. There r multiplies
-the state before weight_hh does; F7 multiplies afterwards, as cuDNN and PyTorch do, which leaves one product for all
-three gates. Some papers exchange z and 1 - z. PyTorch's counterpart: ``torch.nn.GRUCell``. Left out: ``device``.
+the state before weight_hh does; F7 multiplies afterwards, as cuDNN and PyTorch do, so that one matrix product serves
+all three gates. Some papers swap z and 1 - z. PyTorch's counterpart: ``torch.nn.GRUCell``. Left out: ``device``.
 """
 
 import numpy as np
@@ -87,7 +87,7 @@ def gru_cell_backward(
 
 
 class GRUCell(CellOfOneState):
-    """The next state, between the state before and a new one: a gate decides, for each number of it.
+    """The next state, between the previous state and a proposed one: a gate decides, for each element.
 
     Parameters
     ----------
@@ -109,13 +109,13 @@ class GRUCell(CellOfOneState):
     TypeError
         If a size is not an integer.
     ValueError
-        If the input or the state has not one or two axes.
+        If the input or the state does not have one or two axes.
     RuntimeError
         If a size is negative, or a shape or dtype is not the layer's.
 
     Examples
     --------
-    With weights of zero both gates are half open, and the new state is 0:
+    With all weights zero, both gates are half open, and the proposed state is 0:
 
     >>> cell = GRUCell(1, 1, dtype=np.float64)
     >>> for parameter in cell.parameters():

@@ -9,14 +9,14 @@ hardtanh
     F1  y = max_val where x >= max_val, else max(x, min_val)   (...)
     B1  grad_x = grad_y where min_val < y < max_val, else 0    (...)   F1: beyond a bound y is a constant
 
-At a bound itself, a kink, there is no derivative. Like PyTorch we take 0, from outside. So the output alone says where
-the gradient passes, and it is in memory anyway, as the input of the next layer.
+At a bound itself, a kink, there is no derivative. Like PyTorch we take 0, the slope outside. So the output alone says
+where the gradient passes, and it is in memory anyway, as the input of the next layer.
 
-NaN stays NaN on the way forward, and has the gradient 0; in PyTorch it has grad_y at the end of some float32 arrays.
+NaN stays NaN in forward, and its gradient is 0; in PyTorch it is grad_y at the end of some float32 arrays.
 
 Sources: Collobert, "Large Scale Machine Learning", 2004 (Hardtanh); Krizhevsky, "Convolutional Deep Belief Networks on
-CIFAR-10", 2010 (ReLU6). PyTorch's counterparts: ``torch.nn.Hardtanh``, ``torch.nn.ReLU6``. ``inplace=True`` is
-accepted, and changes nothing: an input is never written to. Left out: the deprecated ``min_value`` and ``max_value``.
+CIFAR-10", 2010 (ReLU6). PyTorch's counterparts: ``torch.nn.Hardtanh``, ``torch.nn.ReLU6``. ``inplace=True`` is accepted
+but has no effect: an input is never written to. Left out: the deprecated ``min_value`` and ``max_value``.
 """
 
 import numpy as np
@@ -46,7 +46,7 @@ class Hardtanh(Layer):
     min_val, max_val : float
         The bounds.
     inplace : bool
-        Changes nothing: an input is never written to.
+        Has no effect: an input is never written to.
 
     Raises
     ------
@@ -71,7 +71,7 @@ class Hardtanh(Layer):
         self.min_val, self.max_val = min_val, max_val
 
     def arguments(self) -> tuple:
-        """Return what `hardtanh` takes behind ``x``."""
+        """Return `hardtanh`'s arguments after ``x``."""
         return self.min_val, self.max_val
 
     def extra_repr(self) -> str:
@@ -85,7 +85,7 @@ class ReLU6(Hardtanh):
     Parameters
     ----------
     inplace : bool
-        Changes nothing: an input is never written to.
+        Has no effect: an input is never written to.
 
     Examples
     --------
@@ -100,5 +100,5 @@ class ReLU6(Hardtanh):
         super().__init__(0.0, 6.0)
 
     def extra_repr(self) -> str:
-        """Return the constructor's arguments: there are none that matter."""
+        """Return nothing: the constructor's argument has no effect."""
         return ""

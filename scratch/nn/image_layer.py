@@ -12,14 +12,14 @@ Size = int | tuple[int, ...]
 
 
 class ImageLayer(Layer):
-    """A layer of images, (N, C, H, W), or of sequences, (N, C, L), which its functions take for images of one row.
+    """A layer of images, (N, C, H, W), or of sequences, (N, C, L), which its functions get as images of one row.
 
     One image, (C, H, W), or one sequence, (C, L), is a batch of one.
 
     Attributes
     ----------
     axes : int
-        How many axes an image has behind its channels: 2, or 1 for a sequence.
+        How many axes an image has after its channels: 2, or 1 for a sequence.
     """
 
     axes: ClassVar[int] = 2
@@ -31,7 +31,7 @@ class ImageLayer(Layer):
         return f"(N, C, {places}) or (C, {places})"
 
     def check(self, x: np.ndarray) -> None:
-        """Raise unless ``x`` is images, with or without a batch, of one pixel at least."""
+        """Raise unless ``x`` is images, with or without a batch, of at least one pixel."""
         if x.ndim not in (self.axes + 1, self.axes + 2):
             raise RuntimeError(f"{name_of(self)}: expected input of shape {self.layout}, got {x.shape}")
         if 0 in x.shape[-self.axes :]:
@@ -39,7 +39,7 @@ class ImageLayer(Layer):
             raise RuntimeError(f"{name_of(self)}: expected input with at least {least}, got {x.shape}")
 
     def on_images(self, own: tuple, row: object) -> tuple:
-        """Return an option for the rows and columns of images: for a sequence, its own behind that for the one row."""
+        """Return an option for rows and columns: for a sequence, ``row`` for its one row, then its own."""
         return own if self.axes == 2 else (row, *own)
 
     def fold(self, x: np.ndarray) -> np.ndarray:

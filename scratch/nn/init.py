@@ -1,27 +1,27 @@
-r"""Initial values: random enough that no two units stay twins, and of a size that neither fades nor explodes.
+r"""Initial values: random, so that no two units stay alike, and of a size at which signals neither fade nor explode.
 
-If every weight started equal, every unit of a layer would get the same gradient for ever; so weights are drawn. Their
-size follows from one line. For y_o = sum_i W_oi x_i with independent terms of mean 0, where i runs over the fan_in
-numbers that reach one output,
+If all weights started equal, all units of a layer would get the same gradient for ever; so weights are drawn at random.
+Their size follows from a variance. For y_o = sum_i W_oi x_i with independent terms of mean 0, where i runs over the
+fan_in numbers that reach one output,
 
     Var(y) = fan_in Var(W) E[x^2]            going forward
-    Var(grad_x) = fan_out Var(W) Var(grad_y) going backward: B4 of Linear sums over the fan_out outputs of one input
+    Var(grad_x) = fan_out Var(W) Var(grad_y) going backward: B1b of Linear sums over the fan_out outputs of one input
 
-and a stack of layers keeps its scale only if the factor is about 1, with gain^2 making up for what the activation
-takes (ReLU sends half of the numbers to 0, which halves E[x^2]: gain = sqrt(2)).
+so a stack of layers keeps its scale only if these factors are about 1; gain^2 makes up for what the activation takes
+away (ReLU sends half of the numbers to 0, which halves E[x^2]: gain = sqrt(2)).
 
-    F1  Xavier    std = gain sqrt(2 / (fan_in + fan_out))    the middle between the two directions
+    F1  Xavier    std = gain sqrt(2 / (fan_in + fan_out))    a compromise between the two directions
     F2  Kaiming   std = gain / sqrt(fan)                     one direction exactly, fan = fan_in or fan_out
     F3  uniform   U[-c, c) has the variance c^2 / 3, so c = sqrt(3) std
 
 For a convolution's weight (out, in, kh, kw), fan_in = in kh kw and fan_out = out kh kw.
 
 Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, equation 12 (F1);
-He et al., "Delving Deep into Rectifiers", 2015, equations 10 and 14 (F2). The bounds are computed by the float64 steps
-that PyTorch takes, in its order, so that the same seed gives the same bits.
+He et al., "Delving Deep into Rectifiers", 2015, equations 10 and 14 (F2). The bounds are computed in float64 by
+PyTorch's steps in PyTorch's order, so that the same seed gives the same bits.
 
-PyTorch's counterpart: ``torch.nn.init``, where `fan_in_uniform_` has no name. Left out: ``trunc_normal_``, ``eye_``,
-``dirac_``, ``sparse_``. Every other function takes a `Parameter` or an array, writes into it, and returns it.
+PyTorch's counterpart: ``torch.nn.init``, which has no name for `fan_in_uniform_`. Left out: ``trunc_normal_``,
+``eye_``, ``dirac_``, ``sparse_``. Every other function takes a `Parameter` or an array, writes into it, and returns it.
 """
 
 import math
@@ -55,7 +55,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     Raises
     ------
     ValueError
-        If the name is unknown, or the slope is no number.
+        If the name is unknown, or the slope is not a number.
     """
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
@@ -97,13 +97,13 @@ def zeros_(target: Target) -> Target:
 
 
 def xavier_uniform_(target: Target, gain: float = 1.0, generator: random.Generator | None = None) -> Target:
-    """Fill uniformly with the variance of F1; ``ValueError`` below two axes."""
+    """Fill with uniform numbers of F1's variance; ``ValueError`` for fewer than two axes."""
     bound = math.sqrt(3.0) * _xavier_std(target, gain)  # F3
     return uniform_(target, -bound, bound, generator)
 
 
 def xavier_normal_(target: Target, gain: float = 1.0, generator: random.Generator | None = None) -> Target:
-    """Fill normally with the variance of F1; ``ValueError`` below two axes."""
+    """Fill with normal numbers of F1's variance; ``ValueError`` for fewer than two axes."""
     return normal_(target, 0.0, _xavier_std(target, gain), generator)
 
 
@@ -114,7 +114,7 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: random.Generator | None = None,
 ) -> Target:
-    """Fill uniformly with the variance of F2.
+    """Fill with uniform numbers of F2's variance.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: random.Generator | None = None,
 ) -> Target:
-    """Fill normally with the variance of F2; parameters and errors as for `kaiming_uniform_`."""
+    """Fill with normal numbers of F2's variance; parameters and errors as for `kaiming_uniform_`."""
     if _array(target).size == 0:
         return target
     return normal_(target, 0.0, _kaiming_std(target, a, mode, nonlinearity), generator)
@@ -154,7 +154,7 @@ def kaiming_normal_(
 def fan_in_uniform_(weight: Parameter, bias: Parameter | None) -> None:
     """Fill a layer's weight, then its bias, from U[-c, c) with c = 1/sqrt(fan_in), as ``torch.nn``'s layers do.
 
-    PyTorch has it in each layer: a slope of sqrt(5) in F2 makes gain = 1/sqrt(3), which F3 takes back.
+    PyTorch repeats this in each layer. A slope of sqrt(5) makes gain = 1/sqrt(3) in F2, which cancels F3's sqrt(3).
     """
     kaiming_uniform_(weight, a=math.sqrt(5))
     if bias is not None:
@@ -166,11 +166,11 @@ def fan_in_uniform_(weight: Parameter, bias: Parameter | None) -> None:
 def orthogonal_(target: Target, gain: float = 1.0, generator: random.Generator | None = None) -> Target:
     """Fill with ``gain`` times a matrix whose rows, or columns if they are fewer, are orthonormal.
 
-    The axes after the first count as one. A normal matrix has no preferred direction, so the Q of its QR factorisation
-    is a uniformly distributed orthogonal matrix, once the signs that the factorisation leaves open are fixed by R's
-    diagonal (Mezzadri, "How to generate random matrices from the classical compact groups", 2007; for the use: Saxe et
-    al., 2014). The draws are PyTorch's; the factorisation rounds in an order of its own, so the result agrees with
-    PyTorch's to rounding, not bit for bit.
+    The axes after the first count as one. A matrix of normal numbers has no preferred direction, so the Q of its QR
+    factorisation is a uniformly distributed orthogonal matrix, once R's diagonal fixes the signs that the factorisation
+    leaves open (Mezzadri, "How to generate random matrices from the classical compact groups", 2007; for its use: Saxe
+    et al., 2014). The draws are PyTorch's, but the factorisation rounds differently, so the result equals PyTorch's up
+    to rounding, not bit for bit.
 
     Raises
     ------

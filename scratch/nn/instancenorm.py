@@ -1,4 +1,4 @@
-r"""InstanceNorm2d: each channel of each image is normalized by its own pixels; batch norm of a batch of one image.
+r"""InstanceNorm2d: each channel of each image is normalized by its own pixels, as batch norm with a batch of one.
 
     N, C  batch, channels             x       (N, C, P)  input       weight, bias  (C, 1)
     P     pixels of a channel, H W    y       (N, C, P)  output      eps           against division by zero
@@ -28,10 +28,10 @@ instance_norm
     B2  grad_mean = -sum_p grad_centred                       (N, C, 1)  F2: mean was broadcast: a sum
     B1  grad_x = grad_centred + grad_mean / P                 (N, C, P)  F2 and F1: x is used twice: an addition
 
-The statistics of an image are taken out of it, its contrast and its brightness, so that its style is no longer in it:
-hence the layer's use. Training and evaluation are the same, unless running statistics are asked for
-(``track_running_stats``). These keep ``(1 - momentum) old + momentum new``, where new is the mean over the images of
-mean and of var P / (P - 1), and stand in for mean and var in evaluation. They are constants:
+This removes an image's own statistics, its brightness and contrast, and with them its style: hence the layer's use.
+Training and evaluation are the same, unless running statistics are asked for (``track_running_stats``). These are
+updated to ``(1 - momentum) old + momentum new``, where new is the mean over the images of mean and of var P / (P - 1),
+and replace mean and var in evaluation. They are constants:
 
 instance_norm_inference, where mean and var are (C, 1)
     F1  std = sqrt(var + eps)                                 (C, 1)
@@ -47,8 +47,8 @@ instance_norm_inference, where mean and var are (C, 1)
 Source: Ulyanov, Vedaldi and Lempitsky, "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016,
 equation 3. PyTorch's counterpart: ``torch.nn.InstanceNorm2d``. Left out: ``device``. As there, ``num_batches_tracked``
 stays 0, and a ``momentum`` of None counts as 0. Differs from PyTorch: an input whose number of channels is not
-``num_features`` is always refused; and an empty batch is taken, and leaves the running statistics as they are, which
-become NaN there, while a layer with weights fails.
+``num_features`` always raises; an empty batch is accepted and leaves the running statistics as they are, while in
+PyTorch they become NaN, and a layer with weights fails.
 """
 
 import math
@@ -97,7 +97,7 @@ def instance_norm_backward(
 def instance_norm_inference(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float, mean: np.ndarray, var: np.ndarray
 ) -> tuple[np.ndarray, tuple]:
-    """Normalize each channel by a mean and a variance that are constants."""
+    """Normalize each channel by a constant mean and variance."""
     std = np.sqrt(var + eps)  # F1 (C, 1)
     normalized = (x - mean) / std  # F2 (N, C, P)
     scaled = normalized * weight  # F3 (N, C, P)
@@ -135,21 +135,21 @@ class InstanceNorm2d(ChannelNorm):
     bias : bool
         With ``affine``, whether b is learned and added.
     dtype : numpy dtype
-        float32 or float64, of the numbers that the layer has, the input and the output.
+        float32 or float64, of the layer's own arrays, the input and the output.
 
     Attributes
     ----------
     weight, bias : Parameter of shape (num_features,), or None
     running_mean, running_var : numpy.ndarray of shape (num_features,), or None
-    num_batches_tracked : numpy.ndarray of int64 without axes, or None
+    num_batches_tracked : numpy.ndarray of int64, shape (), or None
 
     Raises
     ------
     ValueError
-        If the input has another number of axes, or, with ``affine``, of channels, or, where it is normalized by its own
-        statistics, one pixel.
+        If the input has the wrong number of axes, or, with ``affine``, of channels, or only one pixel where it is
+        normalized by its own statistics.
     RuntimeError
-        If the input has another number of channels, without ``affine``, or another dtype than the layer.
+        If the input has the wrong number of channels, without ``affine``, or its dtype is not the layer's.
 
     Examples
     --------
@@ -176,7 +176,7 @@ class InstanceNorm2d(ChannelNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, bias, dtype)
 
     def check(self, x: np.ndarray) -> None:
-        """Raise unless ``x`` has the layer's channels, and pixels enough to take a variance of."""
+        """Raise unless ``x`` has the layer's number of channels, and enough pixels for a variance."""
         shapes = f"(N, {self.num_features}, H, W) or ({self.num_features}, H, W)"
         said = f"InstanceNorm2d: expected input of shape {shapes}, got {x.shape}"
         if x.ndim not in (3, 4):
@@ -187,7 +187,7 @@ class InstanceNorm2d(ChannelNorm):
             raise ValueError(f"InstanceNorm2d: expected more than 1 pixel when training, got input of shape {x.shape}")
 
     def choose(self, x: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair for the images' own statistics, or for the running ones, and what its forward takes."""
+        """Return the pair for the images' own statistics, or for the running ones, and its forward's arguments."""
         column = self.num_features, 1
         own = reshaped(self.weight, column, absent=1.0), reshaped(self.bias, column, absent=0.0), self.eps
         if self.normalizes_by_own_statistics():
@@ -195,7 +195,7 @@ class InstanceNorm2d(ChannelNorm):
         return self.functions_in_evaluation, (*own, self.running_mean.reshape(column), self.running_var.reshape(column))
 
     def finish(self, x: np.ndarray, y: np.ndarray, *statistics: np.ndarray) -> np.ndarray:
-        """Return ``y``; where the statistics are the images' own, update the running ones, if there are any."""
+        """Return ``y``; if the statistics are the images' own, update the running ones, if there are any."""
         if statistics and self.track_running_stats and x.size:
             mean, var = statistics
             self.update_running_stats(mean, var, math.prod(x.shape[-2:]))

@@ -19,10 +19,10 @@ kl_div_log_target, for targets that are logarithms themselves
     B3  grad_losses = grad_y / n              ()      F3: as above
     B2  grad_x = -p grad_losses               (...)   F2: as above
 
-The divergence is a sum over the outcomes of each row. So "mean", which divides by the number of all elements, is not
-it; "batchmean", which divides by the number of rows, is. (PyTorch, which has both, warns of "mean".)
+The divergence is a sum over the outcomes of each row. So "mean", which divides by the number of all elements, does not
+give the divergence; "batchmean", which divides by the number of rows, does. (PyTorch has both, and warns about "mean".)
 
-The log-probabilities come out of a log-softmax, through whose backward -t becomes q - t.
+The log-probabilities come out of a log-softmax, whose backward turns -t into q - t.
 
 PyTorch's counterpart: ``torch.nn.KLDivLoss``. Left out: the deprecated ``size_average`` and ``reduce``, and the
 target's gradient. Deliberate difference: input and target have one shape and one dtype, where PyTorch broadcasts.
@@ -69,12 +69,12 @@ def kl_div_log_target_backward(grad_y: Any, n: int, reduction: str, saved: tuple
 
 
 class KLDivLoss(Loss):
-    """Kullback-Leibler divergence of the target's distribution from the input's, which is given by its logarithms.
+    """Kullback-Leibler divergence of the target's distribution from the input's, which is given as logarithms.
 
     Parameters
     ----------
     reduction : {"mean", "batchmean", "sum", "none"}
-        What the losses of all elements are divided by: their number, the number of rows, 1; or returned one by one.
+        Whether the sum of the losses is divided by the number of elements, of rows, or by 1; "none" does not sum.
     log_target : bool
         Whether the targets are logarithms, too.
 
@@ -103,7 +103,7 @@ class KLDivLoss(Loss):
         self.reduction, self.log_target = reduction, log_target
 
     def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        """Return the pair of functions for these inputs, and its forward's arguments after ``x``."""
         by_rows = self.reduction == "batchmean"
         n = (len(x) if x.ndim else 1) if by_rows else x.size
         pair = self.functions_of_logs if self.log_target else self.functions

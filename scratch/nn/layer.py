@@ -1,24 +1,26 @@
-"""Layer: all that surrounds a layer's mathematics, written once for all layers.
+"""Layer: everything around a layer's mathematics, written once for all layers.
 
-A layer is a pair of pure functions, the derivation as code, and a class. This is what the classes share: they check
-the input, call the forward function, keep what it returned for backward, and add up the gradients of the parameters.
+A layer is a pair of pure functions, which are the derivation as code, and a class around them. This file has what the
+classes share: they check the input, call the forward function, save what backward needs, and accumulate the parameters'
+gradients.
 
     forward     x -> check -> fold -> y, saved = function(x, *arguments) -> unfold -> y
     backward    grad_y -> check -> fold -> grad_x, *grads = function_backward(grad_y, ..., saved) -> unfold -> grad_x
                                            weight.grad += grads[0],  bias.grad += grads[1]
 
-The functions take the shape that their derivation has. `Layer.fold` brings an input into it (a sequence as a batch of
-rows, an image as a batch of one) and `Layer.unfold` brings the result back. An absent weight is a factor of 1 and an
-absent bias a summand of 0, so that the functions need not ask.
+The functions take arrays of the shapes in their derivation. `Layer.fold` reshapes an input to that (a sequence to a
+batch of rows, an image to a batch of one) and `Layer.unfold` reshapes the result back. An absent weight is passed as 1
+and an absent bias as 0, so the functions need no special case.
 
-Which forward a backward undoes is written in `scratch.nn.record`, and who owns an array in `scratch.nn.ownership`.
+`scratch.nn.record` says which forward a backward undoes, and `scratch.nn.ownership` who owns which array.
 
 **Several inputs or outputs.** A cell takes x, h and c, and returns h and c:
 
     y, saved, c = function(x, h, c, *arguments)                     inputs = 3, grad_inputs = 3, outputs = 2
     grad_x, grad_h, grad_c, *grads = function_backward(grad_y, grad_c_next, ..., saved)
 
-The class's ``backward`` takes a gradient for each output, None where nobody read it, and returns one for each input.
+The class's ``backward`` takes a gradient for each output, None for one that was not used, and returns one for each
+input.
 """
 
 from threading import get_ident
@@ -41,30 +43,30 @@ NAN = {dtype: np.array(np.nan, dtype).tobytes() for dtype in FLOAT_DTYPES}
 
 
 class Layer(Module):
-    """A module that is one pair of functions. A subclass sets `functions`, and defines what differs from here.
+    """A module made of one pair of functions. A subclass sets `functions` and overrides what differs from here.
 
     Attributes
     ----------
     functions : pair of functions
         ``forward(x, *arguments) -> (y, saved)`` and ``backward(grad_y, ..., saved) -> (grad_x, *grads)``, the plain
-        ones. Between ``grad_y`` and ``saved``, backward takes those of forward's arguments whose names it repeats.
-        What forward returns behind ``saved`` are outputs without gradients. A backward that returns nothing but
-        ``grad_x`` returns it alone.
+        ones. Between ``grad_y`` and ``saved``, backward takes the arguments of forward that its own signature names
+        again. What forward returns after ``saved`` has no gradient unless `outputs` counts it. A backward with nothing
+        but ``grad_x`` to return returns it alone, not in a tuple.
     learned : tuple of str
-        The parameters whose gradients backward returns behind ``grad_x``, in its order.
+        The parameters whose gradients backward returns after those of the inputs, in that order.
     kernels_fold : bool
-        Whether the kernels want their inputs folded, as the plain functions do, or as they come.
+        Whether the kernels take folded inputs, like the plain functions, or inputs as the caller passes them.
     inputs : int
-        How many of the forward function's arguments are arrays of the caller's: ``x``, a loss's target. The others are
-        options, or the layer's own.
+        How many of the forward function's arguments are the caller's arrays: ``x``, a loss's target. The others are
+        options, or the layer's own arrays.
     grad_inputs : int
-        How many of these, the first ones, have a gradient.
+        How many of these have a gradient, counted from the first.
     outputs : int
-        How many of forward's results have a gradient: ``y``, and the first ones behind ``saved``.
+        How many of forward's results have a gradient: ``y``, and the first ones after ``saved``.
     takes_integers : bool
         Whether the input is an array of indices. It has no gradient, and backward returns None.
     passes_through : bool
-        Whether the functions may return their argument, or a view of it. The caller gets a view to read, then.
+        Whether the functions may return their argument, or a view of it. The caller then gets a read-only view.
     """
 
     functions: ClassVar[dispatch.Pair]
@@ -88,21 +90,21 @@ class Layer(Module):
         super().__init__()
         self._record: Record = NOTHING
 
-    # What a subclass may define.
+    # What a subclass may override.
 
     def check(self, x: np.ndarray) -> None:
         """Raise unless the layer can take ``x``, which is an array of its dtype."""
 
     def arguments(self) -> tuple:
-        """Return what the forward function takes behind ``x``."""
+        """Return the forward function's arguments after ``x``."""
         return ()
 
     def choose(self, x: np.ndarray) -> tuple[dispatch.Pair, tuple]:
-        """Return the pair of functions for an input, and what its forward takes behind ``x``."""
+        """Return the pair of functions for an input, and its forward's arguments after ``x``."""
         return self.functions, self.arguments()
 
     def finish(self, x: np.ndarray, y: np.ndarray, *more: Any) -> Any:
-        """Return what the layer returns, where its functions have mapped ``x`` to ``y`` and more."""
+        """Return the layer's result, once its functions have mapped ``x`` to ``y`` and perhaps more."""
         return y
 
     def fold(self, x: np.ndarray) -> np.ndarray:
@@ -110,22 +112,22 @@ class Layer(Module):
         return x
 
     def unfold(self, y: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
-        """Undo `fold` for an output, or for the gradient of an input, where the input had this shape."""
+        """Undo `fold` for an output, or for the gradient of an input, given the input's shape."""
         return y
 
     def unfold_grad(self, grad: np.ndarray, parameter: Parameter) -> np.ndarray:
-        """Return a parameter's gradient in its shape, where `arguments` hands the parameter over in another one."""
+        """Return a parameter's gradient in the parameter's shape, if `arguments` passes it in another shape."""
         return grad
 
     def frozen(self) -> tuple[np.ndarray, ...]:
-        """Return views of those numbers of its parameters that forward reads and backward takes for constants."""
+        """Return views of the parts of its parameters that forward reads but backward treats as constants."""
         return ()
 
-    # What all layers do. A small network's step is little else than this, many times over: hence few calls, and each
-    # check in a form that costs nothing before it is worded.
+    # What all layers do. In a small network this code is most of a step's time. So it makes few calls, and builds an
+    # error message only once a check has failed.
 
     def check_input(self, x: np.ndarray) -> None:
-        """Raise unless ``x`` is an array of the layer's dtype, or of integers, that it can take."""
+        """Raise unless ``x`` is an array that the layer can take, of the layer's dtype or of integers."""
         if self.takes_integers:
             check_integers(self, x)
         else:
@@ -145,7 +147,7 @@ class Layer(Module):
         return self.finish(x, *self.run(functions, x, *arguments))
 
     def run(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple:
-        """Run a pair's forward, and keep what its backward needs; return the outputs, those without gradients too."""
+        """Run a pair's forward, and save what its backward needs; return all outputs, even those without gradients."""
         plan = plans.get().get(functions) or dispatch.plan(functions)
         folds = self._has_fold and (plan.is_plain or self.kernels_fold)
         argument = owned(x) if self.passes_through and recording.get() else x
@@ -179,7 +181,7 @@ class Layer(Module):
                 output.setflags(False)
             pending = self._record[-1] + 1
             thread = get_ident()
-            # A plain tuple: to make a Record takes four times as long.
+            # A plain tuple: making a Record takes four times as long.
             kept: Any = (
                 plan, arguments, saved, x.shape, y.shape, y.dtype, constant, folds, locked, others, writes.count,
                 thread, pending,
@@ -190,14 +192,14 @@ class Layer(Module):
     def backward(self, grad_output: Any, *grad_others: Any) -> Any:
         """Map the gradient of the output to that of the input, and add to the parameters' gradients.
 
-        A layer of several outputs takes a gradient for each, or None, and one of several inputs returns one for each.
+        A layer with several outputs takes a gradient for each, or None; one with several inputs returns one for each.
 
         Raises
         ------
         RuntimeError
-            If no forward is left to undo, or ``grad_output`` has not the output's shape and dtype.
+            If no forward is left to undo, or ``grad_output`` does not have the output's shape and dtype.
         TypeError
-            If ``grad_output`` is no array.
+            If ``grad_output`` is not an array.
         """
         record = self._record
         _, _, _, input_shape, output_shape, dtype, _, folds, _, _, _, thread, pending = record
@@ -222,13 +224,13 @@ class Layer(Module):
         return to_read(grad_x, grad_output) if self.passes_through else grad_x
 
     def record(self) -> Record:
-        """Return what the latest forward kept.
+        """Return what the latest forward saved.
 
         Raises
         ------
         RuntimeError
-            If there was none, a backward has used it up, or it is not clear which forward is meant: several have run
-            since the last backward, or the latest ran in another thread.
+            If there was no forward, if a backward has used up what it saved, or if it is not clear which forward is
+            meant: several have run since the last backward, or the latest ran in another thread.
         """
         record = Record(*self._record) if self._record[-1] else self._record
         if record.pending and record.thread == get_ident() and (record.pending == 1 or retaining.get()):
@@ -238,20 +240,20 @@ class Layer(Module):
         raise RuntimeError(f"{name_of(self)}: {why_unclear(record)}")
 
     def forget(self) -> None:
-        """Drop what the latest forward kept."""
+        """Drop what the latest forward saved."""
         self.__dict__["_record"] = NOTHING
 
     def take_kept(self) -> Record:
-        """Return what the latest forward kept, and forget it."""
+        """Return what the latest forward saved, and drop it."""
         record, self.__dict__["_record"] = self._record, NOTHING
         return record
 
     def put_kept(self, kept: Record) -> None:
-        """Keep what `take_kept` returned, as if that forward had just run."""
+        """Put back what `take_kept` returned, as if that forward had just run."""
         self.__dict__["_record"] = kept
 
     def undo(self, record: Record, *grads_of_outputs: Any) -> Any:
-        """Run the backward that belongs to a forward; return the input's gradient, or None if nobody reads it."""
+        """Run the backward of a recorded forward; return the input's gradient, or None if it is not needed."""
         plan, arguments, saved, _, _, _, constant, _, locked, _, written, _, _ = record
         wants_grad_x = self.needs_input_grad and not constant and not self.takes_integers
         if written != writes.count and (wants_grad_x or self.grad_inputs > 1):
@@ -265,7 +267,7 @@ class Layer(Module):
         if not self.learned and self.grad_inputs == 1:
             return backward(*grads_of_outputs, *passed, saved) if wants_grad_x else None
         count = self.grad_inputs
-        # Of several inputs the first is the one that may be a constant: a cell's state is none because its input is.
+        # With several inputs only the first may be a constant: a constant input does not make a cell's state one.
         mask, parameters = [wants_grad_x, *[True] * (count - 1)], []
         for name in self.learned:
             parameter = self.__dict__[name]
@@ -309,14 +311,14 @@ class Layer(Module):
                 raise RuntimeError(f"{name_of(self)}: {name} {WRITTEN}")
 
     def grads_of_outputs(self, grad_output: Any, grad_others: tuple) -> list:
-        """Return the gradients of several outputs, with zeros for one that is None, because nobody read that output.
+        """Return the gradients of several outputs, with zeros for each that is None because its output was not used.
 
         Raises
         ------
         TypeError
             If there are more gradients than outputs.
         RuntimeError
-            If one has not its output's shape and dtype.
+            If one does not have its output's shape and dtype.
         """
         record = self.record()
         if 1 + len(grad_others) > self.outputs:
@@ -330,17 +332,17 @@ class Layer(Module):
         return grads
 
     def unread(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:
-        """Return what stands for a gradient that nobody reads: None if this layer was told so.
+        """Return the placeholder for a gradient that is not needed: None if this layer itself was told so.
 
-        If a model was told so, its layers' gradients still go through the sums of its backward; there it is NaN, which
-        costs nothing, and is seen if somebody reads it after all.
+        If the model was told so, its layers' gradients still go through the sums of its backward. There the placeholder
+        is NaN: it costs nothing, and it shows if somebody reads it after all.
         """
         if not self.needs_input_grad or self.takes_integers:
             return None
         return np.ndarray(shape, dtype, NAN[dtype], strides=(0,) * len(shape))
 
     def own_dtype(self) -> np.dtype | None:
-        """Return the dtype of the layer's own numbers; None if it has none."""
+        """Return the dtype of the layer's parameters or buffers; None if it has none."""
         for name in self.learned:
             parameter = self.__dict__[name]
             if parameter is not None:
@@ -352,10 +354,10 @@ class Layer(Module):
         return None
 
     def value(self, name: str, absent: float) -> np.ndarray | float:
-        """Return a parameter's numbers, or what stands for a parameter that is None."""
+        """Return a parameter's array, or ``absent`` if the parameter is None."""
         parameter: Parameter | None = getattr(self, name)
         return absent if parameter is None else parameter.data
 
     def __getstate__(self) -> dict:
-        # A copy, or a pickle, is of the layer, not of what it was last called with.
+        # A copy or a pickle holds the layer, not what its last forward saved.
         return {**self.__dict__, "_record": NOTHING}

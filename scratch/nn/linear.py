@@ -17,7 +17,7 @@ linear
 
 The shapes alone nearly force B1: of all products of an (N, O) and an (N, I) array only grad_y^T x is (O, I).
 
-Further axes before the last (a sequence, say) act as more batch. An input of shape (I,) is a batch of one.
+Any other axes before the last (a sequence, say) count as batch. An input of shape (I,) is a batch of one.
 
 The default initialisation draws weight and bias uniformly from [-1/sqrt(I), 1/sqrt(I)): `kaiming_uniform_` with
 a = sqrt(5) has the bound sqrt(6 / ((1 + 5) I)) = 1/sqrt(I) (He et al., "Delving Deep into Rectifiers", 2015, section
@@ -112,7 +112,7 @@ class Linear(Layer):
             raise RuntimeError(f"Linear: expected input of shape (..., {self.in_features}), got {x.shape}")
 
     def arguments(self) -> tuple:
-        """Return what `linear` takes behind ``x``."""
+        """Return `linear`'s arguments after ``x``."""
         return self.weight.data, self.value("bias", absent=0.0)
 
     def fold(self, x: np.ndarray) -> np.ndarray:
@@ -139,7 +139,7 @@ def identity_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 
 
 class Identity(Layer):
-    """The input, unchanged: a place to leave a layer out of. Takes and ignores any arguments, as PyTorch's does."""
+    """The input, unchanged: a placeholder for no layer. Takes and ignores any arguments, as PyTorch's does."""
 
     functions = identity, identity_backward
     passes_through = True

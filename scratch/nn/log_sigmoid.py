@@ -7,7 +7,7 @@ log_sigmoid
     F1  y = -log(1 + exp(-x))              (...)   log(1 / (1 + exp(-x))), by logaddexp: no exponential can overflow
     B1  grad_x = grad_y / (1 + exp(x))     (...)   F1: 1 - sigmoid(x), the sigmoid of -x
 
-For large x, exp(x) overflows to infinity, and 1 / (1 + exp(x)) is the right 0 all the same.
+For large x, exp(x) overflows to infinity, and 1 / (1 + exp(x)) is still right: 0.
 
 PyTorch's counterpart: ``torch.nn.LogSigmoid``.
 """

@@ -1,4 +1,4 @@
-r"""Losses between two arrays of one shape: how far the input is from the target, as one number.
+r"""Losses between two arrays of the same shape: how far the input is from the target, as one number.
 
     x  (...)  input           d  (...)  difference             y  () or (...)  output
     t  (...)  target          n  number of elements of x       `reduce`: mean, sum or none, `scratch.nn.reduction`
@@ -48,16 +48,17 @@ huber_loss
                                                       and delta where the branches meet
     B1  grad_x = grad_d                       (...)   F1: x has the factor 1
 
-The last two are one curve, a parabola that goes on as a straight line where its slope has reached the limit, so that an
-outlier pulls with a bounded force: HuberLoss is delta times SmoothL1Loss with beta = delta (Huber, "Robust Estimation
-of a Location Parameter", 1964; Girshick, "Fast R-CNN", 2015, equation 3, with beta = 1). Both branches have the same
-value and slope where they meet, so it does not matter which one has |d| = beta.
+The last two are the same curve, a parabola that continues as a straight line once its slope has reached the limit, so
+that an outlier pulls with a bounded force: HuberLoss is delta times SmoothL1Loss with beta = delta (Huber, "Robust
+Estimation of a Location Parameter", 1964; Girshick, "Fast R-CNN", 2015, equation 3, with beta = 1). Both branches have
+the same value and slope where they meet, so it does not matter which one |d| = beta belongs to.
 
 SmoothL1Loss with beta = 0 has no parabola: it is L1Loss, kink included.
 
 PyTorch's counterparts: ``torch.nn.MSELoss``, ``L1Loss``, ``SmoothL1Loss``, ``HuberLoss``. Left out: the deprecated
-``size_average`` and ``reduce``. Deliberate differences: input and target have one shape and one dtype, where PyTorch
-warns and broadcasts (a target of shape (N,) against an input of (N, 1) would give N^2 differences), or promotes.
+``size_average`` and ``reduce``. Deliberate differences: input and target must have the same shape and dtype, where
+PyTorch warns and broadcasts (a target of shape (N,) against an input of (N, 1) would give N^2 differences), or
+promotes.
 """
 
 from typing import Any, ClassVar
@@ -221,7 +222,7 @@ class SmoothL1Loss(L1Loss):
         self.beta = beta
 
     def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        """Return the pair of functions for these inputs, and its forward's arguments after ``x``."""
         if self.beta == 0:
             return self.functions_without_parabola, (target, self.reduction)
         return self.functions, (target, self.beta, self.reduction)
@@ -261,5 +262,5 @@ class HuberLoss(ElementwiseLoss):
         self.delta = delta
 
     def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        """Return the pair of functions for these inputs, and its forward's arguments after ``x``."""
         return self.functions, (target, self.delta, self.reduction)

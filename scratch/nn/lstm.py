@@ -1,4 +1,4 @@
-r"""LSTM: the cell with a memory, `scratch.nn.lstm_cell`, along a sequence. How it is undone, `scratch.nn.rnn` derives.
+r"""LSTM: the cell with a memory, `scratch.nn.lstm_cell`, along a sequence. `scratch.nn.rnn` explains its backward.
 
     T  steps, numbered t       x         (T, N, I)  input          weight_ih  (4H, I)  the same at every step
     N  batch                   h_0, h_n  (N, H)     state before   weight_hh  (4H, H)
@@ -14,8 +14,8 @@ lstm
     F4  h_n = h_T                                (N, H)
     F5  c_n = c_T                                (N, H)
 
-    B5  grad_c_t = grad_c_n, for t = T           (N, H)     F5: what is said of the last memory alone
-    B4  grad_h_t = grad_h_n, for t = T           (N, H)     F4: what is said of the last state alone
+    B5  grad_c_t = grad_c_n, for t = T           (N, H)     F5: the gradient of the last memory itself
+    B4  grad_h_t = grad_h_n, for t = T           (N, H)     F4: the gradient of the last state itself
     B2a grad_x = 0, and so for the weights
           and biases                             (T, N, I)  F2: room for the steps' gradients, and for their sums
     B2b grad_x_t, grad_h_(t-1), grad_c_(t-1),
@@ -24,10 +24,10 @@ lstm
                                                             output y_t and by the step t + 1: an addition; c_t by that
                                                             step alone; a weight T times: grad_weight_ih += its share,
                                                             and so on
-    B1a grad_h_0 = grad_h_t, for t = 0           (N, H)     F1: what the first step leaves
+    B1a grad_h_0 = grad_h_t, for t = 0           (N, H)     F1: what the step t = 1 returns
     B1b grad_c_0 = grad_c_t, for t = 0           (N, H)     F1: likewise
 
-Sources: as in the files that are named above. PyTorch's counterpart: ``torch.nn.LSTM``. Left out: ``proj_size``.
+Sources: those of the files named above. PyTorch's counterpart: ``torch.nn.LSTM``. Left out: ``proj_size``.
 """
 
 from typing import Any
@@ -95,15 +95,15 @@ class LSTM(Recurrent):
     input_size, hidden_size : int
         Sizes of the last axis of the input and of a state.
     num_layers : int
-        How many layers stand on top of one another.
+        How many layers are stacked.
     bias : bool
         Whether the two biases of each layer are learned and added.
     batch_first : bool
         Whether input and output are (N, T, ...) instead of (T, N, ...). States are not.
     dropout : float
-        Probability to drop a number of the output of every layer but the last, in training.
+        Dropout probability for the output of every layer but the last, in training.
     bidirectional : bool
-        Whether a second set of weights reads the sequence from its end; its output stands behind the other's.
+        Whether a second set of weights reads the sequence from its end; its output is appended to the other's.
     proj_size : int
         0; projections are left out.
     dtype : numpy dtype
@@ -119,17 +119,17 @@ class LSTM(Recurrent):
     Raises
     ------
     TypeError
-        If a size is no integer, a flag no bool, or the input a packed sequence.
+        If a size is not an integer, a flag is not a bool, or the input is a packed sequence.
     ValueError
-        If an option is outside its range, or the input has not two or three axes.
+        If an option is outside its range, or the input does not have two or three axes.
     RuntimeError
-        If a shape or dtype is not the layer's, or the sequence has no step.
+        If a shape or dtype is not the layer's, or the sequence has no steps.
     NotImplementedError
         If ``proj_size`` is not 0.
 
     Examples
     --------
-    With weights of zero all gates are half open, and each step takes half of the memory away:
+    With all weights zero, the gates are half open, and each step halves the memory:
 
     >>> layer = LSTM(1, 1, dtype=np.float64)
     >>> for parameter in layer.parameters():
@@ -165,7 +165,7 @@ class LSTM(Recurrent):
     def forward(
         self, x: np.ndarray, hx: tuple[np.ndarray, np.ndarray] | None = None
     ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Map a sequence and the states before it, zeros if they are left out, to the output and the last states.
+        """Map a sequence and its initial states, zeros if they are left out, to the output and the last states.
 
         Parameters
         ----------
@@ -175,8 +175,8 @@ class LSTM(Recurrent):
         Returns
         -------
         output, (h_n, c_n)
-            The last layer's state after each step, (T, N, D H), and all layers' states and memories after the last one,
-            of the shape of ``h_0``.
+            The last layer's state after each step, (T, N, D H), and all layers' states and memories after the last
+            step, each of the shape of ``h_0``.
         """
         output, (h_n, c_n) = self.over_layers(x, None if hx is None else pair_of(self, hx))
         return output, (h_n, c_n)
@@ -186,7 +186,7 @@ class LSTM(Recurrent):
         grad_output: np.ndarray | None,
         grad_hx: tuple[np.ndarray | None, np.ndarray | None] | None = None,
     ) -> tuple[Any, tuple[np.ndarray, np.ndarray]]:
-        """Map the gradients of output and last states, None for one that nobody reads, to those of ``x`` and ``hx``.
+        """Map the gradients of output and last states, None for one that is not used, to those of ``x`` and ``hx``.
 
         Returns
         -------

@@ -14,7 +14,7 @@ lstm_cell
     F5  g = tanh(z_g)                            (N, H)   what is written
     F6  o = 1 / (1 + exp(-z_o))                  (N, H)   how much is shown
     F7  cell = f c + i g                         (N, H)   the memory: what is kept of it, and what is written
-    F8  c1 = cell                                (N, H)   handed to the next step
+    F8  c1 = cell                                (N, H)   passed to the next step
     F9  s = tanh(cell)                           (N, H)
     F10 h1 = o s                                 (N, H)
 
@@ -38,7 +38,7 @@ lstm_cell
     B1e grad_x = grad_z weight_ih                (N, I)   F1: likewise
     B1f grad_h = grad_z weight_hh                (N, H)   F1: likewise
 
-B7b is the short way back in time: no weight, no slope, only the forget gate. While the gates stay open, the gradient of
+B7b is the shortcut back in time: no weight, no slope, only the forget gate. While the gates stay open, the gradient of
 the memory neither vanishes nor explodes.
 
 Sources: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; Gers, Schmidhuber and Cummins, "Learning to Forget:
@@ -101,7 +101,7 @@ def lstm_cell_backward(
 
 
 class LSTMCell(RecurrentCell):
-    """The next state, read through a gate from a memory, which is kept and written through gates.
+    """The next state, read through a gate from a memory that other gates keep and write.
 
     Parameters
     ----------
@@ -121,15 +121,15 @@ class LSTMCell(RecurrentCell):
     Raises
     ------
     TypeError
-        If a size is not an integer, or the states are no pair.
+        If a size is not an integer, or the states are not a pair.
     ValueError
-        If the input or a state has not one or two axes.
+        If the input or a state does not have one or two axes.
     RuntimeError
         If a size is negative, or a shape or dtype is not the layer's.
 
     Examples
     --------
-    With weights of zero all gates are half open, and nothing is written:
+    With all weights zero, the gates are half open, and nothing is written:
 
     >>> cell = LSTMCell(1, 1, dtype=np.float64)
     >>> for parameter in cell.parameters():
@@ -150,7 +150,7 @@ class LSTMCell(RecurrentCell):
     gates = 4
 
     def forward(self, x: np.ndarray, hx: tuple[np.ndarray, np.ndarray] | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Map the input and the state and memory before, zeros if they are left out, to the next state and memory."""
+        """Map the input and the previous state and memory, zeros if they are left out, to the next state and memory."""
         self.check_input(x)
         if hx is None:
             hx = self.zeros(x), self.zeros(x)
@@ -163,12 +163,12 @@ class LSTMCell(RecurrentCell):
     def backward(
         self, grad_h: np.ndarray | None, grad_c: np.ndarray | None = None
     ) -> tuple[np.ndarray | None, tuple[np.ndarray, np.ndarray]]:
-        """Map the gradients of the next state and memory, None for one that nobody reads, to those before.
+        """Map the gradients of the next state and memory, None for one that is not used, to those of the inputs.
 
         Returns
         -------
         grad_x, (grad_h, grad_c)
-            Of the input, and of the state and memory before.
+            Of the input, and of the previous state and memory.
         """
         grad_x, grad_h_before, grad_c_before = self.step_back(grad_h, grad_c)
         return grad_x, (grad_h_before, grad_c_before)

@@ -5,7 +5,7 @@ r"""Losses with a margin, for targets of 1 and -1: how far a score, or a differe
 
 hinge_embedding_loss: x is a distance; small is right where t = 1, at least ``margin`` where t = -1
     F1  near = x where t != -1, else 0                   (...)
-    F2  z = margin - x                                   (...)   what is missing to the margin
+    F2  z = margin - x                                   (...)   how far x is short of the margin
     F3  far = max(z, 0) where t != 1, else 0             (...)   nothing is paid beyond it
     F4  losses = near + far                              (...)
     F5  y = reduce(losses, n)                            ()
@@ -14,7 +14,7 @@ hinge_embedding_loss: x is a distance; small is right where t = 1, at least ``ma
     B4a grad_near = grad_losses                          ()      F4: a sum passes its gradient on
     B4b grad_far = grad_losses                           ()      F4: to both
     B3  grad_z = grad_far where t != 1 and z > 0,
-                 else 0                                  (...)   F3: of the branches, the gradient takes the one taken
+                 else 0                                  (...)   F3: the gradient takes the branch that was taken
     B1  grad_x = (grad_near where t != -1, else 0)
                  - grad_z                                (...)   F2 and F1: x is used twice; in F2 with the sign -1
 
@@ -29,7 +29,7 @@ soft_margin_loss: a score's sign should be the target's; the logistic loss
 
 margin_ranking_loss: x1 should be larger than x2 where t = 1, and smaller where t = -1
     F1  d = x1 - x2                                      (...)
-    F2  z = margin - t d                                 (...)   what is missing to the margin
+    F2  z = margin - t d                                 (...)   how far t d is short of the margin
     F3  losses = max(z, 0)                               (...)
     F4  y = reduce(losses, n)                            ()
 
@@ -39,10 +39,11 @@ margin_ranking_loss: x1 should be larger than x2 where t = 1, and smaller where 
     B1a grad_x2 = -grad_d                                (...)   F1: a sign
     B1b grad_x1 = grad_d                                 (...)   F1: x1 has the factor 1
 
-Exactly at the margin, a kink, there is no derivative; like PyTorch since 2.14 we take 0, as where nothing is paid.
+Exactly at the margin, a kink, there is no derivative. Like PyTorch since 2.14 we take 0, the slope where nothing is
+paid.
 
-Differs from PyTorch: SoftMarginLoss overflows there where t x is below minus the logarithm of the largest float (-88 in
-float32, -709 in float64), to an infinite loss and a gradient of NaN; this one does not.
+Differs from PyTorch: where t x is below minus the logarithm of the largest float (-88 in float32, -709 in float64),
+PyTorch's SoftMarginLoss overflows to an infinite loss and a gradient of NaN; this one does not.
 
 PyTorch's counterparts: ``torch.nn.HingeEmbeddingLoss``, ``SoftMarginLoss``, ``MarginRankingLoss``. Left out: the
 deprecated ``size_average`` and ``reduce``. Deliberate difference: all inputs have one shape and one dtype, where
@@ -58,7 +59,7 @@ from scratch.nn.reduction import Loss, check_alike, reduce, reduce_backward
 
 
 def hinge_embedding_loss(x: np.ndarray, target: np.ndarray, margin: float, reduction: str) -> tuple[Any, tuple]:
-    """Return the distances of pairs that belong together, and what others lack to the margin, reduced."""
+    """Return the distances of pairs that belong together, and how far others fall short of the margin, reduced."""
     near = np.where(target != -1, x, 0)  # F1 (...)
     z = margin - x  # F2 (...)
     far = np.where(target != 1, np.maximum(z, 0), 0)  # F3 (...)
@@ -98,7 +99,7 @@ def soft_margin_loss_backward(grad_y: Any, reduction: str, saved: tuple) -> np.n
 def margin_ranking_loss(
     x1: np.ndarray, x2: np.ndarray, target: np.ndarray, margin: float, reduction: str
 ) -> tuple[Any, tuple]:
-    """Return what differences lack to the margin, reduced."""
+    """Return how far differences fall short of the margin, reduced."""
     d = x1 - x2  # F1 (...)
     z = margin - target * d  # F2 (...)
     losses = np.maximum(z, 0)  # F3 (...)
@@ -118,12 +119,12 @@ def margin_ranking_loss_backward(grad_y: Any, reduction: str, saved: tuple) -> t
 
 
 class HingeEmbeddingLoss(Loss):
-    """A distance where the target is 1, and what it lacks to ``margin`` where the target is -1.
+    """A distance where the target is 1, and how far it falls short of ``margin`` where the target is -1.
 
     Parameters
     ----------
     margin : float
-        How far apart what does not belong together should be.
+        How far apart a pair that does not belong together should be.
     reduction : {"mean", "sum", "none"}
         Whether the losses are averaged, summed or returned one by one.
 
@@ -149,7 +150,7 @@ class HingeEmbeddingLoss(Loss):
         self.margin = margin
 
     def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        """Return the pair of functions for these inputs, and its forward's arguments after ``x``."""
         return self.functions, (target, self.margin, self.reduction)
 
 
@@ -183,7 +184,7 @@ class SoftMarginLoss(Loss):
 
 
 class MarginRankingLoss(Loss):
-    """What the first score lacks to being larger than the second by ``margin`` (target 1), or smaller (-1).
+    """How far the first score is from being larger than the second by ``margin`` (target 1), or smaller (-1).
 
     Parameters
     ----------

@@ -29,13 +29,13 @@ max_pool2d
                                                                         several windows gets the sum
     B6  grad_x = grad_pixels without the first         (N, C, H, W)     F6: -inf is a constant
 
-F8 to F11 find out which pixel is the largest. A small change of x does not change the answer, except at a tie: they
+F8 to F11 find out which pixel is the largest. A small change of x does not change the answer, except at a tie, so they
 have no gradient.
 
-Several equal maxima are a kink, where any way to share the gradient among them is a subgradient; the first of them in
+At several equal maxima there is a kink, and any way to share the gradient among them is a subgradient. The first one in
 reading order gets all of it, as in PyTorch. A window with a NaN yields NaN, and its last NaN gets the gradient.
 
-MaxPool1d is MaxPool2d of images of one row: (N, C, L) is taken for (N, C, 1, L). A pixel's index is its column.
+MaxPool1d is MaxPool2d on images of one row: (N, C, L) is treated as (N, C, 1, L). A pixel's index is its column.
 
 PyTorch's counterparts: ``torch.nn.MaxPool2d``, ``torch.nn.MaxPool1d``. Differs from them where a dilated window sees
 nothing but padding: y is -inf in both, but PyTorch gives the gradient to a pixel beside the window. Here no pixel gets
@@ -115,7 +115,7 @@ class _MaxPool(Pooling):
         self.return_indices = return_indices
 
     def arguments(self) -> tuple:
-        """Return what `max_pool2d` takes behind ``x``."""
+        """Return `max_pool2d`'s arguments after ``x``."""
         return *self.windows(), self.ceil_mode, self.return_indices
 
     def finish(self, x: np.ndarray, y: np.ndarray, *more: Any) -> Any:
@@ -144,7 +144,8 @@ class MaxPool2d(_MaxPool):
     Raises
     ------
     RuntimeError
-        For an option outside its domain, an input that is not (N, C, H, W) or (C, H, W), or one that no window fits.
+        For an option outside its domain, an input that is not (N, C, H, W) or (C, H, W), or one in which no window
+        fits.
 
     Examples
     --------
@@ -172,7 +173,7 @@ class MaxPool1d(_MaxPool):
     Raises
     ------
     RuntimeError
-        For an option outside its domain, an input that is not (N, C, L) or (C, L), or one that no window fits.
+        For an option outside its domain, an input that is not (N, C, L) or (C, L), or one in which no window fits.
 
     Examples
     --------

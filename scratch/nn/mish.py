@@ -18,7 +18,7 @@ mish
 As in PyTorch, minus infinity times zero is NaN: y is NaN at -inf, and so is the gradient at both infinities.
 
 Source: Misra, "Mish: A Self Regularized Non-Monotonic Activation Function", 2020. PyTorch's counterpart:
-``torch.nn.Mish``. ``inplace=True`` is accepted, and changes nothing: an input is never written to.
+``torch.nn.Mish``. ``inplace=True`` is accepted but has no effect: an input is never written to.
 """
 
 import numpy as np
@@ -47,7 +47,7 @@ class Mish(Layer):
     Parameters
     ----------
     inplace : bool
-        Changes nothing: an input is never written to.
+        Has no effect: an input is never written to.
 
     Examples
     --------

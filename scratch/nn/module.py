@@ -1,17 +1,17 @@
 """What every layer has in common: parameters, a mode, children, and a forward that backward undoes.
 
 PyTorch's ``torch.nn.Module`` records a graph during the forward pass and walks it when ``loss.backward()`` is called.
-Here nothing is recorded: each layer keeps what its own ``backward`` reads, and a model calls the ``backward`` of its
-layers in the reverse order of their ``forward``. That call is the chain rule:
+Here there is no such graph: each layer saves what its own ``backward`` reads, and a model calls the ``backward`` of its
+layers in the reverse order of their ``forward``. Each of these calls is one step of the chain rule:
 
     y = f(x)      L is a scalar that depends on x only through y
     dL/dx = J(x)^T dL/dy      ``backward`` maps grad_output = dL/dy to grad_input = dL/dx, without ever forming J
 
-A layer's gradient with respect to its parameters is ADDED to ``Parameter.grad``: a parameter that is used twice has
-two paths to the loss, and the derivative of a sum of paths is the sum of the derivatives.
+The gradient of a parameter is ADDED to ``Parameter.grad``: a parameter that is used twice reaches the loss along two
+paths, and its gradient is the sum over both.
 
-Differs from PyTorch: a layer remembers its latest forward only, so one layer object cannot be applied twice between
-two backwards; there are no hooks; the sum over the branches of a model is written out by its ``backward``.
+Differs from PyTorch: a layer remembers only its latest forward, so one layer object cannot be applied twice between two
+backwards; there are no hooks; a model with branches sums their gradients in its own ``backward``.
 """
 
 import inspect
@@ -34,8 +34,8 @@ class Module(ModuleTree):
     """Base class of layers and models.
 
     A subclass defines ``forward`` and ``backward``. Attributes that are a `Parameter` or a `Module` are found by their
-    attribute names, in the order in which they were set; arrays that belong to the state but are not learned
-    (running statistics) are announced with `register_buffer`.
+    attribute names, in the order in which they were set; arrays that belong to the state but are not learned (running
+    statistics) are registered with `register_buffer`.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Module(ModuleTree):
     """Map dL/d(output) to dL/d(input), and add dL/d(parameter) to each parameter's ``grad``."""
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """Run ``forward``. What PyTorch's layers call ``input`` is the first argument here, too, whatever its name."""
+        """Run ``forward``. The first argument may be passed as ``input=``, as in PyTorch, whatever its name is here."""
         if options:
             inputs, options = self._by_position(inputs, options)
         if self.needs_input_grad:
@@ -70,7 +70,7 @@ class Module(ModuleTree):
             grad_mode.constants.reset(token)
 
     def _by_position(self, inputs: tuple, options: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-        """Return the arguments of a call with ``input=`` in the first place, unless ``forward`` has that name."""
+        """Return a call's arguments with ``input=`` moved to the front, unless ``forward`` itself takes that name."""
         if inputs or "input" not in options:
             return inputs, options
         parameters = inspect.signature(self.forward).parameters
@@ -79,24 +79,24 @@ class Module(ModuleTree):
         return (options.pop("input"),), options
 
     def requires_input_grad_(self, mode: bool = True) -> "Module":
-        """Say whether anybody will read the gradient of the input, and return the module.
+        """Set whether the gradient of the input is needed, and return the module.
 
-        While a network is trained, nobody reads how the loss would change with the images, and the layers that read
-        them can save that work. A layer that was told so returns None from ``backward``; a layer inside of a model that
-        was told so returns NaN, which goes through the model's sums without a cost. PyTorch needs no telling: it looks
-        at the input's ``requires_grad``.
+        Training needs no gradient of the loss with respect to the images, so the layers that read them can skip that
+        work. With ``mode=False`` a layer returns None from ``backward``. If it was set for a model, the layers inside
+        that read the model's input return NaN, which costs nothing and passes through the sums of the model's backward.
+        PyTorch needs no such call: it looks at the input's ``requires_grad``.
         """
         self.needs_input_grad = mode
         return self
 
-    # What forward leaves for backward.
+    # What forward saves for backward.
 
     def save_for_backward(self, **values: object) -> None:
-        """Keep, by name, what ``backward`` will read; the values of the forward before are forgotten."""
+        """Save, by name, what ``backward`` will read; this replaces what the previous forward saved."""
         self._saved = values
 
     def saved(self, *names: str) -> object:
-        """Return what ``forward`` kept under these names: one value for one name, a tuple for several.
+        """Return what ``forward`` saved under these names: one value for one name, a tuple for several.
 
         Raises
         ------
@@ -110,9 +110,9 @@ class Module(ModuleTree):
         return tuple([self._saved[name] for name in names])
 
     def train(self, mode: bool = True) -> "Module":
-        """Set training mode (True) or evaluation mode (False) here and below; return the module.
+        """Set this module and all below it to training mode (True) or evaluation mode (False); return the module.
 
-        Forwards that no backward has followed are forgotten.
+        Layers drop what they saved for a backward that has not run.
         """
         if not isinstance(mode, bool):
             raise ValueError(f"{name_of(self)}: expected training mode to be a bool, got {mode!r}")
@@ -121,20 +121,20 @@ class Module(ModuleTree):
             module.forget()
         return self
 
-    # A layer keeps something of a forward for its backward; a model keeps nothing of its own.
+    # Layers override these, since they save values for their backward; a model saves none of its own.
 
     def forget(self) -> None:
-        """Drop what forward kept."""
+        """Drop what forward saved."""
 
     def take_kept(self) -> Any:
-        """Return what forward kept, and forget it."""
+        """Return what forward saved, and drop it."""
         return None
 
     def put_kept(self, kept: Any) -> None:
-        """Keep what `take_kept` returned, as if that forward had just run."""
+        """Put back what `take_kept` returned, as if that forward had just run."""
 
     def eval(self) -> "Module":
-        """Set evaluation mode here and below; return the module."""
+        """Set this module and all below it to evaluation mode; return the module."""
         return self.train(False)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -146,14 +146,14 @@ class Module(ModuleTree):
                 parameter.grad.fill(0)
 
     def apply(self, function: Callable[["Module"], Any]) -> "Module":
-        """Call ``function`` on every module below this one, children first, then on this one; return it."""
+        """Call ``function`` on every module below this one, children first, then on this one; return this one."""
         for child in self.children():
             child.apply(function)
         function(self)
         return self
 
     def extra_repr(self) -> str:
-        """Return the constructor's arguments as they stand in ``repr``."""
+        """Return the constructor's arguments as ``repr`` shows them."""
         return ""
 
     def __repr__(self) -> str:

@@ -1,11 +1,11 @@
 """ModuleDict: a dictionary that a model holds, so that the modules in it are found.
 
-What stands in a plain Python dict is not: it is in no state dict, no optimizer gets it, and ``train()`` and ``eval()``
-pass it by. Here each entry is an attribute, named by its key, and nothing else holds it. There is no forward: a model
-that holds a dictionary says itself what it does with the entries, in both passes.
+Modules in a plain Python dict are not found: they are in no state dict, no optimizer gets their parameters, and
+``train()`` and ``eval()`` skip them. Here each entry is an attribute, named by its key, and is stored nowhere else.
+There is no forward: the model that holds the dictionary decides how both passes use the entries.
 
-PyTorch's counterpart: ``torch.nn.ModuleDict``. As there, a key is a string without dots that is no attribute already,
-such as "training" or "pop".
+PyTorch's counterpart: ``torch.nn.ModuleDict``. As there, a key is a string without dots, and not the name of an
+attribute, such as "training" or "pop".
 """
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
@@ -26,9 +26,10 @@ class ModuleDict(Module):
     Raises
     ------
     TypeError
-        If an entry is no Module, or a key no string.
+        If an entry is not a Module, or a key is not a string.
     KeyError
-        If a key is empty, holds a dot, or is an attribute already; or if there is none such to be taken.
+        If a key to set is empty, contains a dot, or is an attribute already; or if a key to read or remove does not
+        exist.
 
     Examples
     --------
@@ -102,7 +103,7 @@ class ModuleDict(Module):
         TypeError
             If it is neither.
         ValueError
-            If one of the iterable's entries is no pair.
+            If one of the iterable's entries is not a pair.
         """
         if not isinstance(modules, Iterable):
             raise TypeError(f"{name_of(self)}: expected a mapping or pairs, got a {type(modules).__name__}")

@@ -1,12 +1,12 @@
-"""ModuleList and ParameterList: lists that a model holds, so that what stands in them is found.
+"""ModuleList and ParameterList: lists that a model holds, so that their entries are found.
 
-What stands in a plain Python list is not: it is in no state dict, no optimizer gets it, and ``train()`` and ``eval()``
-pass it by. Here each entry is an attribute, named by its number, and nothing else holds it.
+The entries of a plain Python list are not found: they are in no state dict, no optimizer gets them, and ``train()`` and
+``eval()`` skip them. Here each entry is an attribute, named by its number, and is stored nowhere else.
 
-Neither has a forward: a model that holds a list says itself what it does with the entries, in both passes.
+Neither has a forward: the model that holds a list decides how both passes use the entries.
 
 PyTorch's counterparts: ``torch.nn.ModuleList``, ``torch.nn.ParameterList``. Differs from PyTorch: a ParameterList takes
-arrays and parameters only, and makes parameters of the arrays; there it takes anything.
+only arrays and parameters, and turns the arrays into parameters; PyTorch's takes anything.
 """
 
 import operator
@@ -29,7 +29,7 @@ class _Numbered(Module):
             self.extend(values)
 
     def entry(self, value: Any) -> Any:
-        """Return what is kept of a value, or raise if it cannot stand in the list."""
+        """Return the entry for a value, or raise if it cannot be in the list."""
         if not isinstance(value, self.kind):
             raise TypeError(f"{name_of(self)}: expected each entry to be a {self.kind.__name__}, got {value!r:.80}")
         return value
@@ -41,7 +41,7 @@ class _Numbered(Module):
         return iter([value for name, value in vars(self).items() if name.isdigit()])
 
     def __getitem__(self, index: int | slice) -> Any:
-        """Return an entry, or for a slice a list of the same entries."""
+        """Return an entry, or for a slice a new list of the same entries."""
         if isinstance(index, slice):
             return type(self)(list(self)[index])
         return getattr(self, self._name(index))
@@ -63,7 +63,7 @@ class _Numbered(Module):
         Raises
         ------
         TypeError
-            If it is no iterable, or one of them cannot stand in the list. Nothing has been added then.
+            If it is not an iterable, or an entry cannot be in the list. Then nothing has been added.
         """
         if not isinstance(values, Iterable) or isinstance(values, (np.ndarray, str)):
             raise TypeError(f"{name_of(self)}: expected an iterable, got a {type(values).__name__}")
@@ -89,7 +89,7 @@ class ModuleList(_Numbered):
     Raises
     ------
     TypeError
-        If an entry is no Module.
+        If an entry is not a Module.
     IndexError
         If there is no such entry.
 
@@ -123,13 +123,13 @@ class ModuleList(_Numbered):
         return ModuleList([*self, *other])
 
     def __delitem__(self, index: int | slice) -> None:
-        """Remove one entry or several; those behind them move up."""
+        """Remove one entry or several, and renumber those after them."""
         entries = list(self)
         del entries[index if isinstance(index, slice) else int(self._name(index))]
         self._hold(entries)
 
     def insert(self, index: int, module: Module) -> None:
-        """Put an entry before that of a number; those behind it move on."""
+        """Insert an entry before the one at ``index``, and renumber those after it."""
         entries = list(self)
         entries.insert(index, self.entry(module))
         self._hold(entries)
@@ -171,7 +171,7 @@ class ParameterList(_Numbered):
     kind = Parameter
 
     def entry(self, value: Any) -> Parameter:
-        """Return a parameter, made of ``value`` where that is an array."""
+        """Return a parameter, made from ``value`` if that is an array."""
         return super().entry(Parameter(value) if isinstance(value, np.ndarray) else value)
 
     def extra_repr(self) -> str:

@@ -107,7 +107,7 @@ class ModuleTree:
             yield value
 
     def get_parameter(self, target: str) -> Parameter:
-        """Return the parameter of a dotted name.
+        """Return the parameter with a dotted name.
 
         Raises
         ------
@@ -122,14 +122,14 @@ class ModuleTree:
         return found
 
     def add_module(self, name: str, module: "ModuleTree | None") -> None:
-        """Set attribute ``name`` to a module, where names come from a program.
+        """Set attribute ``name`` to a module, for names that a program makes up.
 
         Raises
         ------
         TypeError
-            If it is no module, or ``name`` no string.
+            If it is not a module, or ``name`` is not a string.
         KeyError
-            If the name is taken, empty, or holds a dot.
+            If the name is taken, empty, or contains a dot.
         """
         self._register(name, module, ModuleTree)
 
@@ -147,7 +147,7 @@ class ModuleTree:
         setattr(self, name, value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Say of every parameter whether backwards add to its gradient; return the module."""
+        """Set for every parameter whether backward adds to its gradient; return the module."""
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
         return self
@@ -166,7 +166,7 @@ class ModuleTree:
         Raises
         ------
         TypeError
-            If it is neither float32 nor float64, or a ``device`` is asked for: NumPy computes on the CPU alone.
+            If it is neither float32 nor float64, or a ``device`` is asked for: NumPy computes only on the CPU.
         """
         asked = dtype if device is None else device
         try:
@@ -198,7 +198,7 @@ class ModuleTree:
                     yield f"{prefix}.{name}" if prefix else name, array
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return the arrays of all parameters and buffers under dotted names, PyTorch's own.
+        """Return the arrays of all parameters and buffers, under PyTorch's dotted names.
 
         The arrays are the module's, not copies, as in PyTorch: copy them to keep a snapshot.
         """
@@ -214,7 +214,7 @@ class ModuleTree:
         mapping : mapping of str to numpy.ndarray
             As `state_dict` returns it.
         strict : bool
-            Whether a key too few or too many is an error.
+            Whether a missing or an unexpected key is an error.
 
         Returns
         -------
@@ -224,9 +224,10 @@ class ModuleTree:
         Raises
         ------
         TypeError
-            If ``mapping`` is no mapping.
+            If ``mapping`` is not a mapping.
         RuntimeError
-            If ``strict`` and the keys differ, or if a shape differs. Nothing has been changed then.
+            If ``strict`` and the keys differ, if a shape differs, or if an array does not hold numbers. Then nothing
+            has been changed.
         """
         if not isinstance(mapping, Mapping):
             raise TypeError(f"{name_of(self)}: expected a state dict, got a {type(mapping).__name__}")

@@ -1,4 +1,4 @@
-r"""Multi-class margin loss: the right class's score should be larger than each other's, by a margin.
+r"""Multi-class margin loss: the right class's score should be larger than every other, by a margin.
 
     N  batch                                    x       (N, C)  scores, the input
     C  classes                                  t       (N,)    the index of the right class
@@ -9,7 +9,7 @@ An input of shape (C,) is one row. Below, n counts rows and c classes.
 
 multi_margin_loss
     F1  picked = x[n, t_n]                              (N, 1)  gather: the right class's score
-    F2  z = margin - picked + x                         (N, C)  what the right class lacks against each class; broadcast
+    F2  z = margin - picked + x                         (N, C)  how far the right class falls short; broadcast
     F3  pays = z > 0 and c != t_n                       (N, C)
     F4  hinge = z where it pays, else 0                 (N, C)
     F5  powers = hinge^p                                (N, C)
@@ -27,7 +27,7 @@ multi_margin_loss
                                                                 whose transpose is a scatter
 
 Each class that comes too near is pushed down, and the right one is pushed up by all of them together. A class that is
-far enough is left alone, unlike with cross-entropy, which is never content. At a kink, z = 0, the gradient is 0.
+far enough away is left alone. Cross-entropy, in contrast, never stops pushing. At a kink, z = 0, the gradient is 0.
 
 Source: Weston and Watkins, "Support vector machines for multi-class pattern recognition", 1999 (p = 1). PyTorch's
 counterpart: ``torch.nn.MultiMarginLoss``. Left out: the deprecated ``size_average`` and ``reduce``.
@@ -46,7 +46,7 @@ from scratch.nn.reduction import Loss, reduce, reduce_backward
 def multi_margin_loss(
     x: np.ndarray, target: np.ndarray, weight: np.ndarray, p: int, margin: float, reduction: str
 ) -> tuple[Any, tuple]:
-    """Return what the right class's score lacks against the others, raised to ``p`` and reduced."""
+    """Return how far the right class's score falls short of the others, raised to ``p`` and reduced."""
     picked = x[np.arange(len(x)), target][:, None]  # F1 (N, 1)
     z = margin - picked + x  # F2 (N, C)
     pays = (z > 0) & (np.arange(x.shape[1]) != target[:, None])  # F3 (N, C)
@@ -71,12 +71,12 @@ def multi_margin_loss_backward(grad_y: Any, p: int, reduction: str, saved: tuple
 
 
 class MultiMarginLoss(Loss):
-    """Multi-class hinge loss: what the right class's score lacks to being the largest by ``margin``.
+    """Multi-class hinge loss: how far the right class's score is from being the largest by ``margin``.
 
     Parameters
     ----------
     p : {1, 2}
-        The power of what is lacking.
+        The power to which each shortfall is raised.
     margin : float
         By how much the right score should be larger.
     weight : numpy.ndarray of shape (C,), or None
@@ -138,7 +138,7 @@ class MultiMarginLoss(Loss):
                 )
 
     def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        """Return the pair of functions for these inputs, and its forward's arguments after ``x``."""
         weight = np.ones(x.shape[-1], x.dtype) if self.weight is None else self.weight.copy()
         return self.functions, (flat_indices(target), weight, self.p, self.margin, self.reduction)
 

@@ -33,8 +33,8 @@ multi_head_attention
     B1  grad_in_proj_weight = grad_w_q, grad_w_k,
             grad_w_v                             (3E, E)       F1: the thirds, one after the other
 
-Then comes the layer `out_proj`. In self-attention query, key and value are one array, used three times: its gradient is
-the sum of the three that backward returns, written out by the model.
+After that comes the layer `out_proj`. In self-attention query, key and value are one array that is used three times.
+Its gradient is the sum of the three that backward returns, and the model writes out that sum.
 
 Source: Vaswani et al., "Attention Is All You Need", 2017, section 3.2.2. PyTorch's counterpart:
 ``torch.nn.MultiheadAttention``. Left out: ``add_bias_kv``, ``add_zero_attn``, ``kdim`` and ``vdim`` other than
@@ -128,13 +128,13 @@ class MultiheadAttention(Layer):
     embed_dim : int
         Size of the last axis of query, key, value and output.
     num_heads : int
-        How many attentions there are; each has ``embed_dim // num_heads`` of the numbers.
+        How many heads there are; each has ``embed_dim // num_heads`` of the numbers.
     dropout : float
-        Probability of a weight to be dropped, in training.
+        Probability that an attention weight is dropped, in training.
     bias : bool
         Whether the biases of all projections are learned and added.
     add_bias_kv, add_zero_attn, kdim, vdim
-        Left out: their defaults alone are accepted.
+        Left out: only their defaults are accepted, and ``embed_dim`` for ``kdim`` and ``vdim``.
     batch_first : bool
         Whether the arrays are (N, L, E) instead of (L, N, E).
     dtype : numpy dtype
@@ -150,7 +150,8 @@ class MultiheadAttention(Layer):
     Raises
     ------
     ValueError
-        If a size is not positive, ``embed_dim`` no multiple of ``num_heads``, or ``dropout`` outside of [0, 1].
+        If a size is not positive, ``embed_dim`` is not a multiple of ``num_heads``, or ``dropout`` is not within
+        [0, 1].
     NotImplementedError
         For an option that is left out.
     RuntimeError
@@ -158,7 +159,8 @@ class MultiheadAttention(Layer):
 
     Examples
     --------
-    With weights of zero all keys fit alike, and the output is a projection of the values' mean:
+    With zero weights for queries and keys all keys fit equally well, and the output is a projection of the values'
+    mean:
 
     >>> layer = MultiheadAttention(2, 1, batch_first=True, dtype=np.float64)
     >>> layer.in_proj_weight.data[...], layer.out_proj.weight.data[...] = 0.0, np.eye(2)
@@ -216,7 +218,7 @@ class MultiheadAttention(Layer):
         self._reset_parameters()
 
     def _reset_parameters(self) -> None:
-        # PyTorch's name; `out_proj` has drawn its weight by itself.
+        # The name is PyTorch's. `out_proj` has already drawn its own weight.
         init.xavier_uniform_(self.in_proj_weight)
         for bias in (self.in_proj_bias, self.out_proj.bias):
             if bias is not None:
@@ -237,7 +239,7 @@ class MultiheadAttention(Layer):
         return y if self.batch_first else y.swapaxes(0, 1)
 
     def check_arrays(self, query: np.ndarray, key: Any, value: Any) -> None:
-        """Raise unless the three belong together."""
+        """Raise unless query, key and value fit each other."""
         self.check_input(query)
         check_dtype(self, key, query.dtype, "key")
         check_dtype(self, value, query.dtype, "value")
@@ -283,7 +285,7 @@ class MultiheadAttention(Layer):
         return found
 
     def added(self, name: str, mask: Any, dtype: np.dtype) -> np.ndarray:
-        """Return a mask as what is added to the scores: minus infinity where a boolean one is True."""
+        """Return a mask in the form that is added to the scores: minus infinity where a boolean one is True."""
         if isinstance(mask, np.ndarray) and mask.dtype == bool:
             return np.asarray(additive_mask(~mask, False, 0, 0, dtype))
         if isinstance(mask, np.ndarray) and mask.dtype != dtype:
@@ -313,19 +315,19 @@ class MultiheadAttention(Layer):
         key_padding_mask : numpy.ndarray, shape (N, S), optional
             True where a key is padding, which no query may see; or floats, which are added to the scores.
         need_weights : bool
-            Whether to return the weights. A query that may see no key has NaN if so, and 0 if not, as in PyTorch.
+            Whether to return the weights. A query that may see no key gets NaN if so, and 0 if not, as in PyTorch.
         attn_mask : numpy.ndarray, shape (L, S) or (N num_heads, L, S), optional
             True where a query may not see a key; or floats, which are added to the scores.
         average_attn_weights : bool
             Whether the weights are averaged over the heads, (N, L, S); otherwise they are (N, num_heads, L, S).
         is_causal : bool
-            A hint that ``attn_mask``, which must be given, lets no query see the keys behind it. It is taken at its
-            word where PyTorch does so: without weights and padding.
+            A hint that ``attn_mask``, which must be given, lets no query see later keys. As in PyTorch, a causal mask
+            then replaces it if there are no weights to return and no padding.
 
         Returns
         -------
         output, weights
-            Of query's shape; and the weights, or None.
+            The output has query's shape; the weights may be None.
         """
         self.check_arrays(query, key, value)
         batched, (batch, length, _), keys = query.ndim == 3, self.fold(query).shape, self.fold(key).shape[1]
@@ -365,7 +367,7 @@ class MultiheadAttention(Layer):
         return output, weights if batched else weights[0]
 
     def backward(self, grad_output: np.ndarray | None, grad_weights: np.ndarray | None = None) -> tuple[Any, Any, Any]:
-        """Map the gradients of output and weights, None for one that nobody reads, to those of query, key and value."""
+        """Map the gradients of output and weights, None for one that is not used, to those of query, key and value."""
         record = self.record()
         input_shape, (weights,) = record.input_shape, record.others
         if grad_output is None:
@@ -381,7 +383,7 @@ class MultiheadAttention(Layer):
         return grad_query, self.unfold(grad_key, input_shape), self.unfold(grad_value, input_shape)
 
     def grad_of_each_head(self, grad: Any, weights: np.ndarray, batched: bool) -> np.ndarray:
-        """Return the gradient of all heads' weights for that of what forward returned: of these, or of their mean."""
+        """Return the gradient of all heads' weights, given that of what forward returned: these, or their mean."""
         each = weights.shape if batched else weights.shape[1:]
         mean = weights.shape[:1] + weights.shape[2:] if batched else weights.shape[2:]
         averaged = np.ndim(grad) == len(mean)

@@ -1,11 +1,11 @@
-r"""Negative log-likelihood: minus the log-probability of the class that was right, given log-probabilities.
+r"""Negative log-likelihood: minus the log-probability of the right class, given log-probabilities.
 
     N  batch                                        x       (M, C)  log-probabilities, the input
     C  classes                                      target  (M,)    the index of the right class
     M  N times the sizes of all axes after C        weight  (C,)    of each class, 1 if absent
                                                     y       ()      output
 
-Further axes, (N, C, d1, ...) with targets (N, d1, ...), act as more batch: each place in them is a row of C numbers,
+Further axes, (N, C, d1, ...) with targets (N, d1, ...), act like more batch: each place in them is a row of C numbers,
 and there are M rows. An input of shape (C,) is one row. Below, n counts rows and c classes.
 
 nll_loss
@@ -72,9 +72,9 @@ def check_class_indices(
     Raises
     ------
     TypeError
-        If it is no array.
+        If it is not an array.
     ValueError, RuntimeError
-        If its shape does not fit: by its batch, or otherwise.
+        If its shape does not fit: ValueError if its batch differs, else RuntimeError.
     RuntimeError
         If its dtype is neither int64 nor uint8.
     IndexError
@@ -93,7 +93,7 @@ def check_class_indices(
             "convert them with .astype(np.int64)"
         )
     indices, classes = target.ravel().astype(np.int64, copy=False), x.shape[min(x.ndim - 1, 1)]
-    # As unsigned numbers negative indices are huge, so that one comparison finds those on either side.
+    # As unsigned numbers negative indices are huge, so one comparison finds those that are out of range on either side.
     if np.count_nonzero(indices.view(np.uint64) >= classes):
         outside = indices[(indices != ignore_index) & ((indices < 0) | (indices >= classes))]
         if outside.size:
@@ -106,7 +106,7 @@ def batch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def flat_indices(target: np.ndarray) -> np.ndarray:
-    """Copy class indices (N, d1, ...) to (M,), as int64; nobody can write to the copy."""
+    """Copy class indices (N, d1, ...) to (M,), as int64; the copy is read-only."""
     indices = target.reshape(-1).astype(np.int64)
     indices.setflags(write=False)
     return indices
@@ -120,7 +120,7 @@ def _ones(classes: int, dtype: np.dtype) -> np.ndarray:
 
 
 class ClassLoss(Loss):
-    """What the losses over classes share: their options, which targets fit them, and rows from inputs of any shape."""
+    """Base of the losses over classes: their options, the checks of targets, and the folding of inputs into rows."""
 
     weight: np.ndarray | None
 
@@ -133,7 +133,7 @@ class ClassLoss(Loss):
         self.ignore_index = ignore_index
 
     def check_weight(self, x: np.ndarray) -> None:
-        """Raise ``RuntimeError`` unless the weight is absent, or has the input's dtype and an element a class."""
+        """Raise ``RuntimeError`` unless the weight is absent, or has the input's dtype and one element per class."""
         if self.weight is None:
             return
         expected = x.shape[:1] if x.ndim == 1 else x.shape[1:2]
@@ -213,5 +213,5 @@ class NLLLoss(ClassLoss):
         self.check_weight(x)
 
     def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        """Return the pair of functions for these inputs, and its forward's arguments after ``x``."""
         return self.functions, (flat_indices(target), self.class_weight(x), self.ignore_index, self.reduction)

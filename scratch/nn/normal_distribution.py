@@ -3,8 +3,8 @@ r"""The normal distribution function, which GELU needs and NumPy lacks, and its 
     cdf(x) = Phi(x) = P(a standard normal number <= x) = (1 + erf(x / sqrt(2))) / 2
     density(x) = Phi'(x) = exp(-x^2 / 2) / sqrt(2 pi)
 
-In the left tail 1 + erf(...) is a difference of nearly equal numbers, which leaves nothing of the tiny result. So the
-tail itself is what we compute, and the other half follows from it: Phi(x) = 1 - Phi(-x).
+In the left tail 1 + erf(...) is a difference of nearly equal numbers, which leaves no correct digit of the tiny result.
+So we compute the tail itself, and the other half follows from it: Phi(x) = 1 - Phi(-x).
 
     a = |x|
     t = (a - 4) / (a + 4)                              from -1 at a = 0 to 1 at infinity

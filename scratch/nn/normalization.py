@@ -34,8 +34,8 @@ layer_norm, of R rows of K numbers
     B2  grad_x = grad_shifted                                 (R, K)  F2: its factor is 1. grad_shifted sums to 0 over
                                                                       k, so mean, which was broadcast, gets nothing
 
-Why F3 and F4: where a row is nearly constant and far from zero, the rounding error of its mean is as large as the
-differences that are left, and F8 enlarges them.
+Why F3 and F4: if a row is nearly constant and far from zero, the rounding error of its mean is as large as the
+differences that are left, and F8 enlarges both.
 
 group_norm, of N examples with C channels in G groups at P positions; K = P C/G; weight and bias are columns, (C, 1)
     F1  rows = x, a row for each example's group              (N G, K)   the channels of a group are neighbours
@@ -65,17 +65,18 @@ group_norm, of N examples with C channels in G groups at P positions; K = P C/G;
     B3  grad_rows = grad_shifted                              (N G, K)   F3: as in layer_norm, mean gets nothing
     B1  grad_x = grad_rows in the shape of x                  (N, C, P)  F1: each number goes back to its place
 
-The simplification that the kernels use is batch normalization's (`scratch.nn.batchnorm`), with rows for columns:
+The simplification that the kernels use is batch normalization's (`scratch.nn.batchnorm`), with rows in place of
+columns:
 
     grad_x = (grad_normalized - mean_k(grad_normalized) - normalized mean_k(grad_normalized normalized)) / std
 
-Shifting a row, or scaling it, changes no output: grad_x sums to zero over each row, and is orthogonal to normalized
-(but for eps). Training and evaluation are the same.
+Shifting a row, or scaling it, changes no output, so grad_x sums to zero over each row, and is orthogonal to normalized
+(apart from eps). Training and evaluation are the same.
 
 Sources: Ba, Kiros and Hinton, "Layer Normalization", 2016, equations 3 and 4; Wu and He, "Group Normalization", 2018,
 equations 1 to 7. PyTorch's counterparts: ``torch.nn.LayerNorm``, ``torch.nn.GroupNorm``. Left out: ``device``.
-Differs from PyTorch: GroupNorm always refuses an input whose number of channels is not ``num_channels``; PyTorch lets
-it pass if the layer has no numbers.
+Differs from PyTorch: GroupNorm always refuses an input whose number of channels is not ``num_channels``; PyTorch
+accepts it if the layer has no weight.
 """
 
 import math
@@ -172,7 +173,7 @@ class LayerNorm(LastAxesNorm):
     elementwise_affine : bool
         Whether weight and bias are learned and applied.
     bias : bool
-        With ``elementwise_affine``, whether b is learned and added.
+        With ``elementwise_affine``, whether the bias is learned and added.
     dtype : numpy dtype
         float32 or float64, of the parameters, the input and the output.
 
@@ -183,7 +184,8 @@ class LayerNorm(LastAxesNorm):
     Raises
     ------
     RuntimeError
-        If ``normalized_shape`` is empty or negative, the input's last axes are others, or its dtype is not the layer's.
+        If ``normalized_shape`` is empty or negative, the input's last axes differ from it, or its dtype is not the
+        layer's.
     TypeError
         If ``normalized_shape`` is not made of integers.
 
@@ -214,7 +216,7 @@ class LayerNorm(LastAxesNorm):
         self.reset_parameters()
 
     def arguments(self) -> tuple:
-        """Return what `layer_norm` takes behind ``x``."""
+        """Return `layer_norm`'s arguments after ``x``."""
         row = (math.prod(self.normalized_shape),)
         return reshaped(self.weight, row, absent=1.0), reshaped(self.bias, row, absent=0.0), self.eps
 
@@ -240,7 +242,7 @@ class GroupNorm(RowNorm):
     affine : bool
         Whether weight and bias, one for each channel, are learned and applied.
     bias : bool
-        With ``affine``, whether b is learned and added.
+        With ``affine``, whether the bias is learned and added.
     dtype : numpy dtype
         float32 or float64, of the parameters, the input and the output.
 
@@ -301,7 +303,7 @@ class GroupNorm(RowNorm):
             raise ValueError(f"GroupNorm: expected more than 1 value per group, got input of shape {x.shape}")
 
     def arguments(self) -> tuple:
-        """Return what `group_norm` takes behind ``x``."""
+        """Return `group_norm`'s arguments after ``x``."""
         column = self.num_channels, 1
         weight, bias = reshaped(self.weight, column, absent=1.0), reshaped(self.bias, column, absent=0.0)
         return weight, bias, self.num_groups, self.eps

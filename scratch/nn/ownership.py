@@ -1,20 +1,20 @@
 """Who owns an array: the rules that all layers keep.
 
-NumPy does not tell anybody when an array is written to, as PyTorch does. So:
+Unlike PyTorch, NumPy does not keep track of writes to an array. So:
 
-- An input belongs to the caller, who may write to it once forward has returned: what backward reads of it is a copy. An
-  array that nobody can write to is kept as it is; a read-only view of an array that can be written to is not one.
+- An input belongs to the caller, who may write to it once forward has returned. So backward reads a copy. An array that
+  nobody can write to is kept as it is. A read-only view of a writable array does not count as one.
 - An output belongs to the caller, too. If backward reads it, it is read-only until that backward has run: ``h += skip``
-  after a ReLU raises. ``h = h + skip`` is right at any time.
-- Where a result is the argument or a view of it (Identity, Flatten, Dropout in evaluation), it is a read-only view, and
-  of a copy if the caller can write to the argument: a later layer may keep the result for its backward.
+  after a ReLU raises. ``h = h + skip`` always works.
+- If a result is the argument or a view of it (Identity, Flatten, Dropout in evaluation), the caller gets a read-only
+  view, of a copy if the argument can be written to: a later layer may keep the result for its backward.
 - A gradient that backward returns belongs to the caller. ``Parameter.grad`` is the parameter's own.
 - ``Parameter.data`` stays the same array for good: optimizers and ``load_state_dict`` write into it, so references and
-  state dicts stay live, and tied arrays stay tied. Only an assignment, or a change of dtype, replaces it. If one of
-  them wrote to a parameter between a forward and the backward that reads it, that backward raises.
+  state dicts stay live, and tied arrays stay tied. Only an assignment, or a change of dtype, replaces it. If an
+  optimizer or ``load_state_dict`` writes to it between a forward and the backward that reads it, that backward raises.
 
-What this costs: a copy of the arrays that a network is fed with, and of inputs that no layer has made read-only. Within
-a `Sequential` one layer's output is the next one's input and nobody else's: it is made read-only, and not copied.
+What this costs: a copy of the network's inputs, and of layers' inputs that no layer has made read-only. Within a
+`Sequential` one layer's output goes only to the next layer: it is made read-only instead of copied.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ import numpy as np
 
 
 def is_one_of(value: Any, arguments: tuple) -> bool:
-    """Return whether ``value`` is the very object that one of the arguments is."""
+    """Return whether ``value`` is the same object as one of the arguments."""
     return id(value) in map(id, arguments)
 
 
@@ -34,14 +34,14 @@ def can_be_written(array: np.ndarray) -> bool:
     owner = array
     while isinstance(owner.base, np.ndarray):
         owner = owner.base
-    # The memory that the kernels use again is of a class of its own: nobody has it but through its arrays.
+    # Memory that the kernels reuse has a class of its own: it can be reached only through its arrays.
     return type(owner) is np.ndarray and owner.flags.writeable
 
 
 def own(saved: tuple, place: int) -> tuple:
-    """Return what a forward saved, with a copy of its own of an array that its caller may write to.
+    """Return what a forward saved, with the array at ``place`` replaced by a copy if the caller may write to it.
 
-    Where the array stands in several places, the copy does.
+    If the array is in several places, the copy replaces it in all of them.
     """
     value = saved[place]
     if not isinstance(value, np.ndarray) or not can_be_written(value):
@@ -56,14 +56,14 @@ def owned(array: np.ndarray) -> np.ndarray:
 
 
 def private(x: Any) -> Any:
-    """Return ``x``, one layer's output on its way to the next, with nobody able to write to it: no copy is needed."""
+    """Return ``x``, one layer's output on its way to the next, made read-only so that it need not be copied."""
     if type(x) is np.ndarray:
         x.setflags(write=False)
     return x
 
 
 def to_read(result: np.ndarray, argument: np.ndarray) -> np.ndarray:
-    """Return ``result``, or, where it is ``argument`` or a view of it, a view that nobody can write to."""
+    """Return ``result``, or a read-only view of it if it is ``argument`` or a view of that."""
     if result is not argument and (result.base is None or not np.may_share_memory(result, argument)):
         return result
     view = result.view()

@@ -21,15 +21,16 @@ For an image of 1 x 3 pixels, padded by 2 on the left and 1 on the right, source
     zeros      0 0 1 2 3 0        replicate  1 1 1 2 3 3
     reflect    3 2 1 2 3 2        circular   2 3 1 2 3 1
 
-A negative padding cuts off as many rows or columns, behind the others: what is reflected may itself be cut off.
+A negative padding cuts off that many rows or columns, after the others were added: a pixel that is reflected may itself
+be cut off.
 
-The layers: ZeroPad2d and ConstantPad2d add a value, ReflectionPad2d, ReplicationPad2d and CircularPad2d copies. Their
-twins with 1d take sequences, (N, C, L), for images of one row.
+The layers: ZeroPad2d and ConstantPad2d add a value, ReflectionPad2d, ReplicationPad2d and CircularPad2d add copies.
+Their 1d twins treat sequences, (N, C, L), as images of one row.
 
 PyTorch's counterpart: ``torch.nn.functional.pad`` of images, and the layers' namesakes. Differs from it: a padding has
 an entry for each side, or is one number for all; a constant is added to images or sequences only; images without
-pixels, which PyTorch pads with a constant, are refused; circular padding is never negative. There PyTorch repeats what
-is left, and, where that is not enough, memory that nobody wrote to.
+pixels, which PyTorch pads with a constant, are refused; circular padding is never negative. With a negative one PyTorch
+repeats what is left, and, where that is not enough, uninitialized memory.
 """
 
 import math
@@ -94,7 +95,7 @@ class _Pad(ImageLayer):
         self._sides = tuple([self.padding[2 * axis : 2 * axis + 2] for axis in reversed(range(self.axes))])
 
     def check(self, x: np.ndarray) -> None:
-        """Raise unless ``x`` is images that have the pixels to be copied, and some that are left."""
+        """Raise unless ``x`` holds images with the pixels to be copied, some of which are left after the padding."""
         if x.ndim not in (self.axes + 1, self.axes + 2):
             kind = {"zeros": RuntimeError, "circular": ValueError}.get(self.mode, NotImplementedError)
             raise kind(f"{name_of(self)}: expected input of shape {self.layout}, got {x.shape}")
@@ -118,7 +119,7 @@ class _Pad(ImageLayer):
                 )
 
     def arguments(self) -> tuple:
-        """Return what `pad` takes behind ``x``."""
+        """Return `pad`'s arguments after ``x``."""
         return self.on_images(self._sides, (0, 0)), self.mode, self.value
 
     def extra_repr(self) -> str:
@@ -149,7 +150,7 @@ class ZeroPad2d(_Pad):
     Raises
     ------
     TypeError, RuntimeError
-        If ``padding`` is not that, the input not (N, C, H, W) or (C, H, W), or more is cut off than there is.
+        If ``padding`` is anything else, the input is not (N, C, H, W) or (C, H, W), or more is cut off than there is.
 
     Examples
     --------
@@ -181,7 +182,7 @@ class ConstantPad2d(_ConstantPad):
     Raises
     ------
     TypeError, RuntimeError
-        As `ZeroPad2d` does, and if ``value`` is no number.
+        As `ZeroPad2d` does, and if ``value`` is not a number.
 
     Examples
     --------
@@ -197,7 +198,7 @@ class ConstantPad1d(_ConstantPad):
 
 
 class ReflectionPad2d(_Pad):
-    """Around each image its mirror image, without the row or column that is the mirror.
+    """Each image's mirror image around it, without repeating the outermost row or column.
 
     Parameters
     ----------
@@ -207,7 +208,7 @@ class ReflectionPad2d(_Pad):
     Raises
     ------
     TypeError, RuntimeError, NotImplementedError
-        As `ZeroPad2d` does, the last for an input of other axes, as PyTorch; and if the image is too small.
+        As `ZeroPad2d` does, the last for an input with other axes, as in PyTorch; and if the image is too small.
 
     Examples
     --------
@@ -222,14 +223,14 @@ class ReflectionPad2d(_Pad):
 
 
 class ReflectionPad1d(_Pad):
-    """At both ends of each sequence its mirror image, as `ReflectionPad2d`; ``padding`` is (left, right)."""
+    """At both ends of each sequence its mirror image, as in `ReflectionPad2d`; ``padding`` is (left, right)."""
 
     mode = "reflect"
     axes = 1
 
 
 class ReplicationPad2d(_Pad):
-    """Around each image copies of its outermost pixels.
+    """Copies of each image's outermost pixels around it.
 
     Parameters
     ----------
@@ -239,7 +240,7 @@ class ReplicationPad2d(_Pad):
     Raises
     ------
     TypeError, RuntimeError, NotImplementedError
-        As `ZeroPad2d` does, the last for an input of other axes, as PyTorch.
+        As `ZeroPad2d` does, the last for an input with other axes, as in PyTorch.
 
     Examples
     --------
@@ -268,7 +269,7 @@ class CircularPad2d(_Pad):
     Raises
     ------
     TypeError, RuntimeError, ValueError
-        As `ZeroPad2d` does, the last for an input of other axes, as PyTorch; and if the image is too small.
+        As `ZeroPad2d` does, the last for an input with other axes, as in PyTorch; and if the image is too small.
 
     Examples
     --------
@@ -280,7 +281,7 @@ class CircularPad2d(_Pad):
 
 
 class CircularPad1d(_Pad):
-    """Before each sequence its end, behind it its beginning, as `CircularPad2d`; ``padding`` is (left, right)."""
+    """Each sequence's end before it and its beginning after it, as `CircularPad2d`; ``padding`` is (left, right)."""
 
     mode = "circular"
     axes = 1

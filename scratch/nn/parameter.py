@@ -1,8 +1,8 @@
 """Parameter: an array that an optimizer changes, with its gradient.
 
-A backward may read a parameter's values, which are those of its forward only if nobody has written to them since. So
-optimizers and ``load_state_dict`` note what they write to, by counting: each write, of however many parameters, has a
-number.
+A backward may read a parameter's values, and they are those of its forward only if nobody has written to them since. So
+optimizers and ``load_state_dict`` note each write: the writes are numbered, and a parameter keeps the number of its
+last one.
 """
 
 import threading
@@ -14,7 +14,7 @@ from scratch import dispatch
 
 
 class Writes:
-    """How often parameters were written to, in the whole process."""
+    """The number of writes to parameters in the whole process."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -39,7 +39,7 @@ class Parameter:
     data : numpy.ndarray
         The values. Kept as given, not copied.
     requires_grad : bool
-        Whether backwards add to ``grad``.
+        Whether backward adds to ``grad``.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Parameter:
     grad : numpy.ndarray or None
         The gradient of the loss with respect to ``data``, of the same shape and dtype; None until the first backward.
     requires_grad : bool
-        Whether backwards add to ``grad``. May be changed at any time.
+        Whether backward adds to ``grad``. May be changed at any time.
     written : int
         The number of the last write to ``data`` that was noted.
     """
@@ -74,12 +74,12 @@ class Parameter:
         return self.data.dtype
 
     def add_grad(self, grad: np.ndarray) -> None:
-        """Add ``grad`` to ``self.grad``; where that is None, it becomes a copy.
+        """Add ``grad`` to ``self.grad``, or set that to a copy if it is None.
 
         Raises
         ------
         RuntimeError
-            If ``grad`` has another shape or dtype than ``data``, or another thread has added before.
+            If ``grad`` has another shape or dtype than ``data``, or another thread has added to it before.
         """
         if grad.shape != self.data.shape or grad.dtype != self.data.dtype:
             raise RuntimeError(
@@ -89,12 +89,12 @@ class Parameter:
         self.take_grad(grad.copy() if self.grad is None else grad)
 
     def take_grad(self, grad: np.ndarray) -> None:
-        """Do the same with an array that its caller made and gives away: it becomes ``self.grad`` where that is None.
+        """Do the same with an array that the caller gives away: it becomes ``self.grad`` itself if that is None.
 
         Raises
         ------
         RuntimeError
-            If another thread has added before.
+            If another thread has added to it before.
         """
         if self.grad is None:
             self.grad = self._taken = grad

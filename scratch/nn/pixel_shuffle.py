@@ -22,9 +22,9 @@ pixel_unshuffle, for H = P r and W = Q r
     B2  grad_places = grad_blocks, the axes as before  (N, C, P, r, Q, r)  F2: a transpose, by its inverse
     B1  grad_x = grad_places, as                       (N, C, H, W)        F1: as F3
 
-No number changes, so the backward of each is the other's forward. A convolution with r r times the channels, followed
-by a PixelShuffle, is a transposed convolution whose kernel is a whole number of strides wide, at a quarter of the size:
-"sub-pixel convolution". `scratch.kernels.patch_plan` computes it so.
+No number changes, so the backward of each is the other's forward. A transposed convolution of stride r, whose kernel is
+a whole number of strides wide, equals a convolution of the small image to r r times the channels, followed by a
+PixelShuffle: "sub-pixel convolution". `scratch.kernels.patch_plan` computes it this way.
 
 PyTorch's counterparts: ``torch.nn.PixelShuffle``, ``torch.nn.PixelUnshuffle``. Shi et al., "Real-Time Single Image and
 Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network", arXiv:1609.05158.
@@ -40,7 +40,7 @@ from scratch.nn.layer import Layer
 
 
 def pixel_shuffle(x: np.ndarray, factor: int) -> tuple[np.ndarray, tuple]:
-    """Return an image ``factor`` times as high and wide, of the pixels of so many channels squared."""
+    """Return an image ``factor`` times as high and wide, with pixels from ``factor`` squared times as many channels."""
     blocks = x.reshape(len(x), x.shape[1] // factor**2, factor, factor, *x.shape[2:])  # F1 (N, D, r, r, H, W)
     places = blocks.transpose(0, 1, 4, 2, 5, 3)  # F2 (N, D, H, r, W, r)
     y = places.reshape(*blocks.shape[:2], x.shape[2] * factor, x.shape[3] * factor)  # F3 (N, D, H r, W r)
@@ -57,7 +57,7 @@ def pixel_shuffle_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 
 
 def pixel_unshuffle(x: np.ndarray, factor: int) -> tuple[np.ndarray, tuple]:
-    """Return an image of blocks of ``factor`` x ``factor`` pixels, as so many channels squared."""
+    """Return an image whose blocks of ``factor`` x ``factor`` pixels have become channels."""
     places = x.reshape(  # F1 (N, C, P, r, Q, r)
         *x.shape[:2], x.shape[2] // factor, factor, x.shape[3] // factor, factor
     )
@@ -101,7 +101,7 @@ class _Shuffle(Layer):
 
 
 class PixelShuffle(_Shuffle):
-    """Make blocks of pixels of channels: (..., C, H, W) to (..., C / r^2, H r, W r), r the ``upscale_factor``.
+    """Turn channels into blocks of pixels: (..., C, H, W) to (..., C / r^2, H r, W r), r the ``upscale_factor``.
 
     Parameters
     ----------
@@ -111,9 +111,9 @@ class PixelShuffle(_Shuffle):
     Raises
     ------
     TypeError, RuntimeError
-        If ``upscale_factor`` is no positive integer.
+        If ``upscale_factor`` is not a positive integer.
     RuntimeError
-        If the input has less than three axes, or a number of channels that its square does not divide.
+        If the input has fewer than three axes, or a number of channels that the factor's square does not divide.
 
     Examples
     --------
@@ -140,7 +140,7 @@ class PixelShuffle(_Shuffle):
             )
 
     def arguments(self) -> tuple:
-        """Return what `pixel_shuffle` takes behind ``x``."""
+        """Return `pixel_shuffle`'s arguments after ``x``."""
         return (self.upscale_factor,)
 
     def extra_repr(self) -> str:
@@ -149,19 +149,19 @@ class PixelShuffle(_Shuffle):
 
 
 class PixelUnshuffle(_Shuffle):
-    """Make channels of blocks of pixels: (..., C, H, W) to (..., C r^2, H / r, W / r), r the ``downscale_factor``.
+    """Turn blocks of pixels into channels: (..., C, H, W) to (..., C r^2, H / r, W / r), r the ``downscale_factor``.
 
     Parameters
     ----------
     downscale_factor : int
-        How many times as low and narrow the output is.
+        How many times lower and narrower the output is.
 
     Raises
     ------
     TypeError, RuntimeError
-        If ``downscale_factor`` is no positive integer.
+        If ``downscale_factor`` is not a positive integer.
     RuntimeError
-        If the input has less than three axes, or rows or columns that it does not divide.
+        If the input has fewer than three axes, or a number of rows or columns that the factor does not divide.
 
     Examples
     --------
@@ -184,7 +184,7 @@ class PixelUnshuffle(_Shuffle):
             )
 
     def arguments(self) -> tuple:
-        """Return what `pixel_unshuffle` takes behind ``x``."""
+        """Return `pixel_unshuffle`'s arguments after ``x``."""
         return (self.downscale_factor,)
 
     def extra_repr(self) -> str:

@@ -1,8 +1,8 @@
-r"""Poisson negative log-likelihood: counts of what happens now and then, and a network that predicts their rate.
+r"""Poisson negative log-likelihood: for counts of events, whose rate a network predicts.
 
     x  (...)  input: log of the rate, or the rate     n    number of elements
     t  (...)  target: the count                       eps  what keeps log(rate + eps) finite at 0
-    y  () or (...)  output                            constant  log t!, about, if it counts (``full``), else 0
+    y  () or (...)  output                            constant  about log t! if ``full``, else 0
 
 poisson_nll_loss, for ``log_input=True``
     F1  rate = exp(x)                                 (...)
@@ -20,8 +20,8 @@ poisson_nll_loss_of_rate, for ``log_input=False``
     B3  grad_losses = grad_y / n                      ()      F3: as above
     B1  grad_x = grad_losses (1 - t / rate)           (...)   F2 and F1: x is used twice; the derivative of log
 
-With the logarithm as input the gradient is the prediction minus the truth. The constant has no part in it: log t! by
-Stirling, t log t - t + log(2 pi t) / 2, for counts above 1, and 0 for the others.
+With the logarithm as input, the gradient is the prediction minus the target. The constant does not affect it. It is
+Stirling's approximation of log t!, t log t - t + log(2 pi t) / 2, for counts above 1, and 0 for the others.
 
 PyTorch's counterpart: ``torch.nn.PoissonNLLLoss``. Left out: the deprecated ``size_average`` and ``reduce``, and the
 target's gradient. Deliberate difference: input and target have one shape and one dtype, where PyTorch broadcasts.
@@ -86,7 +86,7 @@ class PoissonNLLLoss(Loss):
     log_input : bool
         Whether the input is the logarithm of the rate, which may have any sign.
     full : bool
-        Whether Stirling's approximation of log t! counts, too.
+        Whether to add Stirling's approximation of log t!.
     eps : float
         What is added to a rate before its logarithm is taken.
     reduction : {"mean", "sum", "none"}
@@ -117,7 +117,7 @@ class PoissonNLLLoss(Loss):
         self.log_input, self.full, self.eps = log_input, full, eps
 
     def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        """Return the pair of functions for these inputs, and its forward's arguments after ``x``."""
         constant = stirling(target) if self.full else 0.0
         if self.log_input:
             return self.functions, (target, constant, self.reduction)

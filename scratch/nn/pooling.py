@@ -38,7 +38,7 @@ class Pooling(ImageLayer):
         return tuple([self.on_images(own, row) for own, row in options])
 
     def check(self, x: np.ndarray) -> None:
-        """Raise unless ``x`` is images with at least one channel, in which a window fits."""
+        """Raise unless ``x`` holds images with at least one channel, in which a window fits."""
         super().check(x)
         if x.shape[-self.axes - 1] == 0:
             raise RuntimeError(f"{name_of(self)}: expected input with at least one channel, got {x.shape}")

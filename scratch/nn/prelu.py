@@ -4,8 +4,8 @@ r"""PReLU: a straight line of slope 1 for positive inputs, and of a learned slop
     C  channels, or 1 if all share one slope     weight  (C,)       slope of each channel left of 0
     L  places                                    y       (N, C, L)  output
 
-An input of more axes, (N, C, d1, ...), has the product of d1, ... as L. With one slope for all, any input is one
-channel: (1, 1, L).
+For an input of more axes, (N, C, d1, ...), L is the product of d1, .... With one slope for all, any input is treated as
+one channel: (1, 1, L).
 
 prelu
     F1  slope = weight, with an axis for the places        (C, 1)     broadcast over N and L
@@ -20,7 +20,7 @@ prelu
 At the kink x = 0 there is no derivative. Like PyTorch we take the one from the left, the learned slope.
 
 Source: He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", 2015, equations 1 and 11, where the slopes start at 0.25
-and have no weight decay: decay would draw PReLU towards ReLU. PyTorch's counterpart: ``torch.nn.PReLU``.
+and have no weight decay, which would pull PReLU towards ReLU. PyTorch's counterpart: ``torch.nn.PReLU``.
 """
 
 import math
@@ -55,7 +55,7 @@ class PReLU(Layer):
     Parameters
     ----------
     num_parameters : int
-        1, a slope that all share; or the number of channels, for a slope of each.
+        1 for a slope that all channels share, or the number of channels for one slope each.
     init : float
         What the slopes start at.
     dtype : numpy dtype
@@ -67,7 +67,7 @@ class PReLU(Layer):
 
     Shapes
     ------
-    Any shape for one slope; (N, C, ...) for C of them. The output has the input's.
+    Any shape for one slope; (N, C, ...) for C of them. The output has the input's shape.
 
     Raises
     ------
@@ -106,7 +106,7 @@ class PReLU(Layer):
             raise RuntimeError(f"PReLU: expected input of shape (N, {self.num_parameters}, ...), got {x.shape}")
 
     def arguments(self) -> tuple:
-        """Return what `prelu` takes behind ``x``."""
+        """Return `prelu`'s arguments after ``x``."""
         return (self.weight.data,)
 
     def fold(self, x: np.ndarray) -> np.ndarray:

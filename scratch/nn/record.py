@@ -1,9 +1,9 @@
-"""Record: what a layer keeps of a forward, for its backward, and which forward a backward undoes.
+"""Record: what a layer saves in a forward for its backward, and which forward a backward undoes.
 
-A backward undoes the latest forward and uses up what that kept; a second one would add the same gradients again. If
-several forwards have run since the last backward, it raises: only the latest one's values are left, and the caller may
-mean another. Forwards that need no backward run inside of ``scratch.no_grad()``; ``train()`` and ``eval()`` forget
-those that are waiting.
+A backward undoes the latest forward and uses up what that saved, since a second backward would add the same gradients
+again. If several forwards have run since the last backward, it raises: only the latest one's values are left, and the
+caller may mean another. Run forwards that need no backward inside ``scratch.no_grad()``. ``train()`` and ``eval()``
+forget the forwards that still wait for a backward.
 """
 
 from typing import Any, NamedTuple
@@ -32,30 +32,30 @@ WRITTEN = (
 
 
 class Record(NamedTuple):
-    """What a layer keeps of a forward.
+    """What a layer saves in a forward.
 
     Attributes
     ----------
     plan : dispatch.Plan
         The pair whose forward ran.
     arguments : tuple
-        What the forward took behind ``x``.
+        The arguments of the forward after ``x``.
     saved : tuple
-        What the forward returned for the backward.
+        What the forward saved for the backward.
     input_shape, output_shape : tuple of int
         Of the arrays that the layer was called with and returned.
     dtype : numpy.dtype
         The output's.
     constant : bool
-        Whether nobody will read the input's gradient.
+        Whether the input's gradient is not needed.
     folds : bool
         Whether the pair was called on what `Layer.fold` returned.
     locked : tuple of numpy.ndarray
-        The outputs that backward reads: nobody can write to them until then.
+        The outputs that backward reads: they are read-only until then.
     others : tuple of numpy.ndarray
-        The outputs behind the first that have gradients.
+        The outputs after the first that have gradients.
     writes : int
-        How many writes to parameters had been counted then.
+        How many writes to parameters had been counted when forward ran.
     thread : int
         The thread that forward ran in.
     pending : int
@@ -82,13 +82,13 @@ def _nothing() -> Record:
 
 
 NOTHING = _nothing()
-"""Stands where no forward has run."""
+"""The record where no forward has run."""
 UNDONE = _nothing()
-"""Stands where a backward has used up what the forward kept."""
+"""The record where a backward has used up what the forward saved."""
 
 
 def why_unclear(record: Record) -> str:
-    """Return why no backward can undo what a record says."""
+    """Return the reason why no backward can undo a record."""
     if record.pending == 0:
         return USED_UP if record is UNDONE else NO_FORWARD
     return f"{record.pending} {REPLACED}" if record.pending > 1 else OTHER_THREAD

@@ -16,8 +16,8 @@ r"""Recurrent: what RNN, GRU and LSTM share. Layers on top of one another, direc
 
 ``over_time`` is `scratch.nn.rnn.rnn`, `scratch.nn.gru.gru` or `scratch.nn.lstm.lstm`.
 
-Left out: packed sequences, which are refused by name, and ``device``. Pad sequences of several lengths, and give the
-outputs behind their ends an upstream gradient of zero.
+Left out: packed sequences, which are refused, and ``device``. Pad sequences of different lengths, and give the outputs
+after their ends an upstream gradient of zero.
 """
 
 import math
@@ -42,7 +42,7 @@ DEFAULTS = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0,
 
 
 class Recurrent(Layer):
-    """Base of RNN, GRU and LSTM. A subclass sets `functions`, `gates`, and `states`, how many arrays a state is."""
+    """Base of RNN, GRU and LSTM. A subclass sets `functions`, `gates`, and `states`, how many arrays a state has."""
 
     learned = ("weight_ih_l0",)  # and so on: their names depend on the options
     gates: ClassVar[int]
@@ -98,7 +98,7 @@ class Recurrent(Layer):
             init.uniform_(parameter, -bound, bound)
 
     def options(self) -> tuple:
-        """Return what the function takes behind the biases."""
+        """Return the function's arguments after the biases."""
         return ()
 
     # Shapes. The functions take (T, N, I); the caller has that, (N, T, I), or (T, I).
@@ -177,7 +177,7 @@ class Recurrent(Layer):
         output = self.unfold(y, x.shape)
         if recording.get():
             known = constants.get()
-            # The kernels' output is the memory in which backward finds the states.
+            # With the kernels, backward reads the states from the output's own memory.
             locked = (output,) if output.flags.writeable else ()
             for array in locked:
                 array.setflags(write=False)
@@ -202,7 +202,7 @@ class Recurrent(Layer):
     def back_over_layers(
         self, grad_output: np.ndarray | None, grad_finals: Any
     ) -> tuple[np.ndarray | None, list[np.ndarray]]:
-        """Return the gradients of the input and of the states before the first step; None asks for zeros."""
+        """Return the gradients of the input and of the states before the first step; None stands for zeros."""
         record = self.record()
         if record.writes != writes.count:
             self.check_unwritten(record)
@@ -257,7 +257,7 @@ class Recurrent(Layer):
     def back_over_time(
         self, record: Record, place: int, grad_y: np.ndarray, last: list, first: list, wants_grad_x: bool
     ) -> np.ndarray | None:
-        """Undo one layer in one direction: return the gradient of what it read, and write those of its states."""
+        """Undo one layer in one direction: return the gradient of its input, and write those of its first states."""
         arguments, saved = record.saved[place]
         parameters = [getattr(self, name) for name in self.names_at(place)]
         learn = [parameter.requires_grad for parameter in parameters]
@@ -305,11 +305,11 @@ class RecurrentOfOneState(Recurrent):
         return output, h_n
 
     def backward(self, grad_output: np.ndarray | None, grad_h_n: np.ndarray | None = None) -> tuple[Any, np.ndarray]:
-        """Map the gradients of output and last states, None for one that nobody reads, to those of ``x`` and ``hx``."""
+        """Map the gradients of output and last states, None for one that is not used, to those of ``x`` and ``hx``."""
         grad_x, (grad_h_0,) = self.back_over_layers(grad_output, (grad_h_n,))
         return grad_x, grad_h_0
 
 
 def kept(array: Any) -> Any:
-    """Return what backward may read of an array of the caller's later: a copy, unless nobody can write to it."""
+    """Return an array of the caller's for backward to read later: a copy, unless nobody can write to it."""
     return owned(array) if recording.get() else array

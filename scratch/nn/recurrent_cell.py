@@ -3,7 +3,7 @@
     hx = cell(x, hx)                                            forward, once for each step
     grad_x, grad_hx = cell.backward(grad_hx)                    backward, once for each forward, the last one's first
 
-A cell that runs over time is applied several times before the first backward. In a model's code that is seen:
+A cell that runs over time is applied several times before the first backward. The model's code has to say so:
 ``self.cell = nn.Reused(nn.GRUCell(...))``.
 """
 
@@ -19,7 +19,7 @@ from scratch.nn.parameter import Parameter
 
 
 class RecurrentCell(Layer):
-    """Base of the cells. A subclass sets `functions` and `gates`, how many rows of weights a state's number has."""
+    """Base of the cells. A subclass sets `functions` and `gates`, the rows of weights for each number of a state."""
 
     learned = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
     inputs = grad_inputs = 2
@@ -52,7 +52,7 @@ class RecurrentCell(Layer):
             raise RuntimeError(f"{name_of(self)}: expected input of shape (..., {self.input_size}), got {x.shape}")
 
     def check_state(self, x: np.ndarray, state: Any) -> None:
-        """Raise unless ``state`` belongs to a batch like ``x``."""
+        """Raise unless ``state`` has the dtype and the batch of ``x``."""
         check_dtype(self, state, x.dtype, "hx")
         if state.ndim not in (1, 2):
             raise ValueError(f"{name_of(self)}: expected hx with 1 or 2 axes, got {state.shape}")
@@ -61,11 +61,11 @@ class RecurrentCell(Layer):
             raise RuntimeError(f"{name_of(self)}: expected hx of shape {shape}, got {state.shape}")
 
     def zeros(self, x: np.ndarray) -> np.ndarray:
-        """Return the state that stands for one that is left out."""
+        """Return the state that is used where none is given."""
         return np.zeros((*x.shape[:-1], self.hidden_size), x.dtype)
 
     def arguments(self) -> tuple:
-        """Return what the function takes behind the states."""
+        """Return the function's arguments after the states."""
         return (
             self.weight_ih.data,
             self.weight_hh.data,
@@ -82,12 +82,12 @@ class RecurrentCell(Layer):
         return y if len(input_shape) == 2 else y[0]
 
     def step(self, x: np.ndarray, *states: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return the next states for states that have been checked."""
+        """Return the next states, given states that have been checked."""
         results = self.run(self.functions, x, *map(self.fold, states), *self.arguments())
         return (results[0], *[self.unfold(one, x.shape) for one in results[1:]])
 
     def step_back(self, *grads: np.ndarray | None) -> tuple[Any, ...]:
-        """Return the gradients of ``x`` and of the states before, from those of the next states."""
+        """Return the gradients of ``x`` and of the previous states, given those of the next states."""
         input_shape = self.record().input_shape
         first, *others = grads
         found = super().backward(first, *[None if grad is None else self.fold(grad) for grad in others])
@@ -105,7 +105,7 @@ class CellOfOneState(RecurrentCell):
     """A cell whose only state is its output: `RNNCell`, `GRUCell`."""
 
     def forward(self, x: np.ndarray, hx: np.ndarray | None = None) -> np.ndarray:
-        """Map the input and the state before, zeros if it is left out, to the next state."""
+        """Map the input and the previous state, zeros if it is left out, to the next state."""
         self.check_input(x)
         if hx is None:
             hx = self.zeros(x)
@@ -113,7 +113,7 @@ class CellOfOneState(RecurrentCell):
         return self.step(x, hx)[0]
 
     def backward(self, grad_output: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-        """Map the gradient of the next state to those of the input and of the state before."""
+        """Map the gradient of the next state to those of the input and of the previous state."""
         grad_x, grad_hx = self.step_back(grad_output)
         return grad_x, grad_hx
 

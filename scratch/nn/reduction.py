@@ -8,11 +8,11 @@ reduce
     F1  y = sum losses / total             ()       for "mean"; the sum itself for "sum"; the losses, (...), for "none"
 
     B1  grad_losses = grad_y / total       ()       F1: in a mean each element has the share 1 / total, so all have the
-                                                    same gradient; in a sum, and each for itself, it is grad_y
+                                                    same gradient; for "sum" and "none" it is grad_y
 
 `total` is a constant: it depends on the targets, not on the input. The mean of no elements is NaN, without a warning.
 
-A loss is where backward begins: grad_y is 1 unless something follows the loss.
+Backward begins at the loss: grad_y is 1 unless something follows the loss.
 """
 
 from typing import Any
@@ -39,7 +39,7 @@ def reduce_backward(grad_y: Any, reduction: str, total: float) -> Any:
 
 
 def check_not_the_loss(owner: object, grad_output: object, loss: object) -> None:
-    """Raise ``RuntimeError`` if the gradient of the loss is the very object that forward returned as the loss."""
+    """Raise ``RuntimeError`` if the gradient of the loss is the object that forward returned as the loss."""
     if loss is not None and grad_output is loss:
         raise RuntimeError(
             f"{name_of(owner)}: backward was given the loss itself as grad_output, which would multiply every gradient "
@@ -67,8 +67,8 @@ def check_alike(owner: object, x: np.ndarray, **others: np.ndarray) -> None:
 class Loss(Layer):
     """A layer that is called with an input and a target, and returns a loss; only the input has a gradient.
 
-    The loss is a plain number of NumPy's, without memory of where it came from: where PyTorch has ``loss.backward()``,
-    call the criterion's backward and hand what it returns to the model's, ``model.backward(criterion.backward())``.
+    The loss is a plain NumPy number that does not know where it came from. Where PyTorch has ``loss.backward()``, call
+    the criterion's backward and pass what it returns to the model's: ``model.backward(criterion.backward())``.
 
     Parameters
     ----------
@@ -95,11 +95,11 @@ class Loss(Layer):
         check_pair(self, x, target)
 
     def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[dispatch.Pair, tuple]:
-        """Return the pair of functions for these inputs, and what its forward takes behind ``x``."""
+        """Return the pair of functions for these inputs, and its forward's arguments after ``x``."""
         return self.functions, (target, self.reduction)
 
     def fold_losses(self, grad_output: np.ndarray) -> np.ndarray:
-        """Return the gradient of an output that is an array in the shape that the functions return."""
+        """Return the gradient of an output that is an array, in the shape that the functions return."""
         return grad_output
 
     # What all losses do.
@@ -111,7 +111,7 @@ class Loss(Layer):
         return self.run(functions, x, *arguments)[0]
 
     def run(self, functions: dispatch.Pair, x: np.ndarray, *arguments: Any) -> tuple:
-        """Run a pair's forward, as all layers do, and remember which object is the loss; return it."""
+        """Run a pair's forward, as all layers do, and remember which object is the loss; return the outputs."""
         y, *more = super().run(functions, x, *arguments)
         y = y[()] if y.ndim == 0 else y
         if grad_mode.recording.get():
@@ -131,7 +131,7 @@ class Loss(Layer):
         RuntimeError
             If no forward is left to undo, ``grad_output`` does not have the loss's shape, or is the loss itself.
         TypeError
-            If ``grad_output`` is no number.
+            If ``grad_output`` is not a number.
         """
         record = self.record()
         if record.output_shape == ():

@@ -8,7 +8,7 @@ product, grad_x = grad_y f'(x). All arrays have the shape of x.
 
 relu
     F1  y = max(0, x)                                 (...)
-    B1  grad_x = grad_y where y != 0, else 0          (...)   F1: of the two branches, the gradient takes the one taken
+    B1  grad_x = grad_y where y != 0, else 0          (...)   F1: the gradient takes the branch that was taken
 
 leaky_relu
     F1  positive = x > 0                              (...)   which branch is taken
@@ -23,18 +23,18 @@ elu
     B2  grad_min = grad_e (e + 1)                     (...)   F2: the derivative of exp(x) - 1 is exp(x) = e + 1
     B1  grad_x = grad_y where positive, else grad_min (...)   F3 and F2: x is in both branches; one of them was taken
 
-At the kink x = 0 there is no derivative. Like PyTorch we take the one from the left: 0, s and a. ReLU keeps its output
-alone: y != 0 says the same as x > 0, and y is in memory anyway, as the input of the next layer.
+At the kink x = 0 there is no derivative. Like PyTorch we take the one from the left: 0, s and a. ReLU saves only its
+output: y != 0 says the same as x > 0, and y is in memory anyway, as the input of the next layer.
 
-NaN stays NaN on the way forward. On the way back, as in PyTorch, ReLU passes the gradient through at NaN, and LeakyReLU
-multiplies it by s. ELU gives NaN; PyTorch gives NaN or grad_y, depending on the dtype and the array's length.
+In the forward pass NaN stays NaN. In the backward pass, as in PyTorch, ReLU passes the gradient through at NaN, and
+LeakyReLU multiplies it by s. ELU gives NaN; PyTorch gives NaN or grad_y, depending on the dtype and the array's length.
 
 Sources: Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", 2010; Maas, Hannun and Ng,
 "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013; Clevert, Unterthiner and Hochreiter, "Fast and
 Accurate Deep Network Learning by Exponential Linear Units", 2016, equation 15.
 
-PyTorch's counterparts: ``torch.nn.ReLU``, ``LeakyReLU``, ``ELU``. ``inplace=True`` is accepted, and changes nothing:
-an input is never written to.
+PyTorch's counterparts: ``torch.nn.ReLU``, ``LeakyReLU``, ``ELU``. ``inplace=True`` is accepted but has no effect: an
+input is never written to.
 """
 
 import numpy as np
@@ -93,7 +93,7 @@ class ReLU(Layer):
     Parameters
     ----------
     inplace : bool
-        Changes nothing: an input is never written to.
+        Has no effect: an input is never written to.
 
     Examples
     --------
@@ -118,7 +118,7 @@ class LeakyReLU(Layer):
     negative_slope : float
         The slope s.
     inplace : bool
-        Changes nothing: an input is never written to.
+        Has no effect: an input is never written to.
 
     Examples
     --------
@@ -137,7 +137,7 @@ class LeakyReLU(Layer):
         self.negative_slope = negative_slope
 
     def arguments(self) -> tuple:
-        """Return what `leaky_relu` takes behind ``x``."""
+        """Return `leaky_relu`'s arguments after ``x``."""
         return (self.negative_slope,)
 
     def extra_repr(self) -> str:
@@ -153,7 +153,7 @@ class ELU(Layer):
     alpha : float
         The depth a.
     inplace : bool
-        Changes nothing: an input is never written to.
+        Has no effect: an input is never written to.
 
     Examples
     --------
@@ -172,7 +172,7 @@ class ELU(Layer):
         self.alpha = alpha
 
     def arguments(self) -> tuple:
-        """Return what `elu` takes behind ``x``."""
+        """Return `elu`'s arguments after ``x``."""
         return (self.alpha,)
 
     def extra_repr(self) -> str:

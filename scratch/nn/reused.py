@@ -1,19 +1,19 @@
 """Reused: a module that is applied several times before backward, each application undone by a backward of its own.
 
-A cell over time, one ReLU object for two places, a siamese network, a discriminator on real and on fake images: the
-module's parameters are shared, and what each forward kept is not. So the forwards lie on a stack,
+A cell over time, one ReLU object in two places, a siamese network, a discriminator on real and on fake images: the
+applications share the module's parameters, but not what each forward saved. So the forwards go on a stack,
 
-    F1  y_1 = f(x_1),  y_2 = f(x_2),  ...,  y_T = f(x_T)                   each puts what it kept on the stack
+    F1  y_1 = f(x_1),  y_2 = f(x_2),  ...,  y_T = f(x_T)                   each puts what it saved on the stack
     B1  grad_x_T = J_T^T grad_y_T,  ...,  grad_x_1 = J_1^T grad_y_1        each backward takes one off: the last first
 
 and the gradient of a shared parameter is the sum of its gradients along all T paths, because backward adds.
 
-Backwards in another order than the reverse say which forward they mean:
+Backwards in any other order than the reverse have to say which forward they mean:
 
     y, forward = cell.forward_with_handle(x)
     grad_x = cell.backward(grad_y, forward=forward)
 
-PyTorch needs none of this: its graph remembers each application. Here it stands in the model's code, where it is seen:
+PyTorch needs none of this: its graph remembers each application. Here the model's code says so:
 
     self.relu = nn.Reused(nn.ReLU())
 
@@ -33,7 +33,7 @@ from scratch.nn.module import Module
 
 
 class Reused(Module):
-    """A module for several places or points in time. Its parameters have the names that they have without this.
+    """A module for several places or points in time. Its parameters keep the names that they have without `Reused`.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Reused(Module):
     Raises
     ------
     TypeError
-        If ``module`` is none.
+        If ``module`` is not a Module.
     RuntimeError
         If a backward finds no forward left to undo.
 
@@ -70,7 +70,7 @@ class Reused(Module):
         return self.forward_with_handle(*inputs, **options)[0]
 
     def forward_with_handle(self, *inputs: Any, **options: Any) -> tuple[Any, "Kept | None"]:
-        """Apply the module; return the output, and what to hand to `backward` to mean this application."""
+        """Apply the module; return the output, and the handle with which `backward` undoes this application."""
         output = self.module(*inputs, **options)
         if not grad_mode.recording.get():
             return output, None
@@ -79,9 +79,9 @@ class Reused(Module):
         return output, kept
 
     def backward(self, *grad_outputs: Any, forward: "Kept | None" = None) -> Any:
-        """Undo the latest application that no backward has undone, or the one that is meant.
+        """Undo the latest application that no backward has undone, or the one that ``forward`` is the handle of.
 
-        Takes and returns what the module's ``backward`` does: of a cell the gradients of all its outputs and inputs.
+        Takes and returns what the module's ``backward`` does: for a cell, the gradients of all its outputs and inputs.
         """
         place: int | None = -1
         if forward is not None:
@@ -109,7 +109,7 @@ class Reused(Module):
         self._stack = []
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, Any]]:
-        # The module's names stay what they are without this one around it.
+        # The module's names are the same as without this wrapper.
         yield prefix, self
         yield from self.module._walk(prefix)
 
@@ -118,7 +118,7 @@ class Reused(Module):
 
 
 class Kept:
-    """What one application of a module kept, in all of its layers."""
+    """What one application of a module saved, in all of its layers."""
 
     def __init__(self, module: Module) -> None:
         self._of = [(one, one.take_kept()) for one in module.modules()]

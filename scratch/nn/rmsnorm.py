@@ -23,8 +23,8 @@ The simplification. Put B4 to B1 together:
 
     grad_x = (grad_normalized - normalized mean_k(grad_normalized normalized)) / rms
 
-grad_normalized loses its component along normalized: to scale a row changes no output, so grad_x is orthogonal to x
-(but for eps). To shift one does, unlike in LayerNorm (`scratch.nn.normalization`), so grad_x need not sum to zero.
+grad_normalized loses its component along normalized: scaling a row changes no output, so grad_x is orthogonal to x
+(apart from eps). Shifting a row does, unlike in LayerNorm (`scratch.nn.normalization`), so grad_x need not sum to zero.
 
 Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019, equation 4. PyTorch's counterpart:
 ``torch.nn.RMSNorm``. Left out: ``device``.
@@ -84,7 +84,8 @@ class RMSNorm(LastAxesNorm):
     Raises
     ------
     RuntimeError
-        If ``normalized_shape`` is empty or negative, the input's last axes are others, or its dtype is not the layer's.
+        If ``normalized_shape`` is empty or negative, the input's last axes differ from it, or its dtype is not the
+        layer's.
     TypeError
         If ``normalized_shape`` is not made of integers.
 
@@ -113,7 +114,7 @@ class RMSNorm(LastAxesNorm):
         self.reset_parameters()
 
     def choose(self, x: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the pair, and what its forward takes: an eps that is None depends on the dtype."""
+        """Return the pair, and its forward's arguments: an eps that is None depends on the dtype."""
         eps = float(np.finfo(x.dtype).eps) if self.eps is None else self.eps
         weight = reshaped(self.weight, (math.prod(self.normalized_shape),), absent=1.0)
         return self.functions, (weight, eps)

@@ -11,20 +11,20 @@ rnn
     F3  y = h_1, ..., h_T                        (T, N, H)
     F4  h_n = h_T                                (N, H)
 
-    B4  grad_h_t = grad_h_n, for t = T           (N, H)     F4: what is said of the last state alone
+    B4  grad_h_t = grad_h_n, for t = T           (N, H)     F4: the gradient of the last state itself
     B2a grad_x = 0, and so for the weights
           and biases                             (T, N, I)  F2: room for the steps' gradients, and for their sums
     B2b grad_x_t, grad_h_(t-1), shares =
           rnn_cell_backward(grad_y_t + grad_h_t) (T, N, I)  F3 and F2: for t = T, ..., 1. h_t is used twice, as the
                                                             output y_t and by the step t + 1: an addition. A weight is
                                                             used T times: grad_weight_ih += its share, and so on
-    B1  grad_h_0 = grad_h_t, for t = 0           (N, H)     F1: what the first step leaves
+    B1  grad_h_0 = grad_h_t, for t = 0           (N, H)     F1: what the step t = 1 returns
 
 That is all of backpropagation through time: unroll the loop into a network of T layers that share their weights; undo
-the layers, last one first; add up what each says of the weights. It costs a second loop as long as the first, and all
-states must be kept.
+the layers, last one first; add up the gradients that each has for the weights. It costs a second loop as long as the
+first, and all states must be kept.
 
-The kernels multiply all inputs by weight_ih in one product, as no step waits for another there, and sum up the
+The kernels multiply all inputs by weight_ih in one product, since no step depends on another there, and compute the
 gradients of the weights in one product over all steps.
 
 Sources: Elman, "Finding Structure in Time", 1990; Werbos, "Backpropagation Through Time: What It Does and How to Do
@@ -90,7 +90,7 @@ class RNN(RecurrentOfOneState):
     input_size, hidden_size : int
         Sizes of the last axis of the input and of a state.
     num_layers : int
-        How many layers stand on top of one another.
+        How many layers are stacked.
     nonlinearity : str
         "tanh" or "relu".
     bias : bool
@@ -98,9 +98,9 @@ class RNN(RecurrentOfOneState):
     batch_first : bool
         Whether input and output are (N, T, ...) instead of (T, N, ...). States are not.
     dropout : float
-        Probability to drop a number of the output of every layer but the last, in training.
+        Dropout probability for the output of every layer but the last, in training.
     bidirectional : bool
-        Whether a second set of weights reads the sequence from its end; its output stands behind the other's.
+        Whether a second set of weights reads the sequence from its end; its output is appended to the other's.
     dtype : numpy dtype
         float32 or float64, of the parameters, the input and the states.
 
@@ -114,11 +114,11 @@ class RNN(RecurrentOfOneState):
     Raises
     ------
     TypeError
-        If a size is no integer, a flag no bool, or the input a packed sequence.
+        If a size is not an integer, a flag is not a bool, or the input is a packed sequence.
     ValueError
-        If an option is outside its range, or the input has not two or three axes.
+        If an option is outside its range, or the input does not have two or three axes.
     RuntimeError
-        If a shape or dtype is not the layer's, or the sequence has no step.
+        If a shape or dtype is not the layer's, or the sequence has no steps.
 
     Examples
     --------
@@ -155,5 +155,5 @@ class RNN(RecurrentOfOneState):
         self.nonlinearity = nonlinearity
 
     def options(self) -> tuple:
-        """Return what `rnn` takes behind the biases."""
+        """Return `rnn`'s arguments after the biases."""
         return (self.nonlinearity,)

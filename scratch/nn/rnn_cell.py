@@ -1,4 +1,4 @@
-r"""RNNCell: one step of a recurrent network. The next state is made of the input and of the state before.
+r"""RNNCell: one step of a recurrent network. The next state is computed from the input and the previous state.
 
     N  batch        x   (N, I)  input             weight_ih  (H, I)  from input to state
     I  input_size   h   (N, H)  state before      weight_hh  (H, H)  from state to state
@@ -92,9 +92,9 @@ class RNNCell(CellOfOneState):
     TypeError
         If a size is not an integer.
     ValueError
-        If the input or the state has not one or two axes.
+        If the input or the state does not have one or two axes.
     RuntimeError
-        If ``nonlinearity`` is another, a size is negative, or a shape or dtype is not the layer's.
+        If ``nonlinearity`` is neither, a size is negative, or a shape or dtype is not the layer's.
 
     Examples
     --------
@@ -127,7 +127,7 @@ class RNNCell(CellOfOneState):
         self.nonlinearity = nonlinearity
 
     def arguments(self) -> tuple:
-        """Return what `rnn_cell` takes behind the state."""
+        """Return `rnn_cell`'s arguments after the state."""
         return *super().arguments(), self.nonlinearity
 
     def extra_repr(self) -> str:

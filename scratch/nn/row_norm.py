@@ -12,7 +12,7 @@ from scratch.nn.parameter import Parameter
 
 
 class RowNorm(Layer):
-    """A layer with a weight and a bias, of which both may be absent, that are handed over as a row or a column."""
+    """A layer with an optional weight and bias, which its functions take as a row or a column."""
 
     learned: ClassVar[tuple[str, ...]] = ("weight", "bias")
     weight: Parameter | None = None
@@ -62,5 +62,5 @@ class LastAxesNorm(RowNorm):
 
 
 def reshaped(parameter: Parameter | None, shape: tuple[int, ...], absent: float) -> np.ndarray | float:
-    """Return a parameter's numbers in another shape, or what stands for a parameter that is None."""
+    """Return a parameter's numbers in another shape, or ``absent`` for a parameter that is None."""
     return absent if parameter is None else parameter.data.reshape(shape)

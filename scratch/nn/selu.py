@@ -1,4 +1,4 @@
-r"""SELU and CELU: the exponential linear unit, scaled so that it normalizes, and so that it has no kink.
+r"""SELU and CELU: the exponential linear unit, scaled so that it normalizes, or so that it has no kink.
 
 Each output depends on one input alone, so the Jacobian is diagonal, and the vector-Jacobian product is an elementwise
 product, grad_x = grad_y f'(x). All arrays have the shape of x. `elu`, the common ancestor, is in `scratch.nn.relu`.
@@ -24,17 +24,17 @@ celu
     B1  grad_x = grad_y where positive, else grad_min             (...)   F3 and F2: as above
 
 With ALPHA and SCALE as they are, a unit whose inputs have mean 0 and variance 1 has outputs with mean 0 and variance 1:
-the fixed point that gives self-normalizing networks their name. CELU divides inside of the exponential what it
-multiplies outside, so that its slope at 0 is 1 from either side, whatever alpha is.
+the fixed point that gives self-normalizing networks their name. CELU divides by alpha inside the exponential and
+multiplies by it outside, so its slope at 0 is 1 from either side, whatever alpha is.
 
 At x = 0 SELU has a kink. Like PyTorch we take the derivative from the left, SCALE ALPHA. NaN stays NaN, and has the
 gradient NaN; PyTorch gives NaN or the slope of the right half, depending on the dtype and the array's length.
 
-Differs from PyTorch: whose CELU, in backward, takes the reciprocal of alpha rounded to float32, in float64 as well.
+Differs from PyTorch: in backward PyTorch's CELU takes the reciprocal of alpha rounded to float32, even in float64.
 
 Sources: Klambauer, Unterthiner, Mayr and Hochreiter, "Self-Normalizing Neural Networks", 2017, equation 2 and appendix
 for the digits; Barron, "Continuously Differentiable Exponential Linear Units", 2017. PyTorch's counterparts:
-``torch.nn.SELU``, ``torch.nn.CELU``. ``inplace=True`` is accepted, and changes nothing: an input is never written to.
+``torch.nn.SELU``, ``torch.nn.CELU``. ``inplace=True`` is accepted but has no effect: an input is never written to.
 """
 
 import numpy as np
@@ -63,7 +63,7 @@ def selu_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 
 
 def celu(x: np.ndarray, alpha: float) -> tuple[np.ndarray, tuple]:
-    """Return ``x`` where it is positive, and an exponential elsewhere that goes on with the same slope."""
+    """Return ``x`` where it is positive, and an exponential elsewhere that continues with the same slope."""
     positive = x > 0  # F1 (...)
     e = np.expm1(np.minimum(0, x) / alpha)  # F2 (...)
     y = np.where(positive, x, alpha * e)  # F3 (...)
@@ -85,7 +85,7 @@ class SELU(Layer):
     Parameters
     ----------
     inplace : bool
-        Changes nothing: an input is never written to.
+        Has no effect: an input is never written to.
 
     Examples
     --------
@@ -110,7 +110,7 @@ class CELU(Layer):
     alpha : float
         The depth a, and the width over which the curve bends.
     inplace : bool
-        Changes nothing: an input is never written to.
+        Has no effect: an input is never written to.
 
     Raises
     ------
@@ -135,7 +135,7 @@ class CELU(Layer):
         self.alpha = alpha
 
     def arguments(self) -> tuple:
-        """Return what `celu` takes behind ``x``."""
+        """Return `celu`'s arguments after ``x``."""
         return (self.alpha,)
 
     def extra_repr(self) -> str:

@@ -1,4 +1,4 @@
-r"""Softmax and LogSoftmax: scores in, probabilities (or their logarithms) out, that compete for a total of one.
+r"""Softmax and LogSoftmax: scores in, probabilities (or their logarithms) out, which compete for a total of one.
 
     x  (..., K)  input: K scores, numbered k, along the last axis       m  (..., 1)  the row's maximum
     y  (..., K)  output                                                 t  (..., 1)  the row's total
@@ -29,9 +29,9 @@ log_softmax
     B3  grad_z = grad_y + grad_e e                         (..., K)   F5 and F3: z is used twice: an addition
     B2  grad_x = grad_z                                    (..., K)   F2: x has the factor 1; m has no gradient
 
-F1 is not undone. Its gradient would be grad_m = -sum_k grad_z, as m was broadcast; but y does not depend on m, and that
-sum is zero. So the gradient needs no answer to the question which of several equal maxima is the maximum. For the same
-reason, raising all scores alike changes nothing, grad_x sums to zero along the row.
+F1 is not undone. Its gradient would be grad_m = -sum_k grad_z, since m was broadcast. But y does not depend on m, and
+that sum is zero. So it does not matter which of several equal maxima is the maximum. For the same reason grad_x sums to
+zero along the row: raising all scores by the same amount changes nothing.
 
 The simplification. Put B5 to B2 together:
 

@@ -42,7 +42,7 @@ def softmin_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 
 
 class Softmin(_AlongDim):
-    """Probabilities from scores of which the smallest is the best, y = exp(-x) / sum(exp(-x)) along one axis.
+    """Probabilities from scores where the smallest is the best, y = exp(-x) / sum(exp(-x)) along one axis.
 
     Parameters
     ----------

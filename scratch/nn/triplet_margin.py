@@ -1,4 +1,4 @@
-r"""Triplet margin loss: an anchor should be nearer to what belongs to it than to what does not, by a margin.
+r"""Triplet margin loss: an anchor should be nearer to its positive than to its negative, by a margin.
 
     a, q, g  (..., D)  anchor, positive, negative        p     which norm: 2 the Euclidean, inf the largest component
     D        features                                    eps   added to each difference, so that none is exactly 0
@@ -19,8 +19,8 @@ triplet_margin_loss
     F4  near = norm(to_positive)                         (...)
     F5  far = norm(to_negative)                          (...)
     F6  other = norm(across) for ``swap``, else infinity (...)
-    F7  least = min(far, other)                          (...)      swap: the negative is held off from both
-    F8  z = margin + near - least                        (...)      what is missing to the margin
+    F7  least = min(far, other)                          (...)      swap: the negative is kept away from both
+    F8  z = margin + near - least                        (...)      how far short of the margin
     F9  losses = max(z, 0)                               (...)
     F10 y = reduce(losses, n)                            ()
 
@@ -28,7 +28,7 @@ triplet_margin_loss
     B9  grad_z = grad_losses where z > 0, else 0        (...)      F9: the branch that was taken
     B8a grad_near = grad_z                               (...)      F8: near has the factor 1
     B8b grad_least = -grad_z                             (...)      F8: a sign
-    B7a grad_far = grad_least where far is less          (...)      F7: to the smaller one; one half to each of equals
+    B7a grad_far = grad_least where far is less          (...)      F7: to the smaller one; half to each if equal
     B7b grad_other = grad_least where other is less      (...)
     B6  grad_across = norm_backward(grad_other), or 0    (..., D)   F6
     B5  grad_to_negative = norm_backward(grad_far)       (..., D)   F5
@@ -38,12 +38,12 @@ triplet_margin_loss
     B1  grad_anchor = grad_to_negative
                       + grad_to_positive                 (..., D)   F2 and F1: used twice
 
-A triplet that has its margin teaches nothing: hence the search for hard ones in practice.
+A triplet that has its margin has no gradient, hence the search for hard triplets in practice.
 
 Sources: Schroff, Kalenichenko and Philbin, "FaceNet", 2015, equation 3 (with squared distances); Balntas et al.,
 "Learning local feature descriptors with triplets and shallow convolutional neural networks", 2016 (the swap). PyTorch's
-counterpart: ``torch.nn.TripletMarginLoss``. Left out: the deprecated ``size_average`` and ``reduce``, and norms with p
-of 0 or less, which are none. Deliberate difference: all three have one shape, where PyTorch broadcasts.
+counterpart: ``torch.nn.TripletMarginLoss``. Left out: the deprecated ``size_average`` and ``reduce``, and p of 0 or
+less, which gives no norm. Deliberate difference: all three have one shape, where PyTorch broadcasts.
 """
 
 from typing import Any
@@ -90,7 +90,7 @@ def triplet_margin_loss(
     swap: bool,
     reduction: str,
 ) -> tuple[Any, tuple]:
-    """Return what the distances to the negatives lack to being larger than those to the positives, reduced."""
+    """Return how far the distances to negatives are from exceeding those to positives by ``margin``, reduced."""
     to_positive = anchor - positive + eps  # F1 (..., D)
     to_negative = anchor - negative + eps  # F2 (..., D)
     across = positive - negative + eps  # F3 (..., D)
@@ -125,14 +125,14 @@ def triplet_margin_loss_backward(
 
 
 class TripletMarginLoss(Loss):
-    """What the distance to the negative lacks to being larger than the distance to the positive by ``margin``.
+    """How far the distance to the negative is from exceeding the distance to the positive by ``margin``.
 
     Parameters
     ----------
     margin : float
         How much larger is large enough; more than 0.
     p : float
-        Which norm the distances are: 1, 2, infinity, or any other number above 0.
+        Which norm measures the distances: 1, 2, infinity, or any other number above 0.
     eps : float
         Added to each difference, so that none is exactly 0.
     swap : bool

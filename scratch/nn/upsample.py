@@ -1,8 +1,8 @@
-"""Upsample: an image of another size, whose pixels are the nearest of the given image, or mixtures of four.
+"""Upsample: an image of another size, whose pixels are copies of the nearest ones, or mixtures of four.
 
     N, C     batch, channels                 x  (N, C, H, W)   input
     H, W     the image's rows and columns    y  (N, C, P, Q)   output
-    P, Q     the output's rows and columns   s, t              step: so many rows and columns of x to one of y
+    P, Q     the output's rows and columns   s, t              step: how many rows and columns of x for one of y
 
 upsample_nearest2d
     F1  rows_p = floor(s p), at most H - 1               (P,)            the row of x that row p of y is a copy of
@@ -34,20 +34,21 @@ upsample_bilinear2d
     B7b grad_x_top_p += (1 - v_p) grad_z_p,              (N, C, H, W)    F7: likewise; a loop over p
         grad_x_bottom_p += v_p grad_z_p
 
-Where rows are depends on sizes only, so neither has a gradient. Both are linear maps along rows and along columns, and
-backward is their transpose.
+Positions depend only on sizes, so they have no gradient. Both upsamplings are linear maps along rows and along columns,
+and backward is their transpose.
 
-Where the middle of a pixel is: with align_corners, the middles of the outermost pixels of both images lie on each
-other, and row p of y is at s p. Otherwise their outer edges do, and it is at s (p + 1/2) - 1/2, or at 0 where that is
+Where the middle of a pixel is: with align_corners, the middles of the outermost pixels of both images coincide, and row
+p of y is at s p. Otherwise their outer edges coincide, and row p is at s (p + 1/2) - 1/2, or at 0 where that is
 outside. s is H / P, or (H - 1) / (P - 1) with align_corners. If scale_factor is given and recompute_scale_factor is
-not, s is 1 / scale_factor, although P is a whole number: not quite H / P, unless H times scale_factor is whole.
+not, s is 1 / scale_factor. That is not quite H / P, unless H times scale_factor is a whole number, since P is rounded
+down.
 
-Nearest pixels follow PyTorch's arithmetic: s and s p are float32, in which 3 x (1/3) is 1; where P is H or 2 H, s is
-H / P whatever scale_factor is.
+The mode 'nearest' follows PyTorch's arithmetic: s and s p are float32, in which 3 x (1/3) is 1; where P is H or 2 H, s
+is H / P whatever scale_factor is.
 
 PyTorch's counterpart: ``torch.nn.Upsample``. Left out: the modes 'linear', 'bicubic' and 'trilinear', sequences and
-volumes. PyTorch takes a sequence, (N, C, L), for mode 'nearest', and with a scale_factor its backward there is of other
-pixels than its forward; give it as images of one row. One image without a batch is refused, as in PyTorch.
+volumes. PyTorch takes a sequence, (N, C, L), for mode 'nearest', but with a scale_factor its backward uses other pixels
+than its forward. Here, pass sequences as images of one row. One image without a batch is refused, as in PyTorch.
 """
 
 from typing import Any
@@ -115,7 +116,7 @@ def nearest(count: int, step: float, length: int) -> np.ndarray:
 
 
 def middles(count: int, step: float, align_corners: bool) -> np.ndarray:
-    """Return where the middles of ``count`` pixels lie in the image of which each covers ``step`` pixels."""
+    """Return where the middles of ``count`` pixels lie in an image of which each covers ``step`` pixels."""
     places = np.arange(count)
     return step * places if align_corners else np.maximum(step * (places + 0.5) - 0.5, 0)
 
@@ -134,14 +135,14 @@ class Upsample(Layer):
     align_corners : bool, optional
         For "bilinear": whether the middles of the outermost pixels stay in place, instead of their edges.
     recompute_scale_factor : bool, optional
-        Whether to go by the ratio of the sizes, where that differs from ``scale_factor``.
+        Whether to use the ratio of the sizes where it differs from ``scale_factor``.
 
     Raises
     ------
     ValueError
-        If not one of ``size`` and ``scale_factor`` is given, or one with another number of entries than two, or than
-        the input has rows and columns; for ``align_corners`` with "nearest", and ``recompute_scale_factor`` with
-        ``size``.
+        If not exactly one of ``size`` and ``scale_factor`` is given, if it is a tuple of another length than two, or a
+        pair for an input that is not (N, C, H, W); for ``align_corners`` with "nearest", and ``recompute_scale_factor``
+        with ``size``.
     NotImplementedError
         For another ``mode``, or, if ``size`` or ``scale_factor`` is one number, an input that is not (N, C, H, W).
     RuntimeError
@@ -226,7 +227,7 @@ class Upsample(Layer):
         return 1 / factor
 
     def choose(self, x: np.ndarray) -> tuple[Pair, tuple]:
-        """Return the mode's pair, and what its forward takes for images of this size."""
+        """Return the mode's pair, and its forward's arguments for images of this size."""
         size, step = self._plan(x)
         if self.mode == "nearest":
             return self.functions, (size, step)

@@ -11,12 +11,12 @@
 Clipping by the norm of the whole vector, and not of each parameter's part, keeps the direction of the step (Pascanu et
 al., "On the Difficulty of Training Recurrent Neural Networks", 2013, section 3.2).
 
-Clipping by value moves each number into [-clip_value, clip_value]. That turns the gradient towards the numbers that are
-small, and bounds each of them on its own.
+Clipping by value moves each number into [-clip_value, clip_value]. That turns the gradient towards its small numbers,
+and bounds each number on its own.
 
 PyTorch's counterparts: ``torch.nn.utils.clip_grad_norm_``, ``clip_grad_value_``. Left out: ``foreach``. Differs from
-PyTorch: a negative ``clip_value``, which makes all numbers equal there, is refused; without any gradient there is
-nothing to clip by value, where PyTorch fails.
+PyTorch: a negative ``clip_value``, which makes all numbers equal there, is refused; clipping by value without any
+gradient does nothing, where PyTorch fails.
 """
 
 import numbers
@@ -57,8 +57,8 @@ def clip_grad_norm_(
 ) -> np.floating:
     """Scale the gradients of ``parameters`` in place so that their norm is at most ``max_norm``.
 
-    A parameter whose ``grad`` is None counts as absent. A norm that is infinite makes every finite gradient 0 and every
-    infinite one NaN, and a norm that is NaN makes all NaN, as in PyTorch.
+    A parameter whose ``grad`` is None is ignored. An infinite norm makes every finite gradient 0 and every infinite one
+    NaN, and a norm that is NaN makes all gradients NaN, as in PyTorch.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def clip_grad_norm_(
     Raises
     ------
     TypeError
-        If ``parameters`` is a Module, or ``max_norm`` is no number.
+        If ``parameters`` is a Module, or ``max_norm`` is not a number.
     ValueError
         If ``max_norm`` is negative or NaN, or ``norm_type`` is NaN.
     RuntimeError
@@ -113,7 +113,7 @@ def clip_grad_norm_(
 def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: float) -> None:
     """Move each number of the gradients of ``parameters`` into [-clip_value, clip_value], in place.
 
-    A parameter whose ``grad`` is None counts as absent. NaN stays NaN.
+    A parameter whose ``grad`` is None is ignored. NaN stays NaN.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: fl
     Raises
     ------
     TypeError
-        If ``parameters`` is a Module, or ``clip_value`` is no number.
+        If ``parameters`` is a Module, or ``clip_value`` is not a number.
     ValueError
         If ``clip_value`` is negative or NaN.
 
@@ -142,7 +142,7 @@ def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: fl
 
 
 def _learning(owner: str, parameters: Any, name: str, bound: Any) -> list[Any]:
-    """Return the parameters that have a gradient, or raise if they, or the bound, cannot be right."""
+    """Return the parameters that have a gradient, or raise if they or the bound are not valid."""
     if isinstance(parameters, Module):
         raise TypeError(
             f"{owner}: expected parameters, got the module {type(parameters).__name__}; pass model.parameters()"

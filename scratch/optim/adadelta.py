@@ -16,12 +16,12 @@ Every array has the shape of w, and every operation is elementwise.
 
 (Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012, algorithm 1, which has no lr.)
 
-Why the numerator. g / sqrt(v) has no unit: it is about 1, however w is measured, so that lr has to have the unit of w.
-A step that is measured by the steps before has that unit by itself; this is what the paper is about, and why lr = 1.
+Why the numerator. g / sqrt(v) has no unit: it is about 1, however w is measured, so lr would need the unit of w. A step
+that is scaled by the steps before it has that unit by itself. This is the point of the paper, and why lr = 1.
 
-eps stands under both roots here, unlike in `scratch.optim.rmsprop`, and is more than a guard: u starts at 0, so that
-the first step is sqrt(eps) / sqrt((1 - rho) g^2 + eps) g, about sqrt(eps / (1 - rho)) = 0.003 with the defaults. The
-steps grow from there.
+eps is under both roots here, unlike in `scratch.optim.rmsprop`, and is more than a guard: u starts at 0, so the first
+step is sqrt(eps) / sqrt((1 - rho) g^2 + eps) g, about sqrt(eps / (1 - rho)) = 0.003 with the defaults. The steps grow
+from there.
 
 PyTorch's counterpart: ``torch.optim.Adadelta``. Left out: ``foreach``, ``capturable``, ``differentiable``.
 """
@@ -66,7 +66,7 @@ class Adadelta(Optimizer):
     lr : float
         A factor of the step; 1 in the paper.
     rho : float
-        How much of the running means of g^2 and of step^2 stays at each step, from 0 to 1.
+        How much of the running means of g^2 and of step^2 is kept at each step, from 0 to 1.
     eps : float
         Added under both roots.
     weight_decay : float
@@ -77,7 +77,7 @@ class Adadelta(Optimizer):
     Raises
     ------
     TypeError
-        If an option is no number, or no bool where one is expected.
+        If an option is not a number, or not a bool where one is expected.
     ValueError
         If an option is out of its domain.
 

@@ -14,13 +14,13 @@ Every array has the shape of w, and every operation is elementwise. s starts at 
                      / (sqrt(s_next) + eps)           (...)
 
 (Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", 2011,
-section 1.3, with the diagonal of their matrix.) A number whose gradient is rarely other than 0, such as the embedding
-of a rare word, keeps its long steps for the day that one comes. A gradient that stays the same takes steps of
-lr / sqrt(t): that is what the theory of convex problems asks for, and why training stalls in deep ones, where RMSprop's
-mean, which forgets, took the place of the sum.
+section 1.3, with the diagonal of their matrix.) A number whose gradient is nearly always 0, such as one in the
+embedding of a rare word, still takes a long step when a gradient does come. A constant gradient takes steps of
+lr / sqrt(t). That is what the theory of convex problems asks for, and the reason why the training of deep networks
+stalls. There RMSprop's running mean, which forgets, took the place of the sum.
 
 PyTorch's counterpart: ``torch.optim.Adagrad``. Left out: ``foreach``, ``fused``, ``differentiable``, sparse gradients.
-Differs from PyTorch: parameters of a group that is added later have their state at once, as all others have.
+Differs from PyTorch: the parameters of a group that is added later have their state at once, like all others.
 """
 
 import numpy as np
@@ -73,7 +73,7 @@ class Adagrad(Optimizer):
     Raises
     ------
     TypeError
-        If an option is no number, or no bool where one is expected.
+        If an option is not a number, or not a bool where one is expected.
     ValueError
         If an option is out of its domain.
 

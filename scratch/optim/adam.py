@@ -22,8 +22,8 @@ Convergence of Adam and Beyond", 2018.) At t = 1, m_hat = g and v_hat = g^2, so 
 
 Why the L2 of U2 is not weight decay here. Through U3 and U8 the term lambda w is divided by sqrt(v_hat) like the rest
 of the gradient: a weight whose gradients are large is hardly decayed, and one whose loss gradient is near 0 moves by
-about lr sign(w) a step however small lambda is. SGD has no such division, and there the two are one. Decay that is the
-same for all weights has to stay outside of the moments: that is `scratch.optim.adamw`.
+about lr sign(w) a step however small lambda is. SGD has no such division, so there the two are the same. Decay that is
+the same for all weights has to stay outside the moments, as in `scratch.optim.adamw`.
 
 PyTorch's counterpart: ``torch.optim.Adam``. Left out: ``foreach``, ``fused``, ``capturable``, ``differentiable``.
 """
@@ -72,7 +72,7 @@ class Adam(Optimizer):
     lr : float
         Learning rate: about how far each number moves in a step.
     betas : pair of float
-        How much of the running means of g and g^2 stays at each step.
+        How much of the running means of g and g^2 is kept at each step.
     eps : float
         Added to the denominator.
     weight_decay : float
@@ -82,12 +82,12 @@ class Adam(Optimizer):
     maximize : bool
         Whether to go up the gradient instead of down.
     decoupled_weight_decay : bool
-        Whether the rule is `AdamW`'s.
+        Whether to use `AdamW`'s rule.
 
     Raises
     ------
     TypeError
-        If an option is no number, or no bool where one is expected.
+        If an option is not a number, or not a bool where one is expected.
     ValueError
         If an option is out of its domain.
 

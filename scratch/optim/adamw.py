@@ -1,12 +1,12 @@
 """AdamW: Adam, with weight decay that shrinks every weight by the same factor 1 - lr lambda a step.
 
-The letters are those of `scratch.optim.adam`, which says, too, why L2 regularization is not weight decay in Adam.
+The letters are those of `scratch.optim.adam`, which also explains why L2 regularization is not weight decay in Adam.
 
     U1  shrunk = w (1 - lr lambda)           (...)   the decay stays outside of g, and so of m and v
     U2  w_next, m_next, v_next, v_max_next   (...)   = adam(shrunk, ...), where lambda is 0: Adam's U1 to U8
 
 (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2, whose decay PyTorch multiplies by
-lr as well.) Note the other default of ``weight_decay``, 0.01.
+lr as well.) Note that ``weight_decay`` is 0.01 by default here, and 0 in Adam.
 
 PyTorch's counterpart: ``torch.optim.AdamW``. Left out: ``foreach``, ``fused``, ``capturable``, ``differentiable``.
 """
@@ -74,7 +74,7 @@ class AdamW(Adam):
         return type(self).rule
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Take over a state, as `Optimizer` does; one of `Adam`'s too, whose weight decay becomes decoupled."""
+        """Load a state, as `Optimizer` does; also one of `Adam`'s, whose weight decay becomes decoupled."""
         super().load_state_dict(state_dict)
         for group in self.param_groups:
             group["decoupled_weight_decay"] = True

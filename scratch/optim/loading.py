@@ -7,14 +7,14 @@ import numpy as np
 
 
 def check_groups(owner: str, state_dict: Any, sizes: list[int]) -> tuple[list[dict], dict[Any, int]]:
-    """Return a state dict's groups, and for each number of a parameter its place in the order of the groups.
+    """Return a state dict's groups, and the place of each parameter's number in the order of the groups.
 
     Raises
     ------
     TypeError
-        If it is no state dict.
+        If it is not a state dict.
     ValueError
-        If the groups do not have the ``sizes`` of the optimizer's, or a number stands twice.
+        If the groups do not have the ``sizes`` of the optimizer's, or a number appears twice.
     """
     if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= state_dict.keys():
         raise TypeError(f'{owner}: expected a state dict with "state" and "param_groups", got {state_dict!r:.80}')
@@ -44,12 +44,12 @@ def check_entry(
     optional: tuple[str, ...],
     shape: tuple[int, ...],
 ) -> dict[str, np.ndarray]:
-    """Return copies of the arrays that a state dict has of a parameter, under ``names``; "step" has no axes.
+    """Return copies of a parameter's arrays in a state dict, which must have these ``names``; "step" has no axes.
 
     Raises
     ------
     ValueError
-        If an array is missing, unknown, of another shape, or not of numbers.
+        If an array is missing, unknown, of another shape, or does not hold numbers.
     """
     arrays = {name: np.asarray(value).copy() for name, value in entry.items() if value is not None}
     whose = f"of parameter {number}"

@@ -1,27 +1,27 @@
 """What every optimizer has in common: parameter groups, their options, and a state that can be saved.
 
-An optimizer is a rule, a pure function (`scratch.optim.sgd`, `scratch.optim.adam`, `scratch.optim.adamw`), and the
-class around it, which is the same for all. A step gathers a parameter's values, its gradient and what the optimizer
-keeps of the past, calls the rule, and writes the results back:
+An optimizer is a rule, which is a pure function (`scratch.optim.sgd`, `scratch.optim.adam`, `scratch.optim.adamw`), and
+a class around it, which is the same for all. A step reads a parameter's values, its gradient and the optimizer's state,
+calls the rule, and writes the results back:
 
     w, m, v, v_max = adam(w, g, m, v, v_max, t, lr=..., betas=..., ...)
 
-It writes into the array that ``Parameter.data`` is. That array stays the same object for ever: whoever holds it (a
-state dict, a second parameter that is tied to it) sees the new values, as in PyTorch.
+The step writes into the array ``Parameter.data`` in place. That array stays the same object, so everything that holds
+it (a state dict, a second parameter that is tied to it) sees the new values, as in PyTorch.
 
 Weight decay. ``weight_decay`` = lambda adds lambda w to the gradient of a parameter w. That is the gradient of
 lambda/2 |w|^2, so PyTorch's convention is that the loss has gained lambda/2 |w|^2. A textbook that penalises with
 lambda |w|^2 has the gradient 2 lambda w, and needs a ``weight_decay`` of twice its lambda here. Biases and the scales
-of normalization layers decay like all others, unless they are in a group of their own with ``weight_decay`` 0.
+of normalization layers decay like all the rest, unless they are in a group of their own with ``weight_decay`` 0.
 
 In plain SGD this is the same as shrinking w by the factor 1 - lr lambda at every step, hence the name. In Adam it is
 not: see `scratch.optim.adam`.
 
 PyTorch's counterpart: ``torch.optim.Optimizer``. Left out: hooks, ``step``'s closure, ``named_parameters()`` as
 ``params``, and the options that choose between PyTorch's implementations (``foreach``, ``fused``, ``capturable``,
-``differentiable``, a learning rate that is a tensor). Deliberate differences: a parameter that stands twice in a group
-is refused, where PyTorch warns and steps twice; options are checked in every group and after every change, not in the
-constructor alone; a parameter whose ``requires_grad`` is False takes no step, even if a gradient is left from before.
+``differentiable``, a learning rate that is a tensor). Deliberate differences: a parameter that appears twice in a group
+is refused, where PyTorch warns and steps twice; options are checked in every group and after every change, not just in
+the constructor; a parameter whose ``requires_grad`` is False takes no step, even if it still has an old gradient.
 """
 
 import functools
@@ -45,7 +45,7 @@ Rule = Callable[..., tuple[np.ndarray, ...]]
 def update(rule: Rule, state: State, places: list[int], names: tuple[str | None, ...], options: dict) -> None:
     """Take a step with the parameters at ``places``, one after the other.
 
-    ``names`` are those of the arrays that the rule takes and returns behind w; None where the options keep none.
+    ``names`` are those of the state arrays that the rule takes and returns after w; None where the options keep none.
     """
     for index in places:
         parameter, t = state.parameters[index], state.steps[index] + 1
@@ -74,15 +74,15 @@ class Optimizer:
     params : iterable of Parameter, or of dict
         What to optimize. A dict is a group: its parameters under "params", and the options that differ from the rest.
     defaults : dict
-        The options of groups that do not say otherwise.
+        The options of a group that does not set its own.
 
     Attributes
     ----------
     rule : function
-        ``rule(w, g, *state, t, **options) -> (w, *state)``, which takes a step with one parameter and writes to
-        nothing. Of the options it takes those that it names.
+        ``rule(w, g, *state, t, **options) -> (w, *state)``, which computes a step for one parameter and writes to none
+        of its arguments. It is given only the options that it names.
     state_names, optional_names : tuple of str
-        What PyTorch calls the arrays of the rule's state, in its order; and those that not all options keep.
+        PyTorch's names of the arrays in the rule's state, in the rule's order; and of those that are optional.
     counts_steps : bool
         Whether the state dict has the number of steps.
     param_groups : list of dict
@@ -93,11 +93,11 @@ class Optimizer:
     Raises
     ------
     TypeError
-        If ``params`` is a Module, a single Parameter or a set, or holds something else than parameters.
+        If ``params`` is a Module, a single Parameter or a set, or contains anything but parameters.
     KeyError
         If a group has no "params".
     ValueError
-        If there is nothing to optimize, or a parameter stands in two places.
+        If there is nothing to optimize, or a parameter appears twice.
     """
 
     rule: ClassVar[Rule]
@@ -187,7 +187,7 @@ class Optimizer:
         self.steps_taken += 1
 
     def _plan(self, number: int) -> tuple[Rule, tuple[str | None, ...], dict]:
-        """Return a group's rule, the names of the arrays that it keeps, and its options; anew if they were changed."""
+        """Return a group's rule, the names of the arrays that it keeps, and its options; anew if those changed."""
         group, (seen, plan) = self.param_groups[number], self._plans[number]
         try:
             unchanged = group == seen
@@ -247,15 +247,15 @@ class Optimizer:
         return {"state": entries, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Take over a state that `state_dict` returned, here or in PyTorch, with all groups' options.
+        """Load a state that `state_dict` returned, here or in PyTorch, including all groups' options.
 
-        The numbers are copied into the optimizer's own arrays and converted to their dtypes; tensors do as well.
+        The numbers are copied into the optimizer's own arrays and converted to their dtypes; tensors work, too.
         Everything is checked before anything is changed.
 
         Raises
         ------
         TypeError
-            If it is no state dict.
+            If it is not a state dict.
         ValueError
             If the number of groups, the number of parameters in one, or the shape of an array differs; if an array is
             missing, unknown, or not of numbers; or if an option is out of its domain.
@@ -279,7 +279,7 @@ class Optimizer:
                 state.forget()
         for number, arrays in loaded.items():
             state, index = places[number]
-            # Without a number of steps, all that counts is whether there was one.
+            # Without a number of steps, all that matters is whether there was a step.
             state.steps[index] = int(arrays.pop("step")) if self.counts_steps else len(arrays)
             for name, array in arrays.items():
                 dispatch.run(np.copyto, state.view(name, index), array, "unsafe")

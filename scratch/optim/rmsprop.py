@@ -21,17 +21,19 @@ Every array has the shape of w, and every operation is elementwise.
 (Tieleman and Hinton, lecture 6.5 of "Neural Networks for Machine Learning", 2012; centered, and with momentum: Graves,
 "Generating Sequences With Recurrent Neural Networks", 2013, equations 38 to 41.)
 
-Nothing takes out the bias of v towards its start at 0, as Adam does. The first step is lr g / (sqrt(1 - alpha) |g|):
-with alpha = 0.99 ten times lr, whatever |g| is. Afterwards a gradient that stays the same takes steps of lr.
+Unlike Adam, RMSprop does not take out the bias of v towards its start at 0. The first step is
+lr g / (sqrt(1 - alpha) |g|): with alpha = 0.99 that is ten times lr, whatever |g| is. With a constant gradient the
+steps then shrink to lr.
 
-Where eps stands decides what happens to small gradients. Outside of the root, as here and in PyTorch, it matters to
-those of about eps = 1e-8 and less. Under the root, sqrt(v + eps), as in TensorFlow and in Graves' paper, it matters to
-those of about sqrt(eps) = 1e-4 and less: a gradient of 1e-6 takes steps of lr/100 there, and of lr here. One number,
-two optimizers.
+The position of eps decides what happens to small gradients. Outside the root, as here and in PyTorch, it affects
+gradients of about eps = 1e-8 and less. Under the root, sqrt(v + eps), as in TensorFlow and in Graves' paper, it affects
+gradients of about sqrt(eps) = 1e-4 and less: a gradient of 1e-6 takes steps of lr/100 there, and of lr here. The same
+eps makes two different optimizers.
 
-Centered, U6 is the standard deviation: its radicand is v_next - m_next^2, as a product, since the square of m_next may
-overflow where root does not. On paper a variance is never negative. Where a gradient has stayed the same for so long
-that the variance is a rounding error, it can be, and the step is NaN then, as in PyTorch.
+With ``centered``, U6 is the standard deviation. Its radicand is v_next - m_next^2, written as a product because the
+square of m_next may overflow, and infinity minus infinity is NaN. On paper a variance is never negative. But where a
+gradient has stayed the same for so long that the variance is only rounding error, it can be, and then the step is NaN,
+as in PyTorch.
 
 PyTorch's counterpart: ``torch.optim.RMSprop``. Left out: ``foreach``, ``capturable``, ``differentiable``.
 """
@@ -58,7 +60,7 @@ def rmsprop(
     centered: bool,
     maximize: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return w, v, b and m after step ``t``; b is read with momentum only, and m if centered."""
+    """Return w, v, b and m after step ``t``; b is read only with momentum, and m only if centered."""
     slope = -g if maximize else g  # U1 (...)
     penalized = slope + weight_decay * w if weight_decay != 0 else slope  # U2 (...)
     v_next = alpha * v + (1 - alpha) * penalized**2  # U3 (...)
@@ -72,7 +74,7 @@ def rmsprop(
 
 
 class RMSprop(Optimizer):
-    """RMSprop, with momentum, and with the variance for the mean square.
+    """RMSprop, optionally with momentum, and with the variance in place of the mean square.
 
     Parameters
     ----------
@@ -81,9 +83,9 @@ class RMSprop(Optimizer):
     lr : float
         Learning rate: about how far each number moves in a step.
     alpha : float
-        How much of the running means stays at each step.
+        How much of the running means is kept at each step.
     eps : float
-        Added to the denominator, outside of the root.
+        Added to the denominator, outside the root.
     weight_decay, momentum : float
         The options above.
     centered : bool
@@ -94,7 +96,7 @@ class RMSprop(Optimizer):
     Raises
     ------
     TypeError
-        If an option is no number, or no bool where one is expected.
+        If an option is not a number, or not a bool where one is expected.
     ValueError
         If an option is out of its domain.
 

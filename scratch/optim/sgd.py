@@ -12,10 +12,10 @@ Every array has the shape of w, and every operation is elementwise.
     U4  direction = b_next                   (...)    nesterov: penalized + mu b_next, a look ahead along b
     U5  w_next = w - lr direction            (...)
 
-A gradient that stays the same adds up in b to g / (1 - mu): with mu = 0.9 the steps become ten times as long along a
-valley's floor, while those across it, of alternating sign, cancel (Polyak, 1964; Sutskever et al., "On the Importance
-of Initialization and Momentum in Deep Learning", 2013). As in PyTorch, and unlike that paper, lr is applied after the
-averaging, so that a change of lr acts on the whole of b at once. What lambda is, is in `scratch.optim.optimizer`.
+A constant gradient adds up in b to g / (1 - mu): with mu = 0.9 the steps along a valley's floor become ten times as
+long, while those across it alternate in sign and cancel (Polyak, 1964; Sutskever et al., "On the Importance of
+Initialization and Momentum in Deep Learning", 2013). As in PyTorch, and unlike that paper, lr is applied after the
+averaging, so a change of lr acts on the whole of b at once. `scratch.optim.optimizer` explains lambda.
 
 PyTorch's counterpart: ``torch.optim.SGD``. Left out: ``foreach``, ``fused``, ``differentiable``.
 """
@@ -66,7 +66,7 @@ class SGD(Optimizer):
     Raises
     ------
     TypeError
-        If an option is no number, or no bool where one is expected.
+        If an option is not a number, or not a bool where one is expected.
     ValueError
         If an option is out of its domain.
 

@@ -1,7 +1,8 @@
-"""What an optimizer keeps of the past: the number of steps, and running means, under PyTorch's names.
+"""An optimizer's memory of past steps: their number, and running means, under PyTorch's names.
 
-The numbers of one name (``exp_avg``, say) lie end to end in one array for all parameters, and a parameter's own are a
-view of it: one by one for the plain update, in long stretches for the fast one (`scratch.kernels.flat_parameters`).
+For each name (``exp_avg``, say) there is one array, in which the numbers of all parameters lie end to end. Each
+parameter's numbers are a view of it. The plain update takes these views one by one, and the fast one takes long
+stretches of the array (`scratch.kernels.flat_parameters`).
 """
 
 from typing import Any
@@ -26,9 +27,9 @@ class State:
     steps : list of int
         How many updates each parameter's state has seen.
     starts : list of int
-        Where each parameter's numbers begin in an array of the state; at the end, the size of all.
+        Where each parameter's numbers begin in an array of the state; the last entry is the size of the array.
     layout : object
-        Room for what the fast update remembers from step to step; None where a parameter was given another array.
+        What the fast update remembers from step to step; None at first, and after a parameter was given another array.
     """
 
     def __init__(self, owner: str, parameters: list[Parameter]) -> None:
@@ -44,7 +45,7 @@ class State:
         self._initial: dict[str, float] = {}
 
     def start_at(self, name: str, value: float) -> None:
-        """Let the numbers of a name be there from the beginning, all of one value."""
+        """Create the array of a name before the first step, filled with one value."""
         self._initial[name] = value
         self._arrays[name] = np.full(self.starts[-1], value, self.dtype)
 
@@ -94,7 +95,7 @@ class State:
         return places
 
     def _meet(self, index: int, data: np.ndarray) -> None:
-        """Check an array that a parameter did not have at the step before."""
+        """Check a parameter's array, if it is not the one that the parameter had at the step before."""
         whose = f"{self.owner}: a parameter of shape {self.shapes[index]} and dtype {self.dtype}"
         if data.shape != self.shapes[index] or data.dtype != self.dtype:
             raise RuntimeError(

@@ -9,28 +9,28 @@ has 53 significant bits: two words make 64 bits (the first is the high half), of
 
 **Scaling to [a, b)** is u (b - a) + a, rounded once (``scratch/random/torch_rounding.py``).
 
-**A permutation** is a Fisher-Yates shuffle: at place i, pick one of the n - i items not placed yet (the one that stands
-at i among them) and swap it in. Each of the n! orders comes from exactly one list of picks. A pick is word mod (n - i);
-the remainder favours small values, by at most (n - i) 2^-32 of their probability.
+**A permutation** is a Fisher-Yates shuffle: at place i, pick one of the n - i items not placed yet (the one at i is
+among them) and swap it in. Each of the n! orders comes from exactly one list of picks. A pick is word mod (n - i); the
+remainder favours small values, by at most (n - i) 2^-32 of their probability.
 
 **A Bernoulli draw** of probability p is 1 where a float64 uniform is below p.
 
 **A normal number** comes from a point in the plane (Box and Muller, 1958). If its two coordinates are independent and
 standard normal, its direction is uniform, and half its squared distance from the origin is exponentially distributed,
-which is how -ln(1 - u) of a uniform u is distributed too. Backwards: the angle 2 pi u1 and the distance
+which is how -ln(1 - u) of a uniform u is distributed too. The other way round, the angle 2 pi u1 and the distance
 sqrt(-2 ln(1 - u2)) make two normal numbers, distance cos(angle) and distance sin(angle), of two uniforms. (1 - u2,
 since u2 can be 0, whose logarithm is -inf, but never 1.) PyTorch does so in two ways, and so does this file:
 
-- singly, where there are fewer than 16 elements or the layout is not C order: all in float64, angle from the first
-  uniform, distance from the second; the sine waits in the generator for the next single draw;
+- singly, if there are fewer than 16 elements or the layout is not C order: all in float64, angle from the first
+  uniform, distance from the second; the generator keeps the sine for the next single draw;
 - in blocks of 16, otherwise: the array is filled with uniforms of its own dtype, and in each block number j gives the
   distance, number j + 8 the angle, and both are replaced by the two normals. If the size is no multiple of 16, the last
   16 places are drawn and transformed afresh.
 
-Numbers go into an array in the order of its memory: a channels-last image batch gets all channels of its first pixel
-first. All agrees with PyTorch bit for bit, except that blocks of float32 normals do so on x86 processors, and elsewhere
-within a bound that its test states. All this is true of PyTorch 2.15; 2.6 differs in three places, which
-`set_conventions` chooses.
+Numbers go into an array in its memory order: a channels-last image batch gets all channels of its first pixel first.
+Everything agrees with PyTorch bit for bit, except that blocks of float32 normals do so only on x86 processors, and
+elsewhere within a bound that the test states. This is true of PyTorch 2.15; 2.6 differs in three places, which
+`set_conventions` selects.
 
 PyTorch's counterpart: the functions of ``torch`` and in-place methods of ``torch.Tensor`` of these names. Left out:
 devices, half precision, a tensor of probabilities.
@@ -52,17 +52,17 @@ CHUNK = 16384  # numbers at a time: what a chunk passes through stays in the pro
 
 
 class Conventions(NamedTuple):
-    """Where versions of PyTorch differ: the defaults are 2.15's. ``torch_ref.random.conventions()`` finds them out.
+    """Where versions of PyTorch differ: the defaults are 2.15's. ``torch_ref.random.conventions()`` detects them.
 
     Attributes
     ----------
     bernoulli : str
-        Where `bernoulli_` takes its numbers from. "words": a float64 uniform for each; "mcg31", in builds with Intel's
-        library, of which 2.6 is one: the stream of `scratch.random.mkl_stream`.
+        Where `bernoulli_` takes its numbers from. "words": a float64 uniform for each; "mcg31": the stream of
+        `scratch.random.mkl_stream`, as in builds with Intel's library, such as 2.6.
     two_words_from : int
         How wide a range has to be for `randint` to spend two words on a number; 2.6: 2**32.
     draws_upper_bound : bool
-        Whether `uniform_` leaves b where rounding reaches it; 2.6: True. Otherwise it becomes a: b is excluded.
+        Whether `uniform_` leaves b if rounding reaches it; 2.6: True. Otherwise that number becomes a: b is excluded.
     """
 
     bernoulli: str = "words"
@@ -100,12 +100,12 @@ def set_conventions(conventions: Mapping[str, Any]) -> None:
     Parameters
     ----------
     conventions : mapping
-        The fields of `Conventions` that are not the default's.
+        The fields of `Conventions` that differ from the default.
 
     Raises
     ------
     ValueError
-        If a value is none that a version of PyTorch has.
+        If no version of PyTorch has such a value.
     """
     global _conventions
     chosen = Conventions(**conventions)
@@ -159,8 +159,8 @@ def bernoulli_(array: np.ndarray, p: float = 0.5, generator: Generator | None = 
         (seed,) = (generator or default_generator).words(1).tolist()
         array[...] = (mcg31.uniform(seed, array.size) < p).reshape(array.shape)  # in C order, whatever the memory's
         return array
-    # The u of `_uniform` is less than p where its bits, u 2^53, are less than p 2^53: no need to make floats of them.
-    # The upper word's 21 bits decide, but once in two million times.
+    # The u of `_uniform` is less than p where its bits, u 2^53, are less than p 2^53: there is no need to make floats
+    # of them. The upper word's 21 bits decide, except once in two million times.
     words = (generator or default_generator).words(2 * array.size)
     upper, lower = divmod(math.ceil(p * 2.0**53), 1 << 32)
     bits = words[::2] & np.uint64(2**21 - 1)
@@ -224,7 +224,7 @@ def randperm(n: int, generator: Generator | None = None) -> np.ndarray:
     Raises
     ------
     TypeError
-        If ``n`` is no integer.
+        If ``n`` is not an integer.
     RuntimeError
         If ``n`` is negative.
     """

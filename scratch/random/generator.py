@@ -6,7 +6,7 @@ the rest,
 
     w_0 = seed,   w_i = 1812433253 (w_(i-1) xor (w_(i-1) >> 30)) + i   mod 2^32
 
-and with that the sequence is decided for ever. NumPy has the same twister, and does the stirring.
+and that determines the whole sequence. NumPy has the same twister, and does the stirring.
 
 PyTorch's counterpart: ``torch.Generator``. Left out: devices, ``seed()``. Differs from PyTorch: `Generator` takes the
 seed, ``manual_seed`` refuses a float (PyTorch truncates it), and the state is made of plain values.
@@ -79,7 +79,7 @@ class Generator:
 
     def double_words(self, count: int) -> np.ndarray:
         """Return the next ``count`` pairs of words as uint64, the first of each pair in the upper half."""
-        # RandomState, which NumPy has promised never to change, reads just this for the full range of 64 bits.
+        # RandomState, which NumPy has promised never to change, reads exactly this for the full range of 64 bits.
         return np.random.RandomState(self._started()).randint(0, 1 << 64, count, dtype=np.uint64)
 
     def _started(self) -> "np.random.MT19937":
@@ -115,7 +115,7 @@ class Generator:
         TypeError
             If ``state`` is not a mapping.
         RuntimeError
-            If it is not a generator's state. The generator is unchanged then.
+            If it is not a generator's state. Then the generator is unchanged.
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"set_state: expected what get_state returns, got {type(state).__name__}")

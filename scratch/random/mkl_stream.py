@@ -1,12 +1,12 @@
-"""MCG31: where older builds of PyTorch take Bernoulli numbers from, kept so that masks can be shared with them too.
+"""MCG31: where older builds of PyTorch take Bernoulli numbers from, so that masks can be shared with them too.
 
 Builds of PyTorch that carry Intel's mathematical library (2.6 is one, on an AMD processor too) do not compare
 words of the Mersenne Twister with p. They take one word as the seed of a multiplicative congruential generator,
 
     x_0 = seed mod m,   x_(k+1) = a x_k mod m,   u_k = x_k / m,   m = 2^31 - 1,  a = 1132489760
 
-(L'Ecuyer, "Tables of linear congruential generators of different sizes and good lattice structure", 1999), and the
-k-th number is 1 where u_k < p. As x_k = a^k x_0 mod m, all of them can be had at once.
+(L'Ecuyer, "Tables of linear congruential generators of different sizes and good lattice structure", 1999), and the k-th
+number is 1 where u_k < p. Since x_k = a^k x_0 mod m, all of them can be computed at once.
 """
 
 import numpy as np

@@ -3,17 +3,18 @@ r"""Arithmetic that rounds where PyTorch's compiled code rounds, so that random 
 `multiply_add` is x * scale + shift rounded once, as processors do it in one instruction (a fused multiply-add);
 NumPy's two operations round twice.
 
-`log` and `sin_cos` are approximations, and two libraries seldom agree on every last bit. For float64, PyTorch calls
-the system's mathematical library, as Python's ``math`` does. For float32 on x86 processors it has its own functions,
-after the Cephes library (Moshier, 1984-92; vectorised by Pommier and Garberoglio). They work like most such functions,
-in two steps: a law of the function brings the argument into a small interval, and there a polynomial does.
+`log` and `sin_cos` are approximations, and two libraries seldom agree on every last bit. For float64, PyTorch calls the
+system's mathematical library, as Python's ``math`` does. For float32 on x86 processors it has its own functions, after
+the Cephes library (Moshier, 1984-92; vectorised by Pommier and Garberoglio). They work like most such functions, in two
+steps: an identity brings the argument into a small interval, and there a polynomial approximates the function.
 
     log    x = m 2^e with sqrt(1/2) <= m < sqrt(2);   ln x = e ln 2 + ln m,   ln(1 + t) = t - t^2/2 + t^3 P(t)
     sin    x = j pi/4 + r with j even, |r| <= pi/4;   each quarter turn swaps sine and cosine, with a sign
            sin r = r + r^3 S(r^2),   cos r = 1 - r^2/2 + r^4 C(r^2)
 
-ln 2 and pi/4 are split into parts of few bits whose multiples are exact, so that what is subtracted is right although
-the sum is not of the type's precision. On other processors PyTorch's float32 functions are others, in the last bits.
+ln 2 and pi/4 are split into parts of few bits whose multiples are exact, so that the right amount is subtracted
+although the constant itself needs more precision than the type has. On other processors PyTorch's float32 functions
+differ in the last bits.
 """
 
 import math

@@ -1,7 +1,6 @@
 """Which device PyTorch computes on: CUDA if there is one, else Apple's MPS, else the CPU; and why.
 
-What depends on the kind of device is asked here and nowhere else: a layer and a training loop take tensors from
-wherever they are.
+What a device is called and what is there is asked here. Layers and the plain training loop take tensors on any device.
 """
 
 import re
@@ -13,7 +12,7 @@ PREFERRED = ("cuda", "mps")
 
 
 class Choice(NamedTuple):
-    """A device, as PyTorch names it, and in words why it was taken."""
+    """A device by PyTorch's name, and in words why it was chosen."""
 
     device: str
     reason: str
@@ -73,7 +72,8 @@ def _best(dtype: str) -> Choice:
 
 def accelerator() -> str | None:
     """Return "cuda", "mps", or None where PyTorch can use neither now."""
-    # Where there is none, current_accelerator raises an error in some releases and names what was built for in others.
+    # If there is none, current_accelerator raises an error in some releases, and in others names what PyTorch was built
+    # for.
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return found.type if found is not None and found.type in PREFERRED else None
 
@@ -86,13 +86,13 @@ def count(kind: str) -> int:
 
 
 def describe(device: str) -> str:
-    """Return the name of what is behind a device: the model of the card, where PyTorch tells it."""
+    """Return in words what a device is: the model of the card, where PyTorch tells it."""
     kind = torch.device(device).type
     return torch.cuda.get_device_name(device) if kind == "cuda" else {"mps": "an Apple GPU", "cpu": "the CPU"}[kind]
 
 
 def synchronize(device: str) -> None:
-    """Wait until a device has done all that it was given; without this a clock reads only the giving."""
+    """Wait until a device has finished all its work; without this a clock measures only how long it took to launch."""
     kind = torch.device(device).type
     if kind == "cuda":
         torch.cuda.synchronize(device)

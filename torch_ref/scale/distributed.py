@@ -11,13 +11,13 @@
     B2  h_s    = S g_s                           (n_s, K)   its own rows; S because of the next line
     B3  dL/dw  = (1/S) sum_s h_s dz_s/dw                    DistributedDataParallel's mean over the processes
 
-The S in B2 and the 1/S in B3 cancel, and what is left is the sum over all rows: the gradient that one process has, also
-where shares are unequal, which the mean of the shares' own means would not be. Since F3 has the whole batch, the
+The S in B2 and the 1/S in B3 cancel, and what is left is the sum over all rows. That is the gradient of one process,
+also if the shares are unequal; the mean of the shares' own means would not be. Since F3 has the whole batch, the
 training loop and the loss are those of one process, unchanged.
 
 What differs from one process: rounding, because sums are taken in another order; dropout's masks, because each process
 draws its own; and batch norm, which takes mean and variance over a process's own share. On CUDA it is replaced by
-SyncBatchNorm, which takes them over the batch (PyTorch has it for no CPU).
+SyncBatchNorm, which takes them over the batch (PyTorch does not have it for the CPU).
 """
 
 import datetime
@@ -37,8 +37,8 @@ from torch_ref.scale import workers
 
 BACKENDS = {"cuda": "cpu:gloo,cuda:nccl", "cpu": "gloo"}  # on the CPU goes what must not wait for a device
 
-# Groups, kept until the process is gone. To free one takes Python's lock and waits for threads of gloo's, and in
-# PyTorch 2.6 one of those may be waiting for that lock, to free the last tensor that was sent.
+# Groups, kept until the process is gone. Freeing one holds the GIL and waits for threads of gloo's, and in PyTorch 2.6
+# one of those may be waiting for the GIL, to free the last tensor that was sent.
 ENDED: list[Any] = []
 
 
@@ -50,7 +50,7 @@ class Gather(torch.autograd.Function):
         """Return the parts of all processes, (rows, K), one after the other."""
         ctx.rows = rows
         sizes = [len(share) for share in shares(rows)]
-        # Parts that are sent must have one size: the shorter ones get a row more, which is cut off again.
+        # Parts that are sent must have one size, so the shorter ones get an extra row, which is cut off again.
         padded = part.new_zeros(max(sizes), *part.shape[1:])
         padded[: len(part)] = part
         parts = [torch.empty_like(padded) for _ in sizes]
@@ -65,7 +65,7 @@ class Gather(torch.autograd.Function):
 
 
 def shares(rows: int) -> list[range]:
-    """Return which rows of a batch each process takes; the first ones take one more where it does not come out even."""
+    """Return which rows of a batch each process takes; if they do not divide evenly, the first ones take one more."""
     size, more = divmod(rows, dist.get_world_size())
     ends = [size * (rank + 1) + min(rank + 1, more) for rank in range(dist.get_world_size())]
     return [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
@@ -74,8 +74,8 @@ def shares(rows: int) -> list[range]:
 def mean_in_order(state: None, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:  # type: ignore[name-defined]
     """Return B3's mean of some gradients, added up in the order of the processes.
 
-    The backend's own sum takes an order that depends on where in the bucket a number lies, and a run that is resumed
-    fills its first bucket in another order: from three processes on, the last bit would differ.
+    The order of the backend's own sum depends on where in the bucket a number is, and a resumed run fills its first
+    bucket in another order: with three or more processes the last bit would differ.
     """
     parts = [torch.empty_like(bucket.buffer()) for _ in range(dist.get_world_size())]
     dist.all_gather(parts, bucket.buffer())
@@ -136,9 +136,9 @@ def fit(
     Parameters
     ----------
     model
-        The same in every process, as one seed before building it makes it.
+        The same in every process, as it is if all set one seed before building it.
     criterion, optimizer, train_set, test_set, epochs, batch_size, progress, on_step, on_epoch
-        As in `train.fit`; every process holds the whole data set, and stands where the others do.
+        As in `train.fit`; every process holds the whole data set, and is where the others are.
 
     Returns
     -------
@@ -205,16 +205,16 @@ def gather(content: bytes) -> list[bytes]:
 
 
 def threads_of(processes: int) -> int:
-    """Return how many of PyTorch's threads each of several processes has on the CPU, where they share the cores."""
+    """Return how many of PyTorch's threads each of several processes gets on the CPU, where they share the cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(torch.get_num_threads(), cores // processes))
 
 
 def stay_on_this_machine() -> None:
-    """Let the libraries of this process that talk to others listen on the loopback interface alone.
+    """Let the libraries with which this process talks to others listen on the loopback interface only.
 
-    By themselves they take the address that the host's name stands for, where the whole network hears them. Windows has
-    no names for its interfaces here, and stays as it is.
+    By default they take the address of the host's name, which the whole network can reach. On Windows no interface has
+    one of these names, and nothing changes.
     """
     names = [name for _, name in socket.if_nameindex()] if hasattr(socket, "if_nameindex") else []
     for name in ("lo", "lo0"):
@@ -254,7 +254,7 @@ def launch(
     Parameters
     ----------
     work : callable
-        A function of a module, so that a new process can find it. ``send(message)`` in process 0 hands a message to
+        A module-level function, so that a new process can find it. ``send(message)`` in process 0 hands a message to
         ``on_message`` here, and returns what that returns; in the others it returns None.
     processes : int
     *args
@@ -263,7 +263,7 @@ def launch(
         "cpu", or "cuda" for one card each.
     on_message : callable, optional
     timeout : float
-        Seconds to wait for a process that stands still; one that dies is noticed at once.
+        Seconds to wait for a process that hangs; one that dies is noticed at once.
 
     Raises
     ------

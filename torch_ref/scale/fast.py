@@ -1,16 +1,17 @@
-"""The training loop for an accelerator: nothing leaves the device, and a step can be one recorded piece of work.
+"""The training loop for an accelerator: nothing leaves the device, and a step can be one recorded graph.
 
-``torch_ref/train.py`` is the loop to read, and it is the loop here too. What differs is what keeps a fast device
+``torch_ref/train.py`` is the loop to read, and it is used here too. What differs is what would keep a fast device
 waiting:
 
-- Images lie on the device as bytes, and become floating point there, a batch at a time: a quarter of the memory to
+- Images are on the device as bytes, and become floating point there, a batch at a time: a quarter of the memory to
   read. Their order is drawn by the CPU's generator, so that it is the same on every device.
 - Images and weights are channels-last, which is how the fast convolutions want them.
 - ``precision="tf32"`` rounds the factors of a product to 10 bits of mantissa, ``"bf16"`` computes products in bfloat16
-  (the weights, and the optimizer, stay in float32). ``"fp32"`` means it: PyTorch by itself would let cuDNN round.
+  (the weights, and the optimizer, stay in float32). ``"fp32"`` means exactly that: by default PyTorch would let cuDNN
+  round.
 - ``compiled`` hands the network to ``torch.compile``.
-- On CUDA the step is recorded once as a graph, from bytes to Adam, and then replayed: a small network computes for less
-  time than it takes Python to ask for its operations one by one. What a graph reads lies where it lay when it was
+- On CUDA the step is recorded once as a graph, from bytes to Adam, and then replayed: a small network takes less time
+  to compute than Python takes to launch its operations one by one. A graph reads from the addresses with which it was
   recorded: the batch and the learning rate are copied there before each replay.
 
 A recorded step has one shape, and so has a compiled one: the last batch of an epoch, if it is shorter, takes a plain
@@ -65,9 +66,9 @@ def fit(
     on_step: Callable[[train.Progress], None] | None = None,
     on_epoch: Callable[[train.Progress], None] | None = None,
 ) -> train.History:
-    """Train as `train.fit` does, after setting up: it packs the data, compiles, takes steps to warm up, and records.
+    """Train as `train.fit` does, after setting up: pack the data, compile, take steps to warm up, and record.
 
-    The steps to warm up are undone. No epoch's seconds contain the set-up.
+    The steps to warm up are undone. No epoch's seconds include the set-up.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def fit(
 
 
 def pack(x: torch.Tensor) -> torch.Tensor:
-    """Return images whose pixels are 255ths as bytes, and any other input as it is."""
+    """Return images whose pixels are multiples of 1/255 as bytes, and any other input as it is."""
     pixels = x * 255
     are_bytes = x.ndim == 4 and pixels.min() >= 0 and pixels.max() <= 255
     if are_bytes and (pixels - pixels.round()).abs().max() < 1e-3:
@@ -119,7 +120,7 @@ def pack(x: torch.Tensor) -> torch.Tensor:
 
 
 class Prepared(nn.Module):
-    """A network behind what its input goes through on the device: from bytes to floating point, to channels-last.
+    """A network that first prepares its input on the device: from bytes to floating point, to channels-last.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ class Prepared(nn.Module):
 
 
 class Step:
-    """Takes the steps of `fit`: on whole batches what was compiled and recorded, on a shorter one a plain step.
+    """The steps of `fit`: on whole batches compiled and recorded ones, on a shorter batch a plain one.
 
     Parameters
     ----------
@@ -218,7 +219,7 @@ class Step:
 
 @contextlib.contextmanager
 def _undone(network: Prepared, optimizer: torch.optim.Optimizer, device: torch.device) -> Iterator[None]:
-    """Bring weights, buffers, the optimizer and the generators back to where they were, in their places."""
+    """Restore weights, buffers, the optimizer and the generators in place after the ``with`` block."""
     weights = {name: value.clone() for name, value in network.state_dict().items()}
     entries = {
         parameter: {key: value.clone() for key, value in entry.items()} for parameter, entry in optimizer.state.items()
@@ -236,7 +237,7 @@ def _undone(network: Prepared, optimizer: torch.optim.Optimizer, device: torch.d
 
 @contextlib.contextmanager
 def _products(precision: str) -> Iterator[None]:
-    """Let CUDA's matrix products and convolutions round to tf32, or not, and restore what was."""
+    """Let CUDA's matrix products and convolutions round to tf32, or not, and restore the settings afterwards."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
     try:

@@ -1,4 +1,4 @@
-"""Processes that work together: if one dies, all end, and it is said which one and why; if their parent dies, too."""
+"""Processes that work together: all end if one dies, with an error that says which and why, or if their parent dies."""
 
 import contextlib
 import multiprocessing
@@ -50,9 +50,9 @@ def run(
 
 @contextlib.contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Let processes that are started here never see Ctrl-C or SIGTERM, which may be sent to all: the parent answers.
+    """Let processes that are started here never see Ctrl-C or SIGTERM, which may be sent to all: the parent handles it.
 
-    Blocked and not ignored, so that one that arrives in the meantime is not lost here.
+    The signals are blocked, not ignored, so that one that arrives in the meantime is not lost to the parent.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -72,7 +72,8 @@ def _watch(started: list[tuple[BaseProcess, Connection]], on_message: Callable[[
     errors: dict[int, Any] = {}
     deaths: dict[int, str] = {}
     while ranks:
-        # After the first failure others follow, because they wait for the one that failed: a second to hear them all.
+        # After the first failure others follow, because they wait for the one that failed: allow a second to hear them
+        # all.
         ready: list[Any] = wait(ranks, 1 if errors or deaths else None)
         if not ready:
             break
@@ -90,7 +91,7 @@ def _watch(started: list[tuple[BaseProcess, Connection]], on_message: Callable[[
                 {"result": results, "error": errors, "death": deaths}[kind][rank] = content
                 del ranks[connection]
     if deaths or errors:
-        # The first error is the cause, and a death is the cause of any error: those that lost a companion complain.
+        # The first error is the cause, unless a process died: then the errors come from those that lost it.
         rank = min(deaths) if deaths else min(errors, key=errors.__getitem__)
         cause = deaths[rank] if deaths else errors[rank][1]
         raise RuntimeError(f"process {rank} of {len(started)} {cause}; the others were ended")

@@ -1,1 +1,1 @@
-"""A learner's file before the witnesses: PyTorch, finite differences, laws and the tape."""
+"""Put a learner's file before the witnesses: PyTorch, finite differences, laws and the tape."""

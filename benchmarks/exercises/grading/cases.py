@@ -1,4 +1,4 @@
-"""What an exercise is tried on: random cases of its layer, and the calls of the functions in them."""
+"""What an exercise is tried on: random cases of its layer, and the calls to its functions in them."""
 
 import copy
 import inspect
@@ -63,12 +63,12 @@ def is_rule(exercise: Derived) -> bool:
 
 
 def slot(layer: object, pair: tuple[Callable, ...]) -> str | None:
-    """Return the attribute under which a layer keeps a pair of functions; None if it has not this pair."""
+    """Return the attribute under which a layer keeps a pair of functions; None if it does not have this pair."""
     return next((name for name in dir(type(layer)) if getattr(type(layer), name, None) == pair), None)
 
 
 def put_in(layer: object, original: tuple[Callable, ...], pair: tuple[Callable, ...]) -> bool:
-    """Let a layer run the learner's pair in the place of an original; return whether it has a place for it."""
+    """Make a layer run the learner's pair in place of an original one; return whether it has the original."""
     name = slot(layer, original)
     if name is not None:
         setattr(layer, name, pair)
@@ -91,7 +91,7 @@ def layer_cases(exercise: Derived, dtype: str, count: int) -> Iterator[tuple[int
 
 
 def recorded(case: LayerCase, pair: tuple[Callable, ...]) -> list[Call]:
-    """Run a case both ways, and return the calls of a pair of functions in it."""
+    """Run a case forward and backward, and return the calls to a pair of functions in it."""
     layer = copy.deepcopy(case.layer)
     scratch.manual_seed(0)
     with recorded_calls() as calls, np.errstate(all="ignore"):
@@ -104,7 +104,7 @@ def recorded(case: LayerCase, pair: tuple[Callable, ...]) -> list[Call]:
 
 @dataclass
 class Trial:
-    """One call of the exercise's functions: what they are given.
+    """One call to the exercise's functions: what they are given.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class Trial:
     grad_y : object
         The upstream gradient; None for an update rule.
     case : pair of int and LayerCase, or None
-        The seed and the case that the call is from.
+        The seed and the case that the call comes from.
     is_flat : bool
         Whether a gradient is 0 everywhere.
     """
@@ -140,7 +140,7 @@ class Trial:
 
 
 def trials(exercise: Derived, count: int) -> list[Trial]:
-    """Return calls on float64 numbers, those with few numbers first."""
+    """Return calls in float64: a plain one first, then those that hide least, small ones first."""
     if is_rule(exercise):
         return _steps(exercise, count)
     found: list[Trial] = []
@@ -154,13 +154,13 @@ def trials(exercise: Derived, count: int) -> list[Trial]:
         if number >= 5 * count and plain:
             break
     found.sort(key=lambda one: (one.is_flat or _hides(exercise, one), _equal_sides(one), one.size))
-    # A plain one first, without label smoothing, say: a learner begins there, and it is seen to be right.
+    # A plain one first, say without label smoothing: a learner begins there, and sees when it is right.
     first = [one for one in found if any(one is other for other in plain)][:1]
     return [*first, *[one for one in found if one is not next(iter(first), None)]][:count]
 
 
 def _options_that_are_on(trial: Trial) -> int:
-    # Of those that are off by default: a weight for each class, padding.
+    # Count only options that are off by default: a weight for each class, padding.
     assert trial.case is not None
     layer, on = trial.case[1].layer, 0
     for name, one in inspect.signature(type(layer)).parameters.items():
@@ -171,13 +171,13 @@ def _options_that_are_on(trial: Trial) -> int:
 
 
 def _equal_sides(trial: Trial) -> int:
-    # Where two axes are equally long, a transpose too few or too many is hidden.
+    # Two axes of the same length hide a missing or a superfluous transpose.
     shapes = [one.shape for one in trial.arguments if isinstance(one, np.ndarray)]
     return sum(len(shape) - len(set(shape)) for shape in shapes)
 
 
 def _hides(exercise: Derived, trial: Trial) -> bool:
-    # An axis of length 1 hides what a sum over it does; a parameter that is absent, its gradient.
+    # An axis of length 1 hides what a sum over it does; an absent parameter hides its gradient.
     names = list(inspect.signature(originals(exercise)[0]).parameters)
     given = [trial.arguments[names.index(one)] for one in operands(derivation(exercise)) if one in names]
     if not all(isinstance(one, np.ndarray) for one in given):

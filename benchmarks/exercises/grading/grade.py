@@ -1,4 +1,4 @@
-"""One exercise's file, graded: the way in for the child process and for the tests."""
+"""Grade one exercise's file: the entry point for the child process and for the tests."""
 
 import ast
 from pathlib import Path
@@ -10,7 +10,7 @@ from benchmarks.exercises.grading.verdict import BLANK, BROKEN, SOLVED, WRONG, V
 
 
 def grade(exercise: Exercise, path: Path) -> Verdict:
-    """Return what is to be said of a file; nothing that it does raises here, but for an interruption."""
+    """Return the verdict on a file; nothing in it raises here, except an interruption."""
     if isinstance(exercise, Explain):
         return _answer(exercise, path)
     from benchmarks.exercises.grading import methods, pairs

@@ -1,4 +1,4 @@
-"""Time limits: a loop without an end is stopped in the line where it is."""
+"""Time limits: an endless loop is stopped on the line where it is."""
 
 import contextlib
 import signal
@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from types import FrameType
 
 CALL, WITNESSES, WHOLE = 10, 120, 300
-"""Seconds: a call on a few numbers; all that the witnesses ask (both of processor time); the child process."""
+"""Limits in seconds: one call on a few numbers, and all the witnesses (both in processor time); the child process."""
 
 
 class TookTooLongError(BaseException):
-    """As with KeyboardInterrupt, an ``except Exception`` of the learner's does not catch it."""
+    """Raised when time is up. As with KeyboardInterrupt, a learner's ``except Exception`` does not catch it."""
 
 
 @contextlib.contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raise `TookTooLongError` inside of the ``with`` block after so much processor time, where the system can."""
+    """Raise `TookTooLongError` inside the ``with`` block after this much processor time, if the system can."""
     if not hasattr(signal, "setitimer"):
         yield
         return

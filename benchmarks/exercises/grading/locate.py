@@ -1,7 +1,7 @@
-"""The first wrong line of a pair of functions: `parity_tests.diagnosis.lines`, told what is what.
+"""Find the first wrong line of a pair of functions, with `parity_tests.diagnosis.lines`.
 
-``backprop check`` has to find out what the arguments of somebody's functions mean. Here they are known: they are those
-of the plain functions that the exercise was cut from.
+``backprop check`` has to work out what the arguments of somebody's functions mean. Here they are known: they are the
+arguments of the plain functions that the exercise was cut from.
 """
 
 import ast
@@ -30,7 +30,7 @@ class Pair(Following):
     trial : Trial
         What they are called with.
     operands : list of str or None
-        The arguments of forward whose gradients backward returns, in its order.
+        The arguments of forward whose gradients backward returns, in the order in which it returns them.
     """
 
     def __init__(self, functions: tuple[Callable, ...], trial: Trial, operands: list[str | None]) -> None:
@@ -94,7 +94,7 @@ class Pair(Following):
 
 
 def backward_arguments(functions: tuple[Callable, ...], trial: Trial, grad_y: Any) -> tuple:
-    """Run forward, and return what backward is called with: grad_y, forward's arguments, what it kept."""
+    """Run forward, and return what backward is called with: grad_y, forward's arguments, what it saved."""
     arguments = trial.fresh()
     forward = dict(zip(inspect.signature(functions[0]).parameters, arguments, strict=True))
     names = list(inspect.signature(functions[1]).parameters)
@@ -107,10 +107,10 @@ def backward_arguments(functions: tuple[Callable, ...], trial: Trial, grad_y: An
 def located(
     functions: tuple[Callable, ...], trial: Trial, operands: list[str | None], original: dict[str, Any]
 ) -> Located:
-    """Return the first wrong line of backward; a line of 0 where it cannot be told.
+    """Return the first wrong line of backward; the line is 0 if it cannot be found.
 
-    ``original`` is what the plain backward computes on the way, by name. A name of it that has another value here, and
-    is no gradient that the tape knows, is wrong, too.
+    ``original`` holds the plain backward's intermediate values by name. A name with another value here is wrong too, if
+    it is not a gradient that the tape knows.
     """
     try:
         following = Pair(functions, trial, operands)

@@ -1,4 +1,4 @@
-"""An exercise on the backward of a class that is made of other layers."""
+"""Grade an exercise on the backward of a class made of other layers."""
 
 import copy
 import inspect
@@ -29,7 +29,7 @@ def grade(exercise: Method, path: Path, module: ModuleType) -> Verdict:
     original, learners = getattr(exercise.source, exercise.function), getattr(module, exercise.function, None)
     if not isinstance(learners, type) or not hasattr(learners, "backward"):
         return Verdict(BROKEN).say(f"{path.name} has no class {exercise.function} with a backward any more.", "bad")
-    # The passes are the learner's; all else, and what the laws know it by, is the original's.
+    # The two passes are the learner's; the rest is inherited from the original, so the same laws apply.
     passes = {name: getattr(learners, name) for name in ("forward", "backward")}
     learners = type(exercise.function, (original,), passes)
     blank = reading.blanks(path, exercise.function)
@@ -121,4 +121,4 @@ def _loss(cls: Callable, seed: int, dtype: str) -> tuple[Any, tuple, Any]:
 
 
 BUILD = {"ActorCritic": _actor_critic, "ActorCriticLoss": _loss}
-"""How an object of a class is made, with inputs and PyTorch's counterpart, from a seed."""
+"""How to make an object of each class from a seed, with inputs and PyTorch's counterpart."""

@@ -1,4 +1,4 @@
-"""An exercise on a forward and its backward, or on an update rule: run, compared, and put before the witnesses."""
+"""Grade an exercise on a forward and its backward, or on an update rule: run it, compare, ask the witnesses."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -113,7 +113,7 @@ class Grader:
         return self._show(trial, run, original, function, wrong, blank, backward)
 
     def _wrong(self, run: Run, original: Run, names: list[str | None], blank: list) -> list[tuple] | Verdict:
-        """Return name, value and wanted value of what is returned wrongly."""
+        """Return name, value and wanted value of each wrong return value."""
         returned, wanted = (_parts(one.returned, self.originals, names) for one in (run, original))
         verdict = Verdict(WRONG)
         if len(returned) != len(wanted):
@@ -158,7 +158,7 @@ class Grader:
         return verdict
 
     def _own(self, names: list[str]) -> list[str]:
-        # Of what was cut out only: the rest was right before.
+        # Only what was cut out: the rest was right from the start.
         labels = cutting.cut_labels(self.exercise) if not isinstance(self.exercise, Find) else []
         found = cutting.derivation(self.exercise)
         cut = {name for label in labels for name in cutting.targets(found.statement(label))}
@@ -195,7 +195,7 @@ class Grader:
         if picture := heat_map(value, wanted):
             verdict.say().show(picture, "code")
         if not isinstance(self.exercise, Find) and trial.case is not None:
-            # The pass can be diagnosed where nothing of it is blank.
+            # The whole pass can be diagnosed only if nothing in it is blank.
             whole = [] if blank else witnesses.suspects(self.exercise, self.functions, trial)[:1]
             factor = wording.about_factor(value, wanted, trial)
             own = [f"{name}: {factor}"] if factor else []
@@ -235,7 +235,7 @@ def _names(returned: Any, values: dict[str, Any]) -> list[str]:
 
 
 def _parts(returned: Any, originals: tuple[Callable, ...], names: list[str | None]) -> list:
-    # A forward returns its output, what it has kept, and perhaps others without gradients.
+    # A forward returns its output, what it saves, and perhaps other values without gradients.
     parts = list(returned) if isinstance(returned, tuple) else [returned]
     if names == ["y"] or (names and names[0] == "y" and len(originals) == 2):
         return parts[:1]

@@ -1,4 +1,4 @@
-"""A picture of an array's wrong elements, made of letters, for a terminal of 80 columns."""
+"""A text picture of an array's wrong elements, for a terminal of 80 columns."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ LEGEND = "  · right   ░ a little off   ▒ half or twice   ▓ far off   █ 
 
 
 def heat_map(got: np.ndarray, expected: np.ndarray) -> list[str]:
-    """Return a picture, a line for each row; nothing if the array is too large for one, or has another shape.
+    """Return a picture, one line per row; no lines if the array is too large or has the wrong shape.
 
-    Of an array with more than two axes the first matrix with a wrong element is drawn, with its place above it.
+    For an array with more than two axes, draw the first matrix that has a wrong element, with its index above it.
     """
     try:
         got, expected = np.atleast_1d(np.asarray(got, float)), np.atleast_1d(np.asarray(expected, float))

@@ -1,4 +1,4 @@
-"""A learner's code in a process of its own, so that whatever it does ends there."""
+"""Run a learner's code in a separate process, so that nothing it does reaches this one."""
 
 import json
 import os
@@ -22,7 +22,7 @@ ROOT = Path(benchmarks.__file__).parents[1]
 
 
 def graded(exercise: Exercise, path: Path) -> Verdict:
-    """Grade a file in a child process, and say what it printed."""
+    """Grade a file in a child process; the verdict includes what the file printed."""
     if isinstance(exercise, Explain):  # it is read, not run
         return grade(exercise, path)
     with tempfile.TemporaryDirectory() as folder:
@@ -40,7 +40,8 @@ def run(
 ) -> tuple[str, int | None]:
     """Run one of our modules in a child process; return the beginning of what it printed, and its exit status.
 
-    The status is None if it took longer than ``limit`` seconds, and was ended. ``show`` is handed each line at once.
+    The status is None if it took longer than ``limit`` seconds and was killed. ``show``, if given, is called with each
+    line at once, and no line is returned.
     """
     environment = {
         **os.environ,
@@ -68,7 +69,7 @@ def run(
 
 
 def _read(pipe: IO[bytes], kept: list[str], show: Callable[[str], None] | None) -> None:
-    # All of it is read, so that the child never waits; the beginning is kept.
+    # Read everything, so that the child never blocks on a full pipe; keep only the beginning.
     size = 0
     with pipe:
         for line in iter(lambda: pipe.readline(MOST_PRINTED), b""):

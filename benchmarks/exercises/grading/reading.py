@@ -31,14 +31,14 @@ def load(path: Path) -> ModuleType:
     Raises
     ------
     BrokenError
-        If it is no Python, or raises.
+        If it is not valid Python, or raises.
     """
     spec = importlib.util.spec_from_file_location(NAME, path)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[NAME] = module
     try:
-        # Compiled here and now: a file that was saved twice within a second must not come from a cache.
+        # Compile it here: a file that was saved twice within a second must not come from a cache.
         exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
     except SyntaxError as error:
         raise BrokenError(misspelt(error, path)) from error
@@ -50,13 +50,13 @@ def load(path: Path) -> ModuleType:
 
 
 def misspelt(error: SyntaxError, path: Path) -> Verdict:
-    """Say which line is no Python."""
+    """Say which line is not valid Python."""
     verdict = Verdict(BROKEN).say(f"{path.name}, line {error.lineno}: {error.msg}", "bad")
     return verdict.say().show([numbered(path, error.lineno)]) if error.lineno else verdict
 
 
 def raised(error: BaseException, path: Path) -> Verdict:
-    """Say what the file raised, in which of its lines, and what shapes stood there."""
+    """Say what the file raised, on which line, and which shapes the arrays had there."""
     verdict = Verdict(BROKEN)
     said = (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, SystemExit):
@@ -76,7 +76,7 @@ def raised(error: BaseException, path: Path) -> Verdict:
 
 
 def too_long(error: TookTooLongError, path: Path) -> Verdict:
-    """Say where the file was when its time was over."""
+    """Say where the file was when its time ran out."""
     verdict = Verdict(BROKEN).say(f"{path.name} takes too long: it was stopped after {error}.", "bad")
     lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == str(path)]
     if lines:
@@ -91,7 +91,7 @@ def numbered(path: Path, line: int) -> str:
 
 
 def function(module: ModuleType, path: Path, original: Callable) -> Callable:
-    """Return the function of the file that stands for an original one.
+    """Return the file's version of an original function.
 
     Raises
     ------

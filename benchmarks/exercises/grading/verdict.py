@@ -1,4 +1,4 @@
-"""What is said of a learner's file, in lines that fit a terminal of 80 columns."""
+"""What is said about a learner's file, in lines that fit a terminal of 80 columns."""
 
 import textwrap
 from dataclasses import asdict, dataclass, field
@@ -11,7 +11,7 @@ SOLVED, BLANK, WRONG, BROKEN = "solved", "blank", "wrong", "broken"
 
 @dataclass
 class Verdict:
-    """What came out.
+    """The result of grading.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class Verdict:
     lines : list of pair of str
         A style ("", "good", "bad", "code", "dim") and a text each.
     right : list of str
-        The names of what is computed rightly so far.
+        The names that are computed correctly so far.
     """
 
     status: str
@@ -34,7 +34,7 @@ class Verdict:
         return self
 
     def show(self, lines: list[str], style: str = "code") -> "Verdict":
-        """Add lines as they are, cut where they are too long."""
+        """Add lines as they are, cut off if they are too long."""
         self.lines += [(style, line if len(line) <= WIDTH else line[: WIDTH - 1] + "…") for line in lines]
         return self
 
@@ -49,7 +49,7 @@ class Verdict:
 
 
 def numbers(value: object) -> list[str]:
-    """Return an array as it is printed, a few lines of it at most."""
+    """Return an array as it is printed, at most a few lines of it."""
     if not isinstance(value, (np.ndarray, float, int, np.generic)):
         return [f"{type(value).__name__}: {value!r}"[:60]]
     if not isinstance(value, np.ndarray):
@@ -60,5 +60,5 @@ def numbers(value: object) -> list[str]:
 
 
 def listed(names: list[str]) -> str:
-    """Return names as a sentence has them: "x, weight and bias"."""
+    """Return names as a sentence lists them: "x, weight and bias"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,4 +1,4 @@
-"""A function of the learner's, run line by line: what each line assigns, and where it stops."""
+"""Watch a learner's function run line by line: what each line assigns, and where it stops."""
 
 import sys
 import types
@@ -21,11 +21,11 @@ class Run:
         None if it raised.
     error : BaseException or None
     line : int
-        The function's line that ran last.
+        The last line of the function that ran.
     assigned : dict of str to int
-        The line that assigned each name last, in the order of the lines' running.
+        The line that last assigned each name, in the order in which the lines ran.
     values : dict
-        The names' values in the end.
+        The final value of each name.
     """
 
     returned: Any = None
@@ -36,7 +36,7 @@ class Run:
 
 
 def watched(function: Callable, *arguments: Any, **options: Any) -> Run:
-    """Call a function and watch its lines; what it raises is kept, but for an interruption and a time limit."""
+    """Call a function and watch its lines; keep what it raises, except an interruption or a time limit."""
     run, code = Run(), getattr(function, "__code__", None)
     before: dict[str, Any] = {}
 
@@ -80,7 +80,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def agree(one: Any, other: Any) -> bool:
-    """Return whether two values, or sequences of them, are the same but for rounding."""
+    """Return whether two values, or sequences of them, are equal up to rounding."""
     if isinstance(one, tuple | list) and isinstance(other, tuple | list):
         return len(one) == len(other) and all(map(agree, one, other))
     try:

@@ -1,4 +1,4 @@
-"""The four witnesses, asked about the learner's functions inside of our layer: options crossed, both dtypes."""
+"""Ask the four witnesses about the learner's functions, run inside our layer: options crossed, both dtypes."""
 
 import contextlib
 import copy
@@ -32,7 +32,7 @@ WITH_TORCH, WITHOUT = 6, 3  # cases for each dtype; cases for each of the slower
 
 
 def verdict(exercise: Derived, functions: tuple[Callable, ...]) -> Verdict:
-    """Ask all witnesses; return what the first that objects says."""
+    """Ask all witnesses; return the first objection, or that all of them agree."""
     asked = _about_a_rule(exercise, functions) if cases.is_rule(exercise) else _about_a_pair(exercise, functions)
     if isinstance(asked, Verdict):
         return asked
@@ -92,12 +92,12 @@ def suspects(exercise: Derived, functions: tuple[Callable, ...], trial: cases.Tr
 
 
 def has_branches(case: LayerCase) -> bool:
-    """Return whether each output is made of one input, as in an activation."""
+    """Return whether the layer has one input and no parameters, like an activation."""
     return len(case.inputs) == 1 and not list(case.layer.parameters())
 
 
 def keeps(layer: Module, law: Callable, inputs: tuple[np.ndarray, ...]) -> bool:
-    """Return whether a layer keeps a law at these inputs; where the law cannot be asked, it is not kept."""
+    """Return whether a layer keeps a law at these inputs; if checking it raises anything, it does not."""
     scratch.manual_seed(0)
     try:
         with scratch.retain_graph():
@@ -123,9 +123,10 @@ def with_pair(case: LayerCase, original: tuple[Callable, ...], functions: tuple[
 
 
 def _by_the_tape(exercise: Derived, functions: tuple[Callable, ...], call: Call) -> str:
-    """Return the name of a gradient that the tape finds another one for; "" if there is none.
+    """Return the name of a gradient that differs from the tape's; "" if there is none.
 
-    Where our own backward departs from the tape, by a convention (a kink, a row that does not learn), so may theirs.
+    Where our own backward departs from the tape by a convention (a kink, a row that does not learn), the learner's may
+    too.
     """
     ours, theirs = (_grads(pair, call) for pair in (call.functions, functions))
     names = operands(cutting.derivation(exercise))

@@ -1,4 +1,4 @@
-"""What is wrong with one array, in the words and the names of the learner's file."""
+"""Say what is wrong with one array, using the names in the learner's file."""
 
 import re
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from benchmarks.exercises.grading.cases import Trial, is_rule, originals
 from parity_tests.harness.trace import operands
 
 SIDE, PLACE = "differs only where the input is", "differs only at"
-"""What the diagnosis says of a function with branches, and of others by chance; and what the picture shows already."""
+"""What the diagnosis says about functions with branches (about others only by chance), and what the picture shows."""
 
 
 def about_shape(name: str, value: Any, wanted: Any) -> str:
-    """Return what a shape should be and how it may have come about; "" if it is right."""
+    """Return what a shape should be and how the wrong one may have come about; "" if it is right."""
     got, right = np.shape(value), np.shape(wanted)
     if got == right or not isinstance(value, np.ndarray):
         return ""
@@ -46,7 +46,7 @@ def _broadcasts(small: tuple, large: tuple) -> bool:
 
 
 def about_factor(value: Any, wanted: Any, trial: Trial) -> str:
-    """Return by which factor all of an array is wrong, and where it may come from; "" if it is no such factor."""
+    """Return the factor by which the whole array is off, and where it may come from; "" if there is no such factor."""
     value, wanted = np.asarray(value), np.asarray(wanted)
     if value.dtype.kind != "f" or value.shape != wanted.shape or (wanted != 0).sum() < 2:
         return ""
@@ -84,7 +84,7 @@ def arguments(exercise: Derived, trial: Trial) -> str:
 
 
 def in_the_files_names(exercise: Derived, sentence: str) -> str:
-    """Return a sentence of the diagnosis with the names that the learner's file has."""
+    """Return a sentence of the diagnosis with the names used in the learner's file."""
     pair = originals(exercise)
     upstream = next(iter(cutting.inspect.signature(pair[1]).parameters), "grad_y") if len(pair) > 1 else "grad_y"
     first = next((name for name in operands(cutting.derivation(exercise)) if name), "x")
@@ -97,7 +97,7 @@ def in_the_files_names(exercise: Derived, sentence: str) -> str:
 
 
 def of_forward(error: BaseException | None, forward: Callable) -> str:
-    """Return what a name that is unknown in backward is, if it is one of forward's; "" if it is not."""
+    """Explain a name that backward does not know, if it is a variable of forward; return "" if it is not."""
     name = getattr(error, "name", None) if isinstance(error, NameError) else None
     code = getattr(forward, "__code__", None)
     if code is None or name not in code.co_varnames:

@@ -1,4 +1,4 @@
-"""Milestones: networks that train on the functions that a learner wrote, in a process of their own."""
+"""Milestones: networks built on the functions that a learner wrote, trained in a separate process."""
 
 from benchmarks.errors import Failure
 from benchmarks.exercises import catalogue, desk
@@ -13,12 +13,12 @@ TITLES = {
 
 
 def run(folder: Folder, name: str) -> int:
-    """Train a milestone's network and show it; return 1 if it does not get where it should.
+    """Train a milestone's network and show the result; return 1 if it misses its target.
 
     Raises
     ------
     Failure
-        If something that it needs is not solved yet, or is not there.
+        If an exercise that it needs is not solved or its file is missing, or if the process ends early.
     """
     from benchmarks.exercises.grading import process
 

@@ -1,4 +1,4 @@
-"""A chart of letters: curves over steps, for a terminal of 80 columns."""
+"""A text chart: curves over steps, for a terminal of 80 columns."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ WIDTH, HEIGHT = 64, 14
 
 
 def chart(curves: dict[str, list[float]]) -> list[str]:
-    """Return the lines of a chart; a curve is drawn with its name's sign, the later ones over the earlier ones."""
+    """Return the lines of a chart; a curve's name is the character that draws it, later curves over earlier ones."""
     every = np.concatenate([np.asarray(one, float) for one in curves.values()])
     every = every[np.isfinite(every)]
     low, high = (every.min(), every.max()) if every.size else (0.0, 1.0)

@@ -16,12 +16,12 @@ SCREEN = sys.stdout
 
 
 def say(line: str = "") -> None:
-    """Print a line; what the learner's layers print goes nowhere."""
+    """Print a line to the real stdout; what the learner's layers print is discarded."""
     print(line, file=SCREEN, flush=True)
 
 
 def main(name: str, path: str, solved: str) -> int:
-    """Train, and show what came of it; return 0 if it got where it should."""
+    """Train, and show the result; return 0 if it reached its target."""
     with contextlib.redirect_stdout(io.StringIO()):
         try:
             learners = Learners(Path(path), solved.split(","))

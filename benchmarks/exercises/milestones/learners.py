@@ -15,25 +15,25 @@ from scratch import optim
 
 
 class Learners:
-    """What a learner wrote, loaded.
+    """The learner's solved exercises, loaded.
 
     Parameters
     ----------
     path : Path
         The folder.
     solved : list of str
-        The exercises that are right.
+        The names of the exercises that are right.
 
     Attributes
     ----------
     pairs : dict
-        The learner's pair of functions for each plain one.
+        The learner's pair of functions for each plain pair.
     rules : dict of str to function
-        The learner's update rule for an optimizer's name.
+        The learner's update rules, by the optimizer's name.
     classes : dict of str to class
-        The learner's version of a class that is made of other layers.
+        The learner's versions of classes made of other layers, by name.
     used : list of str
-        What of it has been put into a network, a loss or an optimizer so far: "linear", "adam".
+        What has been put into a network, a loss or an optimizer so far: "linear", "adam".
     """
 
     def __init__(self, path: Path, solved: list[str]) -> None:
@@ -63,7 +63,7 @@ class Learners:
                     self.pairs[originals] = functions
 
     def put_into(self, model: Any) -> Any:
-        """Let every layer of a model run the learner's functions, and return it."""
+        """Make every layer of a model run the learner's functions, and return the model."""
         for layer in model.modules():
             for original, functions in self.pairs.items():
                 if cases.put_in(layer, original, functions):
@@ -73,7 +73,7 @@ class Learners:
         return model
 
     def optimizer(self, name: str) -> type:
-        """Return an optimizer that takes the learner's steps, if there are any."""
+        """Return an optimizer class that uses the learner's update rule, if there is one."""
         cls = getattr(optim, name)
         if name not in self.rules:
             return cls

@@ -1,4 +1,4 @@
-"""A classifier on the learner's functions, step by step beside the same one in PyTorch."""
+"""A classifier built on the learner's functions, trained step by step beside the same one in PyTorch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,10 +15,11 @@ from benchmarks.tasks.task import Data
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained, on what, until when.
+    """What is trained, on which data, and until when.
 
-    ``close`` is how far gradients of the two may be apart, relative to the largest, and for how many steps: rounding
-    grows with the steps. In float64: in float32 rounding would also decide which of nearly equal pixels wins a window.
+    ``close`` is how far the gradients of the two may differ, relative to the largest; ``close_steps`` is for how many
+    steps, since rounding errors grow with the steps. Both plans are in float64: in float32 rounding would also decide
+    which of two nearly equal pixels wins a pooling window.
     """
 
     load: Callable[[Path], Data]
@@ -41,7 +42,7 @@ PLANS = {
 
 @dataclass
 class Training:
-    """What came of it: the losses of both at each step, the test accuracies at each epoch, and where they parted."""
+    """The result: the losses of both at each step, the test accuracies at each epoch, and where they diverged."""
 
     losses: dict[str, list[float]] = field(default_factory=lambda: {"torch": [], "yours": []})
     accuracies: list[float] = field(default_factory=list)
@@ -50,7 +51,7 @@ class Training:
 
 
 def train(plan: Plan, learners: Learners, say: Callable[[str], None], seed: int = 0) -> Training:
-    """Train both from one seed, on the same batches; stop when the learner's is as good as it should be."""
+    """Train both from one seed on the same batches; stop when the learner's is accurate enough, or they diverge."""
     engines.draw_alike()
     both = {"yours": engine(learners, plan.dtype), "torch": engines.get("torch", plan.dtype)}
     models, criteria, optimizers = {}, {}, {}
@@ -91,13 +92,13 @@ def _accuracy(one: engines.Engine, model: Any, x: np.ndarray, y: np.ndarray) -> 
 
 
 def _apart(both: dict, models: dict, found: Training, close: float) -> tuple[int, str, float] | None:
-    """Return the step, the parameter and the relative distance, if the gradients are not as close as they should be."""
+    """Return the step, what differs and the relative distance, if the loss or a gradient is off by more than close."""
     step = len(found.losses["yours"])
     ours, theirs = found.losses["yours"][-1], found.losses["torch"][-1]
     if not abs(ours - theirs) <= close * max(1.0, abs(theirs)):
         return step, "the loss", abs(ours - theirs) / abs(theirs)
     grads = {name: one.grads(models[name]) for name, one in both.items()}
-    # Backward begins at the last layer: the first gradient that it makes wrong is the last in the list.
+    # Backward begins at the last layer, so the first gradient that goes wrong is the last in the list.
     for name in reversed(grads["torch"]):
         got, wanted = grads["yours"][name], grads["torch"][name]
         size = np.abs(wanted).max(initial=0) or 1.0

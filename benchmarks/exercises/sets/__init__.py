@@ -1,1 +1,1 @@
-"""The exercises, a topic a file, each with its list ``EXERCISES`` in the order in which they build."""
+"""The exercises, one file per topic, each with a list ``EXERCISES`` in which one builds on another."""

@@ -1,4 +1,4 @@
-"""Batch, layer and group normalization: statistics that depend on the input, too."""
+"""Batch and layer normalization: the statistics depend on the input, too."""
 
 import numpy as np
 

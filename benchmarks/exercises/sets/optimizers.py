@@ -1,4 +1,4 @@
-"""Update rules: what is made of a gradient."""
+"""Update rules: how a gradient becomes a step."""
 
 import numpy as np
 

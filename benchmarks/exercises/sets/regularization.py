@@ -1,4 +1,4 @@
-"""Dropout; softmax and the losses that are made of it."""
+"""Dropout, softmax, and losses."""
 
 import numpy as np
 

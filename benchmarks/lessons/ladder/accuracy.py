@@ -1,4 +1,4 @@
-"""Whether a rung has PyTorch's result: asked of `parity_tests`, as for a layer."""
+"""Does a rung have PyTorch's result? `parity_tests` compares them, as it does for a layer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scratch.nn import Module, Parameter
 
 
 class AsLayer(Module):
-    """A rung as a layer: forward is its ``convolve``, and so is the gradient of its input."""
+    """A rung as a layer: its ``convolve`` computes forward, and also the gradient of the input."""
 
     def __init__(self, convolve: Convolve, weight: np.ndarray) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class AsLayer(Module):
 
 
 def compare(convolve: Convolve, x: np.ndarray, weight: np.ndarray) -> Report:
-    """Return what the comparison with ``torch.nn.Conv2d`` finds, by the suite's budget of rounding."""
+    """Return the report of a comparison with ``torch.nn.Conv2d``, by the suite's rounding budget."""
     import torch
 
     layer = torch.nn.Conv2d(weight.shape[1], len(weight), 3, padding=1, bias=False)
@@ -41,7 +41,7 @@ def compare(convolve: Convolve, x: np.ndarray, weight: np.ndarray) -> Report:
 
 
 class Error(NamedTuple):
-    """The largest error of y, and how much of their budgets the errors of y and dX use at most."""
+    """The largest error of y, and the largest share of its budget that an error of y or dX uses."""
 
     largest: float
     share: float

@@ -5,9 +5,9 @@
     dX           grad_patches = grad_y weight         (N H W, 9 C)   times the other factor
                  grad_x = col2im(grad_patches)        (N, C, H, W)   nine copies of a pixel: nine gradients add up
 
-With a stride of 1, dX can be had without col2im. A pixel at row p was under the kernel's row i for the output at row
-p - i + 1, so its gradient is a sum over weight[i] grad_y[p - i + 1]: a convolution of grad_y with the flipped
-kernel, with channels in and out exchanged. Whatever is a faster forward pass is a faster dX, too.
+With a stride of 1, dX can be computed without col2im. A pixel at row p was under the kernel's row i for the output at
+row p - i + 1, so its gradient is a sum over weight[i] grad_y[p - i + 1]: a convolution of grad_y with the flipped
+kernel, with input and output channels exchanged. So a faster forward pass gives a faster dX, too.
 """
 
 from itertools import product

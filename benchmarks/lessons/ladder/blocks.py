@@ -1,9 +1,9 @@
-"""The third rung: patches in long runs, and of a few images at a time.
+"""The third rung: patches copied in long runs, a few images at a time.
 
-The channels of a pixel come to lie next to each other. Then a row of the kernel is 3 C adjacent numbers, where channels
-first has runs of three, and im2col is quicker. And the patches of a few images stay in the cache until they are
-multiplied, where those of a whole batch go out to memory and come back; the next images' are written over them.
-`half_steps` makes each of the two changes by itself.
+The channels of a pixel are put next to each other. Then a row under the kernel is 3 C adjacent numbers, instead of the
+runs of three in channels-first order, and im2col is faster. And the patches of a few images stay in the cache until
+they are multiplied, where those of a whole batch go out to memory and come back; the next images' patches overwrite
+them. `half_steps` makes each of the two changes by itself.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def empty_output(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def blocks_of(x: np.ndarray, image_bytes: int) -> Iterator[slice]:
-    """Yield slices of the batch, each of as many images as the cache has room for, if one takes ``image_bytes``."""
+    """Yield slices of the batch, each of as many images as fit in the cache if one takes ``image_bytes``."""
     at_once = max(1, CACHE_BYTES // image_bytes)
     for first in range(0, len(x), at_once):
         yield slice(first, first + at_once)

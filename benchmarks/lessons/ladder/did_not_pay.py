@@ -1,4 +1,4 @@
-"""What was tried and did not pay: the same convolution by other ways, each of which sounds as if it were faster."""
+"""What was tried and did not pay: the same convolution in other ways, each of which sounds as if it were faster."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +17,7 @@ def windows(x: np.ndarray) -> np.ndarray:
 
 
 def by_einsum(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Write the formula in one line and copy nothing; but such an ``einsum`` is a loop in C, without the BLAS."""
+    """Write the formula in one line and copy nothing; but this ``einsum`` runs as a loop in C, without the BLAS."""
     return np.einsum("ncpqij,ocij->nopq", windows(x), weight)
 
 
@@ -27,12 +27,12 @@ def by_tensordot(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def in_float16(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Move half of the bytes; but NumPy's BLAS has no float16, and each number is converted by itself."""
+    """Move half as many bytes; but NumPy's BLAS has no float16, and each number is converted separately."""
     return one_product.convolve(x.astype(np.float16), weight.astype(np.float16)).astype(x.dtype)
 
 
 def by_fft(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Take a product for each frequency: the fewest multiplications of all, but there are the transforms."""
+    """Take a product for each frequency: the fewest multiplications of all, but the transforms cost time, too."""
     height, width = x.shape[2:]
     size = height + 2, width + 2  # so that the end of a row does not come round to its beginning
     frequencies = size[0] * (size[1] // 2 + 1)
@@ -56,7 +56,7 @@ def by_larger_squares(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def on_two_pools(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Do as the fourth rung without a word to the BLAS, whose threads and ours then want the same cores."""
+    """Do as the fourth rung, but do not limit the BLAS, whose threads and ours then compete for the same cores."""
     y, matrix = empty_output(x, weight), as_matrix(weight)
 
     def convolve_block(block: slice) -> None:

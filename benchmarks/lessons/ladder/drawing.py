@@ -26,7 +26,7 @@ def told(seconds: float) -> str:
 
 
 def as_ratio(ratio: float) -> str:
-    """Return a ratio with as many digits as one reads."""
+    """Return a ratio with as many digits as are worth reading."""
     return f"{ratio:,.0f}" if ratio >= 20 else f"{ratio:.2f}"
 
 
@@ -36,9 +36,9 @@ def draw_ladder(works: dict[Work, dict[str, float]], gains: dict[str, float], ro
     Parameters
     ----------
     works : dict
-        For each convolution the seconds of the rungs, and of the engines, by their names.
+        For each convolution, the seconds of the rungs and of the engines, by name.
     gains : dict
-        How many times as fast as the rung below each is, in the first of the convolutions.
+        How many times as fast each rung is as the one below it, for the first convolution.
     roof : Roof
     """
     figure, ((left, right),) = sheet(1, 2, 4.6, "A convolution in five rungs", gridspec_kw={"width_ratios": [1.25, 1]})
@@ -148,6 +148,6 @@ def draw_choices(sizes: dict[int, float], engine: tuple[str, float], tried: dict
 
 
 def _label(axes: Axes, words: str, x: float, y: float) -> None:
-    # On paper, so that it can be read where it lies across a line.
+    # On a white background, so that it can be read where it lies across a line.
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
     axes.annotate(words, (x, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=SMALL, bbox=paper)

@@ -1,4 +1,4 @@
-"""What lies between the second rung and the third, which makes two changes at once: each of them by itself."""
+"""Between the second rung and the third, which makes two changes at once: each change by itself."""
 
 import numpy as np
 

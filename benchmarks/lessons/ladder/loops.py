@@ -1,7 +1,7 @@
-"""The first rung: the formula as it stands, a loop for each letter.
+"""The first rung: the formula as written, a loop for each letter.
 
-Backward is the same loops. Forward adds weight times pixel to an output; each of the two factors gets its share of that
-output's gradient, which is the other factor times it.
+Backward is the same loops. Forward adds weight times pixel to an output; each of the two factors gets the other factor
+times that output's gradient.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def convolve(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def convolve_backward(x: np.ndarray, weight: np.ndarray, grad_y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the gradients of ``x`` and of ``weight``, from that of the output."""
+    """Return the gradients of ``x`` and ``weight``, from the output's gradient."""
     grad_x, grad_weight = np.zeros_like(x), np.zeros_like(weight)
     for n, o, p, q in np.ndindex(*grad_y.shape):
         for c in range(x.shape[1]):

@@ -3,7 +3,7 @@
     patches[(n, p, q), (c, i, j)] = padded[n, c, p + i, q + j]          (N H W, 9 C)
     y = patches weight^T                                                (N H W, O)
 
-Each pixel is copied nine times. That is the price of a matrix product, for which somebody else has done the work.
+Each pixel is copied nine times. That is the price for using a matrix product, which somebody else has made fast.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
-"""The fourth rung: a block on each core, and the BLAS told to stay on the core that calls it.
+"""The fourth rung: a block on each core, with the BLAS limited to the core that calls it.
 
-The BLAS has threads of its own, so the product was on all cores before; padding and im2col were on one, while the
-others waited. Python's threads can copy at the same time, because NumPy lets go of the interpreter lock inside its
-large operations. But if two threads call a BLAS that starts two threads for each, four of them share two cores.
+The BLAS has its own threads, so the product used all cores before; padding and im2col ran on one, while the others
+waited. Python's threads can copy at the same time, because NumPy releases the interpreter lock (the GIL) inside its
+large operations. But if two threads call a BLAS that starts two threads for each, four threads share two cores.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ def convolve(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def each(task: Callable[[slice], None], blocks: Iterable[slice]) -> None:
-    """Call ``task(block)`` for every block, on as many threads as the BLAS has, and the BLAS on one in each."""
+    """Call ``task(block)`` for every block, on as many threads as the BLAS has, with the BLAS on one thread in each."""
     with BLAS.limit(limits=1), ThreadPoolExecutor(get_num_threads()) as pool:
         for _ in pool.map(task, blocks):  # asking for a result raises what its task raised
             pass

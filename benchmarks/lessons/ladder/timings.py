@@ -1,4 +1,4 @@
-"""The ladder's timings: everything in turns, the engines' own layers beside the rungs."""
+"""The ladder's timings: everything is timed in turns, the engines' own layers beside the rungs."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Way(NamedTuple):
     ----------
     convolve : callable
     beside : str
-        The rung that it is compared with; none for the first.
+        The rung that it is compared with; empty for the first.
     images, kernels : int, optional
-        How many it does where all would take too long; its time is multiplied.
+        How many it does if all of them would take too long; its time is then scaled up.
     """
 
     convolve: Convolve
@@ -39,7 +39,7 @@ class Way(NamedTuple):
     kernels: int | None = None
 
     def piece(self, x: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return what it does of the work."""
+        """Return the part of the work that it does."""
         return x[: self.images], weight[: self.kernels]
 
 
@@ -65,7 +65,7 @@ def in_turns(functions: Functions) -> dict[str, Times]:
 
 
 def forward(engines: list[Engine], work: Work, seed: int, ways: dict[str, Way]) -> dict[str, Times]:
-    """Time forward passes, in the given ways and in the engines' own layers; what did only a piece is counted up."""
+    """Time forward passes, in the given ways and in the engines' layers; scale up those that did only a piece."""
     x, weight = work.draw(seed)
     pieces = {name: way.piece(x, weight) for name, way in ways.items()}
     functions: Functions = {name: partial(way.convolve, *pieces[name]) for name, way in ways.items()}
@@ -94,12 +94,12 @@ def _forward_of(engine: Engine, module: Callable[[object], object], x: np.ndarra
 
 
 def parts(work: Work, seed: int) -> tuple[int, dict[str, Times]]:
-    """Time what the last two rungs, and the kernel of scratch, do to one block on one thread.
+    """Time the parts of the last two rungs, and scratch's kernel, for one block on one thread.
 
     Returns
     -------
     images : int
-        How many are in the block: as many as in the last rung's.
+        The number in the block, which is that of the last rung's blocks.
     times : dict of str to Times
     """
     x, weight = work.draw(seed)

@@ -1,4 +1,4 @@
-r"""The fifth rung: Winograd's F(2 x 2, 3 x 3), which adds before and after so as to multiply less.
+r"""The fifth rung: Winograd's F(2 x 2, 3 x 3), which multiplies less by adding before and after.
 
 The outputs are cut into squares of r x r. A square is computed from a tile d of (r + 2) x (r + 2) pixels:
 
@@ -10,11 +10,11 @@ The outputs are cut into squares of r x r. A square is computed from a tile d of
 For r = 2 that is 16 multiplications for four outputs, where the other rungs have 36. The three matrices for r = 2 are
 those that `scratch.kernels.winograd` derives; those for r = 4 are Lavin and Gray's, arXiv:1509.09308.
 
-The short way to write the additions is a product with a matrix of 0, 1 and -1. That is not the quick way: such a
-product copies its operand into another order first, and multiplies by every 0. `scratch.kernels.winograd` adds.
+The short way to write the additions is a product with a matrix of 0, 1 and -1. It is not the fast way: such a product
+copies its operand into another order first, and multiplies by every 0. `scratch.kernels.winograd` adds.
 
-Every output is made of all nine weights, even where only one of them meets a pixel. The others cancel, but not their
-rounding. For images of a single pixel, with one channel, that can be more than the budget of rounding allows.
+Every output is computed from all nine weights, even where only one of them meets a pixel. The others cancel, but their
+rounding errors do not. For images of a single pixel, with one channel, these can exceed the rounding budget.
 """
 
 from typing import NamedTuple
@@ -83,7 +83,7 @@ def add_before(images: np.ndarray, matrices: Matrices) -> np.ndarray:
     n_images, channels, height, width = images.shape
     down, across = matrices.squares((height, width))
     side, tile = matrices.side, matrices.side + 2
-    # Rows and columns come first: then a place's numbers, of all images and channels, lie in one run.
+    # Rows and columns come first, so that a place's numbers, of all images and channels, are contiguous.
     padded = np.zeros((side * down + 2, side * across + 2, n_images, channels), images.dtype)
     padded[1 : height + 1, 1 : width + 1] = images.transpose(2, 3, 0, 1)
     tiles = sliding_window_view(padded, (tile, tile), axis=(0, 1))[::side, ::side]  # (down, across, n, C, r + 2, r + 2)
@@ -106,7 +106,7 @@ def add_after(m: np.ndarray, matrices: Matrices, size: tuple[int, ...]) -> np.nd
 
 
 def image_bytes(x: np.ndarray, weight: np.ndarray, matrices: Matrices) -> int:
-    """Return what v and m of one image take."""
+    """Return how many bytes v and m of one image take."""
     down, across = matrices.squares(x.shape[2:])
     return (matrices.side + 2) ** 2 * down * across * (x.shape[1] + len(weight)) * x.itemsize
 

@@ -1,4 +1,4 @@
-"""What the ladder convolves, and the two rates of the machine below which no rung's time can fall."""
+"""What the ladder convolves, and the two rates of the machine that set a least time for every rung."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ class Work(NamedTuple):
 
     @property
     def operations(self) -> int:
-        """Multiplications and additions, counted as the formula has them; those with the zeros around included."""
+        """Multiplications and additions, counted as in the formula, including those with the zeros of the padding."""
         return 2 * self.batch * self.kernels * self.side**2 * 9 * self.channels
 
     @property
     def patches_bytes(self) -> int:
-        """What the patches of one image take."""
+        """The bytes that the patches of one image take."""
         return 4 * 9 * self.channels * self.side**2
 
     @property
     def least_bytes(self) -> int:
-        """What has to come from memory and go there, if all that lies between stays in the cache."""
+        """The bytes that have to move from and to memory, if everything in between stays in the cache."""
         return 4 * (self.batch * self.side**2 * (self.channels + self.kernels) + 9 * self.channels * self.kernels)
 
     @property
     def bytes_of_one_product(self) -> int:
-        """The same with patches that do not stay: written once and read once, and so are the padded images."""
+        """The same if patches do not stay in the cache: they, and the padded images, are written once and read once."""
         padded = 4 * self.channels * (self.side + 2) ** 2
         return self.least_bytes + 2 * self.batch * (padded + self.patches_bytes)
 
@@ -63,7 +63,7 @@ class Roof(NamedTuple):
     bytes: float
 
     def seconds(self, work: Work) -> float:
-        """Return the time below which no way of doing all of the formula's multiplications gets."""
+        """Return the least time in which all of the formula's multiplications can be done."""
         return max(work.operations / self.operations, work.least_bytes / self.bytes)
 
 

@@ -1,1 +1,1 @@
-"""What lessons share: a board to write on, drawing, and measurements too long for a lesson's own file."""
+"""What the lessons share: a board to write on, drawing, and measurements too long for a lesson's own file."""

@@ -1,4 +1,4 @@
-"""Training with one activation or another: zero-centred outputs, sparsity and speed, for the lesson on activations."""
+"""Training with different activations: zero-centred outputs, sparsity and speed, for the lesson on activations."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Trained(NamedTuple):
     Attributes
     ----------
     mean, zeros : float
-        Of the first hidden layer's outputs before training: their mean, and the share that is exactly 0.
+        The mean of the first hidden layer's outputs before training, and the share of them that is exactly 0.
     zeros_after : float
         The same share after training, at the best learning rate.
     one_sign : float
-        Share of the second layer's units whose weights' gradients, for a single row, have no two different signs.
+        Share of the second layer's units whose weights' gradients, for a single row, all have the same sign or are 0.
     losses : ndarray of shape (rates, seeds, epochs)
         Test losses.
     """
@@ -39,7 +39,7 @@ class Trained(NamedTuple):
     losses: np.ndarray
 
     def best(self) -> int:
-        """Return the place of the learning rate with the smallest mean loss over all epochs and seeds."""
+        """Return the index of the learning rate with the smallest mean loss over all epochs and seeds."""
         return int(np.nan_to_num(self.losses, nan=np.inf).mean(axis=(1, 2)).argmin())
 
     def epochs_to_goal(self) -> int | None:
@@ -70,12 +70,12 @@ def train(engine: Engine, model: object, data: Data, lr: float, epochs: int, on_
 
 
 def hidden_outputs(engine: Engine, model: object, data: Data) -> np.ndarray:
-    """Return what the first hidden layer makes of the training set."""
+    """Return the first hidden layer's outputs on the training set."""
     return engine.predict(model[:2], data.x_train)
 
 
 def one_signed(engine: Engine, model: object, data: Data) -> float:
-    """Return the share of gradients of a unit's weights, for single rows, in which no two have different signs."""
+    """Return how often the gradients of all weights of a live unit, for a single row, have no two different signs."""
     shares = []
     for row in range(ROWS):
         engine.loss_backward(model, engine.nn.CrossEntropyLoss(), data.x_train[[row]], data.y_train[[row]])
@@ -120,7 +120,7 @@ COLUMNS = (
 
 
 def draw(trained: dict[str, dict[str, Trained]]) -> Figure:
-    """Draw the test loss at the best learning rate of each activation, and at every one after the last epoch."""
+    """Draw the test loss at each activation's best learning rate, and the loss after the last epoch at every rate."""
     figure, ((left, right),) = sheet(1, 2, 3.7, "Sigmoid, tanh and ReLU, each at its best learning rate")
     first = next(iter(trained))
     epochs = np.arange(1, EPOCHS + 1)

@@ -1,4 +1,4 @@
-"""What the batch size does to batch norm: the measurements and the figure of the lesson on normalisation."""
+"""How the batch size affects batch norm: the measurements and the figure of the lesson on normalisation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS, LR, SEEDS = 300, 3e-3, 3
 
 
 class Sizes(NamedTuple):
-    """What depends on the batch size; a value for each size in SIZES."""
+    """What depends on the batch size: one value for each size in SIZES."""
 
     mean_noise: np.ndarray
     var_noise: np.ndarray
@@ -62,7 +62,7 @@ def test_loss(engine: Engine, model: object, data: Data) -> float:
 def noise(engine: Engine, size: int, seed: int) -> tuple[float, float, float]:
     """Return the spread of a batch's mean and variance over many batches, and the share of the gradient let through.
 
-    The layer's running statistics tell what it took from the batch: with momentum 1 they are the batch's own. The share
+    The layer's running statistics show what it took from the batch: with momentum 1 they are the batch's own. The share
     is |std grad_x| / |grad_y|, since a layer that divides by std divides its gradient by it, too.
     """
     layer = engine.nn.BatchNorm1d(DRAWS, momentum=1.0, dtype=engine.dtype)
@@ -74,7 +74,7 @@ def noise(engine: Engine, size: int, seed: int) -> tuple[float, float, float]:
 
 
 def loss_in_training_mode(engine: Engine, model: object, data: Data, size: int, seed: int) -> float:
-    """Return the test loss where every batch of ``size`` test rows is normalised by its own statistics."""
+    """Return the test loss when every batch of ``size`` test rows is normalised by its own statistics."""
     order = np.random.default_rng(seed).integers(0, len(data.x_test), size=(1024 // size, size))
     state, criterion = engine.state(model), engine.nn.CrossEntropyLoss()
     model.train()
@@ -84,7 +84,7 @@ def loss_in_training_mode(engine: Engine, model: object, data: Data, size: int, 
 
 
 def sizes(engine: Engine, data: Data, seed: int) -> Sizes:
-    """Measure what the batch size does: to the statistics, to a trained network, and to training."""
+    """Measure how the batch size affects the statistics, a trained network, and training."""
     spreads = np.array([noise(engine, size, seed) for size in SIZES])
     model = train(engine, data, "batch norm", 64, seed)
     training_mode = np.array([loss_in_training_mode(engine, model, data, size, seed) for size in SIZES])

@@ -1,4 +1,4 @@
-"""What batch size, input scale and width do to a training step: part of the lesson on the perceptron."""
+"""How batch size, input scale and width affect a training step: part of the lesson on the perceptron."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTHS, ROUNDS = (8, 64, 512), 5
 
 
 class Noise(NamedTuple):
-    """How far batches' gradients are from the whole set's, relative to its length; the share that points uphill."""
+    """How far batches' gradients are from the whole set's, relative to its norm; the share that point uphill."""
 
     spread: np.ndarray
     uphill: np.ndarray
@@ -50,7 +50,7 @@ def noise(engine: Engine, data: Data, seed: int) -> Noise:
 
 
 def scaled(data: Data, how: str) -> np.ndarray:
-    """Return the training inputs as one of SCALES has them."""
+    """Return the training inputs scaled as one of SCALES says."""
     x = data.x_train
     if how == "as they are":
         return x
@@ -59,7 +59,7 @@ def scaled(data: Data, how: str) -> np.ndarray:
 
 
 def scaling(engine: Engine, data: Data, seed: int) -> np.ndarray:
-    """Return the training loss after STEPS of gradient descent, for each scale of the input and each learning rate."""
+    """Return the training loss after STEPS of gradient descent, for each input scale and learning rate."""
     losses = np.empty((len(SCALES), len(RATES)))
     for row, how in enumerate(SCALES):
         x = scaled(data, how)
@@ -77,7 +77,7 @@ def scaling(engine: Engine, data: Data, seed: int) -> np.ndarray:
 
 
 def step_seconds(engines: list[Engine], data: Data) -> dict[str, np.ndarray]:
-    """Return the seconds that a training step takes in each engine, for each width; timed in turns."""
+    """Return the seconds of a training step in each engine, for each width; timed in turns."""
     from benchmarks.speed.timing import interleave
 
     seconds: dict[str, list[float]] = {engine.name: [] for engine in engines}

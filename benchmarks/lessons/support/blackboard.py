@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class Blackboard:
-    """Where a lesson finds its engines, and leaves what it shows.
+    """Where a lesson gets its engines, and puts what it shows.
 
     Parameters
     ----------
     engine_names : sequence of str
         One of `benchmarks.engines.EVERY`, or "scratch" and "torch"; a lesson computes the same in each.
     seed : int
-        What the lesson hands to ``manual_seed``; where it trains several times, the first of its seeds.
+        The seed for ``manual_seed``; if the lesson trains several times, the first of its seeds.
     out : Path
-        The folder of the figures; made when the first one is saved.
+        The folder for the figures; made when the first one is saved.
     data_dir : Path
         The folder of the data sets.
     """
@@ -44,7 +44,7 @@ class Blackboard:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Let the engines compute as each of them does; of several, all must do so alike."""
+        """Enter the context in which each engine computes; several engines must be able to share it."""
         with contextlib.ExitStack() as stack:
             for engine in self.engines():
                 stack.enter_context(engine.running())
@@ -64,7 +64,7 @@ class Blackboard:
         self._console.print(table)
 
     def differences(self, quantities: Mapping[str, Sequence[np.ndarray]]) -> None:
-        """Print how far the two engines are apart; nothing where only one of them ran.
+        """Print how far apart the two engines are; print nothing if only one of them ran.
 
         Parameters
         ----------
@@ -83,12 +83,12 @@ class Blackboard:
         self.table("How far the engines are apart", columns, rows)
 
     def figure(self, name: str, figure: Figure) -> Path:
-        """Save a figure as ``NAME.png``, whole or not at all, and over no other file.
+        """Save a figure as ``NAME.png``, whole or not at all, and never over another file.
 
         Raises
         ------
         Failure
-            If the folder cannot be written to, or holds a file of this name.
+            If the folder cannot be written to, or already holds a file of this name.
         """
         from benchmarks.figures import style
 

@@ -1,4 +1,4 @@
-"""The stages of the SmallCNN, and what a unit of each of them sees: the machinery of the lesson on convolution."""
+"""The stages of the SmallCNN, and what a unit of each stage sees: the machinery of the lesson on convolution."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD = {"hidden": 2, "logits": 4}
 
 
 class Field(NamedTuple):
-    """What one unit sees: dy/dx for one image and its mean size over many, and the rows and columns that it reaches."""
+    """What one unit sees: dy/dx for one image, its mean size over many, and its extent: (first, count) of each axis."""
 
     one: np.ndarray
     mean: np.ndarray
@@ -31,7 +31,7 @@ class Field(NamedTuple):
 
 
 def outputs(engine: Engine, model: object, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what every stage makes of the images."""
+    """Return every stage's output for the images."""
     results, h = {}, engine.asarray(x)
     with engine.no_grad():
         for (name, *_), layer in zip(FEATURES, model.feat, strict=True):
@@ -44,13 +44,13 @@ def outputs(engine: Engine, model: object, x: np.ndarray) -> dict[str, np.ndarra
 
 
 def strides() -> dict[str, int]:
-    """Return how many pixels of the input one step in each stage's maps is."""
+    """Return, for each stage, how many input pixels one step in its maps is."""
     jumps = np.cumprod([stride for _, _, stride, _ in FEATURES])
     return {name: int(jump) for (name, *_), jump in zip(FEATURES, jumps, strict=True)}
 
 
 def computed_field(stage: str, place: int) -> tuple[int, int]:
-    """Return the first pixel that a unit sees and how many, along one axis."""
+    """Return the first pixel that a unit sees along one axis, and how many it sees."""
     first, size, jump = 0, 1, 1
     for name, kernel, stride, padding in FEATURES:
         first, size, jump = first - padding * jump, size + (kernel - 1) * jump, jump * stride

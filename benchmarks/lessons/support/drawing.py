@@ -18,7 +18,7 @@ GREY = "#777777"
 # Nine inches are 900 pixels where a page shows a figure at the usual 100 pixels an inch.
 WIDTH = 9.0
 
-# Where the engines agree their curves lie on one another: the first is drawn wide and pale, so that both are seen.
+# Where the engines agree, their curves lie on one another: the first is drawn wide and pale, so that both are seen.
 FIRST = {"linewidth": 4.5, "alpha": 0.4, "solid_capstyle": "round"}
 SECOND = {"linewidth": 1.3, "linestyle": (0, (4, 2.5))}
 

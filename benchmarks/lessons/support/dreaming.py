@@ -1,4 +1,4 @@
-"""What the lesson on world models plays: CartPole that is watched, and CartPole that is dreamt."""
+"""What the lesson on world models plays: real CartPole that is watched, and CartPole that is dreamt."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ BLOCK = 5, 10
 
 
 class Played(NamedTuple):
-    """What was seen, done and got, in E environments over T steps.
+    """What was seen, done and earned, in E environments over T steps.
 
     Attributes
     ----------
     frames : numpy.ndarray or None
-        (T + 1, E, 1, 32, 60), grey, within [0, 1], dark where cart and pole are not.
+        (T + 1, E, 1, 32, 60), grey, within [0, 1], dark except where cart and pole are.
     states : numpy.ndarray
         (T + 1, E, 4).
     actions : numpy.ndarray
@@ -46,7 +46,7 @@ def small(frame: np.ndarray) -> np.ndarray:
 
 
 def play(count: int, steps: int, seed: int, actor: Actor | None = None, drawn: bool = False) -> Played:
-    """Play so many CartPoles for so many steps, by chance, or as an actor draws; watch them if they are ``drawn``."""
+    """Play ``count`` CartPoles for ``steps``, at random or as an actor draws; keep their frames if ``drawn``."""
     rng = np.random.default_rng(seed)
     envs, state = environments.cartpole(count, seed, drawn)
     frames, states, actions, rewards, real = [], [state], [], [], []
@@ -70,7 +70,7 @@ def play(count: int, steps: int, seed: int, actor: Actor | None = None, drawn: b
 def windows(played: Played, length: int) -> list[tuple[int, int]]:
     """Return where ``length`` steps of one episode begin: (t, environment)."""
     whole = np.lib.stride_tricks.sliding_window_view(played.real, length, axis=0).all(axis=2)
-    # An episode that falls within the window is followed by a step that only resets, which is no part of it.
+    # An episode that ends within the window is followed by a step that only resets, which does not belong to it.
     return [tuple(place) for place in np.argwhere(whole)]
 
 
@@ -94,26 +94,26 @@ def likeliest_change(logits: np.ndarray, mean: np.ndarray) -> np.ndarray:
 
 
 class Dream:
-    """CartPoles that exist in a model alone; they step as Gymnasium's do.
+    """CartPoles that exist only in a model; they step as Gymnasium's do.
 
     Parameters
     ----------
     engine : Engine
     model : Dynamics
-        What predicts the next state, each number in units of ``spread``.
+        Predicts the next state, each number in units of ``spread``.
     spread : numpy.ndarray
         Shape (4,).
     starts : numpy.ndarray
-        States that were seen, (any number, 4): each dream begins in one of them.
+        States that were seen, (any number, 4); each dream begins in one of them.
     count : int
         How many are dreamt at once.
     length : int
-        After how many steps the model's memory begins anew: it was trained on sequences of this length, and the four
+        After how many steps the model's memory is reset: it was trained on sequences of this length, and the four
         numbers are all that there is to remember.
     longest : int
-        After how many steps a dream is cut off: the further from what was seen, the less it is worth.
+        After how many steps a dream is cut off: the further it is from what was seen, the less it is worth.
     seed : int
-        Of what the dream is drawn with.
+        The seed of the random numbers that the dream is drawn with.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Dream:
         self.over = np.zeros(count, bool)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
-        """Return states, rewards, whether each pole fell, whether it was cut off, and nothing more."""
+        """Return states, rewards, whether each pole fell, whether it was cut off, and an empty dict."""
         begins = self.over
         asarray, numpy = self.engine.asarray, self.engine.numpy
         outputs, memory = self.engine.world_model.dream(

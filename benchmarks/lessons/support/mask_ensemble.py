@@ -1,4 +1,4 @@
-"""Dropout as an ensemble: the mean of many masks against the one scaled network; for the lesson on regularisation."""
+"""Dropout as an ensemble: the mean over many masks against the scaled network; for the lesson on regularisation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MASKS = (1, 2, 5, 10, 25, 50, 100)
 
 
 class Ensemble(NamedTuple):
-    """Test losses, and distances in probability: of the means of so many masks' predictions, and of the scaled network.
+    """Test losses of the mean predictions of MASKS masks, and of the scaled network; distances in probability.
 
     ``arithmetic`` averages the probabilities, ``geometric`` their logarithms. ``one_layer`` is the largest difference
     between the scaled network and the geometric mean over ALL masks where only the last layer's input is dropped.
@@ -48,7 +48,7 @@ def network(engine: Engine, data: Data, seed: int) -> object:
 
 
 def every_mask(engine: Engine, seed: int) -> float:
-    """Compare the geometric mean over all masks of six units before a softmax with the network without dropout."""
+    """Compare the geometric mean over all masks of six units before the last layer with the network without dropout."""
     rng, units = np.random.default_rng(seed), 6
     h, last = rng.normal(size=(5, units)), engine.nn.Linear(units, 3, dtype=engine.dtype)
     engine.load_state(last, {"weight": rng.normal(size=(3, units)), "bias": rng.normal(size=3)})
@@ -59,7 +59,7 @@ def every_mask(engine: Engine, seed: int) -> float:
 
 
 def measure(engine: Engine, data: Data, seed: int) -> Ensemble:
-    """Draw masks for a trained network, and compare the means of their predictions with the scaled network's."""
+    """Draw masks for a trained network, and compare the means of their predictions with the scaled network."""
     model = network(engine, data, seed)
     scaled = log_softmax(engine.predict(model, data.x_test))
     model.train()

@@ -29,7 +29,7 @@ class Step(NamedTuple):
 
 
 class Values(NamedTuple):
-    """What lies between the input and the loss, and the gradient of each, in the order of the equations."""
+    """The values between the input and the loss, and their gradients, in the order of the equations."""
 
     a: np.ndarray
     h: np.ndarray
@@ -60,7 +60,7 @@ def take(engine: Engine, reduction: str = "mean", lr: float = LR, optimizer: str
 
 
 def by_pencil() -> Values:
-    """Compute what lies in between, a line an equation."""
+    """Compute the values in between, one line per equation."""
     w_1, b_1, w_2, b_2 = WEIGHTS.values()
     a = X @ w_1.T + b_1
     h = np.maximum(a, 0)
@@ -73,9 +73,9 @@ def by_pencil() -> Values:
 
 
 def too_early(engine: Engine) -> np.ndarray | str:
-    """Change the second layer's weights before backward has passed it; return the first one's gradient, or a refusal.
+    """Change the second layer's weights before backward has passed it; return the first one's gradient, or an error.
 
-    Backward multiplies by the weights that forward multiplied by. Changed in between, they are not those any more.
+    Backward must multiply by the weights that forward multiplied by. After a change in between, it no longer does.
     """
     model, criterion = network(engine), engine.nn.CrossEntropyLoss()
     new = take(engine).after["2.weight"]
@@ -98,7 +98,7 @@ def too_early(engine: Engine) -> np.ndarray | str:
 
 
 def conventions(engine: Engine) -> dict[str, np.ndarray]:
-    """Return W_2 after one step, with the 1/m of the batch in several places."""
+    """Return W_2 after one step, with the batch's 1/m in several places."""
     m = len(X)
     return {
         "mean of the losses, lr": take(engine).after["2.weight"],
@@ -110,7 +110,7 @@ def conventions(engine: Engine) -> dict[str, np.ndarray]:
 
 
 def page(step: Step) -> str:
-    """Write the step out, number for number; what the engine computed stands beside what the pencil did."""
+    """Write out the step, number by number: the engine's results beside those of the pencil."""
     values = by_pencil()
 
     def matrix(array: np.ndarray) -> str:

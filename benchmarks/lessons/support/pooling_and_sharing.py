@@ -1,4 +1,4 @@
-"""Average beside max pooling, and how many parameters sharing saves: part of the lesson on convolution."""
+"""Average and max pooling compared, and how many parameters sharing saves: part of the lesson on convolution."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Pooled(NamedTuple):
 
 
 def moved(images: np.ndarray, pixels: int) -> np.ndarray:
-    """Move images to the right; zeros come in, and what passes the edge is lost."""
+    """Move images to the right; zeros come in, and what moves past the edge is lost."""
     width = images.shape[-1]
     return np.pad(images, [(0, 0)] * (images.ndim - 1) + [(pixels, 0)])[..., :width]
 
 
 def relative(change: np.ndarray, of: np.ndarray) -> float:
-    """Return the size of a change relative to what changed: the mean over the images of the ratio of the norms."""
+    """Return the size of a change relative to ``of``: the mean over the images of the ratio of the norms."""
     change, of = (array.reshape(len(array), -1) for array in (change, of))
     return float((np.linalg.norm(change, axis=1) / np.linalg.norm(of, axis=1)).mean())
 
@@ -45,9 +45,9 @@ def pool(engine: Engine, name: str, model: object, x: np.ndarray, shifts: tuple[
 
 
 def parameters(engine: Engine) -> list[tuple[str, int, int, int]]:
-    """Return for each convolution its parameters, and those of local and of dense layers of the same input and output.
+    """Return each convolution's parameter count, and that of local and dense layers with the same input and output.
 
-    A local layer has the convolution's connections and a weight for each; a dense one connects everything.
+    A local layer has the convolution's connections, with a separate weight for each; a dense one connects everything.
     """
     rows = []
     for name, (inputs, outputs, side) in SHARED.items():

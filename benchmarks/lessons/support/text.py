@@ -1,7 +1,7 @@
-"""The text of a lesson in parts: its module's docstring, cut where the docstrings of all lessons have the same words.
+"""The text of a lesson in parts: its module's docstring, cut at the words that all lessons' docstrings share.
 
-A docstring is paragraphs with empty lines between them. The first is "Title: what the lesson is about." The last are
-named by the words that they begin with, in this order:
+A docstring consists of paragraphs separated by empty lines. The first is "Title: what the lesson is about." The last
+ones are named by the words that they begin with, in this order:
 
     In reinforcement learning.   what of the lesson policies, critics, encoders and world models use
     Takeaways.                   what to keep in mind

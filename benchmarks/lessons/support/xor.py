@@ -27,7 +27,7 @@ SIDE = np.linspace(-0.4, 1.4, 91)
 
 
 class Answers(NamedTuple):
-    """What became of XOR: the loss of one layer, and of two by the number of hidden units (units, seed); the planes."""
+    """The results on XOR: the losses of one layer, and of two by hidden units (units, seed); maps of the plane."""
 
     one_layer: float
     one_layer_weights: np.ndarray
@@ -42,7 +42,7 @@ def two_layers(engine: Engine, units: int) -> object:
 
 
 def learn(engine: Engine, model: object) -> float:
-    """Train on the four corners, all in every step, and return the last loss."""
+    """Train on all four corners in every step, and return the last loss."""
     optimizer, criterion = engine.optim.Adam(model.parameters(), lr=LR), engine.nn.CrossEntropyLoss()
     for _ in range(STEPS):
         engine.loss_backward(model, criterion, CORNERS, LABELS_OF_CORNERS)
@@ -58,7 +58,7 @@ def plane(engine: Engine, model: object) -> np.ndarray:
 
 
 def answer(engine: Engine, seed: int) -> Answers:
-    """Let one layer learn XOR, then two."""
+    """Train one layer on XOR, then two."""
     engine.manual_seed(seed)
     one = engine.nn.Linear(2, 2, dtype=engine.dtype)
     loss = learn(engine, one)

@@ -1,1 +1,1 @@
-"""The runnable cells of the notebook: a script a lesson, cut at the lines that begin with ``# %%``."""
+"""The runnable cells of the notebook: one script per lesson, cut at the lines that begin with ``# %%``."""

@@ -9,7 +9,7 @@ import scratch
 from scratch import nn
 
 # %% [markdown]
-# A gradient of ones brings back the slope: values and slopes, each from the layers' own forward and backward.
+# An upstream gradient of ones makes backward return the slope: values and slopes, from each layer's own two passes.
 
 # %%
 x = np.linspace(-6, 6, 241, dtype=np.float32)

@@ -16,8 +16,8 @@ from torch_ref import models as torch_models
 from torch_ref import train as torch_train
 
 # %% [markdown]
-# MNIST where its files are in `data`, or in the folder that the environment's `BACKPROP_DATA` names; else the digits
-# that come with scikit-learn.
+# MNIST if its files are in `data`, or in the folder that the environment variable `BACKPROP_DATA` names; otherwise the
+# digits that come with scikit-learn.
 
 # %%
 title, data = tasks.mnist_or_digits(Path(os.environ.get("BACKPROP_DATA", "data")))

@@ -13,7 +13,7 @@ from scratch.tape import Tape
 
 # %%
 def expression(x, w, b, t):
-    """Return the loss of the page; ``a`` is used twice."""
+    """Return the lesson's loss; ``a`` is used twice."""
     a = w * x + b
     return (a + a**2 - t) ** 2
 
@@ -32,7 +32,7 @@ print("PyTorch", loss.item(), {name: tensor.grad.item() for name, tensor in tens
 print("its last node:", loss.grad_fn.name(), "->", [node.name() for node, _ in loss.grad_fn.next_functions])
 
 # %% [markdown]
-# Backward adds: two backwards without `zero_grad` give twice the gradient.
+# Gradients accumulate: two backward passes without `zero_grad` give twice the gradient.
 
 # %%
 layer, x = scratch.nn.Linear(3, 2), np.ones((4, 3), np.float32)

@@ -12,7 +12,7 @@ x = np.array([[-1.0], [0.0], [1.0], [2.0]], np.float32)
 t = 2 * x + 1
 
 # %% [markdown]
-# The engine by hand. Where PyTorch says `loss.backward()`, here the loss's gradient is handed to the model.
+# The engine by hand. Where PyTorch says `loss.backward()`, here the loss's gradient is passed to the model.
 
 # %%
 neuron = scratch.nn.Linear(1, 1)

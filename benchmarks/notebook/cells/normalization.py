@@ -25,7 +25,7 @@ for name, options in {"BatchNorm2d": (6,), "LayerNorm": (shape[1:],), "GroupNorm
     print("PyTorch agrees:", bool((reached == (tensor.grad != 0).numpy()).all()))
 
 # %% [markdown]
-# Training and evaluation are two functions: the batch's statistics, and the running ones.
+# Training and evaluation are two functions: one uses the batch's statistics, the other the running ones.
 
 # %%
 layer = nn.BatchNorm1d(1, dtype=np.float64)

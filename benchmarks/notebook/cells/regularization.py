@@ -45,7 +45,7 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# Dropout's masks: half of the units are 0, the others twice as large, so that the mean stays.
+# Dropout's masks: half of the units are 0, the others twice as large, so that the mean stays the same.
 
 # %%
 scratch.manual_seed(0)

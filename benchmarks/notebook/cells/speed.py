@@ -1,7 +1,7 @@
 """Cells of the lesson on speed."""
 
 # %% [markdown]
-# The second rung: im2col, and one matrix product. `backprop lesson speed` climbs the others, and times them in turns.
+# The second rung: im2col, and one matrix product. `backprop lesson speed` climbs the others, and times them in turn.
 
 # %%
 from functools import partial
@@ -28,7 +28,7 @@ expected = of_torch().numpy()
 print("largest difference from PyTorch:", np.abs(y - expected).max())
 
 # %% [markdown]
-# All the rungs, the best of three tries each. The loops do one image and one of the 64 kernels, and are counted up.
+# All the rungs, the best of three tries each. The loops do one image and one of 64 kernels; their time is scaled up.
 
 # %%
 for name, rung in RUNGS.items():

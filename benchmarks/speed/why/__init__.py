@@ -1,1 +1,1 @@
-"""Why a row of the benchmarks takes as long as it does: what moves, what is multiplied, and which line costs what."""
+"""Why a row of the benchmarks takes as long as it does: what it moves and multiplies, and what each line costs."""

@@ -1,4 +1,4 @@
-"""The functions that a row calls, one after the other: how long each takes in its row, and what it moves."""
+"""The functions that a row calls, in order: how long each takes within the row, and what it moves."""
 
 import contextlib
 from collections import Counter
@@ -25,14 +25,14 @@ class Call:
     Attributes
     ----------
     name, which : str
-        The plain forward function's, or the rule's; "forward", "backward" or "update".
+        The name of the plain forward function, or of the rule; "forward", "backward" or "update".
     shape : tuple of int
         The first argument's.
     moves : list of Move
         What NumPy did.
     needed : int
-        The bytes of each argument and each result once. Of what forward kept for backward, no more than forward's own
-        arguments: it could be computed from those again.
+        The bytes of each argument and each result once. What forward saves for backward counts for no more than
+        forward's own arguments, from which it could be recomputed.
     largest : int
         The bytes of the largest argument or result.
     """
@@ -46,7 +46,7 @@ class Call:
 
     @property
     def bytes(self) -> int:
-        """What is moved in all."""
+        """The bytes moved in all."""
         return sum(move.bytes for move in self.moves)
 
     @property
@@ -56,7 +56,7 @@ class Call:
 
     @property
     def alone(self) -> Counter[str]:
-        """The time of its calls of NumPy by themselves, by their names."""
+        """The time of its NumPy calls by themselves, by name."""
         seconds: Counter[str] = Counter()
         for move in self.moves:
             seconds[move.name] += move.seconds
@@ -64,13 +64,13 @@ class Call:
 
 
 Instead = Callable[[tuple[Callable, ...], str, Callable], Callable]
-"""From the plain pair, or a rule alone, from "forward", "backward" or "update", and from the function that is called to
-the one that is called in its place."""
+"""Takes the plain pair, or a rule alone; "forward", "backward" or "update"; and the function that would be called.
+Returns the one to call in its place."""
 
 
 @contextlib.contextmanager
 def around(instead: Instead, plain: bool) -> Iterator[None]:
-    """Call other functions in the place of the plain ones, or of the kernels, and of the optimizers' rules."""
+    """Call other functions in place of the plain ones, or of the kernels, and of the optimizers' rules."""
     run, rules = dispatch.run, {}
 
     def run_update(update: Callable, rule: Callable, *arguments: Any) -> None:
@@ -87,7 +87,7 @@ def around(instead: Instead, plain: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def timed(plain: bool = False) -> Iterator[list[float]]:
-    """List the seconds of each call inside of the ``with`` block, in the order of what `counted` returns."""
+    """List the seconds of each call inside the ``with`` block, in the same order as `counted`."""
     seconds: list[float] = []
 
     def instead(functions: tuple[Callable, ...], which: str, function: Callable) -> Callable:
@@ -110,7 +110,7 @@ def _as_it_is(functions: tuple[Callable, ...], which: str, function: Callable) -
 def counted(
     run: Callable[[], object], plain: bool = False, instead: Instead = _as_it_is, alone: bool = False
 ) -> list[Call]:
-    """Run a row once, and return its calls with what they move, and, ``alone``, with each call's own time."""
+    """Run a row, and return its calls with what they move and, if ``alone``, with the time of each call of NumPy."""
     calls: list[Call] = []
     kept: dict[tuple, int] = {}  # the bytes of the arguments of a pair's last forward
 

@@ -1,7 +1,7 @@
-"""A row of the benchmarks, explained: what its time is spent on in scratch, in PyTorch and in the plain functions.
+"""Explain a row of the benchmarks: where its time goes in scratch, in PyTorch and in the plain functions.
 
-Everything is counted and timed in the row itself, whatever it is made of: the functions that it calls, the statements
-of the plain ones, PyTorch's operators. No layer is described here.
+Everything is counted and timed while the row runs, whatever it is made of: the functions that it calls, the statements
+of the plain ones, PyTorch's operators. Nothing here is specific to a layer.
 """
 
 import math
@@ -33,14 +33,14 @@ class Part:
     step : str
         What it is: a function, a statement, an operator.
     seconds : float or None
-        None where the row is too short to be split.
+        None if the row is too short to be split.
     bytes, products, calls, largest : int
-        What it moves, its multiply-adds, in how many calls of NumPy or of the operator, and the bytes of the largest
+        The bytes that it moves, its multiply-adds, its calls of NumPy or of the operator, and the bytes of the largest
         array.
     needed_bytes : int
-        What it would move if it read each argument and wrote each result once; 0 where that is not known.
+        What it would move if it read each argument and wrote each result once; 0 if that is not known.
     alone : collections.Counter
-        The seconds of its calls of NumPy by themselves, by their names: see `traffic.timing_alone`. Of scratch only.
+        The seconds of its NumPy calls by themselves, by name: see `traffic.timing_alone`. For scratch only.
     """
 
     step: str
@@ -61,10 +61,10 @@ class Split:
     ----------
     engine : str
     seconds : float
-        The row's, without timers. As with all times here it is that of the quickest round: see `timing.quickest`.
+        The row's time without timers: that of the quickest round, like all times here. See `timing.quickest`.
     parts : list of Part
     watched : float
-        The row's seconds with timers, or under the profiler: those of the round that the parts are of.
+        The row's seconds with timers, or under the profiler, in the round that the parts come from.
     overhead : float
         The share of ``watched`` that the timers take.
     """
@@ -82,7 +82,7 @@ class Split:
 
     @property
     def around(self) -> float:
-        """What is left of ``watched`` outside of the parts: calls, checks, the engine's own bookkeeping."""
+        """What is left of ``watched`` outside the parts: calls, checks, the engine's own bookkeeping."""
         return max(self.watched - sum(part.seconds or 0.0 for part in self.parts), 0.0)
 
     @property
@@ -102,7 +102,7 @@ class Split:
 
     @property
     def alone(self) -> Counter[str]:
-        """The seconds of all calls of NumPy by themselves, by their names."""
+        """The seconds of all NumPy calls by themselves, by name."""
         return sum((part.alone for part in self.parts), Counter())
 
 
@@ -115,9 +115,9 @@ class Explanation:
     title, dtype : str
     threads : int
     input_bytes : int or None
-        Of a layer's input; None for a step.
+        The bytes of a layer's input; None for a step.
     ratio : float
-        scratch's time of PyTorch's: the median over turns in which both were timed.
+        scratch's time over PyTorch's: the median over the rounds in which both were timed.
     splits : list of Split
         scratch's, PyTorch's and that of the plain functions, in this order.
     """
@@ -136,7 +136,7 @@ def explain(row: work.Layer | work.Step, dtype: str, rounds: int, threads: int) 
     ours, plain, theirs = (getattr(one(threads), kind)(row, dtype) for one in (Scratch, Plain, TorchEager))
     times = interleave({"scratch": ours, "torch": theirs}, rounds, threads)
     seconds = quickest({"scratch": ours, "torch": theirs, "plain": plain}, rounds)
-    # A short row as often as a long one takes, so that some of its rounds are undisturbed.
+    # Give a short row more rounds, so that some of them are undisturbed.
     often = {name: rounds * max(1, min(round(TURN / time), MOST_OFTEN)) for name, time in seconds.items()}
     title = f"{row.name}, {' x '.join(map(str, row.shape))}" if kind == "layer" else row.name
     input_bytes = prod(row.shape) * np.dtype(dtype).itemsize if kind == "layer" else None
@@ -155,7 +155,7 @@ def explain(row: work.Layer | work.Step, dtype: str, rounds: int, threads: int) 
 
 
 def functions(ours: Callable[[], object], plain: Callable[[], object], rounds: int, seconds: float) -> Split:
-    """Split scratch's time into the functions that it calls; those of one shape are one part."""
+    """Split scratch's time into the functions that it calls; calls of one function on one shape are one part."""
     found, twins = calls.counted(ours, alone=True), calls.counted(plain, plain=True)
     with calls.timed() as taken:
         ours()
@@ -185,14 +185,14 @@ def functions(ours: Callable[[], object], plain: Callable[[], object], rounds: i
 
 
 def _needs(found: list[Call], twins: list[Call]) -> list[int]:
-    """Return the bytes that each call needs: those of the form, kernel or plain, that keeps less for its backward."""
+    """Return the bytes that each call needs: those of whichever needs less, the kernel or the plain function."""
     others: dict[tuple[str, str], list[int]] = {}
     for call in twins:
         others.setdefault((call.name, call.which), []).append(call.needed)
     needs = []
     for call in found:
         twin = others.get((call.name, call.which)) if call.which != calls.UPDATE else None
-        # Of a table, an embedding reads a few rows.
+        # An embedding reads only a few rows of its table.
         own = min(call.needed, call.bytes)
         needs.append(min(own, twin.pop(0)) if twin else own)
     return needs

@@ -1,9 +1,9 @@
-"""What PyTorch's own operators take in a row, and what they read, write and multiply.
+"""How long PyTorch's own operators take in a row, and what they read, write and multiply.
 
-Two views of the same row are put together. ``torch.profiler`` says how long each operator takes by itself; it sees the
-operators inside of operators (``aten::convolution`` calls ``aten::mkldnn_convolution``). A dispatch mode sees the
+Two views of the same row are combined. ``torch.profiler`` says how long each operator takes by itself; it also sees
+operators inside operators (``aten::convolution`` calls ``aten::mkldnn_convolution``). A dispatch mode sees only the
 outermost ones, with their operands, and so knows what they move: each operand once, each result once. The time of an
-inner operator is put down to the outer one.
+inner operator is added to the outer one.
 """
 
 import os
@@ -29,7 +29,7 @@ class Operator:
     name : str
         "aten::convolution".
     inner : str
-        The operator that takes longest inside of it: "aten::mkldnn_convolution"; its own name, if it is that.
+        The operator inside it that takes the longest: "aten::mkldnn_convolution"; its own name, if that is itself.
     calls : int
     seconds : float
         In the quickest run of the row, profiled.
@@ -81,14 +81,14 @@ def _own_bytes(tensor: torch.Tensor) -> int:
 
 
 def operators(run: Callable[[], object], rounds: int) -> tuple[list[Operator], float]:
-    """Run a row of PyTorch's so many times under its profiler, and take the quickest.
+    """Run a row of PyTorch's ``rounds`` times under its profiler, and take the quickest.
 
     Returns
     -------
     list of Operator
         The longest first.
     float
-        The seconds of the run while it was profiled: of the quickest, whose operators' these are.
+        The seconds of the quickest profiled run, from which the operators are.
     """
     run()
     with _Listening() as listening:
@@ -98,7 +98,7 @@ def operators(run: Callable[[], object], rounds: int) -> tuple[list[Operator], f
     counted = flops.get_flop_counts().get("Global", {})
     products = {str(one).replace(".", "::"): count // 2 for one, count in counted.items()}
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or it says on standard error which devices it misses
-    # The events of all cycles are asked for although there is one: or some releases warn that others would be lost.
+    # Ask for the events of all cycles although there is only one: some releases warn otherwise that events get lost.
     with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiled:
         for _ in range(rounds):
             with record_function(ROW):

@@ -91,7 +91,7 @@ def _number(value: float) -> str:
 
 
 def needed(part: Part, dtype: str, rates: Rates) -> float:
-    """Return the seconds that the machine needs at its measured rates: to move what must be moved, or to multiply."""
+    """Return the seconds that the machine needs at its measured rates to move or to multiply, whichever is longer."""
     copying = part.needed_bytes / rates.copying(part.largest) if part.largest else 0.0
     return max(copying, 2 * part.products / rates.products(dtype))
 

@@ -1,8 +1,8 @@
-"""Which line of a derivation costs what: plain functions with a mark between their statements.
+"""What each line of a derivation costs: plain functions with a mark between their statements.
 
-`marked` compiles a plain function anew, with a mark before its first labelled statement and behind each: a mark is
-whatever a function without arguments returns, the clock's time or how much has moved so far. What runs between two
-marks is the statement, as it stands in its file.
+`marked` recompiles a plain function with a mark before its first labelled statement and after each of them. A mark is
+whatever a function without arguments returns: the clock's time, or how much has moved so far. What runs between two
+marks is the statement, as it is in its file.
 """
 
 import ast
@@ -35,7 +35,7 @@ class Line:
     times : int
         How often it runs in the row.
     seconds : float
-        What it takes, all times together.
+        How long it takes, all times together.
     moves : list of Move
         What NumPy did in it.
     """
@@ -49,14 +49,14 @@ class Line:
 
 
 def lines(run: Callable[[], object], rounds: int) -> tuple[list[Line], float]:
-    """Run a row of plain functions so many times.
+    """Run a row of plain functions, and time it ``rounds`` times.
 
     Returns
     -------
     list of Line
         Each labelled statement, with its times and moves.
     float
-        The seconds of the quickest run with marks, of which the statements' times are, too.
+        The seconds of the quickest run with marks, from which the statements' times are, too.
     """
     found: dict[tuple[str, str, str], Line] = {}
 
@@ -95,7 +95,7 @@ def lines(run: Callable[[], object], rounds: int) -> tuple[list[Line], float]:
 def _marking(
     mark: Callable[[], Any], hear: Callable, functions: tuple[Callable, ...], which: str, function: Callable
 ) -> Callable:
-    """Return what runs in the place of a plain function: the same with marks, if it has labelled statements."""
+    """Return what runs in place of a plain function: the same with marks, if it has labelled statements."""
     statements = [one for one in statements_of(functions, which) if one.label]
     if not statements:
         return function
@@ -105,7 +105,7 @@ def _marking(
 
 
 def cost_of_a_mark() -> float:
-    """Return the seconds that a mark takes, and that its statement seems to take longer."""
+    """Return the seconds that a mark takes, by which its statement seems to take longer."""
     marks: list[float] = []
     return min(timeit.repeat(lambda: marks.append(perf_counter()), number=1000, repeat=20)) / 1000
 
@@ -117,16 +117,16 @@ def statements_of(functions: tuple[Callable, ...], which: str) -> list[Statement
 
 
 def marked(function: Callable, lines: Sequence[int], mark: Callable[[], Any], say: Callable) -> Callable:
-    """Return a plain function that hands its marks to ``say``, as a list, before it returns.
+    """Return a plain function that passes its marks to ``say``, as a list, before it returns.
 
     Parameters
     ----------
     function : callable
         The plain function.
     lines : sequence of int
-        Where in its file its labelled statements begin; nothing but these stands between the first and the last.
+        The lines of its file where its labelled statements begin; between the first and the last are no others.
     mark : callable
-        Takes nothing, and returns what is to be noted between two statements.
+        Takes nothing, and returns what to note between two statements.
     say : callable
         Takes the marks of one call, one more than there are labelled statements.
     """

@@ -1,18 +1,18 @@
-"""What NumPy reads, writes and multiplies while functions run: they are handed arrays that count.
+"""What NumPy reads, writes and multiplies while functions run: they are given arrays that count.
 
     with counting() as moves:
         result = bare(run_counted(function, *arguments))
     moves[0]        Move(name='multiply', read=512, written=256, products=0)
 
 Each call of NumPy counts as one pass: every operand is read once, every result written once, whatever stays in a cache
-meanwhile. A view costs nothing; an operand that is broadcast costs what it takes in memory; windows that overlap cost
-the pixels under them. A matrix product of (N, K) and (K, M) is N K M multiply-adds.
+meanwhile. A view costs nothing; a broadcast operand costs what it takes in memory; overlapping windows cost the pixels
+under them. A matrix product of (N, K) and (K, M) is N K M multiply-adds.
 
-An array of the class `Counting` hands each call on to NumPy on plain arrays, notes it, and makes the result one of its
-own class, so that what is computed from it is noted too. Functions also make arrays of nothing (``np.zeros``, room from
+An array of the class `Counting` passes each call on to NumPy with plain arrays, notes it, and makes the result one of
+its own class, so that what is computed from it is noted too. Functions also create arrays (``np.zeros``, buffers from
 `scratch.kernels.memory`): while counting, those are of the class as well.
 
-Within `timing_alone` each call is timed, too, by itself.
+Within `timing_alone` each call is also timed by itself.
 """
 
 import math
@@ -46,8 +46,8 @@ PACKAGES = ("scratch.kernels.", "scratch.nn.", "scratch.optim.")
 class Move:
     """A call of NumPy: its name, the bytes that it reads and writes, and its multiply-adds if it is a product.
 
-    ``largest`` is the bytes of its largest operand, or of its result; ``seconds`` the call's time by itself, divided by
-    the number of threads among which such calls are shared out, and 0 outside of `timing_alone`.
+    ``largest`` is the bytes of its largest operand, or of its result. ``seconds`` is the call's time by itself, divided
+    by the number of threads that share such calls; it is 0 outside `timing_alone`.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Move:
 
     @property
     def bytes(self) -> int:
-        """What it moves."""
+        """The bytes that it moves."""
         return self.read + self.written
 
 
@@ -89,7 +89,7 @@ class Counting(np.ndarray):
         return counted(result)
 
     def __array_function__(self, function: Callable, types: tuple, arguments: tuple, options: dict) -> Any:
-        """Compute on plain arrays, and note what was read and written, if the result is no view."""
+        """Compute on plain arrays, and note what was read and written, if the result is not a view."""
         plain, plain_options = bare(arguments), bare(options)
         result, seconds = _performed(partial(function, *plain, **plain_options), arrays_in(plain_options.get("out")))
         name = function.__name__
@@ -134,7 +134,7 @@ def _performed(call: Callable[[], Any], changed: Sequence[np.ndarray] = ()) -> t
     ----------
     call : callable
     changed : sequence of numpy.ndarray
-        What the call writes to, and perhaps reads before. It is put back before the call is made again.
+        What the call writes to, and perhaps reads first. It is restored before the call is repeated.
     """
     if not _sharing:
         return call(), 0.0
@@ -154,7 +154,7 @@ def moves() -> list[Move]:
 
 
 def note(name: str, read: Any, written: Any, products: int = 0, seconds: float = 0.0) -> None:
-    """Note a call that read and wrote these arrays; what is no array costs nothing."""
+    """Note a call that read and wrote these arrays; anything that is not an array costs nothing."""
     if _moves is not None:
         largest = max(map(size_of, arrays_in((read, written))), default=0)
         _moves.append(Move(name, size_of(read), size_of(written), products, largest, seconds))
@@ -209,14 +209,14 @@ def _own_bytes(array: np.ndarray) -> int:
 
 
 def is_view(result: Any, operands: Any) -> bool:
-    """Whether what a function returned is views of its operands, or no array."""
+    """Return whether a function returned arrays, and all of them may be views of its operands."""
     made = arrays_in(result)
     given = arrays_in(operands)
     return all(any(np.may_share_memory(one, other) for other in given) for one in made) and bool(made)
 
 
 class _CountingNumPy:
-    """NumPy, but that the arrays it makes of nothing count, while a watched function runs."""
+    """NumPy, except that the arrays it creates count while a watched function runs."""
 
     def __init__(self) -> None:
         for name in MADE:
@@ -244,7 +244,7 @@ def _viewing(function: Callable) -> Callable:
 
 @contextmanager
 def counting() -> Iterator[None]:
-    """Let scratch's functions make arrays that count, inside of the ``with`` block; `noted` starts and ends a list."""
+    """Make scratch's functions create arrays that count, inside the ``with`` block; `noted` starts and ends a list."""
     memory.clear()  # what is kept there is plain, and would not count
     numpy, patched = _CountingNumPy(), ExitStack()
     with patched:
@@ -265,10 +265,10 @@ def counting() -> Iterator[None]:
 
 @contextmanager
 def timing_alone() -> Iterator[None]:
-    """Time each call by itself inside of the ``with`` block, within `counting`: the quickest of some repeats.
+    """Time each call by itself inside the ``with`` block, within `counting`: the quickest of some repeats.
 
-    Its operands are in the cache then, as far as they fit. What several threads share is done by one meanwhile, so that
-    no call waits for another, and counts as if it were shared out evenly. So no kernel that makes these calls is
+    Its operands are then in the cache, as far as they fit. Work that several threads share is done by one of them, so
+    that no call waits for another, and counts as if it were shared evenly. So no kernel that makes these calls is
     quicker than their sum.
     """
     global _sharing
@@ -295,7 +295,7 @@ def timing_alone() -> Iterator[None]:
 
 @contextmanager
 def noted() -> Iterator[list[Move]]:
-    """List what moves inside of the ``with`` block, within `counting`."""
+    """List what moves inside the ``with`` block, within `counting`."""
     global _moves
     before, _moves = _moves, []
     try:

@@ -1,7 +1,7 @@
-"""The collection's table: each right layer with how it is called, and its wrong twins, some text replaced in each.
+"""The collection's table: each right layer, how it is called, and its wrong twins, made by replacing some text.
 
-``words`` are what the report may say of the mistake; each sentence that it prints has to contain one of them (what only
-describes the numbers aside). Of a mistake in backward, the line of the replacement is the first wrong line.
+``words`` are what the report may say of the mistake: each sentence that it prints has to contain one of them, unless it
+only describes the numbers. For a mistake in backward, the line of the replacement is the first wrong line.
 """
 
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""How code that somebody else wrote is read: where its numbers lie, how it is called, and what it returned."""
+"""Read code that somebody else wrote: where it keeps its numbers, how it is called, and what it returned."""

@@ -1,4 +1,4 @@
-"""What was read how, a line for each thing: the beginning of every report."""
+"""How the layer was read, one item per line: the beginning of every report."""
 
 from parity_tests.diagnosis.reading.learner import Learned, Learner
 from parity_tests.diagnosis.reading.plans import RATE

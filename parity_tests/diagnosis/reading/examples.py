@@ -1,4 +1,4 @@
-"""Along which axis the examples of a batch lie, found by moving one of them: the first axis, or the columns."""
+"""Find the axis of a batch's examples by changing one of them: the first axis, or the columns."""
 
 from collections.abc import Callable
 
@@ -8,9 +8,9 @@ import numpy as np
 def axes(forward: Callable[..., object], inputs: tuple[np.ndarray, ...], default: int = 0) -> list[int | None]:
     """Return the axis of the examples in each input, None for an input that all examples share, as weights are.
 
-    An axis of the first input is that of the examples if moving one of its indices moves the output at this index of
-    one of its own axes only. Another input has an axis of examples if moving it moves the same axis of the output.
-    Where the output has no such axis (a loss), they lie along ``default``.
+    An axis of the first input is that of the examples if changing the input at one index changes the output only at the
+    same index of one of the output's axes. Another input has an axis of examples if changing it acts on the same axis
+    of the output. Where the output has no such axis (a loss), the examples lie along ``default``.
     """
     first = next(((at, out) for at, out in _pairs(forward, inputs, 0)), None)
     if first is None:

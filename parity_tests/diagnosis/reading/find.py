@@ -30,7 +30,7 @@ class Found:
     prefixes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Collect the roots that numbers are looked for under."""
+        """Collect the roots under which to look for numbers."""
         if self.owner is not None:
             self.roots.append(self.owner)
             self.prefixes.append("self")
@@ -56,7 +56,7 @@ class Found:
 
     @property
     def derivative(self) -> bool:
-        """Whether backward's name says that it returns the derivative itself."""
+        """Whether backward's name says that it returns the derivative alone."""
         name = self.backward_name.lower()
         return name in DERIVATIVES or name.endswith(tuple(f"_{word}" for word in DERIVATIVES)) or name.startswith("d_")
 

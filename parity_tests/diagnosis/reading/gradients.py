@@ -1,4 +1,4 @@
-"""Which of the arrays that backward wrote or returned is whose gradient: by name, by its numbers, by its shape."""
+"""Decide which array that backward wrote or returned is whose gradient: by name, by its numbers, by its shape."""
 
 import itertools
 from dataclasses import dataclass
@@ -44,8 +44,8 @@ def assign(
 ) -> tuple[dict[Place, Source | None], dict[int, Source]]:
     """Return the source of each parameter's gradient, and of each input's.
 
-    Names come first: an array called ``dW`` is W's gradient even where its numbers are wrong. Then order, for what is
-    returned as (dx, dW, db); then shapes.
+    Names come first: an array called ``dW`` is W's gradient even where its numbers are wrong. Then comes the order, for
+    gradients returned as (dx, dW, db); then the shapes.
     """
     free_leaves = {name: values for name, values in leaves.items() if values is not None}
     free_written = dict(written)
@@ -70,7 +70,7 @@ def assign(
     for source in found_inputs.values():
         free_written.pop(source.place, None)
     left = [place for place in wanted if place not in sources]
-    # What is returned without a name, in order: (dx, dW, db).
+    # Gradients returned without a name, in order: (dx, dW, db).
     if left and len(free_leaves) >= len(left):
         names = list(free_leaves)
         for order in itertools.islice(itertools.permutations(names, len(left)), 720):

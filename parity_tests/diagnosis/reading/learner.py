@@ -1,8 +1,8 @@
-"""A layer that somebody else wrote, read by trying it out, and dressed so that `parity_tests.check` can run it.
+"""A layer that somebody else wrote, read by trying it out, and wrapped so that `parity_tests.check` can run it.
 
-Nothing is believed by its name alone. What a layer learns is what its output depends on: every array that can be
-reached from it is moved a little, and forward run again. Of what backward writes or returns, what belongs to a
-parameter by its name, its numbers or its shape is its gradient. What moves the output and has no gradient is named.
+Names alone are not trusted. What a layer learns is what its output depends on: every array that can be reached from it
+is changed a little, and forward is run again. An array that backward writes or returns is a parameter's gradient if its
+name, its numbers or its shape fit. What changes the output and has no gradient is named.
 """
 
 import copy
@@ -43,7 +43,7 @@ class Parameter:
 
 @dataclass
 class Reading:
-    """What was found out about a layer, in the order in which it is told."""
+    """What was found out about a layer, in the order in which it is reported."""
 
     learned: list[Learned] = field(default_factory=list)
     inputs: dict[int, Source] = field(default_factory=dict)
@@ -65,11 +65,11 @@ class Learner:
     dtype : str
         What its parameters are converted to.
     constants : tuple of str
-        Names of arrays (or of inputs) that are to have no gradient.
+        Names of arrays (or of inputs) that should have no gradient.
     stage : Stage
         Where its code runs.
     averages : bool
-        Whether the gradients of what all examples share are meant as means over them.
+        Whether the gradients of what all examples share are meant as means over the examples.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Learner:
     # What `check` calls.
 
     def forward(self, *inputs: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
-        """Run the layer's forward from its start, with the parameters as they stand here."""
+        """Run the layer's forward from its start, with the current parameters."""
         if self.averages:
             self.example_axes(inputs)
         self.world.restore()
@@ -176,7 +176,7 @@ class Learner:
         return [i for i, values in enumerate(self.last) if values.dtype.kind == "f" and i not in self.reading.inputs]
 
     def forget(self) -> None:
-        """Start a comparison: what was found wrong in earlier runs is that of earlier runs."""
+        """Start a new comparison: forget what was found wrong in earlier runs."""
         self.faults, self.accumulates = [], {}
         for one in self.reading.learned:
             if one.integer:
@@ -348,8 +348,8 @@ class Learner:
         places = dict(self.world.places())
         arrays = {p: v for p, v in places.items() if v.ndim and v.dtype.kind in "fiu" and v.size}
         scalars = {p: v for p, v in places.items() if not v.ndim and v.dtype.kind == "f"}
-        # First with random numbers in everything that has the name of a gradient's owner: a bias of zeros or a last
-        # layer of zeros hides what lies behind it.
+        # First with random numbers in everything that has the name of a gradient's owner: a bias or a last layer of
+        # zeros would hide what lies behind it.
         written, leaves = self._written(inputs, {})
         drawn: dict[Place, np.ndarray] = {}
         depends: dict[Place, np.ndarray] = {}
@@ -375,7 +375,7 @@ class Learner:
         return words.meaning(place.last) in ("running_mean", "running_var")
 
     def _built_on_the_way(self, inputs: tuple) -> None:
-        # Parameters that the first forward makes: what is there after it and moves a second forward.
+        # Parameters that the first forward creates: what exists after it and changes a second forward.
         self.world.restore()
         known = {place for place, _ in self.world.places()}
         with self.stage("forward", reseed=True):
@@ -416,7 +416,7 @@ class Learner:
     def _written(
         self, inputs: tuple, drawn: dict[Place, np.ndarray]
     ) -> tuple[dict[Place, np.ndarray], dict[str, np.ndarray | None]]:
-        # What backward leaves behind: every array that is new or other than before, and what it returns.
+        # What backward leaves behind: every array that is new or has changed, and what it returns.
         outputs = self._outputs_with(inputs, drawn)
         before = {place: np.array(values) for place, values in self.world.places(aliases=True)}
         grads = upstream(outputs)

@@ -1,4 +1,4 @@
-"""Loading a file that somebody wrote: with its neighbours, its package, and the names that are asked of it."""
+"""Load a file that somebody wrote, with its neighbours and its package, and look up names in it."""
 
 import ast
 import contextlib
@@ -35,7 +35,7 @@ def loaded(path: Path, stage: Stage) -> Iterator[ModuleType]:
 
 
 def _package(path: Path) -> tuple[Path, str]:
-    # The folder to put on the path, and the dotted name: a file with relative imports is a part of a package.
+    # The folder to put on the path, and the dotted name: a file with relative imports is part of a package.
     root, names = path.parent, [path.stem]
     relative = False
     with contextlib.suppress(SyntaxError, UnicodeDecodeError, OSError):

@@ -1,4 +1,4 @@
-"""Whose parameter is whose: the learner's arrays under PyTorch's names, by what the names mean and by their shapes."""
+"""Match the learner's arrays with PyTorch's parameters, by what the names mean and by their shapes."""
 
 import itertools
 from collections.abc import Callable
@@ -17,9 +17,9 @@ def match(
     buffers: dict[str, tuple[int, ...]],
     agrees: Callable[[], bool],
 ) -> list[str]:
-    """Give the learner's parameters PyTorch's names and axes; return the names that found no counterpart.
+    """Give the learner's parameters PyTorch's names and axes; return the names without a counterpart.
 
-    Where a shape leaves open how the axes lie (a square matrix), ``agrees`` decides: the outputs are compared.
+    Where a shape does not tell the order of the axes (a square matrix), ``agrees`` decides: the outputs are compared.
     """
     left, pairs = list(learner.reading.learned), {}
     rules = (

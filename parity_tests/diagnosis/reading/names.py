@@ -90,7 +90,7 @@ def undressed(name: str) -> set[str]:
 
 
 def alike(one: str, other: str) -> bool:
-    """Return whether two names are one but for case, underscores and the plural."""
+    """Return whether two names are the same apart from case, underscores and the plural."""
     return _plain(one) == _plain(other)
 
 

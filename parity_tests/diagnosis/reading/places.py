@@ -1,7 +1,7 @@
-"""Where a stranger's object keeps its numbers: every array that can be reached from it, by a path to follow again.
+"""Where somebody's object keeps its numbers: every array that can be reached from it, with the path to it.
 
 An array in an attribute, in a slot, in a dictionary or a list, in an object inside, in a function's closure or among
-the file's own globals has a `Place`. A `World` is what all of it can be put back to.
+the file's own globals has a `Place`. A `World` remembers all of it, to restore it later.
 """
 
 import copy
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MOST = 1_000_000
-"""Elements of an array that is still looked at; a data set is larger."""
+"""The most elements of an array that is looked at; a data set has more."""
 OPAQUE = (types.ModuleType, type, types.BuiltinFunctionType, str, bytes, bool, int, complex, np.dtype, type(None))
 
 
@@ -26,7 +26,7 @@ class Place:
 
     @property
     def name(self) -> str:
-        """The keys with dots between: "layers.0.W"."""
+        """The keys joined with dots: "layers.0.W"."""
         return ".".join(str(key) for _, key in self.steps)
 
     @property
@@ -38,7 +38,7 @@ class Place:
         return names[-1] if names else ""
 
     def words(self, prefix: str = "self") -> str:
-        """Return it as the code says it: ``self.layers[0].params["W"]``."""
+        """Return it as the code writes it: ``self.layers[0].params["W"]``."""
         said = prefix
         for kind, key in self.steps:
             if kind == "attr":
@@ -51,7 +51,7 @@ class Place:
 
 
 class World:
-    """Everything that can be reached from the roots, with a start to go back to."""
+    """Everything that can be reached from the roots, with a start that can be restored."""
 
     def __init__(self, roots: list[object], prefixes: list[str]) -> None:
         self.roots, self.prefixes = roots, prefixes
@@ -59,11 +59,11 @@ class World:
         self.snapshot()
 
     def words(self, place: Place) -> str:
-        """Return a place as the code says it."""
+        """Return a place as the code writes it."""
         return place.words(self.prefixes[place.root])
 
     def snapshot(self) -> None:
-        """Take what there is now for the start."""
+        """Remember the present state as the start."""
         self.start = self._copies([_contents(root) for root in self.roots])
 
     def restore(self) -> None:
@@ -76,7 +76,7 @@ class World:
         return [{key: _copy(value, memo) for key, value in one.items()} for one in contents]
 
     def get(self, place: Place) -> object:
-        """Return what lies at a place now; None if the path has gone."""
+        """Return what is at a place now; None if the path no longer exists."""
         value = self.roots[place.root]
         for step in place.steps:
             try:
@@ -86,7 +86,7 @@ class World:
         return value
 
     def put(self, place: Place, value: object) -> None:
-        """Lay ``value`` at a place."""
+        """Put ``value`` at a place."""
         self._put(self.roots[place.root], place.steps, value)
 
     def _put(self, holder: object, steps: tuple, value: object) -> object:

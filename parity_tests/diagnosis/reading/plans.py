@@ -1,4 +1,4 @@
-"""How forward and backward are called: which argument gets what, and what the things they return are.
+"""How forward and backward are called: what each argument gets, and what the returned values are.
 
 There may be several ways to read a signature; each is a `Plan`, the likeliest first.
 """
@@ -19,11 +19,11 @@ from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
 
 RATE = 0.125
-"""The learning rate that a backward which steps is given: a power of two, so that the step tells the gradient."""
+"""The learning rate for a backward that also steps: a power of two, so that the step shows the exact gradient."""
 
 
 class Context:
-    """What ``forward(ctx, x)`` and ``backward(ctx, grad)`` keep things in."""
+    """The ``ctx`` in which ``forward(ctx, x)`` keeps things for ``backward(ctx, grad)``."""
 
     def __init__(self) -> None:
         self.saved_tensors: tuple = ()
@@ -38,8 +38,8 @@ class Context:
 class Options:
     """What the caller says about the code: forward's further arguments, the mode, which input is a target.
 
-    ``columns``: the arrays here have the examples in rows, as PyTorch's, the learner's in columns; ``in_columns``: both
-    have them in columns.
+    ``columns``: our arrays have the examples in rows, like PyTorch's, and the learner's have them in columns.
+    ``in_columns``: both have them in columns.
     """
 
     extras: dict[str, object] = field(default_factory=dict)
@@ -60,12 +60,12 @@ class Plan:
     order : tuple of int
         The inputs in the order of forward's arguments.
     convention : str
-        "upstream": backward is handed the upstream gradient. "derivative": it is handed what forward was, and returns
-        the derivative. "none": it is handed nothing, or what forward was, and returns the loss's gradient.
+        "upstream": backward gets the upstream gradient. "derivative": it gets forward's arguments, and returns the
+        derivative. "none": it gets nothing, or forward's arguments, and returns the loss's gradient.
     onehot : bool
-        Whether an integer target is handed over as one-hot rows.
+        Whether an integer target is passed as one-hot rows.
     mean : bool
-        Whether the gradients are those of the mean over the examples of an output that is one number an example.
+        Whether the output has one number per example, and the gradients are those of its mean.
     """
 
     found: Found
@@ -194,7 +194,7 @@ class Plan:
         return isinstance(value, np.ndarray | float | np.floating) and np.asarray(value).dtype.kind == "f"
 
     def _attribute(self) -> np.ndarray | None:
-        # Forward returned nothing: the array that it left in an attribute, by the likeliest name.
+        # Forward returned nothing: take the array that it left in an attribute, under the likeliest name.
         owner = self.found.owner
         for name in ("output", "outputs", "out", "y", "Y", "result", "loss", "a", "A", "z", "Z", "activation", "y_hat"):
             value = getattr(owner, name, None)
@@ -300,7 +300,7 @@ def _is_upstream(name: str) -> bool:
 
 
 def _leaves(result: object, names: list[str]) -> dict[str, np.ndarray | None]:
-    """Return the arrays in what backward returned, flat, by name where the code has one, else by place."""
+    """Return the arrays in what backward returned, flattened, by name where the code has one, else by place."""
     if result is None:
         return {}
     if isinstance(result, np.ndarray | float | int | np.generic):

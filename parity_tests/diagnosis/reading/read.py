@@ -1,4 +1,4 @@
-"""From an object to a layer that can be compared: the likeliest way to call it that agrees, else the likeliest."""
+"""Turn an object into a layer that can be compared: by the likeliest way to call it that agrees, else the likeliest."""
 
 import copy
 import functools

@@ -1,4 +1,4 @@
-"""Running somebody else's code: its errors are its own, and its warnings and prints do not drown the report."""
+"""Run somebody else's code: its errors are reported as its own, and its warnings and prints do not bury the report."""
 
 import contextlib
 import io
@@ -39,7 +39,7 @@ class LearnerRaisedError(Exception):
 
 
 class NotUnderstoodError(Exception):
-    """The call cannot be meant, or the form of the code is not understood; ``adapter`` is a way to write it."""
+    """The call makes no sense, or the form of the code is not understood; ``adapter`` is a way to write it."""
 
     def __init__(self, message: str, adapter: str = "") -> None:
         super().__init__(message)
@@ -79,7 +79,7 @@ INTERRUPTION = Interruption()
 
 @contextlib.contextmanager
 def blaming(doing: str) -> Iterator[None]:
-    """Turn what the learner's code raises into a sentence with its own line."""
+    """Turn what the learner's code raises into a sentence that gives the learner's line."""
     try:
         yield
         if INTERRUPTION.pressed:

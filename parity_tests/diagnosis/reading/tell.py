@@ -1,4 +1,4 @@
-"""What a learner's layer adds to a report: what was read how, what was not compared, and what is no mistake."""
+"""What a learner's layer adds to a report: how it was read, what was not compared, and what is not a mistake."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ ASSIGNED = (
 
 
 def tell(learner: Learner, report: Report) -> None:
-    """Add the lines, notes and faults of a learner that was compared."""
+    """Add a compared learner's lines, notes and faults."""
     report.read = lines(learner)
     report.faults += learner.faults
     added = {name for name, adds in learner.accumulates.items() if adds}

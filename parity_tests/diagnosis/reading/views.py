@@ -32,7 +32,7 @@ def same(shape: tuple[int, ...]) -> View:
 
 
 def views(own: tuple[int, ...], theirs: tuple[int, ...]) -> list[View]:
-    """Return the ways in which an array of shape ``own`` can be PyTorch's of shape ``theirs``, the likeliest first."""
+    """Return the ways to view an array of shape ``own`` as PyTorch's of shape ``theirs``, the likeliest first."""
     found = []
     if own == theirs:
         found.append(same(own))

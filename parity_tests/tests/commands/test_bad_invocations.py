@@ -30,7 +30,7 @@ seeds = st.integers(0, 2**32)
 
 @pytest.fixture(scope="module", autouse=True)
 def figures():
-    """Print how many were tried, when all tests are done; a fault fails its test."""
+    """Print how many were tried, after all tests; a fault fails its test."""
     yield
     print(
         f"\ntried: {', '.join(f'{count} {what}' for what, count in sorted(TRIED.items()))}; faults: those that failed"
@@ -96,7 +96,7 @@ SENSIBLE = {"TASK": "moons", "ENGINE": "scratch", "N": "1500", "X": "0.1", "PATH
 
 
 def command_line(chance):
-    """Return a command line that has one weird word, or more."""
+    """Return a command line with one weird word or more."""
     words = chance.choice(COMMANDS).split()
     weird = [number for number, word in enumerate(words) if word in SENSIBLE]
     chosen = set(chance.sample(weird, chance.randint(1, len(weird))) if weird else [])
@@ -114,7 +114,7 @@ def command_line(chance):
 
 
 def on_disk(folder):
-    """Return what lies in a folder: names, kinds, contents."""
+    """Return what lies in a folder: each path, and of a file the time of its last change."""
     return {
         os.path.join(where, name): os.lstat(os.path.join(where, name)).st_mtime_ns if name in files else None
         for where, folders, files in os.walk(folder)
@@ -124,7 +124,7 @@ def on_disk(folder):
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
-    """Return a folder to work in, with a file and a folder that is not empty; computing is left out."""
+    """Return a folder to work in, with a file and a folder that is not empty; what would compute fails instead."""
     place = tmp_path_factory.mktemp("workplace")
     (place / "file").write_text("mine")
     (place / "full").mkdir()
@@ -216,7 +216,7 @@ def data(tmp_path_factory):
 
 
 def damage(path, chance):
-    """Do something to one of the files; return what was done."""
+    """Damage one of the files; return how."""
     content = path.read_bytes()
     place = chance.randrange(min(len(content), 24)) if chance.random() < 0.7 else chance.randrange(len(content))
     how = chance.choice(["byte", "cut", "longer", "gzip", "page", "pipe", "folder", "device", "missing", "label", "gz"])

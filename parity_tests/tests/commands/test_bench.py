@@ -62,7 +62,7 @@ def test_a_timed_layer_runs_and_its_products_are_counted(layer):
     assert (layer.products > 0) == (layer.name.startswith(has_products))
     module = layer.build(Scratch(1).engine.nn, "float64")
     if layer.products and layer.network != "sequences":  # whose products `test_bench_why` counts one by one
-        # Every output is a sum over one filter, or one row of the weight; transposed, every input puts one down.
+        # Every output is a sum over one filter or one row of the weight; when transposed, every input spreads one.
         x = work.upstream(layer.shape, "float64")
         places = x if layer.name.startswith("ConvTranspose") else module(x)
         assert layer.products == places.size * module.weight.data[0].size
@@ -104,7 +104,7 @@ def test_steps_writes_draws_and_compares(tmp_path, capsys, monkeypatch):
 
 
 def process(rivals, seconds):
-    """Return a benchmark's rows, from a process of which the test's has nothing but its number."""
+    """Return a benchmark's rows, which contain the id of the process that measured them."""
     row = {"work": rivals[0], "seconds": 4.0, "scratch_seconds": seconds, "ratio": seconds / 4}
     ranges = {"range": [2.0, 6.0], "scratch_range": [seconds - 0.5, 2 * seconds]}
     return [{**row, **ranges, "quartiles": [3.0, 5.0], "scratch_quartiles": [os.getpid(), 1e9]}]
@@ -180,7 +180,7 @@ def test_a_peak_of_memory_is_not_the_parents():
 
 
 def linger(rivals):
-    """Measure for ever, and say who does."""
+    """Print the process id, and measure for ever."""
     print(os.getpid(), flush=True)
     time.sleep(600)
 

@@ -1,4 +1,4 @@
-"""``bench --threads 1,2``: each number in a process that began with it, and how each engine scales."""
+"""``bench --threads 1,2``: each number has processes that began with it, and how each engine scales."""
 
 import json
 import os
@@ -15,7 +15,7 @@ RANGES = {name: [0.5, 1.0] for name in ("range", "scratch_range", "quartiles", "
 
 
 def probe(rivals):
-    """Return a row with what a measuring process began with."""
+    """Return a row with the thread counts that a measuring process began with."""
     from scratch.kernels import threads
 
     begun = {name: int(os.environ.get(name, 0)) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}

@@ -21,7 +21,7 @@ RNG = np.random.default_rng(0)
 
 
 class Rates:
-    """Round rates, so that shares can be foretold."""
+    """Round rates, so that shares can be predicted."""
 
     def copying(self, size):
         return 1e9
@@ -31,7 +31,7 @@ class Rates:
 
 
 def passes(function, *arrays):
-    """Return the bytes read and written by a function of arrays that count, and its result."""
+    """Return the bytes that a function reads from and writes to counting arrays, and its result."""
     with traffic.counting(), traffic.noted() as moves:
         result = function(*map(traffic.counted, arrays))
     return sum(move.read for move in moves), sum(move.written for move in moves), traffic.bare(result)
@@ -145,7 +145,7 @@ def test_a_call_that_is_timed_by_itself_changes_no_result(function):
 
 
 def test_what_threads_share_is_done_by_one_and_counts_as_shared_out(monkeypatch):
-    """A clock on which each call takes a second; of three parts, two threads work on two at once."""
+    """Each call takes a second on this clock, and two threads share the three parts."""
     threads.set_num_threads(2)
     readings, workers = iter(range(1000)), set()
     monkeypatch.setattr(traffic, "perf_counter", lambda: next(readings))

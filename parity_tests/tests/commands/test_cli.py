@@ -1,4 +1,4 @@
-"""The ``backprop`` command: what it writes, and how it says no."""
+"""The ``backprop`` command: what it writes, and how it refuses."""
 
 import json
 import os
@@ -19,7 +19,7 @@ QUICK = ["--epochs", "1", "--batch-size", "500", "--device", "cpu"]
 
 
 def refused(capsys, status, argv):
-    """Run a command line that must fail with ``status``; return the one line that it says."""
+    """Run a command line that must fail with ``status``; return the one line that it prints."""
     assert cli.main([str(word) for word in argv]) == status
     said = capsys.readouterr()
     assert said.out == ""

@@ -39,7 +39,7 @@ drawn = functools.cache(cases.trials)
 def _few_cases(monkeypatch):
     monkeypatch.setattr(witnesses, "WITH_TORCH", 2)
     monkeypatch.setattr(witnesses, "WITHOUT", 1)
-    # An exercise is graded several times, on the same calls each time: to draw them takes longer than to grade.
+    # An exercise is graded several times, on the same calls each time, and drawing them takes longer than grading.
     monkeypatch.setattr(cases, "trials", lambda *arguments: copy.deepcopy(drawn(*arguments)))
 
 
@@ -54,7 +54,7 @@ def exhibit_of(exercise):
 
 
 def as_written(exercise):
-    """Return the exercise in which a mistake is found as one in which the backward is written."""
+    """Turn an exercise in finding a mistake into one in writing the backward."""
     kept = {field.name: getattr(exercise, field.name) for field in fields(Derived)}
     return Write(**kept, blank="U" if cases.is_rule(exercise) else "B")
 
@@ -168,7 +168,7 @@ def steps(cls, options):
 
 
 def fitting():
-    """Yield the exercises on whole backwards with the museum's functions that can stand in them."""
+    """Yield the exercises on whole backwards, each with the functions of every exhibit that fit it."""
     for exercise in TO_WRITE:
         if isinstance(exercise, Method) or exercise.blank not in ("B", "U", "F1 F2 B"):
             continue
@@ -270,7 +270,7 @@ def test_everything_fits_a_terminal_and_a_hint_is_one_step(exercise):
             assert equation is not None
             right = equation.split(" = ", 1)[-1]
             before = said[: said.index(equation)]
-            # Where a gradient is another one unchanged, the rule cannot but say so.
+            # Where a gradient is just a copy of another one, the rule has to say so.
             assert " " not in right or not any(right in one for one in before), (label, said)
 
 

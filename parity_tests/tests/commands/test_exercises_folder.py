@@ -28,7 +28,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def place(made, tmp_path, monkeypatch):
-    """Return a fresh copy of a new folder; the working folder is the one that it is in."""
+    """Return a fresh copy of a new folder; its parent is the working directory."""
     shutil.copytree(made.path, tmp_path / "exercises")
     monkeypatch.chdir(tmp_path)
     return Folder(tmp_path / "exercises")

@@ -1,4 +1,4 @@
-"""The lesson on speed: every rung has the same result, and what the lesson says of shapes, counts and names is so."""
+"""The lesson on speed: every rung has the same result, and what the lesson says of shapes, counts and names is true."""
 
 import importlib
 import re

@@ -16,7 +16,7 @@ needs_cartpole = pytest.mark.skipif(bool(MISSING), reason=f"the rl extra is not 
 
 
 def both(name, *args):
-    """Return a model of both engines in float64, with the same numbers."""
+    """Return both engines, each with its model, in float64 and with the same weights."""
     pair = [engines.get(engine, "float64") for engine in engines.NAMES]
     models = []
     for engine in pair:

@@ -397,7 +397,7 @@ def test_a_text_without_takeaways_is_refused():
         parse("Title: words.\n\nBody.\n\nRead: x\nRun:  y")
 
 
-# Saying no.
+# Refusals.
 
 
 def test_an_unknown_lesson_is_a_usage_error_of_one_line(capsys):

@@ -26,7 +26,7 @@ def board(tmp_path):
     return lessons.Blackboard(engines.NAMES, 0, tmp_path / "figures", tmp_path)
 
 
-# What surrounds the engines.
+# Around the engines.
 
 
 def test_advantages_are_the_discounted_sums_of_the_surprises_up_to_the_episodes_end():

@@ -1,4 +1,4 @@
-"""The course as a notebook: made of the lessons' texts, runs from top to bottom, replaces nothing but itself."""
+"""The course as a notebook: it is made of the lessons' texts, runs top to bottom, and replaces nothing but itself."""
 
 import json
 import os

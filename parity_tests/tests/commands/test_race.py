@@ -15,7 +15,7 @@ ROWS = 2 * race.BATCH
 
 
 class Fast(race.Racer):
-    """Takes the fast loop, also where the plain one would do."""
+    """A racer that takes the fast loop even where the plain one would do."""
 
     fast = True
 

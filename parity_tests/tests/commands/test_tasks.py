@@ -218,7 +218,7 @@ def test_weights_mean_the_same_in_the_other_engine(name, dtype):
 
 
 def test_the_plain_engine_runs_no_kernel(monkeypatch):
-    """Forward, backward, optimizer, evaluation: from one seed it takes the steps of the kernels, but for rounding."""
+    """Forward, backward, optimizer, evaluation: from one seed it takes the steps of the kernels, up to rounding."""
     from scratch import dispatch
 
     data = tasks.get("moons").load(Path("absent"))

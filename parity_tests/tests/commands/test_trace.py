@@ -1,4 +1,4 @@
-"""``backprop trace``: the table, the JSON, and how it says no."""
+"""``backprop trace``: the table, the JSON, and how it refuses."""
 
 import inspect
 import json

@@ -1,4 +1,4 @@
-"""Wrong layers as outsiders write them, as text; their mistakes are none that the guesses were made for at first."""
+"""Wrong layers as outsiders write them, as text; the guesses were not made for these mistakes at first."""
 
 WRONG = """
 import numpy as np

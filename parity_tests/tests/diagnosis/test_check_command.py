@@ -1,4 +1,4 @@
-"""``backprop check``: somebody else's layer, in whatever way it keeps its numbers, and every way to mistype."""
+"""``backprop check`` on a user's layer, however it keeps its parameters, and on every way to mistype a command."""
 
 import pytest
 
@@ -11,7 +11,7 @@ AGAINST_CONV = ["--against", "torch.nn.Conv2d", "--args", "3, 8, kernel_size=3, 
 
 @pytest.fixture
 def command(tmp_path, capsys):
-    """Return a function that writes a file and runs the command on NAME in it: status, output, error."""
+    """Return a function that writes a file, runs the command on NAME in it, and returns status, output and error."""
 
     def run(source, name, *options):
         path = tmp_path / "my.py"

@@ -1,4 +1,4 @@
-"""Every guess is made where its mistake was made: a wrong layer each, and the words that its report must contain."""
+"""Every guess is made where its mistake was made: for each, a wrong layer and the words its report must contain."""
 
 import numpy as np
 import pytest
@@ -24,12 +24,12 @@ def report(cls, args, x, *more, seed=3, **options):
 
 
 def edited(base, edit):
-    """Return ``base`` whose input gradient is put through ``edit(gradient, grad_output)``."""
+    """Return ``base`` with ``edit(gradient, grad_output)`` applied to its input gradient."""
     return wrong(base, backward=lambda self, g: np.asarray(edit(self.right(g), g)))
 
 
 def regraded(base, name, edit):
-    """Return ``base`` whose gradient of parameter ``name`` is put through ``edit(gradient, grad_output)``."""
+    """Return ``base`` with ``edit(gradient, grad_output)`` applied to its gradient of parameter ``name``."""
 
     def backward(self, g):
         parameter = getattr(self, name)

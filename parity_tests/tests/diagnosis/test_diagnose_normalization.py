@@ -27,7 +27,7 @@ def variance_forgotten(self, g):
 
 
 def both_forgotten(self, g):
-    """Return batch norm's gradient with its statistics taken for constants."""
+    """Return batch norm's gradient with its statistics treated as constants."""
     return g * self.weight.data / np.sqrt(X.var(axis=0) + self.eps)
 
 

@@ -1,4 +1,4 @@
-"""What README's figures of the check say, measured again over the collection of learners' layers."""
+"""The README's figures about the check, measured again on the collection of learners' layers."""
 
 from pathlib import Path
 

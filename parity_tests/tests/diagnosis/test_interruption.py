@@ -1,4 +1,4 @@
-"""Ctrl-C while somebody's layer hangs: one line, whatever the layer makes of it, and the exit status of a shell."""
+"""Ctrl-C while a user's layer hangs: one line, whatever the layer does about it, and the exit status 130."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""How somebody's code is read: what it learns, what was not compared, what is asked for, and from Python."""
+"""How a user's code is read: what its output depends on, what was not compared, what is asked for, and from Python."""
 
 import types
 
@@ -107,7 +107,7 @@ class Value:
 
 @pytest.fixture
 def command(tmp_path, capsys):
-    """Return a function that writes a file and runs the command on NAME in it: status, output, error."""
+    """Return a function that writes a file, runs the command on NAME in it, and returns status, output and error."""
 
     def run(name, *options, source=LAYERS):
         path = tmp_path / "my.py"

@@ -1,4 +1,4 @@
-"""A layer between two others of a `Sequential` is what it is alone."""
+"""A layer between two others of a `Sequential` gives what it gives alone."""
 
 import copy
 import threading
@@ -31,7 +31,7 @@ def network():
 
 
 def passes(model, one_by_one, seed=3):
-    """Return the output, all gradients and buffers; forward, backward, or both by the layers themselves."""
+    """Return the output, gradients and buffers; ``one_by_one``: whether forward, and backward, run layer by layer."""
     scratch.manual_seed(7)
     x = array((5, 3), seed=seed)
     y = x

@@ -178,7 +178,7 @@ def test_a_sample_at_the_limit_stays_finite():
 @pytest.mark.parametrize("joint", [True, False])
 @pytest.mark.parametrize("several", [(), (5,)])
 def test_a_mixture_is_torchs(several, joint):
-    """Of vectors, and, as world models have it, one for each number."""
+    """A mixture of vectors (``joint``), and one for each number, as in world models."""
     event = (2,) if joint else ()
     logits, loc, scale = array((4, 3)), array((4, 3, *event), seed=1), positive((4, 3, *event), seed=2)
     value = array((*several, 4, *event), seed=3)
@@ -243,7 +243,7 @@ def test_categorical_draws_are_torchs(sample_shape, shape, dtype):
 
 
 def takes_the_times_of_the_race_from_the_words():
-    """Return whether PyTorch draws exponentials as we do: not on Intel's processors, see `categorical`."""
+    """Return whether PyTorch draws exponentials as we do; on Intel's processors it does not, see `categorical`."""
     scratch.manual_seed(0)
     torch.manual_seed(0)
     return np.allclose(torch.empty(4).exponential_(), -np.log1p(-scratch.random.rand(4, dtype=np.float64)))
@@ -439,7 +439,7 @@ def test_every_method_is_in_the_catalogue():
 
 
 def test_rows_of_very_different_logits_do_not_disturb_each_other():
-    """Each row's own maximum is taken off: next to the largest of all, the small ones' exponentials would be 0."""
+    """Each row subtracts its own maximum: with the largest of all rows, the small rows' exponentials would be 0."""
     logits = np.array([[2000.0, 2001.0, 1999.0], [0.0, 1.0, -1.0]])
     scratch.manual_seed(0)
     torch.manual_seed(0)

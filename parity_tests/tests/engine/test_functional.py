@@ -1,4 +1,4 @@
-"""The functional forms: the layers' own numbers, in either mode, and a backward in the mode of its forward."""
+"""The functional forms give the layers' numbers in either mode, and a backward runs in the mode of its forward."""
 
 import numpy as np
 import pytest

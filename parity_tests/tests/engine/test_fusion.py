@@ -1,4 +1,4 @@
-"""A convolution, a ReLU and a pooling that run as one are, to everybody who looks, the three layers one by one."""
+"""A convolution, a ReLU and a pooling that run as one cannot be told from the three layers run one by one."""
 
 import copy
 import pickle
@@ -42,7 +42,7 @@ def inputs(shape, dtype="float64", seed=0):
 
 
 def passes(model, x, grad_y=None, one_by_one=(False, False)):
-    """Return the output and all gradients; forward, backward, or both by the layers themselves."""
+    """Return the output and all gradients; ``one_by_one``: whether forward, and backward, run layer by layer."""
     if one_by_one[0]:
         y = x
         for layer in model:
@@ -68,7 +68,7 @@ def assert_close(found, expected, rtol=1e-12):
 
 @pytest.fixture
 def fused_calls(monkeypatch):
-    """List the calls of the fused kernel, forward and backward, by their first argument's shape."""
+    """List the calls of the fused kernel, forward and backward: the shape of the first argument of each."""
     calls = []
 
     def forward(x, weight, bias, sides, keep):

@@ -54,7 +54,7 @@ def test_an_error_of_a_millionth_is_found(seed):
 
 @given(seed=seeds)
 def test_an_error_of_a_millionth_is_found_along_one_of_three_directions(seed):
-    """A random direction is now and then (in one of some 200 cases) at right angles to the error; three hardly are."""
+    """About one random direction in 200 is nearly at right angles to the error; three at once hardly ever are."""
     x = array((4, 3), seed=seed)
     along = [compare_direction(Sine(error=1e-6), x, seed=3 * seed + direction)[0] for direction in range(3)]
     assert any(comparison.different.any() for comparison in along)

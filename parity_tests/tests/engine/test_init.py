@@ -55,7 +55,7 @@ def assert_same_state(ours, theirs):
 @pytest.mark.parametrize("seed", [*SPECIAL_SEEDS, 12345])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_layers(seed, dtype):
-    """All of them in a row after one seeding: each must also leave the generator where PyTorch's leaves its own."""
+    """Build all of them in a row after one seeding: each must also leave the generator in PyTorch's state."""
     seed_both(seed)
     for name, arguments, options in LAYERS:
         ours = getattr(nn, name)(*arguments, **options, dtype=np.dtype(dtype))
@@ -135,9 +135,9 @@ def test_a_layer_without_inputs_has_a_bias_of_zeros_as_in_torch():
 
 @given(seed=seeds, shape=shapes, dtype=dtypes, gain=st.sampled_from([1.0, math.sqrt(2), 0.01]))
 def test_orthogonal(seed, shape, dtype, gain):
-    """Orthonormal rows or columns, from PyTorch's draws; equal to PyTorch's result as far as the factorisation rounds.
+    """Rows or columns are orthonormal, and equal to PyTorch's, from the same draws, up to the factorisation's rounding.
 
-    The result is the orthogonal factor of a random matrix, which may be ill-conditioned: the allowed difference is
+    The result is the orthogonal factor of a random matrix that may be ill-conditioned, so the allowed difference is
     the rounding of the entries times the condition number.
     """
     seed_both(seed)

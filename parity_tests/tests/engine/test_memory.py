@@ -1,4 +1,4 @@
-"""Reused memory: never an array that somebody can still see, and the same memory again once nobody can."""
+"""Reused memory: it is never handed out while an array can still see it, and is handed out again once none can."""
 
 import gc
 import os
@@ -135,7 +135,7 @@ def test_threads_get_memory_of_their_own():
 
 
 def in_another_thread(work):
-    """Return what ``work`` returns in a thread that has ended since."""
+    """Run ``work`` in a thread, let the thread end, and return the result."""
     with ThreadPoolExecutor(1) as executor:
         return executor.submit(work).result()
 

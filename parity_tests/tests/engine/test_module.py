@@ -1,4 +1,4 @@
-"""Module and Parameter beside torch's: names, state, modes, and an order of calls that is kept."""
+"""Module and Parameter beside torch's: names, state, modes, and the order of calls."""
 
 from collections import OrderedDict
 
@@ -41,7 +41,7 @@ def numbers(module):
 
 
 def same(one, other):
-    """Return whether two states are equal to the bit."""
+    """Return whether two states are equal bit for bit."""
     return one.keys() == other.keys() and all(one[name].tobytes() == other[name].tobytes() for name in one)
 
 
@@ -235,7 +235,7 @@ def test_a_module_without_passes_says_so():
 
 
 def named(engine, **more):
-    """Return a body and a head, by their names."""
+    """Return a Sequential of a body, an activation and a head, each with a name."""
     return engine.Sequential(
         OrderedDict(body=engine.Linear(3, 4, **more), bend=engine.Tanh(), fc=engine.Linear(4, 5, **more))
     )
@@ -243,7 +243,7 @@ def named(engine, **more):
 
 @pytest.mark.parametrize("name", ["fc", "2"])
 def test_a_layer_set_by_its_name_is_the_one_that_runs(name):
-    """Transfer learning: a new head instead of the old one."""
+    """Transfer learning: a new head replaces the old one."""
     ours, theirs = named(nn, dtype=np.float64), named(torch.nn).double()
     if name == "2":
         ours, theirs = nn.Sequential(*ours), torch.nn.Sequential(*theirs)
@@ -312,7 +312,7 @@ def test_the_printed_module_is_a_tree():
     )
 
 
-# What a program written for PyTorch hands over.
+# What a program written for PyTorch passes.
 
 
 class Sum(Module):

@@ -19,7 +19,7 @@ LIBRARIES = nn, torch.nn
 
 
 def layer(library, number):
-    """Return a layer that its number of outputs tells from the others."""
+    """Return a layer that is recognised by its number of outputs."""
     return library.Linear(2, number)
 
 
@@ -36,7 +36,7 @@ def same_names(ours, theirs):
     assert len(ours) == len(theirs)
 
 
-# What is done to a list: a name, an index, and a number.
+# What is done to a list: the name of an operation, and its index, slice or count.
 indices = st.integers(-5, 5)
 deeds = st.one_of(
     st.tuples(st.just("append"), st.none()),

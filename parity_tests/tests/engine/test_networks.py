@@ -1,7 +1,7 @@
 """Whole networks on real data: hundreds of training steps in both engines, and how far apart they end.
 
-Two starts are compared. From one state dict, with dropout off: nothing random is left but the order of the batches. And
-from one seed, with dropout on and nothing copied: the seed decides the weights, the order and the masks in both.
+The engines start from one state dict, with dropout off, so that only the order of the batches is random; or from one
+seed, with dropout on and nothing copied, so that the seed decides the weights, the order and the masks in both.
 """
 
 import os
@@ -69,8 +69,8 @@ def assert_agree(ours, theirs, steps):
     assert len(ours.losses) >= steps
     assert theirs.losses[-20:].mean() < theirs.losses[:5].mean()
     np.testing.assert_allclose(ours.losses, theirs.losses, rtol=1e-10, atol=0)
-    # A bias does nothing in front of a batch norm, which takes the mean away: its gradient is 0 but for rounding, and
-    # Adam, which divides a gradient by its size, makes steps of that.
+    # A bias does nothing in front of a batch norm, which subtracts the mean: its gradient is 0 up to rounding. Adam
+    # divides a gradient by its size, and so turns that rounding into steps.
     idle = {"net.0.bias", "net.4.bias"} if "net.5.weight" in theirs.end else set()
     for name, difference in apart(ours.end, theirs.end).items():
         assert difference <= (1e-5 if name in idle else 1e-9), name
@@ -91,7 +91,7 @@ def test_from_one_state_dict_without_dropout(task, steps, options):
 
 @each_network
 def test_from_one_seed_with_dropout(task, steps, options):
-    """Seeding both hands the masks to both."""
+    """One seed gives both engines the same masks."""
     steps = steps if thorough() or task == "moons" else 60
     ours, theirs = (Run(name, "float64", task, steps, dropout=0.3, **options) for name in engines.NAMES)
     assert_agree(ours, theirs, steps)
@@ -99,16 +99,15 @@ def test_from_one_seed_with_dropout(task, steps, options):
 
 @each_network
 def test_float32_strays_no_further_than_torch(task, steps, options):
-    """Rounding is what float32 adds to float64, and training makes it grow, in PyTorch as here.
+    """Training amplifies the rounding of float32, in PyTorch as here.
 
     The truth is PyTorch's float64 run from the same float32 numbers. How far rounding carries a float32 run from it is
-    measured on PyTorch itself, from the same weights and from weights moved by a unit in the last place at random: now
-    and then a number so close to 0 that rounding decides its sign goes through a ReLU, or two as close to each other
-    through a maximum, and from there on a run trains another network. That can happen to any run, early or late; an
-    engine's error shows in all of its runs. So the one of ours that strays least is held against the one of
-    PyTorch's that strays most. ``budget.allowance`` adds what one forward pass may lose, for the steps before PyTorch's
-    first error, and its factor 4. The largest error so far counts, not the current one: two runs that have parted may
-    cross.
+    measured on PyTorch itself, from the same weights and from weights moved at random by a unit in the last place. Now
+    and then a ReLU gets a number so close to 0 that rounding decides its sign, or a maximum gets two numbers as close
+    to each other, and from there on the run trains another network. That can happen to any run, early or late, but an
+    engine's error shows in all of its runs. So our run that strays least is compared with PyTorch's run that strays
+    most. ``budget.allowance`` adds what one forward pass may lose, for the steps before PyTorch's first error, and its
+    factor 4. The largest error so far counts, not the current one, because two runs that have parted may cross.
     """
     steps = steps if thorough() or task == "moons" else 60
     start = Run("torch", "float32", task, 1, **options).start

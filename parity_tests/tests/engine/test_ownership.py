@@ -18,7 +18,7 @@ each_mode = pytest.mark.parametrize("plain", [False, True], ids=["fast", "plain"
 
 
 def as_view(x):
-    """Return a view that cannot be written to, of an array that can."""
+    """Return a read-only view of a writable array."""
     view = x.view()
     view.setflags(write=False)
     return view
@@ -32,7 +32,7 @@ WAYS = {"itself": lambda x: x, "a view": as_view, "behind Identity": behind_iden
 
 
 def run(case, inputs, spoil_inputs, spoil_output, way=WAYS["itself"]):
-    """Return the gradients of a backward, or None if a write was refused; ``spoil`` what the caller can reach."""
+    """Return the gradients of a backward, after overwriting what a caller can reach; None if no output is writable."""
     scratch.manual_seed(0)
     case.layer.zero_grad()
     case.layer.train(case.layer.training)
@@ -185,7 +185,7 @@ def test_two_parameters_given_one_gradient_do_not_share_it():
 
 
 class Keeping(nn.Module):
-    """A module of a user's own, which keeps what it returns."""
+    """A user's own module, which keeps what it returns."""
 
     def forward(self, x):
         self.kept = x * 2

@@ -1,4 +1,4 @@
-"""Well-known programs, ported: 20 steps by hand have the losses of 20 steps by autograd."""
+"""Well-known programs, ported: 20 steps by hand give the same losses as 20 steps by autograd."""
 
 import importlib
 

@@ -1,6 +1,7 @@
-"""One seed, one sequence: every draw of `scratch.random` equals PyTorch's, and leaves the generator in its state.
+"""One seed, one sequence: every draw of `scratch.random` equals PyTorch's and leaves the generator in the same state.
 
-Bit for bit throughout, but for one thing that depends on the processor: see `test_blocks_of_float32_normals`.
+Everything is equal bit for bit, except for one thing that depends on the processor: see
+`test_blocks_of_float32_normals`.
 """
 
 import json
@@ -108,7 +109,7 @@ def test_bounds_as_wide_as_the_dtype(dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_upper_bound_is_not_drawn(dtype):
-    """A uniform number just below 1, scaled to [1, 1 + eps), rounds to the bound; counts as 1 by now."""
+    """A uniform number just below 1, scaled to [1, 1 + eps), rounds to the bound, which newer releases turn into 1."""
     high = 1 + np.finfo(dtype).eps
     seed_both(0)
     ours = random.uniform_(np.empty(100, dtype), 1, high)
@@ -130,10 +131,11 @@ def test_normals_of_extreme_parameters(mean, std, dtype, size):
 
 
 def test_blocks_of_float32_normals():
-    """On x86 equal to the last bit; everywhere within 4 x 2^-23 of the exact value, relative to the distance r.
+    """Both are equal bit for bit on x86, and everywhere within 4 x 2^-23 r of the exact value, where r is the distance.
 
-    To the distance, not to the number: where the cosine is nearly 0, rounding the angle to float32 costs many of the
-    number's own last places. On other processors two runs are therefore within 8 x 2^-23 r of each other.
+    The error is relative to the distance, not to the number: where the cosine is nearly 0, rounding the angle to
+    float32 costs many of the number's own last places. So on other processors the two are within 8 x 2^-23 r of each
+    other.
     """
     random.manual_seed(0)
     uniforms = random.rand(1 << 17).astype(np.float64).reshape(-1, 2, 8)
@@ -155,7 +157,7 @@ def test_integers_of_a_wide_range_take_two_words(span):
 
 
 def test_bernoulli_numbers_come_from_where_torch_takes_them():
-    """Both ways are known; if this fails, this build of PyTorch has a third."""
+    """Two ways are known; if this fails, this build of PyTorch has a third."""
     torch.manual_seed(0)
     found = torch.empty(5000).bernoulli_(0.3)
     generator = random.Generator(0)
@@ -175,7 +177,7 @@ def _from_words():
 
 @pytest.mark.usefixtures("_from_words")
 def test_bernoulli_numbers_are_ones_where_uniform_ones_are_below_p():
-    """Also where p and a number agree in their first bits, which a draw meets once in two million."""
+    """It holds also where p and a number agree in their first bits, as happens once in two million draws."""
     u = random.rand(7, dtype=np.float64, generator=random.Generator(3))
     for p in (0.0, *u, *np.nextafter(u, 1), 1.0):
         np.testing.assert_array_equal(random.bernoulli_(np.empty(7), p, random.Generator(3)), u < p)
@@ -268,7 +270,7 @@ def test_numbers_go_in_the_order_of_memory(seed, shape, dtype, layout, draw):
 def test_dropout_masks(seed, shape, dtype, layout, p):
     x = array(shape, dtype, layout=layout)
     ours, theirs = nn.Dropout(p), torch.nn.Dropout(p)
-    # Images get the mask of PyTorch's usual order, however they lie here.
+    # The mask of images follows PyTorch's usual memory order, whatever their layout here.
     tensor = torch.from_numpy(lay_out(x, "C" if layout == "read-only" or x.ndim == 4 else layout))
     seed_both(seed)
     for _ in range(2):
@@ -278,7 +280,7 @@ def test_dropout_masks(seed, shape, dtype, layout, p):
 
 @given(seed=seeds, before=st.lists(draws, max_size=4), after=draws)
 def test_a_saved_state_goes_on(seed, before, after):
-    """In the same engine, in a new generator, and in the other engine; through a JSON file."""
+    """It continues after another seed, and in the other engine; the state goes through JSON."""
     random.manual_seed(seed)
     for draw in before:
         in_scratch(*draw)

@@ -1,6 +1,6 @@
-"""Where PyTorch refuses, scratch refuses in the same kind; where it does not, the numbers agree: of all layers alike.
+"""All layers: where PyTorch refuses, scratch raises the same kind of error; where it does not, the numbers agree.
 
-Options and shapes that a single layer refuses are in its test file. Here each entry of the catalogue, with options
+What only a single layer refuses, options or shapes, is in its test file. Here each entry of the catalogue, with options
 drawn at random, gets inputs that it was not made for.
 """
 
@@ -15,7 +15,7 @@ ENTRIES = [entry for entry in of_kind("layer", "loss") if entry.name != "Identit
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
 CASES = 4
 
-# PyTorch remarks on what it broadcasts, copies or will one day refuse.
+# PyTorch warns about what it broadcasts, copies or will one day refuse.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Using", "ignore:Initializing zero-element", "ignore:[dD]ropout2d", "ignore:input's size"
 )
@@ -33,7 +33,7 @@ CHANGES = {
 
 
 def torch_run(case, inputs, grad_output=None):
-    """Run PyTorch both ways, in the dtype of the layer's own numbers."""
+    """Run PyTorch forward and backward, in the dtype of the layer's parameters."""
     reference = case.reference
     dtype = next((p.dtype for p in case.layer.parameters()), None)
     if isinstance(reference, torch.nn.Module):
@@ -45,7 +45,7 @@ def torch_run(case, inputs, grad_output=None):
     output.backward(torch.randn_like(output) if grad_output is None else grad_output)
 
 
-# Where PyTorch stumbles further in, or only in its backward; ours is a RuntimeError before anything is computed.
+# Where PyTorch fails later, or only in its backward; ours is a RuntimeError before anything is computed.
 ANOTHER_KIND = {
     ("AvgPool2d", "no axis"): "IndexError",
     ("AdaptiveAvgPool2d", "no axis"): "ValueError",
@@ -72,7 +72,7 @@ ANOTHER_KIND = {
 @pytest.mark.parametrize("entry", of_kind("layer"), ids=lambda entry: entry.name)
 @pytest.mark.parametrize("change", CHANGES)
 def test_another_shape(entry, change):
-    """What PyTorch takes is either taken, with PyTorch's numbers, or refused in words, as we are stricter."""
+    """What PyTorch takes is either taken, with PyTorch's numbers, or, where we are stricter, refused with a message."""
     if (entry.name, change) in ANOTHER_KIND:
         pytest.skip(ANOTHER_KIND[entry.name, change])
     for seed in range(CASES):
@@ -95,7 +95,7 @@ def test_another_shape(entry, change):
 
 @each_entry
 def test_another_dtype_than_its_numbers(entry):
-    """Integers are refused; so is float32 by a layer of float64 numbers, where PyTorch refuses in the same kind.
+    """Integers are refused, and so is float32 by a layer of float64 parameters, with PyTorch's kind of error.
 
     A layer that takes indices refuses any other numbers.
     """
@@ -131,7 +131,7 @@ def test_backward_before_forward(entry):
 
 @each_entry
 def test_an_upstream_gradient_that_does_not_fit(entry):
-    """Of another shape, in the kind of PyTorch's refusal; of another dtype or none at all, which PyTorch may take."""
+    """Another shape raises PyTorch's kind of error; another dtype is refused even if PyTorch takes it."""
     case = entry.case("float64", 0, batch=3)
     output = case.layer(*case.inputs)
     output = output[0] if isinstance(output, tuple) else output

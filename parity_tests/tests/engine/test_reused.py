@@ -20,7 +20,7 @@ def cell():
 
 
 def alone(x, g):
-    """Return what one application gives, by a cell that is used once."""
+    """Return what one application gives, from a cell that is used once."""
     one = cell()
     y = one(x)
     return y, one.backward(g), [parameter.grad for parameter in one.parameters()]

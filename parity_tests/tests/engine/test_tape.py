@@ -19,7 +19,7 @@ PLACES = np.array([[2, 0, 2], [1, 1, 0]])
 
 
 class Case(NamedTuple):
-    """A function of arrays of these shapes; ``positive`` where it is defined there only."""
+    """A function of arrays of these shapes; ``positive`` if it is defined for positive numbers only."""
 
     function: object
     shapes: tuple
@@ -150,7 +150,7 @@ each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
 def draw(case, seed):
-    """Return numbers that are all different by more than a step, so that no kink and no tie is near."""
+    """Return numbers that all differ by more than a step, so that no kink and no tie is near."""
     sizes = [math.prod(shape) for shape in case.shapes]
     numbers = np.split(4 * arrays.distinct((sum(sizes),), seed=seed), np.cumsum(sizes)[:-1])
     inputs = [x.reshape(shape) for x, shape in zip(numbers, case.shapes, strict=True)]

@@ -1,4 +1,4 @@
-"""Chunks on threads: all are done, once; errors come back; the BLAS has its threads again afterwards."""
+"""Chunks on threads: each is done once, errors come back, and the BLAS gets its threads back afterwards."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ from scratch.kernels import batchnorm, blas, threads
 
 @pytest.fixture(params=[1, 2, 5])
 def count(request):
-    """Set a number of threads, and afterwards the one before."""
+    """Set a number of threads, and restore the old one afterwards."""
     before = threads.get_num_threads()
     threads.set_num_threads(request.param)
     yield request.param
@@ -45,7 +45,7 @@ def test_several_threads_work_at_once():
     try:
         if threads.get_num_threads() == 1:
             pytest.skip("a BLAS that cannot be told its number of threads")
-        # Neither gets past the barrier alone.
+        # Neither thread gets past the barrier alone.
         barrier = threading.Barrier(2, timeout=10)
         threads.run(lambda _: barrier.wait(), range(2))
     finally:
@@ -333,7 +333,7 @@ def test_a_sum_of_products_is_the_product(rows, k, columns, stack):
 
 
 def test_nothing_waits_for_a_sum_of_products():
-    """While one thread sums up a great many rows, another still gets the interpreter lock, again and again."""
+    """While one thread sums a great many rows, another still gets the GIL again and again."""
     a, b = np.ones((1 << 20, 1), np.float32), np.ones((1 << 20, 8), np.float32)
     begun, done, turns = threading.Event(), threading.Event(), 0
 
@@ -395,7 +395,7 @@ for batch, frames, dtype in ((16, 8, "float32"), (16, 8, "float64"), (1, 1, "flo
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for the CPU time of each thread")
 def test_no_layer_wakes_the_threads_of_the_blas():
-    """They would go on spinning for more than 100 ms, on the core that the next layer's second thread needs."""
+    """Once awake they spin for more than 100 ms, on the core that the next layer's second thread needs."""
     command = [sys.executable, "-c", CPU_TIME_OF_THE_BLAS_THREADS]
     answer = subprocess.run(command, capture_output=True, text=True)
     if "no BLAS" in answer.stderr:

@@ -1,7 +1,7 @@
-"""A step, or load_state_dict, between a forward and its backward: never a wrong gradient without an error.
+"""An optimizer step or load_state_dict between a forward and its backward never silently gives a wrong gradient.
 
-A GAN does it by mistake: the generator's loss goes through the discriminator, whose optimizer steps before the
-generator's backward. PyTorch notices by the version counters of its tensors.
+GAN code can do it by mistake: the generator's loss goes through the discriminator, whose optimizer steps before the
+generator's backward. PyTorch notices through the version counters of its tensors.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""A layer has five places: its file, its exports, its catalogue entry, its exhibits, its tests. None is forgotten.
+"""A layer has five places: its file, exports, catalogue entry, exhibits and tests. None may be forgotten.
 
 Everything else (laws, special values, refusals, initial values, ownership, kernels, the tables of ``backprop parity``
 and ``backprop mistakes``) is found from the catalogue and the museum. See ``.github/CONTRIBUTING.md``.
@@ -32,7 +32,7 @@ LAYERS = defined()
 
 
 def missing(name, file):
-    """Return a sentence for each place that a layer is missing from, which names what to edit."""
+    """Return a sentence for each place that a layer is missing from; it names the file to edit."""
     sentences = []
     if name not in nn.__all__:
         sentences.append(f"{file}: {name} is not exported; import it in scratch/nn/__init__.py and add it to __all__")

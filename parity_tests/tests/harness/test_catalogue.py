@@ -1,4 +1,4 @@
-"""Every entry of the catalogue before two witnesses, and ``backprop parity``, which makes a table of the first."""
+"""Every catalogue entry against PyTorch and finite differences; and ``backprop parity``, a table of the former."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_is_torchs(entry, dtype):
 
 @smooth
 def test_is_its_finite_differences(entry):
-    """No PyTorch. Where a kink is nearer than the step of the differences, or no row counts, they cannot tell."""
+    """No PyTorch. A case is undecided if a kink is nearer than the step of the differences, or if no row counts."""
     reports = []
     for seed in range(3):
         case = entry.case("float64", seed, batch=3)

@@ -112,7 +112,7 @@ def test_torchs_generator_is_left_alone():
 
 
 class Misbehaving(nn.Linear):
-    """Linear that does what nobody may, and says the right numbers."""
+    """Linear that computes the right numbers but breaks a rule; ``where`` says which."""
 
     def __init__(self, where):
         super().__init__(3, 5, dtype=np.float64)

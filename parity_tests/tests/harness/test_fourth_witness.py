@@ -25,18 +25,18 @@ FILES = [
     "scratch.policy_gradient",
 ]
 PAIRS = [f"{one.module.__name__}.{one.name}" for name in FILES for one in derivations(name) if one.backward]
-# Steps of other pairs, in no layer by themselves.
+# These are steps of other pairs; no layer uses one of them alone.
 PARTS = {
     "scratch.nn.attention.scaled_dot_product_attention",
     "scratch.nn.reduction.reduce",
     "scratch.nn.triplet_margin.norm",
 }
 
-# Where a gradient is a matter of convention.
+# Places where the gradient is a matter of convention.
 UNDECIDED = {
-    # At 0 the kinks of max(0, z) and |z| cancel. Backward has the slope of the sum, the tape the sum of their slopes.
+    # At 0 the kinks of max(0, z) and |z| cancel. Backward has the slope of the sum, the tape the sum of the slopes.
     "softplus": lambda x, beta, threshold: x == 0,
-    # log(0) is held at -100. Backward goes on with the finite slope that PyTorch gives it, the tape with infinity.
+    # log(0) is clamped at -100. Backward continues with PyTorch's finite slope there, the tape with infinity.
     "binary_cross_entropy": lambda p, *arguments: (p == 0) | (p == 1),
     # The row for padding does not learn, though the output depends on it.
     "embedding": lambda x, weight, padding_idx: np.arange(len(weight))[:, None] == padding_idx,

@@ -1,4 +1,4 @@
-"""A kernel is its plain twin: same name, arguments and results. A plain function writes to nothing it is given."""
+"""A kernel has its plain twin's name, arguments and results. A plain function never writes to its arguments."""
 
 import copy
 import functools
@@ -55,7 +55,7 @@ def test_both_functions_of_a_pair_have_kernels_or_neither(name):
 
 
 def computed(case, seed):
-    """Return what a case's layer computes, by name; PyTorch is not asked."""
+    """Return what a case's layer computes, by name, without running PyTorch."""
     with np.errstate(all="ignore"):
         found, *_ = compare.run(copy.deepcopy(case.layer), case.inputs, None, seed, [])
     return {name: values for name, values in found.items() if values is not None}
@@ -98,7 +98,7 @@ def test_plain_and_fast_agree_on_special_values(entry, value):
 
 
 def frozen(value):
-    """Return a copy that nobody can write to, of an array or of arrays in tuples."""
+    """Return a read-only copy of an array, or of the arrays in a tuple."""
     if isinstance(value, np.ndarray):
         copy = value.copy(order="K")
         copy.flags.writeable = False
@@ -107,7 +107,7 @@ def frozen(value):
 
 
 def watched(function, calls):
-    """Return the function on arguments that nobody can write to; each call is noted."""
+    """Wrap a function so that its arguments and results are read-only and each call is recorded."""
 
     @functools.wraps(function)
     def call(*arguments):

@@ -1,4 +1,4 @@
-"""Every layer, loss and optimizer keeps the laws (`parity_tests.laws`), options crossed."""
+"""Every layer, loss and optimizer keeps the laws (`parity_tests.laws`), with options crossed."""
 
 import numpy as np
 import pytest

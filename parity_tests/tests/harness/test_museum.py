@@ -1,4 +1,4 @@
-"""The museum's exhibits are caught, each by the witnesses that are on record, and the right layers are not."""
+"""Each exhibit of the museum is caught by exactly the witnesses on record, and the right layers by none."""
 
 import argparse
 
@@ -14,7 +14,7 @@ each_exhibit = pytest.mark.parametrize("exhibit", EXHIBITS, ids=[exhibit.wrong._
 
 
 def public_names():
-    """Return what is public beside the layers and losses, for which see test_adding_a_layer.py."""
+    """Return the public names other than layers and losses; for those see test_adding_a_layer.py."""
     return (
         {"Module", "Parameter"}
         | (set(optim.__all__) - {"lr_scheduler"})
@@ -68,7 +68,7 @@ def test_each_exhibit_says_what_was_forgotten_and_what_is_seen(exhibit):
 
 
 def test_every_witness_misses_something_and_the_check_with_ones_most():
-    """Which is why there are three."""
+    """Hence there are three witnesses."""
     for witness in ("differences", "laws"):
         assert any(witness not in exhibit.caught for exhibit in EXHIBITS)
     asked = [exhibit for exhibit in EXHIBITS if exhibit.passes_ones is not None]

@@ -1,4 +1,4 @@
-"""The tool that mutates: it knows every file, makes mutants that matter, and its list of equivalents is up to date."""
+"""Mutation testing: the tool knows every file and makes mutants that matter; its list of equivalents is up to date."""
 
 import json
 import math
@@ -28,7 +28,7 @@ def mutants():
 
 @pytest.mark.parametrize("path", files())
 def test_every_file_has_its_tests(path):
-    """For files of layers, test_adding_a_layer.py says the same."""
+    """test_adding_a_layer.py checks the same for files of layers."""
     assert suite_of(path), (
         f"{path}: no test is found; list those that hold it in parity_tests/mutation_testing/files.py"
     )
@@ -113,7 +113,7 @@ def function(a, b=3):
 
 
 def test_a_mutant_is_the_whole_file_with_one_node_changed(mutants, tmp_path):
-    """Printing only the node that changes, which is fast, gives what printing the whole tree gives."""
+    """Printing only the changed node, which is fast, gives the same text as printing the whole tree."""
     import libcst as cst
     from mutmut.mutation.file_mutation import MutationVisitor
     from mutmut.mutation.mutators import mutation_operators
@@ -250,7 +250,7 @@ def run(mutants, tmp_path):
 
 
 def test_mutants_are_killed_wherever_the_changed_code_runs(run):
-    """In a function, at import, in a doctest, in a class's body, a default, and a function whose result is kept."""
+    """In a function, at import, in a doctest, in a class body, in a default value, and in a cached function."""
     result = run([f"benchmarks/test_layer.py::test_{name}" for name in ("shift", "forward", "default")], None)
     assert result.returncode == 0, result.stderr
     (told,) = json.loads(result.stdout)

@@ -1,4 +1,4 @@
-"""What the READMEs show is what the project has: code, links, and length."""
+"""The READMEs match the project: the code, numbers and links are right, and the main one is short."""
 
 import inspect
 import re
@@ -29,7 +29,7 @@ def test_the_readme_shows_the_code_of_batch_norm_as_it_is():
 
 
 def test_the_guide_shows_embedding_as_it_is():
-    """Functions, the derivation and the catalogue's entry whole; of the exhibits, the first."""
+    """It shows the functions, the derivation and the catalogue's entry in full, and the first of the exhibits."""
     text = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
     shown = (
         embedding.embedding,
@@ -45,7 +45,7 @@ def test_the_guide_shows_embedding_as_it_is():
 
 
 def count(text, pattern):
-    """Return the number that a README gives in this place."""
+    """Return the number that ``pattern`` captures in a README."""
     return int(re.search(pattern, text).group(1).replace(",", ""))
 
 

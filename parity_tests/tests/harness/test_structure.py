@@ -1,4 +1,4 @@
-"""The house as DESIGN.md draws it: who may import whom, read from the source without running it."""
+"""The structure of the repository: who may import whom, read from the source without running it."""
 
 import ast
 import subprocess
@@ -51,7 +51,7 @@ def test_arrows_run_one_way(package, others):
 
 
 def modules_imported(path: Path, everywhere: bool = False) -> set[Path]:
-    """Return our own files that a file imports while it is imported itself, or, ``everywhere``, at any time."""
+    """Return our own files that a file imports when it is itself imported or, with ``everywhere``, at any time."""
     package = path.parent.relative_to(ROOT)
     names, tree = set(), ast.parse(path.read_text())
     for node in ast.walk(tree) if everywhere else outside_of_functions(tree):
@@ -60,13 +60,13 @@ def modules_imported(path: Path, everywhere: bool = False) -> set[Path]:
         elif isinstance(node, ast.ImportFrom):
             parts = package.parts[: len(package.parts) - node.level + 1] if node.level else ()
             base = ".".join([*parts, *([node.module] if node.module else [])])
-            # What is no module of that package is a name in its __init__.py.
+            # A name that is not a module itself is defined in `base`.
             names |= {name if file_of(name := f"{base}.{alias.name}") else base for alias in node.names}
     return {found for name in names if (found := file_of(name)) is not None} - {path}
 
 
 def outside_of_functions(tree: ast.AST) -> Iterator[ast.AST]:
-    """Go through the statements that run on import; what stands under TYPE_CHECKING does not."""
+    """Go through the nodes that run on import; those in functions and under TYPE_CHECKING do not."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             continue
@@ -77,14 +77,14 @@ def outside_of_functions(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def file_of(name: str) -> Path | None:
-    """Return the file of one of our modules, by its dotted name."""
+    """Return the file of one of our modules, given its dotted name."""
     place = ROOT.joinpath(*name.split("."))
     found = [path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()]
     return found[0] if found and name.split(".")[0] in OURS else None
 
 
 def circles(graph: dict[Path, set[Path]]) -> list[str]:
-    """Return the circles in a graph, each in words; one in which it came back to a file is enough for that file."""
+    """Return circles in a graph, as text: one or more if there are any, but not necessarily all."""
     found, finished, way = [], set(), []
 
     def visit(path: Path) -> None:
@@ -115,7 +115,7 @@ PLACES = ("commands", "lessons", "speed", "figures", "runs", "tasks")  # from th
 
 
 def test_in_benchmarks_arrows_run_one_way():
-    """What commands are made of knows of no command, runs of no figure, tasks of no run but how files are read."""
+    """A folder of PLACES may import itself and those after it, but none before it."""
     wrong = set()
     for path in files("benchmarks"):
         own = path.relative_to(ROOT / "benchmarks").parts[0]

@@ -54,15 +54,15 @@ def both(name, kwargs):
 )
 def test_activation_is_torchs(activation, shape, factor, dtype, layout, seed):
     values = np.asarray(factor * array(shape, dtype, seed=seed))
-    # Where a curve is flat, its slope is a difference of nearly equal numbers, with hardly a digit in common between
-    # any two programs. One number on the bend gives the scale that such differences are to be measured by.
+    # Where a curve is flat, its slope is a difference of nearly equal numbers, and any two programs share hardly a
+    # digit of it. One number on the bend sets the scale by which such differences are measured.
     values.reshape(-1)[:1] = 0.5
     x = lay_out(values, layout)
     check(*both(*activation), x, seed=seed).raise_if_different()
 
 
 def gelu_with_tail(approximate):
-    """Return GELU in PyTorch's functions that, unlike its own GELU, do not cancel for large negative inputs."""
+    """Return GELU from PyTorch's functions that, unlike its own GELU, do not cancel for large negative inputs."""
     if approximate == "none":
         return lambda x: x * torch.erfc(-x / np.sqrt(2)) / 2
     return lambda x: x * torch.sigmoid(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
@@ -90,7 +90,7 @@ def test_backward_is_the_derivative(activation, shape, seed):
     check(both(*activation)[0], None, array(shape, seed=seed), seed=seed).raise_if_different()
 
 
-# Tiles of a whole vector register: PyTorch's scalar code treats some of these otherwise than its vector code.
+# Repeated to fill whole vector registers: PyTorch's scalar code treats some of these unlike its vector code.
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e4, -1e4, 19.0, 21.0, -90.0, -800.0, 1.0, -1.0]
 
 
@@ -159,7 +159,7 @@ def test_softplus_above_torchs_overflow():
 
 @pytest.mark.parametrize("name", ["ReLU", "LeakyReLU", "ELU", "SiLU"])
 def test_inplace_changes_nothing(name):
-    """PyTorch overwrites its input; that the results agree and our input is as before is what ``check`` looks at."""
+    """PyTorch overwrites its input; ``check`` looks whether the results agree and our input is unchanged."""
     layer, reference = getattr(nn, name)(inplace=True), getattr(torch.nn, name)()
     check(layer, reference, array((3, 5))).raise_if_different()
     x = array((3, 5))

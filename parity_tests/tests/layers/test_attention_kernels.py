@@ -18,10 +18,10 @@ from scratch.nn import multihead_attention as plain_heads
 
 pytestmark = kernels_only
 
-# Of the whole array, of the leading axes, and of one axis alone.
+# The axes before the last two.
 LEADING = {"matrices": (), "batch": (5,), "heads": (5, 3)}
 LENGTH, KEYS, SIZE, VALUES = 7, 6, 4, 3
-# Bytes of scores: each head by itself, two heads of float64, two examples, everything.
+# Bytes of scores in a block: each head by itself, two heads of float64, two examples, everything.
 BLOCKS = [1, 2 * LENGTH * KEYS * 8, 6 * LENGTH * KEYS * 8, 1 << 20]
 
 
@@ -30,7 +30,7 @@ def drawn(shape, dtype="float64", seed=0):
 
 
 def mask_of(kind, leading):
-    """Return what is added to the scores, and hides keys; of some kinds, all keys of a query."""
+    """Return a mask to add to the scores; -inf hides keys, and in "hidden" all keys of one query."""
     rng = np.random.default_rng(9)
     if kind == "none":
         return 0.0
@@ -82,7 +82,7 @@ def test_blocks_of_any_size(monkeypatch, leading, block, mask, drops):
 @pytest.mark.parametrize("added", [-1000.0, -40.0, 40.0, 1000.0])
 @pytest.mark.parametrize("whole", [True, False])
 def test_scores_whose_exponentials_overflow_or_vanish(added, whole):
-    """Of all queries, or of one among those of moderate scores."""
+    """Those of all queries, or of one among others with moderate scores."""
     inputs, upstream = arrays_of((5, 3))
     mask = np.full((LENGTH, KEYS), added if whole else 0.0)
     mask[3] = added
@@ -154,7 +154,7 @@ def test_several_blocks_are_torchs(monkeypatch, dtype, block, mask, options):
 
 @pytest.mark.parametrize("is_read", list(itertools.product([True, False], repeat=5)))
 def test_what_nobody_reads_is_left_out(is_read):
-    """And the rest stays the same, bit for bit."""
+    """The other gradients stay the same, bit for bit."""
     query, key, value = drawn((2, LENGTH, 6)), drawn((2, KEYS, 6), seed=1), drawn((2, KEYS, 6), seed=2)
     weight, bias, grad_y = drawn((18, 6), seed=3), drawn(18, seed=4), drawn((2, LENGTH, 6), seed=5)
     _, saved, weights = fast_heads.multi_head_attention(query, key, value, weight, bias, 0.0, 1.0, 0.5, 0.0, 2)

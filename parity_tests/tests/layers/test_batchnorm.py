@@ -60,7 +60,7 @@ def test_batchnorm_is_torchs(shape, kwargs, training, dtype, layout, seed):
 
 @given(shape=st.sampled_from([(2, 3), (1, 3, 2), (1, 3, 2, 1)]), seed=seeds)
 def test_two_values_per_channel(shape, seed):
-    """Two numbers always become -1 and 1, but for eps: grad_input is what cancellation leaves of terms like w r g."""
+    """Two values always become -1 and 1, up to eps, so grad_input is what cancellation leaves of terms like w r g."""
     layer, reference = pair(shape)
     x, grad_output = array(shape, seed=seed), array(shape, seed=seed + 1)
     report = check(random_state(layer, seed), reference, x, grad_output=grad_output)
@@ -78,7 +78,7 @@ def test_two_values_per_channel(shape, seed):
     seed=seeds,
 )
 def test_running_statistics_over_many_steps_are_torchs(channels, kwargs, modes, ndim, dtype, seed):
-    """Batches of different sizes, in training and in evaluation by turns: outputs and every buffer after each."""
+    """Run batches of different sizes, each in either mode, and compare the output and every buffer after each."""
     layer, reference = pair((1, channels, *(1,) * (ndim - 2)), dtype, **kwargs)
     reference.to(getattr(torch, dtype))
     rtol = 1e-12 if dtype == "float64" else 1e-5
@@ -181,7 +181,7 @@ def test_the_ones_that_sums_share_are_not_to_be_changed():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("shape", [(20_000, 3), (500, 3, 9, 11)])
 def test_large_batch_far_from_zero(shape, dtype):
-    """A mean a hundred times the deviation: a variance taken as mean of squares less square of mean is lost there."""
+    """The mean is 100 deviations: a variance taken as mean of squares minus square of mean would be lost."""
     layer, _ = pair(shape, dtype, affine=False)
     values = 100 + np.random.default_rng(0).normal(size=shape)
     y = layer(values.astype(dtype))
@@ -230,7 +230,7 @@ def test_constant_channel_is_torchs(training):
 
 
 def test_evaluation_without_variance_and_eps_divides_by_zero_without_a_warning():
-    # PyTorch, which takes w mean / std apart from w x / std, has NaN throughout.
+    # PyTorch computes w mean / std separately from w x / std, and has NaN throughout.
     layer = nn.BatchNorm1d(1, eps=0.0).eval()
     layer.running_var[:] = 0
     x = np.array([[-1.0], [0.0], [2.0]], np.float32)

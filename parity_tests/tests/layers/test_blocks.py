@@ -1,4 +1,4 @@
-"""Work in blocks: all of an array is done, once, and layers in many blocks give what PyTorch gives."""
+"""Work in blocks: every element is computed once, and layers in many blocks give what PyTorch gives."""
 
 import math
 
@@ -21,7 +21,7 @@ each_dtype = pytest.mark.parametrize("dtype", ["float64", "float32"])
 
 @pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
 def small_blocks(monkeypatch, request):
-    """Cut arrays of some hundred numbers into many blocks, in pooled memory."""
+    """Cut arrays of a few hundred numbers into many blocks, in pooled memory."""
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 9)
     monkeypatch.setattr(blocks, "BLOCK_BYTES_WITH_POWERS", {4: 1 << 9, 8: 1 << 9})
     monkeypatch.setattr(normalization, "BLOCK_BYTES", 1 << 9)
@@ -130,7 +130,7 @@ def test_blocks_are_an_even_number_or_one(count, parts):
 
 
 def work_at_every_place(shape, passes, dtype, layout, seed):
-    """Hold sums and products against NumPy's, and their order in memory against the first argument's."""
+    """Compare sums and products with NumPy's, and their memory order with the first argument's."""
     x, g = array(shape, dtype, seed=seed, layout=layout), array(shape, dtype, seed=seed + 1)
 
     def work(x, g, total, product):
@@ -194,7 +194,7 @@ def test_log1p_and_the_sigmoid_keep_their_digits(dtype):
     log1p_and_sigmoid(x, log, sigmoid)
     e = [math.exp(-abs(value)) for value in x.tolist()]
     eps = np.finfo(dtype).eps
-    # The exponential of a rounded number: as many units as the exponent is large.
+    # The exponent is rounded, so the exponential may be off by as many units as the exponent is large.
     allowed = (6 + np.abs(x.astype(float))) * eps
     assert (np.abs(log / np.array([math.log1p(value) for value in e]) - 1) <= allowed).all()
     exact = [1 / (1 + e) if value >= 0 else e / (1 + e) for value, e in zip(x.tolist(), e, strict=True)]

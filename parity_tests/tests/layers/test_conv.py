@@ -15,8 +15,6 @@ from parity_tests.harness.strategies import array, dtypes, layouts, random_state
 from scratch.kernels import threads
 from scratch.kernels.patch_plan import PatchPlan
 
-# PyTorch's remark on its own copying.
-
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 paddings = st.one_of(
     st.integers(0, 2), st.tuples(st.integers(0, 3), st.integers(0, 3)), st.sampled_from(["valid", "same"])
@@ -39,7 +37,7 @@ images = st.tuples(st.integers(1, 12), st.integers(1, 12))
 
 
 def build(channels, options, dtype="float64", seed=0):
-    """Return the layer of both engines for channels per group, and the input's shape without N, H, W; or reject."""
+    """Return both engines' layers; ``channels`` are the input and output channels per group."""
     if options["padding"] == "same":
         options = options | {"stride": 1}
     inside, outside = (options["groups"] * count for count in channels)
@@ -71,7 +69,7 @@ def test_is_torchs(channels, options, batch, image, dtype, layout, seed):
             layer(x)
 
 
-# Shapes at which each of the ways of im2col and col2im is taken, with several chunks of images for two threads.
+# Shapes that cover every way of im2col and col2im, with several chunks of images for two threads.
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     ("arguments", "options", "shape"),
@@ -142,7 +140,7 @@ def test_is_its_finite_differences(options):
 
 @given(channels=channels, options=options, image=images, seed=seeds)
 def test_backward_is_the_adjoint_of_forward(channels, options, image, seed):
-    """<g, J v> = <J^T g, v>: without a bias a convolution is linear in x, and in w, so that J v is a forward pass."""
+    """<g, J v> = <J^T g, v>: without a bias a convolution is linear in x and in w, so J v is a forward pass."""
     layer, torch_layer = build(channels, options | {"bias": False}, seed=seed)
     shape = (2, layer.in_channels, *image)
     assume(accepts(torch_layer, shape))
@@ -348,7 +346,7 @@ def test_a_refusal_says_what_was_expected(arguments, options, error, message):
 
 @kernels_only
 def test_nothing_is_widened_on_the_way(monkeypatch):
-    """A float64 array among the float32 ones would be right, and slow."""
+    """A float64 array among the float32 ones would give the right result, but slowly."""
     seen = []
 
     def spy(owner, name):

@@ -1,4 +1,4 @@
-"""ConvTranspose2d and ConvTranspose1d against PyTorch, and as a convolution sent back; options crossed with shapes."""
+"""ConvTranspose2d and ConvTranspose1d against PyTorch, and as a convolution's adjoint; options crossed with shapes."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ numbers = st.lists(st.integers(0, 5), min_size=14, max_size=14)
 
 
 def build(name, drawn, groups, bias, dtype="float64", seed=0):
-    """Return the layer of both engines, and an image's size, for any numbers from 0 to 5."""
+    """Return both engines' layers and an image's size, made from any numbers from 0 to 5."""
     axes, drawn = AXES[name], iter(drawn)
     own = lambda least, most: tuple(least + next(drawn) % (most - least + 1) for _ in range(axes))  # noqa: E731
     options = {"kernel_size": own(1, 4), "stride": own(1, 3), "padding": own(0, 2), "dilation": own(1, 3)}
@@ -55,7 +55,7 @@ def test_is_torchs(name, drawn, groups, bias, batch, dtype, layout, seed):
         check(layer, torch_layer, x, seed=seed).raise_if_different()
 
 
-# Shapes at which each of the ways to spread the kernels is taken, with several chunks of images for two threads.
+# Shapes that cover every way to spread the kernels, with several chunks of images for two threads.
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     ("arguments", "options", "shape"),
@@ -152,7 +152,7 @@ def test_is_its_finite_differences(options):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("channels", [(3, 4), (32, 33)])
 def test_special_values_are_torchs(value, channels):
-    """Of float64; PyTorch's float32 code leaves out the products with what was cut off, whose gradient is 0."""
+    """In float64 only: PyTorch's float32 code leaves out the products with what was cut off, whose gradient is 0."""
     x = array((2, channels[0], 6, 5))
     x[1, 2, 3, 4] = value
     layer = random_state(nn.ConvTranspose2d(*channels, 3, padding=1, dtype=np.float64))
@@ -162,9 +162,9 @@ def test_special_values_are_torchs(value, channels):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("channels", [(3, 4), (9, 5), (32, 33)])
 def test_special_weights_are_torchs(value, channels):
-    """They spoil the gradient of the input, and not that of the weight: the kernel takes both by tiles, or neither.
+    """They spoil the gradient of the input but not the weight's: the kernel computes both by tiles, or neither.
 
-    What is put down beyond an edge is nothing, and no zero that a weight makes NaN of.
+    Beyond an edge there is nothing, and in particular no zero that a weight could turn into NaN.
     """
     layer = random_state(nn.ConvTranspose2d(*channels, 3, padding=1, dtype=np.float64))
     layer.weight.data[1, 2, 1, 0] = value

@@ -20,7 +20,7 @@ probabilities = st.sampled_from([0.0, 0.1, 0.5, 0.75, 1.0])
 
 
 def to_torch(x):
-    """Return the tensor with ``x``'s memory: its strides decide in which order PyTorch draws."""
+    """Return ``x`` as a tensor with its strides, which decide the order in which PyTorch draws."""
     return torch.from_numpy(x if x.flags.writeable else x.copy())
 
 
@@ -133,7 +133,7 @@ def test_bad_arguments():
 
 
 def test_dropout_after_a_convolution_and_a_pooling_draws_torchs_masks():
-    """Our images lie channels-last after a convolution; the mask is in the order in which PyTorch's lie."""
+    """After a convolution our images are channels-last; the mask still follows the memory order of PyTorch's."""
 
     def network(engine, **options):
         return engine.Sequential(
@@ -171,7 +171,7 @@ def test_dropout_after_a_convolution_and_a_pooling_draws_torchs_masks():
     seed=seeds,
 )
 def test_channels_are_dropped_as_torch_drops_them(shape, p, training, dtype, layout, seed):
-    """The draws are PyTorch's from one seed, bit for bit, whatever lies where in memory."""
+    """The draws are PyTorch's from one seed, bit for bit, whatever the memory layout."""
     x = array(shape, dtype, seed=seed, layout=layout)
     grad_output = array(shape, dtype, seed=seed + 1, layout=layout)
     layer, reference = nn.Dropout2d(p).train(training), torch.nn.Dropout2d(p).train(training)

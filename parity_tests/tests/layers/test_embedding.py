@@ -75,7 +75,7 @@ def test_indices_that_agree_in_their_last_sixteen_bits_are_two(rows):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_occurrences_are_added_in_their_order(seed):
-    """Another order would round otherwise: in float32, too, kernels and plain functions give the same bits."""
+    """Another order would round differently; kernels and plain functions give the same bits, in float32 too."""
     x = np.random.default_rng(seed).permutation(np.repeat(np.arange(100), kernels.AT_ONCE))
     grad_y = np.random.default_rng(seed + 10).normal(size=(x.size, 3)).astype(np.float32)
     found = []

@@ -14,7 +14,7 @@ from parity_tests.harness.strategies import array, dtypes, layouts, seeds
 
 @st.composite
 def inputs(draw):
-    """Return a shape and an axis of it that is even."""
+    """Return a shape and one of its axes, which has an even length."""
     shape = draw(st.lists(st.integers(0, 4), min_size=1, max_size=4))
     dim = draw(st.integers(-len(shape), len(shape) - 1))
     shape[dim] *= 2

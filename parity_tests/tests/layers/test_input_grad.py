@@ -1,4 +1,4 @@
-"""The input's gradient may be left out while training; nothing else changes by that."""
+"""The input's gradient may be left out while training, and nothing else changes."""
 
 import weakref
 
@@ -111,7 +111,7 @@ def test_an_inner_layer_that_was_told_so_is_named_by_its_neighbour():
 
 
 def test_a_constant_lives_as_long_as_the_forward_that_knows_it():
-    """It is known by its ``id``, which another array might get when it is gone."""
+    """It is recognised by its ``id``, which another array might get once it is gone."""
 
     class Forgetful(nn.Module):
         def __init__(self):

@@ -56,7 +56,7 @@ def test_running_statistics_over_many_steps_are_torchs(kwargs, modes, seed):
 
 
 def test_one_image_is_a_batch_of_its_own():
-    """What BatchNorm2d makes of each image alone, InstanceNorm2d makes of all at once."""
+    """InstanceNorm2d does to all images at once what BatchNorm2d does to a batch of one image."""
     x = array((3, 2, 4, 3))
     instance, batch = nn.InstanceNorm2d(2), nn.BatchNorm2d(2, affine=False, track_running_stats=False)
     y = instance(x)
@@ -76,7 +76,7 @@ def test_contrast_and_brightness_are_taken_out():
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("shape", [(0, 3, 2, 2), (2, 3, 0, 4)])
 def test_an_input_without_numbers_changes_no_statistics(training, shape):
-    """PyTorch's become NaN, and with them every later evaluation."""
+    """PyTorch's statistics become NaN, and with them every later evaluation."""
     layer = nn.InstanceNorm2d(3, affine=True, track_running_stats=True).train(training)
     before = {name: np.array(values) for name, values in layer.state_dict().items()}
     x = np.zeros(shape, np.float32)

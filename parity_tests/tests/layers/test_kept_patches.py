@@ -1,4 +1,4 @@
-"""Patches and tiles that a convolution's forward keeps for its backward: they change when, not what."""
+"""Patches and tiles that a convolution's forward keeps for its backward: they change no result."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from scratch.kernels.patch_plan import PatchPlan
 
 pytestmark = kernels_only
 
-# How forward lays out what it multiplies: layers, and an input of several chunks.
+# How forward lays out what it multiplies: for each way the layers, and the shape of an input of several chunks.
 WAYS = {
     "planes": (lambda: [nn.Conv2d(1, 16, 3, padding=1)], (60, 1, 29, 31)),
     "planes, groups": (lambda: [nn.Conv2d(6, 9, (3, 2), groups=3, bias=False)], (70, 6, 23, 37)),
@@ -30,7 +30,7 @@ each_way = pytest.mark.parametrize("way", WAYS)
 
 
 def passes(way, x=None):
-    """Return the model, its input, its output and its gradients."""
+    """Run forward and backward; return the output, the input's gradient and the parameters'."""
     scratch.manual_seed(3)
     build, shape = WAYS[way]
     model = nn.Sequential(*build())
@@ -142,7 +142,7 @@ def test_the_input_is_not_kept_beside_them(monkeypatch, way):
     ],
 )
 def test_an_upstream_gradient_of_either_order_in_memory_gives_the_same(arguments, options, batch, dtype):
-    """With planes the gradients of few channels are read as they lie, image by image."""
+    """With planes, the gradients of few channels are read in the layout that they have, image by image."""
     layer = random_state(nn.Conv2d(*arguments, **options, dtype=np.dtype(dtype)), 1)
     x = array((batch, arguments[0], 19, 26), dtype)
     if batch:

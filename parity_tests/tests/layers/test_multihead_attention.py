@@ -43,7 +43,7 @@ def masks():
 @pytest.mark.parametrize("mask", masks())
 @pytest.mark.parametrize("scale", [None, 0.7])
 def test_scaled_dot_product_attention_is_torchs(mask, scale):
-    """With queries that may see no key: their outputs and gradients are 0."""
+    """Some queries may see no key: their outputs and gradients are 0."""
     attn_mask, is_causal = masks()[mask]
     inputs = arrays()
     tensors = [torch.tensor(one, requires_grad=True) for one in inputs]
@@ -63,7 +63,7 @@ def test_scaled_dot_product_attention_is_torchs(mask, scale):
 
 @pytest.mark.parametrize("mask", ["none", "causal", "added"])
 def test_the_tape_finds_its_gradients(mask):
-    """With dropout, and with gradients of both outputs."""
+    """It includes dropout, and gradients of both outputs."""
     inputs = arrays()
     attn_mask, is_causal = masks()[mask]
     added = additive_mask(attn_mask, is_causal, 4, 5, np.dtype(np.float64))
@@ -127,7 +127,7 @@ def test_parity(need_weights, average, padding, mask, per_head, dropout, batch, 
 
 @pytest.mark.parametrize("need_weights", [True, False])
 def test_a_query_that_may_see_no_key(need_weights):
-    """PyTorch has NaN for it where the weights are asked for, and 0 for its mean where they are not."""
+    """PyTorch gives it NaN if the weights are asked for; otherwise its mean of the values is 0."""
     ours, theirs = pair()
     mask = np.zeros((3, 5), bool)
     mask[1] = True

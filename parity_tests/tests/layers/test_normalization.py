@@ -111,7 +111,7 @@ def test_groupnorm_examples_do_not_know_of_one_another(case, seed):
 
 @pytest.mark.parametrize("options", [{}, {"bias": False}, {"affine": False}], ids=str)
 def test_groupnorms_options_one_by_one(options):
-    """What the random cases may miss where they are few."""
+    """The random cases may miss some of these when they are few."""
     if "bias" in options and not NORMALIZATION_HAS_BIAS:
         pytest.skip("this PyTorch has no such option")
     for shape in ((2, 4, 3), (1, 4, 2), (3, 4, 2, 2)):
@@ -168,7 +168,7 @@ def test_groupnorm_of_one_group_is_layernorm():
 
 @pytest.mark.parametrize(("name", "args"), [("LayerNorm", (1,)), ("GroupNorm", (3, 3))])
 def test_rows_of_one_number(name, args):
-    """One number less its mean is zero, exactly; PyTorch, which multiplies first, is a rounding error away from it."""
+    """One number minus its mean is exactly zero; PyTorch, which multiplies first, is a rounding error away from it."""
     x = array((4, 3, 1))
     layer = random_state(getattr(nn, name)(*args, dtype=np.float64))
     np.testing.assert_array_equal(layer(x), np.broadcast_to(layer.bias.data.reshape(-1, 1), x.shape))
@@ -178,7 +178,7 @@ def test_rows_of_one_number(name, args):
 
 @pytest.mark.parametrize(("name", "args"), [("LayerNorm", (2,)), ("GroupNorm", (3, 3))])
 def test_rows_of_two_numbers(name, args):
-    """Two numbers always become -1 and 1, but for eps: grad_input is what cancellation leaves of far larger terms.
+    """Two numbers always become -1 and 1, up to eps, so grad_input is what cancellation leaves of far larger terms.
 
     normalized carries a rounding error of r u |x|, and is multiplied by r again.
     """

@@ -1,7 +1,7 @@
 """Options that make no sense: None, NaN, strings, negative and huge numbers, lists, in each option of each layer.
 
-What PyTorch refuses, when it is built or when it is called, is refused here, too, by the layer's name; what is no
-number is refused where a number is wanted, even where PyTorch computes NaN with it.
+What PyTorch refuses, on construction or when called, is refused here too, with the layer's name. What is not a number
+is refused where a number is expected, even where PyTorch computes NaN with it.
 """
 
 import inspect

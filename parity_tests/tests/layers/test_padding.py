@@ -74,7 +74,7 @@ KINDS = ("ZeroPad", "ConstantPad", "ReflectionPad", "ReplicationPad", "CircularP
 
 
 def make(engine, kind, axes, padding):
-    """Return an engine's layer; a constant is 1.5."""
+    """Return an engine's layer; the constant is 1.5."""
     return getattr(engine, f"{kind}{axes}d")(padding, *((1.5,) if kind == "ConstantPad" else ()))
 
 
@@ -108,7 +108,7 @@ def test_the_layers_are_torchs(kind, axes, sides, one, batch, image, dtype, layo
 
 @pytest.mark.parametrize("axes", [1, 2])
 def test_circular_padding_is_never_negative(axes):
-    """PyTorch repeats what is left, and, where that is too little, memory that nobody wrote to."""
+    """PyTorch repeats what is left and, where that is too little, uninitialised memory."""
     for padding in (-1, (2, -1, 0, 0)[: 2 * axes]):
         with pytest.raises(RuntimeError, match=f"CircularPad{axes}d: expected padding of 0 or more"):
             make(nn, "CircularPad", axes, padding)

@@ -1,4 +1,4 @@
-"""The functions of a layer return each parameter's gradient in the shape in which they are handed the parameter."""
+"""The functions of a layer return each parameter's gradient in the shape in which they get the parameter."""
 
 import inspect
 
@@ -37,7 +37,7 @@ def test_gradients_have_their_parameters_shapes(entry, monkeypatch):
             def backward(*arguments, plan=plan, layer=layer):
                 grads, handed = plan.backward(*arguments), calls[-1]
                 for learned, grad in zip(layer.learned, grads[layer.grad_inputs :], strict=True):
-                    # Of an absent parameter nobody reads the gradient, and what stands for it may be no array.
+                    # Nobody reads the gradient of an absent parameter, whose stand-in need not be an array.
                     if getattr(layer, learned) is not None:
                         assert grad.shape == handed[learned].shape, learned
                 return grads

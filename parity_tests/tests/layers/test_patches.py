@@ -49,7 +49,7 @@ def test_windows_are_what_a_loop_finds(kernel, stride, dilation, image, layout):
     seed=seeds,
 )
 def test_im2col_and_col2im_are_adjoint(kernel, stride, dilation, image, groups, planes, layout, seed):
-    """<im2col(x), g> = <x, col2im(g)>: what is read once per patch is what is written once per patch."""
+    """<im2col(x), g> = <x, col2im(g)>: im2col reads a pixel once per patch, and col2im adds to it once per patch."""
     assume(min(output_size(image, kernel, stride, dilation)) > 0)
     x = array((2, 2 * groups, *image), layout=layout, seed=seed)
     patches = im2col(x, kernel, stride, dilation, groups, planes)
@@ -132,7 +132,7 @@ def test_the_way_that_is_chosen(image, kernels, stride, way):
 
 
 def plan_of(image=(9, 8), kernels=(6, 5, 3, 3), stride=(1, 1), dilation=(1, 1), sides=NO_SIDES, mode="zeros", groups=1):
-    """Return a plan, of a convolution that is like any other where nothing is said."""
+    """Return the plan of a convolution that is ordinary except for what is given."""
     return PatchPlan(image, kernels, stride, dilation, sides, mode, groups)
 
 

@@ -41,7 +41,7 @@ def test_each_undoes_the_other_and_is_its_backward():
 
 @pytest.mark.parametrize("shape", [(0, 4, 2, 4), (3, 0, 4, 2, 4), (2, 0, 2, 4)])
 def test_of_nothing_there_is_nothing(shape):
-    """PyTorch takes an unshuffled empty batch as it is, and cannot send a gradient back to a shuffled one."""
+    """PyTorch's PixelUnshuffle returns an empty batch unchanged, and the backward of its PixelShuffle fails on one."""
     *lead, c, h, w = shape
     for layer, expected in (
         (nn.PixelShuffle(2), (*lead, c // 4, 2 * h, 2 * w)),

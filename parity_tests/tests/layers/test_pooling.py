@@ -26,14 +26,14 @@ output_sizes = st.one_of(
 
 
 def share(part, kernel_size):
-    """Return a padding of this part of the window, at most half of it."""
+    """Return a padding that is this part of the window, at most half of it."""
     if isinstance(kernel_size, int):
         return int(part * kernel_size)
     return tuple(int(part * size) for size in kernel_size)
 
 
 def compare(layer, torch_layer, x, seed=0):
-    """Hold the layers together, or, where PyTorch refuses the input, the refusals."""
+    """Compare the layers or, where PyTorch refuses the input, check that ours refuses it too."""
     try:
         torch_layer(torch.tensor(np.array(x)))
     except RuntimeError:
@@ -44,7 +44,7 @@ def compare(layer, torch_layer, x, seed=0):
 
 
 def sees_only_padding(kernel_size, options, image):
-    """Return whether a dilated window has no pixel: there PyTorch gives the gradient to a pixel beside the window."""
+    """Return whether a dilated window has no pixel; PyTorch then gives its gradient to a pixel beside the window."""
     ones = np.ones((1, 1, *image))
     try:
         return np.isneginf(nn.MaxPool2d(kernel_size, **options)(ones)).any()
@@ -154,7 +154,7 @@ def test_max_pool_is_torchs_at_the_shapes_of_networks(dtype, layout):
 def test_kernels_take_the_same_of_equal_pixels_as_the_plain_functions(
     kernel_size, stride, padding, image, values, dtype, layout, seed, **options
 ):
-    """Of two zeros, the sign tells which was taken."""
+    """Between two zeros, the sign tells which was taken."""
     layer = nn.MaxPool2d(kernel_size, stride, share(padding, kernel_size), **options, return_indices=True)
     x = lay_out(np.random.default_rng(seed).choice(values, (3, *image)).astype(dtype), layout)
     results = []
@@ -366,7 +366,7 @@ sequences = st.tuples(st.integers(1, 4), st.integers(1, 12))
 
 
 def of_sequences(name, options, draw, batch, sequence, dtype, layout, seed):
-    """Hold a pooling of sequences to PyTorch's."""
+    """Compare a pooling of sequences with PyTorch's."""
     x = draw(sequence if batch is None else (batch, *sequence), dtype, seed=seed, layout=layout)
     compare(getattr(nn, name)(**options), getattr(torch.nn, name)(**options), x, seed)
 

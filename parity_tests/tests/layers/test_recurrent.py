@@ -70,7 +70,7 @@ def test_a_relu_network(plain, dtype):
 @each_layer
 @pytest.mark.parametrize(("steps", "batch"), [(29, 19), (5, 131)])
 def test_wide_enough_for_several_threads(name, steps, batch):
-    """And more rows than are summed up in one product; the larger batch is shared out, in unequal parts."""
+    """There are also more rows than one product sums; the larger batch is shared out, in unequal parts."""
     ours, theirs, _ = LAYERS[name]
     scratch.manual_seed(0)
     layer = ours(33, 65, 2, bidirectional=True)
@@ -80,7 +80,7 @@ def test_wide_enough_for_several_threads(name, steps, batch):
 @each_layer
 @pytest.mark.parametrize("read", ["output", "states", "last memory"])
 def test_outputs_that_nobody_reads(name, read):
-    """None stands for zeros; in PyTorch the loss does without those outputs."""
+    """None stands for zeros; in PyTorch the loss does not use those outputs."""
     count = LAYERS[name][2]
     layer, theirs = small(PUBLIC[name](3, 5, dtype=np.float64)), getattr(torch.nn, name)(3, 5).double()
     theirs.load_state_dict({key: torch.tensor(values) for key, values in layer.state_dict().items()})
@@ -203,7 +203,7 @@ def test_an_output_cannot_be_written_to_until_its_backward_has_run(name):
 
 @each_layer
 def test_dropout_acts_between_layers_and_draws_what_torch_draws(name):
-    """One mask for each gap, of the output of both directions, in the order of time even if the batch comes first."""
+    """Each gap has one mask, for the output of both directions, in the order of time even if the batch comes first."""
     options = {"num_layers": 3, "dropout": 0.5, "bidirectional": True, "batch_first": True}
     layer, theirs = small(PUBLIC[name](3, 5, **options, dtype=np.float64)), getattr(torch.nn, name)(3, 5, **options)
     theirs.double().load_state_dict({key: torch.tensor(values) for key, values in layer.state_dict().items()})

@@ -120,7 +120,7 @@ def test_a_frozen_parameter_gets_no_gradient_and_the_others_keep_theirs(name, fr
 
 
 def alone(name, weights, x, states, grads):
-    """Return what one application gives, by a cell of its own."""
+    """Return what one application gives, from a cell of its own."""
     cell = CELLS[name][0](3, 5, dtype=np.float64)
     cell.load_state_dict(weights)
     outputs = flat.leaves(cell(x, *states))
@@ -157,7 +157,7 @@ def test_a_reused_cell_gives_the_gradients_of_separate_cells_in_any_order(name, 
 
 @each_cell
 def test_a_cell_unrolled_by_hand_is_the_layer(name):
-    """Backpropagation through time in a user's own loop: the steps' backwards, last one first, hand on the states'."""
+    """Backpropagation through time in a user's own loop: backwards, last step first, pass on the states' gradients."""
     layer = small(LAYERS[name](3, 5, dtype=np.float64))
     cell = nn.Reused(PUBLIC[name](3, 5, dtype=np.float64))
     cell.load_state_dict({key.removesuffix("_l0"): values for key, values in layer.state_dict().items()})

@@ -41,7 +41,7 @@ def test_backward_is_the_derivative(case, seed):
 
 
 def test_rows_of_one_number():
-    """A number is its own root mean square: the output is its sign, and the gradient is 0 but for eps."""
+    """A number's root mean square is its size: the output is its sign, and the gradient is 0 up to eps."""
     layer = nn.RMSNorm(1, dtype=np.float64)
     x = array((5, 1))
     np.testing.assert_allclose(layer(x), np.sign(x), rtol=1e-12)
@@ -50,7 +50,7 @@ def test_rows_of_one_number():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_eps_of_none_is_the_epsilon_of_the_dtype(dtype):
-    """Read where the input is tiny, so that eps is all that is divided by: with and without a weight of the layer's."""
+    """The input is so tiny that eps alone decides the divisor, with and without a weight of the layer's."""
     x = np.full((2, 3), 1e-30, dtype)
     expected = x / np.sqrt(np.finfo(dtype).eps)
     np.testing.assert_allclose(nn.RMSNorm(3, dtype=dtype)(x), expected, rtol=1e-6)
@@ -58,7 +58,7 @@ def test_eps_of_none_is_the_epsilon_of_the_dtype(dtype):
 
 
 def test_a_row_far_from_zero_is_nearly_all_ones():
-    """The mean stays in: unlike LayerNorm, whose outputs would be the differences blown up."""
+    """The mean is not subtracted, unlike in LayerNorm, whose outputs would be the magnified differences."""
     x = 1e4 + array((3, 7))
     np.testing.assert_allclose(nn.RMSNorm(7, dtype=np.float64)(x), np.ones((3, 7)), rtol=1e-3)
 

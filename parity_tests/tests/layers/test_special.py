@@ -55,7 +55,7 @@ def test_normal_cdf_of_any_array(cdf, shape, dtype, layout, seed):
 
 @each_cdf
 def test_normal_cdf_of_a_broadcast_array(cdf):
-    # Its memory is no run of numbers, and the axis without a stride has no place in memory's order.
+    # Its memory is not contiguous, and the axis of stride 0 has no place in the memory order.
     x = np.broadcast_to(array((1, 3, 4)), (2, 3, 4))
     np.testing.assert_array_equal(cdf(x), cdf(x.copy()))
 
@@ -71,7 +71,7 @@ def test_normal_cdf_is_increasing_and_symmetric(cdf):
 @each_density
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_normal_density_is_the_formula(density, dtype):
-    # The exponent is rounded, by up to half a unit of its own size, and then multiplies what it is rounded by.
+    # The exponent is rounded by up to half a unit of its own size, which becomes a relative error of the result.
     x = np.linspace(-12, 12, 20_011).astype(dtype)
     exact = np.array([math.exp(-value * value / 2) / math.sqrt(2 * math.pi) for value in x.tolist()])
     error = np.abs(density(x) - exact) / exact

@@ -1,7 +1,7 @@
 """NaN, infinities, signed zeros, denormals, huge numbers and empty batches: the same questions to every layer and loss.
 
-Where a layer's own kinks, ties and extremes are, its test file looks closer. Here each entry of the catalogue, with
-options drawn at random, gets one special number into the middle of its input, or of its upstream gradient.
+A layer's own test file looks closer at its kinks, ties and extremes. Here each entry of the catalogue, with options
+drawn at random, gets one special number into the middle of its input, or of its upstream gradient.
 """
 
 import numpy as np
@@ -38,7 +38,7 @@ UNLIKE_TORCH_IN_FLOAT32 = {
     for name in ("nan", "inf", "-inf")
 }
 if not NO_SLOPE_AT_THE_MARGIN:
-    # A margin of 0 has a zero exactly at it; beside 1e15 float32 has no place for a margin at all.
+    # With a margin of 0, a zero lies exactly at it; next to 1e15, float32 loses a margin altogether.
     UNLIKE_TORCH["HingeEmbeddingLoss", "-0.0"] = "this PyTorch takes another slope exactly at the margin"
     UNLIKE_TORCH_IN_FLOAT32["TripletMarginLoss", "1e15"] = "as HingeEmbeddingLoss's"
 REINFORCEMENT = {"PolicyGradientLoss", "Entropy", "ActorCriticLoss"}
@@ -53,7 +53,7 @@ def with_special(values, name):
 
 
 def special_inputs(case, name):
-    """Return a case's inputs with one special number; indices have none, but the numbers that they look up have."""
+    """Return a case's inputs with one special number; if they are indices, it goes into the numbers they look up."""
     x, *others = case.inputs
     if x.dtype.kind == "f":
         return with_special(x, name), *others
@@ -83,9 +83,9 @@ def test_one_in_the_input(entry, name, dtype):
 @each_entry
 @pytest.mark.parametrize("name", ["nan", "inf", "-0.0"])
 def test_one_in_the_upstream_gradient(entry, name):
-    """NaN and -0.0 give PyTorch's numbers. Of infinity, the finite numbers and where the others are.
+    """NaN and -0.0 give PyTorch's numbers. Infinity gives its finite numbers, with the rest in the same places.
 
-    Whether inf - inf or a finite number less infinity comes first is the order of a sum.
+    Whether the rest is NaN or infinity depends on the order of a sum.
     """
     for seed in range(CASES):
         case = entry.case("float64", seed, batch=3)
@@ -103,7 +103,7 @@ def test_one_in_the_upstream_gradient(entry, name):
 @each_entry
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_empty_batch(entry, dtype):
-    """Of a batch of nothing the outputs are empty, sums 0 and means NaN, and the parameters' gradients 0."""
+    """With an empty batch the outputs are empty, sums 0, means NaN, and the parameters' gradients 0."""
     if entry.name in REINFORCEMENT:
         pytest.skip("refused, on purpose: see test_actor_critic.py")
     if entry.name in ("PixelShuffle", "PixelUnshuffle"):
@@ -115,7 +115,7 @@ def test_empty_batch(entry, dtype):
 @each_entry
 @pytest.mark.parametrize("layout", ["read-only", "reversed", "broadcast"])
 def test_any_memory_will_do(entry, layout):
-    """What is read-only, runs backwards or has no memory of its own (strides of 0) gives what its copy gives."""
+    """An input that is read-only, reversed or broadcast (strides of 0) gives PyTorch's numbers all the same."""
     if entry.name == "Dropout":
         pytest.skip("masks follow the memory, as PyTorch's do: see test_random.py")
     case = entry.case("float64", 1, batch=3)

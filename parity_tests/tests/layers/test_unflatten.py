@@ -1,4 +1,4 @@
-"""Unflatten against PyTorch, and as what undoes Flatten."""
+"""Unflatten against PyTorch, and as the inverse of Flatten."""
 
 import numpy as np
 import pytest

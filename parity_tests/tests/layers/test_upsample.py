@@ -44,7 +44,7 @@ def test_by_a_factor_is_torchs(factor, recompute, mode, batch, image, dtype, lay
 
 
 def test_the_nearest_pixels_are_torchs_at_every_size():
-    """Where step times place is nearly whole, rounding decides: it is float32's, whatever the dtype."""
+    """Where step times place is nearly an integer, rounding decides; it is float32's, whatever the dtype."""
     for length in range(1, 30):
         x = np.arange(float(length)).reshape(1, 1, 1, length)
         for count in range(1, 90):
@@ -54,7 +54,7 @@ def test_the_nearest_pixels_are_torchs_at_every_size():
 
 @pytest.mark.parametrize("factor", [1.1, 1.7, 2.05, 2.3, 0.99])
 def test_the_nearest_pixels_by_a_broken_factor(factor):
-    """Of as many pixels, or twice as many, PyTorch takes the ratio of the sizes, whatever the factor."""
+    """If the output has as many pixels, or twice as many, PyTorch uses the ratio of the sizes, not the factor."""
     for length in range(2, 25):
         x = np.arange(float(length)).reshape(1, 1, 1, length)
         options = {"scale_factor": (1.0, factor)}
@@ -64,7 +64,7 @@ def test_the_nearest_pixels_by_a_broken_factor(factor):
 
 @given(count=st.integers(1, 50), step=st.floats(0, 3), length=st.integers(1, 9))
 def test_no_pixel_is_read_beyond_the_last(count, step, length):
-    """In single precision the last of many pixels may lie at the end of the image, where no pixel is."""
+    """In float32 the last of many pixels may land at the end of the image, where there is no pixel."""
     places = nearest(count, step, length)
     assert 0 <= places.min() <= places.max() < length
 
@@ -77,7 +77,7 @@ def test_an_output_of_a_single_pixel(size, align_corners):
 
 
 def test_a_slope_stays_a_slope():
-    """Mixtures of the pixels of a straight line lie on it, and with align_corners they reach its ends."""
+    """Mixtures of a straight line's pixels lie on the line and, with align_corners, reach its ends."""
     x = np.linspace(0, 1, 5).reshape(1, 1, 1, 5) + np.linspace(0, 2, 3)[:, None]
     y = nn.Upsample(size=(5, 13), mode="bilinear", align_corners=True)(x)
     np.testing.assert_allclose(y[0, 0], np.linspace(0, 1, 13) + np.linspace(0, 2, 5)[:, None], atol=1e-15)

@@ -1,4 +1,4 @@
-"""Winograd's convolution: PyTorch's numbers whatever the shape, and outputs that see nothing but their own patch."""
+"""Winograd's convolution: PyTorch's numbers whatever the shape, and outputs that depend on their own patch only."""
 
 import itertools
 import threading
@@ -38,7 +38,7 @@ def _however_small_the_output(monkeypatch):
 
 @pytest.fixture
 def no_patches(monkeypatch):
-    """Fail at an im2col, and at what undoes it: what is computed must be Winograd's."""
+    """Make im2col and its adjoint fail, so that only Winograd's algorithm can have computed the result."""
 
     def fail(*_):
         raise AssertionError("patches were asked for")
@@ -48,7 +48,7 @@ def no_patches(monkeypatch):
 
 
 def plan_of(layer, image):
-    """Return a layer's plan for images of a size."""
+    """Return a layer's plan for images of this size."""
     options = layer.stride, layer.dilation, layer._sides, layer.padding_mode, layer.groups
     return PatchPlan(image, layer.weight.shape, *options)
 
@@ -205,7 +205,7 @@ def test_where_a_patch_is_zero_the_output_is_the_bias_to_the_last_bit(k):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e38, -3e38])
 @pytest.mark.parametrize("where", ["x", "grad_y", "weight"])
 def test_special_values_are_torchs(value, where):
-    """An infinity that is subtracted from itself, or a sum beyond the largest number: then im2col takes over."""
+    """Where an infinity is subtracted from itself, or a sum overflows, im2col takes over."""
     padding = int(where != "weight")  # whether a weight of NaN makes NaN of zeros around an image is PyTorch's secret
     layer, torch_layer = nn.Conv2d(2, 3, 3, padding=padding), torch.nn.Conv2d(2, 3, 3, padding=padding)
     random_state(layer)
@@ -326,7 +326,7 @@ def test_tiles_that_reach_far_beyond_the_output_are_left_to_patches(monkeypatch,
 def test_a_chunk_is_measured_by_its_tiles():
     # 3 x 2 tiles of 16 places, with 5 + 7 channels.
     assert plan_of(nn.Conv2d(5, 7, 3), (7, 6)).image_bytes(np.dtype("float32")) == 16 * 6 * 12 * 4
-    # As many, of 9 places, with 2 x 3 x 5 + 7.
+    # As many tiles of 9 places, with 2 x 3 x 5 + 7 channels.
     assert plan_of(nn.Conv2d(5, 7, (4, 6), (2, 3)), (12, 15)).image_bytes(np.dtype("float32")) == 9 * 6 * 37 * 4
 
 

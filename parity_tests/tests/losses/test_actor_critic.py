@@ -1,4 +1,4 @@
-"""The reinforcement-learning half against PyTorch: two heads on one backbone, their losses, and the update."""
+"""Reinforcement learning against PyTorch: two heads on one backbone, their losses, and the update."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_random_gradients_into_both_heads_at_once_give_torchs_in_the_backbone(n,
 
 
 class Joined(nn.Module):
-    """The logits and the value side by side in one array: what finite differences can differentiate."""
+    """The logits and the value side by side in one array, for finite differences."""
 
     def __init__(self, model):
         super().__init__()
@@ -139,7 +139,7 @@ def test_with_weight_one_the_policy_loss_is_the_classifiers_cross_entropy(n, see
 
 @given(n=st.integers(1, 6), seed=seeds)
 def test_the_policy_gradient_is_the_gradient_of_the_expected_advantage(n, seed):
-    """The law behind the loss: averaged over all actions by their probability, it is the expectation's gradient."""
+    """The law behind the loss: its gradient, averaged over the actions by probability, is the expectation's."""
     logits, advantages = array((n, ACTIONS), seed=seed), array((n, ACTIONS), seed=seed + 1)
     loss, average = policy_gradient.PolicyGradientLoss(), np.zeros((n, ACTIONS))
     p = nn.Softmax(dim=1)(logits)
@@ -165,7 +165,7 @@ def test_the_entropys_backward_is_its_one_line_and_stays_finite(scale, grad_outp
 
 
 def in_turn(n=2):
-    """Return each loss of reinforcement learning, called."""
+    """Return each reinforcement-learning loss, after a forward, with its value."""
     _, actions, advantages, returns = drawn(n, 0)
     losses = policy_gradient.PolicyGradientLoss(), policy_gradient.Entropy(), actor_critic.ActorCriticLoss(nn.MSELoss())
     logits = array((n, ACTIONS))
@@ -195,7 +195,7 @@ def test_going_down_on_the_loss_raises_the_entropy():
 
 
 def test_the_advantage_is_detached():
-    """The critic's gradient comes from its regression alone, even where the advantages are made from its values."""
+    """The critic's gradient comes from its regression alone, even if the advantages are computed from its values."""
     states, actions, _, returns = drawn(5, 0)
     model = actor_critic_of(torch_ref, torch.float64)
     logits, values = model(torch.from_numpy(states))

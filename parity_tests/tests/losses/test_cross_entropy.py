@@ -186,7 +186,7 @@ def test_nothing_left_is_a_nan_and_no_gradient(name, weight):
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 def test_targets_that_weigh_nothing_have_no_mean(label_smoothing):
-    """The other classes' weights are not 0, so smoothing leaves a loss, but nothing to divide it by."""
+    """The other classes' weights are not 0, so smoothing leaves a loss, but there is nothing to divide it by."""
     weight = np.array([0.0, 2.0, 3.0])
     criterion, torchs = both("CrossEntropyLoss", weight, label_smoothing=label_smoothing)
     x, target = array((4, 3)), np.array([0, -100, 0, 0])
@@ -210,7 +210,7 @@ def test_an_ignored_row_weighs_nothing(name):
 
 @given(batch=st.integers(1, 4), extra=extras, label_smoothing=smoothings, reduction=reductions, seed=seeds)
 def test_gradients_of_logits_sum_to_zero(batch, extra, label_smoothing, reduction, seed):
-    """Raising all logits of a row alike changes no probability, so it changes no loss."""
+    """Adding one number to all logits of a row changes no probability, so it does not change the loss."""
     x = logits(batch, 4, extra, "float64", seed)
     criterion = nn.CrossEntropyLoss(
         class_weight("random", 4, "float64", seed), label_smoothing=label_smoothing, reduction=reduction

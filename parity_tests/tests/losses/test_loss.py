@@ -1,4 +1,4 @@
-"""The losses between two arrays of one shape: against PyTorch, against finite differences, and by laws of their own."""
+"""The losses between two arrays of one shape: against PyTorch, against finite differences, and by their own laws."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_smooth_l1_without_a_parabola_is_l1():
     np.testing.assert_array_equal(report["grad_input"].got[:7], [0, 0, 0, 1, -1, 0, 1])
 
 
-# Tiles of a whole vector register: PyTorch's scalar code treats some of these otherwise than its vector code.
+# Repeated to fill whole vector registers: PyTorch's scalar code treats some of these unlike its vector code.
 SPECIAL = [np.inf, -np.inf, np.nan, 1e4, -1e4, -0.0, 0.5, 200.0, -200.0, 1e30, 1e-30]
 
 
@@ -127,7 +127,7 @@ def test_bce_with_logits_is_torchs(case, reduction, factor, dtype, layout, seed)
 
 
 def test_bce_floors_are_torchs():
-    """At p = 0 and p = 1 the loss ends at 100 and the gradient at 1e12."""
+    """At p = 0 and p = 1 the loss is capped at 100 and the gradient at 1e12."""
     p = np.array([0.0, 0.0, 1.0, 1.0, 1e-30, 1e-320])
     target = np.array([0.0, 1.0, 0.0, 1.0, 1.0, 0.5])
     report = check(*both("BCELoss", "none"), p, target)
@@ -180,7 +180,7 @@ def test_mean_is_the_sum_over_the_number_and_backward_is_linear(name):
 
 @each_loss
 def test_the_loss_itself_is_no_upstream_gradient(name):
-    """loss.backward() suggests criterion.backward(loss); a number that is meant as a factor is another object."""
+    """loss.backward() suggests criterion.backward(loss), which is refused; a number meant as a factor is not."""
     x, target = probabilities((3, 5), "float32", 0), probabilities((3, 5), "float32", 1)
     criterion, _ = both(name)
     loss = criterion(x, target)
@@ -285,7 +285,7 @@ def test_weights_that_do_not_broadcast_are_refused(name, option, shape):
 
 @each_loss
 def test_other_dtypes_are_refused_with_the_way_out(name):
-    """Stricter than PyTorch, which promotes in some of these."""
+    """We are stricter than PyTorch, which promotes some of these."""
     criterion, _ = both(name)
     x = np.full((2, 3), 0.5)
     with pytest.raises(RuntimeError, match=f"{name}: expected target of dtype float64, got float32"):

@@ -1,4 +1,4 @@
-"""Adam's and AdamW's kernels work in place, to the same bits as the plain rules."""
+"""Adam's and AdamW's kernels work in place and give the same bits as the plain rules."""
 
 from itertools import product
 

@@ -85,7 +85,7 @@ def test_one_schedule_after_another_is_torchs(first, parts, at, data):
 
 @given(names=st.lists(st.sampled_from(list(chainable)), min_size=2, max_size=2), data=st.data())
 def test_two_schedulers_on_one_optimizer_are_torchs(names, data):
-    # A cosine whose lowest rate is above what the other one leaves would cross 0, which the optimizer refuses.
+    # A cosine whose lowest rate is above the rate that the other leaves would cross 0, which the optimizer refuses.
     drawn = [(name, data.draw(chainable[name]) | ({"eta_min": 0.0} if "Cosine" in name else {})) for name in names]
     pair, (other, options) = SchedulerPair(*drawn[0]), drawn[1]
     more = [getattr(module, other)(opt, **options) for module, opt in zip(SCHEDULERS, pair.optimizers, strict=True)]
@@ -110,7 +110,7 @@ def test_somebody_else_may_change_the_rate_in_between(name, options):
 @each_scheduler
 @pytest.mark.parametrize("last_epoch", [0, 2, 5, 8])
 def test_a_training_that_goes_on_is_torchs(name, options, last_epoch):
-    """With ``last_epoch`` the constructor takes the step to the epoch behind it, by each schedule's own rule."""
+    """With ``last_epoch`` the constructor takes the step to the next epoch, by each schedule's own rule."""
     pair = SchedulerPair(name, options)
     for _ in range(last_epoch):
         pair.step()
@@ -221,7 +221,7 @@ def test_the_attributes_of_a_factor_are_kept_and_a_function_is_not():
         other.schedulers[0].load_state_dict({**state, "lr_lambdas": [None]})
 
 
-# The recursions and their closed forms, which the docstrings have.
+# The recursions against their closed forms, which the docstrings give.
 
 
 @given(options=chainable["StepLR"])

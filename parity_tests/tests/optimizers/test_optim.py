@@ -98,7 +98,7 @@ def test_any_layout_of_a_gradient_will_do(name, options):
 
 @each_optimizer
 def test_data_may_be_assigned_and_written(name, options):
-    """A new array is noticed at the next step, and written to from then on; so are new numbers in the old one."""
+    """The next step notices a new array and writes to it from then on; it notices new numbers in the old one, too."""
     pair = Pair(name, options)
     pair.step(2)
     new, old = array((3, 4), seed=77), pair.ours[0].data
@@ -135,7 +135,7 @@ def test_a_step_writes_into_the_array_that_a_parameter_has(monkeypatch, name, op
 @pytest.mark.parametrize("cut", [np.s_[:], np.s_[1:, :2], np.s_[::2]], ids=str)
 @pytest.mark.parametrize("between", [False, True])
 def test_arrays_tied_by_hand_stay_tied(name, options, cut, between):
-    """Two parameters on the same memory: the second starts from what the first has become, as in PyTorch."""
+    """Two parameters share memory: the second starts from what the first's update left, as in PyTorch."""
     ours, torchs = array((4, 3)), torch.tensor(array((4, 3)))
     views, torch_views = (
         [ours, array((2,), seed=1), ours[cut]],
@@ -312,7 +312,7 @@ def test_a_group_may_be_added_later(name, options):
     pair.optimizer.add_param_group({"params": pair.ours[-1], "lr": 0.02})
     pair.torch_optimizer.add_param_group({"params": pair.torchs[-1], "lr": 0.02})
     if name == "Adagrad" and torch.__version__ < (2, 14):
-        # PyTorch 2.11 makes Adagrad's state in the constructor alone, and fails in a group that is added later.
+        # PyTorch 2.11 makes Adagrad's state in the constructor only, and fails on a group that is added later.
         total = torch.full_like(pair.torchs[-1], options.get("initial_accumulator_value", 0.0))
         pair.torch_optimizer.state[pair.torchs[-1]] = {"step": torch.tensor(0.0), "sum": total}
     pair.step(3)
@@ -321,7 +321,7 @@ def test_a_group_may_be_added_later(name, options):
 
 @each_optimizer
 def test_options_may_change_between_steps(name, options):
-    """What decides what is kept aside (momentum, amsgrad, centered), every option may; SGD's momentum may, too."""
+    """Any option may, but those that decide what is kept (momentum, amsgrad, centered); SGD's momentum may, too."""
     pair = Pair(name, options)
     changes = {"lr": 0.05, "weight_decay": 0.3, "maximize": True}
     if name == "SGD":
@@ -368,7 +368,7 @@ def test_decoupled_is_adamw_and_adamw_stays_so():
 
 
 def test_l2_is_lambda_half_the_square():
-    """weight_decay lambda is the gradient lambda w, of lambda/2 |w|^2; not the 2 lambda w of lambda |w|^2."""
+    """weight_decay lambda adds the gradient lambda w of lambda/2 |w|^2, not the 2 lambda w of lambda |w|^2."""
     w = array((7,))
     parameter = Parameter(w.copy())
     parameter.grad = np.zeros(7)
@@ -396,7 +396,7 @@ def test_adams_first_step_is_lr_times_the_sign(scale):
 
 @pytest.mark.parametrize(("size", "step"), [(1e3, 1.0), (1e-4, 1.0), (1e-6, 100 / 101), (1e-8, 0.5)])
 def test_rmsprops_eps_stands_outside_of_the_root(size, step):
-    """A gradient that stays takes steps of lr down to about eps = 1e-8; under the root it would be sqrt(eps) = 1e-4."""
+    """Gradients down to about eps = 1e-8 give steps of lr; with eps under the root, down to sqrt(eps) = 1e-4."""
     parameter = Parameter(np.zeros(1))
     optimizer = optim.RMSprop([parameter], lr=0.25, alpha=0.0)
     parameter.grad = np.array([size])
@@ -432,7 +432,7 @@ def test_adagrads_sums_of_a_state_without_steps_are_loaded():
 
 
 def test_adadelta_starts_with_steps_made_of_eps():
-    """The paper's units: eps is what there is to begin with, and the gradient's size is without effect."""
+    """The paper's units: the first step's size comes from eps, and the gradient's size has no effect."""
     for size in (1e2, 1e5):
         parameter = Parameter(np.zeros(1))
         parameter.grad = np.array([size])

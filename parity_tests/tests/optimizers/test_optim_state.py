@@ -31,7 +31,7 @@ def test_each_state_moves_between_the_engines(name, options):
 
 
 def move_state(name, options, absent, dtype, seed):
-    """Ours goes on from PyTorch's state, and PyTorch's from ours."""
+    """Our optimizer continues from PyTorch's state, and PyTorch's from ours."""
     pair = Pair(name, options, dtype, seed)
     pair.step(5, absent)
     ours, torchs = pair.optimizer.state_dict(), pair.torch_optimizer.state_dict()
@@ -100,7 +100,7 @@ def test_resumed_is_bit_for_bit_uninterrupted(case, absent, dtype, seed):
     "copied", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))], ids=["copy", "pickle"]
 )
 def test_a_copy_goes_its_own_way(name, options, copied):
-    """A model and its optimizer copied together train on, apart and alike."""
+    """A model and its optimizer, copied together, train on separately and give the same result."""
 
     def train(model, optimizer):
         optimizer.zero_grad()
@@ -228,7 +228,7 @@ def test_a_model_in_place_of_its_parameters_is_refused_with_the_way_out(name):
 
 @each_optimizer
 def test_loading_what_state_dict_returned_changes_nothing(name, options):
-    """The arrays of a state dict are the optimizer's own: they are read before anything is written."""
+    """The arrays of a state dict are the optimizer's own, so they must be read before anything is written."""
     pair = Pair(name, options)
     pair.step(3)
     pair.optimizer.load_state_dict(pair.optimizer.state_dict())
@@ -239,7 +239,7 @@ def test_loading_what_state_dict_returned_changes_nothing(name, options):
 
 
 def damaged():
-    """Return what can be wrong with a state dict of Adam: each as a function that does it, and what is said of it."""
+    """Return ways to damage a state dict of Adam: for each a function that does it, and the error message."""
 
     def entry(**values):
         return lambda state: state["state"][1].update(values)

@@ -1,8 +1,8 @@
-"""Debian's Chromium, headless, under Playwright; and a picture of a page.
+"""The installed Chromium or Chrome, headless, under Playwright; and screenshots of a page.
 
     python -m parity_tests.tests.pages.browser site/scratch/nn/batchnorm.html@B5 picture.png
 
-What stands behind a ``@`` is a step of the page's first derivation.
+After the ``@`` comes a step of the page's first derivation.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Otherwise a browser asks for its updates and its lists.
+# Otherwise a browser asks the network for updates and lists.
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -33,7 +33,7 @@ def executable() -> str | None:
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Any]:
-    """Start the browser, and end it."""
+    """Start the browser, and close it afterwards."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -43,7 +43,7 @@ def chromium() -> Iterator[Any]:
 
 
 def picture(browser: Any, page: str, out: Path, **options: Any) -> None:
-    """Write what a window shows of a page; ``options`` are Playwright's for a context."""
+    """Write a screenshot of a page; ``options`` are Playwright's for a context."""
     file, _, label = page.partition("@")
     context = browser.new_context(**{"viewport": SIZE, "reduced_motion": "reduce", **options})
     window = context.new_page()

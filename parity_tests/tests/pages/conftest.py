@@ -13,7 +13,7 @@ from parity_tests.tests.pages import browser
 
 
 def missing():
-    """Return the packages of the extra that are not there."""
+    """Return the packages of the extra that are not installed."""
     return [name for name in pages.PACKAGES if importlib.util.find_spec(name) is None]
 
 
@@ -60,7 +60,7 @@ def chromium():
 
 
 class Reader:
-    """A browser's window on the site, which remembers what went wrong in it."""
+    """A browser's window on the site, which records what went wrong in it."""
 
     def __init__(self, chromium, site, **options):
         self.site = site
@@ -81,7 +81,7 @@ class Reader:
 
 @pytest.fixture
 def reader(chromium, site):
-    """Return a window, and hold that nothing went wrong in it."""
+    """Return a window, and assert afterwards that nothing went wrong in it."""
     reader = Reader(chromium, site)
     yield reader
     reader.context.close()
@@ -111,5 +111,5 @@ def entries(site):
 
 
 def content(folder: Path):
-    """Return every file below a folder."""
+    """Return the content of every file below a folder, by path."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -14,7 +14,7 @@ from parity_tests.tests.pages.conftest import Reader
 
 LAYER = "scratch/nn/batchnorm.html"
 
-# What the steps of a page show: for each stepper its command, and for each step its row and its numbers by their names.
+# What the steps of a page show: for each stepper its command, and for each step its row and its numbers by name.
 SHOWN = """() => [...document.querySelectorAll(".stepper")].map((stepper) => ({
   name: stepper.dataset.name,
   command: stepper.querySelector(".source code").textContent,
@@ -44,7 +44,7 @@ LOADED = """() => ({
 
 @pytest.fixture(scope="module")
 def window(chromium, site, paths):
-    """Return a window in which each page was opened, with what each of them said and showed then, by path."""
+    """Return a window in which each page was opened, with what each said and showed, by path."""
     window = Reader(chromium, site)
     window.said, window.shown = {}, {}
     for path in paths:
@@ -56,7 +56,7 @@ def window(chromium, site, paths):
 
 @pytest.fixture(scope="module")
 def page_of_layer(chromium, site):
-    """Return a page for tests that only point at it, and hold that nothing went wrong in it."""
+    """Return a page for tests that only point at it, and assert afterwards that nothing went wrong in it."""
     window = Reader(chromium, site)
     yield window.open(LAYER)
     window.context.close()
@@ -64,7 +64,7 @@ def page_of_layer(chromium, site):
 
 
 def labels(page, kind):
-    """Return the labels of the rows that are lit in one way."""
+    """Return the labels of the rows that are highlighted in this way."""
     return set(page.evaluate(f"() => [...document.querySelectorAll('.row.{kind}')].map((row) => row.id.split('-')[1])"))
 
 
@@ -246,7 +246,7 @@ def steps_of(pair):
 
 
 def same(cells, value):
-    """Hold cells to a value of the trace's JSON; return how many numbers were compared."""
+    """Compare cells with a value of the trace's JSON; return how many numbers were compared."""
     if not isinstance(value, dict) or "numbers" not in value:
         if isinstance(value, (int, float)):
             assert cells == [number(value)]
@@ -317,7 +317,7 @@ def test_nothing_scrolls_sideways_on_a_phone(reading, paths):
     assert wide == {}
 
 
-# The reader's fonts are not ours. The spacing that text must bear: WCAG 2.2, success criterion 1.4.12.
+# A reader's fonts may differ from ours. This is the spacing that text must bear by WCAG 2.2, success criterion 1.4.12.
 WIDER = "* { letter-spacing: 0.12em !important; word-spacing: 0.16em !important; line-height: 1.5 !important; }"
 
 

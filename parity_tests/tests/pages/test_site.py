@@ -1,4 +1,4 @@
-"""The site as files: complete, small, linked; built beside, and put only where an earlier one was."""
+"""The site as files: complete, small and linked; built next to its place, and replacing nothing but an earlier site."""
 
 import itertools
 import json
@@ -28,7 +28,7 @@ LARGEST = 1_000_000
 
 
 class Parsed(HTMLParser):
-    """What a page has: its elements, and where it leads."""
+    """A parsed page: its ids, elements and links."""
 
     def __init__(self, text):
         super().__init__()

@@ -33,7 +33,7 @@ def settings_of(engine, **changes):
 
 
 def interrupted(path, settings, data, stop):
-    """Train until step ``stop``, which a signal ends; the checkpoint is at ``path``."""
+    """Train until a signal arrives in step ``stop``; the checkpoint is at ``path``."""
     interrupts = Interrupts()
 
     def on_step(progress):
@@ -57,7 +57,7 @@ def resumed(path, settings, data):
 
 
 def assert_same(one, other):
-    """Hold two trainings equal to the last bit, seconds aside."""
+    """Assert that two trainings are equal to the last bit, seconds aside."""
     states = [trained.engine.state(trained.model) for trained in (one, other)]
     assert set(states[0]) == set(states[1])
     for name, array in states[0].items():
@@ -145,7 +145,7 @@ def test_an_accelerators_generator_is_part_of_the_state(accelerator):
 
 @pytest.mark.parametrize("stop", [3, STEPS, 2 * STEPS])
 def test_a_run_on_an_accelerator_goes_on(tmp_path, digits, accelerator, stop):
-    """To rounding only: an accelerator may add in another order each time."""
+    """Up to rounding only: an accelerator may add in a different order each time."""
     settings = settings_of("torch", device=accelerator)
     path = tmp_path / "checkpoint.safetensors"
     interrupted(path, settings, digits, stop)
@@ -165,7 +165,7 @@ def saved(tmp_path_factory, digits):
 
 
 def refused(path, digits, settings=None):
-    """Resume from a checkpoint that must be refused; return the words. The file stays as it is."""
+    """Resume from a checkpoint that must be refused and stay unchanged; return the message."""
     before = path.read_bytes()
     with pytest.raises(Failure, match=r"checkpoint\.safetensors") as failure:
         resumed(path, settings or settings_of("scratch"), digits)

@@ -1,4 +1,4 @@
-"""Damaged and crafted files of a run: whatever is done to them, they are refused by name, or they mean the same.
+"""Damaged and crafted files of a run: whatever was done to them, they are refused by name or mean the same.
 
     python -m pytest -n 0 -s parity_tests/tests/runs/test_damage.py
 
@@ -37,7 +37,7 @@ seeds = st.integers(0, 2**32)
 
 @pytest.fixture(scope="module", autouse=True)
 def figures():
-    """Print how many files were tried, when all tests are done; a fault fails its test."""
+    """Print how many files were tried, after all tests; a fault fails its test."""
     yield
     print(
         f"\ntried: {', '.join(f'{count} {what}' for what, count in sorted(TRIED.items()))}; faults: those that failed"
@@ -97,7 +97,7 @@ def read_unfinished(run):
 
 
 def outcome(read, run, name):
-    """Return what was read, or None if it was refused: by a ``Failure`` that names the file, on one line."""
+    """Return what was read, or None if it was refused by a one-line ``Failure`` that names the file."""
     try:
         return read(run)
     except Failure as failure:
@@ -156,11 +156,11 @@ def test_changed_bytes(request, place, state, name, seed):
             assert found is None or changed == original or found == read(run)
 
 
-# What a stranger writes: fields changed, and the checksums made to fit.
+# What a stranger could write: changed fields, with checksums made to fit.
 
 
 def places(document, path=()):
-    """Return the way to each value in a document of objects and lists."""
+    """Yield the path to each value in a document of objects and lists."""
     yield path
     items = (
         document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
@@ -250,7 +250,7 @@ def test_crafted_checkpoints(unfinished, place, seed):
 
 
 def strip(rest):
-    """Return the plain values of a checkpoint but for those that a run leaves open."""
+    """Return the plain values of a checkpoint without those that may differ."""
     rest = copy.deepcopy(rest)
     rest.pop("generator")
     rest["progress"].pop("seconds")
@@ -258,7 +258,7 @@ def strip(rest):
 
 
 def changed_arrays(arrays, chance):
-    """Return named arrays of which one is changed."""
+    """Return the named arrays with one change."""
     arrays, name = dict(arrays), chance.choice(sorted(arrays))
     array = arrays.pop(name)
     how = chance.choice(["drop", "rename", "shape", "dtype", "number", "more"])
@@ -277,11 +277,11 @@ def changed_arrays(arrays, chance):
     return arrays
 
 
-# What is no file at all.
+# What is no ordinary file.
 
 
 def as_socket(path):
-    """Make a socket; its name must be short, wherever the folder lies."""
+    """Make a socket from within its folder, since the path to a socket must be short."""
     with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as made:
         made.bind(path.name)
 

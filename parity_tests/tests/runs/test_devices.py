@@ -15,7 +15,7 @@ on_mps = pytest.mark.skipif(ACCELERATOR != "mps", reason="PyTorch finds no Apple
 
 
 def pretend(monkeypatch, cuda=0, mps=False, other=None):
-    """Let PyTorch say that it finds these devices; what such a device computes is no part of these tests."""
+    """Make PyTorch report these devices; what such a device computes is not part of these tests."""
     found = "cuda" if cuda else "mps" if mps else other
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: found is not None)
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device(found or "cuda"))
@@ -105,10 +105,10 @@ def learn(device, dtype=torch.float32, scale=1.0):
 
 
 def assert_alike(one, other):
-    """Hold what `learn` returned equal but for rounding.
+    """Assert that two results of `learn` are equal up to rounding.
 
-    A batch norm takes away again what the bias before it adds: that bias has the gradient 0, of which rounding makes
-    some tiny number, and Adam, which divides a gradient by its own size, a whole step. So the bias is left out, and
+    A batch norm subtracts what the bias before it adds, so that bias has the gradient 0. Rounding turns it into some
+    tiny number, and Adam, which divides a gradient by its own size, into a whole step. So the bias is left out, and
     with it the running mean, which contains it.
     """
     (history, state), (expected, expected_state) = one, other

@@ -70,7 +70,7 @@ def train_cnn(device, send, fit=distributed.fit):
 
 
 def die(device, send, how):
-    """Let process 1 end in some way, while the others wait for it."""
+    """End process 1 in some way, while the others wait for it."""
     if torch.distributed.get_rank() == 1:
         if how == "raise":
             raise ValueError("no luck")
@@ -83,7 +83,7 @@ def die(device, send, how):
 
 
 def say_who(rank, processes, send):
-    """Tell the process ids by messages and wait for ever."""
+    """Send this process's id as a message and wait for ever."""
     send(os.getpid())
     time.sleep(600)
 
@@ -98,7 +98,7 @@ def listen_and_gather(device, send):
 
 
 def say_folder(device, send):
-    """Tell the name of the folder that the processes meet in, and wait for ever."""
+    """Send the names in the temporary folder, where the processes meet, and wait for ever."""
     send(sorted(str(path) for path in Path(tempfile.gettempdir()).iterdir()))
     time.sleep(600)
 
@@ -112,7 +112,7 @@ def assert_same(got, expected, tolerance=1e-10):
 
 @pytest.fixture(scope="module")
 def forked():
-    """Let processes start from one that has imported everything; those of `whole` and a script start from nothing."""
+    """Fork processes from one that has imported everything; those of `whole` and of a script start afresh."""
     with pytest.MonkeyPatch.context() as context:
         if os.name == "posix":
             processes.context((__name__, shared.__name__, *PRELOADED))
@@ -295,7 +295,7 @@ def test_train_with_two_processes(capsys, whole):
 
 
 def signals_at(monkeypatch, step, signals):
-    """Let signals arrive in the command's own process when it hears of a step."""
+    """Send signals to the command's own process when it hears of a step."""
 
     @contextlib.contextmanager
     def bars(epochs, steps):
@@ -311,9 +311,9 @@ def signals_at(monkeypatch, step, signals):
 
 @posix
 def test_a_run_of_three_processes_goes_on_as_if_it_had_not_stopped(capsys, tmp_path, forked, monkeypatch):
-    """Killed after step 3, resumed from the checkpoint of step 2, stopped in the middle of an epoch, and resumed.
+    """It is killed after step 3, resumed from the checkpoint of step 2, stopped in the middle of an epoch, and resumed.
 
-    Three, because the sum of two numbers does not depend on their order.
+    There are three processes because the sum of two numbers does not depend on their order.
     """
     whole, run = tmp_path / "whole", tmp_path / "run"
     path = run / folder.CHECKPOINT
@@ -339,7 +339,7 @@ def test_a_run_of_three_processes_goes_on_as_if_it_had_not_stopped(capsys, tmp_p
 
 
 def test_a_checkpoint_of_fewer_processes_is_refused(capsys, tmp_path, whole):
-    """Before any process is started, as its speed shows."""
+    """It is refused before any process starts, as its speed shows."""
     run = tmp_path / "run"
     run.mkdir()
     config = record.load_config(whole)

@@ -30,7 +30,7 @@ ROWS, BATCH = 70, 16  # the last batch of an epoch has 6 rows
 
 
 def few_images(rows):
-    """Return images whose pixels are bytes: noise, with a bright row where the class says."""
+    """Return images whose pixels are bytes: noise, with a bright row whose place depends on the class."""
     rng = np.random.default_rng(0)
     y = np.arange(rows) % 10
     x = rng.integers(0, 100, (rows, 1, 28, 28)).astype(np.float32)
@@ -62,7 +62,7 @@ def trained(task, data, keeper=None, **changes):
 
 
 def losses(data, **changes):
-    """Return the losses that the network for images has on its way, without dropout's masks."""
+    """Return the loss at each step of the network for images, without dropout."""
     return np.array(trained("digits", data, dropout=0.0, **changes).history["step_loss"])
 
 
@@ -152,7 +152,7 @@ def test_a_recorded_step_reads_the_learning_rate_that_is_set(data):
 
 
 def test_setting_up_leaves_no_trace(small):
-    """What is undone is the network's state, the optimizer's, whether new or not, and the generator's."""
+    """The states of the network, the generator and the optimizer, new or used, are restored."""
     data = small("moons")
     x, y = torch.from_numpy(data.x_train).float(), torch.from_numpy(data.y_train)
     torch_ref.manual_seed(0)

@@ -1,4 +1,4 @@
-"""A run that is killed, in a process of its own, goes on in its folder and gives what it would have given anyway."""
+"""A killed run, in a process of its own, continues in its folder and gives what it would have given anyway."""
 
 import collections
 import json
@@ -58,7 +58,7 @@ def in_child(argv, said, die_at=None, count_in=None):
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
-    """Return the function that starts a command in a process of its own."""
+    """Return a function that starts a command in a process of its own."""
     if os.name != "posix":
         pytest.skip("needs POSIX signals")
     context = processes.context(PRELOADED)
@@ -85,7 +85,7 @@ def whole(start, tmp_path_factory):
 
 
 def go_on(run):
-    """Return the command line that goes on with a run: the first one, if it had not begun."""
+    """Return the command line that continues a run, or the first one if the run had not begun."""
     return ["train", "--resume", run] if (run / "config.json").exists() else [*TRAIN, "--out", run]
 
 
@@ -127,7 +127,7 @@ def counts(start, tmp_path_factory):
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("share", [0, 0.2, 0.4, 0.6, 0.8, 0.9, 1])
 def test_a_kill_at_any_call_changes_nothing(start, whole, counts, tmp_path, call, share):
-    """From the first call to the last: a run's writes, renames and removals, those at its end included."""
+    """The kills go from the first call to the last: writes, renames and removals, also those at the run's end."""
     run = tmp_path / "run"
     number = 1 + round(share * (counts[call] - 1))
     process = start(*TRAIN, "--out", run, die_at=(call, number))
@@ -141,7 +141,7 @@ def test_a_kill_at_any_call_changes_nothing(start, whole, counts, tmp_path, call
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_with_a_checkpoint(start, tmp_path, number):
-    """No checkpoint was asked for, and one is left all the same."""
+    """No checkpoint was asked for, but one is left all the same."""
     run = tmp_path / "run"
     process = start("train", "moons", "--engine", "torch", "--device", "cpu", "--epochs", 100000, "--out", run)
     deadline = time.monotonic() + 60
@@ -159,7 +159,7 @@ def test_a_signal_ends_a_run_with_a_checkpoint(start, tmp_path, number):
 
 @posix
 def test_the_command_line_itself(tmp_path):
-    """Without the forking process: a program, a signal, and the program that goes on."""
+    """Without the forking process: a program, a signal, and a program that continues the run."""
     run = tmp_path / "run"
     command = [sys.executable, "-m", "benchmarks", "train"]
     options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}

@@ -1,4 +1,4 @@
-"""A folder belongs to one run at a time, and to nobody once its holder has ended, however that ended."""
+"""A folder belongs to one run at a time, and to nobody once its holder has ended, however it ended."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ AT_ONCE = 6
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
-    """Return the function that starts command lines at the same moment, and returns their exit statuses and words."""
+    """Return a function that starts command lines at the same moment, and returns their exit statuses and output."""
     if os.name != "posix":
         pytest.skip("needs fork")
     context = processes.context(PRELOADED)
@@ -45,7 +45,7 @@ def start(tmp_path_factory):
 
 
 def together(ready, argv, said):
-    """Run a command line once all others are ready, too."""
+    """Wait until all the others are ready, then run a command line."""
     ready.wait(60)
     in_child(argv, said)
 
@@ -128,7 +128,7 @@ def test_a_lock_ends_with_its_holder(tmp_path):
 
 @contextlib.contextmanager
 def unsigned(path):
-    """Hold the lock of a folder as a process does that has not yet written its number."""
+    """Hold the lock of a folder like a process that has not yet written its number."""
     descriptor = os.open(path / lock.NAME, os.O_RDWR | os.O_CREAT)
     lock._lock(descriptor)
     yield descriptor
@@ -168,7 +168,7 @@ def test_a_lock_that_nobody_signs_is_still_held(tmp_path, monkeypatch):
 
 
 def test_a_lock_is_one_process_s_among_many_that_come_and_go(tmp_path):
-    """Threads stand for processes: a lock is an open file's, not a process's."""
+    """Threads stand in for processes: a lock belongs to an open file, not to a process."""
     inside, most, entered = [0], [0], [0]
 
     def come_and_go():

@@ -26,7 +26,7 @@ def whole(tmp_path_factory):
 
 
 def assert_same(run, other):
-    """Hold two finished runs equal to the last bit, seconds aside, and the first tidy."""
+    """Assert that two finished runs are equal to the last bit, seconds aside, and that the first is tidy."""
     held = sorted(path.name for path in run.rglob("*") if path.is_file() and path.suffix != ".png")
     assert held == sorted(["config.json"] + 2 * ["config.json", "history.json", "model.safetensors"])
     assert "unfinished" not in files.read_json(run / "config.json")
@@ -39,7 +39,7 @@ def assert_same(run, other):
 
 
 def signalled(monkeypatch, engine, step):
-    """Let a signal arrive in one engine's loop, in the middle of a step."""
+    """Send a signal in one engine's loop, in the middle of a step."""
     from benchmarks import engines
 
     cross_entropy = engines.get(engine).nn.CrossEntropyLoss

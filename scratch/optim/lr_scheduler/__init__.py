@@ -1,6 +1,6 @@
 """Learning-rate schedulers, mirroring ``torch.optim.lr_scheduler``: each a rule for the next learning rate.
 
-A scheduler writes ``group["lr"]`` of each parameter group, most of them once an epoch:
+A scheduler sets ``group["lr"]`` of each parameter group, in most cases once an epoch:
 
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     scheduler = optim.lr_scheduler.StepLR(optimizer, step_size=30)

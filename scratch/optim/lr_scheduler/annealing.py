@@ -1,7 +1,7 @@
 r"""CosineAnnealingLR and OneCycleLR: the learning rate follows half a wave of a cosine.
 
-    lr     the rate as it is             epoch    the epoch that it is to be the rate of, from 0
-    base   the rate at the beginning     T_max    epochs from the highest rate to the lowest, eta_min
+    lr     the current rate              epoch    the epoch that lr_next is for, from 0
+    base   the initial rate              T_max    epochs from the highest rate to the lowest, eta_min
 
 cosine_annealing_lr
     U1  lowest = whether epoch - 1 is T_max, 3 T_max, 5 T_max...     the rate is at its lowest, where U2 would be 0/0
@@ -13,20 +13,20 @@ cosine_annealing_lr
 
     closed: eta_min + (base - eta_min) (1 + cos(pi epoch / T_max)) / 2
 
-U2 is the quotient of two closed forms, less eta_min. After T_max the rate rises again.
+U2 is the quotient of two closed forms, each less eta_min. After T_max the rate rises again.
 
 annealed, from first to last while share goes from 0 to 1
     U1  wave = 1 + cos(pi share)                                     from 2 to 0
     U2  value = last + (first - last)/2 wave                         linear: first + (last - first) share
 
-OneCycleLR anneals from max_lr / div_factor up to max_lr, in the share pct_start of all steps, and from there down to
-the first rate / final_div_factor; the momentum (beta1 in Adam) goes from max_momentum to base_momentum and back. With
-three_phase it goes down the way that it came up, and in the rest of the steps to the lowest rate.
+OneCycleLR anneals from max_lr / div_factor up to max_lr, over a share pct_start of all steps, and from there down to
+the first rate / final_div_factor. The momentum (beta1 in Adam) goes from max_momentum to base_momentum and back. With
+three_phase the rate comes down the way that it went up, and over the remaining steps falls to the lowest rate.
 
 Sources: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017, equation 5 (without the
 restarts); Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates", 2018.
 PyTorch's counterparts: ``torch.optim.lr_scheduler.CosineAnnealingLR``, ``OneCycleLR``. Differs from PyTorch: a phase of
-OneCycleLR without a length is a ValueError that says so, and not a division by zero.
+OneCycleLR of length 0 is a ValueError that says so, not a division by zero.
 """
 
 import math
@@ -40,7 +40,7 @@ from scratch.optim.options import check_bool, check_number
 
 
 def cosine_annealing_lr(lr: float, base: float, epoch: int, *, T_max: float, eta_min: float) -> float:
-    """Return the rate of an epoch from that of the epoch before."""
+    """Return the rate of an epoch, given that of the epoch before."""
     lowest = epoch > 0 and (epoch - 1 - T_max) % (2 * T_max) == 0  # U1 ()
     ratio = (
         1.0
@@ -53,7 +53,7 @@ def cosine_annealing_lr(lr: float, base: float, epoch: int, *, T_max: float, eta
 
 
 def annealed(first: float, last: float, share: float, *, linear: bool) -> float:
-    """Return the value where ``share`` of the way from ``first`` to ``last`` is done."""
+    """Return the value after ``share`` of the way from ``first`` to ``last``."""
     wave = math.cos(math.pi * share) + 1  # U1 ()
     value = (last - first) * share + first if linear else last + (first - last) / 2.0 * wave  # U2 ()
     return value
@@ -66,11 +66,11 @@ class CosineAnnealingLR(LRScheduler):
     ----------
     optimizer : Optimizer
     T_max : int
-        How many epochs it takes to come down.
+        How many epochs the rate takes to come down.
     eta_min : float
         The lowest learning rate.
     last_epoch : int
-        The last epoch of a training that goes on.
+        The last epoch before training is resumed.
 
     Examples
     --------
@@ -98,19 +98,19 @@ class CosineAnnealingLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_first_lr(self) -> list[float]:
-        """Leave the learning rates as they are."""
+        """Return the learning rates as they are."""
         return self.current_lrs()
 
     def get_lr(self) -> list[float]:
         """Return the learning rates of all groups at `last_epoch`."""
         options = {"T_max": self.T_max, "eta_min": self.eta_min}
-        # A group that was added has no base: `set_lrs` refuses the shorter list by name.
+        # A group that was added later has no base rate: `set_lrs` refuses the shorter list.
         both = zip(self.current_lrs(), self.base_lrs, strict=False)
         return [cosine_annealing_lr(lr, base, self.last_epoch, **options) for lr, base in both]
 
 
 class OneCycleLR(LRScheduler):
-    """Raise the learning rates, and lower them to almost nothing: one cycle, for the whole of a training.
+    """Raise the learning rates, then lower them to almost nothing: one cycle for a whole training.
 
     `step` is called after each batch.
 
@@ -118,27 +118,27 @@ class OneCycleLR(LRScheduler):
     ----------
     optimizer : Optimizer
     max_lr : float or list of float
-        The highest learning rate, of all groups or of each.
+        The highest learning rate, one for all groups or one for each.
     total_steps : int, optional
-        The number of batches of the training; or else
+        The number of batches in the training.
     epochs, steps_per_epoch : int, optional
-        two factors of it.
+        The two factors of ``total_steps``, if that is not given.
     pct_start : float
-        The share of the steps that the learning rate rises in.
+        The share of the steps in which the learning rate rises.
     anneal_strategy : str
         "cos" or "linear".
     cycle_momentum : bool
-        Whether the momentum, or Adam's beta1, falls while the learning rate rises, and the reverse.
+        Whether the momentum, or Adam's beta1, falls while the learning rate rises, and rises while it falls.
     base_momentum, max_momentum : float or list of float
         The lowest and the highest momentum.
     div_factor : float
         The first learning rate is ``max_lr / div_factor``.
     final_div_factor : float
-        The last one is the first one divided by this.
+        The last learning rate is the first one divided by this.
     three_phase : bool
-        Whether the learning rate comes down the way that it went up, and goes to the last one in a third phase.
+        Whether the learning rate comes down the way that it went up, and falls to the last one in a third phase.
     last_epoch : int
-        The last step of a training that goes on.
+        The last step before training is resumed.
 
     Raises
     ------
@@ -208,7 +208,7 @@ class OneCycleLR(LRScheduler):
             group["momentum"] = value
 
     def check_state(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what there is to load; PyTorch leaves ``use_beta1`` out where the momentum stays."""
+        """Return the entries to load; PyTorch leaves ``use_beta1`` out if the momentum does not change."""
         if isinstance(state_dict, Mapping):
             state_dict = {"use_beta1": self.use_beta1, **state_dict}
         return super().check_state(state_dict)
@@ -246,7 +246,7 @@ class OneCycleLR(LRScheduler):
 
 
 def phases(pct_start: float, total: int, three_phase: bool) -> list[dict[str, Any]]:
-    """Return the phases of a cycle: which step each ends at, and the names of what it goes from and to."""
+    """Return the phases of a cycle: the step at which each ends, and the names of the values it goes from and to."""
     up = float(pct_start * total) - 1, "initial_lr", "max_lr", "max_momentum", "base_momentum"
     down = total - 1, "max_lr", "min_lr", "base_momentum", "max_momentum"
     back = float(2 * pct_start * total) - 2, "max_lr", "initial_lr", "base_momentum", "max_momentum"

@@ -1,7 +1,7 @@
 r"""StepLR, MultiStepLR, ExponentialLR, LinearLR, LambdaLR: the learning rate falls, or rises, epoch by epoch.
 
-    lr     the rate as it is           epoch  the epoch that it is to be the rate of, from 0
-    base   the rate at the beginning   gamma  the factor by which it falls
+    lr     the current rate            epoch  the epoch that lr_next is for, from 0
+    base   the initial rate            gamma  the factor by which it falls
 
 step_lr
     U1  falls = epoch > 0, and a multiple of step_size          whether gamma is due
@@ -23,15 +23,15 @@ linear_lr, from start base to end base in total epochs
 lambda_lr, of any function of the epoch
     U1  lr_next = base lr_lambda(epoch)                         no recursion: lr is not read
 
-Linear_lr's factor is the quotient of two closed forms: total (start + slope epoch / total) over the same of epoch - 1,
-which has slope more in the numerator.
+The factor in linear_lr is the quotient of two closed forms: total (start + slope epoch / total), divided by the same
+for epoch - 1. The numerator is larger by slope.
 
 PyTorch's counterparts: ``torch.optim.lr_scheduler.StepLR``, ``MultiStepLR``, ``ExponentialLR``, ``LinearLR``,
-``LambdaLR``. As there, a training that goes on (``last_epoch``) leaves LinearLR's and ExponentialLR's rates as they are
-until the first step, and applies what is due to the others' at once. Differ from PyTorch: on its way down to 0
-PyTorch's LinearLR may end at -1e-19 for a rounding error, and this one ends at 0; a negative milestone, which the
-recursion never meets and the closed form counts, and a ``total_iters`` of 0, at which LinearLR stays at its start for
-good, are refused.
+``LambdaLR``. As there, when training is resumed (``last_epoch``), LinearLR and ExponentialLR leave the rates as they
+are until the first step, and the others apply what is due at once. Differ from PyTorch: on its way down to 0 PyTorch's
+LinearLR may end at -1e-19 because of rounding, and this one ends at 0. Two options are refused: a negative milestone,
+which the recursion never reaches but the closed form counts, and a ``total_iters`` of 0, with which LinearLR stays at
+its start for good.
 """
 
 import types
@@ -46,27 +46,27 @@ from scratch.optim.options import check_number
 
 
 def step_lr(lr: float, epoch: int, *, step_size: int, gamma: float) -> float:
-    """Return the rate of an epoch from that of the epoch before."""
+    """Return the rate of an epoch, given that of the epoch before."""
     falls = epoch > 0 and epoch % step_size == 0  # U1 ()
     lr_next = lr * gamma if falls else lr  # U2 ()
     return lr_next
 
 
 def multi_step_lr(lr: float, epoch: int, *, milestones: Counter, gamma: float) -> float:
-    """Return the rate of an epoch from that of the epoch before."""
+    """Return the rate of an epoch, given that of the epoch before."""
     count = milestones[epoch]  # U1 ()
     lr_next = lr * gamma**count  # U2 ()
     return lr_next
 
 
 def exponential_lr(lr: float, epoch: int, *, gamma: float) -> float:
-    """Return the rate of an epoch from that of the epoch before."""
+    """Return the rate of an epoch, given that of the epoch before."""
     lr_next = lr * gamma if epoch > 0 else lr  # U1 ()
     return lr_next
 
 
 def linear_lr(lr: float, epoch: int, *, start: float, end: float, total: int) -> float:
-    """Return the rate of an epoch from that of the epoch before; at epoch 0, from the rate at the beginning."""
+    """Return the rate of an epoch, given that of the epoch before; at epoch 0, given the initial rate."""
     slope = end - start  # U1 ()
     factor = (
         start if epoch == 0 else 1.0 if epoch > total else 1.0 + slope / (total * start + (epoch - 1) * slope)
@@ -88,11 +88,11 @@ class StepLR(LRScheduler):
     ----------
     optimizer : Optimizer
     step_size : int
-        How many epochs a learning rate stays.
+        How many epochs a learning rate lasts.
     gamma : float
         The factor.
     last_epoch : int
-        The last epoch of a training that goes on.
+        The last epoch before training is resumed.
 
     Examples
     --------
@@ -129,11 +129,11 @@ class MultiStepLR(LRScheduler):
     ----------
     optimizer : Optimizer
     milestones : iterable of int
-        The epochs; one that stands there twice counts twice.
+        The epochs; one that is listed twice counts twice.
     gamma : float
         The factor.
     last_epoch : int
-        The last epoch of a training that goes on.
+        The last epoch before training is resumed.
     """
 
     option_names = "milestones", "gamma"
@@ -159,7 +159,7 @@ class ExponentialLR(LRScheduler):
     gamma : float
         The factor.
     last_epoch : int
-        The last epoch of a training that goes on.
+        The last epoch before training is resumed.
     """
 
     option_names = ("gamma",)
@@ -169,7 +169,7 @@ class ExponentialLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_first_lr(self) -> list[float]:
-        """Leave the learning rates as they are."""
+        """Return the learning rates as they are."""
         return self.current_lrs()
 
     def rate(self, lr: float) -> float:
@@ -178,19 +178,19 @@ class ExponentialLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """Move the learning rates along a straight line, from ``start_factor`` of them to ``end_factor``: a warm-up.
+    """Warm-up: move the learning rates along a line, from ``start_factor`` to ``end_factor`` times the initial ones.
 
     Parameters
     ----------
     optimizer : Optimizer
     start_factor : float
-        By what the learning rates are multiplied at first, over 0 and up to 1.
+        What the learning rates are multiplied by at first, over 0 and up to 1.
     end_factor : float
-        By what they are multiplied in the end, from 0 to 1.
+        What they are multiplied by in the end, from 0 to 1.
     total_iters : int
         How many epochs it takes.
     last_epoch : int
-        The last epoch of a training that goes on.
+        The last epoch before training is resumed.
     """
 
     option_names = "start_factor", "end_factor", "total_iters"
@@ -213,7 +213,7 @@ class LinearLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_first_lr(self) -> list[float]:
-        """Return the learning rates of the beginning; leave those of a training that goes on as they are."""
+        """Return the first learning rates; when training is resumed, those that the groups have."""
         return self.get_lr() if self.last_epoch == 0 else self.current_lrs()
 
     def rate(self, lr: float) -> float:
@@ -223,17 +223,17 @@ class LinearLR(LRScheduler):
 
 
 class LambdaLR(LRScheduler):
-    """Multiply the learning rates of the beginning by a function of the epoch.
+    """Multiply the initial learning rates by a function of the epoch.
 
-    A state dict has what an object with ``__call__`` holds in its attributes; of a function it has None.
+    A state dict has the attributes of an object with ``__call__``, and None for a function.
 
     Parameters
     ----------
     optimizer : Optimizer
     lr_lambda : callable or list of callable
-        From the epoch to a factor; a list has one for each group.
+        Maps the epoch to a factor; a list has one for each group.
     last_epoch : int
-        The last epoch of a training that goes on.
+        The last epoch before training is resumed.
 
     Examples
     --------
@@ -267,13 +267,13 @@ class LambdaLR(LRScheduler):
         return [lambda_lr(base, self.last_epoch, lr_lambda=one) for base, one in both]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state, with the attributes of the callables that are no functions."""
+        """Return the state, with the attributes of the callables that are not functions."""
         functions = types.FunctionType
         held = [None if isinstance(one, functions) else dict(vars(one)) for one in self.lr_lambdas]
         return super().state_dict() | {"lr_lambdas": held}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over a state, and set the attributes of the callables that are no functions."""
+        """Load a state, and set the attributes of the callables that are not functions."""
         lambdas, held = self.lr_lambdas, self.check_state(state_dict)["lr_lambdas"]
         if len(held) != len(lambdas):
             raise ValueError(f"{name_of(self)}: expected the state of {len(lambdas)} lr_lambdas, got {len(held)}")

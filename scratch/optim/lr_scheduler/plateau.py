@@ -1,7 +1,7 @@
-r"""ReduceLROnPlateau: the learning rate is lowered where a metric has stopped to improve.
+r"""ReduceLROnPlateau: the learning rate is lowered once a metric has stopped improving.
 
-    metric   what is watched, such as the loss of validation      patience  how many bad epochs are borne
-    best     the best so far                                      cooldown  epochs after a fall that count for nothing
+    metric   what is watched, such as the validation loss         patience  how many bad epochs are tolerated
+    best     the best so far                                      cooldown  epochs after a fall that are not counted
     bad      epochs in a row that were not better                 cooling   how many of those are left
 
 plateau, in mode "min" and threshold_mode "rel"
@@ -15,8 +15,8 @@ plateau, in mode "min" and threshold_mode "rel"
     U8  cooling_next = cooldown if it falls, else
                        cooling - 1, and never below 0
 
-Where it falls, each group's rate becomes max(factor lr, min_lr), unless that is a difference of eps or less. A metric
-of NaN is not better than anything.
+When it falls, each group's rate becomes max(factor lr, min_lr), unless that changes it by eps or less. A metric of NaN
+is never better.
 
 PyTorch's counterpart: ``torch.optim.lr_scheduler.ReduceLROnPlateau``. Left out: ``step``'s deprecated ``epoch``.
 """
@@ -52,7 +52,7 @@ def plateau(
     patience: int,
     cooldown: int,
 ) -> Plateau:
-    """Return whether the learning rates fall, and what there is to remember."""
+    """Return whether the learning rates fall, and what to remember."""
     margin = -threshold if mode == "min" else threshold  # U1 ()
     bound = best * (1.0 + margin) if threshold_mode == "rel" else best + margin  # U2 ()
     better = metric < bound if mode == "min" else metric > bound  # U3 ()
@@ -71,21 +71,21 @@ class ReduceLROnPlateau(LRScheduler):
     ----------
     optimizer : Optimizer
     mode : str
-        "min" for a metric that is to become small, "max" for one that is to become large.
+        "min" for a metric that should become small, "max" for one that should become large.
     factor : float
         Below 1.
     patience : int
-        How many epochs without improvement are borne.
+        How many epochs without improvement are tolerated.
     threshold : float
-        By how much a metric has to be better than the best one to count as better.
+        How much better than the best one a metric has to be to count as better.
     threshold_mode : str
         "rel": by this share of the best one; "abs": by this difference.
     cooldown : int
         How many epochs after a fall are not counted.
     min_lr : float or list of float
-        The lowest learning rate, of all groups or of each.
+        The lowest learning rate, one for all groups or one for each.
     eps : float
-        A fall of this or less is left out.
+        A fall of this size or less is skipped.
 
     Examples
     --------
@@ -143,16 +143,16 @@ class ReduceLROnPlateau(LRScheduler):
 
     @property
     def in_cooldown(self) -> bool:
-        """Whether epochs are not counted at the moment."""
+        """Whether epochs are currently not counted."""
         return self.cooldown_counter > 0
 
     def step(self, metrics: SupportsFloat) -> None:  # type: ignore[override]
-        """Look at the metric of an epoch, and lower the learning rates if it is due.
+        """Take the metric of an epoch, and lower the learning rates if that is due.
 
         Raises
         ------
         TypeError
-            If it is no number.
+            If it is not a number.
         """
         try:
             metric = float(metrics)
@@ -185,6 +185,6 @@ class ReduceLROnPlateau(LRScheduler):
         return [low if lr - low > self.eps else lr for lr, low in zip(lrs, lowered, strict=True)]
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over a state that `state_dict` returned, here or in PyTorch."""
+        """Load a state that `state_dict` returned, here or in PyTorch."""
         super().load_state_dict(state_dict)
         self.mode_worse = math.inf if self.mode == "min" else -math.inf

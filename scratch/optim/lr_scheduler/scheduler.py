@@ -1,19 +1,19 @@
 """What every scheduler has in common: the epochs, the learning rates of the groups, and a state that can be saved.
 
-A scheduler is a rule, a pure function of the learning rate as it is and of the epoch, and the class around it. Most
-rules are recursions, as PyTorch's are: they start from the rate that the group has, so that somebody else may change it
-in between, and two schedulers may act on one optimizer. Their closed forms stand beside them; the two agree but for
-rounding, and the recursion's rounding is PyTorch's, bit for bit.
+A scheduler is a rule, which is a pure function of the current learning rate and of the epoch, and a class around it.
+Most rules are recursions, as in PyTorch: they start from the group's current rate, so other code may change it in
+between, and two schedulers may act on one optimizer. The closed form is given next to each recursion. The two agree up
+to rounding, and the recursion rounds like PyTorch's, bit for bit.
 
-An epoch is one call of `LRScheduler.step`, which for most comes after all batches of an epoch, and for `OneCycleLR`
-after each batch. The constructor takes the step to epoch 0: it sets the learning rates of the beginning.
+An epoch here is one call of `LRScheduler.step`. Most schedulers are stepped after all batches of an epoch of training,
+and `OneCycleLR` after each batch. The constructor takes the step to epoch 0: it sets the first learning rates.
 
-A scheduler that is stepped before its optimizer has ever been stepped skips the first learning rate. As in PyTorch that
-is a warning, since a program may mean it: to go ahead to the epoch at which it was interrupted, or to draw the curve.
+A scheduler that is stepped before its optimizer skips the first learning rate. As in PyTorch that is only a warning,
+since a program may intend it: to go ahead to the epoch at which it was interrupted, or to plot the curve.
 
 PyTorch's counterpart: ``torch.optim.lr_scheduler.LRScheduler``. Left out: ``step``'s deprecated ``epoch``. Deliberate
-differences: options and state dicts are checked at once, where PyTorch lets them pass until they do harm; the warning
-asks whether the optimizer has stepped since this scheduler was made, not since the first one was.
+differences: options and state dicts are checked at once, where PyTorch accepts them until they do harm; the warning
+depends on whether the optimizer has stepped since this scheduler was made, not since the first one was.
 """
 
 import numbers
@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 from scratch.checks import name_of
 from scratch.optim.optimizer import Optimizer
 
-# What PyTorch's state dicts have besides: flags that are False whenever anybody can look.
+# PyTorch's state dicts also have these flags, which are True only while a step is running.
 FLAGS_OF_TORCH = ("_is_initial", "_get_lr_called_within_step")
 
 
@@ -34,24 +34,24 @@ class LRScheduler:
     Parameters
     ----------
     optimizer : Optimizer
-        Whose groups' learning rates are set. Each group keeps the one that it began with as ``group["initial_lr"]``.
+        The learning rates of its groups are set. Each group keeps its first one as ``group["initial_lr"]``.
     last_epoch : int
-        The last epoch of a training that goes on; -1 for a new one. The groups need an "initial_lr" then, which the
-        optimizer's state dict has.
+        The last epoch before training is resumed; -1 for a new training. To resume, the groups need an "initial_lr",
+        which the optimizer's state dict has.
 
     Attributes
     ----------
     option_names : tuple of str
-        The attributes that a state dict has besides those that all schedulers have.
+        The attributes in a state dict, apart from those that all schedulers have.
     base_lrs : list of float
-        The groups' learning rates at the beginning.
+        The groups' initial learning rates.
     last_epoch : int
-        The epoch that the learning rates are those of.
+        The epoch that the current learning rates belong to.
 
     Raises
     ------
     TypeError
-        If ``optimizer`` is none.
+        If ``optimizer`` is not an Optimizer.
     KeyError
         If ``last_epoch`` is not -1 and a group has no "initial_lr".
     """
@@ -77,11 +77,11 @@ class LRScheduler:
     # What a subclass defines.
 
     def rate(self, lr: float) -> float:
-        """Return the learning rate of a group at `last_epoch`, from the one that it has."""
+        """Return the learning rate of a group at `last_epoch`, given its current one."""
         raise NotImplementedError(f"{name_of(self)}: neither rate nor get_lr is defined")
 
     def get_lr(self) -> list[float]:
-        """Return the learning rates of all groups at `last_epoch`; to read those that are set, use `get_last_lr`."""
+        """Return the learning rates of all groups at `last_epoch`; to read the current ones, use `get_last_lr`."""
         return [self.rate(lr) for lr in self.current_lrs()]
 
     def get_first_lr(self) -> list[float]:
@@ -113,7 +113,7 @@ class LRScheduler:
         self.set_lrs(self.get_lr())
 
     def restart(self) -> None:
-        """Go to epoch 0 again, from the learning rates of the beginning."""
+        """Go back to epoch 0, starting from the initial learning rates."""
         self.last_epoch = 0
         self.set_lrs(self.base_lrs)
         self.set_lrs(self.get_lr())
@@ -135,28 +135,28 @@ class LRScheduler:
         return self._last_lr
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state under PyTorch's names: the options, the epoch, and the learning rates of the beginning.
+        """Return the state under PyTorch's names: the options, the epoch, and the initial learning rates.
 
-        The learning rates as they are belong to the optimizer's state dict; save both.
+        The current learning rates belong to the optimizer's state dict; save both.
         """
         return {name: copied(getattr(self, name)) for name in (*self.option_names, *self.state_names)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over a state that `state_dict` returned, here or in PyTorch. Everything is checked before it is used.
+        """Load a state that `state_dict` returned, here or in PyTorch. Everything is checked before it is used.
 
         Raises
         ------
         TypeError
-            If it is no mapping.
+            If it is not a mapping.
         ValueError
-            If something is missing or unknown, or it is the state of another number of groups.
+            If something is missing or unknown, or the number of groups differs.
         """
         state = self.check_state(state_dict)
         for name, value in state.items():
             setattr(self, name, copied(value))
 
     def check_state(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what there is to load of a state dict, or raise if it is not one of this scheduler's."""
+        """Return the entries of a state dict to load, or raise if it does not fit this scheduler."""
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"{name_of(self)}: expected a state dict, got {state_dict!r:.80}")
         names = (*self.option_names, *self.state_names)
@@ -178,7 +178,7 @@ def copied(value: Any) -> Any:
 
 
 def check_optimizer(owner: object, optimizer: Any) -> Optimizer:
-    """Return ``optimizer``, or raise if it is none."""
+    """Return ``optimizer``, or raise if it is not an Optimizer."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"{name_of(owner)}: expected an Optimizer, got {type(optimizer).__name__}")
     return optimizer
@@ -194,7 +194,7 @@ def check_count(owner: object, name: str, value: Any, at_least: int) -> int:
 
 
 def check_each(owner: object, name: str, value: Any, count: int) -> list[Any]:
-    """Return an option as a list with an entry for each of ``count`` groups: a list as it is, else copies."""
+    """Return an option as a list with an entry for each of ``count`` groups: a list as it is, a value repeated."""
     if not isinstance(value, (list, tuple)):
         return [value] * count
     if len(value) != count:

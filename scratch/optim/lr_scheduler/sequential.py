@@ -1,7 +1,7 @@
 """SequentialLR: one schedule after another, such as a warm-up before the rest.
 
 PyTorch's counterpart: ``torch.optim.lr_scheduler.SequentialLR``. Left out: a SequentialLR in a SequentialLR, which is
-refused by name.
+refused.
 """
 
 from bisect import bisect_right
@@ -17,25 +17,26 @@ from scratch.optim.optimizer import Optimizer
 class SequentialLR(LRScheduler):
     """Apply schedulers one after another, each from its own epoch 0.
 
-    At a milestone the next scheduler begins with the learning rates that the optimizer had in the beginning, not with
-    those that the last one left.
+    At a milestone the next scheduler begins with the initial learning rates of the optimizer, not with those that the
+    previous scheduler reached.
 
     Parameters
     ----------
     optimizer : Optimizer
     schedulers : list of LRScheduler
-        All of this optimizer.
+        The schedulers, all of this optimizer.
     milestones : list of int
         The epochs at which the second and all following schedulers begin.
     last_epoch : int
-        The last epoch of a training that goes on.
+        The last epoch before training is resumed.
 
     Raises
     ------
     TypeError
-        If one is no scheduler.
+        If one is not a scheduler.
     ValueError
-        If there are none, one belongs to another optimizer or cannot be used here, or the milestones are not one fewer.
+        If there are no schedulers, one belongs to another optimizer or cannot be used here, or the number of milestones
+        is not one less than that of the schedulers.
 
     Examples
     --------
@@ -83,7 +84,7 @@ class SequentialLR(LRScheduler):
         self._schedulers = list(schedulers)
         self._milestones = [check_count(self, "each of milestones", one, at_least=0) for one in milestones]
         self.last_epoch = last_epoch + 1
-        # Each of them has taken its first step when it was made: undo that, and take the one that is due.
+        # Each scheduler took its first step when it was made: undo that, and take the one that is due.
         self.set_lrs([float(group["initial_lr"]) for group in optimizer.param_groups])
         for one in self._schedulers:
             one.last_epoch -= 1
@@ -92,7 +93,7 @@ class SequentialLR(LRScheduler):
         self._last_lr = first.get_last_lr()
 
     def step(self) -> None:
-        """Go to the next epoch: step the scheduler whose turn it is, or begin with it."""
+        """Go to the next epoch: step the scheduler whose turn it is, or start it."""
         self.last_epoch += 1
         turn = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[turn]
@@ -103,11 +104,11 @@ class SequentialLR(LRScheduler):
         self._last_lr = scheduler.get_last_lr()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state, with those of the schedulers."""
+        """Return the state, with the states of the schedulers."""
         return super().state_dict() | {"_schedulers": [one.state_dict() for one in self._schedulers]}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over a state, and those of the schedulers."""
+        """Load a state, and the states of the schedulers."""
         schedulers, states = self._schedulers, self.check_state(state_dict)["_schedulers"]
         if len(states) != len(schedulers):
             raise ValueError(f"SequentialLR: expected the state of {len(schedulers)} schedulers, got {len(states)}")
