@@ -36,7 +36,7 @@ and needs enough of them; in evaluation it is a constant scale and shift. Layer 
 
 Next: `backprop lesson convolution`, the same small question at every place in an image.
 
-Read: scratch/nn/batchnorm.py (with the derivation), scratch/nn/normalization.py (LayerNorm, GroupNorm).
+Read: scratch/nn/batchnorm.py (with the derivation), scratch/nn/layernorm.py, scratch/nn/groupnorm.py.
 Run:  backprop lesson normalization
 """
 

@@ -11,8 +11,9 @@ from scratch.nn.batchnorm import (
     batch_norm_inference,
     batch_norm_inference_backward,
 )
+from scratch.nn.groupnorm import group_norm, group_norm_backward
 from scratch.nn.instancenorm import instance_norm, instance_norm_backward
-from scratch.nn.normalization import group_norm, group_norm_backward, layer_norm, layer_norm_backward
+from scratch.nn.layernorm import layer_norm, layer_norm_backward
 from scratch.nn.rmsnorm import rms_norm, rms_norm_backward
 
 X = array((6, 3))

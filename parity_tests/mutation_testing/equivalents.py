@@ -561,12 +561,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return batchnorm_images.batch_norm_inference_backward(grad_y, None, saved)",
     ): "backward reads the scale, which forward has saved",
     (
-        "scratch/kernels/normalization.py",
+        "scratch/kernels/layernorm.py",
         "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), x.dtype)",
         "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), None)",
     ): "more digits on the way, rounded to the same dtype in the end",
     (
-        "scratch/kernels/normalization.py",
+        "scratch/kernels/layernorm.py",
         "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), x.dtype)",
         "normalized, r = memory.empty(x.shape, x.dtype), np.empty((len(x), 1), )",
     ): "more digits on the way, rounded to the same dtype in the end",

@@ -44,8 +44,8 @@ TOPICS = {
     "layers/test_attention_kernels.py": "attention multihead_attention",
     "layers/test_batchnorm.py": "batchnorm_images channel_norm",
     "layers/test_blocks.py": (
-        "batchnorm_images gelu hardtanh instancenorm log_sigmoid mish normal_distribution normalization relu rmsnorm "
-        "selu sigmoid softmax"
+        "batchnorm_images gelu groupnorm hardtanh instancenorm layernorm log_sigmoid mish normal_distribution relu "
+        "rmsnorm rows selu sigmoid softmax"
     ),
     "layers/test_conv.py": "convolution image_layer padded_images padding patch_plan patches",
     "layers/test_conv_transpose.py": "convolution image_layer patch_plan",
@@ -54,9 +54,9 @@ TOPICS = {
     "layers/test_kept_patches.py": "conv conv_relu_pool patch_plan winograd winograd_tiles",
     "layers/test_linear.py": "container flatten layer",
     "layers/test_more_activations.py": "expm1 hardtanh log1p log_sigmoid mish prelu selu softmax softmin softsign",
-    "layers/test_normalization.py": "row_norm",
+    "layers/test_normalization.py": "groupnorm layernorm normalized_rows row_norm rows",
     "layers/test_output_mask.py": (
-        "conv conv_transpose gru layer linear lstm normalization recurrent rnn sequence_products"
+        "conv conv_transpose groupnorm gru layer layernorm linear lstm recurrent rnn sequence_products"
     ),
     "layers/test_padding.py": "image_layer padded_images",
     "layers/test_patches.py": "conv padded_images patch_plan",

@@ -12,7 +12,7 @@ import numpy as np
 
 from scratch.kernels import memory, threads
 from scratch.kernels.blocks import blocks
-from scratch.kernels.normalization import row_dot, row_sum
+from scratch.kernels.rows import row_dot, row_sum
 
 # For the scores that are worked on at once.
 BLOCK_BYTES = 5 << 17

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scratch.kernels.normalization import group_norm_backward, normalize_groups
+from scratch.kernels.groupnorm import group_norm_backward, normalize_groups
 
 
 def instance_norm(

@@ -6,7 +6,7 @@ negated: a sigmoid is 1 / (1 + exp(-z)), and the minus sign costs nothing as par
 
 import numpy as np
 
-from scratch.kernels import memory, threads
+from scratch.kernels import buffer, memory, threads
 from scratch.kernels.sequence_products import as_column, batch_parts, by_gate, project, states, sums_over_steps
 
 
@@ -42,7 +42,9 @@ def lstm(
             np.tanh(c_t, out=s[t, part])
             np.multiply(z[2], s[t, part], out=h[t + 1, part])
 
-    threads.run(take_steps, batch_parts(h_0))
+    parts = batch_parts(h_0)
+    with buffer.for_rows(h_0.nbytes // len(parts)):
+        threads.run(take_steps, parts)
     return h[1:], (x, h, c, gates, s), h[-1], c[-1]
 
 

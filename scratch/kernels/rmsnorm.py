@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from scratch.kernels import memory, threads
+from scratch.kernels import memory
 from scratch.kernels.channel_sums import ones
-from scratch.kernels.normalization import parts_of, row_dot
 from scratch.kernels.output_mask import is_read
+from scratch.kernels.rows import parts_of, row_dot, run_on_rows
 
 
 def rms_norm(x: np.ndarray, weight: np.ndarray, eps: float) -> tuple[np.ndarray, tuple]:
@@ -21,7 +21,7 @@ def rms_norm(x: np.ndarray, weight: np.ndarray, eps: float) -> tuple[np.ndarray,
         if scales:
             np.multiply(normalized[part], weight, out=y[part])
 
-    threads.run(work, parts_of(x))
+    run_on_rows(work, parts_of(x), x)
     return y, (normalized, r)
 
 
@@ -47,5 +47,5 @@ def rms_norm_backward(
             np.subtract(grad, out, out=out)
             out *= r[part]
 
-    threads.run(work, enumerate(parts))
+    run_on_rows(work, enumerate(parts), grad_y)
     return grad_x if reads_x else None, np.add.reduce(sums, axis=0) if reads_weight else None

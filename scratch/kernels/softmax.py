@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from scratch.kernels import memory, threads
-from scratch.kernels.normalization import parts_of
+from scratch.kernels import memory
+from scratch.kernels.rows import parts_of, run_on_rows
 
 
 def softmax(x: np.ndarray) -> tuple[np.ndarray, tuple]:
@@ -16,7 +16,7 @@ def softmax(x: np.ndarray) -> tuple[np.ndarray, tuple]:
         np.exp(out, out=out)
         out /= np.add.reduce(out, axis=-1, keepdims=True)
 
-    threads.run(work, _parts(x))
+    run_on_rows(work, _parts(x), x)
     return y, (y,)
 
 
@@ -31,7 +31,7 @@ def softmax_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
         np.subtract(grad_y[part], np.add.reduce(out, axis=-1, keepdims=True), out=out)
         out *= rows
 
-    threads.run(work, _parts(y))
+    run_on_rows(work, _parts(y), y)
     return grad_x
 
 

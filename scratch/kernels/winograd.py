@@ -62,15 +62,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scratch.kernels import memory, threads
+from scratch.kernels import buffer, memory, threads
 from scratch.kernels.channel_sums import channel_sum
 from scratch.kernels.padded_images import Sides
 from scratch.kernels.patches import Pair
 from scratch.kernels.winograd_tiles import OF_KERNEL, Step, Tiles
-
-# How many numbers NumPy copies into a buffer at a time if the operands of a ufunc are not contiguous. Here they consist
-# of long contiguous pieces, and with the smallest buffer NumPy goes through these without copying.
-_SMALLEST_BUFFER = 16
 
 # A chunk's memory is kept for the next chunk if it takes no more than this. It takes more only if a single image does,
 # and then the time to allocate it is nothing beside the work on it.
@@ -203,7 +199,7 @@ def convolve_planes(
 
 
 def _convolve(x: np.ndarray, kernels: Kernels, bias: np.ndarray | None, v: np.ndarray | None) -> "_Chunk":
-    np.setbufsize(_SMALLEST_BUFFER)  # until the caller's errstate ends
+    np.setbufsize(buffer.SMALLEST)  # until the caller's errstate ends
     form, u = kernels
     chunk = _chunk(x, u.shape[2], form)
     v = chunk.transform(x, v)  # F1
@@ -281,7 +277,7 @@ def _undo(
     grad_x: np.ndarray | None,
     v: np.ndarray | None,
 ) -> bool:
-    np.setbufsize(_SMALLEST_BUFFER)  # until the caller's errstate ends
+    np.setbufsize(buffer.SMALLEST)  # until the caller's errstate ends
     if grad_matrix is not None and v is None:
         v = chunk.transform(x)
     _take(chunk.spread)  # B1

@@ -15,11 +15,13 @@ from scratch.nn.flatten import Flatten, Unflatten
 from scratch.nn.gaussian_nll import GaussianNLLLoss
 from scratch.nn.gelu import GELU
 from scratch.nn.glu import GLU
+from scratch.nn.groupnorm import GroupNorm
 from scratch.nn.gru import GRU
 from scratch.nn.gru_cell import GRUCell
 from scratch.nn.hardtanh import Hardtanh, ReLU6
 from scratch.nn.instancenorm import InstanceNorm2d
 from scratch.nn.kl_div import KLDivLoss
+from scratch.nn.layernorm import LayerNorm
 from scratch.nn.linear import Identity, Linear
 from scratch.nn.log_sigmoid import LogSigmoid
 from scratch.nn.loss import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
@@ -34,7 +36,6 @@ from scratch.nn.module_list import ModuleList, ParameterList
 from scratch.nn.multi_margin import MultiMarginLoss
 from scratch.nn.multihead_attention import MultiheadAttention
 from scratch.nn.nll import NLLLoss
-from scratch.nn.normalization import GroupNorm, LayerNorm
 from scratch.nn.padding import (
     CircularPad1d,
     CircularPad2d,

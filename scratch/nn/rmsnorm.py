@@ -24,7 +24,7 @@ The simplification. Put B4 to B1 together:
     grad_x = (grad_normalized - normalized mean_k(grad_normalized normalized)) / rms
 
 grad_normalized loses its component along normalized: scaling a row changes no output, so grad_x is orthogonal to x
-(apart from eps). Shifting a row does, unlike in LayerNorm (`scratch.nn.normalization`), so grad_x need not sum to zero.
+(apart from eps). Shifting a row does, unlike in LayerNorm (`scratch.nn.layernorm`), so grad_x need not sum to zero.
 
 Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019, equation 4. PyTorch's counterpart:
 ``torch.nn.RMSNorm``. Left out: ``device``.

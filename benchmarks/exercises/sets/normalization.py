@@ -120,7 +120,7 @@ EXERCISES = (
         "LayerNorm",
         "The statistics are those of a row now, the weight is still one for each column. F3 takes out what rounding "
         "has left of the mean; its way back is the mean's. (F1's mean gets nothing: see what grad_shifted sums to.)",
-        module="scratch.nn.normalization",
+        module="scratch.nn.layernorm",
         function="layer_norm",
     ),
     Find(
@@ -128,7 +128,7 @@ EXERCISES = (
         "right at the start",
         "LayerNorm",
         "At the start of the training, where the weight is 1, nothing is wrong.",
-        module="scratch.nn.normalization",
+        module="scratch.nn.layernorm",
         function="layer_norm",
         exhibit="WeightForgotten",
         label="B9b",

@@ -12,7 +12,7 @@ import scratch
 import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
-from scratch.kernels import batchnorm_images, blocks, memory, normalization, threads
+from scratch.kernels import batchnorm_images, blocks, memory, rows, threads
 from scratch.kernels.expm1 import FAR, expm1_and_slope_below, expm1_below
 from scratch.kernels.log1p import log1p_and_sigmoid
 
@@ -24,7 +24,7 @@ def small_blocks(monkeypatch, request):
     """Cut arrays of a few hundred numbers into many blocks, in pooled memory."""
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 9)
     monkeypatch.setattr(blocks, "BLOCK_BYTES_WITH_POWERS", {4: 1 << 9, 8: 1 << 9})
-    monkeypatch.setattr(normalization, "BLOCK_BYTES", 1 << 9)
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 1 << 9)
     monkeypatch.setattr(batchnorm_images, "BLOCK_BYTES", 1 << 9)
     monkeypatch.setattr(batchnorm_images, "DOT_PLACES", range(8, 1 << 13))
     monkeypatch.setattr(memory, "SMALLEST", 1)

@@ -10,8 +10,9 @@ import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
 from parity_tests.harness.torch_releases import NORMALIZATION_HAS_BIAS
-from scratch.kernels import normalization as kernels
-from scratch.nn import normalization
+from scratch.dispatch import kernels_of
+from scratch.nn.groupnorm import group_norm, group_norm_backward
+from scratch.nn.layernorm import layer_norm, layer_norm_backward
 
 epsilons = st.sampled_from([1e-5, 1e-3, 0.5])
 
@@ -125,12 +126,14 @@ def test_one_value_in_each_group_of_many_positions_is_taken():
 
 def test_gradients_have_the_shapes_of_what_they_are_gradients_of():
     x, weight, bias = array((2, 4, 3)), array((4, 1), seed=1), array((4, 1), seed=2)
-    for module in (normalization, kernels):
-        _, saved = module.group_norm(x, weight, bias, 2, 1e-5)
-        grads = module.group_norm_backward(array((2, 4, 3), seed=3), weight, saved)
+    groups, rows = (group_norm, group_norm_backward), (layer_norm, layer_norm_backward)
+    for forward, backward in (groups, kernels_of(groups)):
+        _, saved = forward(x, weight, bias, 2, 1e-5)
+        grads = backward(array((2, 4, 3), seed=3), weight, saved)
         assert [grad.shape for grad in grads] == [x.shape, weight.shape, bias.shape]
-        _, saved = module.layer_norm(x[0], weight[:3, 0], bias[:3, 0], 1e-5)
-        grads = module.layer_norm_backward(array((4, 3), seed=3), weight[:3, 0], saved)
+    for forward, backward in (rows, kernels_of(rows)):
+        _, saved = forward(x[0], weight[:3, 0], bias[:3, 0], 1e-5)
+        grads = backward(array((4, 3), seed=3), weight[:3, 0], saved)
         assert [grad.shape for grad in grads] == [(4, 3), (3,), (3,)]
 
 
