@@ -10,7 +10,7 @@ for each channel.
 layer_norm, of R rows of K numbers
     F1  mean = sum_k x / K                                    (R, 1)
     F2  shifted = x - mean                                    (R, K)
-    F3  residue = sum_k shifted / K                           (R, 1)  on paper 0: what rounding has left of the mean
+    F3  residue = sum_k shifted / K                           (R, 1)  0 on paper: what rounding has left of the mean
     F4  centred = shifted - residue                           (R, K)
     F5  square = centred^2                                    (R, K)
     F6  var = sum_k square / K                                (R, 1)
@@ -41,7 +41,7 @@ group_norm, of N examples with C channels in G groups at P positions; K = P C/G;
     F1  rows = x, a row for each example's group              (N G, K)   the channels of a group are neighbours
     F2  mean = sum_k rows / K                                 (N G, 1)
     F3  shifted = rows - mean                                 (N G, K)
-    F4  residue = sum_k shifted / K                           (N G, 1)   on paper 0, as in layer_norm
+    F4  residue = sum_k shifted / K                           (N G, 1)   0 on paper, as in layer_norm
     F5  centred = shifted - residue                           (N G, K)
     F6  square = centred^2                                    (N G, K)
     F7  var = sum_k square / K                                (N G, 1)
