@@ -1,4 +1,4 @@
-"""Deep learning by hand: every layer's forward and backward pass in NumPy, under PyTorch's names."""
+"""Deep learning by hand: every layer's forward and backward pass in NumPy, with PyTorch's names."""
 
 from scratch import distributions, models, nn, optim, random, train
 from scratch.dispatch import plain

@@ -104,7 +104,7 @@ def check_is_array(owner: object, array: Any, name: str, dtype: np.dtype) -> np.
     if isinstance(array, (np.matrix, np.ma.MaskedArray)):  # they compute otherwise: a product for *, a mask
         raise TypeError(
             f"{name_of(owner)}: expected {name} to be a plain numpy.ndarray, got {type(array).__name__}; "
-            "np.asarray makes one of it"
+            "convert it with np.asarray"
         )
     if isinstance(array, np.ndarray):
         return array
@@ -158,8 +158,8 @@ def check_grad_output(owner: object, grad_output: Any, shape: tuple[int, ...], d
     """Raise unless ``grad_output`` has the shape and dtype of the output that it is the gradient of."""
     if grad_output is None:
         raise TypeError(
-            f"{name_of(owner)}: expected grad_output to be a numpy.ndarray, got None; a layer returns None if it was "
-            "told requires_input_grad_(False), so tell the first layer alone, or the whole model"
+            f"{name_of(owner)}: expected grad_output to be a numpy.ndarray, got None; a layer returns None after "
+            "requires_input_grad_(False), so call that on the first layer alone, or on the whole model"
         )
     check_dtype(owner, grad_output, dtype, "grad_output")
     if grad_output.shape != shape:

@@ -124,7 +124,7 @@ def _shared_places(functions: Pair) -> tuple[int, ...]:
     forward, backward = (list(inspect.signature(function).parameters) for function in functions)
     return tuple(
         [forward[1:].index(name) for name in backward[1:-1] if name in forward]
-    )  # not other outputs' gradients
+    )  # leaves out the gradients of other outputs
 
 
 # PyTorch lets a number become infinite or NaN without a warning; so does everything here.

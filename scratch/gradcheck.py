@@ -9,8 +9,9 @@ r"""Finite differences: the derivative by its definition, to check a hand-writte
 F2 and B1 have to agree. ``grad_output`` is random: with ones, a backward that ignores its argument would pass.
 
 How closely they must agree is derived. F2 errs by less than |D(h) - D(h/2)|, the difference that it extrapolates from.
-Rounding in L adds about u |grad_output * y| / h, with the norm over all outputs, the unit roundoff u = 2^-53, and an
-allowance of 64 roundings. With h = 2^-12, L smooth and all numbers near one, that is about 1e-8 + 1e-11.
+Rounding, of L and of x + h v, adds about u (|grad_output * y| + |L'(0)|) / h, with the norm over all outputs, the unit
+roundoff u = 2^-53, and an allowance of 64 roundings. With h = 2^-12, L smooth and all numbers near one, that is about
+1e-8 + 1e-11.
 
 At a kink (ReLU at 0, two equal maxima) the two one-sided slopes stay apart however small h is, and the definition gives
 no answer. Such elements are left undecided; if all of them are, `gradcheck` raises an error.

@@ -1,6 +1,6 @@
 r"""Policy gradient and entropy: how a network learns which actions to prefer, when nobody tells it which were right.
 
-    N     batch: states that were met              logits  (N, A)   of the policy in these states
+    N     batch: states that were visited          logits  (N, A)   of the policy in these states
     A     number of actions                        a       (N,)     actions: those that were drawn, a_n ~ p_n
     pi    the policy, pi(k | s_n) = p_nk           w       (N,)     advantages: how much better it went than expected
                                                    y       ()       output

@@ -184,7 +184,7 @@ class Value(NDArrayOperatorsMixin):
         return self.node.tape.record("astype", cast, RULES[cast], (self, dtype), {})
 
     def _leave(self, *args: Any, **options: Any) -> Any:
-        raise NotFollowedError(f"{self.node.operation}: its result is made a plain array or a Python number")
+        raise NotFollowedError(f"{self.node.operation}: its result was turned into a plain array or a Python number")
 
     __array__ = __float__ = __int__ = __bool__ = item = tolist = _leave
 
@@ -241,7 +241,7 @@ class Tape:
             except TypeError as error:
                 raise NotFollowedError(f"{operation}: the tape does not know this form of it: {error}") from None
         if len(edges) < len(_values([*args, *options.values()])):
-            raise NotFollowedError(f"{operation}: the tape follows no arguments by name, nor in nested lists")
+            raise NotFollowedError(f"{operation}: the tape does not follow arguments passed by name or in nested lists")
         plain = _plain(args)
         return self._add(Node(self, operation, np.asarray(function(*plain, **options)), edges, rules, plain, options))
 

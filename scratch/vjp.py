@@ -104,7 +104,7 @@ def _extreme(argument: Callable) -> Callable:
 def _prod(g: Any, y: Any, x: np.ndarray, axis: Any = None, *, keepdims: bool = False) -> np.ndarray:
     zero = x == 0
     zeros, factors = zero.sum(axis, keepdims=True), np.where(zero, 1, x)
-    others = factors.prod(axis, keepdims=True) / factors  # the product of the others, but for zeros among them
+    others = factors.prod(axis, keepdims=True) / factors  # the product of the others, if there are no zeros among them
     return _spread(g, x, axis, keepdims) * np.where(zeros - zero == 0, others, 0)
 
 
@@ -173,7 +173,7 @@ def _split(x: Any, sections: Any, axis: int = 0) -> list:
 
 def _dot(a: Any, b: Any) -> Any:
     if np.ndim(a) > 2 or np.ndim(b) > 2:
-        raise NotFollowedError("numpy.dot: the tape knows it up to two axes; use @ for stacks of matrices")
+        raise NotFollowedError("numpy.dot: the tape knows it for up to two axes; use @ for stacks of matrices")
     return a @ b if np.ndim(a) and np.ndim(b) else a * b
 
 

@@ -214,11 +214,11 @@ def show_step(board: Blackboard, engines: list[Engine]) -> dict[str, pencil_step
     rows = []
     for engine in engines:
         wrong = pencil_step.too_early(engine)
-        shown = wrong if isinstance(wrong, str) else f"{wrong[0, 1]:.4f}, and no word"
+        shown = wrong if isinstance(wrong, str) else f"{wrong[0, 1]:.4f}, without an error"
         rows.append((engine.name, f"{steps[engine.name].grads['0.weight'][0, 1]:.4f}", shown))
     board.table("dL/dW_1, row 0, column 1", ("engine", "in the right order", "W_2 changed too early"), rows)
     board.table(
-        "Where the 1/m may stand: W_2 after the step, its first row",
+        "Where the 1/m may go: W_2 after the step, its first row",
         ("the loss, the learning rate", *steps),
         [
             (name, *("(" + ", ".join(f"{value:.4f}" for value in found[name][0]) + ")" for found in every))

@@ -246,7 +246,7 @@ def show_ladder(board: Blackboard, work: Work, times: dict[str, Times], roof: Ro
         ("rung", "time", "times as fast as the rung before", f"of {engine}'s time", "GFLOP/s", "of the roofline"),
         [
             (
-                f"{name}, counted up" if name == "loops" else name if name in CLIMBED else f"{name}'s layer",
+                f"{name}, scaled up" if name == "loops" else name if name in CLIMBED else f"{name}'s layer",
                 told(taken),
                 as_ratio(gains[name]) if name in gains else "",
                 as_ratio(times[name].ratio(times[engine])),
@@ -290,7 +290,7 @@ def show_tried(board: Blackboard, times: dict[str, Times]) -> dict[str, float]:
         ("way", "time", "meant to beat", "its time", "ratio"),
         [
             (
-                f"{name}, counted up" if way.images else name,
+                f"{name}, scaled up" if way.images else name,
                 told(times[name].median),
                 way.beside,
                 told(times[way.beside].median),
@@ -312,7 +312,7 @@ def show_errors(board: Blackboard) -> None:
         shares = ", ".join(f"{error.share:.0%}" for error in errors)
         rows.append((name, f"{max(error.largest for error in errors):.1e}", shares))
     board.table(
-        f"Against PyTorch, in float32, on {COMPARED} images: above 100% of the budget of rounding, it does not pass",
+        f"Against PyTorch, in float32, on {COMPARED} images: above 100% of the rounding budget, it does not pass",
         ("way", "largest error of y", "of the budget, of y or dX"),
         rows,
     )

@@ -11,9 +11,9 @@ A frame is nearly two thousand numbers, and most of them say nothing. A world mo
 and the dream is the loop that is left when no more frames come in: draw z_(t+1) from the prediction, and predict on.
 
 The VAE is trained on single frames, the dynamics on the codes of the games played. Each loss is a negative
-log-likelihood; the VAE's adds the divergence of the codes from N(0, 1),
+log-likelihood; the VAE's adds beta times the divergence of the codes from N(0, 1), with beta = 0.1 here,
 
-    L_frame    = BCE(decoder(z), frame) - 1/2 sum (1 + s - mu^2 - exp(s))
+    L_frame    = BCE(decoder(z), frame) - beta/2 sum (1 + s - mu^2 - exp(s))
     L_dynamics = -log p(z_(t+1) - z_t) + BCE(w h_t + b, r_t)
 
 and every gradient is written by hand (scratch/world_model.py). It shows three sums that autograd would hide: the code's

@@ -11,7 +11,7 @@ def main() -> int:
     print(figures.table())
     exhibits, missed = overlooked()
     caught = exhibits - len(missed)
-    print(f"\nof the museum's {exhibits} wrong layers that PyTorch's numbers are to catch: {caught} detected")
+    print(f"\nof the museum's {exhibits} wrong layers that a comparison with PyTorch should catch: {caught} detected")
     for words in ("accused", "unmentioned", "missed", "nameless", "elsewhere", "misleading"):
         for name in getattr(figures, words):
             print(f"{words}: {name}")

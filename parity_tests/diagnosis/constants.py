@@ -32,7 +32,7 @@ def usual(learner: Learner, inputs: tuple[np.ndarray, ...], report: Report) -> t
         return "", ""
     if report.differs:
         note, _ = settle(learner, inputs, (name,))
-        return (f"{note}, which it is in a policy's gradient: no gradient runs through it" if note else ""), ""
+        return (f"{note}, as it should be in a policy gradient: no gradient flows through it" if note else ""), ""
     for one in following.grads.contributions(node):
         if (
             one.user is not None
@@ -43,8 +43,8 @@ def usual(learner: Learner, inputs: tuple[np.ndarray, ...], report: Report) -> t
             for other, word in following.names.items():
                 if word in learner.input_names(len(inputs)) and lost.contributions(other) and np.any(lost[other]):
                     return "", (
-                        f"the gradient of {word} runs through {name} in {following.word(one.user)}: it is forward's "
-                        f"derivative, but an {name} that weights a policy's gradient is a constant; leave this path out"
+                        f"the gradient of {word} flows through {name} in {following.word(one.user)}: it is forward's "
+                        f"derivative, but {name}, which weights a policy gradient, is a constant; leave this path out"
                     )
     return "", ""
 
@@ -57,11 +57,11 @@ def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, .
         try:
             following = Following(learner, inputs)
         except (NotFollowedError, LearnerRaisedError) as error:
-            return "", f"whether {name} is a constant cannot be said: the tape does not follow forward ({error})"
+            return "", f"cannot tell whether {name} is a constant: the tape does not follow forward ({error})"
         node = next((n for n, word in following.names.items() if word == name), None)
         if node is None:
             held = ", ".join(sorted(set(following.names.values())))
-            raise NotUnderstoodError(f"--constant: forward computes no {name}; there are {held}")
+            raise NotUnderstoodError(f"--constant: forward computes no {name}; it computes {held}")
         found = list(_got(learner, following, inputs))
         uses = [one for one in following.grads.contributions(node) if one.user is not None]
         for count in range(1, len(uses) + 1):
@@ -72,7 +72,8 @@ def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, .
                     return f"right with {name} as a constant in {said}", ""
         return (
             "",
-            f"{name} is declared a constant, and the gradients are right with it as a constant in none of its uses",
+            f"{name} is declared a constant, but treating it as one in any of its uses does not make the gradients "
+            "right",
         )
     return "", ""
 

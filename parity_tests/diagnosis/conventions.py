@@ -7,8 +7,8 @@ from parity_tests.harness.report import AGAIN, Report
 
 MEANS = (
     "the examples are the columns, and the gradients of what all of them share are means over the examples, not sums: "
-    "right by the convention of the courses that write layers so, in which each column of the upstream gradient is "
-    "that of its own example's loss. It is wrong behind a loss that averages by itself: divided twice"
+    "right by the convention of courses that write layers this way, where each column of the upstream gradient is that "
+    "of its own example's loss. It is wrong after a loss that averages by itself: that divides twice"
 )
 
 

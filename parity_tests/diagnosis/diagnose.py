@@ -58,7 +58,7 @@ class Suspects:
         """Return a sentence or more for each wrong quantity, none twice."""
         if isinstance(self.reference, FiniteDifferences) and self._forward_is_rounded():
             return [
-                "forward gives float32's numbers, in which finite differences drown: compute in the input's dtype, "
+                "forward gives float32 numbers, too coarse for finite differences: compute in the input's dtype, "
                 "here float64 (or compare in float32, with PyTorch's layer)"
             ]
         sentences = list(self._about_backward_alone(report))
@@ -83,7 +83,7 @@ class Suspects:
             said = f"{factor} times what it should be" if factor else "right"
             yield (
                 f"{', '.join(names)}: {said} by the convention that a layer's own gradients are means over the "
-                "examples; --averages compares by it"
+                "examples; use --averages to compare by this convention"
             )
 
     def _after_the_step(self, report: Report) -> Iterator[str]:
@@ -101,8 +101,8 @@ class Suspects:
             case = self._case(report, wrong[0])
             if explains(case.rerun(state=state), case):
                 yield (
-                    f"{wrong[0].name}: made with the weights after backward has stepped them; compute the gradient of "
-                    "the input first, then take the step"
+                    f"{wrong[0].name}: computed with the weights after backward updated them; compute the gradient "
+                    "of the input first, then take the step"
                 )
 
     def _unused(self, report: Report) -> Iterator[str]:
@@ -113,8 +113,8 @@ class Suspects:
             names = " and ".join(one.name for one in unused)
             grads = ", ".join(grad_name(one.name) for one in unused)
             yield (
-                f"{grads}: forward does not use {names}, on which its output does not depend: look there before "
-                "backward (is another parameter used in its place?)"
+                f"{grads}: forward's output does not depend on {names}: check forward before backward "
+                "(is another parameter used in its place?)"
             )
 
     def _another(self, quantity: Quantity) -> Case | None:
@@ -171,9 +171,12 @@ class Suspects:
         with suppress(Exception):
             (along,) = compare_direction(self.layer, *self.inputs)
             if along.different:
-                yield "backward is not the derivative of this forward either, say finite differences"
+                yield "backward is not the derivative of this forward either, according to finite differences"
             elif not np.isnan(along.allowed):
-                yield "backward is the derivative of this forward, say finite differences: mend forward, and it follows"
+                yield (
+                    "backward is the derivative of this forward, according to finite differences: fix forward, and "
+                    "backward only has to follow"
+                )
 
     def _case(self, report: Report, quantity: Quantity) -> Case:
         name = quantity.name.removesuffix(AGAIN)
@@ -249,7 +252,7 @@ def patterns(case: Case) -> Iterator[str]:
         yield f"{np.isnan(got).sum()} NaN and {np.isinf(got).sum()} infinite where {finite} finite"
         return
     if case.got.dtype == np.float64 and np.abs(got - expected).max() <= 1e-6 * np.abs(expected).max():
-        yield "right to six digits: something is float32 on the way, or a small constant such as eps differs"
+        yield "right to six digits: something along the way is float32, or a small constant such as eps differs"
         return
     if np.abs(np.sort(got, axis=None) - np.sort(expected, axis=None)).max() <= tolerance:
         yield "the right numbers in another order"
@@ -260,7 +263,7 @@ def patterns(case: Case) -> Iterator[str]:
         for words, where in (("exactly 0", x == 0), ("negative", x < 0), ("positive", x > 0)):
             if different.any() and where.any() and not where.all() and not (different & ~where).any():
                 if words == "exactly 0" or not (loss or _ties_explain(x, different)):
-                    on_one_side = math.comb(different.size, int(different.sum())) >= 400  # else by chance, may be
+                    on_one_side = math.comb(different.size, int(different.sum())) >= 400  # else it may be chance
                     yield f"differs only where the input is {words}"
                 break
         if different.any() and not (different & (x != 0)).any():
@@ -272,8 +275,8 @@ def patterns(case: Case) -> Iterator[str]:
             and not (different & (x == 0)).all()
         ):
             yield (
-                "differs only where the input is tied with another: among equal maxima one is to be paid, or all of "
-                "them share"
+                "differs only where the input is tied with another: of several equal maxima, one gets the gradient, or "
+                "all share it"
             )
             return
     tied = case.inputs[0].shape == different.shape and _ties_explain(case.inputs[0], different)
@@ -284,7 +287,10 @@ def patterns(case: Case) -> Iterator[str]:
         and case.kind == "grad_input"
         and got[different].all()
     ):
-        yield "the expected is 0 wherever it differs: forward's mask, of what it dropped or cut off, is left out"
+        yield (
+            "the expected gradient is 0 wherever they differ: forward's mask (of what it dropped or clipped) is not "
+            "applied"
+        )
         return
     if not different.all() and not on_one_side:
         beyond = list(_beyond(case, different))
@@ -293,10 +299,10 @@ def patterns(case: Case) -> Iterator[str]:
         return
     used = np.abs(expected) > tolerance
     if used.all():
-        yield from _along_axes(got / expected, "is the expected times", 1e-6 if tolerance else 0)
+        yield from _along_axes(got / expected, "is the expected value times", 1e-6 if tolerance else 0)
     elif used.any() and not different[~used].any() and np.ptp(got[used] / expected[used]) <= 1e-4:
-        yield f"is the expected times {(got[used] / expected[used]).flat[0]:.6g} everywhere"
-    yield from _along_axes(got - expected, "is the expected plus", tolerance)
+        yield f"is the expected value times {(got[used] / expected[used]).flat[0]:.6g} everywhere"
+    yield from _along_axes(got - expected, "is the expected value plus", tolerance)
 
 
 def _most_specific(sentences: list[str]) -> list[str]:

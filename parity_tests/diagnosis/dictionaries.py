@@ -175,7 +175,7 @@ def _with_loss(
     loss_words = words_of_best.format(m=network._examples(x, y))
     said = [
         f"{network._holder} was filled with {shapes}, by the keys and products in {network._found.forward_name}",
-        f"the loss is not in the file: taken for {loss_words}, under which {right} of the {count} gradients are right",
+        f"the loss is not in the file: assumed to be {loss_words}; under it {right} of the {count} gradients are right",
     ]
     title = network._found.forward_name
     found = Found(title, network.forward, network.backward, owner=network, module=network._found.module)

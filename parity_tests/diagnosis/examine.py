@@ -81,7 +81,7 @@ def examine(request: Request) -> Verdict:
     literal = _literals(request)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"), loaded(request.path, stage) as module:
-            warnings.simplefilter("ignore")  # what overflows is found below, and said in words
+            warnings.simplefilter("ignore")  # overflow is found below, and reported in words
             args = parse_args("--args", request.args, module)
             thing = getattr(module, request.names, None)
             if request.against is None and not request.args and scalars.is_scalar(thing):
@@ -198,7 +198,7 @@ def _examine_layer(
             report.faults.append(overflow)
         text = str(report)
         unused = [one for one in learner.reading.learned if not one.moves]
-        elsewhere = bool(overflow or unused)  # in forward: backward's lines would be blamed for it
+        elsewhere = bool(overflow or unused)  # the mistake is in forward; backward's lines would be blamed for it
         located = lines.located(learner, report, theirs, inputs) if report.differs and not elsewhere else ""
         own = ours.sentences(request.against, learner, report, literal, inputs, request.seed) if not overflow else []
         parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]
@@ -216,7 +216,7 @@ def _examine_layer(
             other.read = report.read
             return Verdict(1, str(other), [*reports, other], learner)
         reports.append(other)
-        said.append(f"Nor do they differ on {kind}.")
+        said.append(f"They agree on {kind}, too.")
     if theirs is None and not request.range and (paid := kinks.paid_twice(learner, inputs)):
         return Verdict(1, "\n".join([*said, paid]), reports, learner)
     found_faults, found_notes = extremes.look(learner, theirs, inputs, target, request)
@@ -265,8 +265,8 @@ def _completed(request: Request, found: finding.Found, options: Options) -> tupl
     if not missing or len(missing) != wanted or not all(words.EACH_EXAMPLES.match(name) for name in missing):
         return request, []
     count = request.inputs[0][0]
-    said = f"{', '.join(missing)}: drawn, a number for each of the {count} examples (assumed; a further --input says "
-    return dataclasses.replace(request, inputs=[*request.inputs, *[(count,)] * wanted]), [f"{said}otherwise)"]
+    said = f"{', '.join(missing)}: drawn, a number for each of the {count} examples (assumed; another --input changes "
+    return dataclasses.replace(request, inputs=[*request.inputs, *[(count,)] * wanted]), [f"{said}it)"]
 
 
 def _fitting(request: Request, options: Options, theirs: Callable, inputs: tuple) -> tuple[tuple, Callable]:

@@ -73,16 +73,14 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
         )
     if loss and not bad_gradient:
         return "", (
-            f"{sentence}; the gradient is right there. It is the logarithm of a probability that has become 0: take it "
-            "of the scores instead, x - max - log(sum(exp(x - max)))"
+            f"{sentence}; the gradient is right there. It is the logarithm of a probability that has become 0: compute "
+            "it from the scores instead, x - max - log(sum(exp(x - max)))"
         )
     if zero and expected is None:
         return "", f"{sentence} (0/0, or the logarithm of 0?)"
     if what == "infinity" and expected is None:
         return "", ""
-    advice = (
-        "exp overflows: subtract the maximum of each row (not of the whole array) before it, or use its mirror image"
-    )
+    advice = "exp overflows: subtract the maximum of each row (not of the whole array) before it, or use exp(-|x|)"
     return f"{sentence}: {advice if not zero else '0/0, or the logarithm of 0'}", ""
 
 

@@ -25,13 +25,13 @@ FORMULAS: dict[str, Callable[[float, float], float]] = {
     "sqrt(6 / (fan_in + fan_out)), a uniform distribution's bound": lambda i, o: np.sqrt(6 / (i + o)),
     "sqrt(6 / fan_in), a uniform distribution's bound": lambda i, o: np.sqrt(6 / i),
     "sqrt(1 / (fan_in + fan_out))": lambda i, o: np.sqrt(1 / (i + o)),
-    "sqrt(2 / (fan_in + fan_out)) / sqrt(3), the bound of a uniform one not widened by sqrt(3)": lambda i, o: np.sqrt(
+    "sqrt(2 / (fan_in + fan_out)) / sqrt(3), a uniform distribution's bound without the sqrt(3)": lambda i, o: np.sqrt(
         2 / (i + o) / 3
     ),
-    "sqrt(2 / fan_in) / sqrt(3), the bound of a uniform one not widened by sqrt(3)": lambda i, o: np.sqrt(2 / i / 3),
-    "1, whatever the fans": lambda i, o: 1.0,
-    "0.1, whatever the fans": lambda i, o: 0.1,
-    "0.01, whatever the fans": lambda i, o: 0.01,
+    "sqrt(2 / fan_in) / sqrt(3), a uniform distribution's bound without the sqrt(3)": lambda i, o: np.sqrt(2 / i / 3),
+    "1, regardless of the fans": lambda i, o: 1.0,
+    "0.1, regardless of the fans": lambda i, o: 0.1,
+    "0.01, regardless of the fans": lambda i, o: 0.01,
 }
 
 
@@ -105,7 +105,7 @@ def _drawn(function: Callable, args: tuple[list, dict], stage: Stage, file: str)
         if all(values.size == i * o for values, (i, o) in zip(made, SIZES, strict=True)):
             return made, f"{function.__name__}{words} -> an array of shape {made[0].shape}"
     raise NotUnderstoodError(
-        f"{file}: {function.__name__} is called neither with two fans nor with a shape ({trouble})"
+        f"{file}: {function.__name__} can be called neither with two fans nor with a shape ({trouble})"
     )
 
 

@@ -24,7 +24,7 @@ def shares(learner: Learner, theirs: Callable, inputs: tuple[np.ndarray, ...], r
     if (different & ~np.isin(x, values[counts > 1])).any() or not _is_subgradient(learner, inputs):
         return ""
     return (
-        "note: equal maxima share the gradient otherwise than in PyTorch, which pays the first of them in full. Both "
+        "note: equal maxima share the gradient differently than in PyTorch, which gives all of it to the first. Both "
         "are valid subgradients: at a tie there is no derivative"
     )
 
@@ -72,6 +72,6 @@ def paid_twice(learner: Learner, inputs: tuple[np.ndarray, ...]) -> str:
         return ""
     return (
         f"on numbers with ties, the gradient does not add up: moving all inputs together changes the output by "
-        f"{np.mean(slopes):.6g} a unit, and the gradient's sum is {found.sum():.6g}. Are equal maxima all paid in "
-        "full? Pay one of them, or share"
+        f"{np.mean(slopes):.6g} per unit, and the gradient's sum is {found.sum():.6g}. Does each of several "
+        "equal maxima get the full gradient? Give it to one, or split it"
     )

@@ -26,7 +26,7 @@ def overwritten(case: Case) -> Pairs:
         yield "overwritten by the second backward; it has to be added: grad += ...", SECOND * case.first
         yield "the second backward left it as it was", case.first
     if case.kind == "grad_input":
-        yield "kept from the first backward and added to; it has to be computed afresh", (1 + SECOND) * case.first
+        yield "kept from the first backward and added to; it has to be recomputed from zero", (1 + SECOND) * case.first
         yield "the second backward returned the first one's", case.first
 
 
@@ -35,7 +35,7 @@ def summed_too_far(case: Case) -> Pairs:
     """Sum a bias's gradient over its own axis, too."""
     if case.expected.size > 1:
         total = np.full_like(case.expected, case.expected.sum())
-        yield "summed over all axes, its own included: each element is the sum of all", total
+        yield "summed over all axes, including its own: each element is the sum of all", total
 
 
 @guess(*GRADIENTS)
@@ -57,7 +57,7 @@ def path_round_the_layer(case: Case) -> Pairs:
     g = case.grads[0]
     if g.shape == case.expected.shape and np.linalg.matrix_rank(np.stack([g.ravel(), case.expected.ravel()])) < 2:
         return
-    yield "grad_output itself is missing in it: the path round the layer, y = x + f(x), is forgotten", case.expected - g
+    yield "grad_output itself is missing from it: the skip connection, y = x + f(x), is forgotten", case.expected - g
     yield "grad_output itself is added to it; forward has no such path", case.expected + g
 
 
@@ -86,15 +86,15 @@ def scaled(case: Case) -> Pairs:
                 value = math.sqrt(count) if root else count
                 varied = other is None or any(_counts(other).get(one) != count for one in names)
                 if not varied and (value == 2 or factor != 1):
-                    continue  # a constant, of which 2 has its own sentence
+                    continue  # a constant; a factor of 2 has its own sentence
                 extra = "" if factor == 1 else f", and times {factor:g}"
                 extra += "" if varied else f" (or a constant {value:.4g}: it is the same at another batch size)"
                 sentence = said.format(count, " or ".join(names), count) + extra
                 yield sentence, case.expected * factor * (value if times else 1 / value)
     if other is None or _ratio(other, 0.5):
-        yield "half of what it should be: a factor 2 is lost (the derivative of a square?)", case.expected / 2
+        yield "half of what it should be: a factor of 2 is lost (the derivative of a square?)", case.expected / 2
     if other is None or _ratio(other, 2):
-        yield "twice what it should be: a factor 2 too many, or a path counted twice", case.expected * 2
+        yield "twice what it should be: a factor of 2 too many, or a path counted twice", case.expected * 2
     p = case.option("p")
     if isinstance(p, float) and 0 < p < 1:
         if case.option("training"):
@@ -188,7 +188,7 @@ def grad_output_ignored(case: Case) -> Pairs:
     """Return the derivative itself: right for an upstream gradient of ones only."""
     ones = tuple(np.ones_like(grad) for grad in case.grads)
     yield (
-        "grad_output is ignored: this is the gradient for an upstream gradient of ones; multiply it in",
+        "grad_output is ignored: this is the gradient for an upstream gradient of ones; multiply by it",
         case.rerun(grads=ones),
     )
 
@@ -199,8 +199,8 @@ def derivative_elsewhere(case: Case) -> Pairs:
     x, g = case.inputs[0], case.grads[0]
     if x.shape != g.shape:
         return
-    yield "y (1 - y) is taken of the input x, not of the output y", x * (1 - x) * g
-    yield "1 - y^2 is taken of the input x, not of the output y", (1 - x * x) * g
+    yield "y (1 - y) is computed from the input x instead of the output y", x * (1 - x) * g
+    yield "1 - y^2 is computed from the input x instead of the output y", (1 - x * x) * g
     yield (
         "the derivative is taken at the output; save and use the input",
         case.rerun(inputs=(case.output, *case.inputs[1:])),
@@ -241,7 +241,8 @@ def shape(case: Case) -> Pairs:
     if got.shape == expected.shape:
         return
     if got.size == expected.size:
-        yield f"the right numbers in the wrong shape: {got.shape} for {expected.shape}", expected.reshape(got.shape)
+        words = f"the right numbers in the wrong shape: {got.shape} instead of {expected.shape}"
+        yield words, expected.reshape(got.shape)
     if got.ndim == expected.ndim and all(a >= b for a, b in zip(got.shape, expected.shape, strict=True)):
         margins = [(a - b) // 2 for a, b in zip(got.shape, expected.shape, strict=True)]
         inside = tuple(slice(m, m + b) for m, b in zip(margins, expected.shape, strict=True))
@@ -269,11 +270,11 @@ def weights(case: Case) -> Pairs:
             yield words, case.rerun(state={name: np.flip(weight, space)})
             for axis in space:
                 yield f"{name} is flipped along axis {axis} only", case.rerun(state={name: np.flip(weight, axis)})
-            yield f"the two axes of the kernel {name} are exchanged", case.rerun(state={name: weight.swapaxes(-1, -2)})
+            yield f"the two axes of the kernel {name} are swapped", case.rerun(state={name: weight.swapaxes(-1, -2)})
         if weight.ndim == 4 and weight.shape[0] == weight.shape[1]:
             summed = np.eye(len(weight))[:, :, None, None] * weight.sum(axis=1, keepdims=True)
-            words = "added at the index of the output's channel; the input's channel, the kernel's second axis, belongs"
-            yield f"{words} there", case.rerun(state={name: summed})
+            words = "added at the output channel's index; it belongs at the input channel's, the kernel's second axis"
+            yield words, case.rerun(state={name: summed})
         if weight.ndim >= 2 and weight.shape[0] == weight.shape[1]:
             yield f"{name} is transposed once too often, or not at all", case.rerun(state={name: weight.swapaxes(0, 1)})
         if weight.ndim == 1 and name.endswith(("bias", "running_mean")):
@@ -334,4 +335,4 @@ def other_mode(case: Case) -> Pairs:
     """Confuse training and evaluation."""
     for training, words in ((True, "training mode in evaluation"), (False, "evaluation mode in training")):
         if training != case.option("training"):
-            yield f"this is what {words} gives: look at self.training", case.rerun(training=training)
+            yield f"this is what {words} gives: check self.training", case.rerun(training=training)

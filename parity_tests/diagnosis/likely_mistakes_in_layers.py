@@ -28,7 +28,7 @@ def derivative_of_another(case: Case) -> Pairs:
         words = f"this is grad_output times the derivative of {name}(x); forward computes something else"
         yield words, derivative * g
         if name in ("sigmoid", "tanh"):
-            words = f"times the derivative of {name}({case.names[0] if case.names else 'x'}), which has no place here"
+            words = f"times the derivative of {name}({case.names[0] if case.names else 'x'}), which is wrong here"
             yield words, case.expected * derivative
     if sum(values.dtype.kind == "f" for values in case.inputs) == 1:
         yield "this is grad_output times the input; multiply by the derivative", x * g
@@ -48,7 +48,7 @@ def made_with_all_of_the_input(case: Case) -> Pairs:
     for kept in ((), *((axis,) for axis in range(x.ndim))):
         summed = (g * x).sum(axis=tuple(axis for axis in range(x.ndim) if axis not in kept))
         if summed.size == case.expected.size:
-            yield f"made with the input x; {rest}", summed.reshape(case.expected.shape)
+            yield f"computed with the input x; {rest}", summed.reshape(case.expected.shape)
 
 
 # Convolution.
@@ -68,7 +68,7 @@ def taps_elsewhere(case: Case) -> Pairs:
             )
         ]
         cut = padded[:, :, : sides[0], : sides[1]]
-        words = f"made from patches that are cut as if {name} were 1; the forward pass cuts them with {name}"
+        words = f"computed from patches cut as if {name} were 1; the forward pass cuts them with {name}"
         yield words, case.rerun(inputs=(cut,), options={name: (1, 1), "padding": (0, 0)})
 
 
@@ -128,7 +128,7 @@ def other_variance(case: Case) -> Pairs:
     centred = x - x.mean(axis=over, keepdims=True)
     biased, unbiased = (x.var(axis=over, keepdims=True, ddof=ddof) for ddof in (0, 1))
     for words, std in (
-        ("normalized by the unbiased variance; the output takes the biased one, 1/n", np.sqrt(unbiased + eps)),
+        ("normalized by the unbiased variance; the output needs the biased one, 1/n", np.sqrt(unbiased + eps)),
         ("eps is added to the standard deviation; it belongs under the root", np.sqrt(biased) + eps),
         ("divided by the variance instead of its root", biased + eps),
         ("eps is left out", np.sqrt(biased)),
@@ -145,7 +145,7 @@ def other_variance(case: Case) -> Pairs:
         far = image.reshape(len(image), -1, x.shape[1], *image.shape[2:])
         axes = (1, *range(3, far.ndim))
         other = (far - far.mean(axis=axes, keepdims=True)) / np.sqrt(far.var(axis=axes, keepdims=True) + eps)
-        words = "the groups are interleaved; a group is channels that lie next to each other"
+        words = "the groups are interleaved; a group consists of adjacent channels"
         yield words, weight * other.reshape(image.shape) + bias
 
 
@@ -158,9 +158,10 @@ def running(case: Case) -> Pairs:
         return
     new = (case.expected - (1 - momentum) * old) / momentum
     yield "replaced by the batch's statistics; momentum is not applied", new
-    yield "momentum on the wrong side: PyTorch's is the new value's share", momentum * old + (1 - momentum) * new
+    words = "momentum on the wrong side: in PyTorch momentum is the weight of the new value"
+    yield words, momentum * old + (1 - momentum) * new
     n = case.inputs[0].size // old.size
-    words = "made with the biased variance; the running one takes the unbiased, n/(n-1)"
+    words = "computed from the biased variance; the running variance is the unbiased one, n/(n-1)"
     yield words, (1 - momentum) * old + momentum * new * (n - 1) / n
 
 
@@ -188,9 +189,9 @@ def rows_looked_up_by_indices(case: Case) -> Pairs:
     np.add.at(total, x, g)
     padding = case.option("padding_idx")
     if padding is not None:
-        yield f"row {padding}, the padding's, gets a gradient; it is a constant", total.copy()
+        yield f"row {padding}, the padding row, gets a gradient; it is a constant", total.copy()
         last[padding] = total[padding] = 0
-    words = "an index that occurs several times counts once; add for each: np.add.at(grad, x, grad_output)"
+    words = "an index that occurs several times counts once; add every occurrence: np.add.at(grad, x, grad_output)"
     yield words, last
     counts = np.maximum(np.bincount(x.ravel(), minlength=len(weight)), 1)
     yield "averaged over the occurrences of an index; add them", total / counts[:, None]

@@ -71,8 +71,8 @@ def located(learner: Learner, report: Report, theirs: object, inputs: tuple[np.n
         return ""
     try:
         return locate(learner, inputs).text
-    except Exception as error:  # the report above must not be lost for the sake of the line
-        return f"Which line it is cannot be said: {type(error).__name__}: {error}"
+    except Exception as error:  # a failure here must not lose the report above
+        return f"Cannot tell which line is wrong: {type(error).__name__}: {error}"
 
 
 def locate(learner: Learner, inputs: tuple[np.ndarray, ...]) -> Located:
@@ -80,13 +80,13 @@ def locate(learner: Learner, inputs: tuple[np.ndarray, ...]) -> Located:
     try:
         following = Following(learner, inputs)
     except NotFollowedError as error:
-        return Located(text=f"Which line it is cannot be said: the tape does not follow forward ({error}).")
+        return Located(text=f"Cannot tell which line is wrong: the tape does not follow forward ({error}).")
     except (LearnerRaisedError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
-        return Located(text=f"Which line it is cannot be said: forward does not run on the tape ({error}).")
+        return Located(text=f"Cannot tell which line is wrong: forward does not run on the tape ({error}).")
     try:
         computed = following.backward()
     except LearnerRaisedError as error:
-        return Located(text=f"Which line it is cannot be said: {error}")
+        return Located(text=f"Cannot tell which line is wrong: {error}")
     return following.verdict(computed)
 
 
@@ -103,7 +103,7 @@ class Following:
             np.asarray(rng.uniform(0.5, 2, np.shape(y)) * rng.choice([-1, 1], np.shape(y))) for y in outputs
         )
         plan = learner.plan
-        self.own_upstream = tuple(np.asarray(plan._undressed(g)) for g in self.upstream)  # as the learner has it
+        self.own_upstream = tuple(np.asarray(plan._undressed(g)) for g in self.upstream)  # in the learner's layout
         self.scalar = float(self.upstream[0]) if len(outputs) == 1 and np.ndim(outputs[0]) == 0 else None
         self._forward_on_the_tape()
         self.known = list(self._true_gradients())
@@ -198,7 +198,8 @@ class Following:
                 )
             raw = self._before_summing(grads, one, node)
             if raw is not None:
-                yield Known(raw, f"the gradient of {self.word(node)}, not yet summed over the broadcast", node, False)
+                said = f"the gradient of {self.word(node)}, not yet summed over the broadcast axes"
+                yield Known(raw, said, node, False)
         for count in range(2, len(contributions)) if len(contributions) <= 5 else ():
             for some in itertools.combinations(contributions, count):
                 paths = " and ".join(self.word(one.user) for one in some)
@@ -364,7 +365,7 @@ class Following:
         """Return the annotated source, with the first line that computes the gradient of nothing."""
         function = list(self._functions())[1]
         suspicious = [one for one in computed if one.follows and not one.words and not self._is_given(one)]
-        suspicious = [one for one in suspicious if np.any(one.values) or self._last_of(one) is one]  # to be filled yet
+        suspicious = [one for one in suspicious if np.any(one.values) or self._last_of(one) is one]  # not filled yet
         found = Located()
         first = self._first(suspicious, computed)
         lines: dict[types.CodeType, dict[int, list[str]]] = {}
@@ -373,7 +374,7 @@ class Following:
                 lines.setdefault(one.function, {}).setdefault(one.line, []).append(one.words)
             elif one.follows and one in suspicious:
                 lines.setdefault(one.function, {}).setdefault(one.line, []).append(
-                    "<- no gradient of anything in forward"
+                    "<- not the gradient of anything in forward"
                 )
         code = function.__code__ if first is None else first.function
         if first is not None:
@@ -520,7 +521,7 @@ class Following:
             or made_of.describe(self._applied(first), self.grads, named, self._same)
         )
         here = f"this is {words}; " if words else ""
-        return f"{here}right there would be the gradient of {self.word(node)}: {joined}" if joined else ""
+        return f"{here}it should be the gradient of {self.word(node)}: {joined}" if joined else ""
 
     def _closest(self, one: Computed) -> Node | None:
         best, node = 0.3, None
@@ -546,7 +547,7 @@ class Following:
         if first is None:
             return "\n".join(shown)
         head = f"The first wrong line is line {found.line}, {first.name.replace('return 0', 'what it returns')}"
-        head += f": {found.right}" if found.right else ": it computes the gradient of nothing in forward"
+        head += f": {found.right}" if found.right else ": it is not the gradient of anything in forward"
         return "\n".join([f"{head}.", "", *shown])
 
 

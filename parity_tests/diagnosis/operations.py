@@ -81,7 +81,7 @@ def rule(user: Node, place: int, word: Callable[[Node], str], operand: Node) -> 
         "sin": f"{g} * cos({x})",
         "cos": f"-{g} * sin({x})",
     }
-    said = rules.get(user.operation.replace("true_divide", "divide"), f"what {user.operation} makes of {g}")
+    said = rules.get(user.operation.replace("true_divide", "divide"), f"{g} through the derivative of {user.operation}")
     if operand.data.shape != user.data.shape and user.operation in (
         "add",
         "subtract",

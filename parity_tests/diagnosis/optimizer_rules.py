@@ -80,7 +80,7 @@ def rmsprop(**changed: object) -> Rule:
 
 
 EPS = (
-    "eps is added under the root; PyTorch's is added to the root. Neither is wrong: with another eps it trains alike, "
+    "eps is added under the root; PyTorch adds it to the root. Neither is wrong: with another eps both train alike, "
     "but the numbers are not PyTorch's"
 )
 ADAM: dict[str, Rule] = {
@@ -93,14 +93,14 @@ ADAM: dict[str, Rule] = {
     EPS: adam(eps_inside=True),
     "the step is divided by the second moment; take its root": adam(no_root=True),
     "the second moment averages the gradient's magnitude; it has to be its square": adam(unsquared=True),
-    "beta1 and beta2 are exchanged": adam(swapped=True),
-    "the count of steps is one ahead: count the first step as t = 1": adam(late=1),
+    "beta1 and beta2 are swapped": adam(swapped=True),
+    "the step count is one ahead: count the first step as t = 1": adam(late=1),
     "the first moment adds the gradient without the factor 1 - beta1": adam(unweighted=True),
     "the step goes uphill: the sign is flipped": adam(uphill=True),
     "the weight decay is decoupled, as in AdamW": adam(decoupled=True),
 }
 ADAMW = {words: rule for words, rule in ADAM.items() if "decoupled" not in words} | {
-    "the weight decay goes into the gradient and its moments, as in Adam; AdamW takes it off the weights": adam()
+    "the weight decay goes into the gradient and its moments, as in Adam; AdamW subtracts it from the weights": adam()
 }
 VARIANTS: dict[str, dict[str, Rule]] = {
     "Adam": ADAM,
@@ -117,7 +117,7 @@ VARIANTS: dict[str, dict[str, Rule]] = {
     },
     "RMSprop": {
         EPS: rmsprop(eps_inside=True),
-        "the share of the new square is rho; it has to be 1 - rho": rmsprop(reversed=True),
+        "the weight of the new square is rho; it has to be 1 - rho": rmsprop(reversed=True),
         "the squares are summed, as in Adagrad; RMSprop averages them": rmsprop(summed=True),
         "the step is divided by the mean square; take its root": rmsprop(no_root=True),
         "the step goes uphill: the sign is flipped": rmsprop(uphill=True),

@@ -14,7 +14,7 @@ from parity_tests.harness.derivation import LABEL
 from parity_tests.harness.report import AGAIN, Report
 from scratch import nn
 
-ALIAS = re.compile(r"B\d+[a-z]? grad_\w+ = grad_\w+ {2,}")  # it says no more than another name
+ALIAS = re.compile(r"B\d+[a-z]? grad_\w+ = grad_\w+ {2,}")  # it only gives the gradient another name
 ROOT = Path(scratch.__file__).parents[1]
 
 
@@ -67,7 +67,7 @@ def _section(lesson: str, name: str) -> dict[str, str]:
 def _exhibits(
     cls: type, learner: Learner, report: Report, args: tuple[list, dict], inputs: tuple, seed: int
 ) -> Iterator[str]:
-    from parity_tests.museum import EXHIBITS  # it imports what this package serves
+    from parity_tests.museum import EXHIBITS  # the museum imports this package
 
     wrong = [q for q in report.wrong if not q.name.endswith(AGAIN)]
     for exhibit in EXHIBITS if wrong else ():

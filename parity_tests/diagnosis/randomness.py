@@ -67,4 +67,4 @@ def compare(learner: Learner, theirs: Callable | None, inputs: tuple, seed: int)
             f"output: forward draws at random, and over {DRAWS} draws its mean is {ours.mean():.4g} and its spread "
             f"{ours.std(axis=0).mean():.4g}; PyTorch's are {expected.mean():.4g} and {spread:.4g}"
         )
-    return [f"{note}; over {DRAWS} draws the output is distributed as PyTorch's"]
+    return [f"{note}; over {DRAWS} draws the output is distributed like PyTorch's"]

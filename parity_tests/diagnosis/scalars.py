@@ -131,9 +131,9 @@ def _named(found: list[tuple[list[float], float, list[float], list[float]]], ind
         "it is the result": lambda v, y, s: y,
         "it is 1 - y, y the result; its square is missing": lambda v, y, s: 1 - y,
         "it is y (1 - y) of the result": lambda v, y, s: y * (1 - y),
-        "it is a (1 - a) of the operand; it belongs to the result": lambda v, y, s: v[index] * (1 - v[index]),
-        "it is 1 - a^2 of the operand; it belongs to the result": lambda v, y, s: 1 - v[index] ** 2,
-        "the square below is missing": lambda v, y, s: -1.0 / v[1] if len(v) > 1 and index == 1 else np.nan,
+        "it is a (1 - a) with the operand a; use the result": lambda v, y, s: v[index] * (1 - v[index]),
+        "it is 1 - a^2 with the operand a; use the result": lambda v, y, s: 1 - v[index] ** 2,
+        "the denominator's square is missing": lambda v, y, s: -1.0 / v[1] if len(v) > 1 and index == 1 else np.nan,
     }
     for words, guess in guesses.items():
         if all(abs(grads[index] - guess(values, y, slopes[index])) < 1e-6 for values, y, slopes, grads in found):

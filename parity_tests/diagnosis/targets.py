@@ -65,7 +65,7 @@ def same_reduction(learner: Learner, theirs: Callable, inputs: tuple) -> tuple[C
         return theirs, []
     return plain, [
         f"{learner.found.forward_name} returns a number for each element and leaves the mean to its caller, so "
-        "PyTorch's was asked for reduction='none'; whoever takes the mean has to divide the gradient, too"
+        "PyTorch's loss was run with reduction='none'; a caller that takes the mean has to divide the gradient, too"
     ]
 
 
@@ -90,8 +90,8 @@ def broadcast(learner: Learner, inputs: tuple, request: object) -> list[str]:
     if np.isclose(as_it_is, shaped, rtol=1e-9):
         return []
     return [
-        f"the target's shape {other.shape} is broadcast against {prediction.shape} to {wide}: every prediction is held "
-        f"against every target (the loss is {as_it_is:.6g}; with the target in the predictions' shape it is "
+        f"the target's shape {other.shape} is broadcast against {prediction.shape} to {wide}: every prediction is "
+        f"compared with every target (the loss is {as_it_is:.6g}; with the target in the predictions' shape it is "
         f"{shaped:.6g}). Refuse other shapes, or reshape the target"
     ]
 
@@ -155,8 +155,8 @@ def rows_that_sum_to_one(
         learner.forward(*inputs)
         return learner, inputs, []
     note = (
-        f"compared with one-hot rows for targets, for which it is right: its backward takes for granted that a row of "
-        f"the target sums to one, which the {request.target} drawn for --target {request.target} do not"
+        f"compared with one-hot targets, for which it is right: its backward assumes that each row of the target sums "
+        f"to one, and those of the {request.target} drawn for --target {request.target} do not"
     )
     return fresh, others, [note]
 

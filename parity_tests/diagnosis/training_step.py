@@ -106,7 +106,7 @@ def examine(
     start = {place: np.array(values) for place, values in trained.parameters.items()}
     lines = ["read as:", f"  ({request.path.name} was run)"]
     lines.append(f"  {trained.step_name}: each parameter moves by {rate:g} times the gradient of {trained.loss_name}")
-    lines += [f"  {trained.world.words(place)} {values.shape}: moves the loss" for place, values in start.items()]
+    lines += [f"  {trained.world.words(place)} {values.shape}: changes the loss" for place, values in start.items()]
     faults = []
     for place in start:
         own = trained.world.words(place)
@@ -139,10 +139,10 @@ def _why(trained: Trained, place: Place, start: dict, first: dict, moved: np.nda
             at = {**start, **{other: first[other] for other in some}}
             if _close(moved, trained.gradient(place, at)):
                 names = ", ".join(trained.world.words(other) for other in some)
-                return f": it is made after {names} was stepped; compute all gradients first, then step"
+                return f": its gradient is taken after {names} was updated; compute all gradients first, then step"
     (slowly,), rate = trained.steps(1, slower=1e-6)
     if np.allclose((start[place] - slowly[place]) / rate, trained.gradient(place, start), rtol=1e-3, atol=1e-4):
-        return ", but for a tiny learning rate: it is made with what was stepped before; step after all gradients"
+        return ", except for a tiny learning rate: it uses what was already updated; step after all gradients"
     ratio = (moved * trained.gradient(place, start)).sum() / (trained.gradient(place, start) ** 2).sum()
     if _close(moved, ratio * trained.gradient(place, start)):
         return f" but {ratio:.6g} times it"

@@ -56,7 +56,7 @@ def lay_out(values: np.ndarray, layout: str) -> np.ndarray:
     if layout == "read-only":
         values.flags.writeable = False
         return values
-    raise ValueError(f"lay_out: expected a layout out of {LAYOUTS}, got {layout!r}")
+    raise ValueError(f"lay_out: expected one of {LAYOUTS}, got {layout!r}")
 
 
 def random_state(layer: Module, seed: int = 0) -> Module:

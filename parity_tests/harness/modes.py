@@ -12,7 +12,7 @@ from hypothesis import settings
 
 import scratch
 
-FEWER = 5  # one in so many examples is drawn in plain mode
+FEWER = 5  # plain mode draws one example where the kernels' draws this many
 SETTINGS = "_hypothesis_internal_use_settings"  # where Hypothesis keeps those of a test; it has no public name for it
 
 

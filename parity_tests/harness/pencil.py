@@ -84,7 +84,7 @@ def class_of(name: str) -> type[Module] | None:
     """Return a layer or loss by its name in `scratch.nn` or `scratch.policy_gradient`; None if there is none."""
     found = getattr(nn, name, None) or getattr(policy_gradient, name, None)
     if not isinstance(found, type) or not issubclass(found, Module) or found.forward is Module.forward:
-        return None  # a container is nothing to run
+        return None  # a container has no forward of its own
     return found if entry_of(name) else None
 
 
@@ -122,7 +122,7 @@ def inputs(layer: Module, shapes: Sequence[tuple[int, ...]], target: str | None,
     rng, found = np.random.default_rng([seed, 2]), []
     own = _smallest(name).inputs[0].shape if _is_drawn(name) else ARGUMENTS.get(name, NOTHING)[2]
     first = shapes[0] if shapes else own
-    for place in range(min(map(len, draws))):  # what may be left out is
+    for place in range(min(map(len, draws))):  # optional inputs are left out
         drawn = [one[place] for one in draws]
         kind = target if place == 1 and target else _kind(drawn)
         same = all(one[place].ndim == one[0].ndim for one in draws)
@@ -212,7 +212,7 @@ def traces(layer: Module, arrays: tuple[np.ndarray, ...], seed: int) -> list[Tra
     """Call a layer forward and backward, and trace each pair of plain functions that it calls."""
     scratch.manual_seed(seed)
     with recorded_calls() as calls, np.errstate(all="ignore"):
-        y = with_gradient(layer(*arrays))[0]  # the other outputs have zeros
+        y = with_gradient(layer(*arrays))[0]  # the other outputs' gradients are zeros
         # A loss's gradient of 1 would hide a factor that was forgotten.
         layer.backward(numbers(y.shape, np.random.default_rng([seed, 3])) if np.ndim(y) else 2.0)
     return [trace(call) for call in calls]

@@ -10,7 +10,7 @@ INDICES = np.array([[2, 0, 2, 1], [4, 2, 0, 0]])
 
 
 def repeats_overwritten_backward(grad_y, weight, saved):
-    """Undo `embedding` with fancy indexing for the loop of B2b."""
+    """Undo `embedding` with fancy indexing in place of the loop of B2b."""
     x, learns = saved
     grad_weight = np.zeros_like(weight)
     grad_weight[x] += np.where(learns[..., None], grad_y, 0)
@@ -19,9 +19,9 @@ def repeats_overwritten_backward(grad_y, weight, saved):
 
 @layer(INDICES, args=(5, 3), caught="torch differences laws", passes_ones=False)
 class RepeatsOverwritten(nn.Embedding):
-    """An index that occurs several times gets the gradient of each; with ``grad[x] += g`` NumPy adds the last one only.
+    """An index that occurs several times gets the sum of its gradients; ``grad[x] += g`` in NumPy adds only the last.
 
-    Frequent words learn from one of their places in the batch: the more frequent a word, the slower.
+    Frequent words learn from only one of their occurrences in a batch: the more frequent a word, the slower.
     """
 
     functions = embedding, repeats_overwritten_backward

@@ -6,11 +6,11 @@
     python -m parity_tests.mutation_testing --list scratch/nn/dropout.py       # its mutants, without running them
 
 The mutants are those of mutmut (the extra ``mutation``): another operator, a number one larger, an argument None or
-left out, a negated condition, an assignment of None. mutmut's own runner leaves out every decorated function, which
-here would be half of the forwards and backwards, so this package has its own runner for pytest. It imports everything
-once, and forks a process for each mutant, in which the functions get the changed code. Each file is tested by its own
-part of the suite (`TESTS`), with few examples (the Hypothesis profile "mutation"): a mutant that only the whole suite
-would catch counts as a survivor.
+left out, a negated condition, an assignment of None. mutmut's own runner skips decorated functions, some of the
+forwards and backwards among them, so this package has its own runner for pytest. It imports everything once, and forks
+a process for each mutant, in which the functions get the changed code. Each file is tested by its own part of the suite
+(`TESTS`), with few examples (the Hypothesis profile "mutation"): a mutant that only the whole suite would catch counts
+as a survivor.
 
 ``--sample N`` draws N mutants of each file, all if it has no more. The draw depends on the file and ``--seed`` alone,
 and a larger N adds to the same draw. The last line has the rate of all drawn mutants with Wilson's 95% interval. Where

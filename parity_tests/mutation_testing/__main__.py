@@ -15,13 +15,13 @@ def main() -> None:
     """Run the files that are named, or all, and print a line for each file, and the survivors."""
     parser = argparse.ArgumentParser(
         prog="python -m parity_tests.mutation_testing",
-        description="Change the engine in small ways, and ask whether its tests notice.",
+        description="Change the engine in small ways, and see whether its tests notice.",
     )
     parser.add_argument("files", nargs="*", default=list(TESTS), metavar="FILE", help="what to change (every file)")
     parser.add_argument("--jobs", type=int, default=2, help="processes at once (2)")
     parser.add_argument("--list", action="store_true", help="print the mutants instead of running them")
     parser.add_argument("--out", type=Path, metavar="JSON", help="append a line of JSON for each file")
-    parser.add_argument("--sample", type=_positive, metavar="N", help="draw so many mutants of each file (all)")
+    parser.add_argument("--sample", type=_positive, metavar="N", help="draw N mutants of each file (all)")
     parser.add_argument("--seed", type=int, default=0, help="another seed draws others (0)")
     args = parser.parse_args()
     if unknown := [path for path in args.files if path not in TESTS]:
@@ -50,7 +50,7 @@ def main() -> None:
     Run({path: TESTS[path] for path in args.files}, args.jobs, report, args.sample, args.seed).start()
     killed, counted = (sum(result[key] for result in results) for key in ("killed", "drawn"))
     if counted:
-        print(f"in all: {killed} of {counted}{drawn} killed ({killed / counted:.1%})", end="")
+        print(f"total: {killed} of {counted}{drawn} killed ({killed / counted:.1%})", end="")
         print(" (95% interval: {:.1%} to {:.1%})".format(*wilson(killed, counted)) if args.sample else "")
 
 

@@ -8,18 +8,18 @@ import re
 
 # (pattern, what stands for every form of it, reason)
 FORMS = (
-    (r"(reshape\([^()]*)-\d", r"\1-1", "NumPy takes any negative number for the size to be found"),
+    (r"(reshape\([^()]*)-\d", r"\1-1", "NumPy infers the size for any negative number"),
     (
         r"\bstrict=\w+",
         "",
         "the lengths are equal whatever a caller passes; saying so is for the reader, and no test can make them differ",
     ),
-    (r"order=(\"[Kk]\"|None)", 'order="K"', "the order in memory, of which no number depends"),
-    (r"order=\"[Cc]\"", 'order="C"', "NumPy takes either letter"),
-    (r",\s*(channels_last=[^(),]*)?\)", ")", "the order in memory, of which no number depends"),
+    (r"order=(\"[Kk]\"|None)", 'order="K"', "the order in memory, on which no number depends"),
+    (r"order=\"[Cc]\"", 'order="C"', "NumPy accepts either letter"),
+    (r",\s*(channels_last=[^(),]*)?\)", ")", "the order in memory, on which no number depends"),
     (r"\((is_read\(\d\)|reads_\w+)\) or True", r"\1", "a gradient that nobody reads is left out to save time"),
     (r"(np\.add\.reduce\(.*), axis=0\)", r"\1, )", "axis 0 is NumPy's default"),
-    (r"planes=\w+", "planes", "the order in memory, of which no number depends"),
+    (r"planes=\w+", "planes", "the order in memory, on which no number depends"),
     (r",\s*(passes=\w+)?\)", ")", "how long the blocks are: a choice of speed"),
     (r"(with_slope\(\w+, x, )(\d [*/] PASSES|\d)\)", r"\1PASSES)", "how long the blocks are: a choice of speed"),
 )
@@ -45,7 +45,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/nn/module_tree.py",
         'for prefix, module in self._walk(""):',
         "for prefix, module in self._walk(None):",
-    ): "None is as false as an empty prefix",
+    ): "None is false, like an empty prefix",
     (
         "scratch/nn/module_tree.py",
         'faults += [f"missing key {key!r}" for key in missing]',
@@ -75,7 +75,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/nn/nll.py",
         "return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) if x.ndim > 2 else x.reshape(1, -1)",
         "return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) if x.ndim >= 2 else x.reshape(1, -1)",
-    ): "an input of two axes has been returned before",
+    ): "an input of two axes has already been returned",
     (
         "scratch/kernels/channel_sums.py",
         "return np.add.reduce(images @ ones(images.shape[2], x.dtype), axis=0)",
@@ -98,8 +98,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "a choice of speed: either order is the same matrix",
     (
         "scratch/kernels/batchnorm.py",
-        "count = max(len(x), 1)  # an empty batch has sums of zero, and means that nobody reads",
-        "count = max(len(x), 2)  # an empty batch has sums of zero, and means that nobody reads",
+        "count = max(len(x), 1)  # an empty batch has sums of zero, and its means are never read",
+        "count = max(len(x), 2)  # an empty batch has sums of zero, and its means are never read",
     ): "zero divided by two is zero, too",
     (
         "scratch/nn/embedding.py",
@@ -115,7 +115,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/kernels/channel_sums.py",
         "factors.flags.writeable = False",
         "factors.flags.writeable = None",
-    ): "None is as false",
+    ): "None is false, too",
     (
         "scratch/kernels/patch_plan.py",
         "if self.block == (1, 1):",
@@ -130,7 +130,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/kernels/patch_plan.py",
         "return im2col(seen, self.kernel, self.stride, self.dilation, self.groups, self.planes)",
         "return im2col(seen, self.kernel, self.stride, self.dilation, self.groups, None)",
-    ): "the order in memory, of which no number depends",
+    ): "the order in memory, on which no number depends",
     (
         "scratch/kernels/patch_plan.py",
         "elif self.padded == grad_x.shape[2:]:",
@@ -160,17 +160,17 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/kernels/winograd.py",
         "self.add_up = tiles.add_up(m) + tiles.add_up(m[:2].swapaxes(0, 1))",
         "self.add_up = tiles.add_up(m) + tiles.add_up(m[:3].swapaxes(0, 1))",
-    ): "a row more that nobody reads",
+    ): "one more row, which nobody reads",
     (
         "scratch/kernels/winograd.py",
         "self.beyond = [m[last, ::last, size[0] // 2 :], m[::last, last, :, size[1] // 2 :]]",
         "self.beyond = [m[last, ::last, size[0] // 3 :], m[::last, last, :, size[1] // 2 :]]",
-    ): "zeros more, which are written over",
+    ): "more zeros, which are overwritten",
     (
         "scratch/kernels/winograd.py",
         "self.beyond = [m[last, ::last, size[0] // 2 :], m[::last, last, :, size[1] // 2 :]]",
         "self.beyond = [m[last, ::last, size[0] // 2 :], m[::last, last, :, size[1] // 3 :]]",
-    ): "zeros more, which are written over",
+    ): "more zeros, which are overwritten",
     (
         "scratch/kernels/winograd.py",
         "flat = a.transpose(0, 2, 3, 1).reshape(-1) if a.ndim == 4 else a.reshape(-1)",
@@ -215,12 +215,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/nn/between.py",
         "parameter.take_grad(layer.unfold_grad(grad, parameter) if layer._has_unfold_grad else grad)",
         "parameter.take_grad(layer.unfold_grad(grad, parameter) if (layer._has_unfold_grad) or True else grad)",
-    ): "to ask saves a call: by default unfold_grad returns what it is given",
+    ): "asking only saves a call: by default unfold_grad returns what it is given",
     (
         "scratch/nn/attention.py",
         "return 0.0",
         "return 1.0",
-    ): "added to all scores alike, of which the softmax takes no notice",
+    ): "added to all scores alike, which does not change the softmax",
     (
         "scratch/nn/conv.py",
         "stride, dilation = self.on_images(self.stride, 1), self.on_images(self.dilation, 1)",
@@ -274,7 +274,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "grad_bias_hh = channel_sum(b) if grad_bias_ih is None or grad_a is not grad_b else grad_bias_ih.copy()",
         "grad_bias_hh = channel_sum(b) if (grad_bias_ih is None or grad_a is not grad_b) or True else "
         "grad_bias_ih.copy()",
-    ): "a sum once more, of the same numbers",
+    ): "one more sum, of the same numbers",
     (
         "scratch/nn/linear.py",
         "return y if len(input_shape) == 2 else y.reshape(*input_shape[:-1], y.shape[-1])",
@@ -359,12 +359,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/distributions/categorical.py",
         "p = (e / e.sum(axis=-1, keepdims=True)).reshape(-1, logits.shape[-1])",
         "p = (e / e.sum(axis=-1, keepdims=True)).reshape(-2, logits.shape[-1])",
-    ): "NumPy takes any negative number for the size to be found",
+    ): "NumPy infers the size for any negative number",
     (
         "scratch/distributions/mixture.py",
         "fits = False",
         "fits = None",
-    ): "only asked for its truth",
+    ): "only tested for truth",
     (
         "scratch/distributions/mixture.py",
         "inputs = grad_inputs = 4",
@@ -469,7 +469,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/kernels/channel_sums.py",
         "if len(x) <= MANY_ROWS:",
         "if len(x) < MANY_ROWS:",
-    ): "so many rows are one part, and the rest is empty",
+    ): "this many rows are one part, and the rest is empty",
     (
         "scratch/nn/parameter.py",
         "self.take_grad(grad.copy() if self.grad is None else grad)",
@@ -499,7 +499,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/kernels/dropout.py",
         "like = factor if factor.shape == grad_y.shape else grad_y  # a factor for each channel broadcasts",
         "like = factor if (factor.shape == grad_y.shape) and False else grad_y  # a factor for each channel broadcasts",
-    ): "the order in memory, of which no number depends",
+    ): "the order in memory, on which no number depends",
     (
         "scratch/kernels/embedding.py",
         "order = np.argsort(indices.astype(np.uint16) if len(weight) <= 1 << 16 else indices, stable=True)",
@@ -544,7 +544,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/kernels/cross_entropy.py",
         "numbers.flags.writeable = False",
         "numbers.flags.writeable = None",
-    ): "None is as false",
+    ): "None is false, too",
     (
         "scratch/kernels/cross_entropy.py",
         "if ignore_index >= 0 or (len(target) and np.minimum.reduce(target) < 0):",
@@ -579,7 +579,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/nn/layer.py",
         "elif value is rows or (given and is_one_of(value, given)):",
         "elif value is rows or (given or is_one_of(value, given)):",
-    ): "a copy more, of the same numbers",
+    ): "one more copy, of the same numbers",
     (
         "scratch/nn/module_tree.py",
         'elif value.dtype.kind not in "biuf":',
@@ -589,17 +589,17 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/nn/module_tree.py",
         "parameter.data = parameter.data.astype(dtype, copy=False)",
         "parameter.data = parameter.data.astype(dtype, copy=None)",
-    ): "None is as false",
+    ): "None is false, too",
     (
         "scratch/nn/module_tree.py",
         "parameter.grad = None if parameter.grad is None else parameter.grad.astype(dtype, copy=False)",
         "parameter.grad = None if parameter.grad is None else parameter.grad.astype(dtype, copy=None)",
-    ): "None is as false",
+    ): "None is false, too",
     (
         "scratch/nn/module_tree.py",
         "setattr(module, name, value.astype(dtype, copy=False))",
         "setattr(module, name, value.astype(dtype, copy=None))",
-    ): "None is as false",
+    ): "None is false, too",
     (
         "scratch/kernels/upsample.py",
         "even = rest == 0 and np.array_equal(before, np.repeat(np.arange(length), count))",
@@ -634,7 +634,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/random/mkl_stream.py",
         "while len(powers) < count:",
         "while len(powers) <= count:",
-    ): "powers more, which nobody reads",
+    ): "more powers, which nobody reads",
     (
         "scratch/tape.py",
         "result = self.__array_function__(ufunc, (), inputs, options)",
@@ -644,22 +644,22 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/tape.py",
         "share = share.astype(operand.data.dtype, copy=False)",
         "share = share.astype(operand.data.dtype, )",
-    ): "a copy more, of the same numbers",
+    ): "one more copy, of the same numbers",
     (
         "scratch/tape.py",
         "share = share.astype(operand.data.dtype, copy=False)",
         "share = share.astype(operand.data.dtype, copy=True)",
-    ): "a copy more, of the same numbers",
+    ): "one more copy, of the same numbers",
     (
         "scratch/tape.py",
         "share = share.astype(operand.data.dtype, copy=False)",
         "share = share.astype(operand.data.dtype, copy=None)",
-    ): "None is as false",
+    ): "None is false, too",
     (
         "scratch/optim/optimizer.py",
         "unchanged = group == seen",
         "unchanged = None",
-    ): "the same plan, made anew",
+    ): "the same plan, made again",
     (
         "scratch/kernels/relu.py",
         "if y.nbytes < memory.SMALLEST:",
@@ -674,7 +674,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/kernels/blocks.py",
         "if first.nbytes <= block_bytes:",
         "if first.nbytes < block_bytes:",
-    ): "so many bytes are one block",
+    ): "this many bytes are one block",
     (
         "scratch/kernels/blocks.py",
         "if first.nbytes * len(lines) * min(passes, MOST_PASSES) > threads.CACHE_BYTES:",
@@ -694,7 +694,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/kernels/blocks.py",
         "numbers.flags.writeable = False",
         "numbers.flags.writeable = None",
-    ): "None is as false",
+    ): "None is false, too",
     (
         "scratch/kernels/embedding.py",
         "firsts, places = np.add.reduceat(rows.take(order, axis=0), begins, axis=0), np.arange(len(begins))",
@@ -714,7 +714,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "scratch/nn/layer.py",
         "given = arguments[: self.inputs - 1] if self.inputs > 1 else ()",
         "given = arguments[: self.inputs + 1] if self.inputs > 1 else ()",
-    ): "a copy more, of the same numbers",
+    ): "one more copy, of the same numbers",
     (
         "scratch/kernels/conv.py",
         "own_bias = bias if isinstance(bias, np.ndarray) else None",

@@ -19,10 +19,10 @@ FOLDERS = (
 )
 OTHERS = ("scratch/fusion.py", "scratch/policy_gradient.py", "scratch/normal_tail.py", "scratch/tape.py")
 NOT_MUTATED = {
-    "scratch/kernels/blas.py": "no number depends on it, but in its last bits",
+    "scratch/kernels/blas.py": "numbers depend on it only in their last bits",
     "scratch/kernels/memory.py": "no number depends on where it is kept",
     "scratch/kernels/output_mask.py": "one variable",
-    "scratch/kernels/threads.py": "a mutant may wait for ever",
+    "scratch/kernels/threads.py": "a mutant may wait forever",
 }
 
 OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"

@@ -184,7 +184,7 @@ class Run:
         told = process.told()
         os.waitpid(process.number, 0)
         if not told:
-            self.fault = "the run of the unchanged tests broke off"
+            self.fault = "the run of the unchanged tests was cut short"
             return
         for test, (seconds, called, passed) in json.loads(told).items():
             self.order.measured[test] = _Measured(seconds, {(path, name) for path, name in called})

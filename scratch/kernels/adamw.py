@@ -25,6 +25,6 @@ def adamw(
     room, other = memory.empty(w.shape, w.dtype), memory.empty(w.shape, w.dtype)
     slope = np.negative(g, out=other) if maximize else g
     largest = move(slope, m, v, v_max, t, lr, betas, eps, amsgrad, room, other)
-    w *= 1 - lr * weight_decay  # not before: g may be w
+    w *= 1 - lr * weight_decay  # not earlier, since g may be w
     w -= room
     return w, m, v, largest

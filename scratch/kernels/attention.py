@@ -104,7 +104,7 @@ def _softmax(scores: np.ndarray, unseen: float) -> None:
         scores -= np.maximum.reduce(scores, axis=-1, keepdims=True, initial=lowest)
     np.exp(scores, out=scores)
     t = row_sum(scores)
-    scores /= t  # not times 1 / t: a key that is seen alone has the probability 1, and its score no gradient
+    scores /= t  # not times 1 / t: the only key seen has probability exactly 1, and its score no gradient
     if not moderate:
         np.copyto(scores, unseen, where=t == 0)
 

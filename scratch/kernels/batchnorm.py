@@ -16,7 +16,7 @@ def batch_norm(
     """Normalize each channel over the batch; also return its mean and variance."""
     if x.ndim > 2:
         return batchnorm_images.batch_norm(x, weight, bias, eps)
-    count = max(len(x), 1)  # an empty batch has sums of zero, and means that nobody reads
+    count = max(len(x), 1)  # an empty batch has sums of zero, and its means are never read
     centred, y = memory.empty_like(x), memory.empty_like(x)
     mean = channel_mean(x)
     np.subtract(x, mean, out=centred)

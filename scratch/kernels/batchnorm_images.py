@@ -13,7 +13,7 @@ from scratch.kernels.blocks import blocks
 from scratch.kernels.channel_sums import ones
 
 BLOCK_BYTES = 1 << 20
-LONG_RUN = 1 << 13  # numbers in one run of NumPy's inner loop from which on its beginning costs nothing
+LONG_RUN = 1 << 13  # numbers in a run of NumPy's inner loop: so many that starting it costs next to nothing
 # With so many places in an image, the BLAS multiplies and adds in one pass. With fewer, the call takes longer than the
 # additions; with more, so many numbers are added one after the other that the rounding shows.
 DOT_PLACES = range(1 << 6, LONG_RUN)
@@ -29,7 +29,7 @@ class Images:
         places = math.prod(example.shape[2:])
         self.lines = (n, places, c) if self.channels_last else (n, c, places)
         self.takes_dots = not self.channels_last and places in DOT_PLACES
-        self.count = max(n * places, 1)  # an empty batch has sums of zero, and means that nobody reads
+        self.count = max(n * places, 1)  # an empty batch has sums of zero, and its means are never read
         self.parts = blocks(n, places * c * example.itemsize, BLOCK_BYTES)
 
     def lay(self, array: np.ndarray) -> np.ndarray:

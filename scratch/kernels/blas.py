@@ -42,7 +42,7 @@ class _OneThread:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._inside: list[int] = []  # the threads that are
+        self._inside: list[int] = []  # threads inside the block
         self._before = 1
 
     def __enter__(self) -> None:

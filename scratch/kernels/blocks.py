@@ -117,6 +117,6 @@ def blocks(count: int, item_bytes: int, block_bytes: int, multiple: int = 1) -> 
     parts = -(-count * item_bytes // block_bytes)
     if parts <= 1:
         return [slice(0, count)]
-    parts += parts % 2  # so that two threads have the same to do
+    parts += parts % 2  # so that two threads get equal work
     length = -(-count // (parts * multiple)) * multiple
     return [slice(start, min(start + length, count)) for start in range(0, count, length)]

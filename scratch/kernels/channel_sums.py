@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-MANY_ROWS = 1 << 10  # a BLAS may add so many numbers one after the other before the rounding shows
+MANY_ROWS = 1 << 10  # a BLAS may add this many numbers one after another before the rounding shows
 
 
 def ones(count: int, dtype: np.dtype) -> np.ndarray:

@@ -41,7 +41,7 @@ def conv2d(
 
     chunks = threads.chunks(len(x), plan.image_bytes(x.dtype))
     keeps = plan.keeps(len(x), x.dtype)
-    kept: list[np.ndarray | None] = [None] * len(chunks)  # of each chunk the tiles or the patches
+    kept: list[np.ndarray | None] = [None] * len(chunks)  # each chunk's tiles or patches
 
     def convolve(part: tuple[int, slice]) -> None:
         index, chunk = part
@@ -94,7 +94,7 @@ def conv2d_backward(
             patches = None if grad_matrix is None else patches_of(index, chunk)
             _undo_by_image(grad_y[chunk], plan, patches, matrix, grad_matrix, grad_bias, grad_chunk)
             return
-        grad = pad_images(grad_y[chunk], NO_SIDES, channels_last=True)  # put in order once, for all that read it
+        grad = pad_images(grad_y[chunk], NO_SIDES, channels_last=True)  # reordered once, for all that read it
         grad_rows = as_rows(grad, groups)  # (G, n P Q, O/G)
         if grad_bias is not None:
             # The sum over rows is a product with ones: the BLAS does that faster.

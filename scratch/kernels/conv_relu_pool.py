@@ -67,7 +67,7 @@ def conv2d_relu_max_pool2d(
     own_bias = bias if isinstance(bias, np.ndarray) else None
     chunks = threads.chunks(len(x), plan.image_bytes)
     wins: list[np.ndarray | None] = [None] * len(chunks)
-    kept: list[np.ndarray | None] = [None] * len(chunks)  # of each chunk the tiles or the patches
+    kept: list[np.ndarray | None] = [None] * len(chunks)  # each chunk's tiles or patches
     keeps = keep and patch_plan.are_kept(len(x), plan.kept_bytes)
 
     def work(part: tuple[int, slice]) -> None:

@@ -25,8 +25,8 @@ def conv_transpose2d(
     groups: int,
     dilation: Pair,
 ) -> tuple[np.ndarray, tuple]:
-    """Put down the kernels of ``weight``, multiplied by each pixel of ``x``; add up, and add the bias."""
-    # A whole stride of additional rows is what a row of zeros at the bottom of x puts down.
+    """Add up the kernels of ``weight``, multiplied by each pixel of ``x``, and add the bias."""
+    # A whole stride of additional rows is what a row of zeros at the bottom of x adds.
     sides = tuple([(0, more // s) for more, s in zip(output_padding, stride, strict=True)])
     x1 = pad_images(x, sides)
     size = tuple(

@@ -24,7 +24,7 @@ def gru(
     # For r and z both biases are added at once; for n the reset comes between them.
     bias = np.concatenate([(bias + bias_of_b)[: 2 * size], bias[2 * size :]])
     weight_ih, weight_hh, bias = (by_gate(with_signs(rows, size), size) for rows in (weight_ih, weight_hh, bias))
-    gates, h = project(x, weight_ih, bias), states(h_0, len(x))  # gates: a, and in its place r, z, n
+    gates, h = project(x, weight_ih, bias), states(h_0, len(x))  # gates: a, later overwritten by r, z, n
     b_n = memory.empty((len(x), *h_0.shape), h_0.dtype)
 
     def take_steps(part: slice) -> None:

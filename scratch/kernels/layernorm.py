@@ -38,7 +38,7 @@ def layer_norm_backward(
     grad_x = memory.empty(grad_y.shape, grad_y.dtype)
     scales, parts = isinstance(weight, np.ndarray), parts_of(grad_y)
     sums = np.empty((2, len(parts), grad_y.shape[1]), grad_y.dtype)
-    reads_x, reads_weight, reads_bias = map(is_read, range(3))  # asked here: helpers have a context of their own
+    reads_x, reads_weight, reads_bias = map(is_read, range(3))  # read here, since helpers have their own context
 
     def work(numbered: tuple[int, slice]) -> None:
         place, part = numbered

@@ -26,7 +26,7 @@ def max_pool2d(
     """Return the largest number of each window, and where in its image it is."""
     where = pool_windows(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
     y = memory.empty_like(x, (*x.shape[:2], *where.size))
-    numbered = return_indices or recording.get()  # asked here: helpers have a context of their own
+    numbered = return_indices or recording.get()  # read here, since helpers have their own context
     winners = memory.empty_like(y, dtype=where.number) if numbered else None
 
     def pool(chunk: slice) -> None:

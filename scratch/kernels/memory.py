@@ -32,7 +32,7 @@ T = TypeVar("T")
 Dtype = np.dtype | type[np.generic] | type[bool] | str
 
 SMALLEST = 1 << 15  # bytes
-LIMIT = 1 << 30  # bytes: what all pools keep at most, in use or not; beyond it, arrays come and go as NumPy's do
+LIMIT = 1 << 30  # bytes that all pools keep at most, in use or not; beyond it, NumPy allocates and frees
 MOST_KEPT = 16  # things that a thread keeps with `kept`
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
@@ -45,7 +45,11 @@ class Memory(np.ndarray):
 
 
 class _Pool:
-    """A thread's blocks, by their size. No other thread reads or changes the lists in it."""
+    """A thread's blocks, by their size.
+
+    Only its own thread changes what is in the dicts. Others may read how long the lists are (`held`), or put new, empty
+    dicts in place of these (`clear`).
+    """
 
     def __init__(self) -> None:
         self.blocks: dict[int, list[_Block]] = {}
@@ -53,8 +57,8 @@ class _Pool:
 
 
 _of_thread = threading.local()
-_pools: weakref.WeakSet[_Pool] = weakref.WeakSet()  # those of the threads that live
-_lock = threading.Lock()  # held by who changes or goes through `_pools`
+_pools: weakref.WeakSet[_Pool] = weakref.WeakSet()  # the pools of the threads that are alive
+_lock = threading.Lock()  # held while changing `_pools` or iterating over it
 
 
 def _holders(blocks: list[_Block], index: int) -> int:
@@ -107,7 +111,7 @@ def kept(key: Hashable, make: Callable[[], T]) -> T:
         while len(things) >= MOST_KEPT:
             del things[next(iter(things))]
         thing = make()
-    things[key] = thing  # at the end: the first is the one that was not asked for longest
+    things[key] = thing  # at the end: the first is the least recently used
     return thing
 
 

@@ -59,7 +59,7 @@ _FLOAT64 = (
 )
 _w = Quotient(_FLOAT64, _FLOAT64)
 INV_SQRT_2_PI = 1 / math.sqrt(2 * math.pi)
-PASSES = 16  # what the work on a block costs: about as much as so many passes through memory
+PASSES = 16  # the work on a block costs about as much as this many passes through memory
 
 
 def normal_cdf(x: np.ndarray) -> np.ndarray:
@@ -90,7 +90,7 @@ def _look_up(x: np.ndarray, cdf: np.ndarray, density: np.ndarray) -> None:
     d -= knot
     d *= 1 / KNOTS
     knot += far * KNOTS
-    place = knot.astype(np.int32)  # of NaN some number, which "clip" brings into the table
+    place = knot.astype(np.int32)  # NaN becomes some number, which "clip" moves into the table
     at_knot = np.take(density_at_knots, place, mode="clip", out=density)
     step = np.multiply(d, at_knot, out=d)  # d Phi'(k)
     near *= step

@@ -32,7 +32,7 @@ def update(
 ) -> None:
     """Take a step with the parameters at ``places``.
 
-    ``names`` are those of the state arrays that the rule takes, and returns after w; None where the options need none.
+    ``names`` are those of the state arrays that the rule takes and returns after w; None where the options need none.
     """
     if state.layout is None:
         state.layout = {}

@@ -9,7 +9,7 @@ from scratch.kernels.blocks import constant, elementwise, times_slope, with_slop
 from scratch.kernels.expm1 import expm1_and_slope_below
 from scratch.kernels.keep_where import keep_where
 
-PASSES = 12  # of what takes an exponential
+PASSES = 12  # for work with an exponential
 
 
 def relu(x: np.ndarray) -> tuple[np.ndarray, tuple]:

@@ -33,7 +33,7 @@ def rms_norm_backward(
     grad_x = memory.empty(grad_y.shape, grad_y.dtype)
     scales, parts, count = isinstance(weight, np.ndarray), parts_of(grad_y), max(grad_y.shape[1], 1)
     sums = np.empty((len(parts), grad_y.shape[1]), grad_y.dtype)
-    reads_x, reads_weight = map(is_read, range(2))  # asked here: helpers have a context of their own
+    reads_x, reads_weight = map(is_read, range(2))  # read here, since helpers have their own context
 
     def work(numbered: tuple[int, slice]) -> None:
         place, part = numbered

@@ -12,9 +12,9 @@ from scratch.kernels import memory, threads
 from scratch.kernels.channel_sums import channel_sum
 from scratch.kernels.output_mask import is_read
 
-ROWS = 256  # that are summed up in one product
-FEWEST_NUMBERS = 1 << 12  # in the states of a batch, from which on a second thread is worth its while
-SEQUENCES = 32  # in a part, if there are enough for several: with few rows a product lays out its weights for little
+ROWS = 256  # rows that one product sums over
+FEWEST_NUMBERS = 1 << 12  # in the states of a batch: with fewer, a second thread does not pay off
+SEQUENCES = 32  # in a part, if the batch has enough: with fewer rows, packing the weights for a product hardly pays off
 
 
 def by_gate(weight: np.ndarray, size: int) -> np.ndarray:

@@ -56,7 +56,7 @@ LARGE_PRODUCT = (512, 384)
 _num_threads = blas.get_num_threads()
 _running = threading.Lock()
 _queues: list[queue.SimpleQueue] | None = None
-_touched = 0  # threads whose BLAS memory `_touch_blas_memory` has seen to
+_touched = 0  # threads whose BLAS memory `_touch_blas_memory` has touched
 
 
 def get_num_threads() -> int:
@@ -105,7 +105,7 @@ def chunks(count: int, image_bytes: int) -> list[slice]:
     """
     parts = -(-count // max(CACHE_BYTES // max(image_bytes, 1), 1))
     if parts > 1 or count * image_bytes > SMALL_BYTES:
-        even = min(parts + parts % 2, count)  # so that two threads have the same to do
+        even = min(parts + parts % 2, count)  # so that two threads get equal work
         # Chunks of one size find one another's memory in the cache, so a few more of them are better than two sizes.
         equal = (more for more in range(even, 3 * parts // 2 + 1, 2) if count % more == 0)
         parts = next(equal, even)
@@ -288,7 +288,7 @@ def _help(tasks: queue.SimpleQueue) -> None:
         if task is None:
             return
         task()
-        del task  # so that the arrays it knows of are not held until the next
+        del task  # so that its arrays are not held until the next task
 
 
 def _after_fork() -> None:

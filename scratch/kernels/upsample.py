@@ -15,7 +15,7 @@ import numpy as np
 from scratch.kernels import memory, threads
 from scratch.kernels.patches import Pair
 
-LONGEST_BLOCK = 32  # results, or what they read: more would multiply more zeros, fewer take more calls
+LONGEST_BLOCK = 32  # results, or pixels read: a longer block multiplies more zeros, a shorter one takes more calls
 
 Along = Callable[[np.ndarray, int], np.ndarray]
 """A map along one axis of an array."""

@@ -378,7 +378,7 @@ class _Chunk:
         self.tiles = tiles = form.tiles
         points = tiles.points
         pixels = memory.empty((2, 2 * (down + 1), across + 1, n, c), dtype)
-        pixels[...] = 0  # what is not overwritten with an image's pixels is its padding
+        pixels[...] = 0  # what no image's pixels overwrite is padding
         grad_pixels = memory.empty(pixels.shape, dtype)
         halfway = memory.empty((points, 2, down, across + 1, n, c), dtype)
         v, m = (memory.empty((points, points, down, across, n, channels), dtype) for channels in (c, o))
@@ -393,7 +393,7 @@ class _Chunk:
         self.pixels = _places_of_pixels(pixels, x_shape[2:], form)
         self.take_rows_apart = tiles.take_apart(by_rows(pixels), rows_of_v)
         self.take_columns_apart = tiles.take_apart(columns, columns_of_v)
-        self.bias = memory.empty((n, o), dtype)  # for every image, so that the addition runs through memory
+        self.bias = memory.empty((n, o), dtype)  # once per image, so that the addition is over contiguous memory
         m_11 = self.m_11.reshape(-1, n * o)
         self.add_bias: list[Step] = [(np.add, (m_11, self.bias.reshape(-1), m_11))]
         self.add_up = tiles.add_up(m) + tiles.add_up(m[:2].swapaxes(0, 1))

@@ -1,4 +1,4 @@
-"""Layers and losses, mirroring ``torch.nn``: one topic a file, each file a derivation and the code that follows it."""
+"""Layers and losses, mirroring ``torch.nn``: one topic per file, each a derivation and the code that follows it."""
 
 from scratch.nn import init, utils
 from scratch.nn.avg_pooling import AdaptiveAvgPool2d, AvgPool1d, AvgPool2d

@@ -11,13 +11,13 @@ scaled_dot_product_attention
     F2  masked = scores + attn_mask              (..., L, S)
     F3  m = max_s masked                         (..., L, 1)
     F4  z = masked - m, or masked
-            where a query sees no key            (..., L, S)  changes no output, and exp cannot overflow now
+            where a query sees no key            (..., L, S)  changes no output, and keeps exp from overflowing
     F5  e = exp(z)                               (..., L, S)  0 where a key is hidden
     F6  t = sum_s e                              (..., L, 1)
     F7  p = e / t, or unseen
             where a query sees no key            (..., L, S)  probabilities: softmax
     F8  w = p factor                             (..., L, S)
-    F9  weights = w                              (..., L, S)  returned, to be looked at
+    F9  weights = w                              (..., L, S)  returned for inspection
     F10 y = w value                              (..., L, V)  a mean of the values
 
     B10a grad_value = w^T grad_y                 (..., S, V)  F10: a product, as in Linear
@@ -55,7 +55,8 @@ def additive_mask(
     attn_mask : numpy.ndarray or None
         Booleans, True where a query may see a key; or numbers to add to the scores.
     is_causal : bool
-        Whether query number l sees only the keys up to number l.
+        Whether query number l sees only the keys up to number l. ``attn_mask`` is then ignored; PyTorch's function
+        refuses to take both.
     length, keys : int
         How many queries and keys there are.
     dtype : numpy.dtype

@@ -224,7 +224,8 @@ class BatchNorm1d(_BatchNorm):
     Raises
     ------
     ValueError
-        If the input has the wrong number of axes, or only one value per channel where the batch's statistics are used.
+        If the input has the wrong number of axes; and, where the batch's statistics are used, if there is only one
+        value per channel, or ``eps`` is not positive.
     RuntimeError
         If the input's number of channels or its dtype is not the layer's.
 

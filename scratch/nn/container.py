@@ -72,7 +72,7 @@ class Sequential(Module):
         known, constant, records, thread = plans.get(), constants.get() or {}, recording.get(), get_ident()
         for layer, saves_calls, is_first, is_last in self._steps():
             if not is_first and type(x) is np.ndarray:
-                x.setflags(write=False)  # as nobody can write to it, nobody needs a copy
+                x.setflags(write=False)  # a read-only array need not be copied
             is_constant = id(x) in constant
             if saves_calls and records and (layer.learned or not is_constant) and "forward" not in vars(layer):
                 x = forward_between(layer, x, known, thread, is_constant, is_first, is_last)  # F1

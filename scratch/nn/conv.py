@@ -36,9 +36,9 @@ With a stride of 1, B6b to B1 are themselves a convolution. Written out, for a p
     grad_x_nchw = sum_(o,i,j) grad_y_n,o,(h+a-di),(w+a-dj) w_ocij
 
 which is grad_y, padded with d (k - 1) - a zeros, convolved with the flipped kernel with its two channel axes swapped.
-That needs no col2im, and `scratch.kernels.conv` uses it where it is faster. For 3 x 3 kernels over many channels it
-uses Winograd's algorithm, with less than half of the multiplications. With any stride, B6b to B1 are a layer of their
-own: `scratch.nn.conv_transpose`.
+That needs no col2im, and `scratch.kernels.conv` uses it where it is faster. Kernels over many channels that are two or
+three strides high and wide (3 x 3, or 4 x 4 with stride 2) use Winograd's algorithm there, with about half of the
+multiplications. With any stride, B6b to B1 are a layer of their own: `scratch.nn.conv_transpose`.
 
 Conv1d is Conv2d on images of one row: (N, C, L) is treated as (N, C, 1, L), and a kernel of k places as one of 1 x k.
 
@@ -171,8 +171,8 @@ class _Conv(Convolution):
         spare = {"reflect": 1, "circular": 0}.get(self.padding_mode)
         if spare is not None and any(max(sides) > n - spare for n, sides in zip(image, self._sides, strict=True)):
             raise RuntimeError(
-                f"{name_of(self)}: expected padding_mode {self.padding_mode!r} to find its pixels in the image, "
-                f"got padding {self._sides} of an image of size {image}"
+                f"{name_of(self)}: expected enough pixels in the image for padding_mode {self.padding_mode!r}, "
+                f"got padding {self._sides} for an image of size {image}"
             )
 
     def arguments(self) -> tuple:

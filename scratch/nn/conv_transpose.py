@@ -1,4 +1,4 @@
-r"""ConvTranspose2d and ConvTranspose1d: Conv2d run backwards. Each pixel puts down a multiple of the kernel.
+r"""ConvTranspose2d and ConvTranspose1d: Conv2d run backwards. Each pixel adds a multiple of the kernel.
 
     N     batch                              x       (N, C, H, W)        input
     C, O  in_channels, out_channels          weight  (C, O/G, kh, kw)    the kernels
@@ -12,7 +12,7 @@ r"""ConvTranspose2d and ConvTranspose1d: Conv2d run backwards. Each pixel puts d
 conv_transpose2d
     F1  rows = x, each pixel's channels in a row   (G, N H W, C/G)
     F2  kernels = weight, each kernel in a row     (G, C/G, K)
-    F3  patches = rows kernels                     (G, N H W, K)      what each pixel puts down
+    F3  patches = rows kernels                     (G, N H W, K)      what each pixel adds
     F4  windows = patches, as                      (N, O, H, W, kh, kw)
     F5  size = s (H - 1) + d (kh - 1) + 1 + b      (2,)               H1, W1: room for all of them
     F6  y1 = 0                                     (N, O, H1, W1)
@@ -80,7 +80,7 @@ def conv_transpose2d(
     groups: int,
     dilation: tuple[int, int],
 ) -> tuple[np.ndarray, tuple]:
-    """Put down the kernels of ``weight``, multiplied by each pixel of ``x``, add them up, and add the bias."""
+    """Add up the kernels of ``weight``, multiplied by each pixel of ``x``, and add the bias."""
     rows = by_group(x.transpose(0, 2, 3, 1), groups)  # F1 (G, N H W, C/G)
     kernels = weight.reshape(groups, rows.shape[2], weight[0].size)  # F2 (G, C/G, K)
     patches = rows @ kernels  # F3 (G, N H W, K)
@@ -168,7 +168,7 @@ class _ConvTranspose(Convolution):
         self.make_parameters((in_channels, out_channels // groups), bias, dtype)
 
     def check(self, x: np.ndarray) -> None:
-        """Raise unless ``x`` is images with the layer's channels, of which there is at least one."""
+        """Raise unless ``x`` is images with the layer's channels, at least one."""
         super().check(x)
         if self.in_channels == 0:
             raise RuntimeError(f"{name_of(self)}: expected in_channels of 1 or more, got 0")
@@ -180,7 +180,7 @@ class _ConvTranspose(Convolution):
         size = tuple([least + more for least, more in zip(self._smallest(x), added, strict=True)])
         if min(size) < 1:
             raise RuntimeError(
-                f"{name_of(self)}: expected an output of one pixel at least, got size {size} of an input of size "
+                f"{name_of(self)}: expected an output of at least one pixel, got size {size} for an input of size "
                 f"{x.shape[-self.axes :]} with padding {self.padding}"
             )
         return self.run(self.functions, x, *self.arguments(added))[0]
@@ -248,6 +248,8 @@ class ConvTranspose2d(_ConvTranspose):
         For options that do not fit together, or an ``output_size`` out of reach, whichever of the two PyTorch raises.
     RuntimeError
         If the input is not (N, C, H, W) or (C, H, W), has another dtype, or would have an output without pixels.
+    TypeError
+        If ``output_size`` is not a sequence of integers.
 
     Examples
     --------
@@ -279,7 +281,7 @@ class ConvTranspose1d(_ConvTranspose):
 
     Raises
     ------
-    ValueError, RuntimeError
+    ValueError, RuntimeError, TypeError
         As `ConvTranspose2d` does; the input is (N, C, L) or (C, L).
 
     Examples

@@ -3,7 +3,7 @@ r"""Dropout and Dropout2d: each number, or each channel, is zeroed with probabil
 So no unit can rely on another.
 
     x, y    (...)  input, output
-    draw    (...)  drawn anew for each element: 1 with probability 1 - p, else 0
+    draw    (...)  drawn for each element: 1 with probability 1 - p, else 0
     p              probability that an element is dropped
 
 Dropout2d draws for each channel of each image: its draw is (N, C, 1, 1), and broadcasts.
@@ -149,8 +149,8 @@ class Dropout2d(Dropout):
             raise RuntimeError(f"Dropout2d: expected input of shape (N, C, H, W), got {x.shape}")
         if x.ndim != 4:
             warnings.warn(
-                f"Dropout2d: expected input of shape (N, C, H, W), got {x.shape}; taking its first two axes for batch "
-                "and channels. For other inputs use Dropout",
+                f"Dropout2d: expected input of shape (N, C, H, W), got {x.shape}; treating its first two axes as "
+                "batch and channels. For other inputs use Dropout",
                 stacklevel=5,
             )
 

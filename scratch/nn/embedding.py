@@ -119,7 +119,7 @@ class Embedding(Layer):
         )
         for name, value, default in left_out:
             if value is not default:
-                raise NotImplementedError(f"Embedding: {name} is left out; expected the default, got {value!r}")
+                raise NotImplementedError(f"Embedding: {name} is not supported; expected the default, got {value!r}")
         check_size(self, "num_embeddings", num_embeddings)
         check_size(self, "embedding_dim", embedding_dim)
         if padding_idx is not None:

@@ -119,8 +119,8 @@ class GaussianNLLLoss(Loss):
         unequal = [one for one, size in zip(var.shape, x.shape, strict=False) if one != size]
         if var.shape != x.shape[:-1] and not (var.ndim == x.ndim and (not unequal or unequal == [1])):
             raise ValueError(
-                f"GaussianNLLLoss: expected var of the input's shape {x.shape}, or of that without its last axis or "
-                f"with 1 for one of them, got {var.shape}"
+                f"GaussianNLLLoss: expected var of the input's shape {x.shape}, or of that shape without its last "
+                f"axis, or with 1 for one axis, got {var.shape}"
             )
         if (var < 0).any():
             raise ValueError(f"GaussianNLLLoss: expected var of 0 or more, got {var.min()}")

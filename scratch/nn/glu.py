@@ -11,7 +11,7 @@ glu
     B4a grad_a = grad_y gate                        (..., K)     F4: a product, times the other factor
     B4b grad_gate = grad_y a                        (..., K)     F4: likewise
     B3  grad_b = grad_gate gate (1 - gate)          (..., K)     F3: the sigmoid's slope (`scratch.nn.sigmoid`)
-    B1  grad_x = grad_a, and behind it grad_b       (..., 2 K)   F1 and F2: each half goes back to its place
+    B1  grad_x = grad_a, followed by grad_b         (..., 2 K)   F1 and F2: each half goes back to its place
 
 Where the gate is open, grad_a is nearly grad_y, while a tanh or a sigmoid would shrink it.
 
@@ -54,6 +54,8 @@ class GLU(Layer):
 
     Raises
     ------
+    TypeError
+        If ``dim`` is not an int.
     IndexError
         If the input has no such axis.
     RuntimeError

@@ -111,7 +111,7 @@ class GRU(RecurrentOfOneState):
     >>> output, h_n = layer(np.ones((3, 1)), np.array([[8.0]]))  # one sequence of three steps
     >>> output.ravel(), h_n
     (array([4., 2., 1.]), array([[1.]]))
-    >>> grad_x, grad_h_0 = layer.backward(None, np.array([[16.0]]))  # of the last state alone
+    >>> grad_x, grad_h_0 = layer.backward(None, np.array([[16.0]]))  # only the last state is used
     >>> grad_h_0
     array([[2.]])
     """

@@ -182,7 +182,7 @@ class InstanceNorm2d(ChannelNorm):
         if x.ndim not in (3, 4):
             raise ValueError(said)
         if x.shape[-3] != self.num_features:
-            raise ValueError(said) if self.affine else RuntimeError(said)  # in PyTorch's kind
+            raise ValueError(said) if self.affine else RuntimeError(said)  # the same kind as PyTorch's
         if self.normalizes_by_own_statistics() and math.prod(x.shape[-2:]) == 1:
             raise ValueError(f"InstanceNorm2d: expected more than 1 pixel when training, got input of shape {x.shape}")
 

@@ -156,7 +156,7 @@ class Layer(Module):
         result, saved, *more = forward(rows, *arguments)
         y = self.unfold(result, x.shape) if folds else result
         if type(y) is not ndarray:
-            y = np.asarray(y)  # NumPy's arithmetic makes a number of an array without axes
+            y = np.asarray(y)  # NumPy's arithmetic turns an array without axes into a number
         if self.passes_through:
             y = to_read(y, argument)
         if recording.get():

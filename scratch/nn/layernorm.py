@@ -8,7 +8,7 @@ The last axes of x, ``normalized_shape``, are normalized together. There is a we
 layer_norm
     F1  mean = sum_k x / K                                    (R, 1)
     F2  shifted = x - mean                                    (R, K)
-    F3  residue = sum_k shifted / K                           (R, 1)  on paper 0: what rounding has left of the mean
+    F3  residue = sum_k shifted / K                           (R, 1)  0 on paper: what rounding has left of the mean
     F4  centred = shifted - residue                           (R, K)
     F5  square = centred^2                                    (R, K)
     F6  var = sum_k square / K                                (R, 1)

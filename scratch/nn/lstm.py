@@ -137,7 +137,7 @@ class LSTM(Recurrent):
     >>> output, (h_n, c_n) = layer(np.ones((3, 1)), (np.zeros((1, 1)), np.array([[8.0]])))
     >>> c_n
     array([[1.]])
-    >>> grad_x, (grad_h_0, grad_c_0) = layer.backward(None, (None, np.array([[16.0]])))  # of the last memory alone
+    >>> grad_x, (grad_h_0, grad_c_0) = layer.backward(None, (None, np.array([[16.0]])))  # only the last memory is used
     >>> grad_c_0
     array([[2.]])
     """
@@ -159,7 +159,7 @@ class LSTM(Recurrent):
         dtype: DType = np.float32,
     ) -> None:
         if proj_size:
-            raise NotImplementedError(f"LSTM: proj_size is left out; expected the default, got {proj_size!r}")
+            raise NotImplementedError(f"LSTM: proj_size is not supported; expected the default, got {proj_size!r}")
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
 
     def forward(

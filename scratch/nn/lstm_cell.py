@@ -137,7 +137,7 @@ class LSTMCell(RecurrentCell):
     >>> h, c = cell(np.array([[1.0]]), (np.array([[0.0]]), np.array([[4.0]])))
     >>> c
     array([[2.]])
-    >>> grad_x, (grad_h, grad_c) = cell.backward(None, np.array([[3.0]]))  # nobody read h
+    >>> grad_x, (grad_h, grad_c) = cell.backward(None, np.array([[3.0]]))  # h is not used
     >>> grad_c
     array([[1.5]])
     >>> cell.bias_ih.grad  # rows i, f, g, o

@@ -6,7 +6,7 @@ r"""Losses with a margin, for targets of 1 and -1: how far a score, or a differe
 hinge_embedding_loss: x is a distance; small is right where t = 1, at least ``margin`` where t = -1
     F1  near = x where t != -1, else 0                   (...)
     F2  z = margin - x                                   (...)   how far x is short of the margin
-    F3  far = max(z, 0) where t != 1, else 0             (...)   nothing is paid beyond it
+    F3  far = max(z, 0) where t != 1, else 0             (...)   no loss beyond it
     F4  losses = near + far                              (...)
     F5  y = reduce(losses, n)                            ()
 
@@ -39,8 +39,8 @@ margin_ranking_loss: x1 should be larger than x2 where t = 1, and smaller where 
     B1a grad_x2 = -grad_d                                (...)   F1: a sign
     B1b grad_x1 = grad_d                                 (...)   F1: x1 has the factor 1
 
-Exactly at the margin, a kink, there is no derivative. Like PyTorch since 2.14 we take 0, the slope where nothing is
-paid.
+Exactly at the margin, a kink, there is no derivative. Like PyTorch since 2.14 we take 0, the slope where there is no
+loss.
 
 Differs from PyTorch: where t x is below minus the logarithm of the largest float (-88 in float32, -709 in float64),
 PyTorch's SoftMarginLoss overflows to an infinite loss and a gradient of NaN; this one does not.

@@ -134,7 +134,7 @@ class MultiMarginLoss(Loss):
             check_dtype(self, self.weight, x.dtype, "weight")
             if self.weight.shape != x.shape[-1:]:
                 raise RuntimeError(
-                    f"MultiMarginLoss: expected weight of shape {x.shape[-1:]}, one a class, got {self.weight.shape}"
+                    f"MultiMarginLoss: expected weight of shape {x.shape[-1:]}, one per class, got {self.weight.shape}"
                 )
 
     def pair_for(self, x: np.ndarray, target: np.ndarray) -> tuple[Pair, tuple]:

@@ -204,11 +204,16 @@ class MultiheadAttention(Layer):
             )
         if not 0 <= dropout <= 1:
             raise ValueError(f"MultiheadAttention: expected dropout within [0, 1], got {dropout!r}")
-        left_out = {"add_bias_kv": add_bias_kv, "add_zero_attn": add_zero_attn, "kdim": kdim, "vdim": vdim}
-        for name, value in left_out.items():
-            if value and value != embed_dim:
+        left_out = (
+            ("add_bias_kv", add_bias_kv, add_bias_kv is False),
+            ("add_zero_attn", add_zero_attn, add_zero_attn is False),
+            ("kdim", kdim, kdim is None or kdim == embed_dim),
+            ("vdim", vdim, vdim is None or vdim == embed_dim),
+        )
+        for name, value, fits in left_out:
+            if not fits:
                 raise NotImplementedError(
-                    f"MultiheadAttention: {name} is left out; expected the default, got {value!r}"
+                    f"MultiheadAttention: {name} is not supported; expected the default, got {value!r}"
                 )
         dtype = check_float_dtype(self, dtype)
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
@@ -333,7 +338,7 @@ class MultiheadAttention(Layer):
         batched, (batch, length, _), keys = query.ndim == 3, self.fold(query).shape, self.fold(key).shape[1]
         shape = batch, self.num_heads, length, keys
         if is_causal and attn_mask is None:
-            raise RuntimeError("MultiheadAttention: expected attn_mask, too, where is_causal is given, got None")
+            raise RuntimeError("MultiheadAttention: expected attn_mask along with is_causal, got None")
         if is_causal and key_padding_mask is None and not need_weights:
             mask = additive_mask(None, True, length, keys, query.dtype)
         else:
@@ -359,7 +364,7 @@ class MultiheadAttention(Layer):
             unseen,
             self.num_heads,
         )
-        y.setflags(write=False)  # nobody else has it: `out_proj` need not copy it
+        y.setflags(write=False)  # nobody else holds it, so `out_proj` need not copy it
         output = self.out_proj(y)
         if not need_weights:
             return output, None

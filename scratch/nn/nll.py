@@ -140,7 +140,7 @@ class ClassLoss(Loss):
         check_dtype(self, self.weight, x.dtype, "weight")
         if self.weight.shape != expected:
             raise RuntimeError(
-                f"{name_of(self)}: expected weight of shape {expected}, one a class, got {self.weight.shape}"
+                f"{name_of(self)}: expected weight of shape {expected}, one per class, got {self.weight.shape}"
             )
 
     def class_weight(self, x: np.ndarray) -> np.ndarray:

@@ -77,7 +77,7 @@ class _Pad(ImageLayer):
     functions = pad, pad_backward
     passes_through = True
     mode: ClassVar[str] = "zeros"
-    value: Any = 0.0  # PyTorch's name; `Layer.value` is for parameters, of which there are none
+    value: Any = 0.0  # PyTorch's name; `Layer.value` is for parameters, and there are none
 
     def __init__(self, padding: Size) -> None:
         super().__init__()
@@ -108,13 +108,13 @@ class _Pad(ImageLayer):
         for length, sides in zip(image, self._sides, strict=True):
             if spare is not None and max(sides) > length - spare:
                 raise RuntimeError(
-                    f"{name_of(self)}: expected padding that finds its pixels in the image, got {self.padding} of an "
-                    f"image of size {image}"
+                    f"{name_of(self)}: expected padding that the image has enough pixels for, got {self.padding} for "
+                    f"an image of size {image}"
                 )
             cut = -sum(min(side, 0) for side in sides)
             if length + sum(sides) < least or (self.mode == "zeros" and cut > length):
                 raise RuntimeError(
-                    f"{name_of(self)}: expected padding that leaves something of the image, got {self.padding} of an "
+                    f"{name_of(self)}: expected padding that does not cut off too much, got {self.padding} for an "
                     f"image of size {image}"
                 )
 

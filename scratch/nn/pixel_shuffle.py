@@ -136,7 +136,7 @@ class PixelShuffle(_Shuffle):
         super().check(x)
         if x.shape[-3] % self.upscale_factor**2:
             raise RuntimeError(
-                f"PixelShuffle: expected channels that {self.upscale_factor**2} divides, got shape {x.shape}"
+                f"PixelShuffle: expected channels divisible by {self.upscale_factor**2}, got shape {x.shape}"
             )
 
     def arguments(self) -> tuple:
@@ -180,7 +180,7 @@ class PixelUnshuffle(_Shuffle):
         super().check(x)
         if x.shape[-2] % self.downscale_factor or x.shape[-1] % self.downscale_factor:
             raise RuntimeError(
-                f"PixelUnshuffle: expected rows and columns that {self.downscale_factor} divides, got shape {x.shape}"
+                f"PixelUnshuffle: expected rows and columns divisible by {self.downscale_factor}, got shape {x.shape}"
             )
 
     def arguments(self) -> tuple:

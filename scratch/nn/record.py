@@ -14,20 +14,20 @@ from scratch import dispatch
 
 NO_FORWARD = "backward was called before forward; call the layer on an input first"
 USED_UP = (
-    "backward was called a second time after one forward, and has used up what that kept; call forward before each "
-    "backward"
+    "backward was called a second time after one forward, and the first call used up what forward saved; call forward "
+    "before each backward"
 )
 REPLACED = (
     "forwards have run since the last backward, and only the latest one's values are kept; run a forward that needs no "
-    "backward inside of `with scratch.no_grad():`, and give each place in a model a layer object of its own"
+    "backward inside `with scratch.no_grad():`, and give each place in a model a layer object of its own"
 )
 OTHER_THREAD = (
     "backward was called in another thread than the latest forward; two threads that train one model would mix their "
     "gradients: give each a copy of the model (copy.deepcopy)"
 )
 WRITTEN = (
-    "was written to by an optimizer's step, or load_state_dict, between forward and backward, which reads it: the "
-    "gradients would be of neither; take the step after the backward"
+    "was written to by an optimizer's step, or load_state_dict, between forward and backward, which reads it, so the "
+    "gradients would be wrong; take the step after the backward"
 )
 
 

@@ -117,8 +117,8 @@ class Recurrent(Layer):
         """Raise unless ``x`` is an array that the layer can take."""
         if hasattr(x, "batch_sizes"):
             raise TypeError(
-                f"{name_of(self)}: packed sequences are left out; expected a padded array, (T, N, I), where what is "
-                "padded gets an upstream gradient of zero"
+                f"{name_of(self)}: packed sequences are not supported; expected a padded array, (T, N, I); give the "
+                "padding an upstream gradient of zero"
             )
         super().check_input(x)
 

@@ -122,5 +122,5 @@ def pair_of(owner: Layer, hx: Any, name: str = "hx") -> tuple[Any, Any]:
     """Return a state and a memory; raise ``TypeError`` unless there are two."""
     if not isinstance(hx, (tuple, list)) or len(hx) != 2:
         given = f"{len(hx)} of them" if isinstance(hx, (tuple, list)) else type(hx).__name__
-        raise TypeError(f"{name_of(owner)}: expected {name} to be a pair, of state and memory, got {given}")
+        raise TypeError(f"{name_of(owner)}: expected {name} to be a pair of state and memory, got {given}")
     return hx[0], hx[1]

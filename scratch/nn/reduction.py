@@ -1,4 +1,4 @@
-r"""Reductions: how the losses of the elements become one number, and the class that all losses share.
+r"""Reductions: how the losses of the elements become one number, and the base class of all losses.
 
     losses  (...)       loss of each element, or of each row of a batch
     total   ()          what a mean divides by: the number of elements, or their total weight

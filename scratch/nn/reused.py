@@ -89,7 +89,7 @@ class Reused(Module):
         if not self._stack or place is None:
             raise RuntimeError(
                 f"Reused({name_of(self.module)}): backward found no forward left to undo; each forward has one "
-                "backward, the last forward's comes first"
+                "backward, and the last forward's comes first"
             )
         kept = self._stack[place] if grad_mode.retaining.get() else self._stack.pop(place)
         kept.put_back()

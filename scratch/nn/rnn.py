@@ -127,7 +127,7 @@ class RNN(RecurrentOfOneState):
     >>> output, h_n = layer(np.array([[3.0], [5.0], [7.0]]))  # one sequence of three steps
     >>> output.ravel(), h_n
     (array([ 3., 11., 29.]), array([[29.]]))
-    >>> grad_x, grad_h_0 = layer.backward(np.array([[0.0], [0.0], [1.0]]))  # of the last output alone
+    >>> grad_x, grad_h_0 = layer.backward(np.array([[0.0], [0.0], [1.0]]))  # only the last output is used
     >>> grad_x.ravel(), grad_h_0
     (array([4., 2., 1.]), array([[8.]]))
     >>> layer.weight_hh_l0.grad  # 1 x 11 + 2 x 3 + 4 x 0

@@ -1,4 +1,4 @@
-"""RowNorm: the base of the normalizations whose functions take rows, each normalized by its own numbers."""
+"""RowNorm: the base of the normalizations whose functions take rows, each normalized by its own statistics."""
 
 import math
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ r"""Softmax and LogSoftmax: scores in, probabilities (or their logarithms) out, 
 
 softmax
     F1  m = max_k x                                        (..., 1)
-    F2  z = x - m                                          (..., K)   changes no output, and exp cannot overflow now
+    F2  z = x - m                                          (..., K)   changes no output, and keeps exp from overflowing
     F3  e = exp(z)                                         (..., K)
     F4  t = sum_k e                                        (..., 1)   between 1 and K
     F5  y = e / t                                          (..., K)
@@ -38,8 +38,8 @@ The simplification. Put B5 to B2 together:
     softmax        grad_x = y (grad_y - sum_k grad_y y)
     log_softmax    grad_x = grad_y - exp(y) sum_k grad_y
 
-An upstream gradient of ones asks for the derivative of the constant 1: softmax's grad_x is zero then, and a test with
-ones passes whatever the code does.
+An upstream gradient of ones asks for the derivative of the constant 1. Then softmax's grad_e is zero, and so is grad_x:
+a test with ones passes even if B3 is wrong, or if backward returns zeros.
 
 Source: Bridle, "Training Stochastic Model Recognition Algorithms as Networks can Lead to Maximum Mutual Information
 Estimation of Parameters", 1989. PyTorch's counterparts: ``torch.nn.Softmax``, ``torch.nn.LogSoftmax``.
@@ -104,7 +104,7 @@ class _AlongDim(Layer):
         """Raise unless ``x`` has the axis; warn if the axis was not given."""
         dim = self.axis(x)
         if self.dim is None:
-            warnings.warn(f"{name_of(self)}: dim was not given; taking {dim}, by a deprecated rule", stacklevel=5)
+            warnings.warn(f"{name_of(self)}: dim was not given; using {dim}, by a deprecated rule", stacklevel=5)
         ndim = max(x.ndim, 1)  # a scalar counts as having one axis, as in PyTorch
         if not -ndim <= dim < ndim:
             raise IndexError(f"{name_of(self)}: expected dim within [{-ndim}, {ndim - 1}], got {dim}")

@@ -5,7 +5,7 @@ r"""Softmin: the softmax of the negated scores, so that the smallest has the lar
 
 softmin
     F1  m = min_k x                                        (..., 1)
-    F2  z = m - x                                          (..., K)   changes no output, and exp cannot overflow now
+    F2  z = m - x                                          (..., K)   changes no output, and keeps exp from overflowing
     F3  e = exp(z)                                         (..., K)
     F4  t = sum_k e                                        (..., 1)   between 1 and K
     F5  y = e / t                                          (..., K)

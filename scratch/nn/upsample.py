@@ -215,7 +215,7 @@ class Upsample(Layer):
             factors = factors if isinstance(factors, tuple) else (factors, factors)
             size = tuple([int(length * factor) for length, factor in zip(image, factors, strict=True)])
             if min(size) < 1:
-                raise RuntimeError(f"Upsample: expected an output of one pixel at least, got size {size} of {x.shape}")
+                raise RuntimeError(f"Upsample: expected an output of at least one pixel, got size {size} for {x.shape}")
             steps = [self._step(*one) for one in zip(image, size, factors, strict=True)]
         return size, tuple(steps)
 

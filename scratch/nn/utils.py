@@ -104,7 +104,7 @@ def clip_grad_norm_(
     if error_if_nonfinite and not np.isfinite(total):
         raise RuntimeError(
             f"clip_grad_norm_: the norm of order {k} of the gradients is {total}, so they cannot be clipped; "
-            "error_if_nonfinite=False scales them by it all the same"
+            "error_if_nonfinite=False scales them by it anyway"
         )
     dispatch.run(scale_grads_, learning, dispatch.run(clip_factor, total, float(max_norm)))
     return total

@@ -2,7 +2,7 @@ r"""Adadelta: RMSprop whose learning rate is the running root mean square of its
 
     w  the parameters                          lr      learning rate, a factor of the step at the end
     g  their gradient                          rho     how much of v and u stays at each step
-    v  square_avg, running mean of g^2         eps     what the first steps are made of
+    v  square_avg, running mean of g^2         eps     sets the size of the first steps
     u  acc_delta, running mean of step^2       lambda  weight_decay          t  number of the step, from 1
 
 Every array has the shape of w, and every operation is elementwise.
@@ -10,7 +10,7 @@ Every array has the shape of w, and every operation is elementwise.
     U1  slope = g                                                (...)   -g to maximize: going up L is going down -L
     U2  penalized = slope + lambda w                             (...)   L2: the gradient of lambda/2 |w|^2 joins it
     U3  v_next = rho v + (1 - rho) penalized^2                   (...)
-    U4  step = sqrt(u + eps) / sqrt(v_next + eps) penalized      (...)   u of the steps before: this one is not known
+    U4  step = sqrt(u + eps) / sqrt(v_next + eps) penalized      (...)   u before this step, which is not known yet
     U5  u_next = rho u + (1 - rho) step^2                        (...)
     U6  w_next = w - lr step                                     (...)
 

@@ -138,7 +138,7 @@ class Adam(Optimizer):
 
     def rule_of(self, options: dict) -> Rule:
         """Return the class's rule, or AdamW's where the decay is decoupled."""
-        from scratch.optim.adamw import adamw  # here, as AdamW is an Adam
+        from scratch.optim.adamw import adamw  # imported here, since AdamW is a subclass of Adam
 
         return adamw if options["decoupled_weight_decay"] else super().rule_of(options)
 

@@ -29,10 +29,10 @@ def check_groups(owner: str, state_dict: Any, sizes: list[int]) -> tuple[list[di
     numbers = [number for group in groups for number in group["params"]]
     places = {number: place for place, number in enumerate(numbers)}
     if len(places) < len(numbers):
-        raise ValueError(f"{owner}: a parameter stands in more than one place of the state dict's groups")
+        raise ValueError(f"{owner}: a parameter appears in more than one place in the state dict's groups")
     for number in state:
         if number not in places:
-            raise ValueError(f"{owner}: the state is that of parameter {number!r}, which is in no group")
+            raise ValueError(f"{owner}: the state has an entry for parameter {number!r}, which is in no group")
     return list(groups), places
 
 

@@ -45,7 +45,7 @@ Rule = Callable[..., tuple[np.ndarray, ...]]
 def update(rule: Rule, state: State, places: list[int], names: tuple[str | None, ...], options: dict) -> None:
     """Take a step with the parameters at ``places``, one after the other.
 
-    ``names`` are those of the state arrays that the rule takes and returns after w; None where the options keep none.
+    ``names`` are those of the state arrays that the rule takes and returns after w; None where the options need none.
     """
     for index in places:
         parameter, t = state.parameters[index], state.steps[index] + 1
@@ -141,7 +141,7 @@ class Optimizer:
             if parameter.dtype not in FLOAT_DTYPES:
                 raise TypeError(f"{name_of(self)}: expected parameters of dtype float32 or float64, got a {parameter}")
             if id(parameter) in taken:
-                raise ValueError(f"{name_of(self)}: a {parameter} stands in more than one place")
+                raise ValueError(f"{name_of(self)}: a {parameter} appears in more than one place")
             taken.add(id(parameter))
         group = {**self.defaults, **param_group, "params": params}
         self._plans.append(self._make_plan(group))
@@ -187,7 +187,7 @@ class Optimizer:
         self.steps_taken += 1
 
     def _plan(self, number: int) -> tuple[Rule, tuple[str | None, ...], dict]:
-        """Return a group's rule, the names of the arrays that it keeps, and its options; anew if those changed."""
+        """Return a group's rule, the names of the arrays that it keeps, and its options; updated if those changed."""
         group, (seen, plan) = self.param_groups[number], self._plans[number]
         try:
             unchanged = group == seen

@@ -85,7 +85,7 @@ class SGD(Optimizer):
 
     rule = sgd
     state_names = optional_names = ("momentum_buffer",)
-    counts_steps = False  # all that counts is whether there was one: the buffer exists then
+    counts_steps = False  # all that matters is whether there was a step: then the buffer exists
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ from scratch.random import mkl_stream as mcg31
 from scratch.random.generator import Generator
 from scratch.random.torch_rounding import log, multiply_add, sin_cos
 
-CHUNK = 16384  # numbers at a time: what a chunk passes through stays in the processor's cache
+CHUNK = 16384  # numbers at a time, so that a chunk's arrays stay in the processor's cache
 
 
 class Conventions(NamedTuple):

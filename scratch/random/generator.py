@@ -20,7 +20,7 @@ import numpy as np
 
 WORD = 0xFFFFFFFF
 STATE_WORDS = 624
-DEFAULT_SEED = 67280421310721  # PyTorch's, for a generator that nobody has seeded
+DEFAULT_SEED = 67280421310721  # PyTorch's, for a generator that was never seeded
 
 
 class Generator:

@@ -50,14 +50,14 @@ def choose(name: str = "auto", dtype: str = "float32") -> Choice:
         found = count("cuda")
         if int(name.partition(":")[2] or 0) >= found:
             devices = f"{found} CUDA device{'s' if found > 1 else ''}" if found else "no CUDA devices"
-            raise RuntimeError(f"{name}: PyTorch finds {devices} here; use cpu, or auto for what there is")
+            raise RuntimeError(f"{name}: PyTorch finds {devices} here; use cpu, or auto for what is available")
     elif name == "mps":
         if dtype == "float64":
             raise ValueError("mps: Apple's GPUs have no float64; use float32, or cpu")
         if not count("mps"):
-            raise RuntimeError("mps: PyTorch finds no Apple GPU here; use cpu, or auto for what there is")
+            raise RuntimeError("mps: PyTorch finds no Apple GPU here; use cpu, or auto for what is available")
     elif name != "cpu":
-        raise ValueError(f"{name}: there is no such device; choose from auto, cpu, cuda, cuda:N, mps")
+        raise ValueError(f"{name}: no such device; choose from auto, cpu, cuda, cuda:N, mps")
     return Choice(name, "it was asked for")
 
 

@@ -35,7 +35,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch_ref import nn, random, train
 from torch_ref.scale import workers
 
-BACKENDS = {"cuda": "cpu:gloo,cuda:nccl", "cpu": "gloo"}  # on the CPU goes what must not wait for a device
+BACKENDS = {"cuda": "cpu:gloo,cuda:nccl", "cpu": "gloo"}  # what must not wait for a device goes over the CPU
 
 # Groups, kept until the process is gone. Freeing one holds the GIL and waits for threads of gloo's, and in PyTorch 2.6
 # one of those may be waiting for the GIL, to free the last tensor that was sent.
@@ -157,7 +157,7 @@ def fit(
 
     def share_order(progress: train.Progress) -> None:
         order = random.randperm(rows).to(train_set[0].device)
-        dist.broadcast(order, src=0)  # dropout has taken the processes' generators to different places
+        dist.broadcast(order, src=0)  # dropout has left the processes' generators in different states
         progress.order = order
 
     def after_epoch(progress: train.Progress) -> None:
@@ -168,7 +168,7 @@ def fit(
 
     progress = progress or train.Progress()
     if dist.get_rank() and not progress.history.step_loss:
-        random.manual_seed((random.initial_seed() + dist.get_rank()) % 2**64)  # other masks than process 0's
+        random.manual_seed((random.initial_seed() + dist.get_rank()) % 2**64)  # different masks from process 0's
     if progress.order is None:
         share_order(progress)
     return train.fit(
@@ -234,7 +234,7 @@ def check(device: str, processes: int) -> None:
         If there are fewer cards than processes.
     """
     if device not in BACKENDS:
-        raise ValueError(f"{processes} processes compute on cpu, or on cuda with a card for each; not on {device}")
+        raise ValueError(f"{processes} processes run on cpu, or on cuda with a card for each, not on {device}")
     if device == "cuda" and torch.cuda.device_count() < processes:
         raise RuntimeError(
             f"{processes} processes need as many CUDA devices; PyTorch finds {torch.cuda.device_count()}"
@@ -296,5 +296,5 @@ def _join_group(
     )
     ENDED.append(dist.group.WORLD)
     result = work(str(own), send, *args)
-    dist.destroy_process_group()  # not after an error: it must be told before the others lose this process
+    dist.destroy_process_group()  # not after an error, which must be reported before the others lose this process
     return result

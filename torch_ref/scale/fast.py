@@ -27,7 +27,7 @@ from torch_ref import nn, random, train
 from torch_ref.scale import devices
 
 PRECISIONS = ("fp32", "tf32", "bf16")
-WARM_UP = 3  # steps before a graph is recorded, in which libraries choose their algorithms and take their memory
+WARM_UP = 3  # steps before a graph is recorded, in which libraries choose algorithms and allocate memory
 
 
 def check(device: str, precision: str, compiled: bool) -> None:
@@ -42,13 +42,13 @@ def check(device: str, precision: str, compiled: bool) -> None:
     if precision not in PRECISIONS:
         raise ValueError(f"unknown precision {precision!r}; choose from {', '.join(PRECISIONS)}")
     if precision == "tf32" and (kind != "cuda" or torch.cuda.get_device_capability(device) < (8, 0)):
-        raise ValueError(f"{devices.describe(device)} has no tf32; it takes an NVIDIA card from Ampere (2020) on")
+        raise ValueError(f"{devices.describe(device)} has no tf32; it needs an NVIDIA card, Ampere (2020) or newer")
     if precision == "bf16" and kind == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise ValueError(f"{devices.describe(device)} has no bf16; use fp32")
     if precision == "bf16" and kind == "mps" and not torch.backends.mps.is_macos_or_newer(14, 0):
-        raise ValueError("an Apple GPU has bf16 from macOS 14 on; use fp32")
+        raise ValueError("an Apple GPU has bf16 only from macOS 14; use fp32")
     if compiled and kind == "mps":
-        raise ValueError("compiling is for the CPU and CUDA; leave it out on mps")
+        raise ValueError("compiling works on the CPU and CUDA only; leave it out on mps")
 
 
 def fit(
@@ -202,14 +202,14 @@ class Step:
         self.rates = [torch.tensor(number, device=self.x.device) for number in numbers]
         for group, rate in zip(groups, self.rates, strict=True):
             group.update(lr=rate, capturable=True)
-        aside = torch.cuda.Stream()  # as torch.cuda.graph asks for
+        aside = torch.cuda.Stream()  # as torch.cuda.graph requires
         with _undone(network, optimizer, self.x.device):
             aside.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(aside):
                 for _ in range(WARM_UP):
                     train.take_step(*batch)
             torch.cuda.current_stream().wait_stream(aside)
-        optimizer.zero_grad()  # so that the gradients get memory of the graph's own
+        optimizer.zero_grad()  # so that the gradients are allocated in the graph's own memory
         self.graph = graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, stream=aside):  # records, computes nothing
             self.loss, self.correct = train.take_step(*batch)

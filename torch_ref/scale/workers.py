@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
-START: Final = "spawn"  # from nothing: a forked process would take over threads and devices in whatever state they are
+START: Final = "spawn"  # not "fork": a forked process inherits threads and devices in whatever state they are in
 
 
 def run(
@@ -38,7 +38,7 @@ def run(
                 here, there = context.Pipe()
                 process = context.Process(target=_work, args=(work, rank, processes, there, args, folder), daemon=True)
                 process.start()
-                there.close()  # the child holds the only one, so that its death closes the pipe
+                there.close()  # the child holds the only copy, so that its death closes the pipe
                 started.append((process, here))
         return _watch(started, on_message)
     finally:
@@ -57,7 +57,7 @@ def _deaf_to_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    multiprocessing.resource_tracker.ensure_running()  # its start would unblock them
+    multiprocessing.resource_tracker.ensure_running()  # starting it later would unblock the signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
@@ -121,7 +121,7 @@ def _work(work: Callable, rank: int, processes: int, connection: Connection, arg
     else:
         connection.send(("result", result if rank == 0 else None))
     sys.stdout.flush()
-    os._exit(0)  # without taking down what is left, which a library's threads may still use
+    os._exit(0)  # without tearing down what a library's threads may still use
 
 
 def _end_with_the_parent(folder: str | None) -> None:

@@ -167,7 +167,7 @@ SUBJECTS = (
             Twin(
                 ".sum(axis=0) * np.exp(self.gain.data)",
                 ".sum(axis=0)",
-                ("the gradient of gain", "made with the input x"),
+                ("the gradient of gain", "computed with the input x"),
             ),
             Twin("return g * np.exp(self.gain.data)", "return g * self.gain.data", ("the gradient of x",)),
         ),
@@ -193,7 +193,7 @@ SUBJECTS = (
         {"inputs": X, "against": "torch.nn.Sigmoid"},
         0,
         (
-            Twin("p = self.__call__(x)", "p = x", ("y (1 - y) is taken of the input x",), False),
+            Twin("p = self.__call__(x)", "p = x", ("y (1 - y) is computed from the input x",), False),
             Twin("return p * (1 - p)", "return p", ("grad_output times the output", "derivative of softplus")),
         ),
     ),
@@ -220,7 +220,7 @@ SUBJECTS = (
         {"inputs": X, "against": "torch.tanh"},
         0,
         (
-            Twin("1 - np.tanh(x) ** 2", "1 - x**2", ("1 - y^2 is taken of the input",)),
+            Twin("1 - np.tanh(x) ** 2", "1 - x**2", ("1 - y^2 is computed from the input",)),
             Twin("1 - np.tanh(x) ** 2", "1 - np.tanh(np.tanh(x)) ** 2", ("the derivative is taken at the output",)),
         ),
     ),
@@ -230,7 +230,7 @@ SUBJECTS = (
         {"inputs": [(4, 3), (4, 3)]},
         0,
         (
-            Twin("2 * (y_pred - y_true)", "(y_pred - y_true)", ("a factor 2 is lost",)),
+            Twin("2 * (y_pred - y_true)", "(y_pred - y_true)", ("a factor of 2 is lost",)),
             Twin("/ np.size(y_true)", "/ len(y_true)", ("times 3",)),
         ),
     ),
@@ -260,7 +260,7 @@ SUBJECTS = (
             Twin(
                 "        return input_gradient",
                 "        return self.weights.T @ output_gradient",
-                ("after backward has stepped them",),
+                ("after backward updated them",),
             ),
             Twin(".sum(axis=1, keepdims=True)", ".mean(axis=1, keepdims=True)", AVERAGED),
         ),
@@ -311,7 +311,7 @@ SUBJECTS = (
         {"inputs": [(4, 3)], "target": "values", "against": "torch.nn.MSELoss"},
         0,
         (
-            Twin("grad * 2 * self.diff", "grad * self.diff", ("a factor 2 is lost",)),
+            Twin("grad * 2 * self.diff", "grad * self.diff", ("a factor of 2 is lost",)),
             Twin("grad * 2 * self.diff", "2 * self.diff", ("grad_output is ignored",), False),
             Twin("self.diff / self.diff.size", "self.diff / len(self.diff)", ("times 3",)),
         ),
@@ -469,7 +469,7 @@ SUBJECTS = (
             Twin(
                 "        dz = dy",
                 "        self.W2 = self.W2 - self.lr * self.dW2\n        self.dW2 *= 0\n        dz = dy",
-                ("with what was stepped before",),
+                ("it uses what was already updated",),
                 False,
             ),
             Twin("self.predict(x) - y.reshape(-1, 1)) ** 2", "self.predict(x) - y) ** 2", ("is broadcast",), False),

@@ -83,7 +83,7 @@ class Adapter:
 
     def forward(self, x):
         result = {stem}.{front}({names})  # with self.{unknown[0] if unknown else "..."} where it belongs
-        return ...  # the array, or the loss, that backward's gradients are of
+        return ...  # the array, or the loss, whose gradients backward returns
 
     def backward(self, grad_output=1.0):
         self.grads = {stem}.{back}({backs})

@@ -42,7 +42,7 @@ def _returned(learner: Learner) -> str:
     if plan.returned is None:
         return f"None; the output is self.{plan.output_name}"
     if plan.pulled is not None:
-        return "(y, the function that pulls back)"
+        return "(y, the pullback)"
     if plan.rest and learner.found.backward is None:
         return f"({', '.join(outputs)}, gradients)"
     return f"({', '.join([*outputs, 'cache'])})" if plan.rest else ", ".join(outputs)
@@ -59,11 +59,11 @@ def _backward(learner: Learner, names: list[str]) -> str:
     called = found.backward_name or ("the function returned" if plan.pulled else found.forward_name)
     handed = {
         "upstream": "grad_output",
-        "derivative": "what forward got; its result is multiplied by grad_output",
+        "derivative": "forward's arguments; its result is multiplied by grad_output",
         "none": "; its result is multiplied by grad_output",
     }[plan.convention]
     if found.backward is None and plan.pulled is None:
-        return f"gradients beside the loss: {said}"
+        return f"gradients returned with the loss: {said}"
     return f"{called}({handed}) -> {said}"
 
 

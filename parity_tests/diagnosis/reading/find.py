@@ -111,7 +111,7 @@ def of_class(cls: type, args: tuple[list, dict], stage: Stage, module: types.Mod
         wants = inspect.signature(cls)
         scalar = "data" in wants.parameters and hasattr(cls, "backward") and not hasattr(cls, "forward")
         raise NotUnderstoodError(
-            f"{cls.__name__} holds one number and is no layer: its operations are checked through an adapter"
+            f"{cls.__name__} holds one number and is not a layer: its operations are checked through an adapter"
             if scalar
             else f"--args: {cls.__name__}{wants} cannot be called with these: {error}",
             adapters.of_scalars(cls, file) if scalar else "",

@@ -181,7 +181,7 @@ class Learner:
         for one in self.reading.learned:
             if one.integer:
                 own = self.world.words(one.place)
-                self._fault(f"{own} holds whole numbers: a small step leaves it as it is; make it float")
+                self._fault(f"{own} holds integers: a small step does not change it; make it float")
 
     # One run.
 
@@ -204,7 +204,7 @@ class Learner:
             leaves = self.plan.backward(grads)
         for grad, given in zip(self.plan.passed, grads, strict=False):
             if np.ndim(grad) and not np.array_equal(grad, self.plan._undressed(given), equal_nan=True):
-                self._fault(f"{self.found.backward_name} writes to the gradient that it is handed: work on a copy")
+                self._fault(f"{self.found.backward_name} writes to the gradient it receives: work on a copy")
         for learned in self.reading.learned:
             now = self.world.get(learned.place)
             stepped = learned.gradient is not None and learned.gradient.step
@@ -219,8 +219,8 @@ class Learner:
             before = self.plan._dressed(values, i)
             if not np.array_equal(before, self.plan.inputs[i], equal_nan=True):
                 self._fault(
-                    f"{self.found.forward_name} writes to its input {fronts[i]}: whoever passed it finds other numbers "
-                    f"in it; work on a copy, {fronts[i]} = {fronts[i]}.copy()"
+                    f"{self.found.forward_name} writes to its input {fronts[i]}, which belongs to the caller; "
+                    f"work on a copy, {fronts[i]} = {fronts[i]}.copy()"
                 )
 
     def _fault(self, sentence: str) -> None:
@@ -485,7 +485,7 @@ class Learner:
         for one in reading.learned:
             if one.integer:
                 self._fault(
-                    f"{self.world.words(one.place)} holds whole numbers: a small step leaves it as it is; make it float"
+                    f"{self.world.words(one.place)} holds integers: a small step does not change it; make it float"
                 )
 
     def _is_gradient(self, place: Place, owners: dict) -> bool:

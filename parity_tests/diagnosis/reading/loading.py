@@ -23,7 +23,7 @@ def loaded(path: Path, stage: Stage) -> Iterator[ModuleType]:
     known = dict(sys.modules)
     for stem in {part.stem for part in (*path.parent.glob("*.py"), *root.glob("*.py"))} & set(known):
         if _inside(known[stem], None):
-            del sys.modules[stem]  # a file of the same name, of another folder
+            del sys.modules[stem]  # a file of the same name in another folder
     try:
         with stage(f"loading {path.name}"):
             module = importlib.import_module(name) if "." in name else _run(path, name)

@@ -36,11 +36,11 @@ UPSTREAM = re.compile(
 EACH_EXAMPLES = re.compile(
     r"^(returns?|rewards?|advantages?|adv|old_?log_?probs?|values?|baselines?|td_?targets?|sample_weights?)$", re.I
 )
-HOLDERS = re.compile(r".*grad|^(d|nabla)|^gs?$", re.I)  # of gradients under their parameters' keys
+HOLDERS = re.compile(r".*grad|^(d|nabla)|^gs?$", re.I)  # of gradients, under their parameters' keys
 SWITCHES = re.compile(r"^(training|train|is_?train(ing)?|train_?mode|train_?flg|is_training)$", re.I)
 GENERATORS = re.compile(r"^(rng|generator|random_state)$")
 
-PARAMS = {  # what cs231n's assignments hand to their functions
+PARAMS = {  # what cs231n's assignments pass to their functions
     "bn_param": {"mode": "train"},
     "ln_param": {},
     "gn_param": {},

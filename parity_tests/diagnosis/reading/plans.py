@@ -121,7 +121,7 @@ class Plan:
                 value = dict(words.PARAMS[parameter.name])
                 if "mode" in value and not self.options.training:
                     value["mode"] = "test"
-                said = f"{parameter.name} = {value} (assumed; --args says otherwise)"
+                said = f"{parameter.name} = {value} (assumed; --args can change it)"
                 if said not in self.extra_words:
                     self.extra_words.append(said)
             elif parameter.name == "mode" and parameter.default is parameter.empty and not waiting:

@@ -96,7 +96,7 @@ def blaming(doing: str) -> Iterator[None]:
         said = f"{type(error).__name__}: {first_line(error)}"
         if isinstance(error, SystemExit):
             said = f"this ended the program (sys.exit({error.code!r})) during {doing}"
-            said += "; nothing was compared. What a script does belongs under if __name__ == '__main__':"
+            said += "; nothing was compared. Put what the script does under if __name__ == '__main__':"
         if theirs:
             said = f"{theirs[-1].filename}:{theirs[-1].lineno}: in {theirs[-1].name}: {theirs[-1].line}\n{said}"
         else:

@@ -7,8 +7,8 @@ from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.harness.report import Report
 
 ASSIGNED = (
-    "gradients are assigned, not added up. That is right as long as each weight is used once between two steps; add "
-    "(+=, and zero them before each step) to share a weight, or to send a batch through in parts"
+    "gradients are assigned, not added up. That is right as long as each weight is used once per step; add them "
+    "(+=, and zero them before each step) to share a weight, or to split a batch into parts"
 )
 
 
@@ -35,13 +35,13 @@ def tell(learner: Learner, report: Report) -> None:
     for place, shape in learner.reading.unseen:
         own = learner.world.words(place)
         report.unseen.append(
-            f"{own} {shape}: the output depends on it, and no gradient of it was found (a constant? say --constant "
+            f"{own} {shape}: the output depends on it, but no gradient of it was found (a constant? say --constant "
             f"{place.last})"
         )
     if learner.unmatched:
         report.unseen.append(
-            f"the output was not compared with PyTorch's: {', '.join(learner.unmatched)} found no counterpart, so that "
-            "the two layers cannot be given the same parameters; the gradients were held against finite differences"
+            f"the output was not compared with PyTorch's: {', '.join(learner.unmatched)} have no counterpart, so "
+            "the two layers cannot get the same parameters; the gradients were compared with finite differences"
         )
     _inputs(learner, report)
 
@@ -58,16 +58,16 @@ def _inputs(learner: Learner, report: Report) -> None:
         return
     loss = all(np.ndim(y) == 0 for y in learner.outputs) or learner.plan.convention != "upstream"
     if learner.reading.inputs and (loss or learner.plan.options.target is not None):
-        return  # targets
+        return  # the others are targets
     if not learner.reading.inputs and _is_network(learner):
         report.notes.append(
-            f"{learner.found.backward_name} returns no gradient of {names[0]}: nobody needs it in front of a first "
-            "layer; it was not compared"
+            f"{learner.found.backward_name} returns no gradient of {names[0]}: the first layer of a network needs "
+            "none; it was not compared"
         )
         return
     for i in without:
         report.unseen.append(
-            f"{names[i]} {learner.last[i].shape}: the output depends on it, and {learner.found.backward_name} returns "
+            f"{names[i]} {learner.last[i].shape}: the output depends on it, but {learner.found.backward_name} returns "
             f"no gradient of it (is the return missing? a constant? say --constant {names[i]})"
         )
 

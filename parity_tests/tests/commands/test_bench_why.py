@@ -344,7 +344,7 @@ def test_a_layer_is_explained(tmp_path, capsys, monkeypatch):
     [
         (["train", "--why"], "--why: train cannot be split; choose from layers, steps"),
         (["steps", "scaling", "--why"], "--why: scaling cannot be split"),
-        (["steps", "--why", "--threads", "1,2"], "--why explains rows of one number of threads"),
+        (["steps", "--why", "--threads", "1,2"], "--why explains one number of threads at a time"),
     ],
 )
 def test_what_cannot_be_explained_is_refused(arguments, words, capsys):

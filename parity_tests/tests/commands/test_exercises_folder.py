@@ -194,7 +194,7 @@ def test_reset_keeps_no_copy_of_a_file_that_nobody_has_touched(place, capsys):
 def test_all_hints_stand_once_more_when_there_are_no_others(place, capsys, here):
     for _ in range(3):
         out = run(capsys, "hint", "relu_by_hand")[1]
-    assert "Which slope has max(0, x) at x = 3?" in out
+    assert "What is the slope of max(0, x) at x = 3?" in out
     assert "--give-up" in out
 
 
@@ -413,7 +413,7 @@ def test_an_exercise_that_has_changed_is_said_to_have(place, capsys, here):
     [
         ("{", "is damaged"),
         ("[]", "is damaged"),
-        ('{"made_by": "somebody", "version": 1}', "something else's"),
+        ('{"made_by": "somebody", "version": 1}', "belongs to something else"),
         ('{"made_by": "backprop exercises", "version": 0, "exercises": {}}', "another version"),
         ('{"made_by": "backprop exercises", "version": 1, "exercises": [3]}', "is damaged"),
     ],

@@ -1,5 +1,6 @@
 """The course: what each lesson says is true in both engines, and its figures are whole or not there."""
 
+import inspect
 import os
 import re
 import signal
@@ -439,17 +440,38 @@ def test_a_signal_takes_the_empty_folder_away(tmp_path, capsys, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_figure_that_is_there_is_not_replaced(tmp_path, capsys):
-    (tmp_path / "neuron.png").write_bytes(b"of before")
+def figures_in_the_code_of(name):
+    return re.findall(r'board\.figure\(\s*"(\w+)"', inspect.getsource(lessons.get(name)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_that_is_there_is_refused_before_the_lesson_begins(name, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(lessons, "teach", lambda *args: pytest.fail("it began"))
+    for figure in figures_in_the_code_of(name):
+        path = tmp_path / f"{figure}.png"
+        path.write_bytes(b"of before")
+        assert cli.main(["lesson", name, "--engine", "scratch", "--out", str(tmp_path)]) == 1
+        assert f"{figure}.png exists already" in capsys.readouterr().err
+        assert path.read_bytes() == b"of before"
+        assert list(tmp_path.iterdir()) == [path]
+        path.unlink()
+
+
+def test_a_figure_that_comes_during_the_lesson_is_not_replaced(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "neuron.png"
+    monkeypatch.setattr(lessons, "teach", lambda name, board: (path.write_bytes(b"of before"), teach(name, board)))
     assert cli.main(["lesson", "neuron", "--engine", "scratch", "--out", str(tmp_path)]) == 1
     assert "neuron.png exists already" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["neuron.png"]
-    assert (tmp_path / "neuron.png").read_bytes() == b"of before"
+    assert path.read_bytes() == b"of before"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_lessons_figures_are_called_as_it_begins(name):
-    assert all(figure == name or figure.startswith(f"{name}_") for figure in FIGURES.get(name, ()))
+    figures = figures_in_the_code_of(name)
+    assert figures
+    assert FIGURES.get(name, set(figures)) == set(figures)
+    stem = name.replace("-", "_")
+    assert all(figure == stem or figure.startswith(f"{stem}_") for figure in figures)
 
 
 def test_an_interrupted_lesson_leaves_no_half_of_a_figure(tmp_path, capsys, monkeypatch):

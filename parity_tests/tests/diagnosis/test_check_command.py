@@ -87,7 +87,7 @@ def test_right_layers_of_every_make_agree(command, name, options):
         (
             "Norm",
             ["--against", "torch.nn.BatchNorm1d", "--args", "3", "--input", "4,3"],
-            "buffer running_var: made with the biased variance",
+            "buffer running_var: computed from the biased variance",
         ),
     ],
 )
@@ -110,7 +110,7 @@ ROOT = "times the root of 5, the number of input features: a scale of 1/sqrt(5) 
         (
             "GroupNorm",
             ["--args", "2, 6", "--input", "2,6,3,5", "--against", "torch.nn.GroupNorm"],
-            "mend forward, and it follows\n-> output: the groups are interleaved",
+            "fix forward, and backward only has to follow\n-> output: the groups are interleaved",
         ),
         (
             "Dilated",
@@ -118,7 +118,7 @@ ROOT = "times the root of 5, the number of input features: a scale of 1/sqrt(5) 
                 *["--args", "3, 4, 3, dilation=2", "--torch-args", "3, 4, 3, dilation=2, bias=False"],
                 *["--input", "2,3,7,9", "--against", "torch.nn.Conv2d"],
             ],
-            "grad_weight: made from patches that are cut as if dilation were 1",
+            "grad_weight: computed from patches cut as if dilation were 1",
         ),
         (
             "AvgPool2d",
@@ -135,9 +135,9 @@ ROOT = "times the root of 5, the number of input features: a scale of 1/sqrt(5) 
         (
             "PReLU",
             ["--input", "4,3", "--against", "torch.nn.PReLU"],
-            "grad_weight: made with the input x; its negative part belongs here",
+            "grad_weight: computed with the input x; its negative part belongs here",
         ),
-        ("PReLU", ["--input", "4,3"], "made with the input x; forward multiplies the parameter by something else"),
+        ("PReLU", ["--input", "4,3"], "computed with the input x; forward multiplies the parameter by something else"),
         (
             "Huber",
             ["--args", "delta=0.5", "--input", "4,3", "--target", "values", "--against", "torch.nn.HuberLoss"],
@@ -149,9 +149,13 @@ ROOT = "times the root of 5, the number of input features: a scale of 1/sqrt(5) 
             "differs only where |input - target| is above a number between 0.488 and 0.539",
         ),
         ("RMSNorm", ["--args", "5", "--input", "4,5"], "the path through the root mean square is forgotten"),
-        ("Residual", ["--args", "3", "--input", "4,3"], "the path round the layer, y = x + f(x), is forgotten"),
-        ("Rounded", ["--input", "4,3"], "forward gives float32's numbers, in which finite differences drown"),
-        ("Rounded", ["--input", "4,3", "--against", "torch.nn.Softplus"], "right to six digits: something is float32"),
+        ("Residual", ["--args", "3", "--input", "4,3"], "the skip connection, y = x + f(x), is forgotten"),
+        ("Rounded", ["--input", "4,3"], "forward gives float32 numbers, too coarse for finite differences"),
+        (
+            "Rounded",
+            ["--input", "4,3", "--against", "torch.nn.Softplus"],
+            "right to six digits: something along the way is float32",
+        ),
     ],
 )
 def test_mistakes_that_nobody_planned_for_are_named(command, name, options, words):

@@ -49,8 +49,8 @@ LINEAR, SQUARE, CONV = (3, 5), (3, 3), (4, 4, 3)
 MISTAKES = {
     "zero": (edited(nn.Linear, lambda d, g: d * 0), LINEAR, X, "all zeros"),
     "sign": (edited(nn.Linear, lambda d, g: -d), LINEAR, X, "the sign is flipped"),
-    "half": (edited(nn.Sigmoid, lambda d, g: d / 2), (), X, "a factor 2 is lost"),
-    "twice": (edited(nn.Sigmoid, lambda d, g: d * 2), (), X, "a factor 2 too many"),
+    "half": (edited(nn.Sigmoid, lambda d, g: d / 2), (), X, "a factor of 2 is lost"),
+    "twice": (edited(nn.Sigmoid, lambda d, g: d * 2), (), X, "a factor of 2 too many"),
     "bias averaged": (regraded(nn.Linear, "bias", lambda d, g: d / len(g)), LINEAR, X, "divided by 4, the batch size"),
     "bias averaged over an image": (
         regraded(nn.Conv2d, "bias", lambda d, g: g.mean(axis=(0, 2, 3))),
@@ -104,8 +104,8 @@ MISTAKES = {
         X,
         "only the first example of the batch counts",
     ),
-    "y(1-y) of x": (edited(nn.Sigmoid, lambda d, g: X * (1 - X) * g), (), X, "y (1 - y) is taken of the input x"),
-    "1-y^2 of x": (edited(nn.Tanh, lambda d, g: (1 - X * X) * g), (), X, "1 - y^2 is taken of the input x"),
+    "y(1-y) of x": (edited(nn.Sigmoid, lambda d, g: X * (1 - X) * g), (), X, "y (1 - y) is computed from the input x"),
+    "1-y^2 of x": (edited(nn.Tanh, lambda d, g: (1 - X * X) * g), (), X, "1 - y^2 is computed from the input x"),
     "derivative at the output": (
         edited(nn.Sigmoid, lambda d, g: (lambda y: y * (1 - y) * g)(1 / (1 + np.exp(-1 / (1 + np.exp(-X)))))),
         (),
@@ -153,7 +153,7 @@ MISTAKES = {
         regraded(nn.BatchNorm1d, "weight", lambda d, g: (g * X).sum(axis=0)),
         (3,),
         X,
-        "made with the input x; the normalized input belongs here",
+        "computed with the input x; the normalized input belongs here",
     ),
     "softmax's diagonal": (
         edited(nn.Softmax, lambda d, g: (lambda y: y * (1 - y) * g)(softmax(X))),
@@ -208,18 +208,23 @@ MISTAKES = {
         IMAGE,
         "the side of the kernel: a missing 1/3",
     ),
-    "a constant ratio": (edited(nn.Linear, lambda d, g: d * 1.7), LINEAR, X, "is the expected times 1.7 everywhere"),
+    "a constant ratio": (
+        edited(nn.Linear, lambda d, g: d * 1.7),
+        LINEAR,
+        X,
+        "is the expected value times 1.7 everywhere",
+    ),
     "a constant difference": (
         edited(nn.Linear, lambda d, g: d + 0.5),
         LINEAR,
         X,
-        "is the expected plus 0.5 everywhere",
+        "is the expected value plus 0.5 everywhere",
     ),
     "a ratio along an axis": (
         edited(nn.Linear, lambda d, g: d * [1, 1.3, 1.7]),
         LINEAR,
         X,
-        "is the expected times a number that depends on axis 1 only",
+        "is the expected value times a number that depends on axis 1 only",
     ),
     "one row": (edited(nn.Linear, lambda d, g: d + np.eye(4, 3)[[0, 3, 3, 3]] * d), LINEAR, X, "at index 0 of axis 0"),
     "NaN": (edited(nn.Linear, lambda d, g: d + np.where(d > 1, np.nan, 0)), LINEAR, X, "NaN and 0 infinite where"),
@@ -275,7 +280,7 @@ def test_all_tied_maxima_are_paid():
         return blown * (x == np.repeat(np.repeat(top, 2, axis=2), 2, axis=3))
 
     said = str(report(wrong(nn.MaxPool2d, backward=backward), (2,), x))
-    assert "among equal maxima one is to be paid" in said
+    assert "of several equal maxima, one gets the gradient" in said
 
 
 def test_the_options_that_are_tried_exist_in_torch():
@@ -297,7 +302,7 @@ def test_the_options_that_are_tried_exist_in_torch():
 
 def test_a_factor_is_named_by_what_fits_at_another_batch_size_too():
     said = str(report(edited(nn.Sigmoid, lambda d, g: d / 2), (), X))
-    assert "a factor 2 is lost" in said
+    assert "a factor of 2 is lost" in said
     assert "the root of 4" not in said
     said = str(report(edited(nn.Sigmoid, lambda d, g: d / 4), (), X))
     assert "the batch size" not in said

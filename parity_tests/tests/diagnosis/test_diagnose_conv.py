@@ -25,7 +25,7 @@ def test_overlapping_windows_overwrite_each_other():
         (lambda kernel: kernel[..., ::-1, ::-1], "weight is flipped: the kernel must be flipped in backward"),
         (lambda kernel: kernel[..., ::-1, :], "weight is flipped along axis 2 only"),
         (lambda kernel: kernel[..., ::-1], "weight is flipped along axis 3 only"),
-        (lambda kernel: kernel.swapaxes(2, 3), "the two axes of the kernel weight are exchanged"),
+        (lambda kernel: kernel.swapaxes(2, 3), "the two axes of the kernel weight are swapped"),
         (lambda kernel: kernel.swapaxes(0, 1), "weight is transposed once too often, or not at all"),
     ],
 )
@@ -50,4 +50,4 @@ def test_patches_cut_without_the_stride():
         return grad_input
 
     said = str(report(wrong(nn.Conv2d, backward=backward), CONV, IMAGE, stride=2))
-    assert "grad_weight: made from patches that are cut as if stride were 1" in said
+    assert "grad_weight: computed from patches cut as if stride were 1" in said

@@ -25,7 +25,7 @@ def said(cls, dtype="float64", **options):
         (embedding.RepeatsOverwritten, {}, "an index that occurs several times counts once"),
         (embedding.RepeatsOverwritten, {"padding_idx": 0}, "an index that occurs several times counts once"),
         (embedding.RepeatsAveraged, {}, "averaged over the occurrences of an index"),
-        (embedding.PaddingLearns, {"padding_idx": 0}, "row 0, the padding's, gets a gradient"),
+        (embedding.PaddingLearns, {"padding_idx": 0}, "row 0, the padding row, gets a gradient"),
         (regraded(nn.Embedding, "weight", lambda d, g: -d), {}, "the sign is flipped"),
         (regraded(nn.Embedding, "weight", lambda d, g: 0.7 * d), {}, "differs only at indices 0, 1, 2, 4 of axis 0"),
     ],

@@ -16,7 +16,7 @@ TARGET = np.array([0, 2, 1, 1])
         (nn.CrossEntropyLoss, TARGET, lambda d, g: softmax(X) * g / 4, {}, "the target is not subtracted"),
         (nn.CrossEntropyLoss, TARGET, lambda d, g: d / g, {}, "grad_output is ignored"),
         (nn.CrossEntropyLoss, TARGET, lambda d, g: d * len(d), {}, "times 4, the batch size: a missing 1/4"),
-        (nn.MSELoss, array((4, 3), seed=9), lambda d, g: d / 2, {}, "a factor 2 is lost"),
+        (nn.MSELoss, array((4, 3), seed=9), lambda d, g: d / 2, {}, "a factor of 2 is lost"),
         (nn.MSELoss, array((4, 3), seed=9), lambda d, g: d * d.size, {}, "the number of all elements: a missing 1/12"),
         (nn.MSELoss, array((4, 3), seed=9), lambda d, g: d * 3, {}, "the number of classes or channels"),
     ],

@@ -67,7 +67,7 @@ def test_another_standard_deviation_is_recognized(std, words):
         (lambda old, x: old, "not updated in training"),
         (lambda old, x: x.var(axis=0, ddof=1), "momentum is not applied"),
         (lambda old, x: 0.1 * old + 0.9 * x.var(axis=0, ddof=1), "momentum on the wrong side"),
-        (lambda old, x: 0.9 * old + 0.1 * x.var(axis=0), "made with the biased variance"),
+        (lambda old, x: 0.9 * old + 0.1 * x.var(axis=0), "computed from the biased variance"),
     ],
 )
 def test_another_running_variance_is_recognized(update, words):

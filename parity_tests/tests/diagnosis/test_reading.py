@@ -122,7 +122,7 @@ def test_what_the_output_depends_on_is_named_wherever_it_lies(command):
     status, out, err = command("Hidden", "--input", "5,3")
     assert (status, err) == (1, "")
     assert "not everything was compared" in out
-    assert 'self.table["deep"][0] (3,): the output depends on it, and no gradient of it was found' in out
+    assert 'self.table["deep"][0] (3,): the output depends on it, but no gradient of it was found' in out
 
 
 def test_a_constant_is_declared(command):
@@ -134,13 +134,13 @@ def test_a_constant_is_declared(command):
 def test_whole_numbers_as_weights_are_a_fault(command):
     status, out, _ = command("Whole", "--input", "5,3")
     assert status == 1
-    assert "self.W holds whole numbers" in out
+    assert "self.W holds integers" in out
 
 
 def test_a_forgotten_return_is_not_agreement(command):
     status, out, _ = command("Forgetful", "--input", "5,3")
     assert status == 1
-    assert "x (5, 3): the output depends on it, and backward returns no gradient of it (is the return missing?" in out
+    assert "x (5, 3): the output depends on it, but backward returns no gradient of it (is the return missing?" in out
 
 
 def test_prints_are_shown_a_few_times_only(command):
@@ -182,7 +182,7 @@ def test_an_advantage_that_is_differentiated_is_told(command):
     source = LAYERS.replace("return -grad * self.advantage / n, -grad * self.advantage / n", wrong)
     status, out, _ = command("Critic", "--input", "4", "--input", "4", "--input", "4", source=source)
     assert status == 1
-    assert "the gradient of values runs through advantage" in out
+    assert "the gradient of values flows through advantage" in out
 
 
 def test_a_form_that_is_not_understood_gets_an_adapter_that_runs(command, tmp_path, capsys):

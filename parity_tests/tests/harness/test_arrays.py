@@ -32,7 +32,7 @@ def test_the_layouts_are_what_they_are_called():
     assert not strided.c_contiguous
     assert not strided.f_contiguous
     assert not lay_out(values, "read-only").flags.writeable
-    with pytest.raises(ValueError, match="expected a layout"):
+    with pytest.raises(ValueError, match="lay_out: expected one of"):
         lay_out(values, "diagonal")
 
 

@@ -158,7 +158,7 @@ def test_causal_is_a_hint_that_is_believed_where_torch_believes_it():
     ):
         ours.call = theirs.call = {"attn_mask": wrong, "is_causal": True, **call}
         check(ours, theirs, *inputs).raise_if_different()
-    with pytest.raises(RuntimeError, match="expected attn_mask, too, where is_causal is given"):
+    with pytest.raises(RuntimeError, match="expected attn_mask along with is_causal"):
         nn.MultiheadAttention(4, 2, dtype=np.float64)(*inputs, is_causal=True)
 
 
@@ -288,10 +288,11 @@ def test_initial_values_are_torchs(seed, dtype, bias):
         ({"embed_dim": 5}, ValueError, "a multiple of num_heads, got 5 and 2"),
         ({"num_heads": 0}, ValueError, "of 1 or more, got 4 and 0"),
         ({"dropout": 1.5}, ValueError, r"dropout within \[0, 1\], got 1.5"),
-        ({"add_bias_kv": True}, NotImplementedError, "add_bias_kv is left out"),
-        ({"add_zero_attn": True}, NotImplementedError, "add_zero_attn is left out"),
-        ({"kdim": 3}, NotImplementedError, "kdim is left out; expected the default, got 3"),
-        ({"vdim": 3}, NotImplementedError, "vdim is left out; expected the default, got 3"),
+        ({"add_bias_kv": True}, NotImplementedError, "add_bias_kv is not supported"),
+        ({"add_zero_attn": True}, NotImplementedError, "add_zero_attn is not supported"),
+        ({"kdim": 3}, NotImplementedError, "kdim is not supported; expected the default, got 3"),
+        ({"vdim": 3}, NotImplementedError, "vdim is not supported; expected the default, got 3"),
+        ({"kdim": 0}, NotImplementedError, "kdim is not supported; expected the default, got 0"),
         ({"dtype": np.float16}, TypeError, "float32 or float64"),
     ],
 )
@@ -299,6 +300,13 @@ def test_refused_options(options, kind, words):
     with pytest.raises(kind, match=f"MultiheadAttention: .*{words}"):
         nn.MultiheadAttention(**{"embed_dim": 4, "num_heads": 2, **options})
     nn.MultiheadAttention(4, 2, kdim=4, vdim=4)
+
+
+@pytest.mark.parametrize("name", ["add_bias_kv", "add_zero_attn"])
+def test_a_flag_that_is_not_supported_is_refused_where_it_equals_the_size(name):
+    """True == 1."""
+    with pytest.raises(NotImplementedError, match=f"MultiheadAttention: {name} is not supported; .* got True"):
+        nn.MultiheadAttention(1, 1, **{name: True})
 
 
 Q, S = np.zeros((3, 2, 4), np.float32), np.zeros((5, 2, 4), np.float32)

@@ -265,13 +265,13 @@ def test_refused_options(name, case):
 
 
 def test_what_is_left_out_is_refused_by_name():
-    with pytest.raises(NotImplementedError, match="LSTM: proj_size is left out; expected the default, got 2"):
+    with pytest.raises(NotImplementedError, match="LSTM: proj_size is not supported; expected the default, got 2"):
         nn.LSTM(3, 5, proj_size=2)
     said = refuses_as_torch(lambda: nn.RNN(3, 5, nonlinearity="gelu"), lambda: torch.nn.RNN(3, 5, nonlinearity="gelu"))
     assert "'tanh' or 'relu', got 'gelu'" in said
     packed = torch.nn.utils.rnn.pack_padded_sequence(torch.zeros(4, 2, 3), [4, 2])
     for name in LAYERS:
-        with pytest.raises(TypeError, match=f"{name}: packed sequences are left out"):
+        with pytest.raises(TypeError, match=f"{name}: packed sequences are not supported"):
             PUBLIC[name](3, 5)(packed)
 
 
@@ -316,7 +316,7 @@ def test_refused_arrays(name):
 def test_an_lstm_takes_pairs():
     layer, x, h = nn.LSTM(3, 5), np.zeros((4, 2, 3), np.float32), np.zeros((1, 2, 5), np.float32)
     layer(x, [h, h])
-    with pytest.raises(TypeError, match="LSTM: expected hx to be a pair, of state and memory, got ndarray"):
+    with pytest.raises(TypeError, match="LSTM: expected hx to be a pair of state and memory, got ndarray"):
         layer(x, h)
     with pytest.raises(TypeError, match="the states' gradients to be a pair"):
         layer.backward(np.zeros((4, 2, 5), np.float32), h)

@@ -232,7 +232,7 @@ def test_an_lstm_cell_takes_a_pair():
     cell, x, h = nn.LSTMCell(3, 5), np.zeros((2, 3), np.float32), np.zeros((2, 5), np.float32)
     cell(x, [h, h])
     for wrong, words in ((h, "got ndarray"), ((h,), "got 1 of them"), ((h, h, h), "got 3 of them")):
-        with pytest.raises(TypeError, match=f"LSTMCell: expected hx to be a pair, of state and memory, {words}"):
+        with pytest.raises(TypeError, match=f"LSTMCell: expected hx to be a pair of state and memory, {words}"):
             cell(x, wrong)
 
 

@@ -257,7 +257,7 @@ def test_multi_margin_refuses_weights_and_powers():
     for p in (0, 3, 1.5):
         message = refuses_as_torch(lambda: nn.MultiMarginLoss(p=p), lambda: torch.nn.MultiMarginLoss(p=p))  # noqa: B023
         assert message == f"MultiMarginLoss: expected p to be 1 or 2, got {p}"
-    with pytest.raises(RuntimeError, match=r"expected weight of shape \(3,\), one a class, got \(2,\)"):
+    with pytest.raises(RuntimeError, match=r"expected weight of shape \(3,\), one per class, got \(2,\)"):
         nn.MultiMarginLoss(weight=np.ones(2))(x, target)
     with pytest.raises(RuntimeError, match=r"expected weight of dtype float64, got float32"):
         nn.MultiMarginLoss(weight=np.ones(3, np.float32))(x, target)

@@ -402,7 +402,7 @@ def test_what_cannot_be_in_a_sequence_is_refused():
     step, linear = schedulers.StepLR(optimizer, 3), schedulers.LinearLR(optimizer)
     with pytest.raises(ValueError, match="expected at least one scheduler, got none"):
         sequential(optimizer, [], [])
-    with pytest.raises(TypeError, match="expected each of schedulers to be one, got int"):
+    with pytest.raises(TypeError, match="expected schedulers to be LRSchedulers, got int"):
         sequential(optimizer, [step, 3], [2])
     with pytest.raises(ValueError, match="expected 1 milestones for 2 schedulers, got 2"):
         sequential(optimizer, [step, linear], [2, 3])

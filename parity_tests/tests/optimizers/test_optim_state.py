@@ -261,7 +261,7 @@ def damaged():
         (entry(step=np.zeros(2)), r"expected step of parameter 1 to have shape \(\), got \(2,\)"),
         (lambda state: state["param_groups"][0].update(lr=float("nan")), "expected lr of 0 or more, got nan"),
         (lambda state: state["param_groups"][0].update(betas=(0.9,)), "expected betas to be a pair"),
-        (lambda state: state["param_groups"][0].update(params=[0, 1, 2, 3, 3]), "stands in more than one place"),
+        (lambda state: state["param_groups"][0].update(params=[0, 1, 2, 3, 3]), "appears in more than one place"),
         (lambda state: state.pop("state"), 'expected a state dict with "state" and "param_groups"'),
         (lambda state: state.update(param_groups=[{}]), 'expected param_groups to be dicts with "params"'),
         (lambda state: state.update(state=[]), "expected the state to be a dict of dicts"),
@@ -318,7 +318,7 @@ def test_what_torch_will_not_optimize_is_refused(name):
     )
     with pytest.raises(KeyError, match=f"{name}: expected a parameter group to have 'params', got \\['lr'\\]"):
         ours([{"lr": 1.0}])
-    with pytest.raises(ValueError, match=f"{name}: a Parameter.* stands in more than one place"):
+    with pytest.raises(ValueError, match=f"{name}: a Parameter.* appears in more than one place"):
         ours([p[0], p[0]])
     with pytest.raises(TypeError, match=f"{name}: expected params in an ordered iterable, got a set"):
         ours(set(p))
@@ -351,7 +351,7 @@ def test_a_refused_state_changes_nothing(name, options):
         pair.optimizer.load_state_dict(transposed)
     stray = copy.deepcopy(before)
     stray["state"]["0"] = stray["state"].pop(0)
-    with pytest.raises(ValueError, match=f"{name}: the state is that of parameter '0', which is in no group"):
+    with pytest.raises(ValueError, match=f"{name}: the state has an entry for parameter '0', which is in no group"):
         pair.optimizer.load_state_dict(stray)
     after = pair.optimizer.state_dict()
     assert after["param_groups"] == before["param_groups"]

@@ -198,16 +198,16 @@ def test_an_empty_folder_will_do(tmp_path, two_pages, capsys):
     [
         (
             lambda out: (out.mkdir(), (out / "notes.txt").write_text("mine")),
-            "is not empty, and no earlier site of ours",
+            "is not empty, and not an earlier site of ours",
         ),
-        (lambda out: out.write_text("mine"), "is no folder"),
-        (lambda out: out.symlink_to(out.parent), "is no folder"),
-        (lambda out: (out.mkdir(), (out / pages.MARK).write_text("{")), "no earlier site of ours"),
-        (lambda out: (out.mkdir(), (out / "below").mkdir()), "no earlier site of ours"),
-        (lambda out: (out.mkdir(), (out / pages.MARK).write_text("[" * 100_000)), "no earlier site of ours"),
+        (lambda out: out.write_text("mine"), "is not a folder"),
+        (lambda out: out.symlink_to(out.parent), "is not a folder"),
+        (lambda out: (out.mkdir(), (out / pages.MARK).write_text("{")), "not an earlier site of ours"),
+        (lambda out: (out.mkdir(), (out / "below").mkdir()), "not an earlier site of ours"),
+        (lambda out: (out.mkdir(), (out / pages.MARK).write_text("[" * 100_000)), "not an earlier site of ours"),
         (lambda out: (out.mkdir(), (out / pages.MARK).write_text('{"a": 1}'), (out / "a").touch()), "a was edited"),
-        (lambda out: (out.mkdir(), (out / pages.MARK).symlink_to("/dev/zero")), "no earlier site of ours"),
-        (lambda out: (out.mkdir(), os.mkfifo(out / pages.MARK)), "no earlier site of ours"),
+        (lambda out: (out.mkdir(), (out / pages.MARK).symlink_to("/dev/zero")), "not an earlier site of ours"),
+        (lambda out: (out.mkdir(), os.mkfifo(out / pages.MARK)), "not an earlier site of ours"),
     ],
     ids=[
         "files",
@@ -236,7 +236,7 @@ def test_a_site_with_a_strangers_file_is_not_touched(tmp_path, two_pages, capsys
     (out / "figures").mkdir(exist_ok=True)
     (out / "figures" / "mine.png").write_bytes(b"mine")
     before = content(out)
-    assert "holds figures/mine.png, which is not of the site" in refused(capsys, 1, ["pages", "--out", out])
+    assert "holds figures/mine.png, which is not part of the site" in refused(capsys, 1, ["pages", "--out", out])
     assert content(out) == before
 
 
@@ -325,9 +325,9 @@ def test_a_signal_leaves_the_old_site_whole(tmp_path, two_pages, capsys):
 def test_what_is_asked_for_has_to_make_sense(tmp_path, capsys):
     assert "--out" in refused(capsys, 2, ["pages"])
     out = ["pages", "--out", tmp_path / "site"]
-    assert "is no folder" in refused(capsys, 1, [*out, "--figures", tmp_path / "none"])
+    assert "is not a folder" in refused(capsys, 1, [*out, "--figures", tmp_path / "none"])
     (tmp_path / "file").write_text("")
-    assert "is no folder" in refused(capsys, 1, ["pages", "--out", tmp_path / "file" / "site"])
+    assert "is not a folder" in refused(capsys, 1, ["pages", "--out", tmp_path / "file" / "site"])
     assert os.listdir(tmp_path) == ["file"]
 
 

@@ -278,10 +278,10 @@ def put(*keys, value):
         (cut("history/test_loss"), "history/test_loss to be float64 of shape (1,), got float64 of shape (0,)"),
         (let("history/step_correct", 17), "history/step_correct[0] to be a whole number from 0 to 16, got 17.0"),
         (let("history/test_accuracy", 2), "history/test_accuracy[0] to be a finite number from 0 to 1, got 2.0"),
-        (cut("progress/order"), "progress/order to be an order of the 70 training rows, got int64 of shape (69,)"),
+        (cut("progress/order"), "progress/order to be a permutation of the 70 training rows, got int64 of shape (69,)"),
         (let("progress/order", 70), "progress/order[0] to be an integer from 0 to 69, got 70"),
-        (let("progress/order", 5), "an order of the 70 training rows, got row 5 2 times"),
-        (drop("progress/order"), "progress/order to be an order of the 70 training rows, got nothing"),
+        (let("progress/order", 5), "a permutation of the 70 training rows, got row 5 2 times"),
+        (drop("progress/order"), "progress/order to be a permutation of the 70 training rows, got nothing"),
         (put("progress", "step", value=6), "step to be an integer from 0 to 5, got 6"),
         (put("progress", "epoch", value="x"), 'epoch to be an integer from 0 to 2, got "x"'),
         (put("progress", "epoch", value=True), "epoch to be an integer from 0 to 2, got true"),
@@ -304,7 +304,7 @@ def test_content_that_does_not_fit_the_run(tmp_path, digits, saved, change, word
 
 def test_another_number_of_rows(digits, saved):
     fewer = Data(digits.x_train[:69], digits.y_train[:69], digits.x_test, digits.y_test, digits.classes)
-    assert "an order of the 69 training rows, got int64 of shape (70,)" in refused(saved, fewer)
+    assert "a permutation of the 69 training rows, got int64 of shape (70,)" in refused(saved, fewer)
 
 
 def test_the_rest_is_json(saved):

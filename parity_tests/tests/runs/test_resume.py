@@ -187,7 +187,7 @@ def test_resume_refuses_a_part_of_another_run(capsys, tmp_path, monkeypatch):
     config["settings"]["lr"] = 0.25
     record.write_config(run / "scratch", config)
     assert cli.main(["train", "--resume", str(run)]) == 1
-    assert "scratch is a run of other settings: backprop train moons" in capsys.readouterr().err
+    assert "scratch was run with other settings: backprop train moons" in capsys.readouterr().err
 
 
 def test_resuming_a_finished_run_draws_its_figures_again(capsys, tmp_path):

@@ -8,7 +8,7 @@ step_lr
     U2  lr_next = gamma lr if it falls, else lr                 closed: base gamma^floor(epoch / step_size)
 
 multi_step_lr
-    U1  count = how often epoch stands among the milestones
+    U1  count = how often epoch is among the milestones
     U2  lr_next = lr gamma^count                                closed: base gamma^(milestones up to epoch)
 
 exponential_lr

@@ -71,7 +71,7 @@ class SequentialLR(LRScheduler):
             raise ValueError("SequentialLR: expected at least one scheduler, got none")
         for one in schedulers:
             if not isinstance(one, LRScheduler):
-                raise TypeError(f"SequentialLR: expected each of schedulers to be one, got {type(one).__name__}")
+                raise TypeError(f"SequentialLR: expected schedulers to be LRSchedulers, got {type(one).__name__}")
             if isinstance(one, (ReduceLROnPlateau, SequentialLR)):
                 raise ValueError(f"SequentialLR: a {name_of(one)} cannot be one of the schedulers")
             if one.optimizer is not optimizer:
