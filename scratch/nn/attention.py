@@ -38,37 +38,11 @@ scores would put nearly all weight on one key, and leave hardly any gradient for
 A query that sees no key has no mean to return. `unseen` is the value of its weights: 0, or NaN.
 
 Source: Vaswani et al., "Attention Is All You Need", 2017, section 3.2.1. PyTorch's counterpart:
-``torch.nn.functional.scaled_dot_product_attention``, where ``attn_mask`` and ``is_causal`` are what `additive_mask`
-takes, `unseen` is 0, and the weights are not returned.
+``torch.nn.functional.scaled_dot_product_attention``, where the mask is made from ``attn_mask`` and ``is_causal``
+(`scratch.nn.attention_mask`), `unseen` is 0, and the weights are not returned.
 """
 
 import numpy as np
-
-
-def additive_mask(
-    attn_mask: np.ndarray | None, is_causal: bool, length: int, keys: int, dtype: np.dtype
-) -> np.ndarray | float:
-    """Return the mask to add to the scores, from PyTorch's arguments of the same names.
-
-    Parameters
-    ----------
-    attn_mask : numpy.ndarray or None
-        Booleans, True where a query may see a key; or numbers to add to the scores.
-    is_causal : bool
-        Whether query number l sees only the keys up to number l. ``attn_mask`` is then ignored; PyTorch's function
-        refuses to take both.
-    length, keys : int
-        How many queries and keys there are.
-    dtype : numpy.dtype
-        The scores' dtype.
-    """
-    if is_causal:
-        attn_mask = np.tri(length, keys, dtype=bool)
-    if attn_mask is None:
-        return 0.0
-    if attn_mask.dtype == bool:
-        return np.where(attn_mask, dtype.type(0), dtype.type(-np.inf))
-    return attn_mask
 
 
 def scaled_dot_product_attention(

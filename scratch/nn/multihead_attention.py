@@ -49,11 +49,8 @@ import numpy as np
 from scratch import random
 from scratch.checks import DType, check_dtype, check_float_dtype, check_grad_output
 from scratch.nn import init
-from scratch.nn.attention import (
-    additive_mask,
-    scaled_dot_product_attention,
-    scaled_dot_product_attention_backward,
-)
+from scratch.nn.attention import scaled_dot_product_attention, scaled_dot_product_attention_backward
+from scratch.nn.attention_mask import additive_mask, mask_of_heads
 from scratch.nn.layer import Layer
 from scratch.nn.linear import Linear
 from scratch.nn.parameter import Parameter
@@ -263,41 +260,6 @@ class MultiheadAttention(Layer):
                 f"MultiheadAttention: expected key of query's batch size, got {key.shape} for {query.shape}"
             )
 
-    def mask(
-        self, shape: tuple[int, ...], batched: bool, dtype: np.dtype, attn_mask: Any, key_padding_mask: Any
-    ) -> np.ndarray | float:
-        """Return what is added to the scores, which have the shape (N, h, L, S)."""
-        batch, heads, length, keys = shape
-        found: np.ndarray | float = 0.0
-        if attn_mask is not None:
-            added = self.added("attn_mask", attn_mask, dtype)
-            if added.shape == (batch * heads, length, keys):
-                added = added.reshape(shape)
-            elif added.shape != (length, keys):
-                raise RuntimeError(
-                    f"MultiheadAttention: expected attn_mask of shape {(length, keys)} or "
-                    f"{(batch * heads, length, keys)}, got {added.shape}"
-                )
-            found = added
-        if key_padding_mask is not None:
-            added = self.added("key_padding_mask", key_padding_mask, dtype)
-            if added.shape != ((batch, keys) if batched else (keys,)):
-                raise RuntimeError(
-                    f"MultiheadAttention: expected key_padding_mask of shape {(batch, keys)}, or {(keys,)} for one "
-                    f"sequence, got {added.shape}"
-                )
-            found = found + added.reshape(batch, 1, 1, keys)
-        return found
-
-    def added(self, name: str, mask: Any, dtype: np.dtype) -> np.ndarray:
-        """Return a mask in the form that is added to the scores: minus infinity where a boolean one is True."""
-        if isinstance(mask, np.ndarray) and mask.dtype == bool:
-            return np.asarray(additive_mask(~mask, False, 0, 0, dtype))
-        if isinstance(mask, np.ndarray) and mask.dtype != dtype:
-            raise RuntimeError(f"MultiheadAttention: expected {name} of dtype bool or {dtype}, got {mask.dtype}")
-        check_dtype(self, mask, dtype, name)
-        return mask
-
     # The passes.
 
     def forward(  # type: ignore[override]
@@ -342,7 +304,7 @@ class MultiheadAttention(Layer):
         if is_causal and key_padding_mask is None and not need_weights:
             mask = additive_mask(None, True, length, keys, query.dtype)
         else:
-            mask = self.mask(shape, batched, query.dtype, attn_mask, key_padding_mask)
+            mask = mask_of_heads(self, shape, batched, query.dtype, attn_mask, key_padding_mask)
         factor: np.ndarray | float = 1.0
         if self.training and self.dropout:
             factor = np.zeros(shape, query.dtype)

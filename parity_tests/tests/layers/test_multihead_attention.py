@@ -16,11 +16,8 @@ from parity_tests.harness.arrays import array, random_state
 from parity_tests.harness.compare import check
 from parity_tests.harness.strategies import seeds
 from scratch import nn
-from scratch.nn.attention import (
-    additive_mask,
-    scaled_dot_product_attention,
-    scaled_dot_product_attention_backward,
-)
+from scratch.nn.attention import scaled_dot_product_attention, scaled_dot_product_attention_backward
+from scratch.nn.attention_mask import additive_mask
 from scratch.tape import Tape
 
 SHAPES = {"query": (3, 2, 4, 6), "key": (3, 2, 5, 6), "value": (3, 2, 5, 7)}
