@@ -261,7 +261,7 @@ def layer_norm(d: Draw) -> LayerCase:
 
 @entry("GroupNorm", "layer")
 def group_norm(d: Draw) -> LayerCase:
-    """One to three groups, any number of axes behind the channels."""
+    """One to three groups, any number of axes after the channels."""
     groups, each = d.integer(1, 3), d.integer(1, 3)
     places = d.integers(1, 4, d.integer(0, 2))
     places = places if each * math.prod(places) > 2 else (3, *places[1:])

@@ -191,7 +191,7 @@ class GroupsMixed(nn.Conv2d):
 
 
 def kernels_overwritten(x, weight, bias, stride, padding, output_padding, groups, dilation):
-    """Put down one kernel after the other, for one group, with neither padding nor dilation."""
+    """Add one kernel after the other, for one group, with neither padding nor dilation."""
     y, saved = conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation)
     patches = np.einsum("nchw,coij->nohwij", x, weight)
     placed = np.zeros_like(y)
@@ -245,7 +245,7 @@ class OutputPaddingAtTheTop(nn.ConvTranspose2d):
 
 
 def weight_of_a_convolution(x, weight, bias, stride, padding, output_padding, groups, dilation):
-    """Put down flipped kernels, as if this were a convolution of x."""
+    """Add flipped kernels, as if this were a convolution of x."""
     flipped = weight[..., ::-1, ::-1]
     return conv_transpose2d(x, flipped, bias, stride, padding, output_padding, groups, dilation)
 

@@ -134,7 +134,7 @@ def test_adaptive_avg_pool_to_nothing_is_torchs(size):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("layout", ["C", "channels-last"])
 def test_max_pool_is_torchs_at_the_shapes_of_networks(dtype, layout):
-    x = np.maximum(array((40, 32, 28, 28), dtype, layout=layout), 0)  # ties, as behind a ReLU
+    x = np.maximum(array((40, 32, 28, 28), dtype, layout=layout), 0)  # ties, as after a ReLU
     check(nn.MaxPool2d(2), torch.nn.MaxPool2d(2), x).raise_if_different()
 
 
