@@ -23,25 +23,25 @@ from benchmarks.errors import Failure, Interrupted, UsageError, one_line
 COMMANDS = {
     "check": (
         "benchmarks.commands.check",
-        "hold a layer that you wrote against PyTorch, or against finite differences",
+        "compare a layer that you wrote with PyTorch, or with finite differences",
     ),
     "trace": ("benchmarks.commands.trace", "show one of our layers step by step, with each gradient beside autograd's"),
     "mistakes": ("benchmarks.commands.mistakes", "show a museum of wrong layers, and which test catches which mistake"),
     "demo": ("benchmarks.commands.demo", "train a small CNN in both engines on bundled digits, and compare"),
     "train": ("benchmarks.commands.train", "train a task's network in one engine, or in both"),
     "evaluate": ("benchmarks.commands.evaluate", "load a finished run's weights into either engine, and test them"),
-    "export": ("benchmarks.commands.export", "write a finished run's model as ONNX, and hold it against both engines"),
+    "export": ("benchmarks.commands.export", "write a finished run's model as ONNX, and compare it with both engines"),
     "bench": ("benchmarks.commands.bench", "time scratch against PyTorch on the same cores: layers, steps, training"),
     "parity": (
         "benchmarks.commands.parity",
-        "hold every layer, loss, optimizer and model against PyTorch's, in a table",
+        "compare every layer, loss, optimizer and model with PyTorch's, in a table",
     ),
-    "race": ("benchmarks.commands.race", "time the two engines to 99% of MNIST's test images"),
+    "race": ("benchmarks.commands.race", "time the two engines to 99% test accuracy on MNIST"),
     "drift": ("benchmarks.commands.drift", "show how far apart the losses of a run's two engines are, step by step"),
     "pages": ("benchmarks.commands.pages", "write derivations, code and numbers side by side, as a site to browse"),
     "exercises": (
         "benchmarks.commands.exercises",
-        "write the backward passes yourself, a file each, and be told what is wrong with them",
+        "write the backward passes yourself, one per file, and be told what is wrong with them",
     ),
     "lesson": ("benchmarks.commands.lesson", "run a lesson of the course, or all of them, with figures and tables"),
     "notebook": ("benchmarks.commands.notebook", "write the course as one Jupyter notebook, text and runnable cells"),
@@ -85,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
     command = argv[0] if argv and argv[0] in COMMANDS else None
     try:
         for word in argv:
-            if word.startswith("--") and word.endswith("=--"):  # argparse would take it for an option without a value
+            if word.startswith("--") and word.endswith("=--"):  # argparse would read it as an option without a value
                 raise UsageError(f"{word.removesuffix('=--')}: expected a value, got '--'")
         args = build_parser(command).parse_args(argv)
         if args.version:
@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
         if command is None:
             raise UsageError(f"choose a command: {', '.join(COMMANDS)} (see backprop --help)")
         return importlib.import_module(COMMANDS[command][0]).run(args)
-    except SystemExit as leaving:  # argparse leaves by itself, after --help and after an error
+    except SystemExit as leaving:  # argparse exits by itself, after --help and after an error
         return leaving.code
     except KeyboardInterrupt:
         status, message = 130, "interrupted"

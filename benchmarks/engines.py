@@ -140,7 +140,7 @@ class ScratchEngine(Engine):
     def __init__(self, dtype: str, device: str) -> None:
         if device not in ("cpu", "auto"):
             raise UsageError(f"the {self.name} engine computes on the CPU; --device {device} is for --engine torch")
-        reason = "NumPy computes nowhere else"
+        reason = "NumPy runs only on the CPU"
         self._scratch = importlib.import_module("scratch")
         super().__init__(self._scratch, dtype, np.dtype(dtype).type, "cpu", reason)
 

@@ -96,7 +96,7 @@ def check_new(path: Path) -> None:
     if not path.parent.is_dir():
         raise Failure(f"cannot write {shown(path)}: there is no folder {shown(path.parent)}")
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise Failure(f"cannot write {shown(path)}: {shown(path.parent)} takes no files from you")
+        raise Failure(f"cannot write {shown(path)}: {shown(path.parent)} is not writable")
 
 
 def taken(path: Path) -> str:
@@ -179,7 +179,7 @@ def refuse_special(path: Path) -> None:
 
 def kind(mode: int) -> str:
     """Return in words what a file that is not regular is, from its mode."""
-    return next((words for asks, words in KINDS.items() if asks(mode)), "no regular file")
+    return next((words for asks, words in KINDS.items() if asks(mode)), "not a regular file")
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -236,7 +236,7 @@ def read_json(path: Path, sha256: str | None = None) -> dict:
     if not isinstance(content, dict):
         raise Failure(f"{shown(path)} is damaged: expected an object, got {type(content).__name__}")
     if sha256 is not None and hashlib.sha256(encoded).hexdigest() != sha256:
-        raise Failure(f"{shown(path)} is damaged: its content is not what its checksum says")
+        raise Failure(f"{shown(path)} is damaged: its content does not match its checksum")
     return content
 
 
@@ -257,17 +257,17 @@ def parse_json(content: bytes | str) -> object:
     def once(pairs: list[tuple[str, object]]) -> dict:
         found = dict(pairs)
         if len(found) < len(pairs):
-            raise ValueError("a name stands twice in one object")
+            raise ValueError("a name occurs twice in one object")
         return found
 
     def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is no number of JSON's")
+        raise ValueError(f"{constant} is not a JSON number")
 
     text = content.decode() if isinstance(content, bytes) else content
     try:
         return json.loads(text, object_pairs_hook=once, parse_constant=refuse)
     except RecursionError:
-        raise ValueError("objects in objects without end") from None
+        raise ValueError("objects are nested too deeply") from None
 
 
 def is_temporary(path: Path, names: str) -> bool:

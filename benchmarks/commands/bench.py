@@ -22,13 +22,13 @@ benchmarks:
   train     five epochs of MNIST with evaluation, each contender in a process of its own: seconds and peak memory
   memory    the same for one epoch, and the ratio of the peaks
 
-Every number is a ratio or a time measured in turns in one process: medians over the rounds, and over a few processes,
-between which times differ more than between rounds. Results are written to OUT/NAME.json with the machine and the
-versions, and drawn beside them, or, where OUT ends in .json, all of them to that one file; no file is overwritten.
-plain is scratch without its kernels.
+Every number is a ratio or a time, measured in turns in one process. It is the median over the rounds, and over a few
+processes, because times differ more between processes than between rounds. Results are written to OUT/NAME.json with
+the machine and the versions, and drawn beside them; where OUT ends in .json, all of them go to that one file. No file
+is overwritten. plain is scratch without its kernels.
 
---why says where each row's time goes: which bytes are moved and what is multiplied by each function, by each statement
-of the plain functions, and by each of PyTorch's operators, beside what the machine can do. --threads 1,2,4 measures
+--why shows where each row's time goes: the bytes moved and the multiplications done by each function, by each statement
+of the plain functions, and by each of PyTorch's operators, next to what the machine can do. --threads 1,2,4 measures
 with each number of threads. --compare shows results of several machines in one table; without a benchmark it measures
 nothing.
 
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
     parser.add_argument("names", metavar="BENCHMARK", nargs="*", help=f"{', '.join(NAMES)} (all)")
-    parser.add_argument("--engine-b", action="append", choices=RIVALS, help="what scratch is held against (torch)")
+    parser.add_argument("--engine-b", action="append", choices=RIVALS, help="what scratch is compared with (torch)")
     parser.add_argument(
         "--rounds", type=argument_types.count, default=15, metavar="N", help="turns for each contender (15)"
     )
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=argument_types.counts,
         metavar="N[,N...]",
-        help="threads for each contender, or several numbers of them, to see how each scales (the cores)",
+        help="threads for each contender, or several counts, to see how each scales (the cores)",
     )
     parser.add_argument("--epochs", type=argument_types.count, default=5, metavar="N", help="train: epochs (5)")
     parser.add_argument(
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=argument_types.path,
         nargs="+",
         metavar="FILE.json",
-        help="show results in one table, and those that are measured now beside them",
+        help="show results in one table, with those measured now beside them",
     )
     parser.add_argument(
         "--out", type=argument_types.path, help="folder, or a file FILE.json (a new folder, ./runs/bench)"
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
     threads, cores = args.threads or [environment.cores()], environment.cores()
     if max(threads) > cores:
-        raise UsageError(f"--threads {max(threads)}: there are {cores} cores that this process may use")
+        raise UsageError(f"--threads {max(threads)}: this process may use {cores} cores")
     # What can fail fails now, not after an hour.
     old = compare.read(args.compare or [], names)
     if not names:
@@ -157,7 +157,7 @@ def chosen(args: argparse.Namespace) -> list[str]:
             if name not in EXPLAINED:
                 raise UsageError(f"--why: {name} cannot be split; choose from {', '.join(EXPLAINED)}")
         if args.threads and len(args.threads) > 1:
-            raise UsageError("--why explains rows of one number of threads; give --threads one")
+            raise UsageError("--why explains one number of threads at a time; give --threads one")
     if "layers" in names and args.engine_b == ["jax"]:
         raise UsageError("--engine-b jax: its networks are timed as whole steps; choose steps or scaling")
     return names

@@ -9,13 +9,13 @@ from benchmarks.errors import UsageError
 
 EXAMPLES = """\
 Your layer may be a class or an object with forward(x) and backward(grad_output) under these or the usual other names
-(forward_pass, __call__ and gradient, forward(ctx, x), ...), or two functions. What it learns is found by what its
-output depends on, wherever it keeps it; gradients are what backward writes or returns. The report begins with what was
-read how. What is not understood gets an adapter, to paste and run.
+(forward_pass, __call__ and gradient, forward(ctx, x), ...), or two functions. Its parameters are what its output
+depends on, wherever it keeps them; gradients are what backward writes or returns. The report begins with how your code
+was read. Where it is not understood, you get an adapter to paste and run.
 
-Both layers get the same parameters, made of random numbers, and a random upstream gradient; then once more inputs with
-ties and zeros, then extreme ones. Without --against, the gradients are held against finite differences of forward. A
-mistake that is a classic one is named. To read your file is to run it.
+Both layers get the same random parameters and a random upstream gradient; then inputs with ties and zeros, then extreme
+ones. Without --against, the gradients are compared with finite differences of forward. A classic mistake is named.
+Reading your file runs it.
 
 exit status: 0 they agree; 1 they differ, or not everything was compared (something the output depends on has no
 gradient; finite differences have no answer where forward has a kink), or your code raised; 2 the command is not
@@ -53,12 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--torch-args", metavar="ARGS", help="arguments of PyTorch's, where they differ")
     parser.add_argument(
-        "--input", metavar="SHAPE", action="append", default=[], help="shape of the input, 2,3,9,11; again for a second"
+        "--input",
+        metavar="SHAPE",
+        action="append",
+        default=[],
+        help="shape of the input, 2,3,9,11; repeated for two",
     )
     parser.add_argument(
         "--target",
         choices=("classes", "one-hot", "values", "binary"),
-        help="for a loss: what its target is (classes are handed over as one-hot rows if that is what it takes)",
+        help="for a loss: what its target is (classes are passed as one-hot rows if that is what it takes)",
     )
     parser.add_argument("--range", metavar="LOW,HIGH", help="draw the input between these, such as 0,1 (about -1.5,2)")
     parser.add_argument(
@@ -68,14 +72,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--layout",
         choices=("batch,features", "features,batch"),
         default="batch,features",
-        help="features,batch: the columns are the examples (found out where PyTorch refuses the input)",
+        help="features,batch: the columns are the examples (detected where PyTorch refuses the input)",
     )
     parser.add_argument(
-        "--averages", action="store_true", help="gradients of parameters are meant as means over the batch, not as sums"
+        "--averages", action="store_true", help="gradients of parameters are means over the batch, not sums"
     )
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="(float64)")
     parser.add_argument("--eval", action="store_true", help="compare in evaluation mode")
-    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of every random draw (0)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
     parser.add_argument("folder", metavar="RUN", type=argument_types.path, help="folder of a finished run")
-    parser.add_argument("--engine", choices=engines.EVERY, required=True, help="the engine that tests")
+    parser.add_argument("--engine", choices=engines.EVERY, required=True, help="the engine that runs the test")
     parser.add_argument(
         "--device", type=argument_types.device, default="cpu", help="auto, cpu, cuda, cuda:N or mps (cpu)"
     )

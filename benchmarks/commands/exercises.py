@@ -7,7 +7,7 @@ from benchmarks.commands import argument_types
 EXAMPLES = """\
 start writes a folder with a README and a file for each exercise: a backward to write, a mistake to find, a prediction
 to make. check says what is right and what is not, in which line it goes wrong, and why. hint goes one step further
-each time. Progress lies in the folder; no file of yours is ever overwritten.
+each time. Progress is saved in the folder; no file of yours is ever overwritten.
 
 exit status: of check, 0 if the exercise is right, 1 if it is not yet
 
@@ -19,13 +19,13 @@ examples:
   backprop exercises milestone mlp
 """
 ACTIONS = {
-    "start": "write the folder, or add to it what is new",
+    "start": "write the folder, or add what is new to it",
     "list": "show all exercises, and which are solved",
     "check": "check one; without a name, the next one",
     "watch": "check at every save, and move on when one is solved",
     "hint": "one more hint",
-    "solution": "show how it stands in the library, once it is solved",
-    "reset": "write a file as it was, and keep yours beside it",
+    "solution": "show the library's version, once it is solved",
+    "reset": "restore a file, and keep yours beside it",
     "milestone": "train a network on the functions that you wrote",
 }
 NAMED = ("check", "hint", "solution", "reset")
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if name == "milestone":
             action.add_argument("name", metavar="NAME", choices=tuple(NEEDED), help=", ".join(NEEDED))
         if name == "solution":
-            action.add_argument("--give-up", action="store_true", help="show it though it is not solved")
+            action.add_argument("--give-up", action="store_true", help="show it even if it is not solved")
         action.add_argument(
             "--dir", metavar="DIR", type=argument_types.path, help="the folder (default: this one, or ./exercises)"
         )

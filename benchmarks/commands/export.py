@@ -12,9 +12,9 @@ from benchmarks.runs.parts import load_model
 from benchmarks.runs.settings import Settings
 
 EXAMPLES = """\
-The network is written with its weights in one file, in evaluation mode, for any number of rows. It is run by
-onnxruntime on the test set and held against both engines before the file is written. A run of both engines holds two
-sets of weights, and each has its own file, RUN/scratch/model.onnx and RUN/torch/model.onnx.
+The network is written with its weights in one file, in evaluation mode, for any number of rows. Before the file is
+written, onnxruntime runs it on the test set, and the result is compared with both engines. A run of both engines holds
+two sets of weights, and each has its own file, RUN/scratch/model.onnx and RUN/torch/model.onnx.
 
 Needs the onnx extra: pip install '.[onnx]' in the project's folder.
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
     parser.add_argument("folder", metavar="RUN", type=argument_types.path, help="folder of a finished run")
-    parser.add_argument("--onnx", action="store_true", required=True, help="write ONNX, the one format there is")
+    parser.add_argument("--onnx", action="store_true", required=True, help="write ONNX, the only format")
     parser.add_argument(
         "--out", type=argument_types.path, metavar="FILE", help="file to write (model.onnx beside the weights)"
     )
@@ -92,5 +92,5 @@ def compare(logits: np.ndarray, expected: np.ndarray, who: str) -> float:
     largest = np.abs(expected[np.isfinite(expected)]).max(initial=1)
     allowed = float(largest * np.sqrt(np.finfo(expected.dtype).eps))
     if not difference <= allowed:
-        raise Failure(f"{who} differ by {difference:.1e}, and {allowed:.1e} is what rounding may explain")
+        raise Failure(f"{who} differ by {difference:.1e}, and rounding may explain {allowed:.1e}")
     return difference

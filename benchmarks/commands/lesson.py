@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"lessons: {', '.join(lessons.NAMES)}, all\n\n{EXAMPLES}"
     parser.add_argument("name", metavar="NAME", help="the lesson, or all")
     parser.add_argument("--engine", choices=(*engines.EVERY, BOTH), default=BOTH, help="default: both")
-    parser.add_argument("--seed", type=argument_types.seed, default=0, help="of every random draw (default: 0)")
+    parser.add_argument("--seed", type=argument_types.seed, default=0, help="seed of every random draw (default: 0)")
     parser.add_argument(
         "--out", type=argument_types.path, help="folder of the figures (default: a new one, ./runs/lessons)"
     )
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     if args.name not in (*lessons.NAMES, "all"):
         raise UsageError(f"unknown lesson {quoted(args.name)}; choose from {', '.join(lessons.NAMES)}, all")
     if args.seed >= LAST_SEED:
-        raise UsageError(f"--seed: a lesson that trains several times counts on from it; choose one below {LAST_SEED}")
+        raise UsageError(f"--seed: a lesson that trains several times counts up from it; choose one below {LAST_SEED}")
     names = lessons.NAMES if args.name == "all" else (args.name,)
     if args.out is not None:
         check_new_figures(args.out, names)
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_new_figures(out: Path, names: tuple[str, ...]) -> None:
-    """Raise ``Failure`` if a figure's name may be taken in the folder: each begins with its lesson's name."""
+    """Raise ``Failure`` if a figure's name may be taken: each begins with the lesson's, its hyphens as underscores."""
     for name in names:
-        for path in sorted(out.glob(f"{name}*.png")):
+        for path in sorted(out.glob(f"{name.replace('-', '_')}*.png")):
             files.check_new(path)

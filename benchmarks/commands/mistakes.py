@@ -5,8 +5,8 @@ import argparse
 from benchmarks.errors import Failure
 
 EXAMPLES = """\
-Each line is the right class with one mistake put in. Three witnesses look at it: PyTorch, finite differences, and laws
-that need no reference. "alone" marks those that only one of them catches. The last column is the check that many
+Each line is the right class with one mistake put in. Three witnesses examine it: PyTorch, finite differences, and laws
+that need no reference. "alone" marks mistakes that only one of them catches. The last column is the check that many
 projects make do with: an upstream gradient of ones, one shape, default options, gradients within a hundredth.
 
 examples:

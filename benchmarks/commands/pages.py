@@ -14,7 +14,7 @@ classic mistakes, the speed), a page for each lesson of the course, the museum, 
 
 DIR may be new, empty, or an earlier site, which is replaced once the new one is whole.
 
-The lessons' figures are those of the README. `backprop lesson all --out runs/course` draws them anew, for
+The lessons' figures are those of the README. `backprop lesson all --out runs/course` draws new ones, for
 --figures runs/course.
 
 Needs the pages extra: pip install '.[pages]' in the project's folder.

@@ -5,17 +5,17 @@ import argparse
 from benchmarks.commands import argument_types
 from benchmarks.errors import shown
 
-FEWER = 5  # the plain functions get one in so many of the cases
+FEWER = 5  # the plain functions get one in this many of the cases
 
 EXAMPLES = """\
 Each case has random options, shapes, numbers, memory layout and upstream gradient; the same ones each time. Errors are
-given as shares of the rounding budget, which is what rounding can explain (parity_tests/harness/budget.py): up to 1 the
+given as shares of the rounding budget, the most that rounding can explain (parity_tests/harness/budget.py): up to 1 the
 engines agree. In float64 the budget is 1e-12 of the numbers that go into the result; in float32 the error is the
 distance from PyTorch's float64 run. "relative" is the largest error divided by the largest number of its kind in the
-same case; it says nothing where all of them are what cancellation left, as in the gradient of a softmax that is sure of
-itself. Slow networks get a part of the cases. Of optimizers the parameters and the state are compared, after 60 steps;
-of schedulers the learning rates and momenta of 120 steps, bit for bit. The second table holds the plain functions to
-the same, on a fifth of the cases.
+same case; it means nothing where cancellation leaves only rounding, as in the gradient of a very confident softmax.
+Slow networks get only some of the cases. For optimizers, the parameters and the state are compared after 60 steps; for
+schedulers, the learning rates and momenta of 120 steps, bit for bit. The second table compares the plain functions in
+the same way, on a fifth of the cases.
 
 exit status: 0 all agree, 1 something differs
 

@@ -8,12 +8,12 @@ from benchmarks.errors import UsageError
 
 EXAMPLES = """\
 Each contender trains a small network for one epoch of MNIST, by a recipe made for speed, once with each seed. The data
-are in memory. What is timed is the training; set-up (the data's way to the device, compiling, recording the step, a
-step to warm up) is told apart, and the test comes after.
+are in memory. Only training is timed; set-up (moving the data to the device, compiling, recording the step, a warm-up
+step) is reported separately, and the test runs afterwards.
 
 scratch runs on the CPU; torch on the CPU and, where there is one, on a GPU. On a GPU, or with a precision or --compile,
-torch takes the loop made for it: the data on the device as bytes, channels-last, on CUDA the whole step as one graph.
-tf32 and bf16 are for devices that have them.
+torch uses the loop written for accelerators: the data on the device as bytes, channels-last, and on CUDA the whole step
+as one graph. tf32 and bf16 are for devices that have them.
 
 examples:
   backprop race
@@ -25,12 +25,15 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
-    parser.add_argument("--engine", choices=(*engines.NAMES, "both"), default="both", help="who races (both)")
+    parser.add_argument("--engine", choices=(*engines.NAMES, "both"), default="both", help="which engines race (both)")
     parser.add_argument(
-        "--device", type=argument_types.device, default="auto", help="torch's; auto: the CPU, and a GPU (auto)"
+        "--device",
+        type=argument_types.device,
+        default="auto",
+        help="torch's device; auto: the CPU, and any GPU (auto)",
     )
-    parser.add_argument("--precision", choices=engines.PRECISIONS, default="fp32", help="torch's products (fp32)")
-    parser.add_argument("--compile", action="store_true", help="hand torch's network to torch.compile")
+    parser.add_argument("--precision", choices=engines.PRECISIONS, default="fp32", help="of torch's products (fp32)")
+    parser.add_argument("--compile", action="store_true", help="use torch.compile on torch's network")
     parser.add_argument(
         "--seeds", type=argument_types.count, default=3, metavar="N", help="runs of each, seeds 0 to N - 1 (3)"
     )
@@ -50,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     for line in machine.lines(machine.describe([environment.cores()])):
         screen.print(line)
     laps = {racer: [] for racer in racers}
-    for seed in range(args.seeds):  # in turns, so that what disturbs the machine disturbs them all
+    for seed in range(args.seeds):  # in turns, so that a disturbance affects all of them
         for racer in racers:
             laps[racer].append(race.run(racer, data, seed))
     screen.print(race.table(laps))

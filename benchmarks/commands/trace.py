@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from scratch.optim.optimizer import Optimizer
 
 EXAMPLES = """\
-A layer of scratch.nn is run by its plain functions, statement by statement. Each F stands with its equation, its code
-and the numbers that it computes. Each B stands with the gradient that it computes, and with the same gradient as the
-tape found it (scratch/tape.py), which knows nothing of the derivation:
+A layer of scratch.nn is run by its plain functions, statement by statement. Each F is shown with its equation, its code
+and the numbers that it computes. Each B is shown with the gradient that it computes, and with the same gradient as the
+tape finds it (scratch/tape.py), which knows nothing of the derivation:
 
   equal       they agree to 1e-12; where several statements use the quantity, they are named
   part        the tape's has further terms, which another statement adds
@@ -31,7 +31,7 @@ An optimizer takes two steps with one parameter, of --input's shape; its stateme
 
 Without --args and --input the layer is small. All numbers follow from --seed; the upstream gradient of a loss is 2.
 
---json writes the same as JSON, to a file or, for -, in place of the table: "layer", "inputs", and "pairs", whose keys
+--json writes the same as JSON, to a file or, for -, instead of the table: "layer", "inputs", and "pairs", whose keys
 parity_tests/harness/trace.py describes.
 
 examples:
@@ -58,13 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=argument_types.shape,
         action="append",
         default=[],
-        help="such as 2,3; again for a target",
+        help="such as 2,3; repeat for a target",
     )
     parser.add_argument(
         "--target", choices=("classes", "values", "binary"), help="for a loss: what the second argument is"
     )
     parser.add_argument("--eval", action="store_true", help="in evaluation mode")
-    parser.add_argument("--seed", type=argument_types.seed, default=0, help="of all numbers (default: 0)")
+    parser.add_argument("--seed", type=argument_types.seed, default=0, help="seed of all numbers (default: 0)")
     parser.add_argument(
         "--json", metavar="FILE", help="write JSON, too, a new file; - for standard output instead of the table"
     )

@@ -31,22 +31,22 @@ examples:
   backprop train mnist --checkpoint-every 100 --out runs/long
   backprop train --resume runs/long
 
-A default in parentheses is what the task's recipe says. Where both engines run, each runs its own loop, one after the
-other, and --device is the torch engine's: by default CUDA if there is a device, else an Apple GPU, else the CPU. plain
-is the scratch engine, running the functions that are there to be read in the place of its kernels.
+(recipe) stands for the task's own default. Where both engines run, each runs its own loop, one after the other, and
+--device is the torch engine's: by default CUDA if there is a device, else an Apple GPU, else the CPU. plain is the
+scratch engine with the functions that are there to be read, instead of its kernels.
 
---precision and --compile, either or both, let the torch engine take the loop made for accelerators: images on the
+--precision and --compile, either or both, make the torch engine use the loop written for accelerators: images on the
 device as bytes, channels-last, and on CUDA the whole step as one graph, which is set up before the first epoch. fp32
 rounds nothing that float32 would not; tf32 and bf16 are for devices that have them.
 
---processes divides every batch of the torch engine among so many processes, on the CPU or on as many CUDA devices. The
-result is that of one process but for rounding, dropout's masks, and, on the CPU, batch norm, which sees a process's
-share of the batch alone.
+--processes divides every batch of the torch engine among that many processes, on the CPU or on as many CUDA devices.
+The result equals one process's, except for rounding, dropout's masks, and, on the CPU, batch norm, which sees only its
+own share of the batch.
 
-Ctrl-C and SIGTERM end a run after the step under way, with a checkpoint; --checkpoint-every saves one every so many
-steps too, for a run that may be killed. A resumed run takes everything from its folder, and on a CPU gives what it
-would have given uninterrupted, bit for bit, on as many threads. Resuming a finished run draws its figures again. One
-process at a time works in a run's folder.
+Ctrl-C and SIGTERM end a run after the current step, with a checkpoint; --checkpoint-every also saves one every N steps,
+for a run that may be killed. A resumed run takes everything from its folder, and on a CPU, with the same number of
+threads, it gives bit for bit what it would have given uninterrupted. Resuming a finished run draws its figures again.
+Only one process at a time can work in a run's folder.
 """
 
 
@@ -69,14 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=engines.DTYPES, help="floating-point type (float32)")
     parser.add_argument("--device", type=argument_types.device, help="auto, cpu, cuda, cuda:N or mps (auto)")
     parser.add_argument("--processes", **number, help="processes that share each batch of the torch engine (1)")
-    parser.add_argument("--precision", choices=engines.PRECISIONS, help="torch's products (float32's own)")
-    parser.add_argument("--compile", action="store_true", default=None, help="hand torch's network to torch.compile")
+    parser.add_argument("--precision", choices=engines.PRECISIONS, help="of torch's products (float32's own)")
+    parser.add_argument("--compile", action="store_true", default=None, help="use torch.compile on torch's network")
     argument_types.add_data_dir(parser)
     parser.add_argument(
         "--out", type=argument_types.path, metavar="RUN", help="folder to write (a new one under ./runs)"
     )
     parser.add_argument("--checkpoint-every", **number, help="steps between two checkpoints (none)")
-    parser.add_argument("--resume", type=argument_types.path, metavar="RUN", help="go on with a run, in its folder")
+    parser.add_argument("--resume", type=argument_types.path, metavar="RUN", help="continue a run, in its folder")
 
 
 RECIPE = (
@@ -139,7 +139,7 @@ def resume(args: argparse.Namespace) -> None:
         data_dir = argument_types.data_dir(args.data_dir or begun_with.get("data_dir"))
         try:
             every_engine, on_device, data = prepare(settings, data_dir)
-        except UsageError as error:  # it is not the command line that asks for it
+        except UsageError as error:  # the run's settings ask for it, not the command line
             raise Failure(f"{shown(run / record.CONFIG)}: {error}") from None
         if record.fingerprint(data) != config["data"]:
             raise Failure(f"{shown(run)} began with other data of {settings.task} than {shown(data_dir)} holds now")
@@ -161,7 +161,7 @@ def check_no_contradiction(args: argparse.Namespace, settings: Settings) -> None
             )
     if args.out is not None and args.out.resolve() != args.resume.resolve():
         words = f"--out {shown(args.out)} contradicts --resume {shown(args.resume)}"
-        raise UsageError(f"{words}: a run goes on in its own folder")
+        raise UsageError(f"{words}: a run continues in its own folder")
 
 
 def note_threads(before: dict[str, dict[str, int]], now: dict[str, dict[str, int]]) -> None:
@@ -172,8 +172,8 @@ def note_threads(before: dict[str, dict[str, int]], now: dict[str, dict[str, int
                 " and ".join(f"{count} ({which})" for which, count in one[engine].items()) for one in (before, now)
             ]
             print(
-                f"backprop train: note: {engine} began on {counts[0]} threads and goes on on {counts[1]}; "
-                "the last bits may come out differently",
+                f"backprop train: note: {engine} began on {counts[0]} threads and continues on {counts[1]}; "
+                "the last bits may differ",
                 file=sys.stderr,
             )
 

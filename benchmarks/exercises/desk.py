@@ -82,16 +82,16 @@ def welcome(folder: Folder, added: list[Exercise]) -> None:
     if count == every:
         tell(f"{count} exercises are in {folder.path}, and a README.", indent="")
     else:
-        tell(f"{count} exercise{'s' * (count != 1)} added to {folder.path}; what was there is as it was.", indent="")
+        tell(f"{count} exercise{'s' * (count != 1)} added to {folder.path}; what was there is unchanged.", indent="")
     following = folder.next()
     if following is not None:
         say()
         introduce(folder, following)
-        tell(f"Open {folder.file(following)} in your editor, write what is blank (...), save it, and", indent="")
+        tell(f"Open {folder.file(following)} in your editor, fill in the blanks (...), save it, and", indent="")
         say()
         advise(folder.command("check", following.name))
         say()
-        tell("or let it be checked at every save:", indent="")
+        tell("or have it checked at every save:", indent="")
         say()
         advise(folder.command("watch"))
 
@@ -156,7 +156,7 @@ def _after(folder: Folder, exercise: Exercise) -> None:
     count = len(folder.solved())
     tell(f"Solved. That makes {count} of {len(catalogue.all_exercises())}.", "good")
     if isinstance(exercise, Derived):
-        tell("How it stands in the library:", "dim")
+        tell("The library's version:", "dim")
         advise(folder.command("solution", exercise.name))
     for milestone, names in catalogue.NEEDED.items():
         if exercise.name in names and not still_needed(folder, milestone):
@@ -175,11 +175,11 @@ def watch(folder: Folder, keep_on: Callable[[], bool] = lambda: True, pause: flo
         _watch(folder, keep_on, pause)
     except KeyboardInterrupt:
         say()
-        say(f"{len(folder.solved())} of {len(catalogue.all_exercises())} solved. `backprop exercises watch` goes on.")
+        say(f"{len(folder.solved())} of {len(catalogue.all_exercises())} solved. `backprop exercises watch` continues.")
 
 
 def _watch(folder: Folder, keep_on: Callable[[], bool], pause: float) -> None:
-    say("Watching. Save a file, and it is checked; Ctrl-C ends this.", "dim")
+    say("Watching. Each file is checked when you save it; Ctrl-C ends this.", "dim")
     say()
     current, seen = folder.next(), {}
     if current is not None:
@@ -244,11 +244,11 @@ def hint(folder: Folder, exercise: Exercise) -> None:
             for text in said:
                 tell(text, "dim")
             say()
-        tell("That is all that can be said about it. What remains is")
+        tell("There are no more hints. What remains is")
         advise(folder.command("solution", exercise.name, "--give-up"))
         return
     said = every[label]
-    for text in said[: number + 1]:  # what was said before stands above
+    for text in said[: number + 1]:  # earlier hints are shown again, above
         tell(text, "" if text is said[number] else "dim")
     say()
     places = list(every)
@@ -281,7 +281,7 @@ def solution(folder: Folder, exercise: Exercise, give_up: bool) -> None:
     if exercise.name not in folder.solved():
         if not give_up:
             raise Failure(
-                f"{exercise.name} is not solved yet, and `hint {exercise.name}` says more; to see it all the same, "
+                f"{exercise.name} is not solved yet, and `hint {exercise.name}` says more; to see it anyway, "
                 f"{ADVICE}{folder.command('solution', exercise.name, '--give-up')}"
             )
         folder.remember(exercise, gave_up=True)
@@ -293,4 +293,4 @@ def solution(folder: Folder, exercise: Exercise, give_up: bool) -> None:
 def reset(folder: Folder, exercise: Exercise) -> None:
     """Restore an exercise's file to what it was at first."""
     kept = folder.reset(exercise)
-    tell(f"{folder.file(exercise)} is as it was." + (f" Yours is {kept.name}." if kept else ""), indent="")
+    tell(f"{folder.file(exercise)} is restored." + (f" Yours is kept as {kept.name}." if kept else ""), indent="")

@@ -59,9 +59,9 @@ class Folder:
             return path
         other = next((one for one in sorted(self.path.glob("*.py")) if _name_in(one) == exercise.name), None)
         if other is not None:
-            raise Failure(f"{shown(path)} is missing; {other.name} looks like it: name it {path.name} again")
+            raise Failure(f"{shown(path)} is missing; {other.name} looks like it: rename it to {path.name}")
         raise Failure(
-            f"{shown(path)} is missing (if you have renamed it, name it so again); to write it anew, "
+            f"{shown(path)} is missing (if you renamed it, undo that); to write it again, "
             f"{ADVICE}{self.command('reset', exercise.name)}"
         )
 
@@ -77,7 +77,7 @@ class Folder:
         """
         content = files.read_json(self.path / PROGRESS)
         if content.get("made_by") != MADE_BY:
-            raise Failure(f"{shown(self.path)} is no folder of exercises: its {PROGRESS} is something else's")
+            raise Failure(f"{shown(self.path)} is not a folder of exercises: its {PROGRESS} belongs to something else")
         if content.get("version") != VERSION:
             raise Failure(
                 f"{shown(self.path)} is from another version of the exercises ({content.get('version')!r}; this one is "
@@ -222,7 +222,7 @@ def start(path: Path) -> tuple[Folder, list[Exercise]]:
     """
     folder = Folder(path)
     if os.path.lexists(path) and not path.is_dir():
-        raise Failure(f"{shown(path)} is no folder; choose another --out")
+        raise Failure(f"{shown(path)} is not a folder; choose another --out")
     if path.is_dir():
         _check_ours(folder)
     with making(path), folder.held():
@@ -258,7 +258,7 @@ def opened(path: Path | None) -> Folder:
         if (place / PROGRESS).is_file() and (path is not None or _is_ours(place / PROGRESS)):
             return Folder(place)
     if path is not None and path.is_dir():
-        raise UsageError(f"{shown(path)} is no folder of exercises: it has no {PROGRESS}")
+        raise UsageError(f"{shown(path)} is not a folder of exercises: it has no {PROGRESS}")
     where = shown(path) if path is not None else "this folder or ./exercises"
     raise UsageError(f"no exercises in {where}; `backprop exercises start` writes them")
 

@@ -11,7 +11,7 @@ from parity_tests.harness.trace import in_columns
 UNDONE = re.compile(r"F\d+[a-z]?")
 PREFIX = re.compile(r"^(?:F\d+[a-z]?)(?:(?:, | and |, and )F\d+[a-z]?)*[:,.]?\s*")
 LIKEWISE = re.compile(r"^(?:likewise|as above|as B\d+[a-z]?)\.?$", re.IGNORECASE)
-REFERS_BACK = re.compile(r"^likewise, that of ")  # a hint stands alone: what it refers to is not above it
+REFERS_BACK = re.compile(r"^likewise, that of ")  # a hint is read alone, without what it refers to
 NAMED = re.compile(r"(?:logp|bias|mean|weight|centred|shifted|residue|exp)\b")
 EVERYDAY = {"sum", "copy", "astype", "slice", "len", "range", "zip", "np.exp", "np.log", "np.sqrt"}
 
@@ -42,14 +42,14 @@ def _of_a_statement(found: Derivation, label: str) -> list[str]:
     if label[0] == "F":
         return _of_a_forward(statement, equation)
     if label[0] == "U":
-        said = [f"It is made of {', '.join(_names(statement))}."]
+        said = [f"It is computed from {', '.join(_names(statement))}."]
         said += [f"{_sentence(remark)}"] if remark else []
         return [*said, f"{label}  {equation}"]
     undone = list(dict.fromkeys(UNDONE.findall(remark.partition(":")[0])))
     forward = [f"{one.label}, {' '.join(one.source.split())}" for one in found.forward if one.label in undone]
     said = [f"It undoes {' and '.join(forward)}." if len(forward) < 2 else f"It undoes {'; and '.join(forward)}."]
     if not forward:
-        said = ["It is on the way to what comes next."]
+        said = ["It is an intermediate step for what follows."]
     rule = _rule(found, label)
     said += [rule] if rule else []
     target = next(iter(cutting.targets(statement)), "")
@@ -57,14 +57,14 @@ def _of_a_statement(found: Derivation, label: str) -> list[str]:
         said += [f"{target} has the shape {statement.shape}, as {target.removeprefix('grad_')} has."]
     said += [f"{label}  {equation}"]
     calls = _calls(statement)
-    return [*said, f"In NumPy it takes {', '.join(calls)}."] if calls else said
+    return [*said, f"In NumPy, use {', '.join(calls)}."] if calls else said
 
 
 def _of_a_forward(statement: Statement, equation: str) -> list[str]:
     # The equation is already in the learner's file.
     said = [f"{' and '.join(cutting.targets(statement))} has the shape {statement.shape}."] if statement.shape else []
     calls = _calls(statement)
-    said += [f"In NumPy it takes {', '.join(calls)}."] if calls else []
+    said += [f"In NumPy, use {', '.join(calls)}."] if calls else []
     return [*said, " ".join(statement.source.split())]
 
 
@@ -74,13 +74,13 @@ def _of_a_mistake(exercise: Find) -> list[str]:
     exhibit = next(one for one in EXHIBITS if one.wrong.__name__ == exercise.exhibit)
     found = cutting.derivation(exercise)
     statement = found.statement(exercise.label)
-    wrong = f"It is in the statement that computes {' and '.join(cutting.targets(statement))}."
-    return [f"What is seen: {exhibit.seen}", wrong, *_rules(found, exercise.label), f"The mistake: {exhibit.forgotten}"]
+    wrong = f"The mistake is in the statement that computes {' and '.join(cutting.targets(statement))}."
+    return [f"What you see: {exhibit.seen}", wrong, *_rules(found, exercise.label), f"The mistake: {exhibit.forgotten}"]
 
 
 def _rules(found: Derivation, label: str) -> list[str]:
     rule = _rule(found, label)
-    return [f"What is right there: {rule}"] if rule else []
+    return [f"The right rule: {rule}"] if rule else []
 
 
 def _rule(found: Derivation, label: str) -> str:

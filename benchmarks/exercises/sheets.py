@@ -9,7 +9,7 @@ from parity_tests.harness.derivation import LABEL, Equation
 
 WIDTH = 96
 OPTION = re.compile(r"(?P<rest>.*\S) {4,}(?P<letter>[a-z])  (?P<option>[a-z_]+)$")
-MEND = "Mend the statement that is wrong; there is one."
+MEND = "Exactly one statement is wrong. Fix it."
 
 COMMANDS = """\
     backprop exercises check {name}
@@ -19,7 +19,7 @@ COMMANDS = """\
 README = """\
 # Backprop, written by you
 
-{count} exercises, one a file, in an order that builds. Begin with `{first}`, or type
+{count} exercises, one per file, each building on the ones before. Begin with `{first}`, or type
 
     backprop exercises watch
 
@@ -29,32 +29,32 @@ in this folder, open the file that it names, and save: it checks at every save, 
 |---|---|
 | `backprop exercises list` | all exercises, and which are solved |
 | `backprop exercises check NAME` | what is right, and what is not; without a name, the next one |
-| `backprop exercises hint NAME` | a hint, one step more each time |
-| `backprop exercises solution NAME` | how it stands in the library, when it is solved, or with `--give-up` |
-| `backprop exercises reset NAME` | the file as it was; yours is kept beside it |
+| `backprop exercises hint NAME` | a hint, one step further each time |
+| `backprop exercises solution NAME` | the library's version, once it is solved, or with `--give-up` |
+| `backprop exercises reset NAME` | restore the file; yours is kept beside it |
 | `backprop exercises milestone NAME` | a network that trains on what you wrote: {milestones} |
 
 **Write it**: a file has the forward pass of a layer, and its equations F1, F2, ...; the backward is left blank. `...`
-stands for what is yours, and the comment behind it says which shape it has: `(N, I)` is N rows of I numbers, `()` one
-number, `(...)` any shape, that of the input. Where statements of backward are left, B2 undoes F2. Backward is given
-`grad_y`, the gradient of the loss L with respect to the output y (the upstream gradient), and returns the gradients of
-L with respect to the inputs: the vector-Jacobian products. `grad_z` is the name of the gradient of `z`, of the shape of
-`z`. `saved` is what forward kept for it.
+marks what you write, and the comment after it gives the shape: `(N, I)` is N rows of I numbers, `()` one number,
+`(...)` any shape, that of the input. Where statements of backward are given, B2 undoes F2. Backward is given `grad_y`,
+the gradient of the loss L with respect to the output y (the upstream gradient), and returns the gradients of L with
+respect to the inputs: the vector-Jacobian products. `grad_z` is the name of the gradient of `z`, and has the shape of
+`z`. `saved` is what forward saved for backward.
 
-**Find the mistake**: one statement is wrong. Mend it. There is more than one way to write what is right.
+**Find the mistake**: one statement is wrong. Fix it. There is more than one right way to write it.
 
-**Explain it**: a prediction. Write your answer behind `answer =`; then it is computed.
+**Explain it**: a prediction. Write your answer after `answer =`; the check then computes the result.
 
 An answer is right if all witnesses agree, for random upstream gradients, on unequal shapes, in float64 and float32:
 PyTorch; finite differences; laws that need no reference (a gradient is linear in the upstream gradient, say); and the
-tape, a small autograd. To check a file is to run it. `print` is fine: what it prints is shown below.
+tape, a small autograd. Checking a file runs it. `print` is fine: what it prints is shown below.
 
-`scratch`, which some files import from, is the library that they are cut from. Import from it what you like; what you
+`scratch`, which some files import from, is the library that they are cut from. Import what you like from it; what you
 write is your own.
 
-The rules, as often as you need them:
+The rules that you will need most:
 
-- used twice becomes an addition: a value that reaches the loss by two ways gets the sum of two gradients;
+- used twice becomes an addition: a value that reaches the loss along two paths gets the sum of two gradients;
 - a broadcast becomes a sum, and a sum becomes a broadcast;
 - a product: the gradient of a factor is the upstream gradient times the other factor;
 - a gather becomes a scatter, a reshape a reshape back;
@@ -138,7 +138,7 @@ def _equations(exercise: Derived) -> str:
     lines = "\n".join(written(one) for one in found)
     if isinstance(exercise, Find):
         return f"{lines}\n\n{MEND}"
-    return f"{lines}\n\nYours are the statements `= ...`."
+    return f"{lines}\n\nFill in the statements `= ...`."
 
 
 def _equations_of_class(exercise: Method) -> str:

@@ -37,7 +37,7 @@ def confusion(task: Task, data: Data, trained: list[Trained]) -> Figure:
     bar = figure.colorbar(shown, ax=list(every), shrink=0.8)
     bar.ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     bar.set_label("test images, mistakes only")
-    figure.suptitle(f"{task.title}: what is taken for what")
+    figure.suptitle(f"{task.title}: which class is mistaken for which")
     return figure
 
 

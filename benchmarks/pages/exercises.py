@@ -34,13 +34,13 @@ def exercises(topic: Topic, links: dict[str, str]) -> Html | None:
 def exercises_page(links: dict[str, str]) -> Page:
     """Return the page with every exercise, each with a link to its layer's page."""
     context, number = Context(links, {}, frozenset()), 0
-    lead = "Write the backward passes yourself, a file each, and be told what is wrong with them."
+    lead = "Write the backward passes yourself, one per file, and be told what is wrong with them."
     parts = [
         element("header", element("h1", "Exercises"), element("p", lead, class_="lead"), class_="title"),
         element(
             "p",
-            f"{len(catalogue.all_exercises())} exercises, in an order that builds: a backward to write, a mistake to "
-            "find, a prediction to make.",
+            f"{len(catalogue.all_exercises())} exercises, each building on the ones before: a backward to write, a "
+            "mistake to find, a prediction to make.",
         ),
         code.command("backprop exercises start\nbackprop exercises watch"),
     ]

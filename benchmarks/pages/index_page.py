@@ -71,12 +71,12 @@ def _card(topic: Topic) -> Html:
 
 
 def _exercises() -> Html:
-    said = f"{len(catalogue.all_exercises())} small files to write, to mend or to predict, and a check of each. "
+    said = f"{len(catalogue.all_exercises())} small files to write, to fix or to predict, each with a check. "
     return element("p", said, element("a", "See them all", href=exercises.PATH), ".")
 
 
 def _museum() -> Html:
-    said = f"{len(EXHIBITS)} classic mistakes, kept on purpose: what is forgotten, what one sees, and what catches it. "
+    said = f"{len(EXHIBITS)} classic mistakes, kept on purpose: what is forgotten, what you see, and what catches it. "
     return element("p", said, element("a", "Walk through it", href=mistakes.PATH), ".")
 
 

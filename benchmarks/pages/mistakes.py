@@ -35,7 +35,7 @@ def _mistake(exhibit: Exhibit, context: Context, museum: str) -> Html:
         "article",
         element("h3", name),
         element("p", inline(exhibit.forgotten, context)),
-        element("p", element("strong", "What one sees."), " ", inline(exhibit.seen, context)),
+        element("p", element("strong", "What you see."), " ", inline(exhibit.seen, context)),
         _caught(exhibit),
     )
 
@@ -62,10 +62,10 @@ def museum_page(links: dict[str, str]) -> Page:
         ),
         element(
             "p",
-            f"{len(EXHIBITS)} right layers, each with one mistake put in. Witnesses are PyTorch, finite differences, "
-            "and laws that need no reference. ",
+            f"{len(EXHIBITS)} right layers, each with one mistake put in. The witnesses are PyTorch, finite "
+            "differences, and laws that need no reference. ",
             element("code", "backprop mistakes"),
-            " puts every mistake before every witness.",
+            " shows every mistake to every witness.",
         ),
     ]
     contents = []
@@ -93,7 +93,7 @@ def _exhibit(exhibit: Exhibit, context: Context) -> Html:
         "article",
         element("h3", exhibit.name, " ", element("span", "in ", of, class_="kind")),
         element("p", inline(exhibit.forgotten, context)),
-        element("p", element("strong", "What one sees."), " ", inline(exhibit.seen, context)),
+        element("p", element("strong", "What you see."), " ", inline(exhibit.seen, context)),
         _caught(exhibit),
         element("details", element("summary", "The code"), code.block(sources)),
         id=identifier(exhibit),

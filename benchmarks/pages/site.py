@@ -28,37 +28,37 @@ def check(out: Path, figures: Path | None) -> None:
     if missing:
         raise Failure(f"the pages need the pages extra ({', '.join(missing)} not found): {EXTRA}")
     if figures is not None and not figures.is_dir():
-        raise Failure(f"--figures: {shown(figures)} is no folder")
+        raise Failure(f"--figures: {shown(figures)} is not a folder")
     for path in _figures(figures):
         try:
             with files.open_regular(path) as file:
                 head = file.read(HEAD)
         except FileNotFoundError:
-            head = b""  # a link to nowhere
+            head = b""  # a broken link
         if len(head) < HEAD or not head.startswith(PNG):
-            raise Failure(f"--figures: {shown(path)} is no PNG file")
+            raise Failure(f"--figures: {shown(path)} is not a PNG file")
     if os.path.lexists(out):
         _check_ours(out, out)
     parent = next(folder for folder in out.absolute().parents if os.path.lexists(folder))
     if not parent.is_dir():
-        raise Failure(f"cannot write to {shown(out)}: {shown(parent)} is no folder; choose another --out")
+        raise Failure(f"cannot write to {shown(out)}: {shown(parent)} is not a folder; choose another --out")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise Failure(f"cannot write to {shown(out)}: {shown(parent)} takes no files from you; choose another --out")
+        raise Failure(f"cannot write to {shown(out)}: {shown(parent)} is not writable; choose another --out")
 
 
 def _check_ours(folder: Path, out: Path) -> None:
     """Raise ``Failure`` unless ``out``, which is called ``folder`` now, is empty or an earlier, unedited site."""
     if folder.is_symlink() or not folder.is_dir():
-        raise Failure(f"{shown(out)} is no folder; choose another --out")
+        raise Failure(f"{shown(out)} is not a folder; choose another --out")
     if not any(folder.iterdir()):
         return
     try:
         known = files.read_json(folder / MARK)
     except Failure:
-        raise Failure(f"{shown(out)} is not empty, and no earlier site of ours; choose another --out") from None
+        raise Failure(f"{shown(out)} is not empty, and not an earlier site of ours; choose another --out") from None
     for name in sorted(_names(folder) - {MARK}):
         if name not in known:
-            raise Failure(f"{shown(out)} holds {shown(name)}, which is not of the site; choose another --out")
+            raise Failure(f"{shown(out)} holds {shown(name)}, which is not part of the site; choose another --out")
         if _sha256(folder / name) != known[name]:
             raise Failure(f"{shown(out / name)} was edited, and is not replaced; choose another --out, or remove it")
 
@@ -92,7 +92,7 @@ def write(out: Path, figures: Path | None) -> int:
     with folders.making(out.absolute().parent), _beside(out) as folder:
         count = _fill(folder, figures)
         files.write_json(folder / MARK, {name: _sha256(folder / name) for name in sorted(_names(folder))})
-        check(out, figures)  # somebody may have come meanwhile
+        check(out, figures)  # the folder may have changed meanwhile
         _swap(folder, out)
     return count
 
@@ -116,7 +116,7 @@ def _swap(new: Path, out: Path) -> None:
     old = _sibling(out, ".old")
     try:
         out.rename(old)
-        _check_ours(old, out)  # now that nobody finds it any more
+        _check_ours(old, out)  # again, now that nobody can find it
         new.rename(out)
     finally:
         if not os.path.lexists(out):

@@ -62,7 +62,7 @@ def stepper(derivation: Derivation, example: Example) -> Html:
     return element(
         "section",
         head,
-        element("ol", *steps, class_="steps", tabindex="0", aria_live="polite", aria_label="The step at hand"),
+        element("ol", *steps, class_="steps", tabindex="0", aria_live="polite", aria_label="The current step"),
         made,
         class_="stepper",
         id=f"{derivation.name}-steps",
@@ -117,7 +117,7 @@ class _Panels:
         left, right = mathematics.equation(step.equation, self.names)
         label = element("a", step.label, href=f"#{here}", class_="label")
         title = join([self.turn, label, " ", element("span", left, " ", right, class_="formula")])
-        empty = "np.empty" in step.statement  # what was in the memory says nothing
+        empty = "np.empty" in step.statement  # uninitialised memory says nothing
         made = [self._figure(name, value, empty) for name, value in step.values.items()]
         parts = [element("div", *made, class_="values made")]
         if step.verdict:

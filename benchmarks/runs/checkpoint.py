@@ -317,7 +317,7 @@ def read(
 
     metadata, arrays = tensor_files.read(path, look)
     if metadata["sha256"] != checksum(metadata["rest"], arrays):
-        raise Failure(f"{shown(path)} is damaged: its content is not what its checksum says")
+        raise Failure(f"{shown(path)} is damaged: its content does not match its checksum")
     return json.loads(metadata["rest"]), arrays
 
 

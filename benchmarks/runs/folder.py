@@ -51,9 +51,9 @@ def check_free(path: Path) -> None:
         _check_empty(path)
     nearest = next(folder for folder in (path, *path.absolute().parents) if os.path.lexists(folder))
     if not nearest.is_dir():
-        raise Failure(f"cannot write to {shown(path)}: {shown(nearest)} is no folder; choose another --out")
+        raise Failure(f"cannot write to {shown(path)}: {shown(nearest)} is not a folder; choose another --out")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise Failure(f"cannot write to {shown(path)}: {shown(nearest)} takes no files from you; choose another --out")
+        raise Failure(f"cannot write to {shown(path)}: {shown(nearest)} is not writable; choose another --out")
 
 
 def _check_empty(path: Path) -> None:

@@ -53,7 +53,7 @@ def _take(path: Path) -> int:
         descriptor = os.open(path, flags, 0o666)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise Failure(f"{shown(path)} is not what this program makes; choose another folder")
+                raise Failure(f"{shown(path)} is not a lock file of this program; choose another folder")
             try:
                 _lock(descriptor)
             except (BlockingIOError, PermissionError):

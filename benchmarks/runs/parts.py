@@ -69,7 +69,7 @@ def load(part: Path, settings: Settings, engine: Engine) -> Trained:
     """Return what an engine trained, from its folder."""
     found = Settings.of_config(record.load_config(part))
     if found != settings:
-        raise Failure(f"{shown(part)} is a run of other settings: {found.command()}")
+        raise Failure(f"{shown(part)} was run with other settings: {found.command()}")
     history = record.load_history(part)
     return Trained(engine, load_model(engine, settings, part), history)
 

@@ -158,7 +158,7 @@ def load_config(run: Path, unfinished: bool = False) -> dict:
     alone = isinstance(config.get("settings"), dict) and config["settings"].get("engine") != BOTH
     scheme.check(path, config, UNDER_WAY if under_way else FINISHED if alone else FINISHED_BOTH)
     if config["sha256"] != checksum(config):
-        raise Failure(f"{shown(path)} is damaged: its content is not what its checksum says")
+        raise Failure(f"{shown(path)} is damaged: its content does not match its checksum")
     if under_way and not unfinished:
         raise Failure(f"{shown(run)} is not a finished run; {folder.how_to_resume(run)}")
     return config

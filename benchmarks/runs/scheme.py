@@ -334,7 +334,7 @@ class Order(Array):
     @property
     def words(self) -> str:
         """Return what it is."""
-        return f"an order of the {self.shape[0]} training rows"
+        return f"a permutation of the {self.shape[0]} training rows"
 
     def check(self, value: np.ndarray, where: str) -> None:
         """Raise ``Mismatch`` unless every row is there once."""

@@ -86,7 +86,7 @@ def read(
             file.seek(0)
             whole = file.read(size)
         if sha256 is not None and hashlib.sha256(whole).hexdigest() != sha256:
-            raise ValueError("its content is not what its checksum says")
+            raise ValueError("its content does not match its checksum")
         return metadata, {
             name: np.frombuffer(whole, dtype, math.prod(shape), start + content[name]["data_offsets"][0])
             .reshape(shape)

@@ -14,7 +14,7 @@ from benchmarks.speed import machine, results
 from benchmarks.tables import new_table
 
 LEGEND = (
-    "scratch's time of the other's: the median of the processes, and in brackets the smallest and the largest. "
+    "scratch's time / the other's: the median of the processes, and in brackets the smallest and the largest. "
     "A < B: all of A's ratios are smaller than all of B's. A ~ B: they overlap, and are not ranked. "
     "One process has no range, and no rank. A(4): A with 4 threads."
 )
@@ -57,7 +57,7 @@ def table(columns: Mapping[str, Mapping[tuple, dict]]) -> Table:
     every = dict.fromkeys(key for column in columns.values() for key in column)
     shared = [key for key in every if sum(key in column for column in columns.values()) > 1]
     if not shared:
-        raise Failure("nothing to compare: no work is in two of the results")
+        raise Failure("nothing to compare: no two of the results share any work")
     left_out = f" ({len(every) - len(shared)} rows that only one has are left out)" if len(shared) < len(every) else ""
     found = new_table("work", "dtype", "against", *columns, "order", words=3, title=f"ratios{left_out}")
     for column in found.columns[3:]:

@@ -20,7 +20,7 @@ TITLES = {
 def show(console: Console, name: str, rows: list[dict], rates: dict[str, dict[str, float]]) -> None:
     """Print a benchmark's table."""
     if name in ("train", "memory"):
-        columns = ("work", "contender", "seconds", "scratch's of it", "test accuracy", "peak memory, MB")
+        columns = ("work", "contender", "seconds", "scratch / other", "test accuracy", "peak memory, MB")
         table = new_table(*columns, words=2)
         for row in rows:
             memory = f"{row['peak_bytes'] / 1e6:.0f}"
@@ -29,7 +29,7 @@ def show(console: Console, name: str, rows: list[dict], rates: dict[str, dict[st
         console.print(table)
         return
     per, factor = _unit(name)
-    columns = ["work", "dtype", f"scratch, {per}", "quartiles", "against", per, "scratch's of it"]
+    columns = ["work", "dtype", f"scratch, {per}", "quartiles", "against", per, "scratch / other"]
     if name == "layers":
         columns.append("of the matrix-product rate")
     table = new_table(*columns, words=2)
@@ -84,7 +84,7 @@ def show_threads(console: Console, name: str, rows: list[dict]) -> None:
             last = work, shape, dtype
         if contender != "scratch":
             table.add_row(work, dtype, contender, *_speedups([factor * row["seconds"] for row in columns]))
-            table.add_row(work, dtype, f"scratch's of {contender}'s", *map(_ratio, columns))
+            table.add_row(work, dtype, f"scratch / {contender}", *map(_ratio, columns))
     console.print(table)
     console.print(f"In brackets: how many times as fast as with {numbers[0]}.", soft_wrap=True)
 
@@ -132,7 +132,7 @@ def _bars(name: str, rows: list[dict]) -> object:
     axes.set_xlim(0, 1.12 * max(*ratios, 1.0))
     axes.set_ylim(-0.7, len(shown) - 0.3)
     what = "memory" if name == "memory" else "time"
-    axes.set_xlabel(f"scratch's {what}, of the other's (left of the line: scratch needs less)")
+    axes.set_xlabel(f"scratch's {what} / the other's (left of the line: scratch needs less)")
     axes.set_title(TITLES[name])
     return figure
 

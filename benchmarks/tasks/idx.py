@@ -70,7 +70,7 @@ def is_missing(path: Path) -> bool:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
-            raise Failure(f"{shown(path)} is a link to nothing; expected a file") from None
+            raise Failure(f"{shown(path)} is a broken link; expected a file") from None
         return True
     except OSError as error:
         raise Failure(f"cannot read {shown(path)}: {error.strerror}") from None
@@ -125,7 +125,7 @@ def recognize(content: bytes) -> str | None:
 
 def damaged(path: Path, reason: str) -> str:
     """Say what is wrong with a file, and what to do about it."""
-    return f"{shown(path)} is damaged: {reason}; delete it and run again to download it anew"
+    return f"{shown(path)} is damaged: {reason}; delete it and run again to download it again"
 
 
 def fetch(data_dir: Path, dataset: str, missing: list[str]) -> None:
@@ -161,7 +161,7 @@ def fetch(data_dir: Path, dataset: str, missing: list[str]) -> None:
         reason = str(error).strip().splitlines()[-1]
         sums = dict(source.resources)
         others = [shown(path) for path in archives if md5(path) != sums.get(path.name)]
-        brought = f"; {', '.join(others)} not used: its checksum is not the one of {dataset}" if others else ""
+        brought = f"; {', '.join(others)} not used: its checksum is not that of {dataset}" if others else ""
         raise Failure(
             f"{dataset}: missing {', '.join(missing)} in {shown(folder)}, and they could not be downloaded ({reason})"
             f"{brought}; put them there, unpacked or as .gz, or name another folder with --data-dir or BACKPROP_DATA; "
@@ -174,8 +174,8 @@ def check_archive(path: Path) -> None:
     with files.open_regular(path) as file:
         content = file.read(64)
     if not content.startswith(b"\x1f\x8b"):
-        found = recognize(content) or "it does not begin as gzip's files do"
-        raise Failure(damaged(path, f"expected an archive of gzip; {found}"))
+        found = recognize(content) or "it does not begin like a gzip file"
+        raise Failure(damaged(path, f"expected a gzip archive; {found}"))
 
 
 def md5(path: Path) -> str:

@@ -45,14 +45,14 @@ def _answer(exercise: Explain, path: Path) -> Verdict:
     try:
         given = ast.literal_eval(assigned[-1].value)
     except ValueError:
-        return Verdict(BROKEN).say(f"An answer is {expected}; {ast.unparse(assigned[-1].value)} is neither.", "bad")
+        return Verdict(BROKEN).say(f"Expected {expected}, got {ast.unparse(assigned[-1].value)}.", "bad")
     if given is Ellipsis:
         return Verdict(BLANK).say(f"Not answered yet: line {assigned[-1].lineno} waits for {expected}.")
     right, lines = exercise.compute()
     if not _is(given, right):
         verdict = Verdict(WRONG).say(f"{given!r} is not what comes out.", "bad")
         if not _fits(exercise, given):
-            return verdict.say(f"An answer is {expected}.")
+            return verdict.say(f"Expected {expected}.")
         if isinstance(given, (tuple, list)) != isinstance(right, tuple):
             asked = "a tuple of numbers" if isinstance(right, tuple) else "one number"
             verdict.say(f"What is asked for is {asked}.")

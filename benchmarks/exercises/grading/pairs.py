@@ -154,7 +154,7 @@ class Grader:
             verdict.say(f"Right so far: {listed(self._own(done))}.", "good").say()
         verdict.say("Still to be written:").say()
         verdict.show([f"    line {line:3}   {name:14} {shape}" for line, name, shape in self.blanks])
-        verdict.say().say("Replace each ... by an expression; lines of your own may stand before it.")
+        verdict.say().say("Replace each ... with an expression; you may add lines before it.")
         return verdict
 
     def _own(self, names: list[str]) -> list[str]:

@@ -101,7 +101,7 @@ def function(module: ModuleType, path: Path, original: Callable) -> Callable:
     found, wanted = getattr(module, original.__name__, None), list(inspect.signature(original).parameters)
     if not callable(found):
         verdict = Verdict(BROKEN).say(f"{path.name} has no function {original.__name__}({', '.join(wanted)}).", "bad")
-        raise BrokenError(verdict.say("Name it so again; `reset` brings the file back, and keeps yours beside it."))
+        raise BrokenError(verdict.say("Restore its name; `reset` brings the file back, and keeps yours beside it."))
     if list(inspect.signature(found).parameters) != wanted:
         verdict = Verdict(BROKEN).say(f"{original.__name__} takes other arguments now.", "bad")
         raise BrokenError(verdict.say(f"Its first line has to be: def {original.__name__}({', '.join(wanted)}):"))

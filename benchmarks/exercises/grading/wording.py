@@ -102,4 +102,4 @@ def of_forward(error: BaseException | None, forward: Callable) -> str:
     code = getattr(forward, "__code__", None)
     if code is None or name not in code.co_varnames:
         return ""
-    return f"{name} is a name of forward. Backward knows its own arguments, and what is in `saved`."
+    return f"{name} is a name of forward. Backward knows only its own arguments and what is in `saved`."

@@ -36,7 +36,7 @@ def run(folder: Folder, name: str) -> int:
         "benchmarks.exercises.milestones.child", arguments, LIMIT, lambda line: desk.say(line.rstrip("\n"))
     )
     if status is None:
-        raise Failure(f"{name} was ended: it took more than {LIMIT} seconds")
+        raise Failure(f"{name} was stopped: it took more than {LIMIT} seconds")
     if status not in (0, 1):
         raise Failure(f"{name} ended early (status {status})")
     return status

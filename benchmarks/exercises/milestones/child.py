@@ -46,27 +46,27 @@ def _classifier(name: str, folder: Path, learners: Learners) -> int:
     plan = networks.PLANS[name]
     found = networks.train(plan, learners, say)
     say()
-    say("  the loss of each step: o yours, . PyTorch's where it is not the same")
+    say("  the loss of each step: o yours, . PyTorch's where it differs")
     say()
     for line in chart({".": found.losses["torch"], "o": found.losses["yours"]}):
         say(line)
     say()
     picture = _draw(name, folder, found)
-    say(textwrap.fill(f"Yours in it: {', '.join(learners.used)}.", 79, initial_indent="  ", subsequent_indent="  "))
+    say(textwrap.fill(f"Your functions: {', '.join(learners.used)}.", 79, initial_indent="  ", subsequent_indent="  "))
     if found.parted is not None:
         step, what, distance = found.parted
-        say(f"  Yours parts from PyTorch's at step {step}:")
+        say(f"  Your run departs from PyTorch's at step {step}:")
         say(f"  {what} differs by {distance:.2g} of its size, from the same weights.")
-        say("  `backprop exercises check` the exercises that make it.")
+        say("  Run `backprop exercises check` on the exercises that compute it.")
         return 1
     worst = max(abs(a - b) for a, b in zip(found.losses["yours"], found.losses["torch"], strict=True))
     say(f"  The losses are never more than {worst:.1e} apart. Both curves: {picture}")
     reached = found.accuracies[-1] >= plan.accuracy
-    end = "." if reached else ", and was not."
-    say(f"  Test accuracy {found.accuracies[-1]:.1%}; {plan.accuracy:.0%} was to be reached{end}")
+    end = "reached" if reached else "not reached"
+    say(f"  Test accuracy {found.accuracies[-1]:.1%}; the goal of {plan.accuracy:.0%} was {end}.")
     if reached:
         say()
-        say("  You have trained a network on backward passes of your own.")
+        say("  You have trained a network with your own backward passes.")
     return int(not reached)
 
 
@@ -101,14 +101,14 @@ def _cartpole(learners: Learners) -> int:
     actor, curve = cartpole.train(playing, 0, recipe, report)
     returns = [float(value) for _, value in curve.evaluations]
     say()
-    say("  steps that the pole stands, in an evaluation of 20 episodes: o yours")
+    say("  steps that the pole stays up, in an evaluation of 20 episodes: o yours")
     say()
     for line in chart({"o": returns}):
         say(line)
-    say(f"  Yours in it: {', '.join(learners.used)}.")
+    say(f"  Your functions: {', '.join(learners.used)}.")
     final = float(cartpole.evaluate(actor, 100, 20_000).mean())
     say()
-    say(f"  Over 100 episodes it stands {final:.0f} steps of 500; {cartpole.SOLVED:.0f} count as solved.")
+    say(f"  Over 100 episodes it stays up for {final:.0f} of 500 steps; {cartpole.SOLVED:.0f} count as solved.")
     return int(final < cartpole.SOLVED)
 
 

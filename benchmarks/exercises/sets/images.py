@@ -34,7 +34,7 @@ def _ties() -> tuple[object, list[str]]:
     lines = [*str(x[0, 0]).splitlines(), "", *str(grad_x[0, 0]).splitlines()]
     return answer, [
         *lines,
-        "The first in reading order gets all of it, as in PyTorch. All shares would be subgradients.",
+        "The first in reading order gets all of it, as in PyTorch. Any way to share it would be a subgradient.",
     ]
 
 
@@ -45,8 +45,8 @@ EXERCISES = (
         "conv_size",
         "the shape of an output",
         "Conv2d",
-        "Conv2d(3, 8, kernel_size=3, stride=2, padding=1) is called on images of shape (5, 3, 28, 11). Which shape has "
-        "the output? Answer with a tuple.",
+        "Conv2d(3, 8, kernel_size=3, stride=2, padding=1) is called on images of shape (5, 3, 28, 11). What is the "
+        "shape of the output? Answer with a tuple.",
         compute=_size_of_a_convolution,
         hints=("The padding adds a row above and one below.", "(H + 2 padding - kernel) // stride + 1"),
     ),
@@ -64,8 +64,8 @@ EXERCISES = (
         "conv_products",
         "a matrix product, undone",
         "Conv2d",
-        "With patches in rows a convolution is a Linear. grad_z has the output's gradient in rows, as z. Arrays have a "
-        "first axis for the groups: @ multiplies the matrices of each.",
+        "With patches in rows a convolution is a Linear. grad_z has the output's gradient in rows, like z. Arrays have "
+        "a first axis for the groups: @ multiplies the matrices of each.",
         blank="B7a B6a B6b",
         **CONV,
     ),
@@ -74,7 +74,7 @@ EXERCISES = (
         "how often a pixel is used",
         "Conv2d",
         "A 3 x 3 kernel slides over a 5 x 5 image with stride 1 and no padding. In how many windows is the pixel in "
-        "the middle? So many gradients come back to it, and add.",
+        "the middle? That many gradients come back to it, and add up.",
         compute=_how_many_windows,
         hints=("Where may a window begin that contains the pixel (2, 2)?",),
     ),
@@ -82,7 +82,7 @@ EXERCISES = (
         "col2im",
         "every window back into the image",
         "Conv2d",
-        "grad_windows has for each place (p, q) and each pixel (i, j) of the kernel a gradient. It belongs to the "
+        "grad_windows has a gradient for each place (p, q) and each pixel (i, j) of the kernel. It belongs to the "
         "pixel that F3 copied there; a pixel was copied into several windows. Make grad_x1, of shape x1_shape, with "
         "the dtype of grad_y. A loop over i, j will do.",
         blank="B3a B3b",
@@ -123,16 +123,16 @@ EXERCISES = (
         "avg_pool",
         "a mean, undone",
         "AvgPool2d",
-        "Each pixel of a window has the share 1 / n in its mean. Windows may overlap: a pixel gets a sum. In the end "
-        "cut off the padding, and what lies beyond it in ceil_mode.",
+        "Each pixel of a window has the share 1 / n in its mean. Windows may overlap: a pixel gets a sum. At the end, "
+        "cut off the padding, and whatever ceil_mode adds beyond it.",
         module="scratch.nn.avg_pooling",
         function="avg_pool2d",
     ),
     Explain(
         "ties",
-        "who is paid among equals",
+        "a tie for the maximum",
         "MaxPool2d",
-        "MaxPool2d(2) sees the window [[7, 7], [7, 1]], and the upstream gradient is 6. Which gradient does the window "
+        "MaxPool2d(2) sees the window [[7, 7], [7, 1]], and the upstream gradient is 6. What gradient does the window "
         "get in PyTorch (and here)?",
         choices=("[[2, 2], [2, 0]]", "[[6, 0], [0, 0]]", "[[6, 6], [6, 0]]", "[[0, 0], [6, 0]]"),
         compute=_ties,
@@ -143,8 +143,8 @@ EXERCISES = (
         "to the winner alone",
         "MaxPool2d",
         "argmax has the number of the largest pixel of each window; 0 is padding, and an image's pixels count from 1. "
-        "A pixel may win several windows: np.add.at(a, indices, values) adds for each index, a[indices] += values for "
-        "the last one only.",
+        "A pixel may win several windows: np.add.at(a, indices, values) adds for each index, a[indices] += values "
+        "only for the last one.",
         module="scratch.nn.max_pooling",
         function="max_pool2d",
     ),

@@ -33,7 +33,7 @@ EXERCISES = (
         "Backward is given grad_y, the gradient of the loss with respect to y (the upstream gradient), and returns "
         "grad_x, that with respect to x. An element of y depends on one element of x, so each element of grad_y is "
         "multiplied by one slope. The slope of max(0, x) is 1 where x is positive, and 0 elsewhere, at x = 0 too. "
-        "Forward has kept y for you (`saved`): where is x positive?",
+        "Forward saved y for you (`saved`): where is x positive?",
         module="scratch.nn.relu",
         function="relu",
     ),
@@ -42,16 +42,16 @@ EXERCISES = (
         "a gradient by hand",
         "ReLU",
         "A ReLU is called on x = [-2, 0.5, 3]. Backward is given the upstream gradient grad_y = [10, 20, -30]. "
-        "Which number is the last element of grad_x?",
+        "What is the last element of grad_x?",
         compute=_relu_by_hand,
-        hints=("Which slope has max(0, x) at x = 3?", "grad_x = grad_y times the slope; the sign of grad_y stays."),
+        hints=("What is the slope of max(0, x) at x = 3?", "grad_x = grad_y times the slope; grad_y keeps its sign."),
     ),
     Explain(
         "linear_shapes",
         "the shape of a gradient",
         "Linear",
         "A linear layer maps x of shape (4, 3), a batch of 4 rows, to y = x @ weight.T + bias of shape (4, 5). "
-        "Which shape has the gradient of the loss with respect to weight? Answer with a tuple.",
+        "What is the shape of the gradient of the loss with respect to weight? Answer with a tuple.",
         compute=_linear_shapes,
         hints=(
             "A gradient has a number for each number of what it is the gradient of.",
@@ -63,8 +63,8 @@ EXERCISES = (
         "a matrix product and a broadcast",
         "Linear",
         "Three gradients: of x, of weight and of bias. Each number of bias is added to every row of z, so it reaches "
-        "the loss by N ways, and their gradients add. For the two others, write one element of the product as a sum "
-        "and ask which terms a number is in; or look at the shapes, which nearly force the answer.",
+        "the loss along N paths, and their gradients add. For the two others, write one element of the product as a "
+        "sum and ask which terms a number is in; or look at the shapes, which nearly force the answer.",
         module="scratch.nn.linear",
         function="linear",
     ),
@@ -84,7 +84,7 @@ EXERCISES = (
         "a loss: where backward begins",
         "MSELoss",
         "A loss is one number, and grad_y is usually 1. `reduce` is a mean (or a sum, or nothing); its backward "
-        "stands there: grad_losses is the gradient of each squared difference. Two statements are yours.",
+        "is given: grad_losses is the gradient of each squared difference. Two statements are left to you.",
         module="scratch.nn.loss",
         function="mse_loss",
         blank="B2 B1",
@@ -103,8 +103,8 @@ EXERCISES = (
         "cross_entropy",
         "the prediction minus the truth",
         "CrossEntropyLoss",
-        "The first part stands there: grad_picked has for each row the gradient of the one log-probability that was "
-        "picked, grad_spread that of `spread`, the mean over all classes (label smoothing). Yours: send them back to "
+        "The first part is given: grad_picked has for each row the gradient of the one log-probability that was "
+        "picked, grad_spread that of `spread`, the mean over all classes (label smoothing). Now send them back to "
         "where they came from (a gather becomes a scatter), then through log-softmax. Begin without label smoothing "
         "(e = 0), where grad_spread is 0 and logp is used for `picked` alone; `check` tries that first. The weights "
         "and the ignored rows are in grad_picked already.",

@@ -28,7 +28,7 @@ def _bias_in_front() -> tuple[object, list[str]]:
     lines = [f"largest |gradient| of the weight: {np.abs(layers[0].weight.grad).max():.2f}"]
     lines += [f"largest |gradient| of the bias:   {np.abs(layers[0].bias.grad).max():.0e}, which is rounding"]
     answer = "d" if np.abs(layers[0].bias.grad).max() < 1e-12 else "a"
-    return answer, [*lines, "The mean takes the bias away again: it can be left out in front of a batch norm."]
+    return answer, [*lines, "Subtracting the mean removes the bias again: it can be left out in front of a batch norm."]
 
 
 EXERCISES = (
@@ -37,7 +37,7 @@ EXERCISES = (
         "the last two statements",
         "BatchNorm1d",
         "The way back through batch norm, a few statements at a time. First F8 and F7: what does weight multiply, and "
-        "how often is it used? The rest stands there.",
+        "how often is it used? The rest is given.",
         module="scratch.nn.batchnorm",
         function="batch_norm",
         blank="B8 B7a B7b",
@@ -65,7 +65,7 @@ EXERCISES = (
         "batch_norm",
         "all of batch norm",
         "BatchNorm1d",
-        "Once more in one go, from grad_y to the three gradients. Whoever likes finds the simplification, which needs "
+        "Once more in one go, from grad_y to the three gradients. If you like, find the simplified form, which takes "
         "three statements.",
         module="scratch.nn.batchnorm",
         function="batch_norm",

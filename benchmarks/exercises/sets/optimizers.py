@@ -112,9 +112,9 @@ EXERCISES = (
     ),
     Write(
         "adamw",
-        "a decay that stays outside",
+        "a decay outside the means",
         "AdamW",
-        "AdamW is Adam behind one statement: every weight shrinks by the same factor.",
+        "AdamW is Adam after one more statement: every weight shrinks by the same factor.",
         module="scratch.optim.adamw",
         function="adamw",
         blank="U1",

@@ -103,12 +103,12 @@ EXERCISES = (
     ),
     Explain(
         "largest_entropy",
-        "the gradient of an open mind",
+        "the gradient at equal odds",
         "Entropy",
         "A policy has four actions, all equally likely. How large is the largest element of |grad_logits|, the "
         "gradient of its entropy?",
         compute=_uniform,
-        hints=("Is there a policy of a larger entropy?",),
+        hints=("Is there a policy with a larger entropy?",),
     ),
     Method(
         "actor_critic_loss",
@@ -129,7 +129,7 @@ EXERCISES = (
             ),
         ),
         told=(
-            "F4 is a sum: which factor has each of the three terms?",
+            "F4 is a sum: what is the factor of each of the three terms?",
             "The gradient of a term is that factor times grad_output. The entropy's is negative: it is a bonus.",
             "The logits go into the policy's loss and into the entropy: their gradients add.",
         ),
@@ -168,7 +168,7 @@ EXERCISES = (
             BOTH_HEADS,
         ),
         told=(
-            "Which gradients are made, and which of them arrive at the backbone?",
+            "Which gradients are computed, and which of them reach the backbone?",
             "What a backward returns is the gradient of its input. Is every one of them used?",
         ),
         exhibit="OneHeadsGradientLost",

@@ -47,8 +47,8 @@ EXERCISES = (
         "dropout_scale",
         "what is left of an input",
         "Dropout",
-        "Dropout with p = 0.75 is in training mode, and x is all ones. An element that is not dropped comes out as "
-        "which number?",
+        "Dropout with p = 0.75 is in training mode, and x is all ones. What is the value of an element that is not "
+        "dropped?",
         compute=_mean_of_dropout,
         hints=("The mean of y is to be that of x.", "A quarter of the elements is left; they must make up for all."),
     ),
@@ -57,7 +57,7 @@ EXERCISES = (
         "a mask, drawn once",
         "Dropout",
         "Forward and backward. `draw` is 1 where an element is kept and 0 where it is dropped; p is the probability of "
-        "being dropped, and may be 1. Backward uses the factor that forward has kept: nothing is drawn again.",
+        "being dropped, and may be 1. Backward uses the factor that forward saved: nothing is drawn again.",
         module="scratch.nn.dropout",
         function="dropout",
         blank="F1 F2 B",
@@ -124,7 +124,7 @@ EXERCISES = (
     ),
     Write(
         "smooth_l1",
-        "a parabola that goes on as a line",
+        "a parabola that continues as a line",
         "SmoothL1Loss",
         "Within beta the slope is that of the parabola, beyond it is -1 or 1. np.clip says both at once.",
         module="scratch.nn.loss",
@@ -150,9 +150,9 @@ EXERCISES = (
     ),
     Find(
         "nll_mistake",
-        "a weight that only the loss knows of",
+        "a weight that backward ignores",
         "NLLLoss",
-        "The loss says that the rare class counts for more, and the network does not learn of it.",
+        "The loss says that the rare class counts for more, but the network is not told.",
         module="scratch.nn.nll",
         function="nll_loss",
         exhibit="WeightForgottenInBackward",

@@ -53,13 +53,13 @@ EXERCISES = (
         "a gradient through four steps",
         "RNN",
         "An RNN has one unit, a ReLU, no bias, weight_ih = 1 and weight_hh = 2. It reads x = 1, 1, 1, 1 from the state "
-        "h_0 = 0. The upstream gradient is 1 for the last output, and 0 for the others. Which number is the gradient "
+        "h_0 = 0. The upstream gradient is 1 for the last output, and 0 for the others. What is the gradient "
         "of the first x?",
         compute=_through_time,
         hints=(
             "All states are positive, so the ReLU's slope is 1 at every step.",
-            "Which factor does a gradient get from h_t to h_(t-1)? How many such steps are there from the last to the "
-            "first?",
+            "By what is a gradient multiplied from h_t to h_(t-1)? How many such steps are there from the last to "
+            "the first?",
         ),
     ),
 )

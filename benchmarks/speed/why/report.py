@@ -18,7 +18,7 @@ NAMES = {"scratch": "scratch", "torch": "PyTorch", "plain": "plain"}
 CALLS = {"scratch": "calls of NumPy", "torch": "operators", "plain": "calls of NumPy"}
 LEGEND = (
     "Bytes are what the calls of NumPy, or PyTorch's operators, read and write: each operand and each result once, "
-    "what stays in a cache too. The copy rate is that of copying an array as large as the step's largest. Needs: the "
+    "even if it stays in a cache. The copy rate is that of copying an array as large as the step's largest. Needs: the "
     "least time, to read each argument and to write each result once, or to do the multiply-adds, at the measured "
     "rates. Alone: the calls of NumPy by themselves, divided by the threads that share them; no kernel that makes "
     "these calls takes less. Times are of the quickest round, and the ratio is the median of turns."

@@ -1,8 +1,8 @@
 """What NumPy reads, writes and multiplies while functions run: they are given arrays that count.
 
-    with counting() as moves:
-        result = bare(run_counted(function, *arguments))
-    moves[0]        Move(name='multiply', read=512, written=256, products=0)
+    with counting(), noted() as moves:
+        result = bare(function(*counted(arguments)))
+    moves[0]        Move(name='multiply', read=512, written=256, products=0, ...)
 
 Each call of NumPy counts as one pass: every operand is read once, every result written once, whatever stays in a cache
 meanwhile. A view costs nothing; a broadcast operand costs what it takes in memory; overlapping windows cost the pixels
