@@ -114,7 +114,6 @@ def parts(work: Work, seed: int) -> tuple[int, dict[str, Times]]:
         images,
         form.transform_kernels(matrix),
         None,
-        form,
         blocks.empty_output(images, weight).transpose(0, 3, 1, 2),
     )
     functions: Functions = {
