@@ -229,7 +229,7 @@ def test_softmin_is_softmax_of_the_negated():
 
 
 def test_softmin_without_an_axis_warns_and_a_wrong_one_is_refused():
-    with pytest.warns(UserWarning, match="Softmin: dim was not given; taking 1"):
+    with pytest.warns(UserWarning, match="Softmin: dim was not given; using 1"):
         nn.Softmin()(np.ones((2, 3)))
     with pytest.raises(IndexError, match=r"Softmin: expected dim within \[-2, 1\], got 2"):
         nn.Softmin(2)(np.ones((2, 3)))
