@@ -237,7 +237,10 @@ def _found(request: Request, module: object, args: tuple[list, dict], options: O
         args = ([], {})
     elif functions and "," in request.names:
         args = ([], {})
-    return finding.find(module, request.names, args, stage, request.path.name)
+    found = finding.find(module, request.names, args, stage, request.path.name)
+    if options.extras:
+        options.extras = found.hand(options.extras)
+    return found
 
 
 def _completed(request: Request, found: finding.Found, options: Options) -> tuple[Request, list[str]]:

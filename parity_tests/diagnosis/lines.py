@@ -137,7 +137,7 @@ class Following:
         held = plan.inputs
         try:
             plan.inputs = passed
-            arguments = plan._forward_arguments([passed[i] for i in plan.order])
+            arguments = plan.arguments(passed)
             context = (plan.context,) if learner.found.has_context(learner.found.forward) else ()
             with learner.stage("forward", reseed=True), _tracing(self._watch_forward):
                 returned = learner.found.forward(*context, *arguments[0], **arguments[1])
@@ -152,7 +152,7 @@ class Following:
         self.outputs = self._values_of(returned)
 
     def _values_of(self, returned: object) -> list[Value]:
-        parts = returned if isinstance(returned, tuple | list) else (returned,)
+        parts = self.learner.plan.chosen(returned)
         count = len(self.learner.outputs)
         if returned is None:
             name = self.learner.plan.output_name

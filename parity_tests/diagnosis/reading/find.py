@@ -44,6 +44,14 @@ class Found:
             self.prefixes.append("")
         self.world = World(self.roots, self.prefixes)
 
+    def hand(self, extras: dict[str, object]) -> dict[str, object]:
+        """Look for numbers in forward's further arguments, too; return the arguments as they are from now on."""
+        holder = types.SimpleNamespace(**extras)
+        self.roots.append(holder)
+        self.prefixes.append("")
+        self.world = World(self.roots, self.prefixes)
+        return vars(holder)
+
     @property
     def forward_name(self) -> str:
         """Forward's own name."""

@@ -50,6 +50,7 @@ class Reading:
     unseen: list[tuple[Place, tuple]] = field(default_factory=list)
     state: list[tuple[Place, tuple]] = field(default_factory=list)
     constants: list[tuple[Place, tuple]] = field(default_factory=list)
+    beside: list[tuple[str, tuple]] = field(default_factory=list)
     random: bool = False
 
 
@@ -175,6 +176,15 @@ class Learner:
         """The floating inputs that have no gradient."""
         return [i for i, values in enumerate(self.last) if values.dtype.kind == "f" and i not in self.reading.inputs]
 
+    def depends_on(self, index: int) -> bool:
+        """Return whether an output changes when an input is moved."""
+        usual = self._outputs_with(self.last, {})
+        moved = tuple(_moved(x) if i == index else x for i, x in enumerate(self.last))
+        try:
+            return not _equal(usual, self._outputs_with(moved, {}))
+        except LearnerRaisedError:
+            return True
+
     def forget(self) -> None:
         """Start a new comparison: forget what was found wrong in earlier runs."""
         self.faults, self.accumulates = [], {}
@@ -231,6 +241,8 @@ class Learner:
         """Return forward's own names of the inputs, in the order of the inputs."""
         fronts = [p.name for p in self.found.parameters(self.found.forward) if p.name not in self.plan.options.extras]
         found = [f"input {i}" for i in range(count)]
+        if self.plan.listed:
+            return [f"{fronts[0]}[{i}]" for i in range(count)]
         for place, index in enumerate(self.plan.order):
             if place < len(fronts):
                 found[index] = fronts[place]
@@ -370,6 +382,40 @@ class Learner:
                 break
         written, leaves = self._written(inputs, drawn)
         self._sort(inputs, places, arrays, scalars, depends, written, leaves)
+        if self.plan.beside():
+            self._look_beside(inputs)
+
+    def _look_beside(self, inputs: tuple[np.ndarray, ...]) -> None:
+        """Find the arrays beside the outputs that neither get an upstream gradient nor are used by backward."""
+        learned = {one.place: _moved(self.world.get(one.place)) for one in self.reading.learned}
+        self._outputs_with(inputs, {})
+        before = list(self.plan.made.values)
+        try:
+            self._outputs_with(tuple(_moved(x) if x.dtype.kind == "f" else x for x in inputs), learned)
+            moved = [
+                not np.array_equal(a, b, equal_nan=True) for a, b in zip(before, self.plan.made.values, strict=True)
+            ]
+        except LearnerRaisedError:
+            moved = [True] * len(before)
+        for index in self.plan.beside():
+            if moved[index] and not self._is_used(inputs, index):
+                self.reading.beside.append((self.plan.made.name(index), np.shape(before[index])))
+
+    def _is_used(self, inputs: tuple[np.ndarray, ...], index: int) -> bool:
+        usual = self._written(inputs, {})
+        if index not in self.plan.handed:
+            return False
+        self.plan.shaken = index
+        try:
+            shaken = self._written(inputs, {})
+        except LearnerRaisedError:
+            return True
+        finally:
+            self.plan.shaken = None
+        return any(
+            a.keys() != b.keys() or not _equal(list(a.values()), list(b.values()))
+            for a, b in zip(usual, shaken, strict=True)
+        )
 
     def _is_state(self, place: Place) -> bool:
         return words.meaning(place.last) in ("running_mean", "running_var")

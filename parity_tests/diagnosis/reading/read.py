@@ -13,8 +13,9 @@ from parity_tests.diagnosis.against import outputs
 from parity_tests.diagnosis.reading.find import Found, of_class, of_function, of_module, of_object
 from parity_tests.diagnosis.reading.learner import Learner, upstream
 from parity_tests.diagnosis.reading.matching import match
-from parity_tests.diagnosis.reading.plans import Options, plans
+from parity_tests.diagnosis.reading.plans import Options
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.diagnosis.reading.ways import plans
 from parity_tests.harness.arrays import random_state
 from scratch.gradcheck import compare_direction
 
@@ -44,6 +45,8 @@ def read(
             trouble = trouble or error
             continue
         first = first or learner
+        if plan.split.keeps and learner.reading.beside:
+            continue  # the array that was taken to be kept is not used
         if outputs_agree and differentiates(learner, inputs):
             return learner
     if first is None:
