@@ -19,6 +19,7 @@ import numpy as np
 
 from parity_tests.diagnosis import made_of, operations, statements
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, is_theirs
 from parity_tests.harness.report import Report
@@ -110,7 +111,7 @@ class Following:
 
     def _functions(self) -> Iterator[types.FunctionType]:
         found, plan = self.learner.found, self.learner.plan
-        for function in (found.forward, plan.pulled or found.backward):
+        for function in map(undecorated, (found.forward, plan.pulled or found.backward)):
             inner = getattr(function, "__func__", function)
             inner = inner if isinstance(inner, types.FunctionType) else type(inner).__call__
             yield inspect.unwrap(inner)

@@ -53,12 +53,12 @@ class Kept:
         # One value for each argument, in order; or a cache beside arrays that are not kept, by name or as the last.
         if len(unknown) == len(self._open):
             return dict(zip(unknown, self._open, strict=True))
-        caches = [name for name in unknown if words.CACHES.search(name)]
-        if len(caches) != 1 or not self._open:
+        cache = next((name for name in unknown if words.CACHES.search(name)), "")
+        if not cache or not self._open:
             return {}
         last = [i for i in self._open[-1:] if not isinstance(self.made.values[i], np.ndarray | float)]
         named = [i for i in self._open if words.CACHES.search(self.made.names[i])]
-        return {caches[0]: index for index in (named or last)[:1]}
+        return dict(zip([cache], named or last, strict=False))
 
     def _handed(self, index: int) -> object:
         self.handed.add(index)

@@ -10,6 +10,7 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import adapters
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.kept import Kept
 from parity_tests.diagnosis.reading.leaves import leaves_of
@@ -169,7 +170,7 @@ class Plan:
         self.made, self.split, self.handed = None, alone(*self._signatures()), set()
         if self.found.backward is None and isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1]):
             self.pulled, returned = returned[1], returned[0]
-        self.made = values_of(returned, self.found.forward)
+        self.made = values_of(returned, undecorated(self.found.forward))
         if self.made is not None:
             self.split = self._split(self.made)
             return tuple(self._as_output(self.made.values[i]) for i in self.split.outputs)
@@ -259,7 +260,7 @@ class Plan:
         result = function(*context, *arguments[0], **arguments[1])
         if not uses_upstream:
             self.factor = np.asarray(passed[0])
-        leaves = leaves_of(result, return_names(function))
+        leaves = leaves_of(result, return_names(undecorated(function)))
         self.leaf_names = list(leaves)
         return leaves
 
