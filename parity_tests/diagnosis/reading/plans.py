@@ -69,6 +69,8 @@ class Plan:
         Which of the ways to read what forward returns it is (`splits`).
     listed : bool
         Whether forward takes all inputs as one list.
+    parameters_first : bool
+        Whether gradients returned without names begin with those of the parameters: (dW, dx).
     """
 
     found: Found
@@ -79,6 +81,7 @@ class Plan:
     mean: bool = False
     split_number: int = 0
     listed: bool = False
+    parameters_first: bool = False
     classes: int = 0
     returned: object = None
     shaken: int | None = None

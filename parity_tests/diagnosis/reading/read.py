@@ -36,6 +36,8 @@ def read(
     first: Learner | None = None
     trouble: Exception | None = None
     for plan in plans(found, options, inputs):
+        if plan.parameters_first and (first is None or not _returns_unnamed(first)):
+            continue
         try:
             learner = Learner(plan, inputs, stage=stage, **settings)
             outputs_agree = prepare(learner)
@@ -52,6 +54,12 @@ def read(
     if first is None:
         raise trouble
     return first
+
+
+def _returns_unnamed(learner: Learner) -> bool:
+    """Return whether backward returns gradients of inputs and parameters by which only their order tells whose."""
+    sources = [*learner.reading.inputs.values(), *(one.gradient for one in learner.reading.learned)]
+    return sum(source is not None and (source.leaf or "").startswith("[") for source in sources) > 1
 
 
 def differentiates(learner: Learner, inputs: tuple[np.ndarray, ...]) -> bool:

@@ -25,6 +25,9 @@ def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Ite
             yield Plan(found, options, order, convention, onehot, mean, classes=classes)
         for number in range(1, SPLITS) if convention == "upstream" else ():
             yield Plan(found, options, order, convention, onehot, classes=classes, split_number=number)
+    said = f"{found.backward_name} returns the gradients of the parameters first: only in this order do they agree"
+    order = _orders(found, options, len(inputs))[0]
+    yield Plan(found, options, order, "upstream", parameters_first=True, extra_words=[said])
     if len(inputs) > 1 and options.target is None and len(_required(found)) == 1:
         for number in range(SPLITS):
             yield Plan(found, options, tuple(range(len(inputs))), "upstream", split_number=number, listed=True)
