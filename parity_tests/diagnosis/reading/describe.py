@@ -42,11 +42,16 @@ def _returned(learner: Learner) -> str:
     if plan.returned is None:
         return f"None; the output is self.{plan.output_name}"
     if plan.pulled is not None:
-        return "(y, the pullback)"
+        return f"({_values(learner)}, the pullback)"
+    if plan.made is not None and learner.found.backward is None:
+        return f"({output(learner, 0)}, gradients)"
+    return _values(learner)
+
+
+def _values(learner: Learner) -> str:
+    plan = learner.plan
     if plan.made is None:
         return output(learner, 0)
-    if learner.found.backward is None:
-        return f"({output(learner, 0)}, gradients)"
     outputs = {index: output(learner, place) for place, index in enumerate(plan.split.outputs)}
     left = [name for name, _ in learner.reading.beside]
     names = [

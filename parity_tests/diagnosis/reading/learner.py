@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis.reading import examples
+from parity_tests.diagnosis.reading import beside, examples
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.gradients import Source, assign
+from parity_tests.diagnosis.reading.moving import equal, nudged
 from parity_tests.diagnosis.reading.places import Place
 from parity_tests.diagnosis.reading.plans import RATE, Plan
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
@@ -178,12 +179,16 @@ class Learner:
 
     def depends_on(self, index: int) -> bool:
         """Return whether an output changes when an input is moved."""
-        usual = self._outputs_with(self.last, {})
-        moved = tuple(_moved(x) if i == index else x for i, x in enumerate(self.last))
+        inputs = self.last
+        self.forward(*inputs)
+        usual = list(self.outputs)
         try:
-            return not _equal(usual, self._outputs_with(moved, {}))
+            self.forward(*(nudged(x) if i == index else x for i, x in enumerate(inputs)))
+            return not equal(usual, list(self.outputs))
         except LearnerRaisedError:
             return True
+        finally:
+            self.last = inputs
 
     def forget(self) -> None:
         """Start a new comparison: forget what was found wrong in earlier runs."""
@@ -383,39 +388,7 @@ class Learner:
         written, leaves = self._written(inputs, drawn)
         self._sort(inputs, places, arrays, scalars, depends, written, leaves)
         if self.plan.beside():
-            self._look_beside(inputs)
-
-    def _look_beside(self, inputs: tuple[np.ndarray, ...]) -> None:
-        """Find the arrays beside the outputs that neither get an upstream gradient nor are used by backward."""
-        learned = {one.place: _moved(self.world.get(one.place)) for one in self.reading.learned}
-        self._outputs_with(inputs, {})
-        before = list(self.plan.made.values)
-        try:
-            self._outputs_with(tuple(_moved(x) if x.dtype.kind == "f" else x for x in inputs), learned)
-            moved = [
-                not np.array_equal(a, b, equal_nan=True) for a, b in zip(before, self.plan.made.values, strict=True)
-            ]
-        except LearnerRaisedError:
-            moved = [True] * len(before)
-        for index in self.plan.beside():
-            if moved[index] and not self._is_used(inputs, index):
-                self.reading.beside.append((self.plan.made.name(index), np.shape(before[index])))
-
-    def _is_used(self, inputs: tuple[np.ndarray, ...], index: int) -> bool:
-        usual = self._written(inputs, {})
-        if index not in self.plan.handed:
-            return False
-        self.plan.shaken = index
-        try:
-            shaken = self._written(inputs, {})
-        except LearnerRaisedError:
-            return True
-        finally:
-            self.plan.shaken = None
-        return any(
-            a.keys() != b.keys() or not _equal(list(a.values()), list(b.values()))
-            for a, b in zip(usual, shaken, strict=True)
-        )
+            self.reading.beside = beside.not_compared(self, inputs, drawn)
 
     def _is_state(self, place: Place) -> bool:
         return words.meaning(place.last) in ("running_mean", "running_var")
@@ -432,14 +405,14 @@ class Learner:
         held = copy.deepcopy(later)
         with self.stage("forward", reseed=True):
             again = [np.array(y) for y in self.plan.forward(inputs)]
-        if not _equal(first, again):
+        if not equal(first, again):
             return
         for place, values in held.items():
-            self.world.put(place, _moved(values))
+            self.world.put(place, nudged(values))
             with self.stage("forward", reseed=True):
                 moved = [np.array(y) for y in self.plan.forward(inputs)]
             self.world.put(place, values)
-            if not _equal(first, moved):
+            if not equal(first, moved):
                 with self.stage("forward", reseed=True):
                     self.plan.forward(inputs)
                 self.world.snapshot()
@@ -452,10 +425,10 @@ class Learner:
         found = {}
         for place, values in candidates.items():
             try:
-                moved = self._outputs_with(inputs, drawn | {place: _moved(drawn.get(place, values))})
+                moved = self._outputs_with(inputs, drawn | {place: nudged(drawn.get(place, values))})
             except LearnerRaisedError:
                 continue  # an index or a size: it cannot be moved a little
-            if not _equal(base, moved):
+            if not equal(base, moved):
                 found[place] = values
         return found
 
@@ -553,21 +526,9 @@ class Learner:
             self.parameters[one.name] = Parameter(np.array(self.world.get(one.place), self.dtype))
 
 
-def _moved(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind in "iu":
-        return values + 0.25
-    return values + 1e-3 * array(values.shape, "float64", seed=5) * (1 + np.abs(values))
-
-
 def upstream(outputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
     """Return random upstream gradients for outputs, the same ones each time."""
     return tuple(array(np.shape(y), "float64", seed=31 + i) for i, y in enumerate(outputs))
-
-
-def _equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
-    return len(one) == len(other) and all(
-        a.shape == b.shape and np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True)
-    )
 
 
 __all__ = ["RATE", "Learned", "Learner", "Parameter", "Reading", "upstream"]

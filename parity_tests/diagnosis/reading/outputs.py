@@ -1,8 +1,10 @@
 """Which of the values that forward returns are outputs, and which arguments of backward get their gradients."""
 
 import ast
+import functools
 import inspect
 import textwrap
+import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -53,14 +55,16 @@ class Values:
         return self.kind(grads)
 
 
-def values_of(returned: object, forward: Callable) -> Values | None:
-    """Return the values in a tuple, a dictionary or a list of arrays; None for anything else."""
+def values_of(returned: object, found: list[str]) -> Values | None:
+    """Return the values in a tuple, a dictionary or a list of arrays; None for anything else.
+
+    ``found`` are the names in the return statement.
+    """
     if isinstance(returned, dict) and any(isinstance(v, np.ndarray) for v in returned.values()):
         return Values(list(returned), list(returned.values()), dict)
     arrays = isinstance(returned, list) and all(isinstance(v, np.ndarray) for v in returned)
     if not (isinstance(returned, tuple) or arrays) or not len(returned):
         return None
-    found = return_names(forward)
     names = found if len(found) == len(returned) else [""] * len(returned)
     return Values(names, list(returned), list if arrays else tuple)
 
@@ -154,8 +158,15 @@ def _paired(
 
 def return_names(function: Callable) -> list[str]:
     """Return the names in a function's last return statement, "" for what has none."""
+    inner = inspect.unwrap(getattr(function, "__func__", function))
+    code = getattr(inner, "__code__", getattr(type(inner).__call__, "__code__", None))
+    return list(_names_in(code)) if code is not None else []
+
+
+@functools.cache  # forward is called thousands of times
+def _names_in(code: types.CodeType) -> list[str]:
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
     except (OSError, TypeError, SyntaxError, IndentationError):
         return []
     returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]

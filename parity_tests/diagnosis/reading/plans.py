@@ -170,10 +170,10 @@ class Plan:
         )
 
     def _outputs(self, returned: object) -> tuple[np.ndarray, ...]:
-        self.made, self.split, self.handed = None, alone(*self._signatures()), set()
         if self.found.backward is None and isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1]):
             self.pulled, returned = returned[1], returned[0]
-        self.made = values_of(returned, undecorated(self.found.forward))
+        self.split, self.handed = alone(*self._signatures()), set()
+        self.made = values_of(returned, [] if self.pulled else return_names(undecorated(self.found.forward)))
         if self.made is not None:
             self.split = self._split(self.made)
             return tuple(self._as_output(self.made.values[i]) for i in self.split.outputs)
@@ -199,11 +199,12 @@ class Plan:
 
     def _signatures(self) -> tuple[list, list[str]]:
         found = self.found
-        return found.parameters(found.backward), [p.name for p in found.parameters(found.forward)]
+        backs = found.parameters(self.pulled or found.backward)
+        return backs, [p.name for p in found.parameters(found.forward)]
 
     def _split(self, made: Values) -> Split:
         floating = [i for i, value in enumerate(made.values) if self._is_output(value)]
-        if self.found.backward is None:
+        if self.found.backward is None and self.pulled is None:
             found = [Split((0,))]
         elif self.convention != "upstream":
             found = [Split(tuple(floating[:1]) or (0,))]
@@ -228,7 +229,7 @@ class Plan:
 
     def beside(self) -> list[int]:
         """Return the values beside the outputs that may be outputs, too: floating-point arrays that are no inputs."""
-        if self.made is None or self.found.backward is None:
+        if self.made is None or (self.found.backward is None and self.pulled is None):
             return []
         others = [i for i in range(len(self.made.values)) if i not in self.split.outputs]
         return [i for i in others if self._is_output(self.made.values[i])]

@@ -95,6 +95,26 @@ class HeadsWrong(Heads):
         return dm @ self.Wm.T + dv @ self.Wv.T
 
 
+class Zeros:
+    """A weight of zeros does not hide that the input's gradient is missing."""
+
+    def __init__(self, i, o):
+        self.W = np.zeros((i, o))
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, g):
+        self.dW = self.x.T @ g
+
+
+class HeadsOfFirst(Heads):
+    def backward(self, dm):
+        self.dWm = self.x.T @ dm
+        return dm @ self.Wm.T
+
+
 def square(x):
     return x**2, 2 * x
 
