@@ -66,7 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--range", metavar="LOW,HIGH", help="draw the input between these, such as 0,1 (about -1.5,2)")
     parser.add_argument(
-        "--constant", metavar="NAME", action="append", default=[], help="an array or an input that gets no gradient"
+        "--constant",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="an array, an input or one of forward's outputs that gets no gradient",
     )
     parser.add_argument(
         "--layout",

@@ -6,6 +6,7 @@ draws at random, its draws are held fixed for the gradients, and their distribut
 
 import dataclasses
 import functools
+import itertools
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -153,11 +154,9 @@ def _examine_layer(
         learner = read(found, inputs, options, stage, ready, **settings)
     except LearnerRaisedError as error:
         rows = [len(v) for _, v in found.world.places() if v.ndim > 1 and v.dtype.kind == "f"]
-        if "arrays used as indices must be of integer" not in str(error) or not rows or theirs is not None:
+        if not _wants_indices(error) or not rows or theirs is not None:
             raise
-        inputs = (targets.indices(inputs[0].shape, min(rows), request.seed), *inputs[1:])
-        ready = functools.partial(prepare, theirs=theirs, inputs=inputs, seed=request.seed, randomized=True)
-        learner = read(found, inputs, options, stage, ready, **settings)
+        learner, inputs = _with_indices(found, inputs, options, stage, min(rows), request.seed, settings)
     notes = list(assumed)
     if plain := randomness.is_random(learner, theirs, inputs):
         notes += randomness.compare(learner, theirs, inputs, request.seed)
@@ -226,6 +225,29 @@ def _examine_layer(
     return Verdict(0, "\n".join(said), reports, learner)
 
 
+def _wants_indices(error: LearnerRaisedError) -> bool:
+    return "arrays used as indices must be of integer" in str(error)
+
+
+def _with_indices(
+    found: finding.Found, inputs: tuple, options: Options, stage: Stage, rows: int, seed: int, settings: dict
+) -> tuple[Learner, tuple]:
+    """Read the layer with indices as its inputs: as few of them as it takes, from the first on."""
+    places = [i for i in range(len(inputs)) if i != options.target]
+    choices = [c for count in range(1, len(places) + 1) for c in itertools.combinations(places, count)]
+    trouble: LearnerRaisedError | None = None
+    for chosen in choices:
+        drawn = tuple(targets.indices(x.shape, rows, seed + i) if i in chosen else x for i, x in enumerate(inputs))
+        ready = functools.partial(prepare, theirs=None, inputs=drawn, seed=seed, randomized=True)
+        try:
+            return read(found, drawn, options, stage, ready, **settings), drawn
+        except LearnerRaisedError as error:
+            if not _wants_indices(error):
+                raise
+            trouble = error
+    raise trouble
+
+
 def _found(request: Request, module: object, args: tuple[list, dict], options: Options, stage: Stage) -> finding.Found:
     # For functions, --args are forward's further arguments.
     thing = getattr(module, request.names.split(",")[0].split(".")[0], None)
@@ -237,7 +259,10 @@ def _found(request: Request, module: object, args: tuple[list, dict], options: O
         args = ([], {})
     elif functions and "," in request.names:
         args = ([], {})
-    return finding.find(module, request.names, args, stage, request.path.name)
+    found = finding.find(module, request.names, args, stage, request.path.name)
+    if options.extras:
+        options.extras = found.hand(options.extras)
+    return found
 
 
 def _completed(request: Request, found: finding.Found, options: Options) -> tuple[Request, list[str]]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from parity_tests.diagnosis import made_of, operations, statements
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, is_theirs
 from parity_tests.harness.report import Report
@@ -110,7 +111,7 @@ class Following:
 
     def _functions(self) -> Iterator[types.FunctionType]:
         found, plan = self.learner.found, self.learner.plan
-        for function in (found.forward, plan.pulled or found.backward):
+        for function in map(undecorated, (found.forward, plan.pulled or found.backward)):
             inner = getattr(function, "__func__", function)
             inner = inner if isinstance(inner, types.FunctionType) else type(inner).__call__
             yield inspect.unwrap(inner)
@@ -137,7 +138,7 @@ class Following:
         held = plan.inputs
         try:
             plan.inputs = passed
-            arguments = plan._forward_arguments([passed[i] for i in plan.order])
+            arguments = plan.arguments(passed)
             context = (plan.context,) if learner.found.has_context(learner.found.forward) else ()
             with learner.stage("forward", reseed=True), _tracing(self._watch_forward):
                 returned = learner.found.forward(*context, *arguments[0], **arguments[1])
@@ -152,7 +153,7 @@ class Following:
         self.outputs = self._values_of(returned)
 
     def _values_of(self, returned: object) -> list[Value]:
-        parts = returned if isinstance(returned, tuple | list) else (returned,)
+        parts = self.learner.plan.chosen(returned)
         count = len(self.learner.outputs)
         if returned is None:
             name = self.learner.plan.output_name

@@ -4,29 +4,33 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 
+from parity_tests.diagnosis.reading.names import BACKWARD_PARTS
+
 
 def of_object(thing: object, file: str) -> str:
     """Return an adapter for an object without a recognizable forward or backward."""
-    cls, stem = type(thing).__name__, Path(file or "my.py").stem
-    own = [
-        name
-        for name, value in inspect.getmembers(type(thing), callable)
-        if not name.startswith("_") and inspect.isfunction(value)
-    ]
+    title, stem = type(thing).__name__, Path(file or "my.py").stem
+    methods = [(name, value) for cls in type(thing).__mro__ for name, value in vars(cls).items()]
+    # In the order in which they are written: forward comes first.
+    own = dict.fromkeys(name for name, value in methods if not name.startswith("_") and inspect.isfunction(value))
     listed = ", ".join(own) or "none"
+    backward = next((name for name in own if any(part in name.lower() for part in BACKWARD_PARTS)), "")
+    forward = next((name for name in own if name != backward), "...")
+    grads = f"layer.{backward}(grad_output)" if backward else "..."
     return f"""\
 import numpy as np
-from {stem} import {cls}
+from {stem} import {title}
 
-layer = {cls}(...)  # its methods: {listed}
+layer = {title}(...)  # its methods: {listed}
 
 
 def forward(x):
-    return layer.{own[0] if own else "..."}(x)  # the array that comes out
+    return layer.{forward}(x)  # the array that comes out
 
 
 def backward(grad_output, x):
-    return ...  # the gradient of x: grad_output times the derivative
+    forward(x)
+    return {grads}  # the gradient of x: grad_output times the derivative
 
 
 # backprop check {stem}_adapter.py:forward,backward --input 4,3"""

@@ -26,6 +26,9 @@ def lines(learner: Learner) -> list[str]:
             found.append(f"{learner.world.words(place)} {shape}: state that forward keeps; not compared")
     for place, shape in reading.constants:
         found.append(f"{learner.world.words(place)} {shape}: a constant, without gradient")
+    for name, shape in reading.beside:
+        if name in learner.constants:
+            found.append(f"{name} {shape}: returned by {learner.found.forward_name}, without gradient; not compared")
     for i in learner.without_gradient:
         found.append(f"{names[i]} {learner.last[i].shape}: no gradient is returned for it")
     found += plan.extra_words
@@ -36,16 +39,46 @@ def lines(learner: Learner) -> list[str]:
 
 def _returned(learner: Learner) -> str:
     plan = learner.plan
-    outputs = ["y"] if len(plan.outputs) == 1 else [f"y{i}" for i in range(len(plan.outputs))]
-    if plan.outputs[0].ndim == 0:
-        outputs[0] = "the loss"
     if plan.returned is None:
         return f"None; the output is self.{plan.output_name}"
     if plan.pulled is not None:
-        return "(y, the pullback)"
-    if plan.rest and learner.found.backward is None:
-        return f"({', '.join(outputs)}, gradients)"
-    return f"({', '.join([*outputs, 'cache'])})" if plan.rest else ", ".join(outputs)
+        return f"({_values(learner)}, the pullback)"
+    if plan.made is not None and learner.found.backward is None:
+        return f"({output(learner, 0)}, gradients)"
+    return _values(learner)
+
+
+def _values(learner: Learner) -> str:
+    plan = learner.plan
+    if plan.made is None:
+        return output(learner, 0)
+    outputs = {index: output(learner, place) for place, index in enumerate(plan.split.outputs)}
+    left = [name for name, _ in learner.reading.beside]
+    names = [
+        outputs.get(i) or (plan.made.name(i) if plan.made.name(i) in left else plan.made.names[i] or "cache")
+        for i in range(len(plan.made.values))
+    ]
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+
+def output(learner: Learner, place: int) -> str:
+    """Return an output's name: the code's own where there are several arrays."""
+    plan = learner.plan
+    if plan.outputs[place].ndim == 0 and place == 0:
+        return "the loss"
+    several = plan.made is not None and (len(plan.outputs) > 1 or learner.reading.beside)
+    return plan.made.name(plan.split.outputs[place]) if several else "y"
+
+
+def _handed(learner: Learner) -> str:
+    """Return which argument of backward gets which upstream gradient."""
+    split = learner.plan.split
+    names = [output(learner, place) for place in range(len(split.outputs))]
+    if split.packed:
+        return f"{split.packed} = the gradients of {', '.join(names)}"
+    if len(split.takers) > 1 or learner.reading.beside:
+        return ", ".join(f"{taker} = the gradient of {names[place]}" for taker, place in split.takers.items())
+    return "grad_output"
 
 
 def _backward(learner: Learner, names: list[str]) -> str:
@@ -58,7 +91,7 @@ def _backward(learner: Learner, names: list[str]) -> str:
     said = ", ".join(parts) or "no gradient of the input"
     called = found.backward_name or ("the function returned" if plan.pulled else found.forward_name)
     handed = {
-        "upstream": "grad_output",
+        "upstream": _handed(learner),
         "derivative": "forward's arguments; its result is multiplied by grad_output",
         "none": "; its result is multiplied by grad_output",
     }[plan.convention]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity_tests.diagnosis.reading import adapters
-from parity_tests.diagnosis.reading.names import BACKWARD, CONTEXTS, DERIVATIVES, FORWARD
+from parity_tests.diagnosis.reading.decorators import undecorated
+from parity_tests.diagnosis.reading.names import BACKWARD, BACKWARD_PARTS, CONTEXTS, DERIVATIVES, FORWARD
 from parity_tests.diagnosis.reading.places import World
 from parity_tests.diagnosis.reading.running import NotUnderstoodError, Stage
 from scratch.nn import Module
@@ -44,15 +45,23 @@ class Found:
             self.prefixes.append("")
         self.world = World(self.roots, self.prefixes)
 
+    def hand(self, extras: dict[str, object]) -> dict[str, object]:
+        """Look for numbers in forward's further arguments, too; return the arguments as they are from now on."""
+        holder = types.SimpleNamespace(**extras)
+        self.roots.append(holder)
+        self.prefixes.append("")
+        self.world = World(self.roots, self.prefixes)
+        return vars(holder)
+
     @property
     def forward_name(self) -> str:
         """Forward's own name."""
-        return getattr(self.forward, "__name__", "forward")
+        return getattr(undecorated(self.forward), "__name__", "forward")
 
     @property
     def backward_name(self) -> str:
         """Backward's own name; empty where there is none."""
-        return getattr(self.backward, "__name__", "") if self.backward else ""
+        return getattr(undecorated(self.backward), "__name__", "") if self.backward else ""
 
     @property
     def derivative(self) -> bool:
@@ -65,7 +74,7 @@ class Found:
         if function is None:
             return []
         try:
-            found = list(inspect.signature(function).parameters.values())
+            found = list(inspect.signature(undecorated(function)).parameters.values())
         except (TypeError, ValueError):
             return []
         return found[1:] if found and CONTEXTS.match(found[0].name) else found
@@ -73,7 +82,7 @@ class Found:
     def has_context(self, function: Callable) -> bool:
         """Return whether a function's first parameter is a context."""
         try:
-            names = list(inspect.signature(function).parameters)
+            names = list(inspect.signature(undecorated(function)).parameters)
         except (TypeError, ValueError):
             return False
         return bool(names) and bool(CONTEXTS.match(names[0]))
@@ -126,11 +135,11 @@ def of_class(cls: type, args: tuple[list, dict], stage: Stage, module: types.Mod
 def of_object(thing: object, module: types.ModuleType | None = None, file: str = "") -> Found:
     """Return what an object offers."""
     title = getattr(thing, "title", None) or type(thing).__name__
-    forward, backward = _method(thing, FORWARD, "forward"), _method(thing, BACKWARD, "back", "grad", "deriv")
-    if forward is not None and backward is not None and forward.__name__ == backward.__name__:
+    forward, backward = _method(thing, FORWARD, "forward"), _method(thing, BACKWARD, *BACKWARD_PARTS)
+    if forward is not None and forward == backward:
         backward = None
     if forward is None or (
-        backward is None and forward.__name__ not in ("loss", "forward", "__call__", "compute_loss")
+        backward is None and undecorated(forward).__name__ not in ("loss", "forward", "__call__", "compute_loss")
     ):
         wanted = "forward" if forward is None else "backward"
         raise NotUnderstoodError(f"{title} has no method {wanted}", adapters.of_object(thing, file))

@@ -64,21 +64,14 @@ def assign(
         elif (other := _named(place, free_written)) is not None:
             sources[place] = Source(place=other)
             free_written.pop(other)
+    if learner.plan.parameters_first:
+        _in_order(wanted, sources, free_leaves)
     found_inputs = _inputs(learner, inputs, free_leaves, free_written)
     for name in [source.leaf for source in found_inputs.values() if source.leaf is not None]:
         free_leaves.pop(name, None)
     for source in found_inputs.values():
         free_written.pop(source.place, None)
-    left = [place for place in wanted if place not in sources]
-    # Gradients returned without a name, in order: (dx, dW, db).
-    if left and len(free_leaves) >= len(left):
-        names = list(free_leaves)
-        for order in itertools.islice(itertools.permutations(names, len(left)), 720):
-            if all(_fits(free_leaves[n].shape, wanted[p].shape) for n, p in zip(order, left, strict=True)):
-                for name, place in zip(order, left, strict=True):
-                    sources[place] = Source(leaf=name)
-                    free_leaves.pop(name)
-                break
+    _in_order(wanted, sources, free_leaves)
     used = {source.place for source in sources.values() if source is not None and source.place is not None}
     for place in [place for place in wanted if place not in sources]:
         shape = wanted[place].shape
@@ -90,6 +83,21 @@ def assign(
         else:
             sources[place] = _by_list(place, free_written, used, shape)
     return sources, found_inputs
+
+
+def _in_order(
+    wanted: dict[Place, np.ndarray], sources: dict[Place, Source | None], leaves: dict[str, np.ndarray]
+) -> None:
+    """Give the parameters that have none a gradient that was returned without a name, in order: (dx, dW, db)."""
+    left = [place for place in wanted if place not in sources]
+    if not left or len(leaves) < len(left):
+        return
+    for order in itertools.islice(itertools.permutations(list(leaves), len(left)), 720):
+        if all(_fits(leaves[n].shape, wanted[p].shape) for n, p in zip(order, left, strict=True)):
+            for name, place in zip(order, left, strict=True):
+                sources[place] = Source(leaf=name)
+                leaves.pop(name)
+            return
 
 
 def _looks_like_gradient(place: Place) -> bool:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis.reading import examples
+from parity_tests.diagnosis.reading import beside, examples
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.gradients import Source, assign
+from parity_tests.diagnosis.reading.moving import equal, nudged
 from parity_tests.diagnosis.reading.places import Place
 from parity_tests.diagnosis.reading.plans import RATE, Plan
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
@@ -50,6 +51,7 @@ class Reading:
     unseen: list[tuple[Place, tuple]] = field(default_factory=list)
     state: list[tuple[Place, tuple]] = field(default_factory=list)
     constants: list[tuple[Place, tuple]] = field(default_factory=list)
+    beside: list[tuple[str, tuple]] = field(default_factory=list)
     random: bool = False
 
 
@@ -175,6 +177,19 @@ class Learner:
         """The floating inputs that have no gradient."""
         return [i for i, values in enumerate(self.last) if values.dtype.kind == "f" and i not in self.reading.inputs]
 
+    def depends_on(self, index: int) -> bool:
+        """Return whether an output changes when an input is moved."""
+        inputs = self.last
+        self.forward(*inputs)
+        usual = list(self.outputs)
+        try:
+            self.forward(*(nudged(x) if i == index else x for i, x in enumerate(inputs)))
+            return not equal(usual, list(self.outputs))
+        except LearnerRaisedError:
+            return True
+        finally:
+            self.last = inputs
+
     def forget(self) -> None:
         """Start a new comparison: forget what was found wrong in earlier runs."""
         self.faults, self.accumulates = [], {}
@@ -231,6 +246,8 @@ class Learner:
         """Return forward's own names of the inputs, in the order of the inputs."""
         fronts = [p.name for p in self.found.parameters(self.found.forward) if p.name not in self.plan.options.extras]
         found = [f"input {i}" for i in range(count)]
+        if self.plan.listed:
+            return [f"{fronts[0]}[{i}]" for i in range(count)]
         for place, index in enumerate(self.plan.order):
             if place < len(fronts):
                 found[index] = fronts[place]
@@ -370,6 +387,8 @@ class Learner:
                 break
         written, leaves = self._written(inputs, drawn)
         self._sort(inputs, places, arrays, scalars, depends, written, leaves)
+        if self.plan.beside():
+            self.reading.beside = beside.not_compared(self, inputs, drawn)
 
     def _is_state(self, place: Place) -> bool:
         return words.meaning(place.last) in ("running_mean", "running_var")
@@ -386,14 +405,14 @@ class Learner:
         held = copy.deepcopy(later)
         with self.stage("forward", reseed=True):
             again = [np.array(y) for y in self.plan.forward(inputs)]
-        if not _equal(first, again):
+        if not equal(first, again):
             return
         for place, values in held.items():
-            self.world.put(place, _moved(values))
+            self.world.put(place, nudged(values))
             with self.stage("forward", reseed=True):
                 moved = [np.array(y) for y in self.plan.forward(inputs)]
             self.world.put(place, values)
-            if not _equal(first, moved):
+            if not equal(first, moved):
                 with self.stage("forward", reseed=True):
                     self.plan.forward(inputs)
                 self.world.snapshot()
@@ -406,10 +425,10 @@ class Learner:
         found = {}
         for place, values in candidates.items():
             try:
-                moved = self._outputs_with(inputs, drawn | {place: _moved(drawn.get(place, values))})
+                moved = self._outputs_with(inputs, drawn | {place: nudged(drawn.get(place, values))})
             except LearnerRaisedError:
                 continue  # an index or a size: it cannot be moved a little
-            if not _equal(base, moved):
+            if not equal(base, moved):
                 found[place] = values
         return found
 
@@ -507,21 +526,9 @@ class Learner:
             self.parameters[one.name] = Parameter(np.array(self.world.get(one.place), self.dtype))
 
 
-def _moved(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind in "iu":
-        return values + 0.25
-    return values + 1e-3 * array(values.shape, "float64", seed=5) * (1 + np.abs(values))
-
-
 def upstream(outputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
     """Return random upstream gradients for outputs, the same ones each time."""
     return tuple(array(np.shape(y), "float64", seed=31 + i) for i, y in enumerate(outputs))
-
-
-def _equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
-    return len(one) == len(other) and all(
-        a.shape == b.shape and np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True)
-    )
 
 
 __all__ = ["RATE", "Learned", "Learner", "Parameter", "Reading", "upstream"]

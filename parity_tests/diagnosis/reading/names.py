@@ -11,13 +11,14 @@ def listed(text: str) -> list[str]:
 FORWARD = listed(
     "forward forward_pass forward_propagation forward_prop fprop feedforward feed_forward forwardpass "
     "forward_propagate propagate loss compute_loss cost compute activate activation function func fn f value evaluate "
-    "calc calculate apply predict __call__ call run"
+    "calc calculate apply predict fwd __call__ call run"
 )
 BACKWARD = listed(
     "backward backward_pass backward_propagation backward_prop backprop back_prop bprop backpropagate backpropagation "
     "back_propagation backwards backwardpass backward_propagate gradient gradients grad derivative deriv diff prime "
     "df d_loss dloss loss_prime loss_derivative loss_grad gradient_loss delta bwd pullback vjp"
 )
+BACKWARD_PARTS = ("back", "grad", "deriv")
 DERIVATIVES = ("gradient", "gradients", "grad", "derivative", "deriv", "diff", "prime", "df", "delta")
 
 TARGETS = re.compile(

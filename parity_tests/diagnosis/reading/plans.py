@@ -1,13 +1,8 @@
 """How forward and backward are called: what each argument gets, and what the returned values are.
 
-There may be several ways to read a signature; each is a `Plan`, the likeliest first.
+There may be several ways to read a signature; each is a `Plan`.
 """
 
-import ast
-import copy
-import inspect
-import itertools
-import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -15,7 +10,11 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import adapters
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.find import Found
+from parity_tests.diagnosis.reading.kept import Kept
+from parity_tests.diagnosis.reading.leaves import leaves_of
+from parity_tests.diagnosis.reading.outputs import Split, Values, alone, return_names, splits, values_of
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
 
 RATE = 0.125
@@ -66,6 +65,12 @@ class Plan:
         Whether an integer target is passed as one-hot rows.
     mean : bool
         Whether the output has one number per example, and the gradients are those of its mean.
+    split_number : int
+        Which of the ways to read what forward returns it is (`splits`).
+    listed : bool
+        Whether forward takes all inputs as one list.
+    parameters_first : bool
+        Whether gradients returned without names begin with those of the parameters: (dW, dx).
     """
 
     found: Found
@@ -74,9 +79,12 @@ class Plan:
     convention: str
     onehot: bool = False
     mean: bool = False
-    gradient_of: int = 0
+    split_number: int = 0
+    listed: bool = False
+    parameters_first: bool = False
     classes: int = 0
     returned: object = None
+    shaken: int | None = None
     extra_words: list[str] = field(default_factory=list)
 
     # Forward.
@@ -86,10 +94,10 @@ class Plan:
         found, self.context, self.pulled, self.filled = self.found, Context(), None, {}
         passed = [self._dressed(values, i) for i, values in enumerate(inputs)]
         self.inputs = passed
-        arguments = self._forward_arguments([passed[i] for i in self.order])
+        arguments = self.arguments(passed)
         context = (self.context,) if found.has_context(found.forward) else ()
         self.returned = found.forward(*context, *arguments[0], **arguments[1])
-        self.outputs, self.rest = self._outputs(self.returned)
+        self.outputs = self._outputs(self.returned)
         return tuple(self._undressed(output) for output in self.outputs)
 
     def _dressed(self, values: np.ndarray, index: int) -> np.ndarray:
@@ -103,6 +111,11 @@ class Plan:
             return values
         return np.asarray(values).T
 
+    def arguments(self, passed: list) -> tuple[list, dict]:
+        """Return the arguments of forward, given the inputs as the learner has them."""
+        inputs = [passed[i] for i in self.order]
+        return self._forward_arguments([inputs] if self.listed else inputs)
+
     def _forward_arguments(self, inputs: list) -> tuple[list, dict]:
         parameters = self.found.parameters(self.found.forward)
         self.filled = dict(zip([p.name for p in parameters], inputs, strict=False))
@@ -114,7 +127,7 @@ class Plan:
         waiting = list(inputs)
         for parameter in parameters:
             if parameter.name in self.options.extras:
-                value = copy.deepcopy(self.options.extras[parameter.name])
+                value = self.options.extras[parameter.name]
             elif words.SWITCHES.match(parameter.name):
                 value = self.options.training
             elif parameter.name in words.PARAMS and parameter.default is parameter.empty:
@@ -156,37 +169,70 @@ class Plan:
             adapter,
         )
 
-    def _outputs(self, returned: object) -> tuple[tuple[np.ndarray, ...], tuple]:
-        backs = self.found.parameters(self.found.backward)
-        if isinstance(returned, list) and returned and all(isinstance(v, np.ndarray) for v in returned):
-            returned = tuple(returned)
-        if isinstance(returned, tuple) and returned:
-            if self.found.backward is None and len(returned) == 2 and callable(returned[1]):
-                self.pulled = returned[1]
-                return self._outputs(returned[0])
-            upstream = [p for p in backs if _is_upstream(p.name) and p.default is p.empty]
-            any_number = any(p.kind is p.VAR_POSITIONAL for p in backs)
-            leading = list(itertools.takewhile(self._is_output, returned))
-            count = len(leading) if any_number else max(1, min(len(upstream), len(leading)))
-            if self.found.backward is None:
-                count = 1
-            return tuple(np.asarray(v) for v in returned[:count]), returned[count:]
+    def _outputs(self, returned: object) -> tuple[np.ndarray, ...]:
+        if self.found.backward is None and isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1]):
+            self.pulled, returned = returned[1], returned[0]
+        self.split, self.handed = alone(*self._signatures()), set()
+        self.made = values_of(returned, [] if self.pulled else return_names(undecorated(self.found.forward)))
+        if self.made is not None:
+            self.split = self._split(self.made)
+            return tuple(self._as_output(self.made.values[i]) for i in self.split.outputs)
+        if self.split_number:
+            raise NotUnderstoodError(f"{self.found.forward_name} returns one value: there is one way to read it")
         if returned is None:
             found = self._attribute()
             if found is None:
                 raise LearnerRaisedError(
                     f"{self.found.forward_name}: expected an array, got None: is the return missing?"
                 )
-            return (np.asarray(found),), ()
+            return (self._as_output(found),)
         if isinstance(returned, dict | str | list | set):
             kind = type(returned).__name__
             raise LearnerRaisedError(f"{self.found.forward_name}: expected an array, got {kind}")
         values = returned if isinstance(returned, np.ndarray) else np.asarray(returned)
         if values.dtype.kind not in "fiub":
             if hasattr(returned, "data") and isinstance(returned.data, np.ndarray):
-                return (returned.data,), (returned,)
+                self.made = Values(["", ""], [returned.data, returned], tuple)
+                return (returned.data,)
             raise LearnerRaisedError(f"{self.found.forward_name}: expected an array, got {type(returned).__name__}")
-        return (values,), ()
+        return (self._as_output(values),)
+
+    def _signatures(self) -> tuple[list, list[str]]:
+        found = self.found
+        backs = found.parameters(self.pulled or found.backward)
+        return backs, [p.name for p in found.parameters(found.forward)]
+
+    def _split(self, made: Values) -> Split:
+        floating = [i for i, value in enumerate(made.values) if self._is_output(value)]
+        if self.found.backward is None and self.pulled is None:
+            found = [Split((0,))]
+        elif self.convention != "upstream":
+            found = [Split(tuple(floating[:1]) or (0,))]
+        else:
+            found = splits(made, floating, *self._signatures())
+        if self.split_number >= len(found):
+            raise NotUnderstoodError(f"there is no other way to read what {self.found.forward_name} returns")
+        return found[self.split_number]
+
+    def _as_output(self, value: object) -> np.ndarray:
+        """Return an output; a loss of shape (1, 1) is a number where backward takes no upstream gradient."""
+        output = np.asarray(value)
+        is_loss = self.convention != "upstream" and output.size == 1 != np.size(self.inputs[0])
+        return output.reshape(()) if is_loss else output
+
+    def chosen(self, returned: object) -> tuple:
+        """Return the outputs among values like those that forward returned last."""
+        if not isinstance(returned, tuple | list | dict):
+            return () if returned is None else (returned,)
+        values = list(returned.values()) if isinstance(returned, dict) else returned
+        return tuple(values[i] for i in self.split.outputs)
+
+    def beside(self) -> list[int]:
+        """Return the values beside the outputs that may be outputs, too: floating-point arrays that are no inputs."""
+        if self.made is None or (self.found.backward is None and self.pulled is None):
+            return []
+        others = [i for i in range(len(self.made.values)) if i not in self.split.outputs]
+        return [i for i in others if self._is_output(self.made.values[i])]
 
     def _is_output(self, value: object) -> bool:
         if any(value is one for one in self.inputs):
@@ -218,43 +264,36 @@ class Plan:
         result = function(*context, *arguments[0], **arguments[1])
         if not uses_upstream:
             self.factor = np.asarray(passed[0])
-        leaves = _leaves(result, _return_names(function))
+        leaves = leaves_of(result, return_names(undecorated(function)))
         self.leaf_names = list(leaves)
         return leaves
 
     def _beside_the_loss(self, passed: list) -> dict[str, np.ndarray | None]:
-        if not self.rest:
+        rest = self.made.values[1:] if self.made is not None else []
+        if not rest:
             raise NotUnderstoodError(
                 f"there is no backward for {self.found.title}: name it, as in FILE.py:FORWARD,BACKWARD",
                 adapters.of_functions(self.found.forward, None, self.options.file, []),
             )
         self.factor = np.asarray(passed[0])
-        names = _return_names(self.found.forward)[1:]
-        if len(self.rest) == 1:
-            return _leaves(self.rest[0], names)
-        return _leaves(self.rest, names)
+        return leaves_of(rest[0] if len(rest) == 1 else rest, return_names(self.found.forward)[1:])
 
     def _backward_arguments(self, function: Callable, grads: list, rate: float) -> tuple[tuple[list, dict], bool]:
         parameters = self.found.parameters(function)
-        fronts = [p.name for p in self.found.parameters(self.found.forward)]
         if any(p.kind is p.VAR_POSITIONAL for p in parameters):
             return (list(grads), {}), True
-        waiting = list(grads)
-        if self.convention == "upstream":
-            wanted = [p.name for p in parameters if _is_upstream(p.name) and p.name not in fronts]
-            if not wanted:
-                free = [p.name for p in parameters if not words.CACHES.search(p.name)]
-                wanted = free[:1]
-            takers = wanted[: len(grads)]
-        else:
-            takers = []
+        upstream = self._upstream(grads)
         given, named, inputs = [], {}, dict(self._by_name())
         unnamed = [values for name, values in inputs.items()]
-        for parameter in parameters:
+        known = {*upstream, *inputs, *self.filled}
+        unknown = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+        unknown = [name for name in unknown if name not in known and not words.RATES.match(name)]
+        kept = Kept(self.made, self.split, [p.name for p in parameters], unknown, self.shaken)
+        for number, parameter in enumerate(parameters):
             name, optional = parameter.name, parameter.default is not parameter.empty
-            if name in takers and waiting:
-                value = waiting.pop(0)
-                value = float(value) if np.ndim(value) == 0 else value
+            arrays_wait = any(isinstance(values, np.ndarray) for values in unnamed)
+            if name in upstream:
+                value = upstream[name]
             elif parameter.kind is parameter.VAR_KEYWORD:
                 continue
             elif name in inputs:
@@ -264,16 +303,16 @@ class Plan:
                 value = self.filled[name]
             elif words.RATES.match(name):
                 value = rate
+            elif kept.has(name, optional):
+                value = kept.value(name)
             elif optional:
                 continue
-            elif words.CACHES.search(name) or (self.rest and not unnamed):
-                value = self.rest[0] if len(self.rest) == 1 else self.rest
-            elif self.rest and not any(isinstance(values, np.ndarray) for values in unnamed):
-                value = self.rest[0]
+            elif kept.count and (words.CACHES.search(name) or not arrays_wait):
+                value = kept.value(name)
             elif words.TARGETS.match(name) and self.options.target is not None:
                 value = self.inputs[self.options.target]
-            elif self.rest and len(self.rest) == 1 and self.convention == "upstream":
-                value = self.rest[0]
+            elif kept.count == 1 and self.convention == "upstream":
+                value = kept.value(name)
             elif words.OUTPUTS.match(name) and self.convention == "upstream":
                 value = self.outputs[0]
             elif unnamed:
@@ -283,105 +322,23 @@ class Plan:
                     f"{self.found.backward_name} takes {name}, and it is not clear what that is",
                     adapters.of_functions(self.found.forward, self.found.backward, self.options.file, [name]),
                 )
-            if parameter.kind is parameter.KEYWORD_ONLY or named or (optional and name not in takers):
+            if parameter.kind is parameter.KEYWORD_ONLY or len(given) < number:
                 named[name] = value
             else:
                 given.append(value)
-        return (given, named), bool(takers)
+        self.handed = kept.handed
+        return (given, named), bool(upstream)
+
+    def _upstream(self, grads: list) -> dict[str, object]:
+        """Return the arguments of backward that get upstream gradients; a scalar's is a number."""
+        if self.convention != "upstream":
+            return {}
+        grads = [float(grad) if np.ndim(grad) == 0 else grad for grad in grads]
+        if self.split.packed:
+            return {self.split.packed: self.made.pack(self.split.outputs, grads)}
+        return {name: grads[place] for name, place in self.split.takers.items()}
 
     def _by_name(self) -> Iterator[tuple[str, np.ndarray]]:
         for name, value in self.filled.items():
             if any(value is one for one in self.inputs):
                 yield name, value
-
-
-def _is_upstream(name: str) -> bool:
-    return bool(words.UPSTREAM.match(name)) and not words.CACHES.search(name)
-
-
-def _leaves(result: object, names: list[str]) -> dict[str, np.ndarray | None]:
-    """Return the arrays in what backward returned, flattened, by name where the code has one, else by place."""
-    if result is None:
-        return {}
-    if isinstance(result, np.ndarray | float | int | np.generic):
-        return {names[0] if len(names) == 1 else "": np.asarray(result)}
-    found: dict[str, np.ndarray | None] = {}
-    items = (
-        result.items() if isinstance(result, dict) else enumerate(result) if isinstance(result, list | tuple) else ()
-    )
-    for number, (key, value) in enumerate(items):
-        positional = isinstance(result, list | tuple)
-        label = names[number] if positional and len(names) == len(result) and names[number] else f"[{key}]"
-        label = label if positional else str(key)
-        if value is None:
-            found[label] = None
-            continue
-        for inner, leaf in _leaves(value, []).items():
-            found[f"{label}.{inner}".strip(".")] = leaf
-    return found
-
-
-def _return_names(function: Callable) -> list[str]:
-    """Return the names in a function's last return statement, "" for what has none."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return []
-    returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]
-    if not returns:
-        return []
-    last = max(returns, key=lambda node: node.lineno)
-    nodes = last.elts if isinstance(last, ast.Tuple | ast.List) else [last]
-    return [_node_name(node) for node in nodes]
-
-
-def _node_name(node: ast.AST) -> str:
-    if isinstance(node, ast.Name):
-        return node.id
-    return node.attr if isinstance(node, ast.Attribute) else ""
-
-
-def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Iterator[Plan]:
-    """Yield the ways in which ``found`` may be meant to be called, the likeliest first."""
-    integer = options.target is not None and inputs[options.target].dtype.kind in "iu"
-    classes = inputs[0].shape[1] if integer and inputs[0].ndim > 1 else 0
-    for order, onehot, convention in itertools.product(
-        _orders(found, options, len(inputs)), (False, True) if classes else (False,), _conventions(found)
-    ):
-        for mean in (False, True) if convention != "upstream" else (False,):
-            yield Plan(found, options, order, convention, onehot, mean, classes=classes)
-
-
-def _orders(found: Found, options: Options, count: int) -> list[tuple[int, ...]]:
-    straight = tuple(range(count))
-    fronts = [p.name for p in found.parameters(found.forward) if p.name not in options.extras][:count]
-    target = options.target
-    if count < 2 or (target is None and not options.torch_order):
-        return [straight]
-    target = count - 1 if target is None else target
-    strong = [i for i, name in enumerate(fronts) if words.TARGETS.match(name)]
-    weak = [i for i, name in enumerate(fronts) if words.MAYBE_TARGETS.match(name)]
-    at = next(iter(strong or weak), count - 1)
-    others = [i for i in range(count) if i != target]
-    order = (*others[:at], target, *others[at:])
-    return [order] if strong or weak or count != 2 else list(dict.fromkeys([order, straight]))
-
-
-def _conventions(found: Found) -> list[str]:
-    function = found.backward
-    if function is None:
-        return ["upstream"]
-    parameters = [p for p in found.parameters(function) if p.kind is not p.VAR_KEYWORD]
-    if not parameters:
-        return ["none"]
-    fronts = [p.name for p in found.parameters(found.forward)]
-    first = parameters[0].name
-    required = [p for p in parameters if p.default is p.empty]
-    if (found.derivative and (first in fronts or not _is_upstream(first))) or (
-        required and len(required) > 1 and [p.name for p in required] == fronts[: len(required)]
-    ):
-        return ["derivative", "upstream"]
-    others = [p.name for p in required[1:]]
-    if found.derivative or any(words.TARGETS.match(name) or words.MAYBE_TARGETS.match(name) for name in others):
-        return ["upstream", "derivative"]
-    return ["upstream", "derivative"] if first in fronts else ["upstream"]

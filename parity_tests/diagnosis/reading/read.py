@@ -13,8 +13,9 @@ from parity_tests.diagnosis.against import outputs
 from parity_tests.diagnosis.reading.find import Found, of_class, of_function, of_module, of_object
 from parity_tests.diagnosis.reading.learner import Learner, upstream
 from parity_tests.diagnosis.reading.matching import match
-from parity_tests.diagnosis.reading.plans import Options, plans
+from parity_tests.diagnosis.reading.plans import Options
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.diagnosis.reading.ways import plans
 from parity_tests.harness.arrays import random_state
 from scratch.gradcheck import compare_direction
 
@@ -35,6 +36,8 @@ def read(
     first: Learner | None = None
     trouble: Exception | None = None
     for plan in plans(found, options, inputs):
+        if plan.parameters_first and (first is None or not _returns_unnamed(first)):
+            continue
         try:
             learner = Learner(plan, inputs, stage=stage, **settings)
             outputs_agree = prepare(learner)
@@ -44,11 +47,19 @@ def read(
             trouble = trouble or error
             continue
         first = first or learner
+        if plan.split.keeps and learner.reading.beside:
+            continue  # the array that was taken to be kept is not used
         if outputs_agree and differentiates(learner, inputs):
             return learner
     if first is None:
         raise trouble
     return first
+
+
+def _returns_unnamed(learner: Learner) -> bool:
+    """Return whether backward returns gradients of inputs and parameters by which only their order tells whose."""
+    sources = [*learner.reading.inputs.values(), *(one.gradient for one in learner.reading.learned)]
+    return sum(source is not None and (source.leaf or "").startswith("[") for source in sources) > 1
 
 
 def differentiates(learner: Learner, inputs: tuple[np.ndarray, ...]) -> bool:

@@ -43,7 +43,21 @@ def tell(learner: Learner, report: Report) -> None:
             f"the output was not compared with PyTorch's: {', '.join(learner.unmatched)} have no counterpart, so "
             "the two layers cannot get the same parameters; the gradients were compared with finite differences"
         )
+    _beside(learner, report)
     _inputs(learner, report)
+
+
+def _beside(learner: Learner, report: Report) -> None:
+    beside = [(name, shape) for name, shape in learner.reading.beside if name not in learner.constants]
+    if np.ndim(learner.outputs[0]) == 0 and beside:
+        names = ", ".join(name for name, _ in beside)
+        report.notes.append(f"{names}, returned beside the loss: not compared; the gradients are the loss's")
+        return
+    for name, shape in beside:
+        report.unseen.append(
+            f"{name} {shape}, returned by {learner.found.forward_name}: not compared, as {learner.found.backward_name} "
+            f"takes no gradient of it (a by-product? say --constant {name})"
+        )
 
 
 def _grad(name: str) -> str:
@@ -53,7 +67,7 @@ def _grad(name: str) -> str:
 
 def _inputs(learner: Learner, report: Report) -> None:
     names = learner.input_names(len(learner.last))
-    without = [i for i in learner.without_gradient if names[i] not in learner.constants]
+    without = [i for i in learner.without_gradient if names[i] not in learner.constants and learner.depends_on(i)]
     if not without:
         return
     loss = all(np.ndim(y) == 0 for y in learner.outputs) or learner.plan.convention != "upstream"

@@ -1,0 +1,66 @@
+"""What forward returns beside its outputs, and which argument of backward gets what of it."""
+
+import numpy as np
+
+from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.outputs import Split, Values
+from parity_tests.harness.arrays import array
+
+
+class Kept:
+    """The values that forward keeps for backward.
+
+    Parameters
+    ----------
+    made : Values, or None
+        What forward returned; None for a single array.
+    split : Split
+        Which of it are outputs.
+    arguments : list of str
+        Backward's arguments.
+    unknown : list of str
+        Those of them that are required and get neither an upstream gradient nor an argument of forward.
+    shaken : int or None
+        A value that is replaced by other numbers, to find out whether backward uses it.
+    """
+
+    def __init__(
+        self, made: Values | None, split: Split, arguments: list[str], unknown: list[str], shaken: int | None
+    ) -> None:
+        self.made, self.split, self.shaken = made, split, shaken
+        self.handed: set[int] = set()
+        names = made.names if made is not None else []
+        values = [i for i in range(len(made.values)) if i not in split.outputs] if made is not None else []
+        self.count = len(values)
+        self._open = [i for i in values if not names[i] or names[i] not in arguments]
+        self._of = {name: i for i, name in enumerate(names) if name in arguments}
+        self._of |= self._assigned([name for name in unknown if name not in self._of])
+
+    def has(self, name: str, optional: bool) -> bool:
+        """Return whether forward returns a value under this name; an output is only meant if it is required."""
+        return self.made is not None and name in self.made.names and (not optional or not self._is_output(name))
+
+    def value(self, name: str) -> object:
+        """Return what an argument gets: what has its name, else its share of the rest, else all of the rest."""
+        if name in self._of:
+            return self._handed(self._of[name])
+        return tuple(self._handed(i) for i in self._open)
+
+    def _is_output(self, name: str) -> bool:
+        return self.made.names.index(name) in self.split.outputs
+
+    def _assigned(self, unknown: list[str]) -> dict[str, int]:
+        # One value for each argument, in order; or a cache beside arrays that are not kept, by name or as the last.
+        if len(unknown) == len(self._open):
+            return dict(zip(unknown, self._open, strict=True))
+        cache = next((name for name in unknown if words.CACHES.search(name)), "")
+        if not cache or not self._open:
+            return {}
+        last = [i for i in self._open[-1:] if not isinstance(self.made.values[i], np.ndarray | float)]
+        named = [i for i in self._open if words.CACHES.search(self.made.names[i])]
+        return dict(zip([cache], named or last, strict=False))
+
+    def _handed(self, index: int) -> object:
+        self.handed.add(index)
+        value = self.made.values[index]
+        return array(np.shape(value), "float64", seed=17) if index == self.shaken else value

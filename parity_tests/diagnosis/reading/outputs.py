@@ -1,0 +1,183 @@
+"""Which of the values that forward returns are outputs, and which arguments of backward get their gradients."""
+
+import ast
+import functools
+import inspect
+import textwrap
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from parity_tests.diagnosis.reading import names as words
+
+
+@dataclass(frozen=True)
+class Split:
+    """One way to read the values that forward returns.
+
+    Attributes
+    ----------
+    outputs : tuple of int
+        The values that have an upstream gradient.
+    takers : dict
+        The arguments of backward that get an upstream gradient, each with a place in ``outputs``.
+    packed : str
+        The argument that gets all upstream gradients, in such a container as forward returns.
+    keeps : bool
+        Whether an array is taken to be kept for backward although its name does not say so. That is only true if
+        backward uses it.
+    """
+
+    outputs: tuple[int, ...]
+    takers: dict[str, int] = field(default_factory=dict)
+    packed: str = ""
+    keeps: bool = False
+
+
+@dataclass
+class Values:
+    """What forward returned: its values, their names in the code ("" where there is none), and the container."""
+
+    names: list[str]
+    values: list
+    kind: type
+
+    def name(self, index: int) -> str:
+        """Return a value's name, y0, y1, ... where the code has none."""
+        return self.names[index] or (f"y{index}" if len(self.values) > 1 else "y")
+
+    def pack(self, indices: tuple[int, ...], grads: list) -> object:
+        """Return gradients in such a container as forward's."""
+        if self.kind is dict:
+            return {self.names[i]: grad for i, grad in zip(indices, grads, strict=True)}
+        return self.kind(grads)
+
+
+def values_of(returned: object, found: list[str]) -> Values | None:
+    """Return the values in a tuple, a dictionary or a list of arrays; None for anything else.
+
+    ``found`` are the names in the return statement.
+    """
+    if isinstance(returned, dict) and any(isinstance(v, np.ndarray) for v in returned.values()):
+        return Values(list(returned), list(returned.values()), dict)
+    arrays = isinstance(returned, list) and all(isinstance(v, np.ndarray) for v in returned)
+    if not (isinstance(returned, tuple) or arrays) or not len(returned):
+        return None
+    names = found if len(found) == len(returned) else [""] * len(returned)
+    return Values(names, list(returned), list if arrays else tuple)
+
+
+def splits(made: Values, floating: list[int], backs: list[inspect.Parameter], fronts: list[str]) -> list[Split]:
+    """Return the ways to read the values, the likeliest first.
+
+    Parameters
+    ----------
+    made : Values
+        What forward returned.
+    floating : list of int
+        The values that may be outputs: floating-point arrays that are not inputs.
+    backs : list of inspect.Parameter
+        The parameters of backward.
+    fronts : list of str
+        The names of forward's parameters.
+    """
+    if any(p.kind is p.VAR_POSITIONAL for p in backs):
+        return [Split(tuple(floating) or (0,))]
+    sure, likely, own = _arguments(backs, fronts, made.names)
+    found = [_paired(backs, [*sure, *likely], made, floating)]
+    one = [*sure, *likely]
+    if len(one) == 1 and (len(floating) > 1 or made.kind is not tuple):
+        packed = Split(tuple(floating), packed=one[0])
+        found.insert(0 if made.kind is not tuple or _is_plural(one[0]) else 1, packed)
+    if own:
+        found.append(_paired(backs, [*sure, *likely, *own], made, floating))
+    if likely:
+        found.append(_paired(backs, sure, made, floating, keeps=True))
+    return [split for number, split in enumerate(found) if split not in found[:number]]
+
+
+def alone(backs: list[inspect.Parameter], fronts: list[str]) -> Split:
+    """Return how the gradient of a single output is handed over."""
+    sure, _, _ = _arguments(backs, fronts, [])
+    return Split((0,), dict.fromkeys(sure[:1], 0))
+
+
+def is_upstream(name: str) -> bool:
+    """Return whether an argument's name says that it is an upstream gradient."""
+    return bool(words.UPSTREAM.match(name)) and not words.CACHES.search(name)
+
+
+def _is_plural(name: str) -> bool:
+    return name.endswith("s") and not name.endswith("ss")
+
+
+def _arguments(
+    backs: list[inspect.Parameter], fronts: list[str], names: list[str]
+) -> tuple[list[str], list[str], list[str]]:
+    """Return the arguments that surely get upstream gradients, those that may, and those named as forward's values.
+
+    An argument without a telling name may get one if it is required, or None by default.
+    """
+    own = [name for name in names if name]
+    free = [p for p in backs if p.kind is not p.VAR_KEYWORD and p.name not in (*fronts, *own)]
+    sure = [p.name for p in free if is_upstream(p.name) or any(_is_gradient(p.name, name) for name in own)]
+    others = [p for p in free if p.name not in sure and (p.default is p.empty or p.default is None)]
+    patterns = (words.CACHES.search, words.RATES.match, words.SWITCHES.match, words.TARGETS.match)
+    likely = [p.name for p in others if not any(pattern(p.name) for pattern in patterns)]
+    named = [p.name for p in backs if p.name in own and p.default is p.empty and not words.CACHES.search(p.name)]
+    if not sure:
+        sure = [p.name for p in backs if p.kind is not p.VAR_KEYWORD and not words.CACHES.search(p.name)][:1]
+        likely = [name for name in likely if name not in sure]
+    return sure, likely, [name for name in named if name not in sure]
+
+
+def _is_gradient(argument: str, name: str) -> bool:
+    return any(words.alike(rest, name) for rest in words.undressed(argument))
+
+
+def _paired(
+    backs: list[inspect.Parameter], takers: list[str], made: Values, floating: list[int], keeps: bool = False
+) -> Split:
+    """Pair arguments and values: dh with h where the code names it, the others in order."""
+    takers = takers[: max(1, len(floating))]
+    takers = [p.name for p in backs if p.name in takers]
+    left, pairs = list(floating) or [0], {}
+    for taker in takers:
+        index = next((i for i in left if made.names[i] and _is_gradient(taker, made.names[i])), None)
+        if index is not None:
+            pairs[taker] = index
+            left.remove(index)
+    for taker in takers:
+        if taker not in pairs:
+            pairs[taker] = left.pop(0)
+    outputs = tuple(sorted(pairs.values())) or (left[0],)
+    return Split(outputs, {taker: outputs.index(index) for taker, index in pairs.items()}, keeps=keeps)
+
+
+def return_names(function: Callable) -> list[str]:
+    """Return the names in a function's last return statement, "" for what has none."""
+    inner = inspect.unwrap(getattr(function, "__func__", function))
+    code = getattr(inner, "__code__", getattr(type(inner).__call__, "__code__", None))
+    return list(_names_in(code)) if code is not None else []
+
+
+@functools.cache  # forward is called thousands of times
+def _names_in(code: types.CodeType) -> list[str]:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return []
+    returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]
+    if not returns:
+        return []
+    last = max(returns, key=lambda node: node.lineno)
+    nodes = last.elts if isinstance(last, ast.Tuple | ast.List) else [last]
+    return [_node_name(node) for node in nodes]
+
+
+def _node_name(node: ast.AST) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""

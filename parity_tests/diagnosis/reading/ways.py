@@ -1,0 +1,72 @@
+"""The ways in which forward and backward may be meant to be called, the likeliest first."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.find import Found
+from parity_tests.diagnosis.reading.outputs import is_upstream
+from parity_tests.diagnosis.reading.plans import Options, Plan
+
+SPLITS = 4
+"""The most ways to read what forward returns (`outputs.splits`)."""
+
+
+def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Iterator[Plan]:
+    """Yield the ways in which ``found`` may be meant to be called, the likeliest first."""
+    integer = options.target is not None and inputs[options.target].dtype.kind in "iu"
+    classes = inputs[0].shape[1] if integer and inputs[0].ndim > 1 else 0
+    for order, onehot, convention in itertools.product(
+        _orders(found, options, len(inputs)), (False, True) if classes else (False,), _conventions(found)
+    ):
+        for mean in (False, True) if convention != "upstream" else (False,):
+            yield Plan(found, options, order, convention, onehot, mean, classes=classes)
+        for number in range(1, SPLITS) if convention == "upstream" else ():
+            yield Plan(found, options, order, convention, onehot, classes=classes, split_number=number)
+    said = f"{found.backward_name} returns the gradients of the parameters first: only in this order do they agree"
+    order = _orders(found, options, len(inputs))[0]
+    yield Plan(found, options, order, "upstream", parameters_first=True, extra_words=[said])
+    if len(inputs) > 1 and options.target is None and len(_required(found)) == 1:
+        for number in range(SPLITS):
+            yield Plan(found, options, tuple(range(len(inputs))), "upstream", split_number=number, listed=True)
+
+
+def _required(found: Found) -> list[str]:
+    return [p.name for p in found.parameters(found.forward) if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+
+
+def _orders(found: Found, options: Options, count: int) -> list[tuple[int, ...]]:
+    straight = tuple(range(count))
+    fronts = [p.name for p in found.parameters(found.forward) if p.name not in options.extras][:count]
+    target = options.target
+    if count < 2 or (target is None and not options.torch_order):
+        return [straight]
+    target = count - 1 if target is None else target
+    strong = [i for i, name in enumerate(fronts) if words.TARGETS.match(name)]
+    weak = [i for i, name in enumerate(fronts) if words.MAYBE_TARGETS.match(name)]
+    at = next(iter(strong or weak), count - 1)
+    others = [i for i in range(count) if i != target]
+    order = (*others[:at], target, *others[at:])
+    return [order] if strong or weak or count != 2 else list(dict.fromkeys([order, straight]))
+
+
+def _conventions(found: Found) -> list[str]:
+    function = found.backward
+    if function is None:
+        return ["upstream"]
+    parameters = [p for p in found.parameters(function) if p.kind is not p.VAR_KEYWORD]
+    if not parameters:
+        return ["none"]
+    fronts = [p.name for p in found.parameters(found.forward)]
+    first = parameters[0].name
+    required = [p for p in parameters if p.default is p.empty]
+    if (found.derivative and (first in fronts or not is_upstream(first))) or (
+        required and len(required) > 1 and [p.name for p in required] == fronts[: len(required)]
+    ):
+        return ["derivative", "upstream"]
+    others = [p.name for p in required[1:]]
+    if found.derivative or any(words.TARGETS.match(name) or words.MAYBE_TARGETS.match(name) for name in others):
+        return ["upstream", "derivative"]
+    return ["upstream", "derivative"] if first in fronts else ["upstream"]
