@@ -14,8 +14,9 @@ output depends on, wherever it keeps it; gradients are what backward writes or r
 read how. What is not understood gets an adapter, to paste and run.
 
 Both layers get the same parameters, made of random numbers, and a random upstream gradient; then once more inputs with
-ties and zeros, then extreme ones. Without --against, the gradients are held against finite differences of forward. A
-mistake that is a classic one is named. To read your file is to run it.
+ties and zeros, over a wider range, and extreme ones, and a second batch without a reset after the first. Without
+--against, the gradients are held against finite differences of forward. A mistake that is a classic one is named. To
+read your file is to run it.
 
 exit status: 0 they agree; 1 they differ, or not everything was compared (something the output depends on has no
 gradient; finite differences have no answer where forward has a kink), or your code raised; 2 the command is not

@@ -20,8 +20,10 @@ from parity_tests.diagnosis import (
     conventions,
     dictionaries,
     extremes,
+    further,
     kinks,
     lines,
+    masks,
     optimizers,
     ours,
     randomness,
@@ -147,19 +149,9 @@ def _examine_layer(
         found, inputs, assumed, options.target = completed.found, completed.inputs, completed.said, 1
     elif assumed:
         inputs, options.target = targets.draw(request, arrays.array)
-    ready = functools.partial(prepare, theirs=theirs, inputs=inputs, seed=request.seed, randomized=True)
-    settings = {"dtype": request.dtype, "constants": request.constants, "averages": request.averages}
-    try:
-        learner = read(found, inputs, options, stage, ready, **settings)
-    except LearnerRaisedError as error:
-        rows = [len(v) for _, v in found.world.places() if v.ndim > 1 and v.dtype.kind == "f"]
-        if "arrays used as indices must be of integer" not in str(error) or not rows or theirs is not None:
-            raise
-        inputs = (targets.indices(inputs[0].shape, min(rows), request.seed), *inputs[1:])
-        ready = functools.partial(prepare, theirs=theirs, inputs=inputs, seed=request.seed, randomized=True)
-        learner = read(found, inputs, options, stage, ready, **settings)
-    notes = list(assumed)
-    if plain := randomness.is_random(learner, theirs, inputs):
+    learner, inputs, drawn = _read(request, found, inputs, options, stage, theirs)
+    notes = [*assumed, *drawn]
+    if randomness.is_random(learner, theirs, inputs):
         notes += randomness.compare(learner, theirs, inputs, request.seed)
         theirs = None
     elif theirs is not None:
@@ -191,6 +183,8 @@ def _examine_layer(
         report.notes.append(note)
     elif fault:
         report.faults.append(fault)
+    if not report.quantities and not report.faults:
+        report.unseen.append("nothing was compared: backward gives no gradient of anything that the output depends on")
     if not report.ok:
         overflow = extremes.overflow(learner, theirs, inputs)
         if overflow:
@@ -204,19 +198,11 @@ def _examine_layer(
         parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]
         return Verdict(1, "\n\n".join(part for part in parts if part), reports, learner)
     said = [str(report)]
-    for kind, others in _harder(request, theirs, inputs, target, plain):
-        if said_of_rows:
-            others = (*others[:-1], inputs[-1])
-        other = check(learner, theirs, *others, seed=request.seed, strict=False)
-        other.title += f", {kind}"
-        if other.differs and (valid := kinks.shares(learner, theirs, others, other)):
-            said.append(valid)
-            continue
-        if other.differs:
-            other.read = report.read
-            return Verdict(1, str(other), [*reports, other], learner)
-        reports.append(other)
-        said.append(f"They agree on {kind}, too.")
+    for further_one in further.compare(learner, theirs, inputs, request, report):
+        if isinstance(further_one, Report):
+            further_one.read, further_one.notes = [], []  # said already
+            return Verdict(1, "\n".join([*said, "", str(further_one)]), [*reports, further_one], learner)
+        said.append(further_one)
     if theirs is None and not request.range and (paid := kinks.paid_twice(learner, inputs)):
         return Verdict(1, "\n".join([*said, paid]), reports, learner)
     found_faults, found_notes = extremes.look(learner, theirs, inputs, target, request)
@@ -224,6 +210,36 @@ def _examine_layer(
     if found_faults:
         return Verdict(1, "\n".join([*said, *found_faults]), reports, learner)
     return Verdict(0, "\n".join(said), reports, learner)
+
+
+def _read(
+    request: Request, found: finding.Found, inputs: tuple, options: Options, stage: Stage, theirs: Callable | None
+) -> tuple[Learner, tuple, list[str]]:
+    """Return the learner, the inputs that it runs on, and what was drawn otherwise than as random numbers."""
+    settings = {"dtype": request.dtype, "constants": request.constants, "averages": request.averages}
+
+    def tried(values: tuple) -> Learner:
+        ready = functools.partial(prepare, theirs=theirs, inputs=values, seed=request.seed, randomized=True)
+        return read(found, values, options, stage, ready, **settings)
+
+    first: tuple[Learner, tuple, list[str]] | None = None
+    trouble: LearnerRaisedError | None = None
+    for values, said in masks.drawn(found, inputs, options.extras, request.constants, request.seed):
+        try:
+            learner = tried(values)
+        except LearnerRaisedError as error:
+            trouble = trouble or error
+            continue
+        if said or not masks.without_gradient(learner, values):
+            return learner, values, said
+        first = first or (learner, values, said)
+    if first is not None:
+        return first
+    rows = [len(v) for _, v in found.world.places() if v.ndim > 1 and v.dtype.kind == "f"]
+    if "arrays used as indices must be of integer" not in str(trouble) or not rows or theirs is not None:
+        raise trouble
+    inputs = (targets.indices(inputs[0].shape, min(rows), request.seed), *inputs[1:])
+    return tried(inputs), inputs, []
 
 
 def _found(request: Request, module: object, args: tuple[list, dict], options: Options, stage: Stage) -> finding.Found:
@@ -287,14 +303,3 @@ def _fitting(request: Request, options: Options, theirs: Callable, inputs: tuple
         others = tuple(np.ascontiguousarray(x.T) if x.ndim == 2 else x for x in inputs[1:])
         return (turned[0], *others), theirs
     raise NotUnderstoodError(f"{request.against} refuses the input: {refused}")
-
-
-def _harder(request: Request, theirs: Callable | None, inputs: tuple, target: int | None, plain: bool) -> list:
-    if theirs is None or request.range or plain or inputs[0].dtype.kind != "f":
-        return []
-    others, _ = targets.draw(request, arrays.tied)
-    if others[0].shape != inputs[0].shape:
-        others = tuple(np.ascontiguousarray(x.T) if x.ndim == 2 else x for x in others)
-    if against.refusal(theirs, others):
-        return []
-    return [("numbers with ties and zeros", others)]
