@@ -1,6 +1,6 @@
 """The whole of ``backprop check``: a file's layer, loss, optimizer or initialiser is run, read and compared.
 
-After the comparison on random numbers come numbers with ties and zeros, then extreme ones (`extremes`); where forward
+After the comparison on random numbers come further ones (`further`), then extreme ones (`extremes`); where forward
 draws at random, its draws are held fixed for the gradients, and their distribution is compared (`randomness`).
 """
 
