@@ -21,6 +21,8 @@ from parity_tests.harness.report import AGAIN, Quantity, Report
 from scratch.gradcheck import compare_direction
 from scratch.nn import Module
 
+CHANCE = 0.02
+"""A pattern is told if differences at random would show it with a smaller chance."""
 MOST = 3
 """The most sentences for one quantity; more that fit the same numbers would not help."""
 
@@ -263,8 +265,9 @@ def patterns(case: Case) -> Iterator[str]:
         for words, where in (("exactly 0", x == 0), ("negative", x < 0), ("positive", x > 0)):
             if different.any() and where.any() and not where.all() and not (different & ~where).any():
                 if words == "exactly 0" or not (loss or _ties_explain(x, different)):
-                    on_one_side = math.comb(different.size, int(different.sum())) >= 400  # else it may be chance
-                    yield f"differs only where the input is {words}"
+                    on_one_side = _all_among(different, int(where.sum())) < CHANCE
+                    if on_one_side:
+                        yield f"differs only where the input is {words}"
                 break
         if different.any() and not (different & (x != 0)).any():
             return
@@ -340,12 +343,23 @@ def _confined(different: np.ndarray) -> Iterator[str]:
     for axis, length in enumerate(different.shape):
         others = tuple(i for i in range(different.ndim) if i != axis)
         hit = np.flatnonzero(different.any(axis=others))
-        if 0 < len(hit) < length:
+        ways = math.comb(length, len(hit))  # of choosing as many indices
+        if 0 < len(hit) < length and ways * _all_among(different, len(hit) * different.size // length) < CHANCE:
             yield f"differs only at {_some(hit)} of axis {axis} (0 to {length - 1})"
     if different.ndim >= 2:
         inner = different[(..., slice(1, -1), slice(1, -1))]
         if not inner.any() and (1 - different.mean()) ** inner.size < 0.01:  # chance would have hit the inside, too
             yield "differs only at the border of the last two axes: padding?"
+
+
+def _all_among(different: np.ndarray, count: int) -> float:
+    """Return the chance that as many elements, differing at random, all lie among ``count`` of them."""
+    size, wrong = different.size, int(different.sum())
+    if wrong > count:
+        return 0.0
+    return math.exp(
+        math.lgamma(count + 1) - math.lgamma(count - wrong + 1) - math.lgamma(size + 1) + math.lgamma(size - wrong + 1)
+    )
 
 
 def _along_axes(values: np.ndarray, words: str, tolerance: float) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The whole of ``backprop check``: a file's layer, loss, optimizer or initialiser is run, read and compared.
 
-After the comparison on random numbers come numbers with ties and zeros, then extreme ones (`extremes`); where forward
+After the comparison on random numbers come further ones (`further`), then extreme ones (`extremes`); where forward
 draws at random, its draws are held fixed for the gradients, and their distribution is compared (`randomness`).
 """
 
@@ -21,8 +21,10 @@ from parity_tests.diagnosis import (
     conventions,
     dictionaries,
     extremes,
+    further,
     kinks,
     lines,
+    masks,
     optimizers,
     ours,
     randomness,
@@ -148,17 +150,9 @@ def _examine_layer(
         found, inputs, assumed, options.target = completed.found, completed.inputs, completed.said, 1
     elif assumed:
         inputs, options.target = targets.draw(request, arrays.array)
-    ready = functools.partial(prepare, theirs=theirs, inputs=inputs, seed=request.seed, randomized=True)
-    settings = {"dtype": request.dtype, "constants": request.constants, "averages": request.averages}
-    try:
-        learner = read(found, inputs, options, stage, ready, **settings)
-    except LearnerRaisedError as error:
-        rows = [len(v) for _, v in found.world.places() if v.ndim > 1 and v.dtype.kind == "f"]
-        if not _wants_indices(error) or not rows or theirs is not None:
-            raise
-        learner, inputs = _with_indices(found, inputs, options, stage, min(rows), request.seed, settings)
-    notes = list(assumed)
-    if plain := randomness.is_random(learner, theirs, inputs):
+    learner, inputs, drawn = _read(request, found, inputs, options, stage, theirs)
+    notes = [*assumed, *drawn]
+    if randomness.is_random(learner, theirs, inputs):
         notes += randomness.compare(learner, theirs, inputs, request.seed)
         theirs = None
     elif theirs is not None:
@@ -190,6 +184,8 @@ def _examine_layer(
         report.notes.append(note)
     elif fault:
         report.faults.append(fault)
+    if not report.quantities and not report.faults:
+        report.unseen.append("nothing was compared: backward gives no gradient of anything that the output depends on")
     if not report.ok:
         overflow = extremes.overflow(learner, theirs, inputs)
         if overflow:
@@ -203,19 +199,11 @@ def _examine_layer(
         parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]
         return Verdict(1, "\n\n".join(part for part in parts if part), reports, learner)
     said = [str(report)]
-    for kind, others in _harder(request, theirs, inputs, target, plain):
-        if said_of_rows:
-            others = (*others[:-1], inputs[-1])
-        other = check(learner, theirs, *others, seed=request.seed, strict=False)
-        other.title += f", {kind}"
-        if other.differs and (valid := kinks.shares(learner, theirs, others, other)):
-            said.append(valid)
-            continue
-        if other.differs:
-            other.read = report.read
-            return Verdict(1, str(other), [*reports, other], learner)
-        reports.append(other)
-        said.append(f"They agree on {kind}, too.")
+    for further_one in further.compare(learner, theirs, inputs, request, report):
+        if isinstance(further_one, Report):
+            further_one.read, further_one.notes = [], []  # said already
+            return Verdict(1, "\n".join([*said, "", str(further_one)]), [*reports, further_one], learner)
+        said.append(further_one)
     if theirs is None and not request.range and (paid := kinks.paid_twice(learner, inputs)):
         return Verdict(1, "\n".join([*said, paid]), reports, learner)
     found_faults, found_notes = extremes.look(learner, theirs, inputs, target, request)
@@ -225,22 +213,50 @@ def _examine_layer(
     return Verdict(0, "\n".join(said), reports, learner)
 
 
+def _read(
+    request: Request, found: finding.Found, inputs: tuple, options: Options, stage: Stage, theirs: Callable | None
+) -> tuple[Learner, tuple, list[str]]:
+    """Return the learner, the inputs that it runs on, and what was drawn otherwise than as random numbers."""
+    settings = {"dtype": request.dtype, "constants": request.constants, "averages": request.averages}
+
+    def tried(values: tuple) -> Learner:
+        ready = functools.partial(prepare, theirs=theirs, inputs=values, seed=request.seed, randomized=True)
+        return read(found, values, options, stage, ready, **settings)
+
+    first: tuple[Learner, tuple, list[str]] | None = None
+    trouble: LearnerRaisedError | None = None
+    for values, said in masks.drawn(found, inputs, options.extras, request.constants, request.seed):
+        try:
+            learner = tried(values)
+        except LearnerRaisedError as error:
+            trouble = trouble or error
+            continue
+        if said or not masks.without_gradient(learner, values):
+            return learner, values, said
+        first = first or (learner, values, said)
+    if first is not None:
+        return first
+    rows = [len(v) for _, v in found.world.places() if v.ndim > 1 and v.dtype.kind == "f"]
+    if not _wants_indices(trouble) or not rows or theirs is not None:
+        raise trouble
+    return *_with_indices(tried, inputs, options.target, min(rows), request.seed), []
+
+
 def _wants_indices(error: LearnerRaisedError) -> bool:
     return "arrays used as indices must be of integer" in str(error)
 
 
 def _with_indices(
-    found: finding.Found, inputs: tuple, options: Options, stage: Stage, rows: int, seed: int, settings: dict
+    tried: Callable[[tuple], Learner], inputs: tuple, target: int | None, rows: int, seed: int
 ) -> tuple[Learner, tuple]:
     """Read the layer with indices as its inputs: as few of them as it takes, from the first on."""
-    places = [i for i in range(len(inputs)) if i != options.target]
+    places = [i for i in range(len(inputs)) if i != target]
     choices = [c for count in range(1, len(places) + 1) for c in itertools.combinations(places, count)]
     trouble: LearnerRaisedError | None = None
     for chosen in choices:
         drawn = tuple(targets.indices(x.shape, rows, seed + i) if i in chosen else x for i, x in enumerate(inputs))
-        ready = functools.partial(prepare, theirs=None, inputs=drawn, seed=seed, randomized=True)
         try:
-            return read(found, drawn, options, stage, ready, **settings), drawn
+            return tried(drawn), drawn
         except LearnerRaisedError as error:
             if not _wants_indices(error):
                 raise
@@ -312,14 +328,3 @@ def _fitting(request: Request, options: Options, theirs: Callable, inputs: tuple
         others = tuple(np.ascontiguousarray(x.T) if x.ndim == 2 else x for x in inputs[1:])
         return (turned[0], *others), theirs
     raise NotUnderstoodError(f"{request.against} refuses the input: {refused}")
-
-
-def _harder(request: Request, theirs: Callable | None, inputs: tuple, target: int | None, plain: bool) -> list:
-    if theirs is None or request.range or plain or inputs[0].dtype.kind != "f":
-        return []
-    others, _ = targets.draw(request, arrays.tied)
-    if others[0].shape != inputs[0].shape:
-        others = tuple(np.ascontiguousarray(x.T) if x.ndim == 2 else x for x in others)
-    if against.refusal(theirs, others):
-        return []
-    return [("numbers with ties and zeros", others)]

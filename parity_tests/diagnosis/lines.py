@@ -292,6 +292,8 @@ class Following:
     def _watch_backward(self, frame: types.FrameType, event: str, argument: object) -> None:
         if not is_theirs(frame.f_code.co_filename) or len(self.computed) > MOST_EVENTS:
             return
+        if self.learner.optimizers.have(frame.f_locals.get("self")):
+            return  # what an optimizer computes is no gradient
         key = id(frame)
         arrays = self._arrays(frame)
         if event == "call":

@@ -1,12 +1,14 @@
 """Layers whose forward draws: the draws are held fixed for the gradients, and their distribution is compared."""
 
+import contextlib
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 
 from parity_tests.diagnosis import against
+from parity_tests.diagnosis.reading import generators
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
 
@@ -20,16 +22,26 @@ def is_random(learner: Learner, theirs: Callable | None, inputs: tuple) -> bool:
     )
 
 
+@contextlib.contextmanager
+def drawing(learner: Learner, seed: int) -> Iterator[None]:
+    """Let forward draw other numbers, by the seed of every generator, for a while."""
+    before, learner.stage.seed = learner.stage.seed, seed
+    learner.world.restore()
+    generators.reseed(generators.generators(learner.world.roots), seed)
+    try:
+        with learner.world.starting_here():
+            yield
+    finally:
+        learner.stage.seed = before
+
+
 def _varies(run: Callable[[int], np.ndarray]) -> bool:
     return not np.array_equal(run(0), run(1), equal_nan=True) or not np.array_equal(run(0), run(2), equal_nan=True)
 
 
 def _ours(learner: Learner, inputs: tuple, seed: int) -> np.ndarray:
-    before, learner.stage.seed = learner.stage.seed, seed
-    try:
+    with drawing(learner, seed):
         made = learner.forward(*inputs)
-    finally:
-        learner.stage.seed = before
     return np.asarray(made[0] if isinstance(made, tuple) else made)
 
 

@@ -1,6 +1,7 @@
 """The inputs of a loss: how they are drawn, what may be wrong with their shapes, and what a loss assumes of them."""
 
 import copy
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -29,6 +30,24 @@ def draw(request: object, how: Callable) -> tuple[tuple[np.ndarray, ...], int | 
         return tuple(inputs), None
     inputs.append(target(request.target, request.target_shape or shapes[0], dtype, rng, seed))
     return tuple(inputs), len(inputs) - 1
+
+
+def others(request: object, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """Return other numbers of the same kind: drawn anew where they were drawn, else the examples in another order."""
+    drawn, _ = draw(request, arrays.array)
+    anew, _ = draw(dataclasses.replace(request, seed=request.seed + 1), arrays.array)
+    pairs = list(zip(drawn, anew, strict=True))
+    pairs += [(old.T, new.T) for old, new in pairs]
+    found = []
+    for x in inputs:
+        other = next((new for old, new in pairs if np.array_equal(old, x)), None)
+        found.append(_in_another_order(x) if other is None else np.ascontiguousarray(other))
+    return tuple(found)
+
+
+def _in_another_order(x: np.ndarray) -> np.ndarray:
+    rolled = np.roll(x, 1, axis=0) if x.ndim else x
+    return np.roll(x, 1) if np.array_equal(rolled, x) else rolled
 
 
 def target(kind: str, shape: tuple[int, ...], dtype: str, rng: np.random.Generator, seed: int) -> np.ndarray:

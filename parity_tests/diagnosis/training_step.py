@@ -1,7 +1,8 @@
 """One training step of somebody's network: each parameter has to move by the learning rate times the loss's gradient.
 
 The gradient is taken by finite differences of the network's own loss, at the parameters before the step. A second step
-follows without resetting anything: a gradient that was not zeroed moves its parameter by the sum of both. Where a
+follows on other numbers, without resetting anything: a gradient that was not zeroed moves its parameter by the sum of
+both, and what the first batch left behind must not decide the second step. Where a
 parameter has moved by a wrong gradient, the gradients are tried that it has after some of the others have been stepped.
 """
 
@@ -10,6 +11,7 @@ import types
 
 import numpy as np
 
+from parity_tests.diagnosis.reading import generators
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.places import Place, World
@@ -31,8 +33,8 @@ def method(thing: object) -> str:
 class Trained:
     """The network with its loss and its step, and the arrays that the loss depends on."""
 
-    def __init__(self, network: object, module: types.ModuleType, inputs: tuple, stage: Stage) -> None:
-        self.network, self.inputs, self.stage = network, inputs, stage
+    def __init__(self, network: object, module: types.ModuleType, batches: list[tuple], stage: Stage) -> None:
+        self.network, self.batches, self.stage = network, batches, stage
         self.loss_name = next(name for name in LOSSES if callable(getattr(network, name, None)))
         self.step_name = method(type(network))
         self.world = World([network, module], ["self", ""])
@@ -40,15 +42,15 @@ class Trained:
         arrays = {p: np.array(v) for p, v in self.world.places() if v.ndim and v.dtype.kind == "f"}
         self.parameters = {p: v for p, v in arrays.items() if self.loss({p: v + 1e-3 * (1 + np.abs(v))}) != base}
 
-    def loss(self, changes: dict[Place, np.ndarray]) -> float:
-        """Return the loss with some of the parameters changed."""
+    def loss(self, changes: dict[Place, np.ndarray], inputs: tuple | None = None) -> float:
+        """Return the loss with some of the parameters changed, of the first batch or of other inputs."""
         self.world.restore()
         for place, values in changes.items():
             self.world.put(place, np.array(values))
         with self.stage(self.loss_name, reseed=True):
-            return float(getattr(self.network, self.loss_name)(*map(np.copy, self.inputs)))
+            return float(getattr(self.network, self.loss_name)(*map(np.copy, inputs or self.batches[0])))
 
-    def gradient(self, place: Place, at: dict[Place, np.ndarray]) -> np.ndarray:
+    def gradient(self, place: Place, at: dict[Place, np.ndarray], batch: int = 0) -> np.ndarray:
         """Return the loss's gradient of one array, by finite differences."""
         values, found = np.array(at[place]), np.zeros(at[place].shape)
         for index in np.ndindex(values.shape):
@@ -57,7 +59,7 @@ class Trained:
                 ends = []
                 for sign in (1, -1):
                     values[index] = start + sign * step
-                    ends.append(self.loss({**at, place: values}))
+                    ends.append(self.loss({**at, place: values}, self.batches[batch]))
                 slopes.append((ends[0] - ends[1]) / (2 * step))
             values[index] = start
             found[index] = (4 * slopes[1] - slopes[0]) / 3
@@ -67,10 +69,12 @@ class Trained:
         """Take steps from the start; return the parameters after each, and the learning rate."""
         self.world.restore()
         step, found = getattr(self.network, self.step_name), []
-        passed, rate = _arguments(Found("", step, None), self.network, self.inputs, slower)
-        for _ in range(count):
+        passed, rate = _arguments(Found("", step, None), self.network, self.batches[0], slower)
+        draws = generators.states(generators.generators(self.world.roots))
+        for number in range(count):
+            generators.put_back(draws)
             with self.stage(self.step_name, reseed=True):
-                step(*map(np.copy, self.inputs), **passed)
+                step(*map(np.copy, self.batches[number]), **passed)
             found.append({place: np.array(self.world.get(place)) for place in self.parameters})
         return found, rate
 
@@ -101,7 +105,7 @@ def examine(
     inputs, _ = targets.draw(request, arrays.array)
     with stage(f"{cls.__name__}(...)", reseed=True):
         network = cls(*args[0], **args[1])
-    trained = Trained(network, module, inputs, stage)
+    trained = Trained(network, module, [inputs, targets.others(request, inputs)], stage)
     (first, second), rate = trained.steps(2)
     start = {place: np.array(values) for place, values in trained.parameters.items()}
     lines = ["read as:", f"  ({request.path.name} was run)"]
@@ -115,12 +119,15 @@ def examine(
         if not _close(moved, wanted):
             faults.append(f"{own}: the first step is not along the gradient{_why(trained, place, start, first, moved)}")
             continue
-        then = trained.gradient(place, first)
+        then = trained.gradient(place, first, batch=1)
         moved = (first[place] - second[place]) / rate
         if _close(moved, wanted + then):
             faults.append(f"{own}: the second step is along the sum of both gradients: zero them before each backward")
         elif not _close(moved, then):
-            faults.append(f"{own}: the second step is not along the gradient, though the first is")
+            faults.append(
+                f"{own}: the second step, on other numbers, is not along the gradient, though the first is: is "
+                "something of the first batch kept?"
+            )
     faults += _broadcast(trained, inputs)
     said = faults or [f"All agree: two steps, {len(start)} parameters."]
     return Verdict(1 if faults else 0, "\n".join([*lines, "", *said]))
@@ -153,12 +160,9 @@ def _broadcast(trained: Trained, inputs: tuple) -> list[str]:
     *_, target = inputs
     try:
         as_it_is = trained.loss({})
-        trained.inputs = (*inputs[:-1], target.reshape(-1, 1) if target.ndim == 1 else target.reshape(-1))
-        other = trained.loss({})
+        other = trained.loss({}, (*inputs[:-1], target.reshape(-1, 1) if target.ndim == 1 else target.reshape(-1)))
     except (LearnerRaisedError, ValueError):
         return []
-    finally:
-        trained.inputs = inputs
     column = target.ndim == 1 and target.dtype.kind == "f" and target.size == len(inputs[0])
     if not column or np.isclose(as_it_is, other, rtol=1e-9):
         return []

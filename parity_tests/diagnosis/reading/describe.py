@@ -93,7 +93,7 @@ def _backward(learner: Learner, names: list[str]) -> str:
     handed = {
         "upstream": _handed(learner),
         "derivative": "forward's arguments; its result is multiplied by grad_output",
-        "none": "; its result is multiplied by grad_output",
+        "none": "nothing; its result is multiplied by grad_output",
     }[plan.convention]
     if found.backward is None and plan.pulled is None:
         return f"gradients returned with the loss: {said}"
@@ -107,6 +107,8 @@ def _parameter(learner: Learner, one: Learned) -> str:
     source = one.gradient.words(learner.world, learner.found.backward_name or learner.found.forward_name)
     if one.gradient.step:
         source += f", learning rate {one.gradient.rate:g}" + " (given)" * (one.gradient.rate == RATE)
+        if one.gradient.optimizer is not None:
+            source += f", that of {learner.world.words(one.gradient.optimizer)}"
     if not one.moves:
         said += ", on which the output does not depend"
     return f"{said}; {source}"

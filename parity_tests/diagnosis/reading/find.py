@@ -9,7 +9,7 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import adapters
 from parity_tests.diagnosis.reading.decorators import undecorated
-from parity_tests.diagnosis.reading.names import BACKWARD, BACKWARD_PARTS, CONTEXTS, DERIVATIVES, FORWARD
+from parity_tests.diagnosis.reading.names import BACKWARD, BACKWARD_PARTS, CONTEXTS, DERIVATIVES, FORWARD, RATES
 from parity_tests.diagnosis.reading.places import World
 from parity_tests.diagnosis.reading.running import NotUnderstoodError, Stage
 from scratch.nn import Module
@@ -68,6 +68,12 @@ class Found:
         """Whether backward's name says that it returns the derivative alone."""
         name = self.backward_name.lower()
         return name in DERIVATIVES or name.endswith(tuple(f"_{word}" for word in DERIVATIVES)) or name.startswith("d_")
+
+    def is_rate(self, name: str) -> bool:
+        """Return whether backward's argument is a learning rate; alpha is, if nothing else of the layer is alpha."""
+        fronts = [parameter.name for parameter in self.parameters(self.forward)]
+        alpha = name == "alpha" and self.owner is not None and not hasattr(self.owner, name) and name not in fronts
+        return bool(RATES.match(name)) or alpha
 
     def parameters(self, function: Callable | None) -> list[inspect.Parameter]:
         """Return a function's parameters, without a context."""

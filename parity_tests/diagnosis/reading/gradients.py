@@ -7,6 +7,8 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.plans import RATE
+from parity_tests.diagnosis.reading.steps import rate_of
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class Source:
     leaf: str | None = None
     step: bool = False
     rate: float = 1.0
+    optimizer: Place | None = None
     transposed: bool = False
 
     def words(self, world: object, backward: str) -> str:
@@ -50,10 +53,9 @@ def assign(
     free_leaves = {name: values for name, values in leaves.items() if values is not None}
     free_written = dict(written)
     sources: dict[Place, Source | None] = {}
-    rate = _rate(learner)
     for place, values in wanted.items():
         if place in free_written and free_written[place].shape == values.shape and not _named(place, free_written):
-            sources[place] = Source(step=True, rate=rate)
+            sources[place] = Source(None, None, True, *rate_of(learner, place, RATE))
             free_written.pop(place)
     for place in wanted:
         if place in sources:
@@ -114,20 +116,6 @@ def _by_list(place: Place, written: dict[Place, np.ndarray], used: set, shape: t
             used.add(other)
             return Source(place=other)
     return None
-
-
-def _rate(learner: object) -> float:
-    from parity_tests.diagnosis.reading.plans import RATE
-
-    function = learner.found.backward
-    for parameter in learner.found.parameters(function):
-        if words.RATES.match(parameter.name):
-            return RATE
-    owner = learner.found.owner
-    for name, value in getattr(owner, "__dict__", {}).items():
-        if words.RATES.match(name) and isinstance(value, float | int):
-            return float(value)
-    return 1.0
 
 
 def _named(place: Place, written: dict[Place, np.ndarray]) -> Place | None:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis.reading import beside, examples
+from parity_tests.diagnosis.reading import beside, examples, generators
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.gradients import Source, assign
 from parity_tests.diagnosis.reading.moving import equal, nudged
 from parity_tests.diagnosis.reading.places import Place
 from parity_tests.diagnosis.reading.plans import RATE, Plan
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
+from parity_tests.diagnosis.reading.steps import Optimizers
 from parity_tests.diagnosis.reading.views import View, same
 from parity_tests.harness.arrays import array
 
@@ -52,6 +53,7 @@ class Reading:
     state: list[tuple[Place, tuple]] = field(default_factory=list)
     constants: list[tuple[Place, tuple]] = field(default_factory=list)
     beside: list[tuple[str, tuple]] = field(default_factory=list)
+    adaptive: dict[Place, Place] = field(default_factory=dict)
     random: bool = False
 
 
@@ -108,8 +110,9 @@ class Learner:
         if self.averages:
             self.example_axes(inputs)
         self.world.restore()
-        self._write()
         self.backwards, self.last = 0, inputs
+        self._write()
+        self._draws = generators.states(generators.generators(self.world.roots)) if self.world.draws else []
         return self._forward(inputs)
 
     __call__ = forward
@@ -140,8 +143,7 @@ class Learner:
         """Run the layer's backward; a second one after a second forward, as a training loop has it."""
         self.backwards += 1
         if self.backwards > 1:
-            self._write()
-            self._forward(self.last)
+            self._forward_again()
         before = {name: self._gradient(learned) for name, learned in self._learned() if self.backwards > 1}
         leaves = self._backward(tuple(np.asarray(grad) for grad in grads))
         for name, learned in self._learned():
@@ -154,6 +156,22 @@ class Learner:
         for place, values in zip(places, found, strict=True):
             returned[place] = values
         return tuple(returned) if len(returned) != 1 else returned[0]
+
+    def _forward_again(self) -> None:
+        # Without a reset; where forward carries a state on and gives another output, with a reset of all but gradients.
+        first = self.outputs
+        self._write()
+        generators.put_back(self._draws)
+        self._forward(self.last)
+        if equal(first, self.outputs):
+            return
+        sources = [one.gradient for one in self.reading.learned if one.gradient is not None]
+        held = {source.place: self.world.get(source.place) for source in sources if source.place is not None}
+        self.world.restore()
+        for place, values in held.items():
+            self.world.put(place, values)
+        self._write()
+        self._forward(self.last)
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Yield the parameters under PyTorch's names, or under their own where none matched."""
@@ -210,10 +228,14 @@ class Learner:
         for learned in self.reading.learned:
             if learned.gradient is not None and learned.gradient.place is not None and not learned.gradient.step:
                 held = self.world.get(learned.gradient.place)
-                if isinstance(held, np.ndarray) and getattr(self, "backwards", 0) == 0:
-                    self.world.put(learned.gradient.place, np.zeros(held.shape, self.dtype))
+                if isinstance(held, np.ndarray) and self.backwards == 0:
+                    if held.dtype == self.dtype and held.flags.writeable:
+                        held[...] = 0  # in place: another name may stand for the same array
+                    else:
+                        self.world.put(learned.gradient.place, np.zeros(held.shape, self.dtype))
 
     def _backward(self, grads: tuple[np.ndarray, ...]) -> dict[str, np.ndarray | None]:
+        self.optimizers.put_back()
         self._before = {id(learned): np.array(self.world.get(learned.place)) for learned in self.reading.learned}
         with self.stage("backward"):
             leaves = self.plan.backward(grads)
@@ -397,24 +419,27 @@ class Learner:
         # Parameters that the first forward creates: what exists after it and changes a second forward.
         self.world.restore()
         known = {place for place, _ in self.world.places()}
-        with self.stage("forward", reseed=True):
-            first = [np.array(y) for y in self.plan.forward(inputs)]
+        draws = generators.states(generators.generators(self.world.roots))
+
+        def forward() -> list[np.ndarray]:
+            generators.put_back(draws)
+            with self.stage("forward", reseed=True):
+                return [np.array(y) for y in self.plan.forward(inputs)]
+
+        first = forward()
         later = {p: np.array(v) for p, v in self.world.places() if p not in known and v.ndim and v.dtype.kind == "f"}
         if not later:
             return
         held = copy.deepcopy(later)
-        with self.stage("forward", reseed=True):
-            again = [np.array(y) for y in self.plan.forward(inputs)]
-        if not equal(first, again):
+        if not equal(first, forward()):
             return
         for place, values in held.items():
             self.world.put(place, nudged(values))
-            with self.stage("forward", reseed=True):
-                moved = [np.array(y) for y in self.plan.forward(inputs)]
+            moved = forward()
             self.world.put(place, values)
             if not equal(first, moved):
-                with self.stage("forward", reseed=True):
-                    self.plan.forward(inputs)
+                forward()
+                generators.put_back(draws)
                 self.world.snapshot()
                 return
 
@@ -482,6 +507,7 @@ class Learner:
         wanted = {p: v for p, v in owners.items() if p not in gradients_of_others}
         learned = [p for p in wanted if p.last not in self.constants and p.name not in self.constants]
         sources, input_sources = assign(self, inputs, {p: wanted[p] for p in learned}, written, leaves)
+        self._keep_optimizers(inputs, sources)
         for place, values in wanted.items():
             if place not in learned:
                 reading.constants.append((place, values.shape))
@@ -506,6 +532,24 @@ class Learner:
                 self._fault(
                     f"{self.world.words(one.place)} holds integers: a small step does not change it; make it float"
                 )
+
+    def _keep_optimizers(self, inputs: tuple[np.ndarray, ...], sources: dict[Place, Source | None]) -> None:
+        # A step that is not the rate times the gradient does not tell the gradient: it does not double with it.
+        taken = {place: one.optimizer for place, one in sources.items() if one is not None and one.optimizer}
+        self.world.restore()
+        self.optimizers = Optimizers(self.world, set(taken.values()))
+        moved = [self._moved_by(inputs, list(taken), factor) for factor in (1.0, 2.0)] if taken else []
+        for place, optimizer in taken.items():
+            once, twice = (one[place] for one in moved)
+            if not np.allclose(twice, 2 * once, rtol=1e-6, atol=1e-9 * np.abs(twice).max(initial=0)):
+                self.reading.adaptive[place], sources[place] = optimizer, None
+
+    def _moved_by(self, inputs: tuple[np.ndarray, ...], places: list[Place], factor: float) -> dict[Place, np.ndarray]:
+        grads = tuple(factor * grad for grad in upstream(self._outputs_with(inputs, {})))
+        before = {place: np.array(self.world.get(place)) for place in places}
+        with self.stage("backward"):
+            self.plan.backward(grads)
+        return {place: np.asarray(self.world.get(place)) - before[place] for place in places}
 
     def _is_gradient(self, place: Place, owners: dict) -> bool:
         return any(

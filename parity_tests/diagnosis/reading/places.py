@@ -4,6 +4,7 @@ An array in an attribute, in a slot, in a dictionary or a list, in an object ins
 the file's own globals has a `Place`. A `World` remembers all of it, to restore it later.
 """
 
+import contextlib
 import copy
 import random
 import types
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+from parity_tests.diagnosis.reading import generators
 
 MOST = 1_000_000
 """The most elements of an array that is looked at; a data set has more."""
@@ -56,6 +59,7 @@ class World:
     def __init__(self, roots: list[object], prefixes: list[str]) -> None:
         self.roots, self.prefixes = roots, prefixes
         self.start: list[dict] = []
+        self.draws: list[tuple[object, object]] = []
         self.snapshot()
 
     def words(self, place: Place) -> str:
@@ -65,11 +69,23 @@ class World:
     def snapshot(self) -> None:
         """Remember the present state as the start."""
         self.start = self._copies([_contents(root) for root in self.roots])
+        self.draws = generators.states(generators.generators(self.roots))
 
     def restore(self) -> None:
         """Put everything back to the start, apart from what other files hold."""
         for root, contents in zip(self.roots, self._copies(self.start), strict=True):
             _fill(root, contents)
+        generators.put_back(self.draws)  # those that are not copied: of a class, of another module
+
+    @contextlib.contextmanager
+    def starting_here(self) -> Iterator[None]:
+        """Take the present state as the start, for a while."""
+        before = self.start, self.draws
+        self.snapshot()
+        try:
+            yield
+        finally:
+            self.start, self.draws = before
 
     def _copies(self, contents: list[dict]) -> list[dict]:
         memo = {id(root): root for root in self.roots}

@@ -301,7 +301,7 @@ class Plan:
                 unnamed = [one for one in unnamed if one is not value]
             elif name in self.filled:
                 value = self.filled[name]
-            elif words.RATES.match(name):
+            elif self.found.is_rate(name):
                 value = rate
             elif kept.has(name, optional):
                 value = kept.value(name)

@@ -31,9 +31,18 @@ def tell(learner: Learner, report: Report) -> None:
         report.notes.append(
             f"{learner.found.backward_name} takes the step itself: what was compared is the step, divided by the "
             "learning rate"
+            + "; what its optimizer keeps was put back before each backward"
+            * bool(learner.optimizers.start)
         )
     for place, shape in learner.reading.unseen:
         own = learner.world.words(place)
+        if place in learner.reading.adaptive:
+            optimizer = learner.world.words(learner.reading.adaptive[place])
+            report.unseen.append(
+                f"{own} {shape}: not compared: the step of {optimizer} is not the learning rate times the gradient; "
+                "give the layer plain gradient descent, and check the optimizer by itself"
+            )
+            continue
         report.unseen.append(
             f"{own} {shape}: the output depends on it, but no gradient of it was found (a constant? say --constant "
             f"{place.last})"
@@ -66,6 +75,7 @@ def _grad(name: str) -> str:
 
 
 def _inputs(learner: Learner, report: Report) -> None:
+    returning = learner.found.backward_name or learner.found.forward_name  # of a loss that returns its gradients
     names = learner.input_names(len(learner.last))
     without = [i for i in learner.without_gradient if names[i] not in learner.constants and learner.depends_on(i)]
     if not without:
@@ -75,14 +85,14 @@ def _inputs(learner: Learner, report: Report) -> None:
         return  # the others are targets
     if not learner.reading.inputs and _is_network(learner):
         report.notes.append(
-            f"{learner.found.backward_name} returns no gradient of {names[0]}: the first layer of a network needs "
+            f"{returning} returns no gradient of {names[0]}: the first layer of a network needs "
             "none; it was not compared"
         )
         return
     for i in without:
         report.unseen.append(
-            f"{names[i]} {learner.last[i].shape}: the output depends on it, but {learner.found.backward_name} returns "
-            f"no gradient of it (is the return missing? a constant? say --constant {names[i]})"
+            f"{names[i]} {learner.last[i].shape}: the output depends on it, but {returning} returns no "
+            f"gradient of it (is the return missing? a constant? say --constant {names[i]})"
         )
 
 

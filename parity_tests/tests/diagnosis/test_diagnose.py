@@ -226,7 +226,7 @@ MISTAKES = {
         X,
         "is the expected value times a number that depends on axis 1 only",
     ),
-    "one row": (edited(nn.Linear, lambda d, g: d + np.eye(4, 3)[[0, 3, 3, 3]] * d), LINEAR, X, "at index 0 of axis 0"),
+    "one row": (edited(nn.Linear, lambda d, g: d + np.eye(4)[:, :1] * d), LINEAR, X, "at index 0 of axis 0"),
     "NaN": (edited(nn.Linear, lambda d, g: d + np.where(d > 1, np.nan, 0)), LINEAR, X, "NaN and 0 infinite where"),
 }
 

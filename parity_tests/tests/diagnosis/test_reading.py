@@ -143,6 +143,27 @@ def test_a_forgotten_return_is_not_agreement(command):
     assert "x (5, 3): the output depends on it, but backward returns no gradient of it (is the return missing?" in out
 
 
+def test_a_report_without_a_single_array_is_no_agreement(checked):
+    source = """
+import numpy as np
+
+
+class Embedding:
+    def __init__(self):
+        self.table = np.ones((20_000, 64))  # more numbers than are looked at
+
+    def forward(self, indices):
+        self.indices = indices
+        return self.table[indices]
+
+    def backward(self, g):
+        self.grads = {}
+"""
+    status, out = checked(source, "Embedding", "--input", "4,5")
+    assert status == 1
+    assert "nothing was compared" in out
+
+
 def test_prints_are_shown_a_few_times_only(command):
     _, out, _ = command("Shouting", "--input", "5,3")
     assert 1 <= out.count("forward!") <= 4

@@ -1,0 +1,46 @@
+"""What is compared once the usual numbers agree: ties and zeros, a wider range, and a second batch."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from parity_tests.diagnosis import against, kinks, second_batch, targets, wider
+from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.repeated import repeat
+from parity_tests.harness import arrays
+from parity_tests.harness.report import Report
+
+
+def compare(
+    learner: Learner, theirs: Callable | None, inputs: tuple, request: object, usual: Report
+) -> Iterator[str | Report]:
+    """Yield what there is to say, and a report on what differs; whoever meets one can stop there."""
+    names = {q.name for q in usual.quantities}
+    tied = _tied(request, theirs, inputs)
+    if tied is not None:
+        report = repeat(learner, theirs, tied, request.seed, names)
+        valid = kinks.shares(learner, theirs, tied, report) if report.differs else ""
+        if report.differs and not valid:
+            report.title += ", numbers with ties and zeros"
+            yield report
+        yield valid or "They agree on numbers with ties and zeros, too."
+    if request.range is None:
+        said, report = wider.compare(learner, theirs, inputs, request.seed, usual)
+        yield from said
+        if report is not None:
+            yield report
+    report, note = second_batch.compare(learner, theirs, inputs, targets.others(request, inputs), request.seed, names)
+    if report is not None:
+        yield report
+    yield f"note: {note}" if note else "They agree on a second batch, without a reset in between."
+
+
+def _tied(request: object, theirs: Callable | None, inputs: tuple) -> tuple | None:
+    if theirs is None or request.range or inputs[0].dtype.kind != "f":
+        return None
+    tied, target = targets.draw(request, arrays.tied)
+    if tied[0].shape != inputs[0].shape:
+        tied = tuple(np.ascontiguousarray(x.T) if x.ndim == 2 else x for x in tied)
+    if target is not None:
+        tied = (*tied[:target], inputs[target], *tied[target + 1 :])
+    return None if against.refusal(theirs, tied) else tied
