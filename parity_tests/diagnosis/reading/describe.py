@@ -74,6 +74,9 @@ def _parameter(learner: Learner, one: Learned) -> str:
     source = one.gradient.words(learner.world, learner.found.backward_name or learner.found.forward_name)
     if one.gradient.step:
         source += f", learning rate {one.gradient.rate:g}" + " (given)" * (one.gradient.rate == RATE)
+    others = [learner.world.words(place) for place in learner.world.aliases(one.place) if place != one.place]
+    if others:
+        source += f"; the same array as {', '.join(others)}"
     if not one.moves:
         said += ", on which the output does not depend"
     return f"{said}; {source}"
