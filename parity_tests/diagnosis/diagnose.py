@@ -65,7 +65,7 @@ class Suspects:
             ]
         sentences = list(self._about_backward_alone(report))
         found: dict[str, list[str]] = {}
-        for quantity in report.wrong:
+        for quantity in [q for q in report.wrong if q.whole is None]:
             case = self._case(report, quantity)
             for sentence in _most_specific(list(dict.fromkeys(_named(case)))) or list(patterns(case))[:MOST]:
                 found.setdefault(sentence, []).append(quantity.name)

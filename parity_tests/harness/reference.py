@@ -36,6 +36,11 @@ class Expectation(NamedTuple):
     truth: np.ndarray | None = None
     reference_error: float | None = None
     undecided: np.ndarray | None = None
+    whole: tuple[int, ...] | None = None
+
+
+WORK = 2e8
+"""The most numbers, elements times all numbers of a layer, for which an array is compared element by element."""
 
 
 class FiniteDifferences:
@@ -48,14 +53,18 @@ class FiniteDifferences:
 
     def expectations(self, inputs: tuple, grads: tuple, count: int) -> list[Expectation]:
         """Return the gradient of each input and parameter, and what they are after a second backward."""
+        shapes = {numbered("grad_input", i, count): x.shape for i, x in enumerate(inputs[:count])}
+        shapes |= {grad_name(name): parameter.data.shape for name, parameter in self.layer.named_parameters()}
         found = []
         for name, analytic, numeric, allowed in compare_elements(
-            self.layer, *inputs, grad_output=grads, seed=self.seed
+            self.layer, *inputs, grad_output=grads, seed=self.seed, work=WORK
         ):
+            whole = shapes[name] if numeric.shape != shapes[name] else None
             undecided = np.isnan(allowed)
             if analytic.shape == numeric.shape:
                 numeric = np.where(undecided, analytic, numeric)
-            found.append(Expectation(name, numeric, Budget(np.where(undecided, 0.0, allowed)), undecided=undecided))
+            budgeted = Budget(np.where(undecided, 0.0, allowed))
+            found.append(Expectation(name, numeric, budgeted, undecided=undecided, whole=whole))
         return found + [
             e._replace(
                 name=e.name + AGAIN, expected=e.expected * (SECOND if e.name.startswith("grad_input") else 1 + SECOND)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity_tests.harness.budget import NOTHING, Budget
+from scratch.gradcheck import products
 
 AGAIN = " after a second backward"
 
@@ -29,6 +30,9 @@ class Quantity:
         The reference's own largest error in float32.
     undecided : numpy.ndarray of bool, or None
         Where the reference has no answer: finite differences at a kink.
+    whole : tuple of int, or None
+        The shape of an array that is too large to be compared element by element: ``expected`` and ``got`` are its
+        products with random directions (`scratch.gradcheck.directions`), in which any wrong element shows.
     different : numpy.ndarray of bool
         Where ``got`` is wrong.
     max_abs, max_rel, max_ulps : float
@@ -44,15 +48,18 @@ class Quantity:
     truth: np.ndarray | None = None
     reference_error: float | None = None
     undecided: np.ndarray | None = None
+    whole: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         """Measure the differences."""
+        if self.whole is not None and self.got.shape == self.whole:
+            self.got = products(self.got)
         self.fault = ""
         self.max_abs = self.max_rel = self.max_ulps = 0.0
         self.where: tuple[int, ...] | None = None
         self.different = np.zeros(self.expected.shape, bool)
         if self.got.shape != self.expected.shape:
-            self.fault = f"has shape {self.got.shape}, expected {self.expected.shape}"
+            self.fault = f"has shape {self.got.shape}, expected {self.whole or self.expected.shape}"
             return
         if self.got.dtype != self.expected.dtype:
             self.fault = f"has dtype {self.got.dtype}, expected {self.expected.dtype}"
@@ -103,11 +110,12 @@ class Quantity:
         if self.nothing_decided:
             return f"{self.name}: nothing could be decided: every element is at a kink; move the inputs off it"
         count = int(self.different.sum())
+        items = f"{self.different.size} {'elements' if self.whole is None else 'random directions'}"
         expected, got = self.expected[self.where], self.got[self.where]
         digits = 6 if f"{expected:.6g}" != f"{got:.6g}" else 17  # as many as show a difference
         values = f"expected {expected:.{digits}g}, got {got:.{digits}g}"
         where = f"the largest at {self.where}: {values}" if self.where else values
-        return f"{self.name}: {count} of {self.different.size} elements differ{'s' * (count == 1)}, {where}"
+        return f"{self.name}: {count} of {items} differ{'s' * (count == 1)}, {where}"
 
 
 @dataclass
@@ -144,7 +152,7 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether everything was compared and agrees."""
-        return not self.differs and not self.unknown and not self.unseen
+        return bool(self.quantities) and not self.differs and not self.unknown and not self.unseen
 
     @property
     def differs(self) -> bool:
@@ -177,9 +185,13 @@ class Report:
     def words(self) -> str:
         """Say what differs, in the order of computation, what agrees, and what the mistake may be."""
         once = [q for q in self.quantities if not q.name.endswith(AGAIN)]
+        if not self.differs and not self.unknown and not self.quantities:
+            return "\n".join(["Nothing was compared: no gradient was found.", *self.unseen])
         if not self.differs and not self.unknown:
             kinks = [f"{q.undecided.sum()} of {q.undecided.size} in {q.name}" for q in once if np.any(q.undecided)]
             left_out = f" Elements at a kink were left out: {', '.join(kinks)}." * bool(kinks)
+            if along := [q.name for q in once if q.whole is not None]:
+                left_out += f" Compared along random directions, not element by element: {', '.join(along)}."
             if self.unseen:
                 return f"What was compared agrees, but not everything was compared.{left_out}\n" + "\n".join(
                     self.unseen
@@ -202,7 +214,8 @@ class Report:
             at = "" if q.where is None else str(q.where)
             verdict = "all" if q.fault else f"{q.different.sum()} of {q.different.size}" if not q.ok else "-"
             verdict = "unknown" if q.nothing_decided else verdict
-            rows.append([q.name, str(q.expected.shape), *(f"{error:.1e}" for error in errors), at, verdict])
+            verdict += " directions" * (q.whole is not None and not q.ok)
+            rows.append([q.name, str(q.whole or q.expected.shape), *(f"{error:.1e}" for error in errors), at, verdict])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         padded = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
         return "\n".join(line.rstrip() for line in padded)

@@ -109,6 +109,9 @@ def _parameter(learner: Learner, one: Learned) -> str:
         source += f", learning rate {one.gradient.rate:g}" + " (given)" * (one.gradient.rate == RATE)
         if one.gradient.optimizer is not None:
             source += f", that of {learner.world.words(one.gradient.optimizer)}"
+    others = [learner.world.words(place) for place in learner.world.aliases(one.place) if place != one.place]
+    if others:
+        source += f"; the same array as {', '.join(others)}"
     if not one.moves:
         said += ", on which the output does not depend"
     return f"{said}; {source}"

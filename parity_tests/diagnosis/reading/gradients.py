@@ -1,36 +1,16 @@
 """Decide which array that backward wrote or returned is whose gradient: by name, by its numbers, by its shape."""
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading import tied
 from parity_tests.diagnosis.reading.places import Place
 from parity_tests.diagnosis.reading.plans import RATE
+from parity_tests.diagnosis.reading.source import Source
 from parity_tests.diagnosis.reading.steps import rate_of
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a gradient is read: at a place, in what backward returned, or from the step that backward took."""
-
-    place: Place | None = None
-    leaf: str | None = None
-    step: bool = False
-    rate: float = 1.0
-    optimizer: Place | None = None
-    transposed: bool = False
-
-    def words(self, world: object, backward: str) -> str:
-        """Return it in words."""
-        if self.step:
-            return f"gradient from the step that {backward} takes"
-        if self.place is not None:
-            return f"gradient in {world.words(self.place)}"
-        name = f"{self.leaf} of " if self.leaf else ""
-        return f"gradient in {name}what {backward} returns"
-
 
 INPUT_GRADIENTS = words.listed(
     "dinputs dinput dx dX dA dA_prev grad_input grad_inputs input_gradient grad_x dZ_prev din d_input d_inputs d_x "
@@ -44,46 +24,62 @@ def assign(
     wanted: dict[Place, np.ndarray],
     written: dict[Place, np.ndarray],
     leaves: dict[str, np.ndarray | None],
+    slope: Callable[[Place, np.ndarray], float],
 ) -> tuple[dict[Place, Source | None], dict[int, Source]]:
     """Return the source of each parameter's gradient, and of each input's.
 
     Names come first: an array called ``dW`` is W's gradient even where its numbers are wrong. Then comes the order, for
-    gradients returned as (dx, dW, db); then the shapes.
+    gradients returned as (dx, dW, db); then the shapes. An array that is held at several places goes by all its names.
+    ``slope`` returns the derivative with respect to the array at a place along a direction.
     """
+    aliases = learner.world.aliases
     free_leaves = {name: values for name, values in leaves.items() if values is not None}
     free_written = dict(written)
     sources: dict[Place, Source | None] = {}
+    used: set[object] = set()  # arrays; each may have several places, and be by name the gradient of two parameters
+
+    def take(source: Source) -> Source:
+        for place in source.places:
+            used.add(learner.written_arrays[place])
+            free_written.pop(place, None)
+        return source
+
     for place, values in wanted.items():
-        if place in free_written and free_written[place].shape == values.shape and not _named(place, free_written):
-            sources[place] = Source(None, None, True, *rate_of(learner, place, RATE))
-            free_written.pop(place)
+        named = any(_named(alias, free_written) for alias in aliases(place))
+        if place in free_written and free_written[place].shape == values.shape and not named:
+            rate, optimizer = rate_of(learner, place, RATE)
+            sources[place] = Source(step=True, rate=rate, optimizer=optimizer)
+            take(Source(place=place))
     for place in wanted:
         if place in sources:
             continue
-        if (name := next((n for n in free_leaves if _is_of(n, place)), None)) is not None:
+        named = [other for alias in aliases(place) if (other := _named(alias, free_written)) is not None]
+        once = list({learner.written_arrays[other]: other for other in named}.values())
+        if (name := _leaf_of(place, aliases(place), free_leaves, wanted)) is not None:
             sources[place] = Source(leaf=name)
             free_leaves.pop(name)
-        elif (other := _named(place, free_written)) is not None:
-            sources[place] = Source(place=other)
-            free_written.pop(other)
+            take(Source(place=once[0], more=tuple(once[1:]))) if once else None
+        elif once:
+            sources[place] = take(tied.source(place, once, free_written, slope))
     if learner.plan.parameters_first:
         _in_order(wanted, sources, free_leaves)
     found_inputs = _inputs(learner, inputs, free_leaves, free_written)
     for name in [source.leaf for source in found_inputs.values() if source.leaf is not None]:
         free_leaves.pop(name, None)
     for source in found_inputs.values():
-        free_written.pop(source.place, None)
+        take(source)
     _in_order(wanted, sources, free_leaves)
-    used = {source.place for source in sources.values() if source is not None and source.place is not None}
     for place in [place for place in wanted if place not in sources]:
         shape = wanted[place].shape
-        fits = [p for p, v in free_written.items() if p not in used and _fits(v.shape, shape) and v.dtype.kind == "f"]
+        unused = {p: v for p, v in free_written.items() if learner.written_arrays[p] not in used}
+        fits = {
+            learner.written_arrays[p]: p for p, v in unused.items() if _fits(v.shape, shape) and v.dtype.kind == "f"
+        }
         rivals = [p for p in wanted if p not in sources and _fits(wanted[p].shape, shape)]
-        if len(fits) == 1 == len(rivals) and len(shape) > 0 and _looks_like_gradient(fits[0]):
-            sources[place] = Source(place=fits[0])
-            used.add(fits[0])
-        else:
-            sources[place] = _by_list(place, free_written, used, shape)
+        only = next(iter(fits.values())) if len(fits) == 1 == len(rivals) and len(shape) > 0 else None
+        if only is None or not _looks_like_gradient(only):
+            only = next((p for p in (_by_list(one, unused, shape) for one in aliases(place)) if p), None)
+        sources[place] = None if only is None else take(Source(place=only))
     return sources, found_inputs
 
 
@@ -106,15 +102,29 @@ def _looks_like_gradient(place: Place) -> bool:
     return bool(words.undressed(place.last)) or any("grad" in str(key).lower() for _, key in place.steps)
 
 
-def _by_list(place: Place, written: dict[Place, np.ndarray], used: set, shape: tuple) -> Source | None:
+def _by_list(place: Place, written: dict[Place, np.ndarray], shape: tuple) -> Place | None:
     # self.weights[2] and self.grad_weights[2], self.params[0] and self.grads[0].
     numbers = [key for _, key in place.steps if isinstance(key, int)]
     for other, values in written.items():
-        if other in used or not _fits(values.shape, shape) or not numbers:
+        if not _fits(values.shape, shape) or not numbers:
             continue
         if [key for _, key in other.steps if isinstance(key, int)] == numbers and _looks_like_gradient(other):
-            used.add(other)
-            return Source(place=other)
+            return other
+    return None
+
+
+def _leaf_of(place: Place, aliases: tuple[Place, ...], leaves: dict[str, np.ndarray], wanted: dict) -> str | None:
+    """Return which of the returned gradients is that of ``place``: called "dW1", or "W1" as the parameter itself."""
+    marked = next((name for name in leaves if any(_is_of(name, alias) for alias in aliases)), None)
+    if marked is not None:
+        return marked
+
+    def ends(one: Place, name: str) -> bool:
+        return isinstance(one.steps[-1][1], str) and f".{one.name}".endswith(f".{name}")
+
+    for name in leaves:
+        if name and any(ends(alias, name) for alias in aliases) and sum(ends(one, name) for one in wanted) <= 1:
+            return name
     return None
 
 
@@ -126,8 +136,9 @@ def _named(place: Place, written: dict[Place, np.ndarray]) -> Place | None:
             continue
         near = _common(place, other)
         if _is_of(other.last, place, other):
-            candidates.append((-near, len(other.steps), other))
-    return min(candidates, key=lambda c: c[:2])[2] if candidates else None
+            elsewhere = _prefix(other) != _prefix(place) or other.private_to != place.private_to
+            candidates.append((-near, elsewhere, len(other.steps), other))
+    return min(candidates, key=lambda c: c[:3])[3] if candidates else None
 
 
 def _common(one: Place, other: Place) -> int:

@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis.reading import beside, examples, generators
+from parity_tests.diagnosis.reading import beside, examples, floats, generators, shapes
 from parity_tests.diagnosis.reading import names as words
-from parity_tests.diagnosis.reading.gradients import Source, assign
+from parity_tests.diagnosis.reading.gradients import assign
 from parity_tests.diagnosis.reading.moving import equal, nudged
 from parity_tests.diagnosis.reading.places import Place
 from parity_tests.diagnosis.reading.plans import RATE, Plan
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
+from parity_tests.diagnosis.reading.source import Source
 from parity_tests.diagnosis.reading.steps import Optimizers
 from parity_tests.diagnosis.reading.views import View, same
 from parity_tests.harness.arrays import array
+
+SLOPE_STEP = 2.0**-12
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Reading:
     constants: list[tuple[Place, tuple]] = field(default_factory=list)
     beside: list[tuple[str, tuple]] = field(default_factory=list)
     adaptive: dict[Place, Place] = field(default_factory=dict)
+    unused: list[tuple[Place, tuple]] = field(default_factory=list)
     random: bool = False
 
 
@@ -227,12 +231,18 @@ class Learner:
             self.world.put(place, np.array(values))
         for learned in self.reading.learned:
             if learned.gradient is not None and learned.gradient.place is not None and not learned.gradient.step:
-                held = self.world.get(learned.gradient.place)
-                if isinstance(held, np.ndarray) and self.backwards == 0:
-                    if held.dtype == self.dtype and held.flags.writeable:
-                        held[...] = 0  # in place: another name may stand for the same array
-                    else:
-                        self.world.put(learned.gradient.place, np.zeros(held.shape, self.dtype))
+                for place in learned.gradient.places if self.backwards == 0 else ():
+                    self._zero(place)
+
+    def _zero(self, place: Place) -> None:
+        held = self.world.get(place)
+        # A dictionary of gradients may begin as a copy of the parameters', with the same arrays in it.
+        if not isinstance(held, np.ndarray) or any(held is self.world.get(one.place) for one in self.reading.learned):
+            return
+        if held.dtype == self.dtype and held.flags.writeable:
+            held[...] = 0  # in place: another name may stand for the same array
+        else:
+            self.world.put(place, np.zeros(held.shape, self.dtype))
 
     def _backward(self, grads: tuple[np.ndarray, ...]) -> dict[str, np.ndarray | None]:
         self.optimizers.put_back()
@@ -287,10 +297,10 @@ class Learner:
             return None
         if source.step:
             return (self._before_of(learned) - np.asarray(self.world.get(learned.place))) / source.rate
-        found = self.world.get(source.place) if source.place is not None else (leaves or {}).get(source.leaf)
-        if found is None:
+        parts = [self.world.get(p) for p in source.places] if source.places else [(leaves or {}).get(source.leaf)]
+        if any(part is None for part in parts):
             return None
-        found = np.array(found)
+        found = sum(np.array(part) for part in parts[1:]) + np.array(parts[0]) if parts[1:] else np.array(parts[0])
         if np.ndim(self.plan.factor) == 0 and self.plan.factor != 1 and found.dtype.kind == "f":
             found = found * found.dtype.type(self.plan.factor)
         return found
@@ -332,14 +342,12 @@ class Learner:
         parameter.grad = seen
 
     def _in_view(self, learned: Learned, found: np.ndarray) -> np.ndarray:
-        if found.shape == learned.shape:
-            return learned.view.there(found)
-        squeezed = tuple(n for n in found.shape if n != 1) == tuple(n for n in learned.shape if n != 1)
-        if squeezed and found.size == np.prod(learned.shape):
-            return learned.view.there(found.reshape(learned.shape))
-        if found.shape == learned.shape[::-1] and learned.gradient is not None and learned.gradient.transposed:
-            return learned.view.there(found.T)
-        return found
+        bare, wanted = (tuple(n for n in shape if n != 1) for shape in (found.shape, learned.shape))
+        if bare != wanted:
+            return found
+        if said := shapes.enlarged(self.world.words(learned.place), learned.shape, found.shape):
+            self._fault(said)
+        return learned.view.there(found.reshape(learned.shape))
 
     def _input_gradient(self, index: int, source: Source, leaves: dict) -> np.ndarray | None:
         found = self.world.get(source.place) if source.place is not None else leaves.get(source.leaf)
@@ -384,12 +392,17 @@ class Learner:
         self._outputs_with(inputs, {})
         self._built_on_the_way(inputs)
         self.world.restore()
-        places = dict(self.world.places())
-        arrays = {p: v for p, v in places.items() if v.ndim and v.dtype.kind in "fiu" and v.size}
-        scalars = {p: v for p, v in places.items() if not v.ndim and v.dtype.kind == "f"}
         # First with random numbers in everything that has the name of a gradient's owner: a bias or a last layer of
         # zeros would hide what lies behind it.
+        places = {place: np.array(values) for place, values in self.world.places() if values.size}
         written, leaves = self._written(inputs, {})
+        self.world.restore()
+        arrays = {
+            place: values
+            for place, values in places.items()
+            if values.dtype.kind in "fiu"
+            and (not floats.is_float(self.world, place) or self._may_be_learned(place, written, leaves))
+        }
         drawn: dict[Place, np.ndarray] = {}
         depends: dict[Place, np.ndarray] = {}
         for _ in range(3):
@@ -408,9 +421,16 @@ class Learner:
                 drawn = {}
                 break
         written, leaves = self._written(inputs, drawn)
-        self._sort(inputs, places, arrays, scalars, depends, written, leaves)
+        self._sort(inputs, arrays, depends, drawn, written, leaves)
         if self.plan.beside():
             self.reading.beside = beside.not_compared(self, inputs, drawn)
+
+    def _may_be_learned(self, place: Place, written: dict, leaves: dict) -> bool:
+        return (
+            floats.is_held_as_parameter(self.world, place)
+            or self._owner_of_gradient(place, written)
+            or any(words.alike(place.last, owner) for name in leaves for owner in words.undressed(name))
+        )
 
     def _is_state(self, place: Place) -> bool:
         return words.meaning(place.last) in ("running_mean", "running_var")
@@ -427,7 +447,16 @@ class Learner:
                 return [np.array(y) for y in self.plan.forward(inputs)]
 
         first = forward()
-        later = {p: np.array(v) for p, v in self.world.places() if p not in known and v.ndim and v.dtype.kind == "f"}
+        now = dict(self.world.places(aliases=True))
+        own = [values for place, values in now.items() if place in known]  # forward may keep them in a cache, too
+        later = {
+            place: np.array(values)
+            for place, values in now.items()
+            if place not in known
+            and values.ndim
+            and values.dtype.kind == "f"
+            and not any(np.may_share_memory(values, other) for other in own)
+        }
         if not later:
             return
         held = copy.deepcopy(later)
@@ -472,21 +501,23 @@ class Learner:
             for place, values in after.items()
             if place not in before or not np.array_equal(before[place], values, equal_nan=True)
         }
+        held = {place: self.world.get(place) for place in changed}
+        self.written_arrays = {p: id(v) if isinstance(v, np.ndarray) else p for p, v in held.items()}
         return changed, leaves
 
     def _owner_of_gradient(self, place: Place, written: dict[Place, np.ndarray]) -> bool:
         return any(
-            any(words.alike(place.last, owner) for owner in words.undressed(grad.last)) and place != grad
+            any(words.alike(one.last, owner) for owner in words.undressed(grad.last)) and one != grad
             for grad in written
+            for one in self.world.aliases(place)
         )
 
     def _sort(
         self,
         inputs: tuple,
-        places: dict,
         arrays: dict,
-        scalars: dict,
         depends: dict,
+        drawn: dict,
         written: dict[Place, np.ndarray],
         leaves: dict[str, np.ndarray | None],
     ) -> None:
@@ -500,13 +531,16 @@ class Learner:
             for p, v in arrays.items()
             if p in depends or (v.dtype.kind == "f" and p in kept and self._owner_of_gradient(p, written))
         }
-        owners |= {p: v for p, v in scalars.items() if self._owner_of_gradient(p, written)}
         gradients_of_others = {
             p for p in owners if p not in depends and any(words.undressed(p.last)) and self._is_gradient(p, owners)
         }
         wanted = {p: v for p, v in owners.items() if p not in gradients_of_others}
-        learned = [p for p in wanted if p.last not in self.constants and p.name not in self.constants]
-        sources, input_sources = assign(self, inputs, {p: wanted[p] for p in learned}, written, leaves)
+        learned = [p for p in wanted if not self._is_constant(p)]
+
+        def slope(place: Place, along: np.ndarray) -> float:
+            return self._slope(inputs, drawn, place, drawn.get(place, wanted[place]), along)
+
+        sources, input_sources = assign(self, inputs, {p: wanted[p] for p in learned}, written, leaves, slope)
         self._keep_optimizers(inputs, sources)
         for place, values in wanted.items():
             if place not in learned:
@@ -517,7 +551,7 @@ class Learner:
                 reading.learned.append(one)
             elif place not in depends:
                 continue
-            elif place not in kept or self._is_state(place):
+            elif self._is_state(place) or (place not in kept and self._follows_input(inputs, place)):
                 reading.state.append((place, values.shape))
             elif values.dtype.kind in "iu" and not self._fractions_matter(inputs, place, values):
                 reading.constants.append((place, values.shape))
@@ -526,7 +560,11 @@ class Learner:
         for place, values in arrays.items():
             if place not in kept and place not in written and place not in wanted:
                 reading.state.append((place, values.shape))
+            elif place not in wanted and place in kept and place not in written and self._is_weight(place, values):
+                reading.unused.append((place, values.shape))
         reading.inputs = input_sources
+        looked_at = {place for place, _ in [*reading.state, *reading.unseen, *reading.constants]}
+        self.world.release(set(depends) | set(written) | looked_at)
         for one in reading.learned:
             if one.integer:
                 self._fault(
@@ -550,6 +588,28 @@ class Learner:
         with self.stage("backward"):
             self.plan.backward(grads)
         return {place: np.asarray(self.world.get(place)) - before[place] for place in places}
+
+    def _follows_input(self, inputs: tuple, place: Place) -> bool:
+        # What forward makes of its input is state, such as a running mean; a weight that it rewrites is none.
+        found = []
+        for given in (inputs, tuple(nudged(x) if x.dtype.kind == "f" else x[::-1] for x in inputs)):
+            self._outputs_with(given, {})
+            found.append(np.array(self.world.get(place)))
+        return not np.array_equal(*found, equal_nan=True)
+
+    def _is_weight(self, place: Place, values: np.ndarray) -> bool:
+        return values.dtype.kind == "f" and self.world.prefixes[place.root] == "self" and words.is_weight(place.last)
+
+    def _is_constant(self, place: Place) -> bool:
+        return any(p.last in self.constants or p.name in self.constants for p in self.world.aliases(place))
+
+    def _slope(self, inputs: tuple, drawn: dict, place: Place, values: np.ndarray, along: np.ndarray) -> float:
+        # Of the sum of the outputs times `upstream`, with which `written` was made.
+        ends = []
+        for step in (SLOPE_STEP, -SLOPE_STEP):
+            outputs = self._outputs_with(inputs, drawn | {place: values + step * along})
+            ends.append(sum((grad * y).sum() for grad, y in zip(upstream(outputs), outputs, strict=True)))
+        return (ends[0] - ends[1]) / (2 * SLOPE_STEP)
 
     def _is_gradient(self, place: Place, owners: dict) -> bool:
         return any(

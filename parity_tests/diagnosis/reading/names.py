@@ -38,6 +38,7 @@ EACH_EXAMPLES = re.compile(
     r"^(returns?|rewards?|advantages?|adv|old_?log_?probs?|values?|baselines?|td_?targets?|sample_weights?)$", re.I
 )
 HOLDERS = re.compile(r".*grad|^(d|nabla)|^gs?$", re.I)  # of gradients, under their parameters' keys
+GRADIENTS = re.compile(r"^(\w*grads?|\w*gradients|gs|d_?params?|nabla\w*)$", re.I)  # surely a holder of gradients
 SWITCHES = re.compile(r"^(training|train|is_?train(ing)?|train_?mode|train_?flg|is_training)$", re.I)
 GENERATORS = re.compile(r"^(rng|generator|random_state)$")
 
@@ -68,6 +69,14 @@ def meaning(path: str) -> str:
     last = last.strip("_")
     known = next((name for name, others in MEANINGS.items() if last.lower() in others), last)
     return f"{prefix}{dot}{known}"
+
+
+WEIGHTS = re.compile(r"^_*(w|b|wx|wh|bx|bh|weights?|bias(es)?|kernels?|filters?|gamma|beta|[wb]_\w+)_?\d*_*$", re.I)
+
+
+def is_weight(name: str) -> bool:
+    """Return whether an array is called as weights and biases are."""
+    return bool(WEIGHTS.match(name))
 
 
 MARKS = re.compile(

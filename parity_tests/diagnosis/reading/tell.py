@@ -47,6 +47,16 @@ def tell(learner: Learner, report: Report) -> None:
             f"{own} {shape}: the output depends on it, but no gradient of it was found (a constant? say --constant "
             f"{place.last})"
         )
+    for one in learner.reading.learned:
+        for place in one.gradient.beside:
+            report.unseen.append(
+                f"{learner.world.words(place)} is called a gradient of {learner.world.words(one.place)}, too, but "
+                f"{learner.world.words(one.gradient.place)} alone was compared: an optimizer that uses both takes two "
+                "steps"
+            )
+    for place, shape in learner.reading.unused:
+        own = learner.world.words(place)
+        report.notes.append(f"{own} {shape}: forward does not use it, and no gradient of it was found; not compared")
     if learner.unmatched:
         report.unseen.append(
             f"the output was not compared with PyTorch's: {', '.join(learner.unmatched)} have no counterpart, so "

@@ -1,0 +1,17 @@
+"""Whether a gradient has a shape with which the usual step, ``W - rate * dW``, leaves the parameter as it is."""
+
+import numpy as np
+
+
+def enlarged(name: str, shape: tuple[int, ...], found: tuple[int, ...]) -> str:
+    """Return what to say if the step gives a larger array than the parameter of that name, "" if it does not.
+
+    Axes of length 1 in front add no numbers and change no product or sum: they are accepted.
+    """
+    after = np.broadcast_shapes(shape, found)
+    if np.prod(after) == np.prod(shape):
+        return ""
+    return (
+        f"the gradient of {name} has shape {found}, expected {shape}: {name} - rate * gradient has shape {after} "
+        "(keepdims=True keeps the axis)"
+    )

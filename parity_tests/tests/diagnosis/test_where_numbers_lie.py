@@ -1,0 +1,138 @@
+"""Every array and number that the output depends on is compared, wherever it lies, or is named as not compared."""
+
+import numpy as np
+import pytest
+
+from benchmarks.cli import main
+from parity_tests.harness.report import Report
+from parity_tests.tests.diagnosis.layers_by_holder import HOLDERS
+
+SHAPE = ["--args", "3,4", "--input", "5,3"]
+RIGHT = {
+    "Embedding": (["--input", "4,5"], ["self.W (20000, 64): parameter; gradient in self.dW", "\ngrad_W "]),
+    "InTheClass": (SHAPE, ['self.params["W"] (3, 4): parameter; gradient in self.grads["W"]', "\nparams.grad_W "]),
+    "Handed": (SHAPE, ["gradient in self.layer.dW; the same array as self.layer.W", "\nparams.grad_W "]),
+    "Gathered": (SHAPE, ['gradient in self.grads["W"]; the same array as self.layer.W', "\nparams.grad_W "]),
+    "Returned": ([*SHAPE, "--constant", "x"], ["gradient in W of what backward returns", "\nparams.grad_W "]),
+    "Tied": (["--args", "3", "--input", "5,3"], ["gradient in self.enc.dW + self.dec.dW", "\nenc.grad_W "]),
+    "CopiedDictionary": (SHAPE, ["\nparams.grad_W "]),
+    "Scale": (["--input", "5,3"], ['self.params["s"] (): parameter; gradient in self.grads["s"]', "\nparams.grad_s "]),
+    "ScaleInLists": (["--input", "5,3"], ["self.params[0] (): parameter; gradient in self.grads[0]"]),
+    "PReLU": (["--input", "5,3"], ["self.alpha (): parameter; gradient in self.dalpha\n", "\ngrad_alpha "]),
+    "LeakyReLU": (["--input", "5,3"], ["All agree."]),
+    "Columns": (["--args", "3,4", "--input", "3,5"], ["\ngrad_b      (4, 1)"]),
+    "Rows": (SHAPE, ["\ngrad_b      (4,)"]),
+    "Unused": (SHAPE, ["note: self.b (4,): forward does not use it, and no gradient of it was found; not compared"]),
+    "TwoBiases": (SHAPE, ["\ngrad_b ", "\ngrad_c "]),
+    "Private": (["--input", "5,3"], ["self.__W (3, 4): parameter; gradient in self.__dW", "\ngrad_Base__W "]),
+}
+WRONG = {
+    "rows that are used twice get one gradient": (
+        "Embedding",
+        ("np.add.at(self.dW, self.i, g)", "self.dW[self.i] += g"),
+        "grad_W: 8 of 8 random directions differ",
+    ),
+    "class attribute": ("InTheClass", ("self.x.T @ g", "0 * self.params['W']"), "params.grad_W: 12 of 12 elements"),
+    "handed to a layer": ("Handed", ("self.dW = self.x.T @ g", "self.dW = 0 * self.W"), "params.grad_W: 12 of 12"),
+    "gathered wrongly": (
+        "Gathered",
+        ("1.0 * self.layer.dW}\n        return dx", "0.5 * self.layer.dW}\n        return dx"),
+        "params.grad_W: 12 of 12 elements differ",
+    ),
+    "returned wrongly": (
+        "Returned",
+        ('return {"W": 1.0', 'return {"W": 0.5'),
+        "params.grad_W: 12 of 12 elements differ",
+    ),
+    "half of a tied weight": ("Tied", ("self.dec.backward(g))", "self.dec.backward(g) * 2)"), "enc.grad_W: 9 of 9"),
+    "gradients written into the weights": (
+        "CopiedDictionary",
+        ('self.grads["W"] = ', 'self.grads["W"][...] = '),
+        'self.params["W"] was written to by backward',
+    ),
+    "float": ("Scale", ("(g * self.x).sum()", "(g * self.x).mean()"), "params.grad_s: 1 of 1 elements differs"),
+    "float in a list": ("ScaleInLists", ("(g * self.x).sum()", "(g * self.x).mean()"), "params.grad_0: 1 of 1"),
+    "PReLU": ("PReLU", (" * (self.x <= 0)).sum", ").sum"), "grad_alpha: 1 of 1 elements differs, expected 1.2"),
+    "lost axis": (
+        "Columns",
+        ("axis=1, keepdims=True", "axis=1"),
+        "the gradient of self.b has shape (4,), expected (4, 1): self.b - rate * gradient has shape (4, 4)",
+    ),
+    "two biases": ("TwoBiases", ("self.dc = self.db", "self.dc = 2 * self.db"), "grad_c: 4 of 4 elements differ"),
+    "private": ("Private", ("self.__dW = self.__x.T @ g", "self.__dW = self.__x.T @ g * 2"), "grad_Base__W: 9 of 9"),
+}
+UNCOMPARED = {
+    "Embedding": (["--input", "4,5"], ("np.add.at(self.dW, self.i, g)", "del self.dW"), "self.W (20000, 64)"),
+    "Centred": (["--input", "5,3"], ("", ""), "MEAN (1000, 1200)"),
+    "Scale": (["--input", "5,3"], ('self.grads["s"] =', "ds ="), 'self.params["s"] ()'),
+    "ScaleInLists": (["--input", "5,3"], ("self.grads[0] =", "ds ="), "self.params[0] ()"),
+    "Normalized": (SHAPE, ("", ""), "self.W (3, 4)"),
+}
+
+
+@pytest.fixture
+def command(tmp_path, capsys):
+    """Return a function that writes the layers, changed in one place, and returns the command's status and output."""
+
+    def run(name, options, change=("", "")):
+        at = HOLDERS.index(f"class {name}")
+        if change[0] not in HOLDERS[at:].partition("\n\n\n")[0]:
+            at = HOLDERS.index(change[0])
+        path = tmp_path / "my.py"
+        path.write_text(HOLDERS[:at] + HOLDERS[at:].replace(*change, 1))
+        return main(["check", f"{path}:{name}", *options]), capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_layers_agree_and_their_numbers_are_in_the_table(command, name):
+    options, said = RIGHT[name]
+    status, out = command(name, options)
+    assert status == 0, out
+    assert "All agree." in out
+    assert [words for words in said if words not in out] == []
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong_twins_are_named(command, what):
+    name, change, said = WRONG[what]
+    status, out = command(name, RIGHT[name][0], change)
+    assert status == 1
+    assert said in out
+
+
+@pytest.mark.parametrize("name", UNCOMPARED)
+def test_what_has_no_gradient_is_named(command, name):
+    options, change, said = UNCOMPARED[name]
+    status, out = command(name, options, change)
+    assert status == 1
+    assert "All agree." not in out
+    assert f"{said}: the output depends on it, but no gradient of it was found" in out
+
+
+def test_two_gradients_of_one_array_of_which_one_is_all_of_it_are_not_decided(command):
+    status, out = command("TiedInOne", ["--args", "3", "--input", "5,3"])
+    assert status == 1
+    assert "self.dec.dW is called a gradient of self.enc.W, too, but self.enc.dW alone was compared" in out
+
+
+def test_an_empty_table_is_no_agreement():
+    report = Report("nothing")
+    assert not report.ok
+    assert "All agree." not in str(report)
+    assert "Nothing was compared" in str(report)
+
+
+def test_large_arrays_are_said_to_be_compared_along_directions(command):
+    _, out = command("Embedding", ["--input", "4,5"])
+    assert "All agree. Compared along random directions, not element by element: grad_W." in out
+
+
+def test_the_sign_of_a_shape_is_that_of_the_step():
+    from parity_tests.diagnosis.reading.shapes import enlarged
+
+    for shape, found in (((4,), (1, 4)), ((1, 4), (4,)), ((1,), ()), ((), (1,)), ((4, 1), (4, 1))):
+        assert enlarged("b", shape, found) == "", (shape, found)
+    for shape, found in (((4, 1), (4,)), ((4,), (4, 1)), ((4, 1, 1), (4,))):
+        assert f"has shape {np.broadcast_shapes(shape, found)}" in enlarged("b", shape, found)
