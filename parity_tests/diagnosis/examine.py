@@ -198,19 +198,25 @@ def _examine_layer(
         own = ours.sentences(request.against, learner, report, literal, inputs, request.seed) if not overflow else []
         parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]
         return Verdict(1, "\n\n".join(part for part in parts if part), reports, learner)
-    said = [str(report)]
+    said: list[str] = []
+
+    def failed(*faults: str) -> Verdict:
+        report.agreement = "On these numbers they agree."
+        return Verdict(1, "\n".join([str(report), *said, *faults]), reports, learner)
+
     for further_one in further.compare(learner, theirs, inputs, request, report):
         if isinstance(further_one, Report):
             further_one.read, further_one.notes = [], []  # said already
-            return Verdict(1, "\n".join([*said, "", str(further_one)]), [*reports, further_one], learner)
+            reports.append(further_one)
+            return failed("", str(further_one))
         said.append(further_one)
     if theirs is None and not request.range and (paid := kinks.paid_twice(learner, inputs)):
-        return Verdict(1, "\n".join([*said, paid]), reports, learner)
+        return failed(paid)
     found_faults, found_notes = extremes.look(learner, theirs, inputs, target, request)
     said += [f"note: {note}" for note in found_notes]
     if found_faults:
-        return Verdict(1, "\n".join([*said, *found_faults]), reports, learner)
-    return Verdict(0, "\n".join(said), reports, learner)
+        return failed(*found_faults)
+    return Verdict(0, "\n".join([str(report), *said]), reports, learner)
 
 
 def _read(

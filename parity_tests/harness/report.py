@@ -136,6 +136,8 @@ class Report:
         Sentences about what is not a mistake.
     unseen : list of str
         What the output depends on but was not compared.
+    agreement : str
+        The verdict if nothing differs; another one where a further comparison has found a difference.
     suspects : callable
         Returns the classic mistakes that would explain the differences, a sentence each
         (`parity_tests.diagnosis.diagnose`).
@@ -147,6 +149,7 @@ class Report:
     read: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
+    agreement: str = "All agree."
     suspects: Callable[["Report"], list[str]] = lambda report: []
 
     @property
@@ -196,7 +199,7 @@ class Report:
                 return f"What was compared agrees, but not everything was compared.{left_out}\n" + "\n".join(
                     self.unseen
                 )
-            return f"All agree.{left_out}"
+            return f"{self.agreement}{left_out}"
         lines = [quantity.words() for quantity in [*self.wrong, *self.unknown]]
         right = [quantity.name for quantity in once if quantity.ok and not quantity.nothing_decided]
         if lines and right:

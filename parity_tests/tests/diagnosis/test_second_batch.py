@@ -192,7 +192,7 @@ def test_what_is_left_over_is_named(checked, name, options, array, kept):
     status, out = checked(LAYERS, name, *options)
     assert status == 1
     usual, _, second = out.partition("on a second batch, without a reset after the first\n")
-    assert "All agree." in usual
+    assert "On these numbers they agree." in usual
     assert f"\n{array}: " in second
     assert f"-> {kept} is left over from the first batch" in second
 

@@ -156,7 +156,7 @@ def test_a_threshold_that_backward_forgets_is_found(checked, name, options, limi
     status, out = checked(LAYERS, name, *options)
     assert status == 1
     usual, _, wider = out.partition(f", numbers up to ±{limit}\n")
-    assert "All agree." in usual
+    assert "On these numbers they agree." in usual
     assert "\ngrad_input: " in wider
 
 
