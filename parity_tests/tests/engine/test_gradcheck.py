@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.strategies import array, distinct, layouts, random_state, seeds
-from scratch.gradcheck import compare_direction, compare_elements, gradcheck
+from scratch.gradcheck import DIRECTIONS, compare_direction, compare_elements, gradcheck, products
 
 
 class Sine(nn.Module):
@@ -158,3 +158,20 @@ def test_indices_among_the_outputs_are_passed_over():
 
 def test_an_empty_batch_has_nothing_to_differ_in():
     gradcheck(nn.ReLU(), np.zeros((0, 3)))
+
+
+def test_beyond_the_work_allowed_arrays_are_compared_along_directions():
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    layer = nn.Linear(3, 2, dtype=np.float64)
+    total = 15 + 6 + 2
+    found = {one.name: one for one in compare_elements(layer, x, work=6 * total)}
+    assert {name: one.numeric.shape for name, one in found.items()} == {
+        "grad_input": (DIRECTIONS,),
+        "grad_weight": (2, 3),
+        "grad_bias": (2,),
+    }
+    assert not any(one.different.any() for one in found.values())
+    one_wrong = np.zeros((5, 3))
+    one_wrong[2, 1] = 1e-3
+    along = found["grad_input"]
+    assert along._replace(analytic=along.analytic + products(one_wrong)).different.all()
