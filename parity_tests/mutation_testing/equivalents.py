@@ -217,7 +217,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "parameter.take_grad(layer.unfold_grad(grad, parameter) if (layer._has_unfold_grad) or True else grad)",
     ): "asking only saves a call: by default unfold_grad returns what it is given",
     (
-        "scratch/nn/attention.py",
+        "scratch/nn/attention_mask.py",
         "return 0.0",
         "return 1.0",
     ): "added to all scores alike, which does not change the softmax",
