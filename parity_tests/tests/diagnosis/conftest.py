@@ -6,14 +6,24 @@ from benchmarks.cli import main
 
 
 @pytest.fixture
-def checked(tmp_path, capsys):
-    """Return a function that writes a file, checks NAME in it, and returns the exit status and what was printed."""
+def check_file(tmp_path, capsys):
+    """Return a function that writes a file, runs the command on NAME in it, and returns status, output and error."""
 
     def run(source, name, *options):
         path = tmp_path / "my.py"
         path.write_text(source)
         status = main(["check", f"{path}:{name}", *options])
-        out, err = capsys.readouterr()
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def checked(check_file):
+    """Return a function that does the same, and returns the exit status and all that was printed."""
+
+    def run(source, name, *options):
+        status, out, err = check_file(source, name, *options)
         return status, out + err
 
     return run

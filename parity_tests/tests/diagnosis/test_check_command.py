@@ -9,21 +9,8 @@ from parity_tests.tests.diagnosis.outsiders_wrong import WRONG
 AGAINST_CONV = ["--against", "torch.nn.Conv2d", "--args", "3, 8, kernel_size=3, padding=1", "--input", "2,3,5,7"]
 
 
-@pytest.fixture
-def command(tmp_path, capsys):
-    """Return a function that writes a file, runs the command on NAME in it, and returns status, output and error."""
-
-    def run(source, name, *options):
-        path = tmp_path / "my.py"
-        path.write_text(source)
-        status = main(["check", f"{path}:{name}", *options])
-        return status, *capsys.readouterr()
-
-    return run
-
-
-def test_a_right_convolution_agrees(command):
-    status, out, err = command(CONV, "Conv2d", *AGAINST_CONV)
+def test_a_right_convolution_agrees(check_file):
+    status, out, err = check_file(CONV, "Conv2d", *AGAINST_CONV)
     assert (status, err) == (0, "")
     assert "self.W (8, 3, 3, 3): weight; gradient in self.dW\n" in out
     assert "All agree." in out
@@ -40,9 +27,9 @@ def test_a_right_convolution_agrees(command):
         ("+ self.b", "", "output: bias is left out"),
     ],
 )
-def test_a_classic_mistake_is_named(command, right, wrong, words):
+def test_a_classic_mistake_is_named(check_file, right, wrong, words):
     assert right in CONV
-    status, out, err = command(CONV.replace(right, wrong), "Conv2d", *AGAINST_CONV)
+    status, out, err = check_file(CONV.replace(right, wrong), "Conv2d", *AGAINST_CONV)
     assert (status, err) == (1, "")
     assert words in out
 
@@ -68,8 +55,8 @@ def test_a_classic_mistake_is_named(command, right, wrong, words):
         ),
     ],
 )
-def test_right_layers_of_every_make_agree(command, name, options):
-    status, out, err = command(SMALL, name, *options)
+def test_right_layers_of_every_make_agree(check_file, name, options):
+    status, out, err = check_file(SMALL, name, *options)
     assert (status, err) == (0, ""), out
     assert "All agree." in out
 
@@ -91,8 +78,8 @@ def test_right_layers_of_every_make_agree(command, name, options):
         ),
     ],
 )
-def test_wrong_layers_of_every_make_are_named(command, name, options, words):
-    status, out, err = command(SMALL, name, *options)
+def test_wrong_layers_of_every_make_are_named(check_file, name, options, words):
+    status, out, err = check_file(SMALL, name, *options)
     assert (status, err) == (1, "")
     assert words in out
 
@@ -158,28 +145,28 @@ ROOT = "times the root of 5, the number of input features: a scale of 1/sqrt(5) 
         ),
     ],
 )
-def test_mistakes_that_nobody_planned_for_are_named(command, name, options, words):
-    status, out, err = command(WRONG, name, *options)
+def test_mistakes_that_nobody_planned_for_are_named(check_file, name, options, words):
+    status, out, err = check_file(WRONG, name, *options)
     assert (status, err) == (1, "")
     assert words in out
     for misleading in ("padding?", "times 1 everywhere", "got 0.393081;"):
         assert misleading not in out
 
 
-def test_functions_are_called_by_the_name_of_the_first(command):
-    _, out, _ = command(SMALL, "linear,linear_backward", "--input", "4,3", "--input", "5,3", "--input", "5")
+def test_functions_are_called_by_the_name_of_the_first(check_file):
+    _, out, _ = check_file(SMALL, "linear,linear_backward", "--input", "4,3", "--input", "5,3", "--input", "5")
     assert "\nlinear against finite differences: " in out
 
 
-def test_a_layer_of_which_nothing_could_be_decided_does_not_pass(command):
-    status, out, err = command(SMALL, "Novelty", "--input", "4,3")
+def test_a_layer_of_which_nothing_could_be_decided_does_not_pass(check_file):
+    status, out, err = check_file(SMALL, "Novelty", "--input", "4,3")
     assert (status, err) == (1, "")
     assert "All agree" not in out
     assert "grad_input: nothing could be decided: every element is at a kink" in out
 
 
-def test_a_transposed_weight_is_compared_as_it_is(command):
-    _, out, _ = command(SMALL, "Linear", "--against", "torch.nn.Linear", "--args", "3, 5", "--input", "4,3")
+def test_a_transposed_weight_is_compared_as_it_is(check_file):
+    _, out, _ = check_file(SMALL, "Linear", "--against", "torch.nn.Linear", "--args", "3, 5", "--input", "4,3")
     assert "self.kernel.data (3, 5): weight, transposed: PyTorch's is (5, 3); gradient in self.kernel.grad" in out
     assert "self.shift.data (5,): bias; gradient in self.shift.grad" in out
 
@@ -191,22 +178,22 @@ def test_a_transposed_weight_is_compared_as_it_is(command):
         ("Returning", ["forward: expected an array, got list"]),
     ],
 )
-def test_a_layer_that_raises_is_a_mismatch_with_its_line(command, name, words):
-    status, out, err = command(SMALL, name, "--against", "torch.nn.ReLU", "--input", "4,3")
+def test_a_layer_that_raises_is_a_mismatch_with_its_line(check_file, name, words):
+    status, out, err = check_file(SMALL, name, "--against", "torch.nn.ReLU", "--input", "4,3")
     assert (status, err) == (1, "")
     assert all(word in out for word in words)
     assert "Traceback" not in out
 
 
-def test_the_line_is_that_of_the_file(command, tmp_path):
-    _, out, _ = command(SMALL, "Raising", "--input", "4,3")
+def test_the_line_is_that_of_the_file(check_file, tmp_path):
+    _, out, _ = check_file(SMALL, "Raising", "--input", "4,3")
     line = SMALL.splitlines().index('        raise IndexError("out of bounds")') + 1
     assert out.startswith(f"{tmp_path / 'my.py'}:{line}: in backward")
 
 
 @pytest.mark.parametrize("source", ["def f(:\n", "import nothing_of_that_name\n", "1 / 0\n"])
-def test_a_file_that_does_not_load_is_a_mismatch_with_its_line(command, source):
-    status, out, err = command(source, "Relu", "--input", "4,3")
+def test_a_file_that_does_not_load_is_a_mismatch_with_its_line(check_file, source):
+    status, out, err = check_file(source, "Relu", "--input", "4,3")
     assert (status, err) == (1, "")
     assert "my.py:1: " in out
 
@@ -239,8 +226,8 @@ def test_a_file_that_does_not_load_is_a_mismatch_with_its_line(command, source):
         ("Relu", [], "--input"),
     ],
 )
-def test_a_usage_error_is_one_line(command, name, options, words):
-    status, out, err = command(SMALL, name, *options)
+def test_a_usage_error_is_one_line(check_file, name, options, words):
+    status, out, err = check_file(SMALL, name, *options)
     assert status == 2
     assert out == ""
     assert words in err
@@ -261,17 +248,17 @@ def test_the_engines_own_layers_can_be_checked(capsys):
     assert "All agree." in capsys.readouterr().out
 
 
-def test_class_weights_are_given_as_a_list(command):
+def test_class_weights_are_given_as_a_list(check_file):
     options = ["--against", "torch.nn.CrossEntropyLoss", "--torch-args", "weight=[1.0, 2.0, 4.0]"]
-    _, out, _ = command(SMALL, "Cross", *options, "--input", "5,3", "--target", "classes")
+    _, out, _ = check_file(SMALL, "Cross", *options, "--input", "5,3", "--target", "classes")
     assert "as if weight were None" in out
 
 
-def test_a_random_forward_is_compared_with_its_draws_held_fixed(command):
+def test_a_random_forward_is_compared_with_its_draws_held_fixed(check_file):
     random = "import numpy as np\nclass Drop:\n  def forward(self, x):\n    self.m = np.random.rand(*x.shape)\n"
     random += "    return x * self.m\n"
-    status, out, err = command(random + "  def backward(self, g): return g * self.m\n", "Drop", "--input", "4,3")
+    status, out, err = check_file(random + "  def backward(self, g): return g * self.m\n", "Drop", "--input", "4,3")
     assert (status, err) == (0, "")
     assert "note: forward draws at random" in out
-    status, out, err = command(random + "  def backward(self, g): return g\n", "Drop", "--input", "4,3")
+    status, out, err = check_file(random + "  def backward(self, g): return g\n", "Drop", "--input", "4,3")
     assert (status, err) == (1, "")

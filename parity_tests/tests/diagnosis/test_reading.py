@@ -106,16 +106,9 @@ class Value:
 
 
 @pytest.fixture
-def command(tmp_path, capsys):
-    """Return a function that writes a file, runs the command on NAME in it, and returns status, output and error."""
-
-    def run(name, *options, source=LAYERS):
-        path = tmp_path / "my.py"
-        path.write_text(source)
-        status = main(["check", f"{path}:{name}", *options])
-        return status, *capsys.readouterr()
-
-    return run
+def command(check_file):
+    """Return a function that runs the command on NAME of the layers above, and returns status, output and error."""
+    return lambda name, *options, source=LAYERS: check_file(source, name, *options)
 
 
 def test_what_the_output_depends_on_is_named_wherever_it_lies(command):

@@ -12,16 +12,9 @@ IN = "grad_input"
 
 
 @pytest.fixture
-def command(tmp_path, capsys):
+def command(check_file):
     """Return a function that runs the command on NAME of the layers above, and returns status, output and error."""
-
-    def run(name, options):
-        path = tmp_path / "my.py"
-        path.write_text(SEVERAL)
-        status = main(["check", f"{path}:{name}", *options.split()])
-        return status, *capsys.readouterr()
-
-    return run
+    return lambda name, options: check_file(SEVERAL, name, *options.split())
 
 
 RIGHT = [

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from benchmarks.cli import main
 from parity_tests.harness.report import Report
 from parity_tests.tests.diagnosis.layers_by_holder import HOLDERS
 
@@ -71,16 +70,14 @@ UNCOMPARED = {
 
 
 @pytest.fixture
-def command(tmp_path, capsys):
+def command(check_file):
     """Return a function that writes the layers, changed in one place, and returns the command's status and output."""
 
     def run(name, options, change=("", "")):
         at = HOLDERS.index(f"class {name}")
         if change[0] not in HOLDERS[at:].partition("\n\n\n")[0]:
             at = HOLDERS.index(change[0])
-        path = tmp_path / "my.py"
-        path.write_text(HOLDERS[:at] + HOLDERS[at:].replace(*change, 1))
-        return main(["check", f"{path}:{name}", *options]), capsys.readouterr().out
+        return check_file(HOLDERS[:at] + HOLDERS[at:].replace(*change, 1), name, *options)[:2]
 
     return run
 
