@@ -9,9 +9,9 @@ r"""Finite differences: the derivative by its definition, to check a hand-writte
 F2 and B1 have to agree. ``grad_output`` is random: with ones, a backward that ignores its argument would pass.
 
 How closely they must agree is derived. F2 errs by less than |D(h) - D(h/2)|, the difference that it extrapolates from.
-Rounding, of L and of x + h v, adds about u (|grad_output * y| + |L'(0)|) / h, with the norm over all outputs, the unit
-roundoff u = 2^-53, and an allowance of 64 roundings. With h = 2^-12, L smooth and all numbers near one, that is about
-1e-8 + 1e-11.
+Rounding, of L and of x + h v, adds about u (|grad_output * y| + |x| |L'(0)|) / h, with the norm over all outputs, the
+unit roundoff u = 2^-53, and an allowance of 64 roundings. h is 2^-12, or 2^-12 |x| for an element beyond one. With L
+smooth and all numbers near one, that is about 1e-8 + 1e-11.
 
 At a kink (ReLU at 0, two equal maxima) the two one-sided slopes stay apart however small h is, and the definition gives
 no answer. Such elements are left undecided; if all of them are, `gradcheck` raises an error.
@@ -234,7 +234,8 @@ class _Problem:
             gaps.append(abs((self.grad_output * (ahead - 2 * self.output + behind)).sum()) / step)
         move(0.0)
         slope = (4 * differences[1] - differences[0]) / 3  # F2
-        rounding = ROUNDINGS * UNIT_ROUNDOFF * (np.linalg.norm(self.grad_output * self.output) + abs(slope)) / h
+        loss = np.linalg.norm(self.grad_output * self.output)
+        rounding = ROUNDINGS * UNIT_ROUNDOFF * (loss / h + abs(slope) / STEP)
         # Smooth: the gap between the one-sided slopes is h L''(0), and halves with h. At a kink it stays.
         kink = gaps[1] > 0.75 * gaps[0] and gaps[1] > 10 * rounding + 1e-6 * abs(slope)
         return slope, np.nan if kink else abs(differences[0] - differences[1]) + rounding

@@ -28,6 +28,22 @@ class Sine(nn.Module):
         return grad_output * np.cos(self.saved("x")) * (1 + self.error)
 
 
+class Shifted(nn.Module):
+    """3 (x - start): small numbers from large ones, which a step changes by a rounded amount."""
+
+    def __init__(self, start):
+        super().__init__()
+        self.start = start
+
+    def forward(self, x):
+        """Return 3 (x - start)."""
+        return 3 * (x - self.start)
+
+    def backward(self, grad_output):
+        """Return 3 grad_output."""
+        return 3 * grad_output
+
+
 class Averaged(nn.Linear):
     """Linear that averages the gradient of its bias over the batch."""
 
@@ -44,6 +60,13 @@ def test_a_right_backward_passes(shape, layout, seed, directional):
     layer = random_state(nn.Linear(3, 2, dtype=np.float64), seed)
     gradcheck(layer, x, seed=seed, directional=directional)
     gradcheck(Sine(), x, seed=seed, directional=directional)
+
+
+@pytest.mark.parametrize("magnitude", [1e2, 1e5, 1e9])
+def test_the_rounding_of_a_large_input_is_allowed_for(magnitude):
+    """An input's rounding error grows with it, and so does the step."""
+    start = magnitude * array((50, 20), seed=7)
+    gradcheck(Shifted(start), start)
 
 
 @given(seed=seeds)
