@@ -83,19 +83,19 @@ def cdf_and_density(x: np.ndarray, cdf: np.ndarray, density: np.ndarray) -> None
 def _look_up(x: np.ndarray, cdf: np.ndarray, density: np.ndarray) -> None:
     far = FAR[x.dtype]
     cdf_at_knots, density_at_knots = _at_knots()
-    near = np.maximum(x, constant(-far, x), out=memory.empty(x.shape, x.dtype))
-    np.minimum(near, constant(far, x), out=near)
+    near = np.clip(x, -far, far, out=memory.empty(x.shape, x.dtype))
     d = np.multiply(near, KNOTS, out=cdf)
     knot = np.rint(d, out=density)
     d -= knot
     d *= 1 / KNOTS
     knot += far * KNOTS
-    place = knot.astype(np.int32)  # NaN becomes some number, which "clip" moves into the table
-    at_knot = np.take(density_at_knots, place, mode="clip", out=density)
+    # NaN becomes some number, which "clip" moves into the table. `take` would convert 32-bit places each time.
+    place = knot.astype(np.int32).astype(np.intp)
+    at_knot = density_at_knots.take(place, mode="clip", out=density)
     step = np.multiply(d, at_knot, out=d)  # d Phi'(k)
     near *= step
     density -= near
-    near = np.take(cdf_at_knots, place, mode="clip", out=near)
+    near = cdf_at_knots.take(place, mode="clip", out=near)
     np.add(step, near, out=cdf)
 
 
