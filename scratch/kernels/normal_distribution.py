@@ -89,13 +89,13 @@ def _look_up(x: np.ndarray, cdf: np.ndarray, density: np.ndarray) -> None:
     d -= knot
     d *= 1 / KNOTS
     knot += far * KNOTS
-    # NaN becomes some number, which "clip" moves into the table. `take` would convert 32-bit places each time.
+    # NaN becomes some number, which "clip" moves into the table. `np.take` would widen 32-bit places at each look-up.
     place = knot.astype(np.int32).astype(np.intp)
-    at_knot = density_at_knots.take(place, mode="clip", out=density)
+    at_knot = np.take(density_at_knots, place, mode="clip", out=density)
     step = np.multiply(d, at_knot, out=d)  # d Phi'(k)
     near *= step
     density -= near
-    near = cdf_at_knots.take(place, mode="clip", out=near)
+    near = np.take(cdf_at_knots, place, mode="clip", out=near)
     np.add(step, near, out=cdf)
 
 

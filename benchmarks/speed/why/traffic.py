@@ -91,16 +91,18 @@ class Counting(np.ndarray):
     def __array_function__(self, function: Callable, types: tuple, arguments: tuple, options: dict) -> Any:
         """Compute on plain arrays, and note what was read and written, if the result is not a view."""
         plain, plain_options = bare(arguments), bare(options)
-        result, seconds = _performed(partial(function, *plain, **plain_options), arrays_in(plain_options.get("out")))
+        out = plain_options.pop("out", None)
+        writing = {} if out is None else {"out": out}
+        result, seconds = _performed(partial(function, *plain, **plain_options, **writing), arrays_in(out))
         name = function.__name__
         if name in FILLED:
             note(name, (), result, seconds=seconds)
         elif name == "copyto":
             note(name, arguments[1:], arguments[0], seconds=seconds)
-        elif name not in ROOM and name not in NO_PASS and not is_view(result, (plain, plain_options)):
-            read = (result,) if name in CHOOSING else (arguments, list(options.values()))
+        elif name not in ROOM | NO_PASS and (out is not None or not is_view(result, (plain, plain_options))):
+            read = (result,) if name in CHOOSING else (plain, plain_options)
             note(name, read, result, seconds=seconds)
-        return options["out"] if options.get("out") is not None else counted(result)
+        return counted(result) if out is None else options["out"]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Write through a view, and note it."""
