@@ -17,13 +17,19 @@ def additive_mask(
     attn_mask : numpy.ndarray or None
         Booleans, True where a query may see a key; or numbers to add to the scores.
     is_causal : bool
-        Whether query number l sees only the keys up to number l. ``attn_mask`` is then ignored; PyTorch's function
-        refuses to take both.
+        Whether query number l sees only the keys up to number l.
     length, keys : int
         How many queries and keys there are.
     dtype : numpy.dtype
         The scores' dtype.
+
+    Raises
+    ------
+    RuntimeError
+        If there are both, as PyTorch's function does.
     """
+    if is_causal and attn_mask is not None:
+        raise RuntimeError("additive_mask: expected attn_mask or is_causal, got both")
     if is_causal:
         attn_mask = np.tri(length, keys, dtype=bool)
     if attn_mask is None:

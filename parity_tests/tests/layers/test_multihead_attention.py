@@ -58,6 +58,14 @@ def test_scaled_dot_product_attention_is_torchs(mask, scale):
         np.testing.assert_allclose(grad, tensor.grad.numpy(), rtol=1e-12, atol=1e-14)
 
 
+def test_two_masks_at_once_are_refused_as_by_torch():
+    mask, inputs = np.ones((4, 5), bool), arrays()
+    with pytest.raises(RuntimeError, match="expected attn_mask or is_causal, got both"):
+        additive_mask(mask, True, 4, 5, np.dtype(np.float64))
+    with pytest.raises(RuntimeError, match="is_causal"):
+        functional.scaled_dot_product_attention(*map(torch.tensor, inputs), torch.tensor(mask), is_causal=True)
+
+
 @pytest.mark.parametrize("mask", ["none", "causal", "added"])
 def test_the_tape_finds_its_gradients(mask):
     """It includes dropout, and gradients of both outputs."""
