@@ -104,7 +104,7 @@ class Following:
             np.asarray(rng.uniform(0.5, 2, np.shape(y)) * rng.choice([-1, 1], np.shape(y))) for y in outputs
         )
         plan = learner.plan
-        self.own_upstream = tuple(np.asarray(plan._undressed(g)) for g in self.upstream)  # in the learner's layout
+        self.own_upstream = tuple(np.asarray(plan.undressed(g)) for g in self.upstream)  # in the learner's layout
         self.scalar = float(self.upstream[0]) if len(outputs) == 1 and np.ndim(outputs[0]) == 0 else None
         self._forward_on_the_tape()
         self.known = list(self._true_gradients())
@@ -122,11 +122,11 @@ class Following:
         learner, plan = self.learner, self.learner.plan
         self.tape = Tape()
         learner.world.restore()
-        learner._write()
+        learner.write()
         front = learner.input_names(len(self.inputs))
         passed = []
         for i, values in enumerate(self.inputs):
-            dressed = plan._dressed(values, i)
+            dressed = plan.dressed(values, i)
             if dressed.dtype.kind == "f" and i != plan.options.target:
                 dressed = self.tape.watch(dressed)
                 self.names[dressed.node] = front[i]

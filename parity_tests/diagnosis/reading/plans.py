@@ -92,21 +92,23 @@ class Plan:
     def forward(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         """Call forward on (copies of) the inputs; return the outputs that have a gradient, and keep the rest."""
         found, self.context, self.pulled, self.filled = self.found, Context(), None, {}
-        passed = [self._dressed(values, i) for i, values in enumerate(inputs)]
+        passed = [self.dressed(values, i) for i, values in enumerate(inputs)]
         self.inputs = passed
         arguments = self.arguments(passed)
         context = (self.context,) if found.has_context(found.forward) else ()
         self.returned = found.forward(*context, *arguments[0], **arguments[1])
         self.outputs = self._outputs(self.returned)
-        return tuple(self._undressed(output) for output in self.outputs)
+        return tuple(self.undressed(output) for output in self.outputs)
 
-    def _dressed(self, values: np.ndarray, index: int) -> np.ndarray:
+    def dressed(self, values: np.ndarray, index: int) -> np.ndarray:
+        """Return (a copy of) an input as the learner has it: an integer target as one-hot rows, examples in columns."""
         values = np.array(values)
         if self.onehot and index == self.options.target:
             values = np.eye(self.classes)[values]
         return np.array(values.T) if self.options.columns and values.ndim == 2 else values
 
-    def _undressed(self, values: np.ndarray | None) -> np.ndarray | None:
+    def undressed(self, values: np.ndarray | None) -> np.ndarray | None:
+        """Return an array of the learner's with the examples where ours has them; the way there is the way back."""
         if values is None or not self.options.columns or np.ndim(values) != 2:
             return values
         return np.asarray(values).T
@@ -115,6 +117,17 @@ class Plan:
         """Return the arguments of forward, given the inputs as the learner has them."""
         inputs = [passed[i] for i in self.order]
         return self._forward_arguments([inputs] if self.listed else inputs)
+
+    def input_names(self, count: int) -> list[str]:
+        """Return forward's own names of the inputs, in the order of the inputs."""
+        fronts = [p.name for p in self.found.parameters(self.found.forward) if p.name not in self.options.extras]
+        if self.listed:
+            return [f"{fronts[0]}[{i}]" for i in range(count)]
+        found = [f"input {i}" for i in range(count)]
+        for place, index in enumerate(self.order):
+            if place < len(fronts):
+                found[index] = fronts[place]
+        return found
 
     def _forward_arguments(self, inputs: list) -> tuple[list, dict]:
         parameters = self.found.parameters(self.found.forward)
@@ -254,7 +267,7 @@ class Plan:
     def backward(self, grads: tuple[np.ndarray, ...], rate: float = RATE) -> dict[str, np.ndarray | None]:
         """Call backward; return the arrays that it returned, by a name or a place in what it returned."""
         self.factor = np.asarray(1.0)
-        passed = [self._undressed(np.array(grad)) if np.ndim(grad) else grad for grad in grads]
+        passed = [self.undressed(np.array(grad)) if np.ndim(grad) else grad for grad in grads]
         self.passed = passed
         function = self.pulled or self.found.backward
         if function is None:
