@@ -40,10 +40,14 @@ class Pair(Following):
         found = SimpleNamespace(
             forward_name=functions[0].__name__, backward_name=functions[1].__name__, owner=None, forward=functions[0]
         )
-        self.learner: Any = SimpleNamespace(plan=plan, reading=reading, found=found, forward=lambda *inputs: None)
+        optimizers = SimpleNamespace(have=lambda thing: False)
+        self.learner: Any = SimpleNamespace(
+            plan=plan, reading=reading, found=found, optimizers=optimizers, forward=lambda *inputs: None
+        )
         self.inputs = trial.arguments
         self.names: dict[Node, str] = {}
-        self.upstream = (np.asarray(trial.grad_y),)
+        self.upstream = self.own_upstream = (np.asarray(trial.grad_y),)
+        self.scalar = None
         self._forward_on_the_tape()
         self.known: list[Known] = list(self._true_gradients())
 
