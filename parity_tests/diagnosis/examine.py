@@ -23,7 +23,6 @@ from parity_tests.diagnosis import (
     extremes,
     further,
     kinks,
-    lines,
     masks,
     optimizers,
     ours,
@@ -33,6 +32,7 @@ from parity_tests.diagnosis import (
     training_step,
 )
 from parity_tests.diagnosis import initialisers as initialisers_
+from parity_tests.diagnosis.lines import locate
 from parity_tests.diagnosis.reading import find as finding
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.learner import Learner
@@ -194,7 +194,7 @@ def _examine_layer(
         text = str(report)
         unused = [one for one in learner.reading.learned if not one.moves]
         elsewhere = bool(overflow or unused)  # the mistake is in forward; backward's lines would be blamed for it
-        located = lines.located(learner, report, theirs, inputs) if report.differs and not elsewhere else ""
+        located = locate.located(learner, report, inputs) if report.differs and not elsewhere else ""
         own = ours.sentences(request.against, learner, report, literal, inputs, request.seed) if not overflow else []
         parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]
         return Verdict(1, "\n\n".join(part for part in parts if part), reports, learner)

@@ -20,6 +20,7 @@ OURS = tuple(
     str(path)
     for path in (
         *(ROOT / "parity_tests" / "diagnosis").glob("*.py"),
+        ROOT / "parity_tests" / "diagnosis" / "lines",
         ROOT / "parity_tests" / "diagnosis" / "reading",
         ROOT / "parity_tests" / "harness",
         *(ROOT / "scratch" / f"{name}.py" for name in ("tape", "vjp", "gradcheck", "checks")),
