@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from parity_tests.diagnosis.lines.forward import Forward, same
-from parity_tests.diagnosis.lines.learner import forward_on_the_tape, name_of
+from parity_tests.diagnosis.lines.learner import forward_on_the_tape
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
 from parity_tests.harness.report import Report
@@ -93,4 +93,4 @@ def _got(learner: Learner, forward: Forward, inputs: tuple[np.ndarray, ...]) -> 
     for one in learner.reading.learned:
         grad = learner.parameters[one.name].grad
         if grad is not None:
-            yield nodes[name_of(one.place.name)], one.view.back(grad, one.shape)
+            yield nodes[one.own_name], one.view.back(grad, one.shape)

@@ -49,7 +49,7 @@ def _run(learner: Learner, inputs: tuple[np.ndarray, ...], tape: Tape, names: Na
         passed.append(dressed)
     for one in learner.reading.learned:
         value = tape.watch(np.array(learner.world.get(one.place), np.float64))
-        names[value.node] = name_of(one.place.name)
+        names[value.node] = one.own_name
         learner.world.put(one.place, value)
 
     def watch(frame: types.FrameType, event: str, argument: object) -> None:
@@ -92,11 +92,6 @@ def _values_of(learner: Learner, returned: object, names: Names) -> list[Value]:
     return found
 
 
-def name_of(place: str) -> str:
-    """Return the name of a parameter's value, given the name of its place."""
-    return place.removesuffix(".data").removesuffix(".value")
-
-
 def backward_by_lines(learner: Learner, inputs: tuple[np.ndarray, ...], forward: Forward) -> Backward:
     """Run a learner's backward line by line, with the upstream gradients of ``forward``, and with others."""
     plan, found = learner.plan, learner.found
@@ -114,7 +109,7 @@ def backward_by_lines(learner: Learner, inputs: tuple[np.ndarray, ...], forward:
     steps = {}
     for one in learner.reading.learned:
         if one.gradient.step:
-            steps[learner.world.words(one.place)] = forward.named(name_of(one.place.name)), one.gradient.rate
+            steps[learner.world.words(one.place)] = forward.named(one.own_name), one.gradient.rate
     return Backward(
         _code(plan.pulled or found.backward),
         found.backward_name,

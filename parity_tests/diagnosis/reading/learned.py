@@ -19,6 +19,11 @@ class Learned:
     moves: bool = True
     integer: bool = False
 
+    @property
+    def own_name(self) -> str:
+        """Its place's name, without the ``.data`` of an object around it."""
+        return self.place.name.removesuffix(".data").removesuffix(".value")
+
 
 @dataclass
 class Reading:

@@ -69,7 +69,7 @@ class Learner:
         self.reading, self.optimizers = explore(Trials(plan, self.stage, inputs), constants)
         self.forget()
         for one in self.reading.learned:
-            one.name = one.place.name.removesuffix(".data").removesuffix(".value")
+            one.name = one.own_name
             self.parameters[one.name] = Parameter(np.array(self.world.get(one.place), self.dtype))
 
     # What `check` calls.

@@ -13,7 +13,7 @@ from parity_tests.diagnosis.against import outputs
 from parity_tests.diagnosis.reading.find import Found, of_class, of_function, of_module, of_object
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.matching import match
-from parity_tests.diagnosis.reading.plans import Options
+from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from parity_tests.diagnosis.reading.trials import upstream
 from parity_tests.diagnosis.reading.ways import plans
