@@ -98,8 +98,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"expected FILE.py:NAME with a file that exists, got {args.layer!r}")
     shapes = [_shape(text) for text in args.input]
     limits = _range(args.range) if args.range is not None else None
-    from parity_tests.diagnosis.examine import Request, examine
+    from parity_tests.diagnosis.examine import examine
     from parity_tests.diagnosis.reading.running import INTERRUPTION, NotUnderstoodError
+    from parity_tests.diagnosis.request import Request
 
     request = Request(
         path=path,

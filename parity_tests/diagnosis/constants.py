@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from parity_tests.diagnosis.lines import Following, same
+from parity_tests.diagnosis.lines.forward import Forward, same
+from parity_tests.diagnosis.lines.learner import forward_on_the_tape
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
 from parity_tests.harness.report import Report
@@ -24,26 +25,26 @@ def usual(learner: Learner, inputs: tuple[np.ndarray, ...], report: Report) -> t
     if any(np.ndim(y) for y in learner.outputs) or not report.quantities:
         return "", ""
     try:
-        following = Following(learner, inputs)
+        forward = forward_on_the_tape(learner, inputs)
     except (NotFollowedError, LearnerRaisedError, TypeError, ValueError, AttributeError, IndexError, KeyError):
         return "", ""
-    node, name = next(((n, w) for n, w in following.names.items() if USUAL.match(w) and n.edges), (None, ""))
+    node, name = next(((n, w) for n, w in forward.names.items() if USUAL.match(w) and n.edges), (None, ""))
     if node is None:
         return "", ""
     if report.differs:
         note, _ = settle(learner, inputs, (name,))
         return (f"{note}, as it should be in a policy gradient: no gradient flows through it" if note else ""), ""
-    for one in following.grads.contributions(node):
+    for one in forward.grads.contributions(node):
         if (
             one.user is not None
             and one.user.operation == "multiply"
             and len({edge.operand for edge in one.user.edges}) > 1
         ):
-            lost = following.tape.gradients(Value(node), one.grad)
-            for other, word in following.names.items():
+            lost = forward.tape.gradients(Value(node), one.grad)
+            for other, word in forward.names.items():
                 if word in learner.input_names(len(inputs)) and lost.contributions(other) and np.any(lost[other]):
                     return "", (
-                        f"the gradient of {word} flows through {name} in {following.word(one.user)}: it is forward's "
+                        f"the gradient of {word} flows through {name} in {forward.word(one.user)}: it is forward's "
                         f"derivative, but {name}, which weights a policy gradient, is a constant; leave this path out"
                     )
     return "", ""
@@ -56,20 +57,20 @@ def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, .
     known |= {name for name, _ in learner.reading.beside}
     for name in [name for name in names if name not in known]:
         try:
-            following = Following(learner, inputs)
+            forward = forward_on_the_tape(learner, inputs)
         except (NotFollowedError, LearnerRaisedError) as error:
             return "", f"cannot tell whether {name} is a constant: the tape does not follow forward ({error})"
-        node = next((n for n, word in following.names.items() if word == name), None)
+        node = next((n for n, word in forward.names.items() if word == name), None)
         if node is None:
-            held = ", ".join(sorted(set(following.names.values())))
+            held = ", ".join(sorted(set(forward.names.values())))
             raise NotUnderstoodError(f"--constant: forward computes no {name}; it computes {held}")
-        found = list(_got(learner, following, inputs))
-        uses = [one for one in following.grads.contributions(node) if one.user is not None]
+        found = list(_got(learner, forward, inputs))
+        uses = [one for one in forward.grads.contributions(node) if one.user is not None]
         for count in range(1, len(uses) + 1):
             for cut in itertools.combinations(uses, count):
-                lost = [following.tape.gradients(Value(node), one.grad) for one in cut]
-                if all(same(got, following.grads[n] - sum(grads[n] for grads in lost)) for n, got in found):
-                    said = " and ".join(following.word(one.user) for one in cut)
+                lost = [forward.tape.gradients(Value(node), one.grad) for one in cut]
+                if all(same(got, forward.grads[n] - sum(grads[n] for grads in lost)) for n, got in found):
+                    said = " and ".join(forward.word(one.user) for one in cut)
                     return f"right with {name} as a constant in {said}", ""
         return (
             "",
@@ -79,17 +80,17 @@ def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, .
     return "", ""
 
 
-def _got(learner: Learner, following: Following, inputs: tuple[np.ndarray, ...]) -> Iterator[tuple[object, np.ndarray]]:
+def _got(learner: Learner, forward: Forward, inputs: tuple[np.ndarray, ...]) -> Iterator[tuple[object, np.ndarray]]:
     outputs = learner.forward(*inputs)
     scalar = np.ndim(outputs[0] if isinstance(outputs, tuple) else outputs) == 0
-    returned = learner.backward(*[float(g) if scalar else g for g in following.upstream])
+    returned = learner.backward(*[float(g) if scalar else g for g in map(learner.plan.undressed, forward.upstream)])
     grads = returned if isinstance(returned, tuple) else (returned,)
     fronts = learner.input_names(len(inputs))
-    nodes = {word: node for node, word in reversed(following.names.items())}
+    nodes = {word: node for node, word in reversed(forward.names.items())}
     for name, grad in zip(fronts, grads, strict=False):
         if grad is not None and name in nodes:
             yield nodes[name], grad
     for one in learner.reading.learned:
         grad = learner.parameters[one.name].grad
         if grad is not None:
-            yield nodes[one.place.name.removesuffix(".data").removesuffix(".value")], one.view.back(grad, one.shape)
+            yield nodes[one.own_name], one.view.back(grad, one.shape)

@@ -67,6 +67,9 @@ class Case:
         return getattr(self.layer, name, None)
 
 
+GRADIENTS = ("grad_input", "grad_parameter")
+EVERYTHING = ("output", *GRADIENTS, "buffer")
+
 Pairs = Iterator[tuple[str, np.ndarray]]
 Guess = Callable[[Case], Pairs]
 GUESSES: list[tuple[tuple[str, ...], Guess]] = []

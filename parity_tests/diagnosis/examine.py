@@ -4,16 +4,10 @@ After the comparison on random numbers come further ones (`further`), then extre
 draws at random, its draws are held fixed for the gradients, and their distribution is compared (`randomness`).
 """
 
-import dataclasses
-import functools
-import itertools
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
-import torch
 
 from parity_tests.diagnosis import (
     against,
@@ -21,59 +15,27 @@ from parity_tests.diagnosis import (
     conventions,
     dictionaries,
     extremes,
+    fitting,
     further,
     kinks,
-    lines,
-    masks,
     optimizers,
     ours,
     randomness,
     scalars,
     targets,
     training_step,
+    trial_inputs,
 )
 from parity_tests.diagnosis import initialisers as initialisers_
+from parity_tests.diagnosis.lines import locate
 from parity_tests.diagnosis.reading import find as finding
-from parity_tests.diagnosis.reading import names as words
-from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.loading import loaded, parse_args
-from parity_tests.diagnosis.reading.plans import Options
-from parity_tests.diagnosis.reading.read import prepare, read
+from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.diagnosis.request import Request, Verdict
 from parity_tests.harness import arrays
 from parity_tests.harness.compare import check
 from parity_tests.harness.report import AGAIN, Report
-
-
-@dataclass
-class Request:
-    """What to compare with what; the fields are the command's options."""
-
-    path: Path
-    names: str
-    inputs: list[tuple[int, ...]]
-    against: str | None = None
-    args: str = ""
-    torch_args: str | None = None
-    target: str | None = None
-    range: tuple[float, float] | None = None
-    dtype: str = "float64"
-    training: bool = True
-    seed: int = 0
-    constants: tuple[str, ...] = ()
-    columns: bool = False
-    averages: bool = False
-    target_shape: tuple[int, ...] | None = None
-
-
-@dataclass
-class Verdict:
-    """The outcome: the command's exit status, and what it prints. ``reports`` have the numbers."""
-
-    status: int
-    text: str
-    reports: list[Report] = field(default_factory=list)
-    learner: Learner | None = None
 
 
 def examine(request: Request) -> Verdict:
@@ -142,15 +104,15 @@ def _examine_layer(
     if request.against is not None:
         theirs = against.built(request.against, literal)
         theirs = theirs.train(request.training) if hasattr(theirs, "train") else theirs
-        inputs, theirs = _fitting(request, options, theirs, inputs)
+        inputs, theirs = fitting.fitted(request, options, theirs, inputs)
     found = _found(request, module, args, options, stage)
-    request, assumed = _completed(request, found, options)
+    request, assumed = fitting.completed(request, found, options)
     completed = dictionaries.complete(found, inputs, stage, request.seed) if theirs is None else None
     if completed is not None:
         found, inputs, assumed, options.target = completed.found, completed.inputs, completed.said, 1
     elif assumed:
         inputs, options.target = targets.draw(request, arrays.array)
-    learner, inputs, drawn = _read(request, found, inputs, options, stage, theirs)
+    learner, inputs, drawn = trial_inputs.read_on_trial_inputs(request, found, inputs, options, stage, theirs)
     notes = [*assumed, *drawn]
     if randomness.is_random(learner, theirs, inputs):
         notes += randomness.compare(learner, theirs, inputs, request.seed)
@@ -194,7 +156,7 @@ def _examine_layer(
         text = str(report)
         unused = [one for one in learner.reading.learned if not one.moves]
         elsewhere = bool(overflow or unused)  # the mistake is in forward; backward's lines would be blamed for it
-        located = lines.located(learner, report, theirs, inputs) if report.differs and not elsewhere else ""
+        located = locate.located(learner, report, inputs) if report.differs and not elsewhere else ""
         own = ours.sentences(request.against, learner, report, literal, inputs, request.seed) if not overflow else []
         parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]
         return Verdict(1, "\n\n".join(part for part in parts if part), reports, learner)
@@ -219,57 +181,6 @@ def _examine_layer(
     return Verdict(0, "\n".join([str(report), *said]), reports, learner)
 
 
-def _read(
-    request: Request, found: finding.Found, inputs: tuple, options: Options, stage: Stage, theirs: Callable | None
-) -> tuple[Learner, tuple, list[str]]:
-    """Return the learner, the inputs that it runs on, and what was drawn otherwise than as random numbers."""
-    settings = {"dtype": request.dtype, "constants": request.constants, "averages": request.averages}
-
-    def tried(values: tuple) -> Learner:
-        ready = functools.partial(prepare, theirs=theirs, inputs=values, seed=request.seed, randomized=True)
-        return read(found, values, options, stage, ready, **settings)
-
-    first: tuple[Learner, tuple, list[str]] | None = None
-    trouble: LearnerRaisedError | None = None
-    for values, said in masks.drawn(found, inputs, options.extras, request.constants, request.seed):
-        try:
-            learner = tried(values)
-        except LearnerRaisedError as error:
-            trouble = trouble or error
-            continue
-        if said or not masks.without_gradient(learner, values):
-            return learner, values, said
-        first = first or (learner, values, said)
-    if first is not None:
-        return first
-    rows = [len(v) for _, v in found.world.places() if v.ndim > 1 and v.dtype.kind == "f"]
-    if not _wants_indices(trouble) or not rows or theirs is not None:
-        raise trouble
-    return *_with_indices(tried, inputs, options.target, min(rows), request.seed), []
-
-
-def _wants_indices(error: LearnerRaisedError) -> bool:
-    return "arrays used as indices must be of integer" in str(error)
-
-
-def _with_indices(
-    tried: Callable[[tuple], Learner], inputs: tuple, target: int | None, rows: int, seed: int
-) -> tuple[Learner, tuple]:
-    """Read the layer with indices as its inputs: as few of them as it takes, from the first on."""
-    places = [i for i in range(len(inputs)) if i != target]
-    choices = [c for count in range(1, len(places) + 1) for c in itertools.combinations(places, count)]
-    trouble: LearnerRaisedError | None = None
-    for chosen in choices:
-        drawn = tuple(targets.indices(x.shape, rows, seed + i) if i in chosen else x for i, x in enumerate(inputs))
-        try:
-            return tried(drawn), drawn
-        except LearnerRaisedError as error:
-            if not _wants_indices(error):
-                raise
-            trouble = error
-    raise trouble
-
-
 def _found(request: Request, module: object, args: tuple[list, dict], options: Options, stage: Stage) -> finding.Found:
     # For functions, --args are forward's further arguments.
     thing = getattr(module, request.names.split(",")[0].split(".")[0], None)
@@ -285,52 +196,3 @@ def _found(request: Request, module: object, args: tuple[list, dict], options: O
     if options.extras:
         options.extras = found.hand(options.extras)
     return found
-
-
-def _completed(request: Request, found: finding.Found, options: Options) -> tuple[Request, list[str]]:
-    """Return the request, completed by what forward's arguments tell, and a list of what was assumed."""
-    parameters = found.parameters(found.forward)
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return request, []
-    optional = [words.SWITCHES, words.GENERATORS]
-    taken = [
-        p.name
-        for p in parameters
-        if p.default is p.empty
-        and p.name not in (*options.extras, *words.PARAMS, "mode")
-        and not any(pattern.match(p.name) for pattern in optional)
-    ]
-    given = len(request.inputs) + (request.target is not None)
-    if given == len(taken) + 1 and len(request.inputs) > 1 and request.target in ("values", "binary"):
-        shape = request.inputs[-1]
-        said = f"the last --input, {shape}, is the shape of the target"
-        return dataclasses.replace(request, inputs=request.inputs[:-1], target_shape=shape), [said]
-    missing = taken[given:] if given < len(taken) else []
-    if request.target is not None and missing:
-        missing = [name for name in taken[len(request.inputs) :] if words.EACH_EXAMPLES.match(name)]
-    wanted = len(taken) - given
-    if not missing or len(missing) != wanted or not all(words.EACH_EXAMPLES.match(name) for name in missing):
-        return request, []
-    count = request.inputs[0][0]
-    said = f"{', '.join(missing)}: drawn, a number for each of the {count} examples (assumed; another --input changes "
-    return dataclasses.replace(request, inputs=[*request.inputs, *[(count,)] * wanted]), [f"{said}it)"]
-
-
-def _fitting(request: Request, options: Options, theirs: Callable, inputs: tuple) -> tuple[tuple, Callable]:
-    if isinstance(theirs, torch.nn.Embedding | torch.nn.EmbeddingBag):
-        return (targets.indices(inputs[0].shape, theirs.num_embeddings, request.seed), *inputs[1:]), theirs
-    refused = against.refusal(theirs, inputs)
-    if not refused and not request.columns:
-        return inputs, theirs
-    if isinstance(theirs, torch.nn.LSTMCell) and len(inputs) == 3:
-        return inputs, against.with_state(theirs)
-    if not isinstance(theirs, torch.nn.Module) and not request.columns:
-        other, at = against.with_transposed(theirs, inputs)
-        if at:
-            return inputs, other
-    turned = (np.ascontiguousarray(inputs[0].T), *inputs[1:]) if inputs[0].ndim == 2 else inputs
-    if not against.refusal(theirs, turned) and inputs[0].ndim == 2:
-        options.columns = True
-        others = tuple(np.ascontiguousarray(x.T) if x.ndim == 2 else x for x in inputs[1:])
-        return (turned[0], *others), theirs
-    raise NotUnderstoodError(f"{request.against} refuses the input: {refused}")

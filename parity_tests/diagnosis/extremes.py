@@ -7,18 +7,20 @@ import numpy as np
 import torch
 
 from parity_tests.diagnosis import against
-from parity_tests.diagnosis.reading.learner import Learner, upstream
+from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
+from parity_tests.diagnosis.reading.trials import upstream
+from parity_tests.diagnosis.request import Request
 
 LARGE = 1000.0
 """Beyond 710, exp overflows in float64."""
 
 
 def look(
-    learner: Learner, theirs: Callable | None, inputs: tuple, target: int | None, request: object
+    learner: Learner, theirs: Callable | None, inputs: tuple, target: int | None, request: Request
 ) -> tuple[list[str], list[str]]:
     """Return what is wrong at extreme inputs, and what deserves a note."""
-    if request.range is not None or inputs[0].dtype.kind != "f" or not inputs[0].size or learner.reading.random:
+    if request.range is not None or inputs[0].dtype.kind != "f" or not inputs[0].size:
         return [], []
     faults, notes = [], []
     for words, extreme in _inputs(inputs[0]):

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parity_tests.diagnosis.collection.twins import SUBJECTS, Subject, Twin
-from parity_tests.diagnosis.examine import Request, Verdict, examine
+from parity_tests.diagnosis.examine import examine
 from parity_tests.diagnosis.reading.running import NotUnderstoodError
+from parity_tests.diagnosis.request import Request, Verdict
 from parity_tests.museum.exhibit import EXHIBITS, LayerExhibit
 
 HERE = Path(__file__).parent / "collection"

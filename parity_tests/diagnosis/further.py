@@ -7,12 +7,13 @@ import numpy as np
 from parity_tests.diagnosis import against, kinks, second_batch, targets, wider
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.repeated import repeat
+from parity_tests.diagnosis.request import Request
 from parity_tests.harness import arrays
 from parity_tests.harness.report import Report
 
 
 def compare(
-    learner: Learner, theirs: Callable | None, inputs: tuple, request: object, usual: Report
+    learner: Learner, theirs: Callable | None, inputs: tuple, request: Request, usual: Report
 ) -> Iterator[str | Report]:
     """Yield what there is to say, and a report on what differs; whoever meets one can stop there."""
     names = {q.name for q in usual.quantities}
@@ -35,7 +36,7 @@ def compare(
     yield f"note: {note}" if note else "They agree on a second batch, without a reset in between."
 
 
-def _tied(request: object, theirs: Callable | None, inputs: tuple) -> tuple | None:
+def _tied(request: Request, theirs: Callable | None, inputs: tuple) -> tuple | None:
     if theirs is None or request.range or inputs[0].dtype.kind != "f":
         return None
     tied, target = targets.draw(request, arrays.tied)

@@ -8,6 +8,7 @@ import torch
 
 from parity_tests.diagnosis import against
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.diagnosis.request import Request, Verdict
 
 SIZES = ((400, 300), (150, 500))
 """fan_in and fan_out: unequal, and large enough that the spread is known within a percent."""
@@ -36,11 +37,9 @@ FORMULAS: dict[str, Callable[[float, float], float]] = {
 
 
 def examine(
-    request: object, module: types.ModuleType, args: tuple[list, dict], literal: tuple[list, dict], stage: Stage
-) -> object:
+    request: Request, module: types.ModuleType, args: tuple[list, dict], literal: tuple[list, dict], stage: Stage
+) -> Verdict:
     """Return the verdict on an initialiser."""
-    from parity_tests.diagnosis.examine import Verdict
-
     function = getattr(module, request.names, None)
     if not callable(function):
         raise NotUnderstoodError(f"{request.path.name} has no class or function {request.names!r}")

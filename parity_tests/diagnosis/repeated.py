@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from parity_tests.diagnosis.reading.learner import Learner, upstream
+from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.read import differentiates
+from parity_tests.diagnosis.reading.trials import upstream
 from parity_tests.harness.compare import check
 from parity_tests.harness.report import Report
 

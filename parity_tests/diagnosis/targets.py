@@ -10,13 +10,14 @@ import torch
 from parity_tests.diagnosis import against
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.learner import Learner
-from parity_tests.diagnosis.reading.plans import Options
+from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.read import differentiates, prepare, read
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.diagnosis.request import Request
 from parity_tests.harness import arrays
 
 
-def draw(request: object, how: Callable) -> tuple[tuple[np.ndarray, ...], int | None]:
+def draw(request: Request, how: Callable) -> tuple[tuple[np.ndarray, ...], int | None]:
     """Return the inputs, drawn by a function of `arrays`, and which of them is the target."""
     shapes, dtype, seed = request.inputs, request.dtype, request.seed
     try:
@@ -32,7 +33,7 @@ def draw(request: object, how: Callable) -> tuple[tuple[np.ndarray, ...], int | 
     return tuple(inputs), len(inputs) - 1
 
 
-def others(request: object, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+def others(request: Request, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
     """Return other numbers of the same kind: drawn anew where they were drawn, else the examples in another order."""
     drawn, _ = draw(request, arrays.array)
     anew, _ = draw(dataclasses.replace(request, seed=request.seed + 1), arrays.array)
@@ -88,7 +89,7 @@ def same_reduction(learner: Learner, theirs: Callable, inputs: tuple) -> tuple[C
     ]
 
 
-def broadcast(learner: Learner, inputs: tuple, request: object) -> list[str]:
+def broadcast(learner: Learner, inputs: tuple, request: Request) -> list[str]:
     """Return what to say if a target of another shape is broadcast against the predictions."""
     prediction, other = inputs
     if np.shape(learner.outputs[0]) != () or prediction.shape == other.shape or prediction.size != other.size:
@@ -144,7 +145,7 @@ def rows_that_sum_to_one(
     learner: Learner,
     theirs: Callable | None,
     inputs: tuple,
-    request: object,
+    request: Request,
     found: Found,
     options: Options,
     stage: Stage,

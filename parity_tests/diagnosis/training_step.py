@@ -11,12 +11,15 @@ import types
 
 import numpy as np
 
+from parity_tests.diagnosis import targets
 from parity_tests.diagnosis.reading import generators
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.places import Place, World
 from parity_tests.diagnosis.reading.plans import RATE
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.diagnosis.request import Request, Verdict
+from parity_tests.harness import arrays
 from scratch.gradcheck import STEP
 
 STEPS = "train_step training_step train_on_batch step_on_batch train_batch one_step fit_batch update_step".split()  # noqa: SIM905
@@ -94,13 +97,9 @@ def _arguments(found: Found, network: object, inputs: tuple, slower: float) -> t
 
 
 def examine(
-    request: object, module: types.ModuleType, args: tuple[list, dict], literal: tuple[list, dict], stage: Stage
-) -> object:
+    request: Request, module: types.ModuleType, args: tuple[list, dict], literal: tuple[list, dict], stage: Stage
+) -> Verdict:
     """Return the verdict on a network's training step."""
-    from parity_tests.diagnosis import targets
-    from parity_tests.diagnosis.examine import Verdict
-    from parity_tests.harness import arrays
-
     cls = getattr(module, request.names.partition(".")[0])
     inputs, _ = targets.draw(request, arrays.array)
     with stage(f"{cls.__name__}(...)", reseed=True):

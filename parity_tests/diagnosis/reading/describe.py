@@ -1,6 +1,7 @@
 """How the layer was read, one item per line: the beginning of every report."""
 
-from parity_tests.diagnosis.reading.learner import Learned, Learner
+from parity_tests.diagnosis.reading.learned import Learned
+from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.plans import RATE
 
 

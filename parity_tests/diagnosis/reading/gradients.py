@@ -8,9 +8,10 @@ import numpy as np
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading import tied
 from parity_tests.diagnosis.reading.places import Place
-from parity_tests.diagnosis.reading.plans import RATE
+from parity_tests.diagnosis.reading.plans import RATE, Plan
 from parity_tests.diagnosis.reading.source import Source
 from parity_tests.diagnosis.reading.steps import rate_of
+from parity_tests.diagnosis.reading.trials import Trials, Written
 
 INPUT_GRADIENTS = words.listed(
     "dinputs dinput dx dX dA dA_prev grad_input grad_inputs input_gradient grad_x dZ_prev din d_input d_inputs d_x "
@@ -19,51 +20,51 @@ INPUT_GRADIENTS = words.listed(
 
 
 def assign(
-    learner: object,
-    inputs: tuple[np.ndarray, ...],
+    trials: Trials,
+    constants: tuple[str, ...],
     wanted: dict[Place, np.ndarray],
-    written: dict[Place, np.ndarray],
-    leaves: dict[str, np.ndarray | None],
+    written: Written,
     slope: Callable[[Place, np.ndarray], float],
 ) -> tuple[dict[Place, Source | None], dict[int, Source]]:
     """Return the source of each parameter's gradient, and of each input's.
 
     Names come first: an array called ``dW`` is W's gradient even where its numbers are wrong. Then comes the order, for
     gradients returned as (dx, dW, db); then the shapes. An array that is held at several places goes by all its names.
-    ``slope`` returns the derivative with respect to the array at a place along a direction.
+    Inputs among the ``constants`` have none. ``slope`` returns the derivative along a direction, with respect to the
+    array at a place.
     """
-    aliases = learner.world.aliases
-    free_leaves = {name: values for name, values in leaves.items() if values is not None}
-    free_written = dict(written)
+    plan, aliases, identities = trials.plan, trials.world.aliases, written.identities
+    free_leaves = {name: values for name, values in written.leaves.items() if values is not None}
+    free_written = dict(written.arrays)
     sources: dict[Place, Source | None] = {}
     used: set[object] = set()  # arrays; each may have several places, and be by name the gradient of two parameters
 
     def take(source: Source) -> Source:
         for place in source.places:
-            used.add(learner.written_arrays[place])
+            used.add(identities[place])
             free_written.pop(place, None)
         return source
 
     for place, values in wanted.items():
         named = any(_named(alias, free_written) for alias in aliases(place))
         if place in free_written and free_written[place].shape == values.shape and not named:
-            rate, optimizer = rate_of(learner, place, RATE)
+            rate, optimizer = rate_of(plan.found, place, RATE)
             sources[place] = Source(step=True, rate=rate, optimizer=optimizer)
             take(Source(place=place))
     for place in wanted:
         if place in sources:
             continue
         named = [other for alias in aliases(place) if (other := _named(alias, free_written)) is not None]
-        once = list({learner.written_arrays[other]: other for other in named}.values())
+        once = list({identities[other]: other for other in named}.values())
         if (name := _leaf_of(place, aliases(place), free_leaves, wanted)) is not None:
             sources[place] = Source(leaf=name)
             free_leaves.pop(name)
             take(Source(place=once[0], more=tuple(once[1:]))) if once else None
         elif once:
             sources[place] = take(tied.source(place, once, free_written, slope))
-    if learner.plan.parameters_first:
+    if plan.parameters_first:
         _in_order(wanted, sources, free_leaves)
-    found_inputs = _inputs(learner, inputs, free_leaves, free_written)
+    found_inputs = _inputs(plan, trials.inputs, constants, free_leaves, free_written)
     for name in [source.leaf for source in found_inputs.values() if source.leaf is not None]:
         free_leaves.pop(name, None)
     for source in found_inputs.values():
@@ -71,10 +72,8 @@ def assign(
     _in_order(wanted, sources, free_leaves)
     for place in [place for place in wanted if place not in sources]:
         shape = wanted[place].shape
-        unused = {p: v for p, v in free_written.items() if learner.written_arrays[p] not in used}
-        fits = {
-            learner.written_arrays[p]: p for p, v in unused.items() if _fits(v.shape, shape) and v.dtype.kind == "f"
-        }
+        unused = {p: v for p, v in free_written.items() if identities[p] not in used}
+        fits = {identities[p]: p for p, v in unused.items() if _fits(v.shape, shape) and v.dtype.kind == "f"}
         rivals = [p for p in wanted if p not in sources and _fits(wanted[p].shape, shape)]
         only = next(iter(fits.values())) if len(fits) == 1 == len(rivals) and len(shape) > 0 else None
         if only is None or not _looks_like_gradient(only):
@@ -192,18 +191,19 @@ def _fits(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 
 
 def _inputs(
-    learner: object,
+    plan: Plan,
     inputs: tuple[np.ndarray, ...],
+    constants: tuple[str, ...],
     leaves: dict[str, np.ndarray],
     written: dict[Place, np.ndarray],
 ) -> dict[int, Source]:
-    names = learner.input_names(len(inputs))
-    order = [i for i in learner.plan.order if inputs[i].dtype.kind == "f" and names[i] not in learner.constants]
-    target = learner.plan.options.target
+    names = plan.input_names(len(inputs))
+    order = [i for i in plan.order if inputs[i].dtype.kind == "f" and names[i] not in constants]
+    target = plan.options.target
     order = [i for i in order if i != target]
     found: dict[int, Source] = {}
     left = dict(leaves)
-    shapes = {i: learner.plan._dressed(inputs[i], i).shape for i in order}
+    shapes = {i: plan.dressed(inputs[i], i).shape for i in order}
     for i in order:
         name = next((n for n in left if names[i] in words.undressed(n.rpartition(".")[2])), None)
         if name is not None and len(leaves) > 1:

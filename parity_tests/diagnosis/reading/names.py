@@ -79,6 +79,11 @@ def is_weight(name: str) -> bool:
     return bool(WEIGHTS.match(name))
 
 
+def is_running_statistic(name: str) -> bool:
+    """Return whether an array is called as the running mean or variance of a batch norm."""
+    return meaning(name) in ("running_mean", "running_var")
+
+
 MARKS = re.compile(
     r"^(dl_?d|dl|dj_?d|de_?d|d_loss_d_?|grads?_of_|gradients?_of_|grads?_|gradients?_|nabla_|delta_|grad|d_|d|g_|g|nabla|delta)"
     r"(?=.)|(_gradients?|_grads?|_delta|_g|grads?|gradients?)$",

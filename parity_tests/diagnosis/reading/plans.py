@@ -3,51 +3,24 @@
 There may be several ways to read a signature; each is a `Plan`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from parity_tests.diagnosis.reading import adapters
-from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.backward_arguments import backward_arguments
+from parity_tests.diagnosis.reading.context import Context
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.find import Found
-from parity_tests.diagnosis.reading.kept import Kept
+from parity_tests.diagnosis.reading.forward_arguments import forward_arguments
 from parity_tests.diagnosis.reading.leaves import leaves_of
+from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.outputs import Split, Values, alone, return_names, splits, values_of
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
 
 RATE = 0.125
 """The learning rate for a backward that also steps: a power of two, so that the step shows the exact gradient."""
-
-
-class Context:
-    """The ``ctx`` in which ``forward(ctx, x)`` keeps things for ``backward(ctx, grad)``."""
-
-    def __init__(self) -> None:
-        self.saved_tensors: tuple = ()
-        self.needs_input_grad = (True,) * 16
-
-    def save_for_backward(self, *values: object) -> None:
-        """Keep what backward will ask for."""
-        self.saved_tensors = self.saved_values = self.saved_arrays = self.saved = self.to_save = values
-
-
-@dataclass
-class Options:
-    """What the caller says about the code: forward's further arguments, the mode, which input is a target.
-
-    ``columns``: our arrays have the examples in rows, like PyTorch's, and the learner's have them in columns.
-    ``in_columns``: both have them in columns.
-    """
-
-    extras: dict[str, object] = field(default_factory=dict)
-    training: bool = True
-    target: int | None = None
-    torch_order: bool = False
-    columns: bool = False
-    in_columns: bool = False
-    file: str = ""
 
 
 @dataclass
@@ -92,21 +65,23 @@ class Plan:
     def forward(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         """Call forward on (copies of) the inputs; return the outputs that have a gradient, and keep the rest."""
         found, self.context, self.pulled, self.filled = self.found, Context(), None, {}
-        passed = [self._dressed(values, i) for i, values in enumerate(inputs)]
+        passed = [self.dressed(values, i) for i, values in enumerate(inputs)]
         self.inputs = passed
         arguments = self.arguments(passed)
         context = (self.context,) if found.has_context(found.forward) else ()
         self.returned = found.forward(*context, *arguments[0], **arguments[1])
         self.outputs = self._outputs(self.returned)
-        return tuple(self._undressed(output) for output in self.outputs)
+        return tuple(self.undressed(output) for output in self.outputs)
 
-    def _dressed(self, values: np.ndarray, index: int) -> np.ndarray:
+    def dressed(self, values: np.ndarray, index: int) -> np.ndarray:
+        """Return (a copy of) an input as the learner has it: an integer target as one-hot rows, examples in columns."""
         values = np.array(values)
         if self.onehot and index == self.options.target:
             values = np.eye(self.classes)[values]
         return np.array(values.T) if self.options.columns and values.ndim == 2 else values
 
-    def _undressed(self, values: np.ndarray | None) -> np.ndarray | None:
+    def undressed(self, values: np.ndarray | None) -> np.ndarray | None:
+        """Return an array of the learner's with the examples where ours has them; the way there is the way back."""
         if values is None or not self.options.columns or np.ndim(values) != 2:
             return values
         return np.asarray(values).T
@@ -114,60 +89,21 @@ class Plan:
     def arguments(self, passed: list) -> tuple[list, dict]:
         """Return the arguments of forward, given the inputs as the learner has them."""
         inputs = [passed[i] for i in self.order]
-        return self._forward_arguments([inputs] if self.listed else inputs)
+        taken = forward_arguments(self.found, self.options, [inputs] if self.listed else inputs)
+        self.filled = taken.filled
+        self.extra_words += [said for said in taken.assumed if said not in self.extra_words]
+        return taken.given, taken.named
 
-    def _forward_arguments(self, inputs: list) -> tuple[list, dict]:
-        parameters = self.found.parameters(self.found.forward)
-        self.filled = dict(zip([p.name for p in parameters], inputs, strict=False))
-        if any(p.kind is p.VAR_POSITIONAL for p in parameters) or not parameters:
-            return inputs, {}
-        self.filled = {}
-        taken = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        given, named = [], {}
-        waiting = list(inputs)
-        for parameter in parameters:
-            if parameter.name in self.options.extras:
-                value = self.options.extras[parameter.name]
-            elif words.SWITCHES.match(parameter.name):
-                value = self.options.training
-            elif parameter.name in words.PARAMS and parameter.default is parameter.empty:
-                value = dict(words.PARAMS[parameter.name])
-                if "mode" in value and not self.options.training:
-                    value["mode"] = "test"
-                said = f"{parameter.name} = {value} (assumed; --args can change it)"
-                if said not in self.extra_words:
-                    self.extra_words.append(said)
-            elif parameter.name == "mode" and parameter.default is parameter.empty and not waiting:
-                value = "train" if self.options.training else "test"
-            elif words.GENERATORS.match(parameter.name):
-                value = np.random.default_rng(0)
-            elif waiting:
-                value = waiting.pop(0)
-            elif parameter.default is not parameter.empty or parameter not in taken:
-                continue
-            else:
-                raise self._missing(parameter.name)
-            self.filled[parameter.name] = value
-            if parameter.kind is parameter.KEYWORD_ONLY:
-                named[parameter.name] = value
-            elif len(given) == taken.index(parameter):
-                given.append(value)
-            else:
-                named[parameter.name] = value
-        if waiting:
-            raise NotUnderstoodError(
-                f"{self.found.forward_name} takes {len(inputs) - len(waiting)} of the {len(inputs)} inputs"
-            )
-        return given, named
-
-    def _missing(self, name: str) -> NotUnderstoodError:
-        found = self.found
-        adapter = adapters.of_functions(found.forward, found.backward, self.options.file, [name])
-        return NotUnderstoodError(
-            f"{found.forward_name} takes {name}: say what it is with a further --input SHAPE, or with --args "
-            f'"{name}=..."',
-            adapter,
-        )
+    def input_names(self, count: int) -> list[str]:
+        """Return forward's own names of the inputs, in the order of the inputs."""
+        fronts = [p.name for p in self.found.parameters(self.found.forward) if p.name not in self.options.extras]
+        if self.listed:
+            return [f"{fronts[0]}[{i}]" for i in range(count)]
+        found = [f"input {i}" for i in range(count)]
+        for place, index in enumerate(self.order):
+            if place < len(fronts):
+                found[index] = fronts[place]
+        return found
 
     def _outputs(self, returned: object) -> tuple[np.ndarray, ...]:
         if self.found.backward is None and isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1]):
@@ -254,7 +190,7 @@ class Plan:
     def backward(self, grads: tuple[np.ndarray, ...], rate: float = RATE) -> dict[str, np.ndarray | None]:
         """Call backward; return the arrays that it returned, by a name or a place in what it returned."""
         self.factor = np.asarray(1.0)
-        passed = [self._undressed(np.array(grad)) if np.ndim(grad) else grad for grad in grads]
+        passed = [self.undressed(np.array(grad)) if np.ndim(grad) else grad for grad in grads]
         self.passed = passed
         function = self.pulled or self.found.backward
         if function is None:
@@ -283,50 +219,7 @@ class Plan:
         if any(p.kind is p.VAR_POSITIONAL for p in parameters):
             return (list(grads), {}), True
         upstream = self._upstream(grads)
-        given, named, inputs = [], {}, dict(self._by_name())
-        unnamed = [values for name, values in inputs.items()]
-        known = {*upstream, *inputs, *self.filled}
-        unknown = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
-        unknown = [name for name in unknown if name not in known and not words.RATES.match(name)]
-        kept = Kept(self.made, self.split, [p.name for p in parameters], unknown, self.shaken)
-        for number, parameter in enumerate(parameters):
-            name, optional = parameter.name, parameter.default is not parameter.empty
-            arrays_wait = any(isinstance(values, np.ndarray) for values in unnamed)
-            if name in upstream:
-                value = upstream[name]
-            elif parameter.kind is parameter.VAR_KEYWORD:
-                continue
-            elif name in inputs:
-                value = inputs[name]
-                unnamed = [one for one in unnamed if one is not value]
-            elif name in self.filled:
-                value = self.filled[name]
-            elif self.found.is_rate(name):
-                value = rate
-            elif kept.has(name, optional):
-                value = kept.value(name)
-            elif optional:
-                continue
-            elif kept.count and (words.CACHES.search(name) or not arrays_wait):
-                value = kept.value(name)
-            elif words.TARGETS.match(name) and self.options.target is not None:
-                value = self.inputs[self.options.target]
-            elif kept.count == 1 and self.convention == "upstream":
-                value = kept.value(name)
-            elif words.OUTPUTS.match(name) and self.convention == "upstream":
-                value = self.outputs[0]
-            elif unnamed:
-                value = unnamed.pop(0)
-            else:
-                raise NotUnderstoodError(
-                    f"{self.found.backward_name} takes {name}, and it is not clear what that is",
-                    adapters.of_functions(self.found.forward, self.found.backward, self.options.file, [name]),
-                )
-            if parameter.kind is parameter.KEYWORD_ONLY or len(given) < number:
-                named[name] = value
-            else:
-                given.append(value)
-        self.handed = kept.handed
+        given, named, self.handed = backward_arguments(self, parameters, upstream, rate)
         return (given, named), bool(upstream)
 
     def _upstream(self, grads: list) -> dict[str, object]:
@@ -337,8 +230,3 @@ class Plan:
         if self.split.packed:
             return {self.split.packed: self.made.pack(self.split.outputs, grads)}
         return {name: grads[place] for name, place in self.split.takers.items()}
-
-    def _by_name(self) -> Iterator[tuple[str, np.ndarray]]:
-        for name, value in self.filled.items():
-            if any(value is one for one in self.inputs):
-                yield name, value

@@ -11,10 +11,11 @@ import torch
 
 from parity_tests.diagnosis.against import outputs
 from parity_tests.diagnosis.reading.find import Found, of_class, of_function, of_module, of_object
-from parity_tests.diagnosis.reading.learner import Learner, upstream
+from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.matching import match
-from parity_tests.diagnosis.reading.plans import Options
+from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.diagnosis.reading.trials import upstream
 from parity_tests.diagnosis.reading.ways import plans
 from parity_tests.harness.arrays import random_state
 from scratch.gradcheck import compare_direction

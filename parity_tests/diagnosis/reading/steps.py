@@ -10,15 +10,16 @@ import copy
 import numpy as np
 
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.places import OPAQUE, Place, World
 
 
-def rate_of(learner: object, place: Place, given: float) -> tuple[float, Place | None]:
+def rate_of(found: Found, place: Place, given: float) -> tuple[float, Place | None]:
     """Return the rate of the steps that backward takes with an array, and the optimizer that has it, if one does.
 
     ``given`` is the rate that backward gets as an argument, where it takes one.
     """
-    found, world = learner.found, learner.world
+    world = found.world
     if any(found.is_rate(p.name) for p in found.parameters(found.backward)):
         return given, None
     holders = [Place(place.root, place.steps[:count]) for count in range(len(place.steps) - 1, -1, -1)]

@@ -7,8 +7,9 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.find import Found
+from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.outputs import is_upstream
-from parity_tests.diagnosis.reading.plans import Options, Plan
+from parity_tests.diagnosis.reading.plans import Plan
 
 SPLITS = 4
 """The most ways to read what forward returns (`outputs.splits`)."""

@@ -106,6 +106,13 @@ def test_the_first_wrong_line_is_the_one_that_was_changed(exercise, tmp_path):
     assert first + 1 <= number <= first + len(wrong), verdict.text
 
 
+def test_what_belongs_in_the_first_wrong_line_is_said(tmp_path):
+    exercise = next(one for one in TO_FIND if one.wrong == "grad_x = grad_y * (1 - y)")
+    verdict = grade(as_written(exercise), write(tmp_path, exercise, cutting.source_of(exercise)))
+    said = "This is the gradient of y times (1 - y); it should be the gradient of x: grad(y) * (1 - y**2)."
+    assert said in " ".join(verdict.text.split())
+
+
 @each(TO_MEND)
 def test_the_disguise_of_a_class_computes_what_the_exhibit_computes(exercise, tmp_path):
     exhibit, found = exhibit_of(exercise), []

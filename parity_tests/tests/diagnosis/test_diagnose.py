@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import scratch.nn as nn
-from parity_tests.diagnosis.likely_mistakes import OPTIONS
+from parity_tests.diagnosis.likely_mistakes.anywhere import OPTIONS
 from parity_tests.harness.arrays import array, random_state, tied
 from parity_tests.harness.compare import check
 

@@ -1,4 +1,4 @@
-"""The likely mistakes in activations, convolution, normalization and softmax, as in `likely_mistakes`."""
+"""The likely mistakes in activations, convolution, normalization and softmax."""
 
 import itertools
 

@@ -1,0 +1,170 @@
+"""Backward line by line: every array that a line computes."""
+
+import contextlib
+import sys
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from scratch.tape import Node
+
+MOST_EVENTS = 4000
+
+
+@dataclass(eq=False)
+class Computed:
+    """An array that a line of backward computed, or that backward returned, as "return 0".
+
+    Attributes
+    ----------
+    line, name, values, function : int, str, numpy.ndarray, code
+    scope : dict
+        What the line could use.
+    follows : bool
+        Whether it is meant as a gradient. This and what follows is found out later (`recognize`).
+    bare : bool
+        Whether it may be a loss's gradient that is not yet multiplied by the upstream gradient.
+    words : str
+        What it is: a true gradient, or a part or a multiple of one; "" if it is none.
+    whole : bool
+        Whether it is a whole gradient.
+    """
+
+    line: int
+    name: str
+    values: np.ndarray
+    function: types.CodeType
+    scope: dict = field(default_factory=dict)
+    follows: bool = True
+    bare: bool = False
+    words: str = ""
+    whole: bool = False
+
+    @property
+    def number(self) -> int | None:
+        """The place among what is returned, None for what is not returned."""
+        return int(self.name.removeprefix("return ")) if self.name.startswith("return ") else None
+
+    @property
+    def is_returned(self) -> bool:
+        """Whether it was returned."""
+        return self.number is not None
+
+
+@dataclass
+class Backward:
+    """A backward that ran line by line.
+
+    Attributes
+    ----------
+    code : code
+        Of the function itself; others may have been called.
+    name : str
+        What it is called.
+    runs : pair of lists of Computed
+        What its lines computed, with two upstream gradients; the first is that of forward's true gradients.
+    returned : dict of int to Node
+        The value whose gradient each of the returned arrays is meant to be.
+    steps : dict of str to (Node, float)
+        The parameters with which it takes a step itself: each one's value, and the learning rate.
+    takes_upstream : bool
+        Whether it gets the upstream gradient.
+    """
+
+    code: types.CodeType
+    name: str
+    runs: tuple[list[Computed], list[Computed]]
+    returned: dict[int, Node]
+    steps: dict[str, tuple[Node, float]] = field(default_factory=dict)
+    takes_upstream: bool = True
+
+
+def varied(grad: np.ndarray) -> np.ndarray:
+    """Return an upstream gradient for the second run: the elements of the first, each times another number."""
+    return grad * np.linspace(0.5, 1.7, max(1, grad.size)).reshape(grad.shape)
+
+
+@contextlib.contextmanager
+def tracing(watch: Callable[[types.FrameType, str, object], None]) -> Iterator[None]:
+    """Call ``watch`` with every event of every function that is called."""
+
+    def trace(frame: types.FrameType, event: str, argument: object) -> Callable:
+        watch(frame, event, argument)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def recorded(run: Callable[[], object], followed: Callable[[types.FrameType], bool]) -> list[Computed]:
+    """Run a backward, and return what its lines computed; ``followed`` says whose frames are looked at."""
+    recorder = _Recorder(followed)
+    with tracing(recorder):
+        run()
+    return recorder.computed
+
+
+class _Recorder:
+    def __init__(self, followed: Callable[[types.FrameType], bool]) -> None:
+        self.followed = followed
+        self.computed: list[Computed] = []
+        self.last: dict[int, tuple[int, dict]] = {}
+
+    def __call__(self, frame: types.FrameType, event: str, argument: object) -> None:
+        if len(self.computed) > MOST_EVENTS or not self.followed(frame):
+            return
+        key = id(frame)
+        arrays = _arrays(frame)
+        if event == "call":
+            self.last[key] = (frame.f_lineno, {n: np.array(v) for n, v in arrays.items()})
+            return
+        line, before = self.last.get(key, (frame.f_lineno, {}))
+        for name, values in arrays.items():
+            old = before.get(name)
+            values = np.asarray(values)
+            changed = old is None or old.shape != values.shape or not np.array_equal(old, values, equal_nan=True)
+            if changed and values.dtype.kind == "f":
+                self.computed.append(Computed(line, name, np.array(values), frame.f_code, _scope(frame)))
+        if event == "return":
+            parts = argument if isinstance(argument, tuple | list) else (argument,)
+            for number, part in enumerate(parts):
+                if isinstance(part, np.ndarray | np.floating) and np.asarray(part).dtype.kind == "f":
+                    self.computed.append(
+                        Computed(frame.f_lineno, f"return {number}", np.array(part), frame.f_code, _scope(frame))
+                    )
+        self.last[key] = (frame.f_lineno, {n: np.array(v) for n, v in arrays.items()})
+
+
+def _arrays(frame: types.FrameType) -> dict[str, np.ndarray]:
+    found = {n: v for n, v in frame.f_locals.items() if isinstance(v, np.ndarray | np.floating)}
+    for name, value in frame.f_locals.items():
+        if isinstance(value, dict):
+            found |= _items(name, value)
+    owner = frame.f_locals.get("self")
+    if owner is not None:
+        for name, value in getattr(owner, "__dict__", {}).items():
+            if isinstance(value, np.ndarray | np.floating):
+                found[f"self.{name}"] = value
+            elif isinstance(value, dict | list):
+                found |= _items(f"self.{name}", value)
+            else:
+                for attribute in ("grad", "gradient"):
+                    if isinstance(getattr(value, attribute, None), np.ndarray):
+                        found[f"self.{name}.{attribute}"] = getattr(value, attribute)
+    return found
+
+
+def _items(name: str, held: dict | list) -> dict[str, np.ndarray]:
+    pairs = held.items() if isinstance(held, dict) else enumerate(held)
+    return {f"{name}[{key!r}]": value for key, value in pairs if isinstance(value, np.ndarray)}
+
+
+def _scope(frame: types.FrameType) -> dict:
+    held = {n: np.array(v) if isinstance(v, np.ndarray) else v for n, v in frame.f_locals.items()}
+    return {**frame.f_globals, **held}

@@ -1,0 +1,133 @@
+"""The first wrong line.
+
+An intermediate line may be right without being the gradient of a single value: what it flows into decides. So we go
+back from what is wrong at the end, along the names that each line uses.
+"""
+
+import contextlib
+
+import numpy as np
+
+from parity_tests.diagnosis.lines import statements
+from parity_tests.diagnosis.lines.backward import Computed
+from parity_tests.diagnosis.lines.forward import same
+from parity_tests.diagnosis.lines.recognize import Recognized
+
+
+class FirstWrong:
+    """What of backward's lines is wrong.
+
+    Parameters
+    ----------
+    recognized : Recognized
+
+    Attributes
+    ----------
+    suspicious : list of Computed
+        What is meant as a gradient, and is no true gradient nor a part of one.
+    """
+
+    def __init__(self, recognized: Recognized) -> None:
+        self.recognized, self.forward = recognized, recognized.forward
+        self.computed = recognized.computed
+        found = [one for one in self.computed if one.follows and not one.words and not self._is_given(one)]
+        # An array of zeros is not filled yet.
+        self.suspicious = [one for one in found if np.any(one.values) or recognized.last_of(one) is one]
+
+    def find(self) -> Computed | None:
+        """Return what the first wrong line computed, None if no line is wrong."""
+        wrong_ends = [one for one in self.suspicious if one.is_returned or self.recognized.is_stored(one)]
+        candidates = [self._origin(end, set()) for end in wrong_ends]
+        for one in self.computed:
+            # A true gradient, but of another value than the one it is returned or stored for.
+            node = self.recognized.end(one)
+            recognized = one.follows and one.words and not one.words.startswith("a step")
+            if recognized and node is not None and not self.forward.is_gradient(one.values, node):
+                candidates.append(self._origin(one, set()))
+        order = {id(one): number for number, one in enumerate(self.computed)}
+        if not candidates and self.suspicious:
+            return self._origin(self.suspicious[0], set())
+        return min(candidates, key=lambda one: order[id(one)]) if candidates else None
+
+    def _is_given(self, one: Computed) -> bool:
+        return any(same(one.values, grad) for grad in self.forward.upstream)
+
+    def _origin(self, end: Computed, seen: set[int]) -> Computed:
+        seen.add(id(end))
+        place = next(i for i, one in enumerate(self.computed) if one is end)
+        twin = next((one for one in self.computed[:place] if one in self.suspicious and _identical(one, end)), None)
+        if twin is not None and id(twin) not in seen:
+            return self._origin(twin, seen)
+        used = statements.names(end.function, end.line, end.number, end.name)
+        earlier = [one for one in self.computed[:place] if one.function is end.function and _base(one) in used]
+        latest = {one.name: one for one in earlier}
+        for one in latest.values():
+            if id(one) in seen or one.line == end.line:
+                continue
+            handed_over = _identical(one, end)
+            meant = self.recognized.meant(one)
+            right = meant is not None and (
+                self.forward.is_gradient(one.values, meant) or one.words.startswith("part of")
+            )
+            if handed_over and end.is_returned and one.follows and not right:
+                return self._origin(one, seen)
+            if one in self.suspicious and not self._flows_into_right(one):
+                return self._origin(one, seen)
+            if one not in self.suspicious and not (handed_over and right) and self._would_mend(one, end):
+                return one
+            if one.bare and not one.words and not self.forward.is_value(one.values) and self._some_would_mend(one, end):
+                return self._origin(one, seen)
+        return end
+
+    def _would_mend(self, one: Computed, end: Computed) -> bool:
+        """Return whether ``end`` comes out right if ``one`` is replaced by the gradient that its name claims to be."""
+        node = self.recognized.meant(one)
+        if node is None or self.forward.is_gradient(one.values, node):
+            return False
+        return self._mends(one, end, self.forward.grads[node])
+
+    def _some_would_mend(self, one: Computed, end: Computed) -> bool:
+        """Return whether ``end`` comes out right if ``one`` is replaced by the gradient of some value of its shape."""
+        known, scalar = self.forward.known, self.forward.scalar
+        wholes = (true.values for true in known if true.whole and true.values.shape == one.values.shape)
+        return scalar is not None and any(self._mends(one, end, true / scalar) for true in wholes)
+
+    def _mends(self, one: Computed, end: Computed, true: np.ndarray) -> bool:
+        wanted = self.recognized.end(end) or self.recognized.meant(end)
+        if wanted is None or not one.name.isidentifier():
+            return False
+        expression = statements.expression(end.function, end.line, end.number)
+        if expression is None:
+            return False
+        with contextlib.suppress(Exception), np.errstate(all="ignore"):
+            made = eval(expression, {**end.scope, one.name: true})
+            return self.forward.same(np.asarray(made), self.forward.grads[wanted])
+        return False
+
+    def _flows_into_right(self, one: Computed) -> bool:
+        return any(
+            other.whole
+            and self._takes(other, one)
+            and not other.is_returned
+            and other.follows
+            and one.name in statements.names(other.function, other.line, target=other.name)
+            and other.line > one.line
+            for other in self.computed
+            if other.function is one.function
+        )
+
+    def _takes(self, later: Computed, one: Computed) -> bool:
+        # In a loop, a name means another array each time, and the loop takes the items it runs over one by one.
+        if statements.is_loop(later.function, later.line):
+            return _identical(one, later)
+        place = next(i for i, other in enumerate(self.computed) if other is later)
+        earlier = reversed(self.computed[:place])
+        return next((o for o in earlier if o.name == one.name and o.function is one.function), None) is one
+
+
+def _identical(one: Computed, other: Computed) -> bool:
+    return one.values.shape == other.values.shape and np.array_equal(one.values, other.values)
+
+
+def _base(one: Computed) -> str:
+    return one.name.partition("[")[0]

@@ -1,0 +1,180 @@
+"""A forward on the tape: the name and the true gradient of every value, and the parts that gradients are sums of."""
+
+import contextlib
+import itertools
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity_tests.diagnosis.lines import operations
+from parity_tests.diagnosis.reading import names as words
+from scratch.tape import Contribution, Node, Tape, Value
+
+Names = dict[Node, str]
+"""What forward calls its values."""
+
+
+@dataclass(eq=False)
+class Known:
+    """A true gradient, or a part of one, in words."""
+
+    values: np.ndarray
+    words: str
+    node: Node
+    whole: bool
+
+
+class Forward:
+    """What the tape knows of a forward.
+
+    Parameters
+    ----------
+    tape : Tape
+        On which it ran.
+    outputs : list of Value
+    upstream : tuple of numpy.ndarray
+        An upstream gradient for each output.
+    names : dict of Node to str
+    scalar : float, optional
+        The upstream gradient of a loss whose backward may leave it out: its end or its caller may multiply by it.
+
+    Attributes
+    ----------
+    grads : Gradients
+        The true gradient of every value.
+    known : list of Known
+        These and their parts in words, those of the outputs first, then those of values with a name.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        outputs: list[Value],
+        upstream: tuple[np.ndarray, ...],
+        names: Names,
+        scalar: float | None = None,
+    ) -> None:
+        self.tape, self.upstream, self.names, self.scalar = tape, upstream, names, scalar
+        self.grads = tape.gradients(outputs, list(upstream))
+        self.known = list(self._known(outputs))
+
+    def word(self, node: Node, depth: int = 0) -> str:
+        """Return a value's name, or the expression that computed it."""
+        if node in self.names:
+            return self.names[node]
+        return operations.expression(node, lambda other: self.word(other, depth + 1) if depth < 3 else "...")
+
+    def named(self, name: str) -> Node | None:
+        """Return the value that has a name."""
+        return next((node for node, one in self.names.items() if one == name), None)
+
+    def meant(self, name: str) -> Node | None:
+        """Return the value whose gradient a name claims to be: of h for dh, self.grad_h, grads["dh"], self.h.grad."""
+        name = name.removeprefix("self.")
+        base, _, key = name.partition("[")
+        key = key.rstrip("]").strip("'\"")
+        wanted: set[str] = set()
+        if name.endswith((".grad", ".gradient")):
+            wanted.add(name.rpartition(".")[0])
+        elif key.isdigit():
+            wanted |= {f"{owner}.{key}" for owner in words.undressed(base)}
+        elif key:
+            wanted |= words.undressed(key) | ({key} if "grad" in base else set())
+        else:
+            wanted |= words.undressed(base)
+        for owner in wanted:
+            for node, named in self.names.items():
+                last = named if key.isdigit() else named.rpartition(".")[2]
+                if last == owner or words.alike(last, owner):
+                    return node
+        return None
+
+    def same(self, values: np.ndarray, true: np.ndarray) -> bool:
+        """Return whether an array is a true gradient, or becomes it times the upstream gradient of a loss."""
+        return same(values, true) or (self.scalar is not None and same(values * self.scalar, true))
+
+    def is_gradient(self, values: np.ndarray, node: Node) -> bool:
+        """Return whether an array is the gradient of a value; zeros are that of a value that has no influence."""
+        true = self.grads[node]
+        if values.shape != true.shape and [n for n in values.shape if n != 1] != [n for n in true.shape if n != 1]:
+            return False
+        return self.same(values, true) or (not np.any(true) and not np.any(values))
+
+    def is_value(self, values: np.ndarray) -> bool:
+        """Return whether forward computed an array."""
+        return any(same(values, node.data) for node in self.tape.nodes)
+
+    def closest(self, values: np.ndarray) -> Node | None:
+        """Return the value with a name whose gradient an array is most nearly a multiple of, None if it is far off."""
+        best, node = 0.3, None
+        for known in self.known:
+            if known.whole and known.values.shape == values.shape and known.node in self.names:
+                size = np.linalg.norm(known.values) * np.linalg.norm(values)
+                cosine = abs((known.values * values).sum()) / size if size else 0
+                if cosine > best:
+                    best, node = cosine, known.node
+        return node
+
+    def _known(self, outputs: list[Value]) -> Iterator[Known]:
+        grads = self.grads
+        for output, grad in zip(outputs, self.upstream, strict=True):
+            yield Known(grad, f"the gradient of {self.word(output.node)}", output.node, True)
+        nodes = sorted(self.tape.nodes, key=lambda node: node not in self.names)
+        for node in nodes:
+            if grads.contributions(node):
+                yield Known(grads[node], f"the gradient of {self.word(node)}", node, True)
+        for node in nodes:
+            yield from self._parts(node)
+
+    def _parts(self, node: Node) -> Iterator[Known]:
+        contributions = [one for one in self.grads.contributions(node) if one.user is not None]
+        for one in contributions:
+            through = self.word(one.user)
+            if len(contributions) > 1:
+                yield Known(
+                    one.grad, f"part of the gradient of {self.word(node)}: the path through {through}", node, False
+                )
+            raw = self._before_summing(one, node)
+            if raw is not None:
+                said = f"the gradient of {self.word(node)}, not yet summed over the broadcast axes"
+                yield Known(raw, said, node, False)
+        for count in range(2, len(contributions)) if len(contributions) <= 5 else ():
+            for some in itertools.combinations(contributions, count):
+                paths = " and ".join(self.word(one.user) for one in some)
+                total = sum(one.grad for one in some)
+                yield Known(total, f"part of the gradient of {self.word(node)}: the paths through {paths}", node, False)
+
+    def _before_summing(self, one: Contribution, node: Node) -> np.ndarray | None:
+        with contextlib.suppress(Exception):
+            user = one.user
+            raw = user.rules[one.place](self.grads[user], user.data, *user.arguments, **user.options)
+            if isinstance(raw, np.ndarray) and raw.shape != node.data.shape:
+                return raw
+        return None
+
+
+def name_locals(names: Names, frame: types.FrameType, forward: str) -> None:
+    """Give the values among a frame's local variables their names; ``forward`` is what the function is called."""
+    for name, value in frame.f_locals.items():
+        if isinstance(value, Value) and (node := _node(value)) is not None and node not in names:
+            own = frame.f_code.co_name == forward or "forward" in frame.f_code.co_name
+            said = name if own else f"{name} in {frame.f_code.co_name}"
+            names[node] = f"the later {said}" if said in names.values() else said
+
+
+def _node(value: Value) -> Node | None:
+    # None while the value is still being made.
+    return value.__dict__.get("node")
+
+
+def same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether two gradients are equal up to rounding and axes of length 1; zeros are equal to nothing."""
+    one, other = np.asarray(one), np.asarray(other)
+    if one.shape != other.shape:
+        if [n for n in one.shape if n != 1] != [n for n in other.shape if n != 1]:
+            return False
+        one = one.reshape(other.shape)
+    size = np.abs(other).max(initial=0)
+    return bool(size > 0 and np.allclose(one, other, rtol=1e-7, atol=1e-9 * size))

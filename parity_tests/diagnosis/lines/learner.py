@@ -1,0 +1,136 @@
+"""A learner's forward on the tape, and its backward line by line."""
+
+import inspect
+import types
+
+import numpy as np
+
+from parity_tests.diagnosis.lines.backward import Backward, Computed, recorded, tracing, varied
+from parity_tests.diagnosis.lines.forward import Forward, Names, name_locals
+from parity_tests.diagnosis.reading.decorators import undecorated
+from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, is_theirs
+from scratch.tape import Node, NotFollowedError, Tape, Value
+
+
+def forward_on_the_tape(learner: Learner, inputs: tuple[np.ndarray, ...]) -> Forward:
+    """Run a learner's forward on the tape, with random upstream gradients, in the learner's layout.
+
+    Raises
+    ------
+    NotFollowedError
+        If the tape cannot follow it.
+    LearnerRaisedError
+        If forward does not run on the tape.
+    """
+    learner.forward(*inputs)
+    rng = np.random.default_rng(3)
+    upstream = tuple(
+        np.asarray(rng.uniform(0.5, 2, np.shape(y)) * rng.choice([-1, 1], np.shape(y))) for y in learner.outputs
+    )
+    scalar = float(upstream[0]) if len(upstream) == 1 and upstream[0].ndim == 0 else None
+    tape, names = Tape(), {}
+    returned = _run(learner, inputs, tape, names)
+    outputs = _values_of(learner, returned, names)
+    return Forward(tape, outputs, tuple(np.asarray(learner.plan.undressed(g)) for g in upstream), names, scalar)
+
+
+def _run(learner: Learner, inputs: tuple[np.ndarray, ...], tape: Tape, names: Names) -> object:
+    plan, found = learner.plan, learner.found
+    learner.world.restore()
+    learner.write()
+    front = learner.input_names(len(inputs))
+    passed = []
+    for i, values in enumerate(inputs):
+        dressed = plan.dressed(values, i)
+        if dressed.dtype.kind == "f" and i != plan.options.target:
+            dressed = tape.watch(dressed)
+            names[dressed.node] = front[i]
+        passed.append(dressed)
+    for one in learner.reading.learned:
+        value = tape.watch(np.array(learner.world.get(one.place), np.float64))
+        names[value.node] = one.own_name
+        learner.world.put(one.place, value)
+
+    def watch(frame: types.FrameType, event: str, argument: object) -> None:
+        if is_theirs(frame.f_code.co_filename):
+            name_locals(names, frame, found.forward_name)
+
+    held = plan.inputs
+    try:
+        plan.inputs = passed
+        arguments = plan.arguments(passed)
+        context = (plan.context,) if found.has_context(found.forward) else ()
+        with learner.stage("forward", reseed=True), tracing(watch):
+            return found.forward(*context, *arguments[0], **arguments[1])
+    except LearnerRaisedError as error:
+        if isinstance(error.__cause__, NotFollowedError):
+            raise error.__cause__ from None
+        raise
+    finally:
+        plan.inputs = held
+        _name_attributes(names, found.owner)
+        learner.world.restore()
+
+
+def _name_attributes(names: Names, owner: object) -> None:
+    for name, value in getattr(owner, "__dict__", {}).items():
+        if isinstance(value, Value) and (value.node not in names or " in " in names[value.node]):
+            names[value.node] = f"self.{name}" if name in names.values() else name
+
+
+def _values_of(learner: Learner, returned: object, names: Names) -> list[Value]:
+    parts = learner.plan.chosen(returned)
+    count = len(learner.outputs)
+    if returned is None:
+        name = learner.plan.output_name
+        node = next((n for n, named in names.items() if named == name), None)
+        parts = (Value(node),) if node is not None else ()
+    found = [one for one in parts if isinstance(one, Value)][:count]
+    if len(found) < count:
+        raise NotFollowedError("forward's output does not come from the tape")
+    return found
+
+
+def backward_by_lines(learner: Learner, inputs: tuple[np.ndarray, ...], forward: Forward) -> Backward:
+    """Run a learner's backward line by line, with the upstream gradients of ``forward``, and with others."""
+    plan, found = learner.plan, learner.found
+    upstream = tuple(plan.undressed(grad) for grad in forward.upstream)  # in our layout
+
+    def followed(frame: types.FrameType) -> bool:
+        # What an optimizer computes is no gradient.
+        return is_theirs(frame.f_code.co_filename) and not learner.optimizers.have(frame.f_locals.get("self"))
+
+    def run(*grads: np.ndarray) -> list[Computed]:
+        learner.forward(*inputs)
+        return recorded(lambda: plan.backward(grads), followed)
+
+    runs = run(*upstream), run(*map(varied, upstream))
+    steps = {}
+    for one in learner.reading.learned:
+        if one.gradient.step:
+            steps[learner.world.words(one.place)] = forward.named(one.own_name), one.gradient.rate
+    return Backward(
+        _code(plan.pulled or found.backward),
+        found.backward_name,
+        runs,
+        _returned(learner, len(inputs), forward),
+        steps,
+        plan.convention == "upstream",
+    )
+
+
+def _returned(learner: Learner, count: int, forward: Forward) -> dict[int, Node]:
+    found, front, leaves = {}, learner.input_names(count), list(learner.plan.leaf_names)
+    for i, source in learner.reading.inputs.items():
+        node = forward.named(front[i])
+        if source.leaf in leaves and node is not None:
+            found[leaves.index(source.leaf)] = node
+    return found
+
+
+def _code(function: object) -> types.CodeType:
+    function = undecorated(function)
+    inner = getattr(function, "__func__", function)
+    inner = inner if isinstance(inner, types.FunctionType) else type(inner).__call__
+    return inspect.unwrap(inner).__code__

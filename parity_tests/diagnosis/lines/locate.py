@@ -1,0 +1,116 @@
+"""Backward's source with a remark beside each line, and the first wrong line in words."""
+
+import inspect
+import textwrap
+import types
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from parity_tests.diagnosis.lines import made_of, operations
+from parity_tests.diagnosis.lines.backward import Computed
+from parity_tests.diagnosis.lines.first_wrong import FirstWrong
+from parity_tests.diagnosis.lines.learner import backward_by_lines, forward_on_the_tape
+from parity_tests.diagnosis.lines.recognize import Recognized
+from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.running import LearnerRaisedError
+from parity_tests.harness.report import Report
+from scratch.tape import NotFollowedError
+
+
+@dataclass
+class Located:
+    """Backward's source with a remark beside each line, and the first wrong line."""
+
+    line: int = 0
+    wrong: str = ""
+    right: str = ""
+    remarks: dict[int, str] = field(default_factory=dict)
+    text: str = ""
+
+
+def located(learner: Learner, report: Report, inputs: tuple[np.ndarray, ...]) -> str:
+    """Return the annotated source of backward, or why there is none."""
+    if not any("grad_" in q.name for q in report.wrong) or (
+        learner.found.backward is None and learner.plan.pulled is None
+    ):
+        return ""
+    try:
+        return _locate(learner, inputs).text
+    except Exception as error:  # a failure here must not lose the report above
+        return f"Cannot tell which line is wrong: {type(error).__name__}: {error}"
+
+
+def _locate(learner: Learner, inputs: tuple[np.ndarray, ...]) -> Located:
+    try:
+        forward = forward_on_the_tape(learner, inputs)
+    except NotFollowedError as error:
+        return Located(text=f"Cannot tell which line is wrong: the tape does not follow forward ({error}).")
+    except (LearnerRaisedError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
+        return Located(text=f"Cannot tell which line is wrong: forward does not run on the tape ({error}).")
+    try:
+        backward = backward_by_lines(learner, inputs, forward)
+    except LearnerRaisedError as error:
+        return Located(text=f"Cannot tell which line is wrong: {error}")
+    return verdict(Recognized(forward, backward))
+
+
+def verdict(recognized: Recognized) -> Located:
+    """Return the annotated source, with the first line that computes the gradient of nothing."""
+    looked = FirstWrong(recognized)
+    first = looked.find()
+    said: dict[types.CodeType, dict[int, list[str]]] = {}
+    for one in recognized.computed:
+        if one.follows and (one.words or one in looked.suspicious):
+            words = one.words or "<- not the gradient of anything in forward"
+            said.setdefault(one.function, {}).setdefault(one.line, []).append(words)
+    code = recognized.backward.code if first is None else first.function
+    found = Located()
+    if first is not None:
+        found.line, found.wrong = first.line, first.name
+        found.right = right(recognized, first)
+    found.remarks = {n: "; ".join(dict.fromkeys(words)) for n, words in said.get(code, {}).items()}
+    found.text = _text(code, found)
+    return found
+
+
+def right(recognized: Recognized, one: Computed) -> str:
+    """Return what a wrong array is, and what it should be; "" if that cannot be told."""
+    forward = recognized.forward
+    node = recognized.end(one) or recognized.meant(one)
+    if node is None:
+        node = forward.closest(one.values)
+    if node is None or not forward.grads.contributions(node):
+        return ""
+    said = []
+    for use in forward.grads.contributions(node):
+        if use.user is not None:
+            said.append(operations.rule(use.user, use.place, forward.word, node))
+    joined = " + ".join(dict.fromkeys(said))
+    named = {node: forward.names[node]} | forward.names if node in forward.names else forward.names
+    values = recognized.applied(one)
+    words = (
+        made_of.multiple(values, forward.grads, node, forward.word(node))
+        or one.words
+        or made_of.describe(values, forward.grads, named, forward.same)
+    )
+    here = f"this is {words}; " if words else ""
+    return f"{here}it should be the gradient of {forward.word(node)}: {joined}" if joined else ""
+
+
+def _text(code: types.CodeType, found: Located) -> str:
+    try:
+        source, start = inspect.getsourcelines(code)
+    except OSError:
+        return ""
+    width = min(76, max(len(line.rstrip()) for line in source))
+    shown = []
+    for number, line in enumerate(textwrap.dedent("".join(source)).splitlines(), start):
+        remark = found.remarks.get(number, "")
+        mark = ">" if number == found.line else " "
+        shown.append(f"{mark} {number:4}  {line.ljust(width)}  {remark}".rstrip())
+    if not found.wrong:
+        return "\n".join(shown)
+    head = f"The first wrong line is line {found.line}, {found.wrong.replace('return 0', 'what it returns')}"
+    head += f": {found.right}" if found.right else ": it is not the gradient of anything in forward"
+    return "\n".join([f"{head}.", "", *shown])

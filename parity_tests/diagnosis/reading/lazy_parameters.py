@@ -1,0 +1,47 @@
+"""Parameters that the first forward creates, when it sees the shape of its input, as PyTorch's lazy modules do."""
+
+import copy
+
+import numpy as np
+
+from parity_tests.diagnosis.reading import generators
+from parity_tests.diagnosis.reading.moving import equal, nudged
+from parity_tests.diagnosis.reading.trials import Trials
+
+
+def start_with_them(trials: Trials) -> None:
+    """Take the state after a first forward as the start if it creates parameters: what changes a second forward."""
+    world = trials.world
+    world.restore()
+    known = {place for place, _ in world.places()}
+    draws = generators.states(generators.generators(world.roots))
+
+    def forward() -> list[np.ndarray]:
+        generators.put_back(draws)
+        return trials.forward(trials.inputs)
+
+    first = forward()
+    now = dict(world.places(aliases=True))
+    own = [values for place, values in now.items() if place in known]  # forward may keep them in a cache, too
+    later = {
+        place: np.array(values)
+        for place, values in now.items()
+        if place not in known
+        and values.ndim
+        and values.dtype.kind == "f"
+        and not any(np.may_share_memory(values, other) for other in own)
+    }
+    if not later:
+        return
+    held = copy.deepcopy(later)
+    if not equal(first, forward()):
+        return
+    for place, values in held.items():
+        world.put(place, nudged(values))
+        moved = forward()
+        world.put(place, values)
+        if not equal(first, moved):
+            forward()
+            generators.put_back(draws)
+            world.snapshot()
+            return

@@ -1,0 +1,64 @@
+"""Inputs that a layer runs on: random numbers, with masks where its arguments are masks, or indices."""
+
+import functools
+import itertools
+from collections.abc import Callable
+
+from parity_tests.diagnosis import masks, targets
+from parity_tests.diagnosis.reading.find import Found
+from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.options import Options
+from parity_tests.diagnosis.reading.read import prepare, read
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
+from parity_tests.diagnosis.request import Request
+
+
+def read_on_trial_inputs(
+    request: Request, found: Found, inputs: tuple, options: Options, stage: Stage, theirs: Callable | None
+) -> tuple[Learner, tuple, list[str]]:
+    """Return the learner, the inputs that it runs on, and what was drawn otherwise than as random numbers."""
+    settings = {"dtype": request.dtype, "constants": request.constants, "averages": request.averages}
+
+    def tried(values: tuple) -> Learner:
+        ready = functools.partial(prepare, theirs=theirs, inputs=values, seed=request.seed, randomized=True)
+        return read(found, values, options, stage, ready, **settings)
+
+    first: tuple[Learner, tuple, list[str]] | None = None
+    trouble: LearnerRaisedError | None = None
+    for values, said in masks.drawn(found, inputs, options.extras, request.constants, request.seed):
+        try:
+            learner = tried(values)
+        except LearnerRaisedError as error:
+            trouble = trouble or error
+            continue
+        if said or not masks.without_gradient(learner, values):
+            return learner, values, said
+        first = first or (learner, values, said)
+    if first is not None:
+        return first
+    rows = [len(v) for _, v in found.world.places() if v.ndim > 1 and v.dtype.kind == "f"]
+    if not _wants_indices(trouble) or not rows or theirs is not None:
+        raise trouble
+    return *_with_indices(tried, inputs, options.target, min(rows), request.seed), []
+
+
+def _wants_indices(error: LearnerRaisedError) -> bool:
+    return "arrays used as indices must be of integer" in str(error)
+
+
+def _with_indices(
+    tried: Callable[[tuple], Learner], inputs: tuple, target: int | None, rows: int, seed: int
+) -> tuple[Learner, tuple]:
+    """Read the layer with indices as its inputs: as few of them as it takes, from the first on."""
+    places = [i for i in range(len(inputs)) if i != target]
+    choices = [c for count in range(1, len(places) + 1) for c in itertools.combinations(places, count)]
+    trouble: LearnerRaisedError | None = None
+    for chosen in choices:
+        drawn = tuple(targets.indices(x.shape, rows, seed + i) if i in chosen else x for i, x in enumerate(inputs))
+        try:
+            return tried(drawn), drawn
+        except LearnerRaisedError as error:
+            if not _wants_indices(error):
+                raise
+            trouble = error
+    raise trouble
