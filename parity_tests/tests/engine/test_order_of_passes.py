@@ -72,6 +72,113 @@ class Shared(nn.Module):
         return grad_sum + self.relu.backward(self.fc.backward(grad_sum))
 
 
+def test_what_a_change_of_mode_dropped_is_not_called_a_missing_forward():
+    model, x, g = network(), array((2, 3)), array((2, 2), seed=1)
+    model(x)
+    model.eval()
+    with scratch.no_grad():
+        model(x)
+    model.train()
+    with pytest.raises(
+        RuntimeError, match=r"^Softmax: what forward saved was dropped, since train\(\) or eval\(\) was"
+    ):
+        model.backward(g)
+    model(x)
+    model.backward(g)
+    model.train()
+    with pytest.raises(RuntimeError, match="^Softmax: backward was called a second time"):
+        model.backward(g)
+
+
+def test_after_two_forwards_the_error_says_how_to_forget_them():
+    criterion, x = nn.MSELoss(), array((2, 3))
+    criterion(x, 2 * x)  # a validation in eval() mode, without no_grad()
+    criterion(x, 3 * x)
+    with pytest.raises(RuntimeError, match=r"MSELoss: 2 forwards .*, call train\(\) or eval\(\) on this module"):
+        criterion.backward()
+    criterion(x, 2 * x)
+    criterion.eval()
+    criterion(x, 3 * x)
+    assert np.array_equal(criterion.backward(), -4 * x / x.size)
+
+
+class Refusing(nn.Module):
+    """It refuses negative numbers."""
+
+    def forward(self, x):
+        if (x < 0).any():
+            raise ValueError("negative")
+        return x
+
+    def backward(self, grad_output):
+        return grad_output
+
+
+def refusing():
+    scratch.manual_seed(0)
+    fused = nn.Conv2d(1, 2, 3, padding=1, dtype=np.float64), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()
+    inner = nn.Sequential(nn.Linear(8, 4, dtype=np.float64), nn.Reused(nn.Tanh()), Residual())
+    return nn.Sequential(*fused, inner, Refusing(), nn.Linear(4, 2, dtype=np.float64))
+
+
+class Residual(nn.Module):
+    """y = x^2 + x."""
+
+    def forward(self, x):
+        self.save_for_backward(x=x)
+        return x**2 + x
+
+    def backward(self, grad_output):
+        return (2 * self.saved("x") + 1) * grad_output
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["fast", "plain"])
+def test_a_sequential_whose_forward_fails_half_way_waits_for_no_backward(plain):
+    with scratch.plain(plain):
+        good, bad = find_good_and_bad()
+        model, g = refusing(), array((3, 2), seed=1)
+        model(good)
+        right = model.backward(g)
+        for _ in range(2):
+            with pytest.raises(ValueError, match="negative"):
+                model(bad)
+        with pytest.raises(RuntimeError, match="forward"):
+            model.backward(g)
+        model.train()
+        with pytest.raises(ValueError, match="negative"):
+            model(bad)
+        model(good)
+        assert np.array_equal(model.backward(g), right)
+        model(good)
+        with pytest.raises(ValueError, match="negative"), scratch.no_grad():
+            model(bad)
+        assert np.array_equal(model.backward(g), right)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_forward_that_fails_never_makes_an_earlier_one_undone_by_mistake(again):
+    good, bad = find_good_and_bad()
+    model, g = refusing(), array((3, 2), seed=1)
+    model(good)
+    with pytest.raises(ValueError, match="negative"):
+        model(bad)
+    if again:
+        model(2 * good)
+    with pytest.raises(RuntimeError, match="2 forwards" if again else "forwards"):
+        model.backward(g)
+
+
+def find_good_and_bad():
+    """Return inputs of `refusing`, one that it takes and one that it refuses."""
+    first = refusing()[:5]
+    found = {}
+    for seed in range(200):
+        x = array((3, 1, 4, 4), seed=seed)
+        with scratch.no_grad():
+            found.setdefault(bool((first(x) < 0).any()), x)
+    return found[False], found[True]
+
+
 def test_one_layer_object_in_two_places_is_refused_with_advice():
     block = Shared()
     block(np.ones((2, 3), np.float32))
