@@ -1,5 +1,6 @@
 """Module and Parameter beside torch's: names, state, modes, and the order of calls."""
 
+import copy
 from collections import OrderedDict
 
 import numpy as np
