@@ -83,11 +83,12 @@ class ConvReLUPool(Layer):
         own = conv.weight.data, conv.value("bias", absent=0.0)
         (y,) = self.run(self.functions, x, *own, sides, recording.get())
         if recording.get():
-            forward = _Forward(self.take_kept(), layers)
+            forward = _Forward(self._record, layers)
+            self._forget()
             shapes = x.shape, between, between, y.shape
             for place, layer in enumerate(layers):
-                pending = layer.take_kept()[-1] + 1
-                layer.put_kept(forward.record_of(place, shapes[place], shapes[place + 1], pending))
+                pending = layer._record[-1] + 1
+                layer.__dict__["_record"] = forward.record_of(place, shapes[place], shapes[place + 1], pending)
         return y
 
     def backward(self, grad_output: Any) -> Any:
@@ -99,13 +100,17 @@ class ConvReLUPool(Layer):
                 grad_output = layer.backward(grad_output)
             return grad_output
         self._take_on()
-        self.put_kept(forward.kept)
+        self.__dict__["_record"] = forward.kept
         grad_x = super().backward(grad_output)
-        self.forget()
+        self._forget()
         if not retaining.get():
             for layer in layers:
-                layer.put_kept(UNDONE)
+                layer.__dict__["_record"] = UNDONE
         return grad_x
+
+    def _call_off(self) -> None:
+        for layer in self.layers:
+            layer._call_off()
 
     def _sides(self, x: Any) -> Sides | None:
         """Return the convolution's padding, or None where the kernel cannot do what the layers would do with ``x``."""

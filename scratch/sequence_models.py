@@ -36,12 +36,12 @@ class RecurrentReader(nn.Module):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Read the sequence, and answer from the last output."""
         output, _ = self.recurrent(x)
-        self.output_shape = output.shape
+        self.save_for_backward(shape=output.shape)
         return self.head(output[:, -1])
 
     def backward(self, grad_y: np.ndarray) -> np.ndarray:
         """Undo ``forward``: only the last output was used, so the gradients of the others are 0."""
-        grad_output = np.zeros(self.output_shape, grad_y.dtype)
+        grad_output = np.zeros(self.saved("shape"), grad_y.dtype)
         grad_output[:, -1] = self.head.backward(grad_y)
         grad_x, _ = self.recurrent.backward(grad_output)
         return grad_x

@@ -67,8 +67,9 @@ class FrameVAE(nn.Module):
         """Return the logits of the pixels, and the codes' means and log variances."""
         features = self.encoder(x)
         mean, log_var = self.mean(features), self.log_var(features)
-        self.shift = np.exp(0.5 * log_var) * noise
-        return self.decoder(mean + self.shift), mean, log_var
+        shift = np.exp(0.5 * log_var) * noise
+        self.save_for_backward(shift=shift)
+        return self.decoder(mean + shift), mean, log_var
 
     def backward(self, grad_logits: np.ndarray, grad_mean: np.ndarray, grad_log_var: np.ndarray) -> np.ndarray:
         """Undo ``forward``.
@@ -79,7 +80,7 @@ class FrameVAE(nn.Module):
         """
         grad_z = self.decoder.backward(grad_logits)
         grad_features = self.mean.backward(grad_mean + grad_z)
-        grad_features = grad_features + self.log_var.backward(grad_log_var + 0.5 * self.shift * grad_z)
+        grad_features = grad_features + self.log_var.backward(grad_log_var + 0.5 * self.saved("shift") * grad_z)
         return self.encoder.backward(grad_features)
 
     def encode(self, x: np.ndarray) -> np.ndarray:
@@ -109,13 +110,14 @@ class FrameLoss(nn.Module):
 
     def forward(self, logits: np.ndarray, mean: np.ndarray, log_var: np.ndarray, x: np.ndarray) -> Any:
         """Return the loss."""
-        self.kept = mean, np.exp(log_var), len(x)
-        divergence = -0.5 * np.sum(1 + log_var - mean**2 - np.exp(log_var))
+        var = np.exp(log_var)
+        self.save_for_backward(mean=mean, var=var, count=len(x))
+        divergence = -0.5 * np.sum(1 + log_var - mean**2 - var)
         return (self.pixels(logits, x) + self.beta * divergence) / len(x)
 
     def backward(self, grad_output: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the gradients of the logits, the means and the log variances."""
-        mean, var, count = self.kept
+        mean, var, count = self.saved("mean", "var", "count")
         share = grad_output / count
         grad_logits = self.pixels.backward(share)
         return grad_logits, share * self.beta * mean, share * self.beta * 0.5 * (var - 1)
@@ -151,9 +153,9 @@ class Dynamics(nn.Module):
         numbers = self.latent * self.mixture
         logits, mean, log_scale, reward = np.split(self.head(output), [numbers, 2 * numbers, 3 * numbers], axis=2)
         shape = (*z.shape, self.mixture)
-        self.large = log_scale > SMALLEST
-        self.scale = np.exp(np.maximum(log_scale, SMALLEST))
-        return logits.reshape(shape), mean.reshape(shape), self.scale.reshape(shape), reward[..., 0]
+        scale = np.exp(np.maximum(log_scale, SMALLEST))
+        self.save_for_backward(scale=scale, large=log_scale > SMALLEST)
+        return logits.reshape(shape), mean.reshape(shape), scale.reshape(shape), reward[..., 0]
 
     def backward(self, grad_logits: np.ndarray, *grads: np.ndarray) -> np.ndarray:
         """Undo ``forward``; return the gradient of codes and actions, side by side.
@@ -162,7 +164,8 @@ class Dynamics(nn.Module):
         """
         rows = grad_logits.shape[:2]
         grad_mean, grad_scale, grad_reward = grads
-        grad_log_scale = grad_scale.reshape(self.scale.shape) * self.scale * self.large
+        scale, large = self.saved("scale", "large")
+        grad_log_scale = grad_scale.reshape(scale.shape) * scale * large
         parts = grad_logits.reshape(*rows, -1), grad_mean.reshape(*rows, -1), grad_log_scale, grad_reward[..., None]
         grad_input, _ = self.gru.backward(self.head.backward(np.concatenate(parts, axis=2)))
         return grad_input
@@ -184,17 +187,18 @@ class DynamicsLoss(nn.Module):
     def forward(self, *outputs_and_targets: np.ndarray) -> Any:
         """Return the loss."""
         logits, mean, scale, reward, change, rewards = outputs_and_targets
-        self.mixed = distributions.MixtureSameFamily(
+        mixed = distributions.MixtureSameFamily(
             distributions.Categorical(logits=logits), distributions.Normal(mean, scale)
         )
-        self.shape = change.shape
-        return -self.mixed.log_prob(change).mean() + self.reward(reward, rewards)
+        self.save_for_backward(mixed=mixed, shape=change.shape)
+        return -mixed.log_prob(change).mean() + self.reward(reward, rewards)
 
     def backward(self, grad_output: float = 1.0) -> tuple[np.ndarray, ...]:
         """Return the gradients of the mixture's logits, means and scales, and of the reward's logit."""
+        mixed, shape = self.saved("mixed", "shape")
         grad_reward = self.reward.backward(grad_output)
-        grad_log_prob = np.full(self.shape, -grad_output / np.prod(self.shape), grad_reward.dtype)
-        _, *grads = self.mixed.log_prob_backward(grad_log_prob)
+        grad_log_prob = np.full(shape, -grad_output / np.prod(shape), grad_reward.dtype)
+        _, *grads = mixed.log_prob_backward(grad_log_prob)
         return (*grads, grad_reward)
 
 

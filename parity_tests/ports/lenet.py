@@ -40,17 +40,17 @@ class Net(nn.Module):
         x, relu1 = functional.relu(x)
         x, pooled2, _ = functional.max_pool2d(self.drop_channels(self.conv2(x)), *WINDOW)
         x, relu2 = functional.relu(x)
-        self.shape = x.shape
+        shape = x.shape
         x, relu3 = functional.relu(self.fc1(x.reshape(len(x), -1)))
         y, softmax = functional.log_softmax(self.fc2(self.drop(x)))
-        self.kept = pooled1, relu1, pooled2, relu2, relu3, softmax
+        self.save_for_backward(kept=(pooled1, relu1, pooled2, relu2, relu3, softmax), shape=shape)
         return y
 
     def backward(self, grad_y: np.ndarray) -> np.ndarray:
-        pooled1, relu1, pooled2, relu2, relu3, softmax = self.kept
+        (pooled1, relu1, pooled2, relu2, relu3, softmax), shape = self.saved("kept", "shape")
         grad = self.fc2.backward(functional.log_softmax_backward(grad_y, softmax))
         grad = self.fc1.backward(functional.relu_backward(self.drop.backward(grad), relu3))
-        grad = functional.relu_backward(grad.reshape(self.shape), relu2)
+        grad = functional.relu_backward(grad.reshape(shape), relu2)
         grad = self.drop_channels.backward(functional.max_pool2d_backward(grad, pooled2))
         grad = functional.relu_backward(self.conv2.backward(grad), relu1)
         return self.conv1.backward(functional.max_pool2d_backward(grad, pooled1))

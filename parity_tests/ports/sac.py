@@ -42,19 +42,21 @@ class Actor(scratch.nn.Module):
 
     def forward(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         features = self.features(states)
-        self.bent = np.tanh(self.spread(features))
-        self.scale = np.exp(LOWEST + 0.5 * (HIGHEST - LOWEST) * (self.bent + 1))
-        normal = scratch.distributions.Normal(self.mean(features), self.scale)
-        self.policy = scratch.distributions.TransformedDistribution(normal, scratch.distributions.TanhTransform())
-        actions, log_probs = self.policy.rsample_with_log_prob()
+        bent = np.tanh(self.spread(features))
+        scale = np.exp(LOWEST + 0.5 * (HIGHEST - LOWEST) * (bent + 1))
+        normal = scratch.distributions.Normal(self.mean(features), scale)
+        policy = scratch.distributions.TransformedDistribution(normal, scratch.distributions.TanhTransform())
+        self.save_for_backward(bent=bent, scale=scale, policy=policy)
+        actions, log_probs = policy.rsample_with_log_prob()
         return actions, log_probs.sum(axis=1)
 
     def backward(self, grad_actions: np.ndarray, grad_log_probs: np.ndarray) -> np.ndarray:
+        bent, scale, policy = self.saved("bent", "scale", "policy")
         spread_out = np.broadcast_to(grad_log_probs[:, None], grad_actions.shape)  # a sum becomes a broadcast
-        grad_mean, grad_scale = self.policy.rsample_with_log_prob_backward(grad_actions, spread_out.copy())
-        grad_bent = grad_scale * self.scale * 0.5 * (HIGHEST - LOWEST)
+        grad_mean, grad_scale = policy.rsample_with_log_prob_backward(grad_actions, spread_out.copy())
+        grad_bent = grad_scale * scale * 0.5 * (HIGHEST - LOWEST)
         grad_features = self.mean.backward(grad_mean)
-        grad_features += self.spread.backward(grad_bent * (1 - self.bent**2))
+        grad_features += self.spread.backward(grad_bent * (1 - bent**2))
         return self.features.backward(grad_features)
 
 

@@ -33,11 +33,11 @@ class Siamese(scratch.nn.Module):
 
     def forward(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         difference = self.encoder(a) - self.encoder(b)
-        self.sign = np.sign(difference)
+        self.save_for_backward(sign=np.sign(difference))
         return self.head(np.abs(difference))
 
     def backward(self, grad_y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        grad_difference = self.head.backward(grad_y) * self.sign
+        grad_difference = self.head.backward(grad_y) * self.saved("sign")
         grad_b = self.encoder.backward(-grad_difference)  # the last application first
         grad_a = self.encoder.backward(grad_difference)
         return grad_a, grad_b

@@ -43,13 +43,15 @@ class VAE(scratch.nn.Module):
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         features = self.features(x)
         mean, log_var = self.mean(features), self.log_var(features)
-        self.std, self.eps = np.exp(0.5 * log_var), scratch.random.randn(*mean.shape, dtype=np.float64)
-        return self.decoder(mean + self.std * self.eps), mean, log_var
+        std, eps = np.exp(0.5 * log_var), scratch.random.randn(*mean.shape, dtype=np.float64)
+        self.save_for_backward(std=std, eps=eps)
+        return self.decoder(mean + std * eps), mean, log_var
 
     def backward(self, grad_y: np.ndarray, grad_mean: np.ndarray, grad_log_var: np.ndarray) -> np.ndarray:
+        std, eps = self.saved("std", "eps")
         grad_z = self.decoder.backward(grad_y)
         grad_features = self.mean.backward(grad_mean + grad_z)
-        grad_features += self.log_var.backward(grad_log_var + 0.5 * grad_z * self.std * self.eps)
+        grad_features += self.log_var.backward(grad_log_var + 0.5 * grad_z * std * eps)
         return self.features.backward(grad_features)
 
 

@@ -14,6 +14,7 @@ PyTorch's counterpart: ``torch.nn.Sequential``. Left out: its methods that chang
 import itertools
 from collections import OrderedDict
 from collections.abc import Iterator
+from operator import length_hint
 from threading import get_ident
 from typing import Any
 
@@ -27,7 +28,7 @@ from scratch.nn.layer import Layer
 from scratch.nn.module import Module
 
 
-class Sequential(Module):
+class Sequential(Module, saves=False):
     """Layers in a row, named "0", "1", ... in the state dict.
 
     Parameters
@@ -70,14 +71,22 @@ class Sequential(Module):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Apply the layers in order."""
         known, constant, records, thread = plans.get(), constants.get() or {}, recording.get(), get_ident()
-        for layer, saves_calls, is_first, is_last in self._steps():
-            if not is_first and type(x) is np.ndarray:
-                x.setflags(write=False)  # a read-only array need not be copied
-            is_constant = id(x) in constant
-            if saves_calls and records and (layer.learned or not is_constant) and "forward" not in vars(layer):
-                x = forward_between(layer, x, known, thread, is_constant, is_first, is_last)  # F1
-            else:
-                x = layer(x)  # F1
+        steps = self._steps()
+        to_come = iter(steps)
+        try:
+            for layer, saves_calls, is_first, is_last in to_come:
+                if not is_first and type(x) is np.ndarray:
+                    x.setflags(write=False)  # a read-only array need not be copied
+                is_constant = id(x) in constant
+                if saves_calls and records and (layer.learned or not is_constant) and "forward" not in vars(layer):
+                    x = forward_between(layer, x, known, thread, is_constant, is_first, is_last)  # F1
+                else:
+                    x = layer(x)  # F1
+        except BaseException:
+            if records:
+                for layer, *_ in steps[: -length_hint(to_come) - 1]:
+                    layer._call_off()
+            raise
         return x
 
     @quietly
@@ -102,6 +111,10 @@ class Sequential(Module):
         if isinstance(index, slice):
             return Sequential(OrderedDict(list(self.named_children())[index]))
         return self._layers()[index]
+
+    def _call_off(self) -> None:
+        for layer in self._layers():
+            layer._call_off()
 
     def _layers(self) -> list[Module]:
         layers = self._cached_layers
@@ -134,7 +147,7 @@ class Sequential(Module):
         self._forget_order()
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_cached_layers": None, "_cached_steps": None}
+        return {**super().__getstate__(), "_cached_layers": None, "_cached_steps": None}
 
     def _forget_order(self) -> None:
         self.__dict__["_cached_layers"] = self.__dict__["_cached_steps"] = None

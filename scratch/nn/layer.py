@@ -35,14 +35,14 @@ from scratch.grad_mode import constants, recording, retaining
 from scratch.nn.module import Module
 from scratch.nn.ownership import is_one_of, own, owned, to_read
 from scratch.nn.parameter import Parameter, writes
-from scratch.nn.record import NOTHING, UNDONE, WRITTEN, Record, why_unclear
+from scratch.nn.record import FORGOTTEN, NOTHING, UNDONE, WRITTEN, Record, why_unclear
 
 ndarray = np.ndarray
 FLOAT32, FLOAT64 = FLOAT_DTYPES
 NAN = {dtype: np.array(np.nan, dtype).tobytes() for dtype in FLOAT_DTYPES}
 
 
-class Layer(Module):
+class Layer(Module, saves=False):
     """A module made of one pair of functions. A subclass sets `functions` and overrides what differs from here.
 
     Attributes
@@ -82,7 +82,8 @@ class Layer(Module):
     _has_unfold_grad: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
+        # The engine's own layers save through their records alone, and in a small network each call counts.
+        super().__init_subclass__(saves=not cls.__module__.startswith("scratch."), **options)
         cls._has_fold, cls._has_check = cls.fold is not Layer.fold, cls.check is not Layer.check
         cls._has_unfold_grad = cls.unfold_grad is not Layer.unfold_grad
 
@@ -236,21 +237,26 @@ class Layer(Module):
         if record.pending and record.thread == get_ident() and (record.pending == 1 or retaining.get()):
             return record
         if record.pending:
-            self.forget()
+            self._forget()
         raise RuntimeError(f"{name_of(self)}: {why_unclear(record)}")
 
-    def forget(self) -> None:
-        """Drop what the latest forward saved."""
-        self.__dict__["_record"] = NOTHING
+    def _forget(self) -> None:
+        if self._record[-1]:
+            self.__dict__["_record"] = FORGOTTEN
+        super()._forget()
 
-    def take_kept(self) -> Record:
-        """Return what the latest forward saved, and drop it."""
+    def _call_off(self) -> None:
+        if self._record[-1] == 1:
+            self.__dict__["_record"] = FORGOTTEN
+        super()._call_off()
+
+    def _take_kept(self) -> tuple[Record, Any]:
         record, self.__dict__["_record"] = self._record, NOTHING
-        return record
+        return record, super()._take_kept()
 
-    def put_kept(self, kept: Record) -> None:
-        """Put back what `take_kept` returned, as if that forward had just run."""
-        self.__dict__["_record"] = kept
+    def _put_kept(self, kept: tuple[Record, Any]) -> None:
+        self.__dict__["_record"], saved = kept
+        super()._put_kept(saved)
 
     def undo(self, record: Record, *grads_of_outputs: Any) -> Any:
         """Run the backward of a recorded forward; return the input's gradient, or None if it is not needed."""
@@ -307,7 +313,7 @@ class Layer(Module):
             if parameter is None or parameter.written <= record.writes:
                 continue
             if any(np.may_share_memory(parameter.data, array) for array in arrays):
-                self.forget()
+                self._forget()
                 raise RuntimeError(f"{name_of(self)}: {name} {WRITTEN}")
 
     def grads_of_outputs(self, grad_output: Any, grad_others: tuple) -> list:
@@ -359,5 +365,4 @@ class Layer(Module):
         return absent if parameter is None else parameter.data
 
     def __getstate__(self) -> dict:
-        # A copy or a pickle holds the layer, not what its last forward saved.
-        return {**self.__dict__, "_record": NOTHING}
+        return {**super().__getstate__(), "_record": NOTHING}

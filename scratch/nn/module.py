@@ -16,11 +16,15 @@ backwards; there are no hooks; a model with branches sums their gradients in its
 
 import inspect
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from scratch import grad_mode
 from scratch.checks import name_of
+from scratch.grad_mode import recording
 from scratch.nn.module_tree import ModuleTree
+from scratch.nn.record import NOTHING
+from scratch.nn.saving import Saving, around_backward, around_forward
 
 
 def _not_defined(name: str) -> Callable[..., Any]:
@@ -37,6 +41,9 @@ class Module(ModuleTree):
     attribute names, in the order in which they were set; arrays that belong to the state but are not learned (running
     statistics) are registered with `register_buffer`.
 
+    What ``forward`` saves with `save_for_backward` is for one ``backward``, as in a layer. So that it is known where
+    each begins and ends, a subclass's own two methods are wrapped when the class is made: see `scratch.nn.saving`.
+
     Attributes
     ----------
     training : bool
@@ -49,7 +56,16 @@ class Module(ModuleTree):
         super().__init__()
         self.training = True
         self.needs_input_grad = True
-        self._saved: dict[str, object] | None = None
+        self._saving = Saving()
+
+    def __init_subclass__(cls, saves: bool = True, **options: Any) -> None:
+        """Have a class's own forward and backward called by `Saving`, unless it never calls `save_for_backward`."""
+        super().__init_subclass__(**options)
+        for name, around in (("forward", around_forward), ("backward", around_backward)) if saves else ():
+            owner = next(one for one in cls.__mro__ if name in vars(one))
+            method = vars(owner)[name]
+            if isinstance(method, FunctionType) and (owner is cls or not issubclass(owner, Module)):
+                setattr(cls, name, around(method))
 
     # Typed as PyTorch types its ``forward``: a subclass may take and return what it likes.
     forward: Callable[..., Any] = _not_defined("forward")
@@ -92,22 +108,30 @@ class Module(ModuleTree):
     # What forward saves for backward.
 
     def save_for_backward(self, **values: object) -> None:
-        """Save, by name, what ``backward`` will read; this replaces what the previous forward saved."""
-        self._saved = values
+        """Save, by name, what ``backward`` will read; this replaces what the previous forward saved.
 
-    def saved(self, *names: str) -> object:
+        Arrays that somebody may write to are copied, also those in tuples and lists; `saved` returns them read-only.
+        Inside ``no_grad()`` nothing is saved, and what was saved before stays.
+        """
+        if recording.get():
+            self._saving.save(values)
+
+    def saved(self, *names: str) -> Any:
         """Return what ``forward`` saved under these names: one value for one name, a tuple for several.
+
+        A backward may read a value several times. When it returns, it has used up all of them.
 
         Raises
         ------
         RuntimeError
-            If ``forward`` has not run.
+            If there was no forward, if a backward has used up what it saved, if several forwards have run since the
+            last backward, if the latest ran in another thread, or if an optimizer's step or ``load_state_dict`` has
+            written to one of this module's own parameters since.
         """
-        if self._saved is None:
-            raise RuntimeError(f"{name_of(self)}: backward was called before forward; call the layer on an input first")
+        values = self._saving.read(self)
         if len(names) == 1:
-            return self._saved[names[0]]
-        return tuple([self._saved[name] for name in names])
+            return values[names[0]]
+        return tuple([values[name] for name in names])
 
     def train(self, mode: bool = True) -> "Module":
         """Set this module and all below it to training mode (True) or evaluation mode (False); return the module.
@@ -118,20 +142,34 @@ class Module(ModuleTree):
             raise ValueError(f"{name_of(self)}: expected training mode to be a bool, got {mode!r}")
         for module in self.modules():
             module.training = mode
-            module.forget()
+            module._forget()
         return self
 
-    # Layers override these, since they save values for their backward; a model saves none of its own.
+    # What has saved more than `save_for_backward` did overrides these. A name without an underscore would be one that
+    # a user's own attribute may have: an LSTM has a gate to forget.
 
-    def forget(self) -> None:
-        """Drop what forward saved."""
+    def _forget(self) -> None:
+        """Drop what waits for a backward."""
+        self._saving.forget()
 
-    def take_kept(self) -> Any:
+    def _call_off(self) -> None:
+        """Drop what the latest forward saved, but not the count if an earlier one waits: its backward has to raise."""
+        if self._saving.record.pending == 1:
+            self._saving.forget()
+
+    def _take_kept(self) -> Any:
         """Return what forward saved, and drop it."""
-        return None
+        saving = self._saving
+        record, saving.record = saving.record, NOTHING
+        return record
 
-    def put_kept(self, kept: Any) -> None:
-        """Put back what `take_kept` returned, as if that forward had just run."""
+    def _put_kept(self, kept: Any) -> None:
+        """Put back what `_take_kept` returned, as if that forward had just run."""
+        self._saving.record = kept
+
+    def __getstate__(self) -> dict:
+        # A copy or a pickle holds the module, not what its last forward saved.
+        return {**self.__dict__, "_saving": Saving()}
 
     def eval(self) -> "Module":
         """Set this module and all below it to evaluation mode; return the module."""

@@ -5,7 +5,7 @@ Modules in a plain Python dict are not found: they are in no state dict, no opti
 There is no forward: the model that holds the dictionary decides how both passes use the entries.
 
 PyTorch's counterpart: ``torch.nn.ModuleDict``. As there, a key is a string without dots, and not the name of an
-attribute, such as "training" or "pop".
+attribute, such as "training" or "pop". Differs from PyTorch: "needs_input_grad" is one here.
 """
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
@@ -13,6 +13,9 @@ from typing import Any
 
 from scratch.checks import name_of
 from scratch.nn.module import Module
+
+ONLY_HERE = "backward", "requires_input_grad_", "save_for_backward", "saved"
+"""Attributes that PyTorch's dictionary does not have. Nothing calls them on one, so they may be keys as well."""
 
 
 class ModuleDict(Module):
@@ -53,7 +56,7 @@ class ModuleDict(Module):
     def __setitem__(self, key: str, module: Module) -> None:
         if not isinstance(module, Module):
             raise TypeError(f"{name_of(self)}: expected {key!r} to be a Module, got {module!r:.80}")
-        if key in self:
+        if key in self or key in ONLY_HERE:
             setattr(self, key, module)
         else:
             self.add_module(key, module)

@@ -131,13 +131,13 @@ class ModuleTree:
         KeyError
             If the name is taken, empty, or contains a dot.
         """
-        self._register(name, module, ModuleTree)
+        self._set_new(name, module, ModuleTree)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Set attribute ``name`` to a parameter; errors are those of `add_module`."""
-        self._register(name, parameter, Parameter)
+        self._set_new(name, parameter, Parameter)
 
-    def _register(self, name: str, value: Any, kind: type) -> None:
+    def _set_new(self, name: str, value: Any, kind: type) -> None:
         if not isinstance(name, str):
             raise TypeError(f"{name_of(self)}: expected a name to be a string, got {name!r}")
         if not name or "." in name or (hasattr(self, name) and getattr(self, name) is not None):
@@ -188,7 +188,7 @@ class ModuleTree:
 
     # The state, under PyTorch's names.
 
-    def _state(self) -> Iterator[tuple[str, np.ndarray]]:
+    def _state_arrays(self) -> Iterator[tuple[str, np.ndarray]]:
         for prefix, module in self._walk(""):
             own = [name for name, value in vars(module).items() if isinstance(value, Parameter)]
             for name in (*own, *module._buffer_names):
@@ -202,7 +202,7 @@ class ModuleTree:
 
         The arrays are the module's, not copies, as in PyTorch: copy them to keep a snapshot.
         """
-        return dict(self._state())
+        return dict(self._state_arrays())
 
     def load_state_dict(self, mapping: Mapping[str, np.ndarray], strict: bool = True) -> IncompatibleKeys:
         """Copy ``mapping``'s arrays into the parameters and buffers, converting to their dtypes.

@@ -3,10 +3,10 @@
 A backward undoes the latest forward and uses up what that saved, since a second backward would add the same gradients
 again. If several forwards have run since the last backward, it raises: only the latest one's values are left, and the
 caller may mean another. Run forwards that need no backward inside ``scratch.no_grad()``. ``train()`` and ``eval()``
-forget the forwards that still wait for a backward.
+forget the forwards that still wait for a backward, and so does an error about the order of the passes.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,9 +17,15 @@ USED_UP = (
     "backward was called a second time after one forward, and the first call used up what forward saved; call forward "
     "before each backward"
 )
+DROPPED = (
+    "what forward saved was dropped, since train() or eval() was called, or an error was raised, between forward and "
+    "this backward; call forward again, and switch modes before it or after its backward"
+)
 REPLACED = (
     "forwards have run since the last backward, and only the latest one's values are kept; run a forward that needs no "
-    "backward inside `with scratch.no_grad():`, and give each place in a model a layer object of its own"
+    "backward inside `with scratch.no_grad():`, and give each place in a model a layer object of its own, or use "
+    "nn.Reused; after a step that failed half-way, or a validation without no_grad(), call train() or eval() on this "
+    "module: both make it forget"
 )
 OTHER_THREAD = (
     "backward was called in another thread than the latest forward; two threads that train one model would mix their "
@@ -85,10 +91,19 @@ NOTHING = _nothing()
 """The record where no forward has run."""
 UNDONE = _nothing()
 """The record where a backward has used up what the forward saved."""
+FORGOTTEN = _nothing()
+"""The record where what a forward saved was dropped before a backward."""
 
 
-def why_unclear(record: Record) -> str:
-    """Return the reason why no backward can undo a record."""
+class _Waiting(Protocol):
+    @property
+    def pending(self) -> int: ...
+
+
+def why_unclear(record: _Waiting) -> str:
+    """Return the reason why no backward can undo what a forward saved."""
+    if record is UNDONE:
+        return USED_UP
     if record.pending == 0:
-        return USED_UP if record is UNDONE else NO_FORWARD
+        return DROPPED if record is FORGOTTEN else NO_FORWARD
     return f"{record.pending} {REPLACED}" if record.pending > 1 else OTHER_THREAD

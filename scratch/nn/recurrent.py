@@ -251,7 +251,7 @@ class Recurrent(Layer):
         """Raise if a weight was written to since a forward. Parameters and errors are `Layer.check_unwritten`'s."""
         for name, parameter in self.named_parameters():
             if name.startswith("weight") and parameter.written > record.writes:
-                self.forget()
+                self._forget()
                 raise RuntimeError(f"{name_of(self)}: {name} {WRITTEN}")
 
     def back_over_time(

@@ -13,6 +13,10 @@ Backwards in any other order than the reverse have to say which forward they mea
     y, forward = cell.forward_with_handle(x)
     grad_x = cell.backward(grad_y, forward=forward)
 
+A forward that gets no backward, for a target or a metric, belongs inside ``with scratch.no_grad():``: it would stay on
+the stack, and the next backward would undo it instead of the one that was meant. Once the parameters have been written
+to, what is on the stack can no longer be undone, and a new forward raises.
+
 PyTorch needs none of this: its graph remembers each application. Here the model's code says so:
 
     self.relu = nn.Reused(nn.ReLU())
@@ -30,9 +34,10 @@ from typing import Any
 from scratch import grad_mode
 from scratch.checks import name_of
 from scratch.nn.module import Module
+from scratch.nn.parameter import writes
 
 
-class Reused(Module):
+class Reused(Module, saves=False):
     """A module for several places or points in time. Its parameters keep the names that they have without `Reused`.
 
     Parameters
@@ -45,7 +50,8 @@ class Reused(Module):
     TypeError
         If ``module`` is not a Module.
     RuntimeError
-        If a backward finds no forward left to undo.
+        If a backward finds no forward left to undo; or if a forward finds one that has had no backward, although the
+        module's parameters have been written to since.
 
     Examples
     --------
@@ -69,12 +75,14 @@ class Reused(Module):
         """Apply the module."""
         return self.forward_with_handle(*inputs, **options)[0]
 
-    def forward_with_handle(self, *inputs: Any, **options: Any) -> tuple[Any, "Kept | None"]:
+    def forward_with_handle(self, *inputs: Any, **options: Any) -> tuple[Any, "Kept"]:
         """Apply the module; return the output, and the handle with which `backward` undoes this application."""
-        output = self.module(*inputs, **options)
         if not grad_mode.recording.get():
-            return output, None
-        kept = Kept(self.module)
+            return self.module(*inputs, **options), NOT_KEPT
+        if self._stack and self._stack[0].writes != writes.count:
+            self._drop_outdated()
+        output = self.module(*inputs, **options)
+        kept = Kept(list(self.module.modules()))
         self._stack.append(kept)
         return output, kept
 
@@ -87,26 +95,49 @@ class Reused(Module):
         if forward is not None:
             place = next((index for index, kept in enumerate(self._stack) if kept is forward), None)
         if not self._stack or place is None:
-            raise RuntimeError(
-                f"Reused({name_of(self.module)}): backward found no forward left to undo; each forward has one "
-                "backward, and the last forward's comes first"
+            why = (
+                "backward was given the handle of a forward inside no_grad(), which keeps nothing"
+                if forward is NOT_KEPT
+                else "backward found no forward left to undo; each forward has one backward, and the last forward's "
+                "comes first; train() and eval() drop the forwards that wait"
             )
-        kept = self._stack[place] if grad_mode.retaining.get() else self._stack.pop(place)
+            raise RuntimeError(f"Reused({name_of(self.module)}): {why}")
+        kept = self._stack[place]
         kept.put_back()
-        return self.module.backward(*grad_outputs)
+        try:
+            grads = self.module.backward(*grad_outputs)
+        finally:
+            kept.take()
+        kept.had_backward = True
+        if not grad_mode.retaining.get():
+            del self._stack[place]
+        return grads
 
-    def take_kept(self) -> Any:
-        """Return the applications that wait for a backward, and forget them."""
+    def _drop_outdated(self) -> None:
+        """Drop the applications that are older than a write to a parameter; raise if one has had no backward."""
+        written = max((parameter.written for parameter in self.module.parameters()), default=0)
+        outdated = [kept for kept in self._stack if kept.writes < written]
+        self._stack = [kept for kept in self._stack if kept.writes >= written]
+        left = sum(not kept.had_backward for kept in outdated)
+        if left:
+            raise RuntimeError(
+                f"Reused({name_of(self.module)}): {left} earlier {'forward has' if left == 1 else 'forwards have'} had "
+                "no backward, and an optimizer's step, or load_state_dict, has written to the parameters since; run a "
+                "forward that gets no backward inside `with scratch.no_grad():`; what they kept is dropped now"
+            )
+
+    def _take_kept(self) -> Any:
         stack, self._stack = self._stack, []
         return stack
 
-    def put_kept(self, kept: Any) -> None:
-        """Set the applications that wait for a backward."""
+    def _put_kept(self, kept: Any) -> None:
         self._stack = list(kept)
 
-    def forget(self) -> None:
-        """Drop the applications that wait for a backward."""
+    def _forget(self) -> None:
         self._stack = []
+
+    def _call_off(self) -> None:
+        self._stack.pop()
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, Any]]:
         # The module's names are the same as without this wrapper.
@@ -114,16 +145,35 @@ class Reused(Module):
         yield from self.module._walk(prefix)
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_stack": []}
+        return {**super().__getstate__(), "_stack": []}
 
 
 class Kept:
-    """What one application of a module saved, in all of its layers."""
+    """What one application of a module saved, in all of its layers.
 
-    def __init__(self, module: Module) -> None:
-        self._of = [(one, one.take_kept()) for one in module.modules()]
+    Attributes
+    ----------
+    writes : int
+        How many writes to parameters had been counted when it ran.
+    had_backward : bool
+        Whether a backward has undone it. Inside ``retain_graph()`` it is kept for another.
+    """
+
+    def __init__(self, modules: list[Module]) -> None:
+        self._modules = modules
+        self.writes = writes.count
+        self.had_backward = False
+        self.take()
+
+    def take(self) -> None:
+        """Take it from the layers, so that their next forward finds nothing."""
+        self._kept = [module._take_kept() for module in self._modules]
 
     def put_back(self) -> None:
         """Give it back to the layers, for their backwards."""
-        for module, kept in self._of:
-            module.put_kept(kept)
+        for module, kept in zip(self._modules, self._kept, strict=True):
+            module._put_kept(kept)
+
+
+NOT_KEPT = Kept([])
+"""The handle of a forward inside ``no_grad()``."""

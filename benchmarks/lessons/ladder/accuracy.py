@@ -22,12 +22,12 @@ class AsLayer(Module):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Return the convolution of ``x``."""
-        self.x = x
+        self.save_for_backward(x=x)
         return self.convolve(x, self.weight.data)
 
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Return dX, and add dW."""
-        grad = grad_weight(self.x, grad_output)
+        grad = grad_weight(self.saved("x"), grad_output)
         self.weight.grad = grad if self.weight.grad is None else self.weight.grad + grad
         return grad_x_by_convolution(self.weight.data, grad_output, self.convolve)
 

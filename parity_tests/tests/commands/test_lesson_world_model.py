@@ -9,6 +9,7 @@ from benchmarks import engines
 from benchmarks.lessons import Blackboard, teach, world_model
 from benchmarks.lessons.support import dreaming
 from benchmarks.tasks.cartpole import Recipe
+from scratch import nn, no_grad, sequence_models
 
 RNG = np.random.default_rng(0)
 MISSING = [package for package in ("gymnasium", "pygame") if find_spec(package) is None]
@@ -52,6 +53,48 @@ def test_the_dynamics_and_their_loss_have_the_gradients_of_autograd():
     assert loss == pytest.approx(expected, rel=1e-12)
     for name, reference in references.items():
         np.testing.assert_allclose(grads[name], reference, rtol=1e-9, atol=1e-12 * np.abs(reference).max())
+
+
+def test_a_validation_without_grad_leaves_the_gradients_as_they_are():
+    scratch, _ = both("FrameVAE", 5)
+    engine, vae = scratch
+    (_, dynamics), _ = both("Dynamics", 5, 2, 6, 3)
+    reader = sequence_models.RecurrentReader("GRU", 7, 6, 2, dtype=np.float64)
+
+    def frames(x, noise):
+        return (*vae(x, noise), x)
+
+    def predicted(z, actions):
+        return (*dynamics(z, actions), z, actions[..., 0])
+
+    cases = (
+        (vae, engine.world_model.FrameLoss(0.7), frames, (RNG.random((2, 3, 1, 32, 60)), RNG.normal(size=(2, 3, 5)))),
+        (
+            dynamics,
+            engine.world_model.DynamicsLoss(),
+            predicted,
+            (RNG.normal(size=(2, 3, 4, 5)), RNG.integers(0, 2, (2, 3, 4, 2)).astype(float)),
+        ),
+        (
+            reader,
+            nn.MSELoss(),
+            lambda x, y: (reader(x[:, : int(y[0, 0])]), y),
+            (RNG.normal(size=(2, 3, 4, 7)), np.array([np.full((3, 2), 3.0), np.full((3, 2), 4.0)])),
+        ),
+    )
+    for model, criterion, run, (first, second) in cases:
+        found = []
+        for validates in (False, True):
+            model.zero_grad()
+            criterion(*run(first[0], second[0]))
+            if validates:
+                with no_grad():
+                    criterion(*run(first[1], second[1]))
+            grads = criterion.backward()
+            model.backward(*(grads if isinstance(grads, tuple) else (grads,)))
+            found.append([parameter.grad for parameter in model.parameters()])
+        for one, other in zip(*found, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_a_change_is_drawn_from_the_mixture():

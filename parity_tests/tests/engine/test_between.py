@@ -151,7 +151,7 @@ def test_a_layer_whose_forward_ran_in_another_thread_refuses():
     y = model(array((5, 3)))
 
     def backward():
-        model[5].forget()
+        model[5]._forget()
         model[5](array(y.shape))
         with pytest.raises(RuntimeError, match="Linear: backward was called in another thread") as caught:
             model.backward(array(y.shape, seed=1))
@@ -168,7 +168,7 @@ def test_a_gradient_that_does_not_fit_is_refused_by_its_layer(other):
     model = nn.Sequential(nn.Tanh(), nn.ReLU(), nn.Tanh(), nn.Identity())
     model(array((5, 3)))
     for number in (2, 3):
-        model[number].forget()
+        model[number]._forget()
         model[number](other)
     with pytest.raises(RuntimeError, match="ReLU: expected grad_output of"):
         model.backward(other)

@@ -1,5 +1,6 @@
 """Module and Parameter beside torch's: names, state, modes, and the order of calls."""
 
+import copy
 from collections import OrderedDict
 
 import numpy as np
@@ -223,6 +224,27 @@ def test_backward_before_forward_is_refused(name):
     said = "Linear" if name == "Sequential" else name
     with pytest.raises(RuntimeError, match=f"{said}: backward was called before forward"):
         layer.backward(np.zeros((4, 3), np.float32))
+
+
+class Memory(Module):
+    """A model whose parts are called what the engine might call its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.input, self.forget, self.output = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3)
+        self.take_kept = self.put_kept = self._state = self._saved = np.ones(2)
+        self.rows = [1, 2]
+
+    def _register(self):
+        self.rows.clear()
+
+
+def test_attributes_of_a_users_own_are_never_called():
+    model = Memory()
+    model.register_parameter("scale", nn.Parameter(np.ones(3)))
+    assert model.train().eval().rows == [1, 2]
+    assert len(copy.deepcopy(model).state_dict()) == 7
+    nn.Reused(model)
 
 
 def test_a_module_without_passes_says_so():

@@ -265,6 +265,17 @@ def test_a_key_that_torch_refuses_is_refused(key):
     refuses_as_torch(lambda: nn.ModuleDict({key: nn.ReLU()}), lambda: torch.nn.ModuleDict({key: torch.nn.ReLU()}))
 
 
+def test_the_names_of_methods_that_only_this_engine_has_are_keys_as_in_torch():
+    names = set(dir(nn.ModuleDict())) - set(dir(torch.nn.ModuleDict())) - {"needs_input_grad"}
+    keys = [*sorted(name for name in names if not name.startswith("_")), "forget", "take_kept", "put_kept"]
+    for library in LIBRARIES:
+        modules = library.ModuleDict({key: layer(library, number) for number, key in enumerate(keys, 1)})
+        assert list(modules.train().eval()) == keys
+        assert [modules[key].out_features for key in keys] == list(range(1, len(keys) + 1))
+    with pytest.raises(KeyError, match="needs_input_grad"):
+        nn.ModuleDict({"needs_input_grad": nn.ReLU()})
+
+
 def test_what_is_no_dictionary_of_modules_is_refused():
     for modules, error, message in (
         (3, TypeError, "expected a mapping or pairs, got a int"),

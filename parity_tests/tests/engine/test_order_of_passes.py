@@ -72,6 +72,107 @@ class Shared(nn.Module):
         return grad_sum + self.relu.backward(self.fc.backward(grad_sum))
 
 
+def test_what_a_change_of_mode_dropped_is_not_called_a_missing_forward():
+    model, x, g = network(), array((2, 3)), array((2, 2), seed=1)
+    model(x)
+    model.eval()
+    with scratch.no_grad():
+        model(x)
+    model.train()
+    with pytest.raises(
+        RuntimeError, match=r"^Softmax: what forward saved was dropped, since train\(\) or eval\(\) was"
+    ):
+        model.backward(g)
+    model(x)
+    model.backward(g)
+    model.train()
+    with pytest.raises(RuntimeError, match=r"^Softmax: backward was called a second time"):
+        model.backward(g)
+
+
+def test_after_two_forwards_the_error_says_how_to_forget_them():
+    criterion, x = nn.MSELoss(), array((2, 3))
+    criterion(x, 2 * x)  # a validation in eval() mode, without no_grad()
+    criterion(x, 3 * x)
+    with pytest.raises(RuntimeError, match=r"MSELoss: 2 forwards .*, call train\(\) or eval\(\) on this module"):
+        criterion.backward()
+    criterion(x, 2 * x)
+    criterion.eval()
+    criterion(x, 3 * x)
+    np.testing.assert_allclose(criterion.backward(), -4 * x / x.size, rtol=1e-15)
+
+
+class Residual(nn.Module):
+    """y = x^2 + x."""
+
+    def forward(self, x):
+        self.save_for_backward(x=x)
+        return x**2 + x
+
+    def backward(self, grad_output):
+        return (2 * self.saved("x") + 1) * grad_output
+
+
+class Stop(nn.Module):
+    """It stops a forward half-way, if it is asked to."""
+
+    asked = False
+
+    def forward(self, x):
+        if self.asked:
+            raise KeyboardInterrupt
+        return x
+
+    def backward(self, grad_output):
+        return grad_output
+
+
+def stoppable():
+    scratch.manual_seed(0)
+    fused = nn.Conv2d(1, 2, 3, padding=1, dtype=np.float64), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()
+    inner = nn.Sequential(nn.Linear(8, 4, dtype=np.float64), nn.Reused(nn.Tanh()), Residual())
+    return nn.Sequential(*fused, inner, Stop(), nn.Linear(4, 2, dtype=np.float64))
+
+
+def stop(model, x):
+    model[5].asked = True
+    with pytest.raises(KeyboardInterrupt):
+        model(x)
+    model[5].asked = False
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["fast", "plain"])
+def test_a_sequential_whose_forward_fails_half_way_waits_for_no_backward(plain):
+    with scratch.plain(plain):
+        model, x, other, g = stoppable(), array((3, 1, 4, 4)), array((3, 1, 4, 4), seed=2), array((3, 2), seed=1)
+        model(x)
+        right = model.backward(g)
+        for _ in range(2):
+            stop(model, other)
+        with pytest.raises(RuntimeError, match="Linear: backward was called a second time"):
+            model.backward(g)
+        model(x)
+        assert np.array_equal(model.backward(g), right)
+        model(x)
+        with scratch.no_grad():
+            stop(model, other)
+        assert np.array_equal(model.backward(g), right)
+        stop(model, other)
+        with pytest.raises(RuntimeError, match=r"Linear: what forward saved was dropped, since .* an error was raised"):
+            model[4][0].backward(array((3, 4)))
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_forward_that_fails_does_not_hide_that_an_earlier_one_still_waits(again):
+    model, x, g = stoppable(), array((3, 1, 4, 4)), array((3, 2), seed=1)
+    model(x)
+    stop(model, 2 * x)
+    if again:
+        model(3 * x)
+    with pytest.raises(RuntimeError, match=f"{'Linear' if again else 'Residual'}: 2 forwards have run"):
+        model.backward(g)
+
+
 def test_one_layer_object_in_two_places_is_refused_with_advice():
     block = Shared()
     block(np.ones((2, 3), np.float32))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import scratch
 import scratch.nn as nn
 from parity_tests.harness.strategies import array, seeds
+from scratch import optim
 
 
 def cell():
@@ -67,7 +68,7 @@ def test_inside_retain_graph_an_application_has_many_backwards():
 def test_what_is_forgotten_makes_room():
     reused, x, g = nn.Reused(cell()), array((2, 3)), array((2, 3), seed=1)
     reused(x)
-    reused.forget()
+    reused._forget()
     with pytest.raises(RuntimeError, match="no forward left"):
         reused.backward(g)
     y = reused(x)
@@ -124,6 +125,92 @@ def test_a_whole_network_that_reuses_a_layer_can_be_reused():
     np.testing.assert_allclose(grad_x, tensor.grad.numpy(), rtol=1e-12, atol=1e-14)
     for name, parameter in model.named_parameters():
         np.testing.assert_allclose(parameter.grad, weights[name].grad.numpy(), rtol=1e-12, atol=1e-14)
+
+
+def step(module):
+    for parameter in module.parameters():
+        parameter.grad = np.ones_like(parameter.data)
+    optim.SGD(module.parameters(), 0.1).step()
+    module.zero_grad()
+
+
+@pytest.mark.parametrize("write", [step, lambda module: module.load_state_dict(module.state_dict())])
+def test_a_forward_that_got_no_backward_is_reported_once_the_parameters_have_changed(write):
+    reused, x, g = nn.Reused(cell()), array((2, 3)), array((2, 3), seed=1)
+    reused(x)
+    reused(x)  # a target, which was to be a constant
+    reused(x)
+    reused.backward(g)
+    write(nn.Linear(2, 2))
+    reused(x)
+    reused.backward(g)
+    write(reused)
+    with scratch.no_grad():
+        reused(x)
+    with pytest.raises(
+        RuntimeError, match=r"^Reused\(Sequential\): 2 earlier forwards have had no backward, .*no_grad"
+    ):
+        reused(x)
+    reused(x)
+    reused.backward(g)
+    with pytest.raises(RuntimeError, match="no forward left"):
+        reused.backward(g)
+
+
+def test_what_retain_graph_keeps_is_no_forward_without_a_backward():
+    reused, x, g = nn.Reused(cell()), array((2, 3)), array((2, 3), seed=1)
+    for _ in range(3):
+        reused(x)
+        with scratch.retain_graph():
+            reused.backward(g)
+        reused(x)
+        reused.backward(g)
+        step(reused)
+    reused(x)
+    reused.backward(g)
+    with pytest.raises(RuntimeError, match="no forward left"):
+        reused.backward(g)
+
+
+def test_a_backward_that_is_refused_leaves_its_forward_in_place():
+    reused, x, other, g = nn.Reused(cell()), array((2, 3)), array((2, 3), seed=2), array((2, 3), seed=1)
+    reused(x)
+    reused(other)
+    with pytest.raises(RuntimeError, match="expected grad_output of shape"):
+        reused.backward(g[:1])
+    assert np.array_equal(reused.backward(g), alone(other, g)[1])
+    assert np.array_equal(reused.backward(g), alone(x, g)[1])
+
+
+class Heads(nn.Module):
+    """Two heads; backward undoes one of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = nn.Linear(3, 3, dtype=np.float64), nn.Linear(3, 3, dtype=np.float64)
+
+    def forward(self, x):
+        return self.one(x), self.other(x)
+
+    def backward(self, grad, name):
+        return getattr(self, name).backward(grad)
+
+
+def test_a_part_of_an_application_that_no_backward_undid_is_dropped_with_it():
+    reused, x, g = nn.Reused(Heads()), array((2, 3)), array((2, 3), seed=1)
+    for name in ("one", "other", "one"):
+        reused(x)
+        assert np.array_equal(reused.backward(g, name), g @ getattr(reused.module, name).weight.data)
+
+
+def test_the_handle_of_a_forward_without_grad_undoes_nothing():
+    reused, x, g = nn.Reused(cell()), array((2, 3)), array((2, 3), seed=1)
+    reused(x)
+    with scratch.no_grad():
+        _, handle = reused.forward_with_handle(x)
+    with pytest.raises(RuntimeError, match=r"Reused\(Sequential\): .* the handle of a forward inside no_grad\(\)"):
+        reused.backward(g, forward=handle)
+    assert np.array_equal(reused.backward(g), alone(x, g)[1])
 
 
 def test_keyword_arguments_are_handed_on():

@@ -212,7 +212,7 @@ def test_dropout_acts_between_layers_and_draws_what_torch_draws(name):
     x = array((2, 4, 3))
     for _ in range(2):  # and the next masks are other ones
         np.testing.assert_allclose(layer(x)[0], theirs(torch.tensor(x))[0].detach().numpy(), rtol=1e-12)
-        layer.forget()
+        layer._forget()
     assert not np.array_equal(layer(x)[0], layer(x)[0])
     layer.eval()
     np.testing.assert_array_equal(layer(x)[0], layer(x)[0])
