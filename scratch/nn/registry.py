@@ -50,7 +50,7 @@ class Registry:
             elif name in own["_buffer_names"]:
                 value = self._as_buffer(name, value)
             elif value is None and name in self._can_be_absent:
-                self._parameter_names[name] = None
+                self._note("_parameter_names", name)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -76,9 +76,9 @@ class Registry:
         KeyError
             If the name is empty, contains a dot, or is that of an attribute other than a buffer.
         """
-        self._check_name(name, self._buffer_names)
+        self._check_name("_buffer_names", name, array)
         array = self._as_buffer(name, array)
-        self._buffer_names[name] = persistent
+        self._note("_buffer_names", name, persistent)
         setattr(self, name, array)
 
     def add_module(self, name: str, module: "Registry | None") -> None:
@@ -93,22 +93,30 @@ class Registry:
         """
         if module is not None and not isinstance(module, Registry):
             raise TypeError(f"{name_of(self)}: expected {name!r} to be a Module, got a {type(module).__name__}")
-        self._check_name(name, self._module_names)
-        self._module_names[name] = None
+        self._check_name("_module_names", name, module)
+        self._note("_module_names", name)
         setattr(self, name, module)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Set attribute ``name`` to a parameter; errors are those of `add_module`."""
-        self._check_name(name, self._parameter_names)
+        self._check_name("_parameter_names", name, parameter)
         if parameter is not None and not isinstance(parameter, Parameter):
             raise TypeError(f"{name_of(self)}: expected {name!r} to be a Parameter, got a {type(parameter).__name__}")
-        self._parameter_names[name] = None
+        self._note("_parameter_names", name)
         setattr(self, name, parameter)
 
-    def _check_name(self, name: str, names: dict) -> None:
+    def _check_begun(self, name: str, value: Any) -> None:
+        if "_buffer_names" not in self.__dict__:
+            raise AttributeError(
+                f"{name_of(self)}: cannot assign {type(value).__name__} {name!r} before Module.__init__() was called; "
+                "begin __init__ with super().__init__()"
+            )
+
+    def _check_name(self, kind: str, name: str, value: Any) -> None:
+        self._check_begun(name, value)
         if not isinstance(name, str):
             raise TypeError(f"{name_of(self)}: expected a name to be a string, got {name!r}")
-        if not name or "." in name or (name not in names and hasattr(self, name)):
+        if not name or "." in name or (name not in self.__dict__[kind] and hasattr(self, name)):
             raise KeyError(f"{name_of(self)}: expected a name without dots that is not taken, got {name!r}")
 
     def _as_buffer(self, name: str, value: Any) -> np.ndarray | None:
@@ -119,18 +127,13 @@ class Registry:
         return np.asarray(value) if isinstance(value, np.generic) else value
 
     def _register(self, name: str, value: "Registry | Parameter") -> None:
-        if "_buffer_names" not in self.__dict__:
-            raise AttributeError(
-                f"{name_of(self)}: cannot assign {type(value).__name__} {name!r} before Module.__init__() was called; "
-                "begin __init__ with super().__init__()"
-            )
-        is_module = isinstance(value, Registry)
-        names = self._module_names if is_module else self._parameter_names
-        if is_module and name in self._parameter_names:
+        self._check_begun(name, value)
+        kind = "_parameter_names" if isinstance(value, Parameter) else "_module_names"
+        if kind == "_module_names" and name in self._parameter_names:
             self._check_none(name, value)
-        if name not in names:
+        if name not in self.__dict__[kind]:
             self._forget_name(name)
-            names[name] = None
+            self._note(kind, name)
 
     def _check_none(self, name: str, value: Any) -> None:
         if value is None:
@@ -143,6 +146,14 @@ class Registry:
             f"{way_out}"
         )
 
+    # The dictionaries of names are replaced, not changed: a shallow copy of the module has the old ones.
+
+    def _note(self, kind: str, name: str, value: bool | None = None) -> None:
+        own = self.__dict__
+        own[kind] = {**own[kind], name: value}
+
     def _forget_name(self, name: str) -> None:
-        for names in (self._parameter_names, self._module_names, self._buffer_names):
-            names.pop(name, None)
+        own = self.__dict__
+        for kind in ("_parameter_names", "_module_names", "_buffer_names"):
+            if name in own[kind]:
+                own[kind] = {one: value for one, value in own[kind].items() if one != name}

@@ -216,13 +216,20 @@ def test_only_what_may_stand_at_a_registered_name_is_taken():
         nn.Linear(2, 2).weight = nn.ReLU()
 
 
-@pytest.mark.parametrize("kind", ["parameter", "module"])
-def test_nothing_is_registered_before_the_constructor_of_module_has_run(kind):
+@pytest.mark.parametrize("way", ["attribute", "call"])
+@pytest.mark.parametrize("kind", ["parameter", "module", "buffer"])
+def test_nothing_is_registered_before_the_constructor_of_module_has_run(kind, way):
     def early(library):
         class Early(library.Module):
             def __init__(self):
                 self.number = 3
-                self.held = value(library, kind, 1)
+                if kind == "buffer":
+                    self.register_buffer("held", ZEROS[library](2))
+                elif way == "attribute":
+                    self.held = value(library, kind, 1)
+                else:
+                    register = self.register_parameter if kind == "parameter" else self.add_module
+                    register("held", value(library, kind, 1))
 
         return Early
 
@@ -230,6 +237,17 @@ def test_nothing_is_registered_before_the_constructor_of_module_has_run(kind):
         early(nn)()
     with pytest.raises(AttributeError):
         early(torch.nn)()
+
+
+def test_a_shallow_copy_registers_for_itself():
+    module = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    module.register_buffer("mask", np.ones(2))
+    before = held(module)
+    other = copy.copy(module)
+    del other[0], other.mask
+    other.weight = nn.Parameter(np.ones(3))
+    assert held(module) == before
+    assert list(other.state_dict()) == ["weight"]
 
 
 def test_an_attribute_with_a_setter_is_set_through_it():
