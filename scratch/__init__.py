@@ -2,11 +2,13 @@
 
 from scratch import distributions, models, nn, optim, random, train
 from scratch.dispatch import plain
-from scratch.grad_mode import no_grad, retain_graph
+from scratch.grad_mode import enable_grad, inference_mode, no_grad, retain_graph, set_grad_enabled
 from scratch.random import manual_seed
 
 __all__ = [
     "distributions",
+    "enable_grad",
+    "inference_mode",
     "manual_seed",
     "models",
     "nn",
@@ -15,5 +17,6 @@ __all__ = [
     "plain",
     "random",
     "retain_graph",
+    "set_grad_enabled",
     "train",
 ]

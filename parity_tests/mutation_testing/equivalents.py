@@ -42,12 +42,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "y = np.where(x > max_val, max_val, np.maximum(x, min_val))  # F1 (...)",
     ): "at the bound itself both branches have its value",
     (
-        "scratch/nn/module_tree.py",
+        "scratch/nn/module_state.py",
         'for prefix, module in self._walk(""):',
         "for prefix, module in self._walk(None):",
     ): "None is false, like an empty prefix",
     (
-        "scratch/nn/module_tree.py",
+        "scratch/nn/module_state.py",
         'faults += [f"missing key {key!r}" for key in missing]',
         'faults = [f"missing key {key!r}" for key in missing]',
     ): "the list is empty before",
@@ -581,25 +581,10 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "elif value is rows or (given or is_one_of(value, given)):",
     ): "one more copy, of the same numbers",
     (
-        "scratch/nn/module_tree.py",
+        "scratch/nn/module_state.py",
         'elif value.dtype.kind not in "biuf":',
         'elif value.dtype.kind not in "XXbiufXX":',
     ): "no dtype is of a kind X",
-    (
-        "scratch/nn/module_tree.py",
-        "parameter.data = parameter.data.astype(dtype, copy=False)",
-        "parameter.data = parameter.data.astype(dtype, copy=None)",
-    ): "None is false, too",
-    (
-        "scratch/nn/module_tree.py",
-        "parameter.grad = None if parameter.grad is None else parameter.grad.astype(dtype, copy=False)",
-        "parameter.grad = None if parameter.grad is None else parameter.grad.astype(dtype, copy=None)",
-    ): "None is false, too",
-    (
-        "scratch/nn/module_tree.py",
-        "setattr(module, name, value.astype(dtype, copy=False))",
-        "setattr(module, name, value.astype(dtype, copy=None))",
-    ): "None is false, too",
     (
         "scratch/kernels/upsample.py",
         "even = rest == 0 and np.array_equal(before, np.repeat(np.arange(length), count))",

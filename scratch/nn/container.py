@@ -8,15 +8,17 @@ that of its input, which is the output of the layer before.
 
 Each layer is stored only as the attribute of its name, so ``model.fc = nn.Linear(...)`` replaces one.
 
-PyTorch's counterpart: ``torch.nn.Sequential``. Left out: its methods that change the list (``append`` and others).
+PyTorch's counterpart: ``torch.nn.Sequential``. Left out: ``*``. Differs from PyTorch: layers that ``insert`` or
+``extend`` cannot take are refused before anything is changed, and ``insert`` refuses to rename layers that a program
+named, where PyTorch fails on the first name that is no number.
 """
 
 import itertools
+import operator
 from collections import OrderedDict
-from collections.abc import Iterator
-from operator import length_hint
+from collections.abc import Iterable, Iterator
 from threading import get_ident
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -42,6 +44,8 @@ class Sequential(Module, saves=False):
         If one of them is not a Module.
     KeyError
         If a name contains a dot or is already an attribute.
+    IndexError
+        If there is no such layer.
 
     Examples
     --------
@@ -61,11 +65,7 @@ class Sequential(Module, saves=False):
         else:
             named = [(str(index), layer) for index, layer in enumerate(layers)]
         for name, layer in named:
-            if hasattr(self, name) or "." in name:
-                raise KeyError(f"Sequential: expected a name without dots that is not taken, got {name!r}")
-            if not isinstance(layer, Module):
-                raise TypeError(f"Sequential: expected layer {name!r} to be a Module, got {type(layer).__name__}")
-            setattr(self, name, layer)
+            self.add_module(name, self._layer(name, layer))
 
     @quietly
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -84,7 +84,7 @@ class Sequential(Module, saves=False):
                     x = layer(x)  # F1
         except BaseException:
             if records:
-                for layer, *_ in steps[: -length_hint(to_come) - 1]:
+                for layer, *_ in steps[: -operator.length_hint(to_come) - 1]:
                     layer._call_off()
             raise
         return x
@@ -109,17 +109,83 @@ class Sequential(Module, saves=False):
     def __getitem__(self, index: int | slice) -> Module:
         """Return a layer, or for a slice a Sequential of the same layers under the same names."""
         if isinstance(index, slice):
-            return Sequential(OrderedDict(list(self.named_children())[index]))
+            return Sequential(OrderedDict(self._named_modules_held()[index]))
         return self._layers()[index]
 
     def _call_off(self) -> None:
         for layer in self._layers():
             layer._call_off()
 
+    def __setitem__(self, index: int, layer: Module) -> None:
+        name = self._names(index)[0]
+        setattr(self, name, self._layer(name, layer))
+
+    def __delitem__(self, index: int | slice) -> None:
+        """Remove one layer or several, and name all others by their numbers."""
+        for name in self._names(index):
+            delattr(self, name)
+        layers = list(self)
+        for name, _ in self._named_modules_held():
+            delattr(self, name)
+        self.extend(layers)
+
+    def __add__(self, other: "Sequential") -> "Sequential":
+        return Sequential(*self, *self._added(other))
+
+    def __iadd__(self, other: "Sequential") -> Self:
+        for number, layer in enumerate(list(self._added(other)), len(self)):
+            self.add_module(str(number), layer)
+        return self
+
+    def append(self, module: Module) -> Self:
+        """Add a layer at the end, named by its number; return the Sequential."""
+        return self.extend([module])
+
+    def extend(self, sequential: Iterable[Module]) -> Self:
+        """Add the layers of an iterable at the end, named by their numbers; return the Sequential."""
+        start = len(self)
+        for layer in [self._layer(start + place, layer) for place, layer in enumerate(sequential)]:
+            self.add_module(str(len(self)), layer)
+        return self
+
+    def insert(self, index: int, module: Module) -> Self:
+        """Insert a layer before the one at ``index``, and renumber those after it; return the Sequential."""
+        count = len(self)
+        if not -count <= index <= count:
+            raise IndexError(f"Sequential: expected an index within the {count} layers, got {index}")
+        place = index % count if index < 0 else index
+        named = self._named_modules_held()[place:]
+        for number, (name, _) in enumerate(named, place):
+            if name != str(number):
+                raise KeyError(f"Sequential: expected to insert before layers named by their numbers, got {name!r}")
+        layers = [self._layer(str(place), module), *[layer for _, layer in named]]
+        for number, layer in enumerate(layers, place):
+            self.add_module(str(number), layer)
+        return self
+
+    def _layer(self, name: object, layer: Any) -> Module:
+        if not isinstance(layer, Module):
+            raise TypeError(f"Sequential: expected layer '{name}' to be a Module, got {type(layer).__name__}")
+        return layer
+
+    def _added(self, other: Any) -> "Sequential":
+        if not isinstance(other, Sequential):
+            raise ValueError(f"Sequential: expected a Sequential to add, got a {type(other).__name__}")
+        return other
+
+    def _names(self, index: int | slice) -> list[str]:
+        names = [name for name, _ in self._named_modules_held()]
+        if isinstance(index, slice):
+            return names[index]
+        place = operator.index(index)
+        if not -len(names) <= place < len(names):
+            raise IndexError(f"Sequential: expected an index within the {len(names)} layers, got {index}")
+        return [names[place]]
+
     def _layers(self) -> list[Module]:
         layers = self._cached_layers
         if layers is None:
-            layers = self.__dict__["_cached_layers"] = [layer for _, layer in self.named_children()]
+            layers = self.__dict__["_cached_layers"] = [layer for _, layer in self._named_modules_held()]
         return layers
 
     def _steps(self) -> list[tuple[Any, bool, bool, bool]]:
@@ -128,6 +194,8 @@ class Sequential(Module, saves=False):
         # keep what it returns, or write to its input.
         steps = self._cached_steps
         if steps is None:
+            for name in self._module_names:
+                self._layer(name, getattr(self, name))
             fused: list[Any] = fuse(self._layers())
             are_layers = [False, *[isinstance(layer, Layer) for layer in fused], False]
             are_apart = [both != (True, True) for both in itertools.pairwise(are_layers)]

@@ -86,6 +86,7 @@ class Layer(Module, saves=False):
         super().__init_subclass__(saves=not cls.__module__.startswith("scratch."), **options)
         cls._has_fold, cls._has_check = cls.fold is not Layer.fold, cls.check is not Layer.check
         cls._has_unfold_grad = cls.unfold_grad is not Layer.unfold_grad
+        cls._can_be_absent = cls.learned
 
     def __init__(self) -> None:
         super().__init__()

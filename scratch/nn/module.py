@@ -22,7 +22,8 @@ from typing import Any
 from scratch import grad_mode
 from scratch.checks import name_of
 from scratch.grad_mode import recording
-from scratch.nn.module_tree import ModuleTree
+from scratch.nn.module_state import ModuleState
+from scratch.nn.parameter import clear_grads
 from scratch.nn.record import NOTHING
 from scratch.nn.saving import Saving, around_backward, around_forward
 
@@ -34,7 +35,7 @@ def _not_defined(name: str) -> Callable[..., Any]:
     return method
 
 
-class Module(ModuleTree):
+class Module(ModuleState):
     """Base class of layers and models.
 
     A subclass defines ``forward`` and ``backward``. Attributes that are a `Parameter` or a `Module` are found by their
@@ -177,11 +178,7 @@ class Module(ModuleTree):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set every parameter's ``grad`` to None, or fill it with zeros."""
-        for parameter in self.parameters():
-            if set_to_none:
-                parameter.grad = None
-            elif parameter.grad is not None:
-                parameter.grad.fill(0)
+        clear_grads(self.parameters(), set_to_none)
 
     def apply(self, function: Callable[["Module"], Any]) -> "Module":
         """Call ``function`` on every module below this one, children first, then on this one; return this one."""
@@ -195,7 +192,8 @@ class Module(ModuleTree):
         return ""
 
     def __repr__(self) -> str:
-        children = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
+        held = self._named_modules_held()
+        children = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in held]
         if not children:
             return f"{type(self).__name__}({self.extra_repr()})"
         return "\n".join([f"{type(self).__name__}({self.extra_repr()}", *children, ")"])

@@ -48,7 +48,7 @@ class ModuleDict(Module):
             self.update(modules)
 
     def _entries(self) -> dict[str, Any]:
-        return dict(self.named_children())
+        return dict(self._named_modules_held())
 
     def __getitem__(self, key: str) -> Module:
         return self._entries()[key]
@@ -56,7 +56,7 @@ class ModuleDict(Module):
     def __setitem__(self, key: str, module: Module) -> None:
         if not isinstance(module, Module):
             raise TypeError(f"{name_of(self)}: expected {key!r} to be a Module, got {module!r:.80}")
-        if key in self or key in ONLY_HERE:
+        if key in ONLY_HERE:
             setattr(self, key, module)
         else:
             self.add_module(key, module)

@@ -1,60 +1,47 @@
-"""What a module holds: parameters, buffers and other modules, found by their attribute names; and its state dict.
+"""The tree of modules: what each holds, found by dotted names, and conversions that reach all of it.
 
-PyTorch's counterpart: the same methods of ``torch.nn.Module``.
+PyTorch's counterparts: the same methods of ``torch.nn.Module``. Left out: ``remove_duplicate``.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Self
+import itertools
+from collections.abc import Iterator
+from typing import Any, Self
 
 import numpy as np
 
 from scratch.checks import FLOAT_DTYPES, DType, check_float_dtype, name_of
-from scratch.nn.parameter import Parameter, writes
+from scratch.nn.parameter import Parameter
+from scratch.nn.registry import Registry
 
 
-class IncompatibleKeys(NamedTuple):
-    """What ``load_state_dict(..., strict=False)`` did not match."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
-class ModuleTree:
-    """Base class of `Module`: what it holds, under which names."""
+class ModuleTree(Registry):
+    """Base class of `Module`: what it and the modules below it hold, under which names."""
 
     training: bool
 
-    def __init__(self) -> None:
-        self._buffer_names: tuple[str, ...] = ()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        held = self.__dict__
-        if isinstance(value, (ModuleTree, Parameter)):
-            if "training" not in held:
-                raise AttributeError(
-                    f"{name_of(self)}: cannot assign {type(value).__name__} {name!r} before Module.__init__() was "
-                    "called; begin __init__ with super().__init__()"
-                )
-        elif isinstance(held.get(name), Parameter) and value is not None:
-            raise TypeError(
-                f"{name_of(self)}: cannot assign a {type(value).__name__} as parameter {name!r}, expected a Parameter "
-                f"or None; write its values with .{name}.data[...] = values"
-            )
-        held[name] = value
-
-    def register_buffer(self, name: str, array: np.ndarray | None) -> None:
-        """Set attribute ``name`` to an array that belongs to the state but is not learned (None: absent)."""
-        self._buffer_names += (name,)
-        setattr(self, name, array)
-
     def named_children(self) -> Iterator[tuple[str, Any]]:
-        """Yield the modules that this one holds directly, with their attribute names."""
-        for name, value in vars(self).items():
-            if isinstance(value, ModuleTree):
-                yield name, value
+        """Yield the modules that this one holds directly, each once, with their attribute names."""
+        seen: set[int] = set()
+        for name, child in self._named_modules_held():
+            if id(child) not in seen:
+                seen.add(id(child))
+                yield name, child
+
+    def children(self) -> Iterator[Any]:
+        """Yield the modules that this one holds directly, each once."""
+        for _, child in self.named_children():
+            yield child
+
+    def _named_modules_held(self) -> list[tuple[str, Any]]:
+        # A module under several names is there under each of them.
+        held = vars(self)
+        return [(name, held[name]) for name in self._module_names if held.get(name) is not None]
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
-        """Yield this module and all below it, parents first, each once, with dotted names."""
+        """Yield this module and all below it, parents first, each once, with dotted names.
+
+        In place of a `Reused` it yields the module that this one applies, which has the name without it.
+        """
         seen: set[int] = set()
         for name, module in self._walk(prefix):
             if id(module) not in seen:
@@ -63,48 +50,66 @@ class ModuleTree:
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, Any]]:
         yield prefix, self
-        for name, child in self.named_children():
+        for name, child in self._named_modules_held():
             yield from child._walk(f"{prefix}.{name}" if prefix else name)
 
     def modules(self) -> Iterator[Any]:
-        """Yield this module and all below it, each once."""
-        for _, module in self.named_modules():
-            yield module
+        """Yield this module and all below it, parents first, each once; a `Reused` and the module that it applies."""
+        found: dict[int, Any] = {}
+        self._collect(found)
+        return iter(found.values())
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Yield every parameter once, with its dotted name; a module's own come before its children's."""
-        seen: set[int] = set()
-        for prefix, module in self.named_modules():
-            for name, value in vars(module).items():
-                if isinstance(value, Parameter) and id(value) not in seen:
-                    seen.add(id(value))
-                    yield f"{prefix}.{name}" if prefix else name, value
+    def _collect(self, found: dict[int, Any]) -> None:
+        if id(self) not in found:
+            found[id(self)] = self
+            for _, child in self._named_modules_held():
+                child._collect(found)
 
-    def parameters(self) -> Iterator[Parameter]:
+    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """Yield every parameter once, with its dotted name; a module's own come before its children's.
+
+        Parameters
+        ----------
+        prefix : str
+            What comes before each name, and a dot between.
+        recurse : bool
+            Whether to go on to the modules below this one.
+        """
+        return self._named_members("_parameter_names", prefix, recurse)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield every parameter once."""
-        for _, parameter in self.named_parameters():
+        for _, parameter in self.named_parameters(recurse=recurse):
             yield parameter
 
-    def children(self) -> Iterator[Any]:
-        """Yield the modules that this one holds directly, each once."""
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield every array that belongs to a module but is not learned; arguments are those of `named_parameters`."""
+        return self._named_members("_buffer_names", prefix, recurse)
+
+    def buffers(self, recurse: bool = True) -> Iterator[np.ndarray]:
+        """Yield every array that belongs to a module but is not learned, once."""
+        for _, array in self.named_buffers(recurse=recurse):
+            yield array
+
+    def _named_members(self, kind: str, prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
-        for _, child in self.named_children():
-            if id(child) not in seen:
-                seen.add(id(child))
-                yield child
+        for place, module in itertools.islice(self._walk(prefix), None if recurse else 1):
+            held = vars(module)
+            for name in getattr(module, kind):
+                value = held.get(name)
+                if value is not None and id(value) not in seen:
+                    seen.add(id(value))
+                    yield f"{place}.{name}" if place else name, value
 
-    def named_buffers(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield the arrays that belong to the state but are not learned, with dotted names."""
-        for prefix, module in self.named_modules():
-            for name in module._buffer_names:
-                value = getattr(module, name)
-                if value is not None:
-                    yield f"{prefix}.{name}" if prefix else name, value
+    def get_submodule(self, target: str) -> Any:
+        """Return the module with a dotted name; this one for an empty name.
 
-    def buffers(self) -> Iterator[np.ndarray]:
-        """Yield the arrays that belong to the state but are not learned."""
-        for _, value in self.named_buffers():
-            yield value
+        Raises
+        ------
+        AttributeError
+            If there is none.
+        """
+        return self._find(target, Registry, "module") if target else self
 
     def get_parameter(self, target: str) -> Parameter:
         """Return the parameter with a dotted name.
@@ -114,37 +119,15 @@ class ModuleTree:
         AttributeError
             If there is none.
         """
+        return self._find(target, Parameter, "parameter")
+
+    def _find(self, target: str, kind: type, word: str) -> Any:
         found: Any = self
         for name in target.split("."):
-            found = getattr(found, name, None)
-        if not isinstance(found, Parameter):
-            raise AttributeError(f"{name_of(self)}: there is no parameter {target!r}")
+            found = getattr(found, name, None) if isinstance(found, Registry) else None
+        if not isinstance(found, kind):
+            raise AttributeError(f"{name_of(self)}: there is no {word} {target!r}")
         return found
-
-    def add_module(self, name: str, module: "ModuleTree | None") -> None:
-        """Set attribute ``name`` to a module, for names that a program makes up.
-
-        Raises
-        ------
-        TypeError
-            If it is not a module, or ``name`` is not a string.
-        KeyError
-            If the name is taken, empty, or contains a dot.
-        """
-        self._set_new(name, module, ModuleTree)
-
-    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
-        """Set attribute ``name`` to a parameter; errors are those of `add_module`."""
-        self._set_new(name, parameter, Parameter)
-
-    def _set_new(self, name: str, value: Any, kind: type) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"{name_of(self)}: expected a name to be a string, got {name!r}")
-        if not name or "." in name or (hasattr(self, name) and getattr(self, name) is not None):
-            raise KeyError(f"{name_of(self)}: expected a name without dots that is not taken, got {name!r}")
-        if value is not None and not isinstance(value, kind):
-            raise TypeError(f"{name_of(self)}: expected {name!r} to be a {kind.__name__}, got {type(value).__name__}")
-        setattr(self, name, value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Set for every parameter whether backward adds to its gradient; return the module."""
@@ -160,97 +143,43 @@ class ModuleTree:
         """Convert all parameters and floating-point buffers to float64; return the module."""
         return self.to(np.float64)
 
-    def to(self, dtype: DType | None = None, device: Any = None) -> Self:
-        """Convert all parameters and floating-point buffers to a dtype; return the module.
-
-        Raises
-        ------
-        TypeError
-            If it is neither float32 nor float64, or a ``device`` is asked for: NumPy computes only on the CPU.
-        """
-        asked = dtype if device is None else device
-        try:
-            dtype = check_float_dtype(self, "nothing" if asked is None else asked)
-        except TypeError:
-            raise TypeError(
-                f"{name_of(self)}: to() takes a dtype, float32 or float64, got {asked!r}; there are no devices to move "
-                "to: NumPy computes on the CPU. For a GPU see torch_ref"
-            ) from None
-        for parameter in self.parameters():
-            parameter.data = parameter.data.astype(dtype, copy=False)
-            parameter.grad = None if parameter.grad is None else parameter.grad.astype(dtype, copy=False)
-        for module in self.modules():
-            for name in module._buffer_names:
-                value = getattr(module, name)
-                if value is not None and value.dtype in FLOAT_DTYPES:
-                    setattr(module, name, value.astype(dtype, copy=False))
+    def cpu(self) -> Self:
+        """Return the module: it is on the CPU."""
         return self
 
-    # The state, under PyTorch's names.
-
-    def _state_arrays(self) -> Iterator[tuple[str, np.ndarray]]:
-        for prefix, module in self._walk(""):
-            own = [name for name, value in vars(module).items() if isinstance(value, Parameter)]
-            for name in (*own, *module._buffer_names):
-                value = getattr(module, name)
-                if value is not None:
-                    array = value.data if isinstance(value, Parameter) else value
-                    yield f"{prefix}.{name}" if prefix else name, array
-
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """Return the arrays of all parameters and buffers, under PyTorch's dotted names.
-
-        The arrays are the module's, not copies, as in PyTorch: copy them to keep a snapshot.
-        """
-        return dict(self._state_arrays())
-
-    def load_state_dict(self, mapping: Mapping[str, np.ndarray], strict: bool = True) -> IncompatibleKeys:
-        """Copy ``mapping``'s arrays into the parameters and buffers, converting to their dtypes.
-
-        Everything is checked before the first number is written.
+    def to(self, *asked: Any, dtype: DType | None = None, device: str | None = None) -> Self:
+        """Convert all parameters and floating-point buffers to a dtype; return the module.
 
         Parameters
         ----------
-        mapping : mapping of str to numpy.ndarray
-            As `state_dict` returns it.
-        strict : bool
-            Whether a missing or an unexpected key is an error.
-
-        Returns
-        -------
-        IncompatibleKeys
-            The keys that were missing and those that were not expected.
+        *asked, dtype, device
+            A dtype, the device "cpu", where the module is, or both.
 
         Raises
         ------
         TypeError
-            If ``mapping`` is not a mapping.
-        RuntimeError
-            If ``strict`` and the keys differ, if a shape differs, or if an array does not hold numbers. Then nothing
-            has been changed.
+            If it is neither float32 nor float64, or another device is asked for: NumPy computes only on the CPU.
         """
-        if not isinstance(mapping, Mapping):
-            raise TypeError(f"{name_of(self)}: expected a state dict, got a {type(mapping).__name__}")
-        state = self.state_dict()
-        missing = [key for key in state if key not in mapping]
-        unexpected = [key for key in mapping if key not in state]
-        faults = []
-        if strict:
-            faults += [f"missing key {key!r}" for key in missing]
-            faults += [f"unexpected key {key!r}" for key in unexpected]
-        loaded = {}
-        for key, array in state.items():
-            if key not in mapping:
-                continue
-            value = np.asarray(mapping[key])
-            if value.shape != array.shape:
-                faults.append(f"{key!r}: expected shape {array.shape}, got {value.shape}")
-            elif value.dtype.kind not in "biuf":
-                faults.append(f"{key!r}: expected numbers, got an array of dtype {value.dtype}")
-            loaded[key] = value
-        if faults:
-            raise RuntimeError(f"{name_of(self)}: state dict does not fit: " + "; ".join(faults))
-        writes.note(self.parameters())
-        for key, value in loaded.items():
-            state[key][...] = value
-        return IncompatibleKeys(missing, unexpected)
+        given = [one for one in (*asked, dtype, device) if one is not None]
+        dtypes = [one for one in given if not (isinstance(one, str) and one == "cpu")]
+        try:
+            if not given or len(dtypes) > 1:
+                raise TypeError
+            for one in dtypes:
+                self._convert(check_float_dtype(self, one))
+        except TypeError:
+            raise TypeError(
+                f"{name_of(self)}: to() takes a dtype, float32 or float64, and the device 'cpu', got "
+                f"{', '.join(map(repr, given)) or 'nothing'}; NumPy computes on the CPU. For a GPU see torch_ref"
+            ) from None
+        return self
+
+    def _convert(self, dtype: np.dtype) -> None:
+        for parameter in self.parameters():
+            parameter.data = np.asarray(parameter.data, dtype)
+            parameter.grad = None if parameter.grad is None else np.asarray(parameter.grad, dtype)
+        for module in self.modules():
+            for name in module._buffer_names:
+                value = vars(module).get(name)
+                if value is not None and value.dtype in FLOAT_DTYPES:
+                    setattr(module, name, np.asarray(value, dtype))

@@ -31,14 +31,21 @@ Backpropagation through time by hand, for a cell that a model unrolls:
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from scratch import grad_mode
 from scratch.checks import name_of
 from scratch.nn.module import Module
-from scratch.nn.parameter import writes
+from scratch.nn.parameter import Parameter, writes
+from scratch.nn.registry import Registry
 
 
 class Reused(Module, saves=False):
     """A module for several places or points in time. Its parameters keep the names that they have without `Reused`.
+
+    The attributes are the module's, too, to read, to assign and to delete: ``self.out.weight = self.emb.weight`` ties
+    the weight of the layer that is reused. What `Reused` has itself, such as ``backward``, is its own; ``training`` is
+    set in both.
 
     Parameters
     ----------
@@ -68,8 +75,8 @@ class Reused(Module, saves=False):
         super().__init__()
         if not isinstance(module, Module):
             raise TypeError(f"Reused: expected a Module, got {type(module).__name__}")
-        self.module = module
         self._stack: list[Kept] = []
+        self.module: Any = module  # from here on, other attributes are the module's
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Apply the module."""
@@ -139,10 +146,54 @@ class Reused(Module, saves=False):
     def _call_off(self) -> None:
         self._stack.pop()
 
+    # The module's names are the same as without this wrapper.
+
     def _walk(self, prefix: str) -> Iterator[tuple[str, Any]]:
-        # The module's names are the same as without this wrapper.
-        yield prefix, self
-        yield from self.module._walk(prefix)
+        return self.module._walk(prefix)
+
+    def register_buffer(self, name: str, array: np.ndarray | None, persistent: bool = True) -> None:
+        """Register a buffer of the module."""
+        self.module.register_buffer(name, array, persistent)
+
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+        """Register a parameter of the module."""
+        self.module.register_parameter(name, parameter)
+
+    def add_module(self, name: str, module: Registry | None) -> None:
+        """Register a module in the module."""
+        self.module.add_module(name, module)
+
+    def _is_own(self, name: str) -> bool:
+        return "module" not in self.__dict__ or name in self.__dict__ or hasattr(type(self), name)
+
+    def __getattr__(self, name: str) -> Any:
+        # Called for what this object does not have. Python itself asks for some names between two underscores, which it
+        # would take for this object's.
+        if "module" not in self.__dict__ or name.startswith("__"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+        return getattr(self.module, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_own = self._is_own(name)
+        if is_own:
+            super().__setattr__(name, value)
+        if not is_own or (name == "training" and "module" in self.__dict__):
+            setattr(self.module, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if self._is_own(name):
+            super().__delattr__(name)
+        else:
+            delattr(self.module, name)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.module[index]
+
+    def __len__(self) -> int:
+        return len(self.module)
+
+    def __bool__(self) -> bool:
+        return bool(self.module)
 
     def __getstate__(self) -> dict:
         return {**super().__getstate__(), "_stack": []}

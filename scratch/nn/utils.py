@@ -26,8 +26,10 @@ from typing import Any
 import numpy as np
 
 from scratch import dispatch
-from scratch.nn.module import Module
 from scratch.nn.parameter import Parameter
+from scratch.nn.parameter_vector import parameters_to_vector, refuse_module, vector_to_parameters
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters"]
 
 
 def total_norm(grads: list[np.ndarray], norm_type: float) -> np.floating:
@@ -143,13 +145,10 @@ def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: fl
 
 def _learning(owner: str, parameters: Any, name: str, bound: Any) -> list[Any]:
     """Return the parameters that have a gradient, or raise if they or the bound are not valid."""
-    if isinstance(parameters, Module):
-        raise TypeError(
-            f"{owner}: expected parameters, got the module {type(parameters).__name__}; pass model.parameters()"
-        )
+    refuse_module(owner, parameters)
     if not isinstance(bound, numbers.Real):
         raise TypeError(f"{owner}: expected {name} to be a number, got {bound!r}")
     if not float(bound) >= 0:
         raise ValueError(f"{owner}: expected {name} of 0 or more, got {bound}")
     every = [parameters] if isinstance(parameters, Parameter) else list(parameters)
-    return [parameter for parameter in every if parameter.grad is not None]
+    return [parameter.hold_arrays() for parameter in every if parameter.grad is not None]

@@ -34,7 +34,7 @@ import numpy as np
 from scratch import dispatch
 from scratch.checks import FLOAT_DTYPES, name_of
 from scratch.nn.module import Module
-from scratch.nn.parameter import Parameter, writes
+from scratch.nn.parameter import Parameter, clear_grads, writes
 from scratch.optim.loading import check_entry, check_groups
 from scratch.optim.state import State
 
@@ -163,11 +163,7 @@ class Optimizer:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set every gradient to None, or fill it with zeros: a parameter with a gradient of 0 still takes a step."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if set_to_none:
-                    parameter.grad = None
-                elif parameter.grad is not None:
-                    parameter.grad.fill(0)
+            clear_grads(group["params"], set_to_none)
 
     def step(self) -> None:
         """Update every parameter that has a gradient and requires one; others, and their state, stay as they are.

@@ -88,7 +88,7 @@ class State:
             if grad is None or not parameter.requires_grad:
                 continue
             if parameter.data is not self._seen[index]:
-                self._meet(index, parameter.data)
+                self._meet(index, parameter.hold_arrays().data)
             if grad.__class__ is not np.ndarray or grad.shape != shape or grad.dtype != dtype:
                 self._check_grad(grad, shape)
             places.append(index)

@@ -73,7 +73,8 @@ def test_a_parameter_of_two_modules_is_yielded_once():
 
 
 def test_children_are_named():
-    assert [name for name, _ in Shared().named_children()] == ["first", "again", "inner"]
+    ours, theirs = ([name for name, _ in module.named_children()] for module in (Shared(), TorchShared()))
+    assert ours == theirs == ["first", "inner"]
 
 
 # The state.
@@ -154,6 +155,51 @@ def test_loading_into_a_deep_module_is_all_or_nothing():
     assert same(numbers(module), before)
 
 
+class Averaged(Module):
+    """A layer, and a module behind it whose buffers have no axes."""
+
+    def __init__(self):
+        super().__init__()
+        self.lin, self.norm = nn.Linear(1, 1), Module()
+        self.norm.register_buffer("mean", np.zeros(()))
+        self.norm.register_buffer("count", np.zeros((), np.int64))
+        self.norm.scale = Parameter(np.ones(()))
+
+
+def test_numbers_without_axes_are_loaded():
+    model = Averaged()
+    model.norm.mean = 0.9 * model.norm.mean + 0.1 * 3.0  # a number, in NumPy's arithmetic
+    model.norm.scale.data = 2.0 * model.norm.scale.data
+    state = {"lin.weight": [[7.0]], "lin.bias": [7.0], "norm.scale": 4.0, "norm.mean": 5.0, "norm.count": 6}
+    model.load_state_dict(state)
+    assert numbers(model) == {name: np.asarray(values) for name, values in state.items()}
+    assert all(type(values) is np.ndarray for values in model.state_dict().values())
+    assert model.norm.scale.data is model.state_dict()["norm.scale"]
+
+
+@pytest.mark.parametrize("name", ["norm.mean", "norm.scale"])
+def test_an_array_that_cannot_be_written_to_is_refused_before_anything_is_written(name):
+    model = Averaged()
+    if name == "norm.mean":
+        model.norm.mean = np.broadcast_to(np.float64(2), ())
+    else:
+        model.norm.scale.data.setflags(write=False)
+    before = numbers(model)
+    with pytest.raises(RuntimeError, match=f"Averaged: state dict does not fit: '{name}': .* read-only; give .* copy"):
+        model.load_state_dict({key: values + 1 for key, values in before.items()})
+    assert same(numbers(model), before)
+
+
+def test_numbers_that_do_not_fit_a_dtype_are_loaded_as_torch_loads_them():
+    """Nothing may stop it half-way, not even NumPy's warnings."""
+    model = Averaged()
+    state = {key: values.astype(np.float64) for key, values in numbers(model).items()}
+    state["lin.weight"] = np.full((1, 1), 1e300)
+    with np.errstate(all="raise"):
+        model.load_state_dict(state)
+    assert np.isposinf(model.lin.weight.data)
+
+
 # Modes and gradients.
 
 
@@ -192,14 +238,6 @@ def test_a_parameters_gradient_is_nobody_elses_array():
     layer.backward(g)
     assert not np.shares_memory(layer.bias.grad, g)
     assert not np.shares_memory(layer.bias.grad, layer.bias.data)
-
-
-def test_a_parameter_says_what_it_is():
-    parameter = Parameter(np.zeros((2, 3), np.float32))
-    assert (parameter.shape, parameter.dtype, parameter.grad) == ((2, 3), np.float32, None)
-    assert repr(parameter) == "Parameter(shape=(2, 3), dtype=float32)"
-    with pytest.raises(AttributeError):
-        parameter.gradient = 1
 
 
 # The order of calls.
@@ -442,7 +480,9 @@ def test_a_gradient_or_a_target_that_is_no_array_is_refused_with_the_way_out():
         lambda model: model.to(torch.device("cpu")),
         lambda model: model.to(device="cuda:0"),
         lambda model: model.to("cuda", torch.float32),
-        lambda model: model.to(np.float64, device="cpu"),
+        lambda model: model.to("cuda", np.float64),
+        lambda model: model.to(np.float64, device="mps"),
+        lambda model: model.to(np.float32, np.float64),
         lambda model: model.to(torch.float64),
         lambda model: model.to(0),
         lambda model: model.to(),
@@ -450,12 +490,25 @@ def test_a_gradient_or_a_target_that_is_no_array_is_refused_with_the_way_out():
 )
 def test_a_device_is_refused_with_what_there_is_instead(move):
     model = nn.Linear(3, 2)
-    with pytest.raises(
-        TypeError, match=r"Linear: to\(\) takes a dtype, float32 or float64, got .*For a GPU see torch_ref"
-    ):
+    message = r"Linear: to\(\) takes a dtype, float32 or float64, and the device 'cpu', got .*For a GPU see torch_ref"
+    with pytest.raises(TypeError, match=message):
         move(model)
     assert model.weight.dtype == np.float32
     assert model.to(dtype=np.float64).weight.dtype == np.float64
+
+
+def test_a_model_is_on_the_cpu_and_stays_there():
+    model = nn.Linear(3, 2)
+    weight = model.weight.data
+    for moved in (model.cpu(), model.to("cpu"), model.to(device="cpu"), model.to("cpu", np.float32)):
+        assert moved is model
+        assert model.weight.data is weight
+    for move in (
+        lambda model: model.to("cpu", np.float64),
+        lambda model: model.to(device="cpu", dtype="float64"),
+        lambda model: model.to(np.float64, device="cpu"),
+    ):
+        assert move(nn.Linear(3, 2)).weight.dtype == np.float64
 
 
 def test_gradients_set_to_zero_stay_the_same_arrays():
@@ -477,18 +530,6 @@ def test_what_a_model_keeps_by_name_is_what_its_backward_gets():
     assert module.saved("b", "a") == (2, 1)
 
 
-def test_a_gradient_that_is_added_is_copied_and_has_to_fit():
-    parameter, grad = nn.Parameter(array((2, 3))), array((2, 3), seed=1)
-    parameter.add_grad(grad)
-    assert parameter.grad is not grad
-    np.testing.assert_array_equal(parameter.grad, grad)
-    parameter.add_grad(grad)
-    np.testing.assert_array_equal(parameter.grad, 2 * grad)
-    for wrong in (array((3, 2)), array((2, 3), "float32")):
-        with pytest.raises(RuntimeError, match="Parameter: expected a gradient of shape"):
-            parameter.add_grad(wrong)
-
-
 def test_a_function_is_applied_to_children_first_as_torchs():
     seen, theirs = [], []
     model = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Tanh())
@@ -504,6 +545,16 @@ def test_a_parameter_is_found_by_its_dotted_name():
     for name in ("0.0", "0.1.weight", "0.0.weights"):
         with pytest.raises(AttributeError, match=f"there is no parameter '{name}'"):
             model.get_parameter(name)
+
+
+def test_a_module_is_found_by_its_dotted_name():
+    ours, theirs = (one.Sequential(one.Sequential(one.Linear(2, 2))) for one in (nn, torch.nn))
+    assert ours.get_submodule("0.0") is ours[0][0]
+    assert ours.get_submodule("") is ours
+    for name in ("0.1", "0.0.weight", "0.0.in_features", "training", "0.0.weight.data", "0..0"):
+        refuses_as_torch(lambda: ours.get_submodule(name), lambda: theirs.get_submodule(name))  # noqa: B023
+    with pytest.raises(AttributeError, match=r"^Sequential: there is no module '0\.1'$"):
+        ours.get_submodule("0.1")
 
 
 def test_a_parameter_gives_way_to_none_or_to_another_and_to_nothing_else():
@@ -610,5 +661,5 @@ def test_parameters_are_registered_by_name():
     assert module.weight is weight
     assert module.bias is None
     assert [name for name, _ in module.named_parameters()] == ["weight"]
-    with pytest.raises(TypeError, match="Module: expected 'scale' to be a Parameter, got ndarray"):
+    with pytest.raises(TypeError, match="Module: expected 'scale' to be a Parameter, got a ndarray"):
         module.register_parameter("scale", np.ones(3))

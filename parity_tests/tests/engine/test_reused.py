@@ -242,3 +242,144 @@ def test_state_dicts_are_those_of_the_module_itself():
     inner = cell()
     model = nn.Sequential(nn.Reused(inner))
     assert list(model.state_dict()) == [f"0.{name}" for name in inner.state_dict()]
+
+
+# The module's attributes and names.
+
+
+class Decoder(nn.Module):
+    """A cell and an output layer that are applied at each step; the output layer's weight is the embedding's."""
+
+    def __init__(self, wrap):
+        super().__init__()
+        self.emb = nn.Embedding(5, 3)
+        self.cell = wrap(nn.GRUCell(3, 3))
+        self.out = wrap(nn.Linear(3, 5))
+        self.out.weight = self.emb.weight
+        self.out.bias = None
+        self.block = wrap(nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)))
+
+
+def torchs_decoder():
+    model = torch.nn.Module()
+    model.emb = torch.nn.Embedding(5, 3)
+    model.cell, model.out = torch.nn.GRUCell(3, 3), torch.nn.Linear(3, 5)
+    model.out.weight = model.emb.weight
+    model.out.bias = None
+    model.block = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3))
+    return model
+
+
+def twice(module):
+    return nn.Reused(nn.Reused(module))
+
+
+@pytest.mark.parametrize("wrap", [nn.Reused, twice])
+def test_all_names_are_those_without_it(wrap):
+    ours, theirs = Decoder(wrap), torchs_decoder()
+    for method in ("named_parameters", "named_buffers", "named_modules", "named_children", "state_dict"):
+        assert list(dict(getattr(ours, method)())) == list(dict(getattr(theirs, method)())), method
+    names = [name for name, _ in ours.named_modules()]
+    assert len(names) == len(set(names))
+    for name, parameter in ours.named_parameters():
+        assert ours.get_parameter(name) is parameter
+    for name, module in list(ours.named_modules())[1:]:
+        assert not isinstance(module, nn.Reused)
+        assert dict(module.named_parameters()) == dict(ours.get_submodule(name).named_parameters())
+    assert [name for name, _ in ours.block.named_parameters(recurse=False)] == []
+    assert [name for name, _ in ours.cell.named_parameters(recurse=False)] == list(nn.GRUCell(3, 3).state_dict())
+    # What sets modes and forgets forwards reaches both.
+    kinds = [type(module).__name__ for module in ours.modules()]
+    assert kinds.count("GRUCell") == 1
+    assert kinds.count("Reused") == (3 if wrap is nn.Reused else 6)
+
+
+@pytest.mark.parametrize("wrap", [nn.Reused, twice])
+def test_a_tie_reaches_the_module(wrap):
+    model = Decoder(wrap)
+    inner = next(module for module in model.modules() if isinstance(module, nn.Linear) and module.out_features == 5)
+    assert inner.weight is model.emb.weight is model.out.weight
+    assert inner.bias is model.out.bias is None
+    model.out.bias = bias = nn.Parameter(np.zeros(5, np.float32))
+    assert inner.bias is bias
+    assert "out.bias" in dict(model.named_parameters())
+    with pytest.raises(TypeError, match="Linear: cannot assign a ndarray as parameter 'weight'"):
+        model.out.weight = np.zeros((5, 3))
+    del model.out.bias
+    assert not hasattr(inner, "bias")
+    x = array((2, 3), "float32")
+    model.out.bias = None
+    np.testing.assert_allclose(model.out(x), x @ model.emb.weight.data.T, rtol=1e-5)
+
+
+def test_attributes_are_read_set_and_registered_in_the_module():
+    cell = nn.Reused(nn.GRUCell(2, 3))
+    assert (cell.input_size, cell.hidden_size) == (2, 3)
+    assert cell.weight_ih is cell.module.weight_ih
+    cell.tag = "decoder"
+    assert cell.module.tag == "decoder"
+    cell.register_buffer("steps", np.zeros(2), persistent=False)
+    cell.register_parameter("scale", nn.Parameter(np.ones(1)))
+    cell.add_module("head", nn.Linear(3, 1))
+    cell.start = nn.Parameter(np.zeros(3))
+    for name in ("steps", "scale", "head", "start"):
+        assert getattr(cell.module, name) is getattr(cell, name)
+    assert list(dict(cell.named_parameters())) == list(dict(cell.module.named_parameters()))
+    assert list(cell.state_dict()) == [*nn.GRUCell(2, 3).state_dict(), "scale", "start", "head.weight", "head.bias"]
+    with pytest.raises(AttributeError, match="weights"):
+        cell.weights  # noqa: B018
+    with pytest.raises(AttributeError, match="weights"):
+        del cell.weights
+    scratch.manual_seed(0)
+    cell.reset_parameters()
+    scratch.manual_seed(0)
+    np.testing.assert_array_equal(cell.weight_ih.data, nn.GRUCell(2, 3).weight_ih.data)
+
+
+def test_a_mode_that_is_set_as_an_attribute_is_the_modules():
+    dropout, x = nn.Reused(nn.Dropout(0.5)), np.ones(100)
+    dropout.training = False
+    np.testing.assert_array_equal(dropout(x), x)
+    assert dropout.train().module.training
+    assert not dropout.eval().module.training
+
+
+def test_a_sequential_is_indexed_through_it():
+    network = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    reused = nn.Reused(network)
+    assert reused[0] is network[0]
+    assert reused[-1] is network[1]
+    assert len(reused) == 2
+    assert list(reused) == list(network)
+    assert list(reused[1:]) == [network[1]]
+    assert not nn.Reused(nn.Sequential())
+    assert nn.Reused(nn.ReLU())
+    with pytest.raises(TypeError, match="'ReLU' has no len"):
+        len(nn.Reused(nn.ReLU()))
+
+
+def test_copies_have_their_own_module():
+    model = Decoder(nn.Reused)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert other.out.weight is other.emb.weight
+        assert other.out.module is not model.out.module
+        assert list(other.state_dict()) == list(model.state_dict())
+
+
+def test_a_tied_unrolled_layer_has_the_gradient_of_both_its_places():
+    """A decoder that feeds its embedding's weight into each step, beside autograd."""
+    scratch.manual_seed(0)
+    emb, out = nn.Embedding(4, 3, dtype=np.float64), nn.Reused(nn.Linear(3, 4, bias=False, dtype=np.float64))
+    out.weight = emb.weight
+    places, grads = np.array([[0, 2], [2, 3]]), [array((2, 4), seed=seed) for seed in (1, 2)]
+    h = emb(places)
+    for step in range(2):
+        out(h[:, step])
+    grad_h = np.zeros_like(h)
+    for step in (1, 0):
+        grad_h[:, step] = out.backward(grads[step])
+    emb.backward(grad_h)
+    weight = torch.tensor(emb.weight.data, requires_grad=True)
+    hs = weight[torch.tensor(places)]
+    sum((hs[:, step] @ weight.T * torch.tensor(grads[step])).sum() for step in range(2)).backward()
+    np.testing.assert_allclose(emb.weight.grad, weight.grad.numpy(), rtol=1e-12, atol=1e-14)
