@@ -35,6 +35,7 @@ TOPICS = {
     "engine/test_module.py": "between container dropout flatten layer linear module_tree parameter",
     "engine/test_order_of_passes.py": "container layer parameter record",
     "engine/test_ownership.py": "container dropout flatten layer linear ownership recurrent",
+    "engine/test_probabilities.py": "bernoulli categorical method mixture normal probabilities",
     "engine/test_random.py": "draws generator mkl_stream torch_rounding",
     "engine/test_random_refusals.py": "draws generator",
     "engine/test_writes_between.py": "between layer optimizer parameter record recurrent",
