@@ -28,7 +28,7 @@ NOT_MUTATED = {
 OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
 TOPICS = {
     "engine/test_between.py": "between container",
-    "engine/test_defaults.py": f"annealing decay plateau sequential {OPTIMIZERS}",
+    "engine/test_defaults.py": f"annealing cycles decay factors plateau sequential {OPTIMIZERS}",
     "engine/test_fusion.py": "conv_relu_pool container fusion winograd winograd_tiles",
     "engine/test_init.py": "linear",
     "engine/test_module_list.py": "module_dict module_list",
@@ -77,7 +77,7 @@ TOPICS = {
     ),
     "losses/test_loss.py": "binary_cross_entropy loss reduction",
     "optimizers/test_adam_in_place.py": "adam adamw flat_parameters optimizer",
-    "optimizers/test_lr_scheduler.py": "annealing decay plateau scheduler sequential",
+    "optimizers/test_lr_scheduler.py": "annealing cycles decay factors plateau scheduler sequential",
     "optimizers/test_optim.py": OPTIMIZERS,
     "optimizers/test_optim_state.py": OPTIMIZERS,
 }
