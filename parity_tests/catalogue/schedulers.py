@@ -18,7 +18,7 @@ LRS = (0.1, 0.037)
 class SchedulerCase:
     """A scheduler's name and options, and the metrics that it is stepped with; none for most.
 
-    SequentialLR's ``schedulers`` are pairs of a name and options.
+    The ``schedulers`` of SequentialLR and ChainedScheduler are pairs of a name and options.
     """
 
     name: str
@@ -51,7 +51,7 @@ class SchedulerCase:
         options = dict(self.options)
         if "schedulers" in options:
             options["schedulers"] = [getattr(module, name)(optimizer, **own) for name, own in options["schedulers"]]
-        return getattr(module, self.name)(optimizer, **options)
+        return getattr(module, self.name)(optimizer=optimizer, **options)
 
 
 def step_lr(d: Draw) -> dict:
@@ -104,7 +104,43 @@ def one_cycle_lr(d: Draw) -> dict:
     }
 
 
+def constant_lr(d: Draw) -> dict:
+    """Return ConstantLR's options."""
+    return d.some_of(factor=(1.0, 0.01), total_iters=(1, 7, 60))
+
+
+def polynomial_lr(d: Draw) -> dict:
+    """Return PolynomialLR's options; the steps go on past the end."""
+    return d.some_of(total_iters=(1, 7, 60), power=(2.0, 0.5))
+
+
+def warm_restarts(d: Draw) -> dict:
+    """Return CosineAnnealingWarmRestarts' options."""
+    return {"T_0": d.integer(1, 40), **d.some_of(T_mult=(2, 3), eta_min=(0.003,))}
+
+
+def cyclic_lr(d: Draw) -> dict:
+    """Return CyclicLR's options."""
+    return {
+        "base_lr": d.one_of(0.01, [0.01, 0.2]),
+        "max_lr": d.one_of(0.3, [0.3, 0.05]),
+        "step_size_up": d.integer(1, 40),
+        **d.some_of(
+            step_size_down=(1, 13),
+            mode=("triangular2", "exp_range"),
+            gamma=(0.99,),
+            scale_fn=(lambda x: 1 / (1 + x),),
+            scale_mode=("cycle", "iterations"),
+            cycle_momentum=(True, False),
+            base_momentum=(0.85, [0.8, 0.6]),
+            max_momentum=(0.95, [0.9, 0.99]),
+        ),
+    }
+
+
 CHAINABLE = {
+    "ConstantLR": constant_lr,
+    "PolynomialLR": polynomial_lr,
     "StepLR": step_lr,
     "MultiStepLR": multi_step_lr,
     "ExponentialLR": exponential_lr,
@@ -112,7 +148,12 @@ CHAINABLE = {
     "CosineAnnealingLR": cosine_annealing_lr,
     "LambdaLR": lambda_lr,
 }
-SINGLE = {**CHAINABLE, "OneCycleLR": one_cycle_lr}
+SINGLE = {
+    **CHAINABLE,
+    "OneCycleLR": one_cycle_lr,
+    "CosineAnnealingWarmRestarts": warm_restarts,
+    "CyclicLR": cyclic_lr,
+}
 
 for _name in SINGLE:
     entry(_name, "scheduler", share=4)(lambda d, name=_name: SchedulerCase(name, SINGLE[name](d)))
@@ -124,6 +165,14 @@ def sequential_lr(d: Draw) -> SchedulerCase:
     drawn = [(name, CHAINABLE[name](d)) for name in (d.one_of(*CHAINABLE) for _ in range(d.integer(1, 3)))]
     milestones = sorted(d.integers(0, STEPS, len(drawn) - 1))
     return SchedulerCase("SequentialLR", {"schedulers": drawn, "milestones": milestones})
+
+
+@entry("ChainedScheduler", "scheduler", share=4)
+def chained_scheduler(d: Draw) -> SchedulerCase:
+    """Draw one to three schedulers; no cosine, whose recursion may leave the rates that others have lowered below 0."""
+    names = [name for name in CHAINABLE if name != "CosineAnnealingLR"]
+    drawn = [(name, CHAINABLE[name](d)) for name in (d.one_of(*names) for _ in range(d.integer(1, 3)))]
+    return SchedulerCase("ChainedScheduler", {"schedulers": drawn})
 
 
 @entry("ReduceLROnPlateau", "scheduler", share=4)

@@ -59,7 +59,29 @@ one_cycle = st.fixed_dictionaries(
         "three_phase": st.booleans(),
     }
 )
+constant = st.fixed_dictionaries({"factor": st.sampled_from([1 / 3, 1.0, 0.01]), "total_iters": epochs})
+polynomial = st.fixed_dictionaries({"total_iters": epochs, "power": st.sampled_from([1.0, 2.0, 0.5, 0.0])})
+restarts = st.fixed_dictionaries(
+    {"T_0": epochs, "T_mult": st.sampled_from([1, 2, 3]), "eta_min": st.sampled_from([0.0, 0.003, 0.2])}
+)
+cyclic = st.fixed_dictionaries(
+    {
+        "base_lr": st.sampled_from([0.01, [0.01, 0.2]]),
+        "max_lr": st.sampled_from([0.3, [0.3, 0.05]]),
+        "step_size_up": epochs,
+        "step_size_down": st.sampled_from([None, 1, 13]),
+        "mode": st.sampled_from(["triangular", "triangular2", "exp_range"]),
+        "gamma": st.sampled_from([1.0, 0.99]),
+        "scale_fn": st.sampled_from([None, harmonic]),
+        "scale_mode": st.sampled_from(["cycle", "iterations"]),
+        "cycle_momentum": st.booleans(),
+        "base_momentum": st.sampled_from([0.85, [0.8, 0.6]]),
+        "max_momentum": st.sampled_from([0.95, [0.9, 0.99]]),
+    }
+)
 chainable = {
+    "ConstantLR": constant,
+    "PolynomialLR": polynomial,
     "StepLR": step,
     "MultiStepLR": multi_step,
     "ExponentialLR": exponential,
@@ -70,6 +92,8 @@ chainable = {
 singles = st.one_of(
     *[st.tuples(st.just(name), options) for name, options in chainable.items()],
     st.tuples(st.just("OneCycleLR"), one_cycle),
+    st.tuples(st.just("CosineAnnealingWarmRestarts"), restarts),
+    st.tuples(st.just("CyclicLR"), cyclic),
 )
 plateaus = st.fixed_dictionaries(
     {
@@ -91,6 +115,10 @@ EACH = [
     ("CosineAnnealingLR", {"T_max": 6, "eta_min": 1e-3}),
     ("LambdaLR", {"lr_lambda": harmonic}),
     ("OneCycleLR", {"max_lr": 0.4, "total_steps": 40}),
+    ("ConstantLR", {"factor": 0.2, "total_iters": 6}),
+    ("PolynomialLR", {"total_iters": 8, "power": 1.5}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 3, "T_mult": 2, "eta_min": 1e-3}),
+    ("CyclicLR", {"base_lr": 0.02, "max_lr": 0.4, "step_size_up": 3, "mode": "triangular2"}),
 ]
 
 
@@ -129,7 +157,16 @@ class SchedulerPair:
         ours, torchs = self.schedulers
         assert ours.get_last_lr() == at_least_0(torchs.get_last_lr())
         for group, expected in zip(*[optimizer.param_groups for optimizer in self.optimizers], strict=True):
-            for key in {"lr", "initial_lr", "betas", "momentum", "max_lr", "min_lr"} & expected.keys():
+            for key in {
+                "lr",
+                "initial_lr",
+                "betas",
+                "momentum",
+                "max_lr",
+                "min_lr",
+                "max_momentum",
+                "base_momentum",
+            } & expected.keys():
                 assert group[key] == at_least_0(expected[key]), key
         assert ours.last_epoch == torchs.last_epoch
         same_state(ours.state_dict(), torchs.state_dict())
@@ -138,8 +175,7 @@ class SchedulerPair:
 def same_state(ours, torchs):
     """Raise unless a state dict equals PyTorch's, apart from internal flags."""
     flags = {"_is_initial", "_get_lr_called_within_step"}
-    if "use_beta1" not in torchs:
-        flags.add("use_beta1")
+    flags |= {"use_beta1", "base_momentums", "max_momentums"} - torchs.keys()
     assert ours.keys() - flags == torchs.keys() - flags
     for key in ours.keys() - flags:
         if key == "_schedulers":

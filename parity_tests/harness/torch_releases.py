@@ -31,3 +31,14 @@ def _rate_of_the_second_schedule() -> float:
 
 # With a milestone at 0 SequentialLR's first schedule has no steps. Older releases start with it anyway.
 A_FIRST_SCHEDULE_MAY_BE_EMPTY = _rate_of_the_second_schedule() == 1
+
+
+def _truncated(of: str) -> list[float]:
+    torch.manual_seed(0)
+    if of == "normal":
+        return torch.randn(20).tolist()
+    return torch.nn.init.trunc_normal_(torch.empty(20), a=-9, b=9).tolist()
+
+
+# trunc_normal_ draws normal numbers until all are within the bounds. Before 2.14 it maps uniform ones.
+TRUNCATES_BY_REJECTION = _truncated("normal") == _truncated("trunc_normal_")

@@ -3,9 +3,12 @@
 import numpy as np
 
 from parity_tests.laws.law import backward, forward, law, random_grads, same
+from scratch.distributions.bernoulli import BernoulliEntropy, BernoulliLogits
 from scratch.distributions.categorical import CategoricalEntropy, CategoricalLogProb
+from scratch.distributions.kl import CategoricalKL, NormalKL
 from scratch.distributions.mixture import MixtureLogProb
 from scratch.distributions.normal import NormalEntropy, NormalLogProb, NormalRSample
+from scratch.distributions.probabilities import Chosen, NormalizedLogits, NormalizedProbs, Uncertainty
 from scratch.distributions.tanh_normal import TanhNormalLogProb, TanhNormalRSample
 
 
@@ -122,3 +125,107 @@ def far_from_all_components_the_density_is_small_and_not_zero(layer: MixtureLogP
     y, further = (forward(layer, value + far, *parameters)[0] for far in (60.0, 600.0))
     assert np.isfinite(y).all()
     assert (further < y).all()
+
+
+@law(NormalizedLogits, NormalizedProbs)
+def a_row_of_probabilities_adds_up_to_one(layer: NormalizedLogits | NormalizedProbs, given: np.ndarray) -> None:
+    """So its sum has no gradient; and the logarithms are those of the probabilities."""
+    logp, p = forward(layer, given)
+    same(p.sum(axis=-1), np.ones_like(p[..., 0]))
+    same(np.exp(logp), p)
+    same(backward(layer, np.zeros_like(logp), np.ones_like(p))[0], np.zeros_like(given))
+    (g,) = random_grads((logp,))
+    same(backward(layer, g / p, np.zeros_like(p))[0], backward(layer, np.zeros_like(p), g / p**2)[0])
+
+
+@law(NormalizedProbs)
+def a_factor_in_all_probabilities_changes_nothing(layer: NormalizedProbs, probs: np.ndarray) -> None:
+    """So the gradient is orthogonal to the probabilities: Euler's theorem."""
+    logp, p = forward(layer, probs)
+    grads = random_grads((logp, p))
+    same((backward(layer, *grads)[0] * probs).sum(axis=-1), np.zeros_like(p[..., 0]))
+    for one, other in zip(forward(layer, 7 * probs), (logp, p), strict=True):
+        same(one, other)
+
+
+@law(Chosen)
+def each_action_chooses_its_own(layer: Chosen, logp: np.ndarray, action: np.ndarray) -> None:
+    """With all actions chosen in turn, the sum is that of the rows, and each has the gradient that it was given."""
+    every = np.arange(logp.shape[-1]).reshape(-1, *[1] * (logp.ndim - 1))
+    (y,) = forward(layer, logp, every)
+    same(y.sum(axis=0), logp.sum(axis=-1))
+    (g,) = random_grads((y,))
+    same(backward(layer, g)[0], np.moveaxis(g, 0, -1))
+
+
+@law(Uncertainty, CategoricalKL, BernoulliEntropy)
+def it_is_linear_in_the_probabilities(layer, *arrays: np.ndarray) -> None:
+    """Given the logarithms: half of all p give half of it, less what does not depend on p."""
+    (y,) = forward(layer, *arrays)
+    (nothing,) = forward(layer, arrays[0], np.zeros_like(arrays[1]), *arrays[2:])
+    same(forward(layer, arrays[0], arrays[1] / 2, *arrays[2:])[0], (y + nothing) / 2)
+    forward(layer, *arrays)
+    (g,) = random_grads((y,))
+    grads = backward(layer, g)
+    same((grads[1] * arrays[1]).sum(), (g * (y - nothing)).sum())
+
+
+@law(CategoricalKL)
+def only_differences_of_the_logarithms_count(layer: CategoricalKL, p_log, p, q_log, q) -> None:
+    """So their gradients are opposite; equal distributions are 0 apart, and what q calls impossible is too far."""
+    (y,) = forward(layer, p_log, p, q_log, q)
+    (g,) = random_grads((y,))
+    grad_p_log, _, grad_q_log = backward(layer, g)
+    same(grad_p_log.sum(), -grad_q_log.sum())
+    same(forward(layer, p_log, p, p_log, p)[0], np.zeros_like(y))
+    impossible = np.where(np.arange(q.shape[-1]) == 1, 0, q)
+    assert np.isposinf(forward(layer, p_log, p, q_log, impossible)[0]).all()
+
+
+@law(NormalKL)
+def equal_distributions_are_nothing_apart(layer: NormalKL, p_loc, p_scale, q_loc, q_scale) -> None:
+    """Where p is q the divergence is 0, and least; it is E_p[log p - log q], by the other file's log-probability."""
+    (y,) = forward(layer, p_loc, p_scale, p_loc, p_scale)
+    same(y, np.zeros_like(y))
+    for grad in backward(layer, np.ones_like(y)):
+        same(grad, np.zeros_like(grad))
+    (y,) = forward(layer, p_loc, p_scale, q_loc, q_scale)
+    z = np.linspace(-9, 9, 2001).reshape(-1, *[1] * y.ndim)
+    value = z * p_scale + p_loc
+    log_p, log_q = (forward(NormalLogProb(), value, *q)[0] for q in ((p_loc, p_scale), (q_loc, q_scale)))
+    weights = np.exp(log_p) * 0.009 * p_scale
+    same((weights * (log_p - log_q)).sum(axis=0), y, tolerance=1e-8)
+
+
+@law(NormalKL)
+def the_unit_of_measurement_does_not_matter(layer: NormalKL, *arrays: np.ndarray) -> None:
+    """So the gradients are orthogonal to the arrays, taken together: Euler's theorem."""
+    (y,) = forward(layer, *arrays)
+    (g,) = random_grads((y,))
+    same(sum((grad * x).sum() for grad, x in zip(backward(layer, g), arrays, strict=True)), 0.0)
+    same(forward(layer, *[10 * x for x in arrays])[0], y)
+
+
+@law(BernoulliLogits)
+def the_logit_of_a_no_is_minus_that_of_a_yes(layer: BernoulliLogits, p: np.ndarray) -> None:
+    """It is the inverse of the sigmoid, whose slope is p (1 - p)."""
+    (x,) = forward(layer, p)
+    (g,) = random_grads((x,))
+    same(backward(layer, g)[0] * p * (1 - p), g)
+    same(1 / (1 + np.exp(-x)), p)
+    same(forward(layer, 1 - p)[0], -x)
+
+
+@law(BernoulliEntropy)
+def who_knows_nothing_about_a_switch_is_the_most_uncertain(layer: BernoulliEntropy, x, p) -> None:
+    """At p = 1/2 the entropy is log 2 with no gradient; of a yes it is that of a no."""
+    half = np.full_like(p, 0.5)
+    (y,) = forward(layer, np.zeros_like(x), half)
+    same(y, np.full_like(y, np.log(2)))
+    for grad in backward(layer, np.ones_like(y)):
+        same(grad, np.zeros_like(grad))
+    p = 1 / (1 + np.exp(-x))
+    (y,) = forward(layer, x, p)
+    same(y, -p * np.log(p) - (1 - p) * np.log(1 - p))
+    (g,) = random_grads((y,))
+    same(backward(layer, g)[0], np.zeros_like(x))

@@ -6,7 +6,7 @@ from torch import distributions
 
 from parity_tests.harness.arrays import array
 from parity_tests.museum.exhibit import layer
-from scratch.distributions import categorical, mixture, normal, tanh_normal
+from scratch.distributions import categorical, kl, mixture, normal, probabilities, tanh_normal
 
 VALUE, LOC, SCALE, NOISE = array((4, 3)), array((4, 3), seed=1), np.abs(array((4, 3), seed=2)), array((4, 3), seed=3)
 LOGITS, ACTIONS = array((4, 3)), np.array([2, 0, 1, 1])
@@ -249,3 +249,83 @@ class MaximumNotTakenOutOfAMixture(mixture.MixtureLogProb):
     """
 
     functions = _without_the_maximum, mixture.log_prob_backward
+
+
+def torch_normal_kl():
+    """Return PyTorch's divergence of two normal distributions."""
+    return lambda *arrays: distributions.kl_divergence(
+        distributions.Normal(*arrays[:2]), distributions.Normal(*arrays[2:])
+    )
+
+
+def _divergence_of_q_from_p(p_loc, p_scale, q_loc, q_scale):
+    return kl.normal(q_loc, q_scale, p_loc, p_scale)
+
+
+def _of_q_from_p_backward(grad_y, saved):
+    grad_q_loc, grad_q_scale, grad_p_loc, grad_p_scale = kl.normal_backward(grad_y, saved)
+    return grad_p_loc, grad_p_scale, grad_q_loc, grad_q_scale
+
+
+@layer(
+    *(LOC, SCALE, NOISE, SCALE + 1),
+    torch=torch_normal_kl,
+    plain=(LOC, SCALE, NOISE, SCALE + 1),
+    caught="torch laws",
+    passes_ones=False,
+)
+class DivergenceTheOtherWayRound(kl.NormalKL):
+    """KL(p || q) takes its mean over p; here p and q are exchanged, and the mean is over q.
+
+    A VAE's posteriors may then be as narrow as they like, as long as the prior lies within them: samples of the prior
+    decode to noise.
+    """
+
+    functions = _divergence_of_q_from_p, _of_q_from_p_backward
+
+
+def _scale_only_in_the_ratio_backward(grad_y, saved):
+    ratio, _, q_scale, *_ = saved
+    *others, _ = kl.normal_backward(grad_y, saved)
+    return *others, -grad_y * (ratio**2 - 1) / q_scale
+
+
+@layer(
+    *(LOC, SCALE, NOISE, SCALE + 1),
+    torch=torch_normal_kl,
+    plain=(LOC, SCALE, NOISE, SCALE + 1),
+    caught="torch differences laws",
+    passes_ones=False,
+)
+class PriorsScaleUsedOnce(kl.NormalKL):
+    """q's scale divides both p's scale and the distance of the means; here its gradient knows of the first only.
+
+    A prior that is learned, as in world models, never widens to where the posteriors are.
+    """
+
+    functions = kl.normal, _scale_only_in_the_ratio_backward
+
+
+def torch_normalized():
+    """Return PyTorch's logits and probabilities, given probabilities but for a factor."""
+
+    def normalized(probs):
+        found = distributions.Categorical(probs=probs)
+        return found.logits, found.probs
+
+    return normalized
+
+
+def _sum_for_a_constant_backward(grad_logp, grad_p, saved):
+    total, p = saved
+    return (grad_p + grad_logp / p) / total
+
+
+@layer(SCALE, torch=torch_normalized, plain=(SCALE,), caught="torch differences laws", passes_ones=False)
+class SumTakenForAConstant(probabilities.NormalizedProbs):
+    """Each probability is in its row's sum, by which all are divided; here the sum has no gradient.
+
+    Probabilities of what was drawn grow, and no other one shrinks: all of them grow without limit.
+    """
+
+    functions = probabilities.of_probs, _sum_for_a_constant_backward

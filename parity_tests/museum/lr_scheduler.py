@@ -23,7 +23,7 @@ def rates(cls: type, options: dict, metrics: list[float] | None = None, momentum
         module = lr_scheduler if isinstance(optimizer, optim.Optimizer) else torch.optim.lr_scheduler
         made = [getattr(module, name)(optimizer, **own) for name, own in options["schedulers"]]
         options = {**options, "schedulers": made}
-    scheduler = cls(optimizer, **options)
+    scheduler = cls(optimizer=optimizer, **options)
     found = []
     for epoch in range(24):
         found += [scheduler.get_last_lr()[0], *[optimizer.param_groups[0]["momentum"]] * momentum]
@@ -166,6 +166,79 @@ class GoesOnFromWhereTheLastOneEnded(lr_scheduler.SequentialLR):
         index = sum(milestone <= self.last_epoch for milestone in self._milestones)
         self._schedulers[index].step()
         self._last_lr = self._schedulers[index].get_last_lr()
+
+
+@scheduler(
+    lambda epoch: (0.5 if epoch < 6 else 1.0) * 0.9**epoch,
+    schedulers=[("ConstantLR", {"factor": 0.5, "total_iters": 6}), FALL],
+)
+class OnlyTheLastOneActs(lr_scheduler.ChainedScheduler):
+    """Each scheduler changes what the one before has left; here the last one alone is stepped.
+
+    A warm-up that is chained with a decay never ends: its small factor stays.
+    """
+
+    def step(self):
+        self._schedulers[-1].step()
+        self._last_lr = self.current_lrs()
+
+
+@scheduler(lambda epoch: 0.25 if epoch < 6 else 1.0, factor=0.25, total_iters=6)
+class FactorAppliedAtEachEpoch(lr_scheduler.ConstantLR):
+    """The factor is applied once and taken back once; here it is applied at every epoch until it should be taken back.
+
+    After a few epochs the learning rate is 0 for all purposes, and one division does not bring it back.
+    """
+
+    def rate(self, lr):
+        return lr * self.factor if self.last_epoch < self.total_iters else lr
+
+
+@scheduler(lambda epoch: (1 - min(epoch, 16) / 16) ** 2, total_iters=16, power=2.0)
+class PowerOfTheRateAsItIs(lr_scheduler.PolynomialLR):
+    """(1 - epoch / total)^power is a factor of the first learning rate; here it is applied to the current one.
+
+    Half of the training runs at a learning rate of almost 0.
+    """
+
+    def rate(self, lr):
+        return lr * (1 - min(self.last_epoch, self.total_iters) / self.total_iters) ** self.power
+
+
+def two_waves(epoch: int) -> float:
+    """Return half a cosine of 4 epochs, then one of 8, then one of 16, as shares of ``LR``."""
+    start, length = next((start, length) for start, length in ((0, 4), (4, 8), (12, 16)) if epoch < start + length)
+    return (1 + math.cos(math.pi * (epoch - start) / length)) / 2
+
+
+@scheduler(two_waves, T_0=4, T_mult=2)
+class RestartsAtARegularInterval(lr_scheduler.CosineAnnealingWarmRestarts):
+    """From restart to restart it takes T_mult times as long as before; here it always takes T_0 epochs.
+
+    The learning rate jumps up again just when the longer run would have settled.
+    """
+
+    def step(self, epoch=None):
+        super().step(epoch)
+        self.T_i = self.T_0
+
+
+@scheduler(
+    lambda epoch: 0.1 + 0.9 * min(epoch % 8, 8 - epoch % 8) / 4 / 2 ** (epoch // 8),
+    base_lr=0.1 * LR,
+    max_lr=LR,
+    step_size_up=4,
+    mode="triangular2",
+    cycle_momentum=False,
+)
+class CyclesCountedFromZero(lr_scheduler.CyclicLR):
+    """The first cycle has number 1 and its full height; here it has number 0, and twice the height.
+
+    The learning rate goes far above max_lr in the first cycle, where the loss explodes.
+    """
+
+    def scale_fn(self, x):
+        return super().scale_fn(x - 1)
 
 
 @scheduler(lambda epoch: 0.5 ** max(0, (epoch - 1) // 3), metrics=[1.0] * 24, factor=0.5, patience=2)

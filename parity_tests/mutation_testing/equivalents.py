@@ -357,8 +357,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "all numbers lie one place further on",
     (
         "scratch/distributions/categorical.py",
-        "p = (e / e.sum(axis=-1, keepdims=True)).reshape(-1, logits.shape[-1])",
-        "p = (e / e.sum(axis=-1, keepdims=True)).reshape(-2, logits.shape[-1])",
+        "p = probs.reshape(-1, probs.shape[-1])",
+        "p = probs.reshape(-2, probs.shape[-1])",
     ): "NumPy infers the size for any negative number",
     (
         "scratch/distributions/mixture.py",

@@ -28,7 +28,7 @@ NOT_MUTATED = {
 OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
 TOPICS = {
     "engine/test_between.py": "between container",
-    "engine/test_defaults.py": f"annealing decay plateau sequential {OPTIMIZERS}",
+    "engine/test_defaults.py": f"annealing cycles decay factors plateau sequential {OPTIMIZERS}",
     "engine/test_fusion.py": "conv_relu_pool container fusion winograd winograd_tiles",
     "engine/test_init.py": "linear",
     "engine/test_module_list.py": "module_dict module_list",
@@ -39,6 +39,7 @@ TOPICS = {
     "engine/test_registry.py": "module_dict module_state module_tree",
     "engine/test_reused.py": "module_tree registry",
     "engine/test_ownership.py": "container dropout flatten layer linear ownership recurrent",
+    "engine/test_probabilities.py": "bernoulli categorical method mixture normal probabilities",
     "engine/test_random.py": "draws generator mkl_stream torch_rounding",
     "engine/test_random_refusals.py": "draws generator",
     "engine/test_writes_between.py": "between layer optimizer parameter record recurrent",
@@ -80,7 +81,7 @@ TOPICS = {
     ),
     "losses/test_loss.py": "binary_cross_entropy loss reduction",
     "optimizers/test_adam_in_place.py": "adam adamw flat_parameters optimizer",
-    "optimizers/test_lr_scheduler.py": "annealing decay plateau scheduler sequential",
+    "optimizers/test_lr_scheduler.py": "annealing cycles decay factors plateau scheduler sequential",
     "optimizers/test_optim.py": OPTIMIZERS,
     "optimizers/test_optim_state.py": OPTIMIZERS,
 }

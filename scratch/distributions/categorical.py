@@ -35,17 +35,30 @@ by p_k, and k is first with probability p_k. Several are drawn with a uniform nu
 intervals that the cumulative probabilities divide [0, 1] into. (PyTorch on Intel's processors takes the times of the
 race from another generator: the same probabilities, other numbers.)
 
-PyTorch's counterpart: ``torch.distributions.Categorical``. Left out: ``probs=``.
+Given probs instead of logits, the same is done by the functions of `scratch.distributions.probabilities`.
+
+PyTorch's counterpart: ``torch.distributions.Categorical``. Left out: ``validate_args`` (what is checked here is always
+checked), and ``mean`` and ``variance``, which are NaN in PyTorch.
 """
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from scratch import random
-from scratch.checks import check_array, check_integers, name_of
 from scratch.dispatch import quiet
-from scratch.distributions.method import Method, Shape
+from scratch.distributions.method import Method, Shape, check_either
+from scratch.distributions.probabilities import (
+    EntropyOfProbs,
+    LogProbOfProbs,
+    NormalizedLogits,
+    NormalizedProbs,
+    check_action,
+    check_probs,
+    check_rows,
+)
+from scratch.grad_mode import no_grad
 from scratch.vjp import unbroadcast
 
 LOWEST = {np.dtype(name): np.finfo(name).min for name in (np.float32, np.float64)}
@@ -91,7 +104,13 @@ def entropy_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
 def sample(logits: np.ndarray, sample_shape: Shape = ()) -> np.ndarray:
     """Draw actions, of shape ``sample_shape`` and then that of the batch, as int64."""
     e = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    p = (e / e.sum(axis=-1, keepdims=True)).reshape(-1, logits.shape[-1])
+    return draw(e / e.sum(axis=-1, keepdims=True), sample_shape)
+
+
+@quiet
+def draw(probs: np.ndarray, sample_shape: Shape) -> np.ndarray:
+    """Draw actions with probabilities that add up to 1 in each row."""
+    p = probs.reshape(-1, probs.shape[-1])
     count = int(np.prod(sample_shape))
     if count == 1:
         times = -np.log1p(-random.rand(*p.shape, dtype=np.float64)).astype(p.dtype)
@@ -101,7 +120,7 @@ def sample(logits: np.ndarray, sample_shape: Shape = ()) -> np.ndarray:
         ends /= ends[:, -1:]
         uniform = random.rand(len(p), count, dtype=np.float64)
         drawn = np.array([np.searchsorted(*row) for row in zip(ends, uniform, strict=True)]).reshape(len(p), count).T
-    return drawn.reshape((*sample_shape, *logits.shape[:-1])).astype(np.int64)
+    return drawn.reshape((*sample_shape, *probs.shape[:-1])).astype(np.int64)
 
 
 class CategoricalLogProb(Method):
@@ -112,20 +131,8 @@ class CategoricalLogProb(Method):
 
     def forward(self, logits: np.ndarray, action: np.ndarray) -> Any:  # type: ignore[override]
         """Check the arrays and call the function."""
-        check_logits(self, logits)
-        check_integers(self, action, "action")
-        try:
-            np.broadcast_shapes(action.shape, logits.shape[:-1])
-        except ValueError:
-            raise ValueError(
-                f"{name_of(self)}: expected action of a shape that broadcasts with {logits.shape[:-1]}, "
-                f"got {action.shape}"
-            ) from None
-        if action.size and not 0 <= action.min() <= action.max() < logits.shape[-1]:
-            raise ValueError(
-                f"{name_of(self)}: expected actions from 0 to {logits.shape[-1] - 1}, "
-                f"got {action.min()} to {action.max()}"
-            )
+        check_rows(self, logits, "logits")
+        check_action(self, action, logits.shape)
         return self.run(self.functions, logits, action)[0]
 
 
@@ -136,15 +143,8 @@ class CategoricalEntropy(Method):
 
     def forward(self, logits: np.ndarray) -> Any:  # type: ignore[override]
         """Check the logits and call the function."""
-        check_logits(self, logits)
+        check_rows(self, logits, "logits")
         return self.run(self.functions, logits)[0]
-
-
-def check_logits(owner: object, logits: np.ndarray) -> None:
-    """Raise unless the logits are a float array with a last axis of possibilities."""
-    check_array(owner, logits, "logits")
-    if logits.ndim == 0 or logits.shape[-1] == 0:
-        raise ValueError(f"{name_of(owner)}: expected logits of shape (..., A), A of 1 or more, got {logits.shape}")
 
 
 class Categorical:
@@ -152,17 +152,30 @@ class Categorical:
 
     Parameters
     ----------
-    logits : numpy.ndarray of shape (..., A)
-        Scores: logarithms of the probabilities, but for a constant in each row.
+    probs : numpy.ndarray of shape (..., A), optional
+        Probabilities, but for a factor in each row.
+    logits : numpy.ndarray of shape (..., A), optional
+        Scores: logarithms of the probabilities, but for a constant in each row. One of the two must be given.
+
+    Attributes
+    ----------
+    given : numpy.ndarray of shape (..., A)
+        ``probs`` or ``logits``, as it was given. It is this array whose gradient the backwards return.
+    probs, logits : numpy.ndarray of shape (..., A)
+        As in PyTorch, the probabilities and their logarithms: whatever was given, a row of ``probs`` adds up to 1.
 
     Raises
     ------
     ValueError
-        If the logits have no axis, or an empty last one.
+        If both are given, or none; if they have no axis, or an empty last one; if probs are negative, or a row of them
+        has no finite sum of more than 0.
 
     Examples
     --------
-    >>> policy = Categorical(logits=np.log([[1.0, 3.0], [2.0, 2.0]]))
+    >>> policy = Categorical(logits=np.array([[0.0, np.log(3.0)], [5.0, 5.0]]))
+    >>> policy.probs
+    array([[0.25, 0.75],
+           [0.5 , 0.5 ]])
     >>> np.exp(policy.log_prob(np.array([1, 0])))
     array([0.75, 0.5 ])
     >>> policy.log_prob_backward(np.array([4.0, 2.0]))
@@ -172,27 +185,55 @@ class Categorical:
 
     event_dim = 0
 
-    def __init__(self, *, logits: np.ndarray) -> None:
-        check_logits(self, logits)
-        self.logits, self.batch_shape = logits, logits.shape[:-1]
-        self._log_prob, self._entropy = CategoricalLogProb(), CategoricalEntropy()
+    def __init__(self, probs: np.ndarray | None = None, logits: np.ndarray | None = None) -> None:
+        self.given, self.from_probs = check_either(self, probs, logits)
+        check_rows(self, self.given, "probs" if self.from_probs else "logits")
+        if self.from_probs:
+            check_probs(self, self.given)
+        self.batch_shape = self.given.shape[:-1]
+        self._log_prob = LogProbOfProbs() if self.from_probs else CategoricalLogProb()
+        self._entropy = EntropyOfProbs() if self.from_probs else CategoricalEntropy()
+
+    def normalized(self) -> NormalizedProbs | NormalizedLogits:
+        """Return a method that maps ``given`` to the normalized logits and probs, and has a backward."""
+        return NormalizedProbs() if self.from_probs else NormalizedLogits()
+
+    @cached_property
+    def _normalized(self) -> tuple[np.ndarray, np.ndarray]:
+        with no_grad():
+            return self.normalized()(self.given)
+
+    @property
+    def logits(self) -> np.ndarray:
+        """The logarithms of the probabilities."""
+        return self._normalized[0]
+
+    @property
+    def probs(self) -> np.ndarray:
+        """The probabilities."""
+        return self._normalized[1]
+
+    @property
+    def mode(self) -> np.ndarray:
+        """The likeliest action of each row, as int64."""
+        return np.asarray(self.given.argmax(axis=-1))
 
     def log_prob(self, value: np.ndarray) -> np.ndarray:
         """Return the logarithm of the probability of each action."""
-        return self._log_prob(self.logits, value)
+        return self._log_prob(self.given, value)
 
     def log_prob_backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Return the gradient of the logits."""
+        """Return the gradient of ``given``."""
         return self._log_prob.backward(grad_output)
 
     def entropy(self) -> np.ndarray:
         """Return the entropy of each distribution, in nats."""
-        return self._entropy(self.logits)
+        return self._entropy(self.given)
 
     def entropy_backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Return the gradient of the logits."""
+        """Return the gradient of ``given``."""
         return self._entropy.backward(grad_output)
 
     def sample(self, sample_shape: Shape = ()) -> np.ndarray:
         """Draw actions, of shape ``sample_shape`` and then that of the batch, as int64."""
-        return sample(self.logits, sample_shape)
+        return draw(self.probs, sample_shape) if self.from_probs else sample(self.given, sample_shape)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from scratch import random
-from scratch.checks import check_array, check_dtype, name_of
+from scratch.checks import FLOAT_DTYPES, check_array, check_dtype, name_of
 from scratch.nn.layer import Layer
 
 Shape = Sequence[int]
@@ -66,6 +66,28 @@ def check_positive(owner: object, name: str, array: np.ndarray) -> None:
     """Raise ``ValueError`` unless all of an array is positive."""
     if not (array > 0).all():
         raise ValueError(f"{name_of(owner)}: expected {name} of more than 0, got {array[~(array > 0)][0]}")
+
+
+def check_either(owner: object, probs: Any, logits: Any) -> tuple[Any, bool]:
+    """Return probs or logits, and whether it is probs; raise ``ValueError`` if both were given, or none."""
+    if (probs is None) == (logits is None):
+        got = "none" if probs is None else "both"
+        raise ValueError(f"{name_of(owner)}: expected either probs or logits, got {got}")
+    return (logits, False) if probs is None else (probs, True)
+
+
+def as_arrays(*values: Any) -> Any:
+    """Return each number as an array without axes, of the dtype of the first array, or of float32 if there is none.
+
+    Numbers of NumPy keep their own dtype, as an array without axes would. What is neither is returned unchanged.
+    """
+    dtypes = [value.dtype for value in values if isinstance(value, (np.ndarray, np.floating))]
+    dtype = next((one for one in dtypes if one in FLOAT_DTYPES), FLOAT_DTYPES[0])
+    of_python = [isinstance(value, (int, float)) and not isinstance(value, np.generic) for value in values]
+    made = [
+        np.asarray(value, dtype) if is_number else value for value, is_number in zip(values, of_python, strict=True)
+    ]
+    return tuple(np.asarray(value) if isinstance(value, np.generic) else value for value in made)
 
 
 def standard_normal(shape: Shape, dtype: np.dtype) -> np.ndarray:

@@ -133,24 +133,49 @@ class MixtureSameFamily:
                 "MixtureSameFamily: expected a Categorical and a Normal or Independent(Normal, 1), got "
                 f"{type(mixture_distribution).__name__} and {type(component).__name__}"
             )
-        if mixture_distribution.logits.shape[-1:] != component.batch_shape[-1:]:
+        if mixture_distribution.given.shape[-1:] != component.batch_shape[-1:]:
             raise ValueError(
                 "MixtureSameFamily: expected as many components as logits, got batch "
-                f"{component.batch_shape} and logits {mixture_distribution.logits.shape}"
+                f"{component.batch_shape} and logits {mixture_distribution.given.shape}"
             )
         self.mixture_distribution, self.component_distribution, self._normal = mixture_distribution, component, normal
         self.event_dim, self.batch_shape = component.event_dim, component.batch_shape[:-1]
         self._log_prob = MixtureLogProb()
+        self._logits = mixture_distribution.normalized() if mixture_distribution.from_probs else None
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean: the components' means, each with its share."""
+        return self._over_components(self.component_distribution.mean)
+
+    @property
+    def variance(self) -> np.ndarray:
+        """The variance: the mean of the components' variances, and the variance of their means."""
+        apart = self.component_distribution.mean - np.expand_dims(self.mean, -1 - self.event_dim)
+        return self._over_components(self.component_distribution.variance + apart**2)
+
+    @property
+    def stddev(self) -> np.ndarray:
+        """The square root of the variance."""
+        return np.asarray(np.sqrt(self.variance))
+
+    def _over_components(self, numbers: np.ndarray) -> np.ndarray:
+        probs = self.mixture_distribution.probs
+        return np.asarray((probs.reshape(*probs.shape, *[1] * self.event_dim) * numbers).sum(axis=-1 - self.event_dim))
 
     def log_prob(self, value: np.ndarray) -> np.ndarray:
         """Return the logarithm of the mixture's density at each value."""
-        arrays = value, self._normal.loc, self._normal.scale
+        arrays = value, *self._normal.given
         value, loc, scale = arrays if self.event_dim else [array[..., None] for array in arrays]
-        return self._log_prob(value, self.mixture_distribution.logits, loc, scale)
+        given = self.mixture_distribution.given
+        logits = given if self._logits is None else self._logits(given)[0]
+        return self._log_prob(value, logits, loc, scale)
 
     def log_prob_backward(self, grad_output: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return the gradients of value, logits, loc and scale."""
+        """Return the gradients of value, of the logits or probs that were given, of loc and of scale."""
         grad_value, grad_logits, grad_loc, grad_scale = self._log_prob.backward(grad_output)
+        if self._logits is not None:
+            grad_logits = self._logits.backward(grad_logits, None)
         if self.event_dim:
             return grad_value, grad_logits, grad_loc, grad_scale
         return grad_value[..., 0], grad_logits, grad_loc[..., 0], grad_scale[..., 0]

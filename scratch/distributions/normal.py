@@ -42,6 +42,7 @@ from scratch.checks import check_array, check_dtype
 from scratch.distributions.method import (
     Method,
     Shape,
+    as_arrays,
     check_broadcast,
     check_positive,
     spread_event,
@@ -126,8 +127,16 @@ class Normal:
 
     Parameters
     ----------
-    loc, scale : numpy.ndarray
-        Means and standard deviations, of shapes that broadcast together: to ``batch_shape``.
+    loc, scale : numpy.ndarray or float
+        Means and standard deviations, of shapes that broadcast together: to ``batch_shape``. A number takes the other
+        one's dtype; two numbers are float32.
+
+    Attributes
+    ----------
+    loc, scale : numpy.ndarray of shape ``batch_shape``
+        As in PyTorch, broadcast.
+    given : tuple of numpy.ndarray
+        loc and scale before they were broadcast. It is these whose gradients the backwards return, in their shapes.
 
     Raises
     ------
@@ -146,18 +155,39 @@ class Normal:
 
     event_dim = 0
 
-    def __init__(self, loc: np.ndarray, scale: np.ndarray) -> None:
-        check_array(self, loc, "loc")
-        check_dtype(self, scale, loc.dtype, "scale")
-        check_broadcast(self, ("loc", "scale"), (loc, scale))
-        check_positive(self, "scale", scale)
-        self.loc, self.scale = loc, scale
-        self.batch_shape = np.broadcast_shapes(loc.shape, scale.shape)
+    def __init__(self, loc: np.ndarray | float, scale: np.ndarray | float) -> None:
+        self.given: tuple[np.ndarray, np.ndarray] = as_arrays(loc, scale)
+        check_array(self, self.given[0], "loc")
+        check_dtype(self, self.given[1], self.given[0].dtype, "scale")
+        check_broadcast(self, ("loc", "scale"), self.given)
+        check_positive(self, "scale", self.given[1])
+        self.batch_shape = np.broadcast_shapes(*[array.shape for array in self.given])
+        self.loc, self.scale = (np.broadcast_to(array, self.batch_shape) for array in self.given)
         self._log_prob, self._entropy, self._rsample = NormalLogProb(), NormalEntropy(), NormalRSample()
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean: loc."""
+        return self.loc
+
+    @property
+    def mode(self) -> np.ndarray:
+        """The likeliest value: loc."""
+        return self.loc
+
+    @property
+    def stddev(self) -> np.ndarray:
+        """The standard deviation: scale."""
+        return self.scale
+
+    @property
+    def variance(self) -> np.ndarray:
+        """The square of the standard deviation."""
+        return np.asarray(self.scale**2)
 
     def log_prob(self, value: np.ndarray) -> np.ndarray:
         """Return the logarithm of the density at each value."""
-        return self._log_prob(value, self.loc, self.scale)
+        return self._log_prob(value, *self.given)
 
     def log_prob_backward(self, grad_output: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the gradients of value, loc and scale."""
@@ -165,16 +195,16 @@ class Normal:
 
     def entropy(self) -> np.ndarray:
         """Return the entropy of each distribution, in nats."""
-        return self._entropy(np.broadcast_to(self.scale, self.batch_shape))
+        return self._entropy(self.scale)
 
     def entropy_backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Return the gradient of scale; loc has none."""
-        return unbroadcast(self._entropy.backward(grad_output), self.scale.shape)
+        return unbroadcast(self._entropy.backward(grad_output), self.given[1].shape)
 
     def rsample(self, sample_shape: Shape = ()) -> np.ndarray:
         """Draw one number from each distribution for each place of ``sample_shape``: functions of loc and scale."""
         noise = standard_normal((*sample_shape, *self.batch_shape), self.loc.dtype)
-        return self._rsample(self.loc, self.scale, noise)
+        return self._rsample(*self.given, noise)
 
     def rsample_backward(self, grad_output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradients of loc and scale."""
@@ -219,6 +249,26 @@ class Independent:
             )
         self.base_dist, self.event_dim = base_distribution, reinterpreted_batch_ndims
         self.batch_shape = base_distribution.batch_shape[: len(base_distribution.batch_shape) - self.event_dim]
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The base distribution's mean."""
+        return self.base_dist.mean
+
+    @property
+    def mode(self) -> np.ndarray:
+        """The base distribution's mode."""
+        return self.base_dist.mode
+
+    @property
+    def stddev(self) -> np.ndarray:
+        """The base distribution's standard deviation."""
+        return self.base_dist.stddev
+
+    @property
+    def variance(self) -> np.ndarray:
+        """The base distribution's variance."""
+        return self.base_dist.variance
 
     def log_prob(self, value: np.ndarray) -> np.ndarray:
         """Return the logarithm of the density at each value."""

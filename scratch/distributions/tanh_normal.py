@@ -162,7 +162,7 @@ class TransformedDistribution:
 
     def log_prob(self, value: np.ndarray) -> np.ndarray:
         """Return the logarithm of the density at each value in (-1, 1)."""
-        return sum_event(self._log_prob(value, self.base_dist.loc, self.base_dist.scale), self.event_dim)
+        return sum_event(self._log_prob(value, *self.base_dist.given), self.event_dim)
 
     def log_prob_backward(self, grad_output: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the gradients of value, loc and scale."""
@@ -171,7 +171,7 @@ class TransformedDistribution:
     def rsample_with_log_prob(self, sample_shape: Shape = ()) -> tuple[np.ndarray, np.ndarray]:
         """Draw as `rsample` does; also return the logarithm of the density at what was drawn."""
         noise = standard_normal((*sample_shape, *self.base_dist.batch_shape), self.base_dist.loc.dtype)
-        y, logp = self._rsample(self.base_dist.loc, self.base_dist.scale, noise)
+        y, logp = self._rsample(*self.base_dist.given, noise)
         return y, sum_event(logp, self.event_dim)
 
     def rsample_with_log_prob_backward(

@@ -20,11 +20,13 @@ Glorot and Bengio, "Understanding the difficulty of training deep feedforward ne
 He et al., "Delving Deep into Rectifiers", 2015, equations 10 and 14 (F2). The bounds are computed in float64 by
 PyTorch's steps in PyTorch's order, so that the same seed gives the same bits.
 
-PyTorch's counterpart: ``torch.nn.init``, which has no name for `fan_in_uniform_`. Left out: ``trunc_normal_``,
-``eye_``, ``dirac_``, ``sparse_``. Every other function takes a `Parameter` or an array, writes into it, and returns it.
+PyTorch's counterpart: ``torch.nn.init``, which has no name for `fan_in_uniform_`. Left out: ``eye_``, ``dirac_``,
+``sparse_``. Every other function takes a `Parameter` or an array, writes into it, and returns it. Differs from PyTorch:
+`trunc_normal_` refuses a standard deviation that is not above 0.
 """
 
 import math
+import warnings
 from typing import TypeVar
 
 import numpy as np
@@ -188,6 +190,51 @@ def orthogonal_(target: Target, gain: float = 1.0, generator: random.Generator |
     q = q * np.sign(np.diag(r))
     array[...] = (q.T if wide else q).reshape(array.shape)
     array *= gain
+    return target
+
+
+def trunc_normal_(
+    target: Target,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: random.Generator | None = None,
+) -> Target:
+    """Fill with normally distributed numbers, those outside [a, b] drawn again.
+
+    If too few would be within, uniform numbers from [a, b) are drawn instead, and each is kept with a probability in
+    proportion to the density there. The draws are those of PyTorch since 2.14; older releases draw others.
+
+    Raises
+    ------
+    RuntimeError
+        If ``std`` is not above 0, or ``a`` is above ``b``.
+    """
+    array = _array(target)
+    if not std > 0:
+        raise RuntimeError(f"trunc_normal_: expected std of more than 0, got {std}")
+    if mean < a - 2 * std or mean > b + 2 * std:
+        warnings.warn(
+            f"trunc_normal_: the mean, {mean}, is more than 2 std from [{a}, {b}]; the distribution may be inaccurate",
+            stacklevel=2,
+        )
+    below, above = ((1 + math.erf((bound - mean) / std / math.sqrt(2))) / 2 for bound in (a, b))
+    numbers, drawn = np.empty_like(array), np.empty_like(array)
+    pending: np.ndarray | np.bool_ = np.True_
+    lowest, highest = array.dtype.type(a), array.dtype.type(b)
+    peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+    while np.any(pending):
+        if above - below > 0.3:
+            numbers = np.where(pending, random.normal_(drawn, mean, std, generator), numbers)
+            pending = (numbers < lowest) | (numbers > highest)
+        else:
+            numbers = np.where(pending, random.uniform_(drawn, a, b, generator), numbers)
+            log_density = ((drawn - array.dtype.type(mean)) / array.dtype.type(std)) ** 2 * array.dtype.type(-0.5)
+            with np.errstate(divide="ignore"):
+                luck = np.log(random.uniform_(np.empty_like(drawn), generator=generator))
+            pending = pending & (luck > log_density - array.dtype.type(peak))
+    array[...] = numbers
     return target
 
 

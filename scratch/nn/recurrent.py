@@ -16,8 +16,16 @@ r"""Recurrent: what RNN, GRU and LSTM share. Layers on top of one another, direc
 
 ``over_time`` is `scratch.nn.rnn.rnn`, `scratch.nn.gru.gru` or `scratch.nn.lstm.lstm`.
 
-Left out: packed sequences, which are refused, and ``device``. Pad sequences of different lengths, and give the outputs
-after their ends an upstream gradient of zero.
+Left out: ``device``, and packed sequences, which are refused. There are two other ways for sequences of different
+lengths:
+
+    of one length together    Run those of each length as a batch of their own. All is as with packed sequences; the
+                              gradients of the weights add up over the backwards.
+    padded                    With one direction only, the outputs before a sequence's end do not see the padding. Give
+                              those after it an upstream gradient of zero. h_n and c_n are the states after the padding:
+                              leave them alone, and read the last layer's state at the end of each sequence from the
+                              output, ``output[lengths - 1, np.arange(N)]``. With two directions no output is right, as
+                              the reverse one reads the padding first.
 """
 
 import math
@@ -117,8 +125,9 @@ class Recurrent(Layer):
         """Raise unless ``x`` is an array that the layer can take."""
         if hasattr(x, "batch_sizes"):
             raise TypeError(
-                f"{name_of(self)}: packed sequences are not supported; expected a padded array, (T, N, I); give the "
-                "padding an upstream gradient of zero"
+                f"{name_of(self)}: packed sequences are not supported; expected an array, (T, N, I), of sequences of "
+                "one length; or, in one direction only, a padded one, of which neither h_n nor an output after an end "
+                "is read"
             )
         super().check_input(x)
 

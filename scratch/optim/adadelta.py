@@ -23,7 +23,7 @@ eps is under both roots here, unlike in `scratch.optim.rmsprop`, and is more tha
 step is sqrt(eps) / sqrt((1 - rho) g^2 + eps) g, about sqrt(eps / (1 - rho)) = 0.003 with the defaults. The steps grow
 from there.
 
-PyTorch's counterpart: ``torch.optim.Adadelta``. Left out: ``foreach``, ``capturable``, ``differentiable``.
+PyTorch's counterpart: ``torch.optim.Adadelta``.
 """
 
 import numpy as np

@@ -19,7 +19,7 @@ embedding of a rare word, still takes a long step when a gradient does come. A c
 lr / sqrt(t). That is what the theory of convex problems asks for, and the reason why the training of deep networks
 stalls. There RMSprop's running mean, which forgets, took the place of the sum.
 
-PyTorch's counterpart: ``torch.optim.Adagrad``. Left out: ``foreach``, ``fused``, ``differentiable``, sparse gradients.
+PyTorch's counterpart: ``torch.optim.Adagrad``. Left out: sparse gradients.
 Differs from PyTorch: the parameters of a group that is added later have their state at once, like all others.
 """
 

@@ -25,7 +25,7 @@ of the gradient: a weight whose gradients are large is hardly decayed, and one w
 about lr sign(w) a step however small lambda is. SGD has no such division, so there the two are the same. Decay that is
 the same for all weights has to stay outside the moments, as in `scratch.optim.adamw`.
 
-PyTorch's counterpart: ``torch.optim.Adam``. Left out: ``foreach``, ``fused``, ``capturable``, ``differentiable``.
+PyTorch's counterpart: ``torch.optim.Adam``.
 """
 
 import numpy as np

@@ -8,7 +8,7 @@ The letters are those of `scratch.optim.adam`, which also explains why L2 regula
 (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2, whose decay PyTorch multiplies by
 lr as well.) Note that ``weight_decay`` is 0.01 by default here, and 0 in Adam.
 
-PyTorch's counterpart: ``torch.optim.AdamW``. Left out: ``foreach``, ``fused``, ``capturable``, ``differentiable``.
+PyTorch's counterpart: ``torch.optim.AdamW``.
 """
 
 import numpy as np

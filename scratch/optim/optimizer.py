@@ -17,11 +17,12 @@ of normalization layers decay like all the rest, unless they are in a group of t
 In plain SGD this is the same as shrinking w by the factor 1 - lr lambda at every step, hence the name. In Adam it is
 not: see `scratch.optim.adam`.
 
-PyTorch's counterpart: ``torch.optim.Optimizer``. Left out: hooks, ``step``'s closure, ``named_parameters()`` as
-``params``, and the options that choose between PyTorch's implementations (``foreach``, ``fused``, ``capturable``,
-``differentiable``, a learning rate that is a tensor). Deliberate differences: a parameter that appears twice in a group
-is refused, where PyTorch warns and steps twice; options are checked in every group and after every change, not just in
-the constructor; a parameter whose ``requires_grad`` is False takes no step, even if it still has an old gradient.
+PyTorch's counterpart: ``torch.optim.Optimizer``. Left out: hooks, ``named_parameters()`` as ``params``, a learning rate
+that is a tensor, and the options that choose between PyTorch's implementations (``foreach``, ``fused``, ``capturable``,
+``differentiable``): every optimizer takes None and False for these, which is what it does anyway, and refuses True.
+Deliberate differences: a parameter that appears twice in a group is refused, where PyTorch warns and steps twice;
+options are checked in every group and after every change, not just in the constructor; a parameter whose
+``requires_grad`` is False takes no step, even if it still has an old gradient.
 """
 
 import functools
@@ -40,6 +41,29 @@ from scratch.optim.state import State
 
 Params = Iterable[Parameter] | Iterable[dict]
 Rule = Callable[..., tuple[np.ndarray, ...]]
+
+
+# PyTorch's options that change no number, and why there is nothing to choose here.
+IMPLEMENTATIONS = {
+    "foreach": "it chooses between implementations of the same step, and here there is one",
+    "fused": "it chooses between implementations of the same step, and here there is one",
+    "capturable": "it is for CUDA graphs, and there are none here",
+    "differentiable": "it is for autograd through a step, and there is no autograd here",
+}
+
+
+def without_implementations(init: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that takes `IMPLEMENTATIONS`, too, and raises ``TypeError`` if one of them is asked for."""
+
+    @functools.wraps(init)
+    def checked(self: "Optimizer", *arguments: Any, **options: Any) -> None:
+        for name, reason in IMPLEMENTATIONS.items():
+            value = options.pop(name, None)
+            if value is not None and value is not False:
+                raise TypeError(f"{name_of(self)}: {name}={value!r} is not supported: {reason}; leave it out")
+        init(self, *arguments, **options)
+
+    return checked
 
 
 def update(rule: Rule, state: State, places: list[int], names: tuple[str | None, ...], options: dict) -> None:
@@ -105,6 +129,11 @@ class Optimizer:
     optional_names: ClassVar[tuple[str, ...]] = ()
     counts_steps: ClassVar[bool] = True
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = without_implementations(cls.__init__)  # type: ignore[method-assign]
+
     def __init__(self, params: Params, defaults: dict) -> None:
         self._check_iterable("params", params, Parameter)
         self.defaults = defaults
@@ -165,11 +194,13 @@ class Optimizer:
         for group in self.param_groups:
             clear_grads(group["params"], set_to_none)
 
-    def step(self) -> None:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient and requires one; others, and their state, stay as they are.
 
-        Everything is checked before the first number is written.
+        Everything is checked before the first number is written. As in PyTorch, ``closure`` is called before that, to
+        compute the gradients; what it returns, the loss, is returned.
         """
+        loss = None if closure is None else closure()
         plain = dispatch.is_plain()
         run = update if plain else dispatch.kernel_of(update)
         updates = []
@@ -181,6 +212,7 @@ class Optimizer:
         for arguments in updates:
             dispatch.run(run, *arguments)
         self.steps_taken += 1
+        return loss
 
     def _plan(self, number: int) -> tuple[Rule, tuple[str | None, ...], dict]:
         """Return a group's rule, the names of the arrays that it keeps, and its options; updated if those changed."""

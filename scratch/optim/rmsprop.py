@@ -35,7 +35,7 @@ square of m_next may overflow, and infinity minus infinity is NaN. On paper a va
 gradient has stayed the same for so long that the variance is only rounding error, it can be, and then the step is NaN,
 as in PyTorch.
 
-PyTorch's counterpart: ``torch.optim.RMSprop``. Left out: ``foreach``, ``capturable``, ``differentiable``.
+PyTorch's counterpart: ``torch.optim.RMSprop``.
 """
 
 import numpy as np

@@ -17,7 +17,7 @@ long, while those across it alternate in sign and cancel (Polyak, 1964; Sutskeve
 Initialization and Momentum in Deep Learning", 2013). As in PyTorch, and unlike that paper, lr is applied after the
 averaging, so a change of lr acts on the whole of b at once. `scratch.optim.optimizer` explains lambda.
 
-PyTorch's counterpart: ``torch.optim.SGD``. Left out: ``foreach``, ``fused``, ``differentiable``.
+PyTorch's counterpart: ``torch.optim.SGD``.
 """
 
 import numpy as np

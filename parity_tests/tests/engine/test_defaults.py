@@ -43,3 +43,31 @@ def test_the_defaults_of_stacks_are_what_torchs_have(name):
     defaults = {option: default for option, default in options(getattr(nn, name)) if default is not inspect._empty}
     assert len(defaults) >= 5
     assert defaults == {option: getattr(made, option) for option in defaults}
+
+
+def left_out(cls, reference):
+    """Return the options that PyTorch has by name and this class has not."""
+    taken = inspect.signature(cls).parameters
+    if any(option.kind is option.VAR_KEYWORD for option in taken.values()):
+        return []
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    options = inspect.signature(reference).parameters.values()
+    return [option.name for option in options if option.kind in named and option.name not in taken]
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_an_option_that_is_left_out_is_refused_by_name(name):
+    ours, theirs = PAIRS[name]
+    for option in left_out(ours, theirs):
+        with pytest.raises(TypeError, match=rf"\b{option}\b"):
+            ours(**{option: True})
+
+
+def test_what_is_left_out_of_a_library_or_a_class_is_an_attribute_error():
+    for library, name in ((nn, "Conv3d"), (optim, "LBFGS"), (nn.Linear(2, 2), "half")):
+        with pytest.raises(AttributeError, match=name):
+            getattr(library, name)
+    with pytest.raises(TypeError, match="device"):
+        nn.Linear(2, 2, device="cpu")
+    assert left_out(nn.Linear, torch.nn.Linear) == ["device"]
+    assert {"foreach", "fused"} <= set(left_out(optim.Adam, torch.optim.Adam))

@@ -349,7 +349,6 @@ def test_a_scale_that_is_not_positive_is_refused_as_torch_refuses_it(scale):
         ),
         (lambda: ours.Categorical(logits=np.array(1.0)), ValueError, "Categorical: expected logits of shape"),
         (lambda: ours.Categorical(logits=np.ones((2, 0))), ValueError, "Categorical: expected logits of shape"),
-        (lambda: ours.Categorical(probs=np.ones(2)), TypeError, "probs"),
         (lambda: ours.Categorical(logits=np.ones(2, int)), TypeError, "Categorical: expected logits of dtype float32"),
         (
             lambda: ours.Categorical(logits=np.ones((2, 3))).log_prob(np.array([0, 3])),
@@ -435,7 +434,7 @@ def test_every_method_is_in_the_catalogue():
 
     assert {cls.__name__ for cls in Method.__subclasses__()} == {entry.name for entry in of_kind("distribution")}
     assert named("NormalRSample").case("float64", 0).layer.functions == (normal.rsample, normal.rsample_backward)
-    assert ours.__all__ == torchs.__all__
+    assert [name for name in ours.__all__ if not name.endswith("_backward")] == torchs.__all__
 
 
 def test_rows_of_very_different_logits_do_not_disturb_each_other():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from parity_tests.catalogue import of_kind
 from parity_tests.harness.strategies import dtypes
+from parity_tests.harness.torch_releases import TRUNCATES_BY_REJECTION
 from parity_tests.tests.engine.test_random import SPECIAL_SEEDS, seed_both, seeds, x86_functions
 from scratch import models, nn, random
 from scratch.nn import init
@@ -153,6 +154,64 @@ def test_orthogonal(seed, shape, dtype, gain):
     random.manual_seed(seed)
     drawn = random.randn(*rows.shape, dtype=dtype)
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=50 * eps * gain * np.linalg.cond(drawn))
+
+
+BOUNDS = [
+    {},
+    {"std": 0.02},
+    {"mean": 1.5, "std": 2.0},
+    {"a": -0.1, "b": 0.4},
+    {"a": 1.0, "b": 3.0},
+    {"a": -3.0, "b": -1.0, "mean": 0.5, "std": 0.9},
+    {"mean": -1.0, "a": -1.0, "b": np.inf},
+]
+
+
+@pytest.mark.skipif(not TRUNCATES_BY_REJECTION, reason="this release of PyTorch draws other numbers")
+@given(seed=seeds, shape=shapes, dtype=dtypes, options=st.sampled_from(BOUNDS))
+def test_truncated_normal(seed, shape, dtype, options):
+    target, tensor = nn.Parameter(np.empty(shape, dtype)), torch.empty(shape, dtype=getattr(torch, dtype))
+    seed_both(seed)
+    assert init.trunc_normal_(target, **options) is target
+    torch.nn.init.trunc_normal_(tensor, **options)
+    if dtype == "float64" or x86_functions():
+        np.testing.assert_array_equal(target.data, tensor.numpy())
+        assert random.get_state() == torch_random.get_state()
+    assert target.data.dtype == dtype
+
+
+@pytest.mark.parametrize("options", BOUNDS)
+def test_truncated_normals_are_distributed_as_a_normal_number_within_the_bounds(options):
+    """Their distribution function is the normal one, stretched from its values at the bounds to 0 and 1."""
+    random.manual_seed(0)
+    x = np.sort(init.trunc_normal_(np.empty(20_000), **options))
+    mean, std, a, b = ({"mean": 0.0, "std": 1.0, "a": -2.0, "b": 2.0} | options).values()
+    assert a <= x[0] <= x[-1] <= b
+    share = np.array([math.erf((one - mean) / std / math.sqrt(2)) for one in (a, b, *x)])
+    expected = (share[2:] - share[0]) / (share[1] - share[0])
+    assert np.abs(expected - np.arange(len(x)) / len(x)).max() < 0.015
+
+
+def test_truncated_normal_fills_any_layout_and_generator():
+    target = np.empty((4, 6)).T
+    init.trunc_normal_(target, generator=random.Generator(3))
+    if TRUNCATES_BY_REJECTION:
+        theirs = torch.nn.init.trunc_normal_(
+            torch.empty((4, 6), dtype=torch.float64).T, generator=torch.Generator().manual_seed(3)
+        )
+        np.testing.assert_array_equal(target, theirs.numpy())
+    assert (np.abs(target) <= 2).all()
+
+
+def test_truncated_normal_warns_and_refuses():
+    for module, array in ((init, np.empty(3)), (torch.nn.init, torch.empty(3))):
+        with pytest.warns(UserWarning, match="mean.* is more than 2 std from"):
+            module.trunc_normal_(array, mean=5.0)
+        with pytest.raises(RuntimeError, match="uniform_"):
+            module.trunc_normal_(array, a=1.0, b=-1.0)
+    for std in (0.0, -1.0, math.nan):
+        with pytest.raises(RuntimeError, match=f"trunc_normal_: expected std of more than 0, got {std}"):
+            init.trunc_normal_(np.empty(3), std=std)
 
 
 def test_constants_and_arrays():

@@ -10,7 +10,7 @@ from parity_tests.catalogue import of_kind
 from parity_tests.harness.strategies import array, distinct, layouts, seeds
 from parity_tests.laws.likelihoods_and_margins import MORE_INPUTS, TWO_INPUTS
 from scratch import actor_critic, nn, optim, policy_gradient
-from scratch.distributions import categorical, mixture, normal, tanh_normal
+from scratch.distributions import bernoulli, categorical, kl, mixture, normal, probabilities, tanh_normal
 from scratch.distributions.method import Method
 
 WEIGHT = np.array([0.5, 2.0, 1.25])
@@ -87,16 +87,26 @@ def test_likelihoods_and_margins(entry, seed):
 def test_distributions(seed):
     value, loc, noise = (array((4, 3), seed=seed + k) for k in range(3))
     scale, logits = np.abs(array((4, 3), seed=seed + 3)), array((4, 2, 3), seed=seed + 4)
+    other, action = np.abs(array((4, 3), seed=seed + 8)), np.random.default_rng(seed).integers(0, 3, (4, 2))
+    probs = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
     components = array((4, 3, 2), seed=seed + 5), np.abs(array((4, 3, 2), seed=seed + 6))
     cases = (
         (normal.NormalLogProb(), value, loc, scale),
         (normal.NormalEntropy(), scale),
         (normal.NormalRSample(), loc, scale, noise),
-        (categorical.CategoricalLogProb(), logits, np.random.default_rng(seed).integers(0, 3, (4, 2))),
+        (categorical.CategoricalLogProb(), logits, action),
         (categorical.CategoricalEntropy(), logits),
         (tanh_normal.TanhNormalLogProb(), 0.45 * value, loc, scale),
         (tanh_normal.TanhNormalRSample(), loc, scale, noise),
         (mixture.MixtureLogProb(), array((4, 2), seed=seed + 7), value, *components),
+        (probabilities.NormalizedLogits(), logits),
+        (probabilities.NormalizedProbs(), 3 * probs),
+        (probabilities.Chosen(), logits, action),
+        (probabilities.Uncertainty(), logits, probs),
+        (bernoulli.BernoulliLogits(), probs),
+        (bernoulli.BernoulliEntropy(), value, scale),
+        (kl.NormalKL(), value, scale, loc, other),
+        (kl.CategoricalKL(), logits, probs, array((4, 2, 3), seed=seed + 9), probs[::-1]),
     )
     assert {type(layer) for layer, *_ in cases} == set(METHODS)
     for layer, *inputs in cases:

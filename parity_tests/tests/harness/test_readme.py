@@ -4,7 +4,9 @@ import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from benchmarks.commands.parity import FEWER
 from parity_tests import catalogue
@@ -73,6 +75,24 @@ def test_the_numbers_of_cases_and_mistakes_are_the_true_ones():
 
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 200
+
+
+def test_the_model_that_is_ported_trains_as_pytorchs_does():
+    """Run the blocks of Python in scratch's README: a program in PyTorch, the same one here, and the check."""
+    theirs, ours, check = re.findall(r"```python\n(.*?)```", (ROOT / "scratch" / "README.md").read_text(), re.DOTALL)
+    rng = np.random.default_rng(0)
+    batches = [
+        (rng.normal(size=(6, 2)).astype(np.float32), rng.integers(0, 3, 6), rng.normal(size=(6, 1)).astype(np.float32))
+        for _ in range(20)
+    ]
+    of_torch = {"batches": [tuple(map(torch.from_numpy, batch)) for batch in batches]}
+    exec(theirs, of_torch)
+    of_scratch = {"batches": batches}
+    exec(ours, of_scratch)
+    np.testing.assert_allclose(of_scratch["losses"], of_torch["losses"], rtol=1e-4)
+    assert of_scratch["losses"][-1] < of_scratch["losses"][0]
+    assert list(of_scratch["model"].state_dict()) == list(of_torch["model"].state_dict())
+    exec(check, of_scratch)
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -271,8 +271,85 @@ def test_what_is_left_out_is_refused_by_name():
     assert "'tanh' or 'relu', got 'gelu'" in said
     packed = torch.nn.utils.rnn.pack_padded_sequence(torch.zeros(4, 2, 3), [4, 2])
     for name in LAYERS:
-        with pytest.raises(TypeError, match=f"{name}: packed sequences are not supported"):
+        with pytest.raises(
+            TypeError, match=f"{name}: packed sequences are not supported; expected an array, .* of one length"
+        ):
             PUBLIC[name](3, 5)(packed)
+
+
+# What the refusal advises. Two sequences end before the others; what is after their ends is as random as the rest.
+
+LENGTHS = np.array([6, 3, 6, 2])
+
+
+def packed_run(name, x, grads, **options):
+    """Return a layer, and PyTorch's numbers for packed sequences: output, h_n, and the gradients of x and weights."""
+    layer = small(PUBLIC[name](3, 5, **options, dtype=np.float64))
+    reference = getattr(torch.nn, name)(3, 5, **options).double()
+    reference.load_state_dict({key: torch.tensor(value) for key, value in layer.state_dict().items()})
+    leaf = torch.tensor(x, requires_grad=True)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(leaf, LENGTHS, enforce_sorted=False)
+    output, states = reference(packed)
+    output, _ = torch.nn.utils.rnn.pad_packed_sequence(output)
+    h_n = states[0] if name == "LSTM" else states
+    loss = (output * torch.tensor(grads[0])).sum() + (h_n * torch.tensor(grads[1])).sum()
+    loss.backward()
+    weights = {key: parameter.grad.numpy() for key, parameter in reference.named_parameters()}
+    return layer, output.detach().numpy(), h_n.detach().numpy(), leaf.grad.numpy(), weights
+
+
+def random_grads(layers_and_directions, directions):
+    inside = np.arange(6)[:, None] < LENGTHS
+    return array((6, 4, 5 * directions), seed=1) * inside[..., None], array((layers_and_directions, 4, 5), seed=2)
+
+
+def states_of(name, run):
+    return run[1][0] if name == "LSTM" else run[1]
+
+
+def close(found, expected):
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@each_layer
+def test_padding_is_harmless_in_one_direction_if_h_n_is_read_from_the_output(name):
+    x, (grad_output, grad_h_n) = array((6, 4, 3)), random_grads(2, 1)
+    grad_h_n[0] = 0  # only the last layer's state is in the output
+    layer, output, h_n, grad_x, weights = packed_run(name, x, (grad_output, grad_h_n), num_layers=2)
+    run = layer(x)
+    inside, ends = np.arange(6)[:, None] < LENGTHS, (LENGTHS - 1, np.arange(4))
+    close(run[0][inside], output[inside])
+    close(run[0][ends], h_n[-1])
+    assert (np.abs(states_of(name, run) - h_n)[:, LENGTHS < 6].max(axis=-1) > 1e-3).all()
+    grad_output[ends] += grad_h_n[-1]
+    close(layer.backward(grad_output, None)[0], grad_x)
+    for key, parameter in layer.named_parameters():
+        close(parameter.grad, weights[key])
+
+
+@each_layer
+def test_sequences_of_one_length_together_are_as_packed_ones_in_both_directions(name):
+    x, grads = array((6, 4, 3)), random_grads(4, 2)
+    layer, output, h_n, grad_x, weights = packed_run(name, x, grads, num_layers=2, bidirectional=True)
+    for length in np.unique(LENGTHS):
+        place = (slice(length), length == LENGTHS)
+        run = layer(np.ascontiguousarray(x[place]))
+        close(run[0], output[place])
+        close(states_of(name, run), h_n[:, place[1]])
+        grad_states = grads[1][:, place[1]]
+        found, _ = layer.backward(grads[0][place], (grad_states, None) if name == "LSTM" else grad_states)
+        close(found, grad_x[place])
+    for key, parameter in layer.named_parameters():
+        close(parameter.grad, weights[key])
+
+
+@each_layer
+def test_in_both_directions_padding_is_read_first(name):
+    layer, output, *_ = packed_run(name, array((6, 4, 3)), random_grads(2, 2), bidirectional=True)
+    y, _ = layer(array((6, 4, 3)))
+    apart = np.abs(y - output)[np.arange(6)[:, None] < LENGTHS]
+    close(apart[:, :5], 0)
+    assert (apart[:, 5:].max(axis=-1) > 1e-3).sum() >= 4
 
 
 SHAPES = {

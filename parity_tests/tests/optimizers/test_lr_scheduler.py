@@ -22,11 +22,12 @@ from parity_tests.harness.scheduler_pair import (
     chainable,
     harmonic,
     plateaus,
+    same_state,
     singles,
 )
 from parity_tests.harness.torch_releases import A_FIRST_SCHEDULE_MAY_BE_EMPTY
 from scratch import nn, optim
-from scratch.optim.lr_scheduler import LRScheduler, annealing, decay
+from scratch.optim.lr_scheduler import LRScheduler, annealing, cycles, decay, factors
 
 each_scheduler = pytest.mark.parametrize(("name", "options"), EACH, ids=[name for name, _ in EACH])
 SCHEDULERS = optim.lr_scheduler, torch.optim.lr_scheduler
@@ -246,6 +247,117 @@ def test_cosine_annealing_lr_is_its_closed_form(options):
     close("CosineAnnealingLR", options, lambda epoch: (low + (LRS[0] - low) * wave(epoch)) / LRS[0])
 
 
+@given(options=chainable["ConstantLR"])
+def test_constant_lr_is_its_closed_form(options):
+    close("ConstantLR", options, lambda epoch: options["factor"] if epoch < options["total_iters"] else 1.0)
+
+
+@given(options=chainable["PolynomialLR"])
+def test_polynomial_lr_is_its_closed_form(options):
+    total, power = options["total_iters"], options["power"]
+    close("PolynomialLR", options, lambda epoch: (1 - min(epoch, total) / total) ** power)
+
+
+@given(first=st.integers(1, 9), factor=st.sampled_from([1, 2, 3]))
+def test_warm_restarts_are_whole_cosines_one_after_another(first, factor):
+    waves = [
+        (1 + math.cos(math.pi * epoch / length)) / 2
+        for length in (first * factor**number for number in range(100))
+        for epoch in range(min(length, 100))
+    ][:100]
+    close("CosineAnnealingWarmRestarts", {"T_0": first, "T_mult": factor}, waves.__getitem__)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+@given(data=st.data())
+def test_warm_restarts_go_to_any_epoch_and_on_from_there_as_torchs_do(factor, data):
+    pair = SchedulerPair("CosineAnnealingWarmRestarts", {"T_0": data.draw(st.integers(1, 9)), "T_mult": factor})
+    at = st.one_of(st.none(), st.integers(0, 200), st.floats(0, 200))
+    for epoch in data.draw(st.lists(at, max_size=12)):
+        pair.step(*[epoch] * (epoch is not None))
+        pair.compare()
+
+
+def test_warm_restarts_refuse_an_epoch_before_the_first():
+    message = refuses_as_torch(
+        *[lambda one=one: one.step(-1) for one in SchedulerPair("CosineAnnealingWarmRestarts", {"T_0": 4}).schedulers]
+    )
+    assert message == "CosineAnnealingWarmRestarts: expected an epoch of 0 or more, got -1"
+
+
+@pytest.mark.parametrize("mode", ["triangular", "triangular2", "exp_range"])
+def test_cycles_go_up_and_down_and_the_momentum_the_other_way(mode):
+    optimizer = optim.Adam([nn.Parameter(np.zeros(1))], betas=(0.7, 0.99))
+    scheduler = optim.lr_scheduler.CyclicLR(optimizer, 1.0, 3.0, 4, 6, mode=mode, gamma=0.5)
+    for epoch in range(40):
+        height = min(epoch % 10 / 4, (10 - epoch % 10) / 6)
+        height *= {"triangular": 1, "triangular2": 0.5 ** (epoch // 10), "exp_range": 0.5**epoch}[mode]
+        assert scheduler.get_last_lr()[0] == pytest.approx(1 + 2 * height)
+        assert optimizer.param_groups[0]["betas"] == pytest.approx((0.9 - 0.1 * height, 0.99))
+        optimizer.step()
+        scheduler.step()
+
+
+def test_the_attributes_of_a_scale_are_kept():
+    options = {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 4, "scale_mode": "iterations"}
+    pair = SchedulerPair("CyclicLR", {**options, "scale_fn": Wave(3.0)})
+    pair.step()
+    states = [copy.deepcopy(scheduler.state_dict()) for scheduler in pair.schedulers]
+    assert [state["_scale_fn_custom"]["period"] for state in states] == [3.0, 3.0]
+    other = SchedulerPair("CyclicLR", {**options, "scale_fn": Wave(9.0)})
+    for scheduler, state in zip(other.schedulers, states[::-1], strict=True):
+        scheduler.load_state_dict(state)
+        scheduler.step()
+    assert other.schedulers[0].scale_fn(2) == Wave(3.0)(2)
+    assert other.schedulers[0].get_last_lr() == other.schedulers[1].get_last_lr()
+
+
+@given(
+    names=st.lists(st.sampled_from([name for name in chainable if "Cosine" not in name]), min_size=1, max_size=3),
+    data=st.data(),
+)
+def test_a_chain_is_torchs(names, data):
+    drawn = [(name, data.draw(chainable[name])) for name in names]
+    pairs = [SchedulerPair("ExponentialLR", {"gamma": 1.0}) for _ in range(2)]
+    for pair in pairs:
+        pair.schedulers = [
+            module.ChainedScheduler([getattr(module, name)(opt, **options) for name, options in drawn])
+            for module, opt in zip(SCHEDULERS, pair.optimizers, strict=True)
+        ]
+    for _ in range(40):
+        pairs[0].step()
+        ours, theirs = pairs[0].schedulers
+        assert ours.get_last_lr() == at_least_0(theirs.get_last_lr())
+        same_state(ours.state_dict(), theirs.state_dict())
+    for old, new in zip(pairs[0].schedulers[::-1], pairs[1].schedulers, strict=True):
+        new.load_state_dict(copy.deepcopy(old.state_dict()))
+    for old, new in zip(pairs[0].optimizers, pairs[1].optimizers, strict=True):
+        for group, saved in zip(new.param_groups, old.param_groups, strict=True):
+            group["lr"] = saved["lr"]
+    for _ in range(20):
+        for pair in pairs:
+            pair.step()
+        assert pairs[1].schedulers[0].get_last_lr() == at_least_0(pairs[1].schedulers[1].get_last_lr())
+        assert pairs[0].schedulers[0].get_last_lr() == pairs[1].schedulers[0].get_last_lr()
+
+
+def test_what_cannot_be_in_a_chain_is_refused():
+    chain, schedulers = optim.lr_scheduler.ChainedScheduler, optim.lr_scheduler
+    optimizer = new_optimizer()
+    step = schedulers.StepLR(optimizer, 3)
+    with pytest.raises(ValueError, match="ChainedScheduler: expected at least one scheduler, got none"):
+        chain([])
+    with pytest.raises(TypeError, match="ChainedScheduler: expected schedulers to be LRSchedulers, got int"):
+        chain([3])
+    with pytest.raises(ValueError, match="ChainedScheduler: expected schedulers of one optimizer, got a StepLR of ano"):
+        chain([step], new_optimizer())
+    with pytest.raises(ValueError, match="ChainedScheduler: a ReduceLROnPlateau cannot be one of the schedulers"):
+        chain([step, schedulers.ReduceLROnPlateau(optimizer)])
+    both = chain([step, schedulers.SequentialLR(optimizer, [step, schedulers.LinearLR(optimizer)], [2])], optimizer)
+    with pytest.raises(ValueError, match="SequentialLR: a ChainedScheduler cannot be one of the schedulers"):
+        schedulers.SequentialLR(optimizer, [step, both], [2])
+
+
 def close(name, options, factor):
     optimizer = new_optimizer(LRS[0])
     scheduler = getattr(optim.lr_scheduler, name)(optimizer, **options)
@@ -259,6 +371,10 @@ def test_rules_are_functions_of_their_arguments_alone():
     assert decay.step_lr(8.0, 4, step_size=2, gamma=0.5) == 4.0
     assert decay.linear_lr(1.0, 0, start=0.25, end=1.0, total=3) == 0.25
     assert annealing.cosine_annealing_lr(0.0, 1.0, 5, T_max=4, eta_min=0.0) == pytest.approx(0.1464, abs=1e-4)
+    assert factors.constant_lr(3.0, 4, factor=0.5, total=4) == 6.0
+    assert factors.polynomial_lr(3.0, 4, total=4, power=2.0) == 0.0
+    assert cycles.warm_restarts(3.0, T_cur=2, T_i=4, eta_min=1.0) == 2.0
+    assert cycles.cyclic_lr(1.0, highest=3.0, height=0.5, scale=0.5) == 1.5
     assert annealing.annealed(1.0, 3.0, 0.5, linear=True) == annealing.annealed(1.0, 3.0, 0.5, linear=False) == 2.0
 
 
@@ -298,6 +414,9 @@ def test_a_scheduler_stepped_before_its_optimizer_warns_once(name, options):
     for module, optimizer in zip(SCHEDULERS, (new_optimizer(momentum=0.5), new_torch_optimizer(momentum=0.5)),
                                  strict=True):  # fmt: skip
         scheduler = getattr(module, name)(optimizer, **options)
+        if name == "CosineAnnealingWarmRestarts":  # PyTorch's does not warn
+            scheduler.step()
+            continue
         with pytest.warns(UserWarning, match=r"before .*optimizer") as caught:
             scheduler.step()
         assert caught[0].filename == __file__
@@ -360,6 +479,20 @@ BAD = [
     ("OneCycleLR", {"max_lr": "1", "total_steps": 9}, TypeError, "max_lr to be a number, got '1'"),
     ("OneCycleLR", {"max_lr": 1.0, "total_steps": 9, "max_momentum": "1"}, TypeError, "max_momentum to be a number"),
     ("OneCycleLR", {"max_lr": 1.0, "total_steps": 9, "cycle_momentum": 1}, TypeError, "cycle_momentum to be a bool"),
+    ("ConstantLR", {"factor": 0.0}, ValueError, "factor over 0 and up to 1, got 0.0"),
+    ("ConstantLR", {"factor": 1.5}, ValueError, "factor over 0 and up to 1, got 1.5"),
+    ("ConstantLR", {"total_iters": 0}, ValueError, "total_iters of 1 or more, got 0"),
+    ("PolynomialLR", {"total_iters": 0}, ValueError, "total_iters of 1 or more, got 0"),
+    ("PolynomialLR", {"power": -1}, ValueError, "power of 0 or more, got -1"),
+    ("CosineAnnealingWarmRestarts", {"T_0": 0}, ValueError, "T_0 to be an integer of 1 or more, got 0"),
+    ("CosineAnnealingWarmRestarts", {"T_0": 2.5}, ValueError, "T_0 to be an integer of 1 or more, got 2.5"),
+    ("CosineAnnealingWarmRestarts", {"T_0": 2, "T_mult": 0}, ValueError, "T_mult to be an integer of 1 or more"),
+    ("CosineAnnealingWarmRestarts", {"T_0": 2, "eta_min": "0"}, ValueError, "eta_min to be a number, got '0'"),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": [1.0, 2.0]}, ValueError, "max_lr for 1 groups, got 2"),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 0}, ValueError, "step_size_up of more than 0, got 0"),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "mode": "up"}, ValueError, "mode to be triangular, triangular2 or"),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "scale_mode": "x"}, ValueError, "scale_mode to be cycle or itera"),
+    ("CyclicLR", {"base_lr": "0", "max_lr": 1.0}, TypeError, "base_lr to be a number, got '0'"),
     ("ReduceLROnPlateau", {"factor": 1.0}, ValueError, "factor below 1, got 1.0"),
     ("ReduceLROnPlateau", {"mode": "low"}, ValueError, "mode to be min or max, got 'low'"),
     ("ReduceLROnPlateau", {"threshold_mode": "both"}, ValueError, "threshold_mode to be rel or abs, got 'both'"),
@@ -385,6 +518,9 @@ def test_an_optimizer_without_momentum_has_none_to_cycle():
     with pytest.raises(ValueError, match="OneCycleLR: Adagrad has neither momentum nor betas; pass cycle_momentum"):
         optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=9)
     optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=9, cycle_momentum=False)
+    with pytest.raises(ValueError, match="CyclicLR: Adagrad has neither momentum nor betas; pass cycle_momentum"):
+        optim.lr_scheduler.CyclicLR(optimizer, 0.1, 1.0)
+    optim.lr_scheduler.CyclicLR(optimizer, 0.1, 1.0, cycle_momentum=False)
 
 
 def test_a_metric_that_is_no_number_is_refused():

@@ -438,3 +438,38 @@ def test_adadelta_starts_with_steps_made_of_eps():
         parameter.grad = np.array([size])
         optim.Adadelta([parameter], rho=0.75, eps=1e-6).step()
         np.testing.assert_allclose(parameter.data, -2e-3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_options_that_choose_between_torchs_implementations_are_taken_only_where_they_ask_for_nothing(name):
+    cls, w = getattr(optim, name), Parameter(np.ones(2))
+    taken = {"foreach": False, "fused": None, "capturable": False, "differentiable": False}
+    assert cls([w], **taken).defaults == cls([w]).defaults
+    for option in taken:
+        with pytest.raises(TypeError, match=rf"{name}: {option}=True is not supported: it .*; leave it out"):
+            cls([w], **{option: True})
+    with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
+        cls([w], other=1)
+    assert "lr" in inspect.signature(cls).parameters
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_calls_its_closure_first_and_returns_its_loss_as_torchs_does(name):
+    ours, theirs = Parameter(np.array([1.0, -2.0])), torch.tensor([1.0, -2.0], dtype=torch.float64, requires_grad=True)
+    optimizer, reference = getattr(optim, name)([ours], lr=0.1), getattr(torch.optim, name)([theirs], lr=0.1)
+
+    def loss():
+        optimizer.zero_grad()
+        ours.add_grad(2 * ours.data)
+        return (ours.data**2).sum()
+
+    def torch_loss():
+        reference.zero_grad()
+        y = (theirs**2).sum()
+        y.backward()
+        return y
+
+    for _ in range(3):
+        np.testing.assert_allclose(optimizer.step(loss), reference.step(torch_loss).item(), rtol=1e-12)
+        np.testing.assert_allclose(ours.data, theirs.detach(), rtol=1e-12)
+    assert optimizer.step() is None
