@@ -18,6 +18,7 @@ from parity_tests.diagnosis.evidence import GUESSES, Case
 from parity_tests.diagnosis.likely_mistakes import adding_up, anywhere, in_layers  # noqa: F401
 from parity_tests.diagnosis.patterns import patterns
 from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.views import Parts
 from parity_tests.harness.reference import FiniteDifferences, Torch, grad_name
 from parity_tests.harness.report import AGAIN, Quantity, Report
 from scratch.gradcheck import compare_direction
@@ -207,6 +208,7 @@ class Suspects:
             rerun,
             self._columns(),
             self._input_names(),
+            name in {grad_name(one.name) for one in _learned(self.layer) if isinstance(one.view, Parts)},
             lambda: self._another(quantity),
         )
 

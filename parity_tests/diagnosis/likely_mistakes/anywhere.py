@@ -16,6 +16,17 @@ def sign(case: Case) -> Pairs:
     yield "the sign is flipped", -case.expected
 
 
+@guess("grad_parameter")
+def conjugated(case: Case) -> Pairs:
+    """Return the conjugate of a complex gradient."""
+    if case.parts:
+        yield (
+            "dL/dRe - i dL/dIm, as JAX has it, the conjugate of what is expected: a step of gradient descent needs "
+            "dL/dRe + i dL/dIm",
+            case.expected * [1, -1],
+        )
+
+
 @guess("grad_input")
 def grad_output_misused(case: Case) -> Pairs:
     """Pass the upstream gradient on unchanged, or multiply it in twice."""

@@ -16,7 +16,7 @@ from parity_tests.diagnosis.reading.places import Place, World
 from parity_tests.diagnosis.reading.source import Source
 from parity_tests.diagnosis.reading.steps import Optimizers
 from parity_tests.diagnosis.reading.trials import Trials, Written
-from parity_tests.diagnosis.reading.views import same
+from parity_tests.diagnosis.reading.views import parts, same
 
 
 def explore(trials: Trials, constants: tuple[str, ...] = ()) -> tuple[Reading, Optimizers]:
@@ -55,7 +55,8 @@ def _sorted(
         if place not in learned:
             reading.constants.append((place, values.shape))
         elif sources.get(place) is not None:
-            one = Learned(place, values.shape, same(values.shape), sources[place], place.name, place in moving)
+            view = (parts if values.dtype.kind == "c" else same)(values.shape)
+            one = Learned(place, values.shape, view, sources[place], place.name, place in moving)
             one.integer = values.dtype.kind in "iu"
             reading.learned.append(one)
         elif place not in moving:
@@ -83,7 +84,7 @@ def _wanted(world: World, found: Influences, written: Written, kept: set[Place])
     owners = {
         p: v
         for p, v in found.arrays.items()
-        if p in found.moving or (v.dtype.kind == "f" and p in kept and written.has_gradient_of(world.aliases(p)))
+        if p in found.moving or (v.dtype.kind in "fc" and p in kept and written.has_gradient_of(world.aliases(p)))
     }
     gradients_of_others = {
         p for p in owners if p not in found.moving and any(words.undressed(p.last)) and _is_gradient(p, owners)
@@ -109,7 +110,7 @@ def _optimizers(trials: Trials, sources: dict[Place, Source | None]) -> tuple[Op
 
 
 def _is_weight(world: World, place: Place, values: np.ndarray) -> bool:
-    return values.dtype.kind == "f" and world.prefixes[place.root] == "self" and words.is_weight(place.last)
+    return values.dtype.kind in "fc" and world.prefixes[place.root] == "self" and words.is_weight(place.last)
 
 
 def _is_constant(world: World, place: Place, constants: tuple[str, ...]) -> bool:

@@ -73,7 +73,7 @@ def assign(
     for place in [place for place in wanted if place not in sources]:
         shape = wanted[place].shape
         unused = {p: v for p, v in free_written.items() if identities[p] not in used}
-        fits = {identities[p]: p for p, v in unused.items() if _fits(v.shape, shape) and v.dtype.kind == "f"}
+        fits = {identities[p]: p for p, v in unused.items() if _fits(v.shape, shape) and v.dtype.kind in "fc"}
         rivals = [p for p in wanted if p not in sources and _fits(wanted[p].shape, shape)]
         only = next(iter(fits.values())) if len(fits) == 1 == len(rivals) and len(shape) > 0 else None
         if only is None or not _looks_like_gradient(only):

@@ -28,7 +28,7 @@ def start_with_them(trials: Trials) -> None:
         for place, values in now.items()
         if place not in known
         and values.ndim
-        and values.dtype.kind == "f"
+        and values.dtype.kind in "fc"
         and not any(np.may_share_memory(values, other) for other in own)
     }
     if not later:

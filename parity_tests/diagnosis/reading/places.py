@@ -171,7 +171,7 @@ class World:
             return
         if isinstance(value, np.ndarray | float | np.floating):
             if isinstance(value, np.ndarray):
-                if (id(value) in seen and not aliases) or value.dtype.kind not in "fiub":
+                if (id(value) in seen and not aliases) or value.dtype.kind not in "fciub":
                     return
                 seen.add(id(value))
             yield Place(root, steps), value
