@@ -1,10 +1,10 @@
-"""What is compared once the usual numbers agree: ties and zeros, a wider range, and a second batch."""
+"""What is compared once the usual numbers agree: ties and zeros, ignored targets, a wider range, a second batch."""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from parity_tests.diagnosis import against, kinks, second_batch, targets, wider
+from parity_tests.diagnosis import against, ignored_targets, kinks, second_batch, targets, wider
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.repeated import repeat
 from parity_tests.diagnosis.request import Request
@@ -25,6 +25,7 @@ def compare(
             report.title += ", numbers with ties and zeros"
             yield report
         yield valid or "They agree on numbers with ties and zeros, too."
+    yield from ignored_targets.compare(learner, theirs, inputs, request, names)
     if request.range is None:
         said, report = wider.compare(learner, theirs, inputs, request.seed, usual)
         yield from said

@@ -128,8 +128,8 @@ class Plan:
         values = returned if isinstance(returned, np.ndarray) else np.asarray(returned)
         if values.dtype.kind == "c":
             raise LearnerRaisedError(
-                f"{self.found.forward_name}: expected an array of real numbers, got {values.dtype}: a complex output is "
-                "not compared; return its real and its imaginary part as two arrays"
+                f"{self.found.forward_name}: expected an array of real numbers, got {values.dtype}: a complex output "
+                "is not compared; return its real and its imaginary part as two arrays"
             )
         if values.dtype.kind not in "fiub":
             if hasattr(returned, "data") and isinstance(returned.data, np.ndarray):
