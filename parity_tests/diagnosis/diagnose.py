@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity_tests.diagnosis.batches import longer
 from parity_tests.diagnosis.evidence import GUESSES, Case
 
 # They register themselves, and are tried in this order.
@@ -139,7 +140,7 @@ class Suspects:
             return None
         axes = (1, 0) if self._columns() else (0, 1) if isinstance(self.layer, Learner) else (0,)
         for axis in axes if self.inputs[0].ndim == 2 and self.torch_layer is None else (0,):
-            inputs = tuple(_longer(x, self.inputs[0].shape[axis], axis) for x in self.inputs)
+            inputs = tuple(longer(x, self.inputs[0].shape[axis], axis) for x in self.inputs)
             with suppress(Exception):
                 report = check(self.layer, self.torch_layer, *inputs, strict=False)
                 if report.quantities:
@@ -219,15 +220,6 @@ def _learned(layer: object) -> list:
 
 def _steps(layer: object) -> list:
     return [one for one in _learned(layer) if one.gradient is not None and one.gradient.step]
-
-
-def _longer(x: np.ndarray, count: int, axis: int) -> np.ndarray:
-    # Three more examples: the first ones again, slightly changed.
-    if x.ndim <= axis or x.shape[axis] != count:
-        return x
-    more = np.take(x, np.arange(3) % count, axis)
-    more = more * x.dtype.type(0.75) if x.dtype.kind == "f" and not set(np.unique(x)) <= {0.0, 1.0} else more
-    return np.concatenate([x, more], axis)
 
 
 def _named(case: Case) -> Iterator[str]:
