@@ -26,10 +26,12 @@ def explore(trials: Trials, constants: tuple[str, ...] = ()) -> tuple[Reading, O
     creates belong to the layer's start from now on (`lazy_parameters`).
     """
     trials.outputs({})
-    lazy_parameters.start_with_them(trials)
+    created = lazy_parameters.start_with_them(trials)
     found = influences(trials)
     written = trials.written(found.drawn)
     reading, optimizers = _sorted(trials, found, written, constants)
+    caches = trials.overwritten([place for place, _ in reading.state if place in created])
+    reading.state = [one for one in reading.state if one[0] not in caches]
     if trials.plan.beside():
         reading.beside = beside.not_compared(trials, found.drawn)
     return reading, optimizers
@@ -39,8 +41,7 @@ def _sorted(
     trials: Trials, found: Influences, written: Written, constants: tuple[str, ...]
 ) -> tuple[Reading, Optimizers]:
     world, arrays, moving = trials.world, found.arrays, found.moving
-    trials.outputs({})
-    kept = {p for p, v in arrays.items() if np.array_equal(world.get(p), v, equal_nan=True)}  # forward leaves it alone
+    kept = trials.left_alone(arrays)
     wanted = _wanted(world, found, written, kept)
     learned = {p: v for p, v in wanted.items() if not _is_constant(world, p, constants)}
 

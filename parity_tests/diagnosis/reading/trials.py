@@ -127,10 +127,31 @@ class Trials:
     def follows_input(self, place: Place) -> bool:
         """Return whether forward makes an array of its input, as a running mean; a weight that it rewrites is none."""
         found = []
-        for given in (self.inputs, tuple(nudged(x) if x.dtype.kind == "f" else x[::-1] for x in self.inputs)):
+        for given in (self.inputs, self._other_inputs()):
             self.outputs({}, given)
             found.append(np.array(self.world.get(place)))
         return not np.array_equal(*found, equal_nan=True)
+
+    def left_alone(self, arrays: dict[Place, np.ndarray]) -> set[Place]:
+        """Return the places at which forward leaves what is there, on these inputs and on others."""
+        kept = set(arrays)
+        for given in (self.inputs, self._other_inputs()):
+            try:
+                self.outputs({}, given)
+            except LearnerRaisedError:
+                continue  # labels in another order may be none
+            kept = {place for place in kept if np.array_equal(self.world.get(place), arrays[place], equal_nan=True)}
+        return kept
+
+    def overwritten(self, places: list[Place]) -> set[Place]:
+        """Return those of the places at which forward puts the same, whatever was there: a cache, and no state."""
+        self.outputs({})
+        usual = {place: np.array(self.world.get(place)) for place in places}
+        self.outputs({place: nudged(values) for place, values in usual.items()})
+        return {p for p, values in usual.items() if np.array_equal(self.world.get(p), values, equal_nan=True)}
+
+    def _other_inputs(self) -> tuple[np.ndarray, ...]:
+        return tuple(nudged(x) if x.dtype.kind == "f" else x[::-1] for x in self.inputs)
 
     def fractions_matter(self, place: Place, values: np.ndarray) -> bool:
         """Return whether forward runs with a quarter added to integers, which an index does not survive."""
