@@ -45,13 +45,18 @@ def _sorted(
     wanted = _wanted(world, found, written, kept)
     learned = {p: v for p, v in wanted.items() if not _is_constant(world, p, constants)}
 
-    def slope(place: Place, along: np.ndarray) -> float:
+    def slope(place: Place | int, along: np.ndarray) -> float:
+        if isinstance(place, int):
+            return trials.slope_of_input(place, along, found.drawn)
         return trials.slope(place, found.drawn.get(place, wanted[place]), along, found.drawn)
 
     sources, input_sources = assign(trials, constants, learned, written, slope)
     optimizers, adaptive = _optimizers(trials, sources)
     sources |= dict.fromkeys(adaptive)
     reading = Reading(inputs=input_sources, adaptive=adaptive)
+    if trials.plan.returns_gradients and trials.plan.outputs[0].ndim == 0:
+        taken = {source.leaf for source in [*sources.values(), *input_sources.values()] if source is not None}
+        reading.beside = [(n, v.shape) for n, v in written.leaves.items() if v is not None and n not in taken]
     for place, values in wanted.items():
         if place not in learned:
             reading.constants.append((place, values.shape))

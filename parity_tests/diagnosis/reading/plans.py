@@ -161,6 +161,11 @@ class Plan:
         is_loss = self.convention != "upstream" and output.size == 1 != np.size(self.inputs[0])
         return output.reshape(()) if is_loss else output
 
+    @property
+    def returns_gradients(self) -> bool:
+        """Whether forward returned the gradients beside the loss."""
+        return self.found.backward is None and self.pulled is None
+
     def chosen(self, returned: object) -> tuple:
         """Return the outputs among values like those that forward returned last."""
         if not isinstance(returned, tuple | list | dict):
@@ -170,7 +175,7 @@ class Plan:
 
     def beside(self) -> list[int]:
         """Return the values beside the outputs that may be outputs, too: real or complex arrays that are no inputs."""
-        if self.made is None or (self.found.backward is None and self.pulled is None):
+        if self.made is None or self.returns_gradients:
             return []
         others = [i for i in range(len(self.made.values)) if i not in self.split.outputs]
         return [i for i in others if self._is_output(self.made.values[i], "fc")]

@@ -1,6 +1,6 @@
 """Try a layer out: run it with some of its arrays changed, and see what comes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,11 +110,16 @@ class Trials:
 
     def slope(self, place: Place, values: np.ndarray, along: np.ndarray, changes: Changes) -> float:
         """Return the derivative along a direction, of the sum of the outputs times what `written` has upstream."""
-        ends = []
-        for step in (SLOPE_STEP, -SLOPE_STEP):
-            outputs = self.outputs(changes | {place: values + step * along})
-            ends.append(sum((grad * y).sum() for grad, y in zip(upstream(outputs), outputs, strict=True)))
-        return (ends[0] - ends[1]) / (2 * SLOPE_STEP)
+        return _slope(lambda step: self.outputs(changes | {place: values + step * along}))
+
+    def slope_of_input(self, index: int, along: np.ndarray, changes: Changes) -> float:
+        """Return the same derivative with respect to an input."""
+
+        def outputs(step: float) -> list[np.ndarray]:
+            moved = self.inputs[index] + step * along
+            return self.outputs(changes, (*self.inputs[:index], moved, *self.inputs[index + 1 :]))
+
+        return _slope(outputs)
 
     def moved_by_backward(self, places: list[Place], factor: float) -> dict[Place, np.ndarray]:
         """Return the step that backward takes with each array, for an upstream gradient times ``factor``."""
@@ -160,3 +165,11 @@ class Trials:
         except LearnerRaisedError:
             return False
         return True
+
+
+def _slope(outputs: Callable[[float], list[np.ndarray]]) -> float:
+    ends = [
+        sum((grad * y).sum() for grad, y in zip(upstream(made), made, strict=True))
+        for made in map(outputs, (SLOPE_STEP, -SLOPE_STEP))
+    ]
+    return (ends[0] - ends[1]) / (2 * SLOPE_STEP)
