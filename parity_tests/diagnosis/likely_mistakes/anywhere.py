@@ -10,10 +10,21 @@ from parity_tests.diagnosis.evidence import EVERYTHING, GRADIENTS, Case, Pairs, 
 # What backward does with its argument.
 
 
+ON_PURPOSE = "on purpose? A surrogate gradient is not the derivative, so it cannot be checked this way"
+
+
 @guess(*EVERYTHING)
 def sign(case: Case) -> Pairs:
     """Lose a minus."""
-    yield "the sign is flipped", -case.expected
+    reversal = f" (a gradient reversal layer, {ON_PURPOSE})" if case.kind == "grad_input" and not case.state else ""
+    yield f"the sign is flipped{reversal}", -case.expected
+
+
+@guess("grad_input")
+def straight_through(case: Case) -> Pairs:
+    """Give a gradient where forward has none: it is piecewise constant."""
+    if not case.expected.any():
+        yield f"forward's derivative is zero everywhere (a straight-through estimator, {ON_PURPOSE})", case.got
 
 
 @guess("grad_parameter")
@@ -30,7 +41,8 @@ def conjugated(case: Case) -> Pairs:
 @guess("grad_input")
 def grad_output_misused(case: Case) -> Pairs:
     """Pass the upstream gradient on unchanged, or multiply it in twice."""
-    yield "grad_output is passed on unchanged; multiply it by the layer's derivative", case.grads[0]
+    estimator = "" if case.state else f" (a straight-through estimator, {ON_PURPOSE})"
+    yield f"grad_output is passed on unchanged; multiply it by the layer's derivative{estimator}", case.grads[0]
     if case.expected.shape == case.grads[0].shape:
         yield "grad_output is multiplied in twice", case.expected * case.grads[0]
 

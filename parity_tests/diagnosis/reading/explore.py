@@ -14,7 +14,7 @@ from parity_tests.diagnosis.reading.influences import Influences, influences
 from parity_tests.diagnosis.reading.learned import Learned, Reading
 from parity_tests.diagnosis.reading.places import Place, World
 from parity_tests.diagnosis.reading.source import Source
-from parity_tests.diagnosis.reading.steps import Optimizers
+from parity_tests.diagnosis.reading.steps import Optimizers, velocities
 from parity_tests.diagnosis.reading.trials import Trials, Written
 from parity_tests.diagnosis.reading.views import parts, same
 
@@ -51,7 +51,7 @@ def _sorted(
         return trials.slope(place, found.drawn.get(place, wanted[place]), along, found.drawn)
 
     sources, input_sources = assign(trials, constants, learned, written, slope)
-    optimizers, adaptive = _optimizers(trials, sources)
+    optimizers, adaptive = _optimizers(trials, sources, written, set(moving))
     sources |= dict.fromkeys(adaptive)
     reading = Reading(inputs=input_sources, adaptive=adaptive)
     if trials.plan.returns_gradients and trials.plan.outputs[0].ndim == 0:
@@ -98,14 +98,19 @@ def _wanted(world: World, found: Influences, written: Written, kept: set[Place])
     return {p: v for p, v in owners.items() if p not in gradients_of_others}
 
 
-def _optimizers(trials: Trials, sources: dict[Place, Source | None]) -> tuple[Optimizers, dict[Place, Place]]:
+def _optimizers(
+    trials: Trials, sources: dict[Place, Source | None], written: Written, moving: set[Place]
+) -> tuple[Optimizers, dict[Place, Place]]:
     """Return the optimizers, and the parameters whose step is not the rate times the gradient, with their optimizers.
 
     Such a step does not tell the gradient: it does not double with it.
     """
-    taken = {place: one.optimizer for place, one in sources.items() if one is not None and one.optimizer}
+    steps = {place: one for place, one in sources.items() if one is not None and one.step}
+    kept = velocities(trials, set(steps), written, moving) if steps else []
+    taken = {place: one.optimizer or next(iter(kept), None) for place, one in steps.items()}
+    taken = {place: by for place, by in taken.items() if by is not None}
     trials.world.restore()
-    optimizers = Optimizers(trials.world, set(taken.values()))
+    optimizers = Optimizers(trials.world, {one.optimizer for one in steps.values() if one.optimizer}, kept)
     moved = [trials.moved_by_backward(list(taken), factor) for factor in (1.0, 2.0)] if taken else []
     adaptive = {}
     for place, optimizer in taken.items():

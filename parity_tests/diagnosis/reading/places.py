@@ -144,7 +144,7 @@ class World:
             if held.shape == value.shape and held.dtype == value.dtype and held.flags.writeable:
                 held[...] = value
                 return
-        elif isinstance(held, float | np.floating) and isinstance(value, np.ndarray):
+        elif isinstance(held, float | np.floating) and isinstance(value, np.ndarray) and not value.ndim:
             value = float(value) if type(held) is float else value.dtype.type(value)
         for other in self.aliases(place):
             holders.put(self.roots[other.root], other.steps, value)
