@@ -16,8 +16,8 @@ ON_PURPOSE = "on purpose? A surrogate gradient is not the derivative, so it cann
 @guess(*EVERYTHING)
 def sign(case: Case) -> Pairs:
     """Lose a minus."""
-    reversal = f" (a gradient reversal layer, {ON_PURPOSE})" if case.kind == "grad_input" and not case.state else ""
-    yield f"the sign is flipped{reversal}", -case.expected
+    is_identity = case.expected.shape == case.grads[0].shape and np.allclose(case.expected, case.grads[0], rtol=1e-6)
+    yield "the sign is flipped" + f" (a gradient reversal layer, {ON_PURPOSE})" * is_identity, -case.expected
 
 
 @guess("grad_input")
@@ -41,8 +41,8 @@ def conjugated(case: Case) -> Pairs:
 @guess("grad_input")
 def grad_output_misused(case: Case) -> Pairs:
     """Pass the upstream gradient on unchanged, or multiply it in twice."""
-    estimator = "" if case.state else f" (a straight-through estimator, {ON_PURPOSE})"
-    yield f"grad_output is passed on unchanged; multiply it by the layer's derivative{estimator}", case.grads[0]
+    if case.expected.any():
+        yield "grad_output is passed on unchanged; multiply it by the layer's derivative", case.grads[0]
     if case.expected.shape == case.grads[0].shape:
         yield "grad_output is multiplied in twice", case.expected * case.grads[0]
 
