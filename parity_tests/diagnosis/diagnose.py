@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity_tests.diagnosis.batches import longer
 from parity_tests.diagnosis.evidence import GUESSES, Case
 
 # They register themselves, and are tried in this order.
 from parity_tests.diagnosis.likely_mistakes import adding_up, anywhere, in_layers  # noqa: F401
 from parity_tests.diagnosis.patterns import patterns
 from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.views import Parts
 from parity_tests.harness.reference import FiniteDifferences, Torch, grad_name
 from parity_tests.harness.report import AGAIN, Quantity, Report
 from scratch.gradcheck import compare_direction
@@ -138,7 +140,7 @@ class Suspects:
             return None
         axes = (1, 0) if self._columns() else (0, 1) if isinstance(self.layer, Learner) else (0,)
         for axis in axes if self.inputs[0].ndim == 2 and self.torch_layer is None else (0,):
-            inputs = tuple(_longer(x, self.inputs[0].shape[axis], axis) for x in self.inputs)
+            inputs = tuple(longer(x, self.inputs[0].shape[axis], axis) for x in self.inputs)
             with suppress(Exception):
                 report = check(self.layer, self.torch_layer, *inputs, strict=False)
                 if report.quantities:
@@ -207,6 +209,7 @@ class Suspects:
             rerun,
             self._columns(),
             self._input_names(),
+            name in {grad_name(one.name) for one in _learned(self.layer) if isinstance(one.view, Parts)},
             lambda: self._another(quantity),
         )
 
@@ -217,15 +220,6 @@ def _learned(layer: object) -> list:
 
 def _steps(layer: object) -> list:
     return [one for one in _learned(layer) if one.gradient is not None and one.gradient.step]
-
-
-def _longer(x: np.ndarray, count: int, axis: int) -> np.ndarray:
-    # Three more examples: the first ones again, slightly changed.
-    if x.ndim <= axis or x.shape[axis] != count:
-        return x
-    more = np.take(x, np.arange(3) % count, axis)
-    more = more * x.dtype.type(0.75) if x.dtype.kind == "f" and not set(np.unique(x)) <= {0.0, 1.0} else more
-    return np.concatenate([x, more], axis)
 
 
 def _named(case: Case) -> Iterator[str]:

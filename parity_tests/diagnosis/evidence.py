@@ -37,6 +37,8 @@ class Case:
         Whether the examples are the columns of a matrix.
     names : list of str
         Forward's names of the inputs.
+    parts : bool
+        Whether it is a complex array's gradient, with the real and the imaginary part on the last axis.
     another : callable
         Returns the same quantity's case for a batch of another size; None if there is none.
     """
@@ -55,6 +57,7 @@ class Case:
     rerun: Callable[..., np.ndarray]
     columns: bool = False
     names: Sequence[str] = ()
+    parts: bool = False
     another: Callable[[], "Case | None"] = lambda: None
 
     @property

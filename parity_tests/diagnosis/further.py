@@ -1,10 +1,10 @@
-"""What is compared once the usual numbers agree: ties and zeros, a wider range, and a second batch."""
+"""What is compared once the usual numbers agree: ties and zeros, ignored targets, a wider range, other batches."""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from parity_tests.diagnosis import against, kinks, second_batch, targets, wider
+from parity_tests.diagnosis import against, another_size, ignored_targets, kinks, second_batch, targets, wider
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.repeated import repeat
 from parity_tests.diagnosis.request import Request
@@ -25,11 +25,16 @@ def compare(
             report.title += ", numbers with ties and zeros"
             yield report
         yield valid or "They agree on numbers with ties and zeros, too."
+    yield from ignored_targets.compare(learner, theirs, inputs, request, names)
     if request.range is None:
         said, report = wider.compare(learner, theirs, inputs, request.seed, usual)
         yield from said
         if report is not None:
             yield report
+    said, report = another_size.compare(learner, theirs, inputs, request.seed, names)
+    if report is not None:
+        yield report
+    yield from [said] * bool(said)
     report, note = second_batch.compare(learner, theirs, inputs, targets.others(request, inputs), request.seed, names)
     if report is not None:
         yield report

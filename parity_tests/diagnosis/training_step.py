@@ -42,7 +42,7 @@ class Trained:
         self.step_name = method(type(network))
         self.world = World([network, module], ["self", ""])
         base = self.loss({})
-        arrays = {p: np.array(v) for p, v in self.world.places() if v.ndim and v.dtype.kind == "f"}
+        arrays = {p: np.array(v) for p, v in self.world.places() if v.ndim and v.dtype.kind in "fc"}
         self.parameters = {p: v for p, v in arrays.items() if self.loss({p: v + 1e-3 * (1 + np.abs(v))}) != base}
 
     def loss(self, changes: dict[Place, np.ndarray], inputs: tuple | None = None) -> float:
@@ -54,18 +54,19 @@ class Trained:
             return float(getattr(self.network, self.loss_name)(*map(np.copy, inputs or self.batches[0])))
 
     def gradient(self, place: Place, at: dict[Place, np.ndarray], batch: int = 0) -> np.ndarray:
-        """Return the loss's gradient of one array, by finite differences."""
-        values, found = np.array(at[place]), np.zeros(at[place].shape)
-        for index in np.ndindex(values.shape):
+        """Return the loss's gradient of one array, by finite differences; dL/dRe + i dL/dIm of a complex one."""
+        values, found = np.array(at[place]), np.zeros_like(at[place])
+        units = (1, 1j) if values.dtype.kind == "c" else (1,)
+        for index, unit in itertools.product(np.ndindex(values.shape), units):
             start, slopes = values[index], []
             for step in (STEP, STEP / 2):
                 ends = []
                 for sign in (1, -1):
-                    values[index] = start + sign * step
+                    values[index] = start + sign * step * unit
                     ends.append(self.loss({**at, place: values}, self.batches[batch]))
                 slopes.append((ends[0] - ends[1]) / (2 * step))
             values[index] = start
-            found[index] = (4 * slopes[1] - slopes[0]) / 3
+            found[index] += unit * (4 * slopes[1] - slopes[0]) / 3
         return found
 
     def steps(self, count: int, slower: float = 1.0) -> tuple[list[dict[Place, np.ndarray]], float]:

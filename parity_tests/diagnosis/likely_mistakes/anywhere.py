@@ -10,16 +10,39 @@ from parity_tests.diagnosis.evidence import EVERYTHING, GRADIENTS, Case, Pairs, 
 # What backward does with its argument.
 
 
+ON_PURPOSE = "on purpose? A surrogate gradient is not the derivative, so it cannot be checked this way"
+
+
 @guess(*EVERYTHING)
 def sign(case: Case) -> Pairs:
     """Lose a minus."""
-    yield "the sign is flipped", -case.expected
+    is_identity = case.expected.shape == case.grads[0].shape and np.allclose(case.expected, case.grads[0], rtol=1e-6)
+    yield "the sign is flipped" + f" (a gradient reversal layer, {ON_PURPOSE})" * is_identity, -case.expected
+
+
+@guess("grad_input")
+def straight_through(case: Case) -> Pairs:
+    """Give a gradient where forward has none: it is piecewise constant."""
+    if not case.expected.any():
+        yield f"forward's derivative is zero everywhere (a straight-through estimator, {ON_PURPOSE})", case.got
+
+
+@guess("grad_parameter")
+def conjugated(case: Case) -> Pairs:
+    """Return the conjugate of a complex gradient."""
+    if case.parts:
+        yield (
+            "dL/dRe - i dL/dIm, as JAX has it, the conjugate of what is expected: a step of gradient descent needs "
+            "dL/dRe + i dL/dIm",
+            case.expected * [1, -1],
+        )
 
 
 @guess("grad_input")
 def grad_output_misused(case: Case) -> Pairs:
     """Pass the upstream gradient on unchanged, or multiply it in twice."""
-    yield "grad_output is passed on unchanged; multiply it by the layer's derivative", case.grads[0]
+    if case.expected.any():
+        yield "grad_output is passed on unchanged; multiply it by the layer's derivative", case.grads[0]
     if case.expected.shape == case.grads[0].shape:
         yield "grad_output is multiplied in twice", case.expected * case.grads[0]
 

@@ -17,7 +17,7 @@ def not_compared(trials: Trials, drawn: Changes) -> list[tuple[str, tuple]]:
     trials.outputs(drawn)
     before = list(plan.made.values)
     world.restore()
-    held = {place: values for place, values in world.places() if values.ndim and values.dtype.kind == "f"}
+    held = {place: values for place, values in world.places() if values.ndim and values.dtype.kind in "fc"}
     changes = {place: nudged(values) for place, values in (held | drawn).items()}
     try:
         trials.outputs(changes, tuple(nudged(x) if x.dtype.kind == "f" else x for x in trials.inputs))

@@ -25,7 +25,7 @@ def of_parameter(
     if any(part is None for part in parts):
         return None
     found = sum(np.array(part) for part in parts[1:]) + np.array(parts[0]) if parts[1:] else np.array(parts[0])
-    if np.ndim(factor) == 0 and factor != 1 and found.dtype.kind == "f":
+    if np.ndim(factor) == 0 and factor != 1 and found.dtype.kind in "fc":
         found = found * found.dtype.type(factor)
     return found
 

@@ -13,6 +13,9 @@ def lines(learner: Learner) -> list[str]:
     returned = _returned(learner)
     found = [f"{learner.found.forward_name}({', '.join(shown)}) -> {returned}"]
     found.append(_backward(learner, names))
+    target = plan.options.target
+    if target is not None and learner.last[target].dtype.kind in "iu" and learner.last[target].size:
+        found.append(f"{names[target]}: classes from {learner.last[target].min()} to {learner.last[target].max()}")
     for one in reading.learned:
         found.append(f"{learner.world.words(one.place)} {one.shape}: {_parameter(learner, one)}")
     if learner.buffers:

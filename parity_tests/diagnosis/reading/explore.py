@@ -14,9 +14,9 @@ from parity_tests.diagnosis.reading.influences import Influences, influences
 from parity_tests.diagnosis.reading.learned import Learned, Reading
 from parity_tests.diagnosis.reading.places import Place, World
 from parity_tests.diagnosis.reading.source import Source
-from parity_tests.diagnosis.reading.steps import Optimizers
+from parity_tests.diagnosis.reading.steps import Optimizers, velocities
 from parity_tests.diagnosis.reading.trials import Trials, Written
-from parity_tests.diagnosis.reading.views import same
+from parity_tests.diagnosis.reading.views import parts, same
 
 
 def explore(trials: Trials, constants: tuple[str, ...] = ()) -> tuple[Reading, Optimizers]:
@@ -26,10 +26,12 @@ def explore(trials: Trials, constants: tuple[str, ...] = ()) -> tuple[Reading, O
     creates belong to the layer's start from now on (`lazy_parameters`).
     """
     trials.outputs({})
-    lazy_parameters.start_with_them(trials)
+    created = lazy_parameters.start_with_them(trials)
     found = influences(trials)
     written = trials.written(found.drawn)
     reading, optimizers = _sorted(trials, found, written, constants)
+    caches = trials.overwritten([place for place, _ in reading.state if place in created])
+    reading.state = [one for one in reading.state if one[0] not in caches]
     if trials.plan.beside():
         reading.beside = beside.not_compared(trials, found.drawn)
     return reading, optimizers
@@ -39,23 +41,28 @@ def _sorted(
     trials: Trials, found: Influences, written: Written, constants: tuple[str, ...]
 ) -> tuple[Reading, Optimizers]:
     world, arrays, moving = trials.world, found.arrays, found.moving
-    trials.outputs({})
-    kept = {p for p, v in arrays.items() if np.array_equal(world.get(p), v, equal_nan=True)}  # forward leaves it alone
+    kept = trials.left_alone(arrays)
     wanted = _wanted(world, found, written, kept)
     learned = {p: v for p, v in wanted.items() if not _is_constant(world, p, constants)}
 
-    def slope(place: Place, along: np.ndarray) -> float:
+    def slope(place: Place | int, along: np.ndarray) -> float:
+        if isinstance(place, int):
+            return trials.slope_of_input(place, along, found.drawn)
         return trials.slope(place, found.drawn.get(place, wanted[place]), along, found.drawn)
 
     sources, input_sources = assign(trials, constants, learned, written, slope)
-    optimizers, adaptive = _optimizers(trials, sources)
+    optimizers, adaptive = _optimizers(trials, sources, written, set(moving))
     sources |= dict.fromkeys(adaptive)
     reading = Reading(inputs=input_sources, adaptive=adaptive)
+    if trials.plan.returns_gradients and trials.plan.outputs[0].ndim == 0:
+        taken = {source.leaf for source in [*sources.values(), *input_sources.values()] if source is not None}
+        reading.beside = [(n, v.shape) for n, v in written.leaves.items() if v is not None and n not in taken]
     for place, values in wanted.items():
         if place not in learned:
             reading.constants.append((place, values.shape))
         elif sources.get(place) is not None:
-            one = Learned(place, values.shape, same(values.shape), sources[place], place.name, place in moving)
+            view = (parts if values.dtype.kind == "c" else same)(values.shape)
+            one = Learned(place, values.shape, view, sources[place], place.name, place in moving)
             one.integer = values.dtype.kind in "iu"
             reading.learned.append(one)
         elif place not in moving:
@@ -83,7 +90,7 @@ def _wanted(world: World, found: Influences, written: Written, kept: set[Place])
     owners = {
         p: v
         for p, v in found.arrays.items()
-        if p in found.moving or (v.dtype.kind == "f" and p in kept and written.has_gradient_of(world.aliases(p)))
+        if p in found.moving or (v.dtype.kind in "fc" and p in kept and written.has_gradient_of(world.aliases(p)))
     }
     gradients_of_others = {
         p for p in owners if p not in found.moving and any(words.undressed(p.last)) and _is_gradient(p, owners)
@@ -91,14 +98,19 @@ def _wanted(world: World, found: Influences, written: Written, kept: set[Place])
     return {p: v for p, v in owners.items() if p not in gradients_of_others}
 
 
-def _optimizers(trials: Trials, sources: dict[Place, Source | None]) -> tuple[Optimizers, dict[Place, Place]]:
+def _optimizers(
+    trials: Trials, sources: dict[Place, Source | None], written: Written, moving: set[Place]
+) -> tuple[Optimizers, dict[Place, Place]]:
     """Return the optimizers, and the parameters whose step is not the rate times the gradient, with their optimizers.
 
     Such a step does not tell the gradient: it does not double with it.
     """
-    taken = {place: one.optimizer for place, one in sources.items() if one is not None and one.optimizer}
+    steps = {place: one for place, one in sources.items() if one is not None and one.step}
+    kept = velocities(trials, set(steps), written, moving) if steps else []
+    taken = {place: one.optimizer or next(iter(kept), None) for place, one in steps.items()}
+    taken = {place: by for place, by in taken.items() if by is not None}
     trials.world.restore()
-    optimizers = Optimizers(trials.world, set(taken.values()))
+    optimizers = Optimizers(trials.world, {one.optimizer for one in steps.values() if one.optimizer}, kept)
     moved = [trials.moved_by_backward(list(taken), factor) for factor in (1.0, 2.0)] if taken else []
     adaptive = {}
     for place, optimizer in taken.items():
@@ -109,7 +121,7 @@ def _optimizers(trials: Trials, sources: dict[Place, Source | None]) -> tuple[Op
 
 
 def _is_weight(world: World, place: Place, values: np.ndarray) -> bool:
-    return values.dtype.kind == "f" and world.prefixes[place.root] == "self" and words.is_weight(place.last)
+    return values.dtype.kind in "fc" and world.prefixes[place.root] == "self" and words.is_weight(place.last)
 
 
 def _is_constant(world: World, place: Place, constants: tuple[str, ...]) -> bool:

@@ -5,18 +5,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from parity_tests.diagnosis.reading import input_gradients, tied
 from parity_tests.diagnosis.reading import names as words
-from parity_tests.diagnosis.reading import tied
 from parity_tests.diagnosis.reading.places import Place
-from parity_tests.diagnosis.reading.plans import RATE, Plan
+from parity_tests.diagnosis.reading.plans import RATE
+from parity_tests.diagnosis.reading.shapes import fits
 from parity_tests.diagnosis.reading.source import Source
 from parity_tests.diagnosis.reading.steps import rate_of
 from parity_tests.diagnosis.reading.trials import Trials, Written
-
-INPUT_GRADIENTS = words.listed(
-    "dinputs dinput dx dX dA dA_prev grad_input grad_inputs input_gradient grad_x dZ_prev din d_input d_inputs d_x "
-    "input_grad gradient_input delta_prev dprev grad_in dI"
-)
 
 
 def assign(
@@ -24,19 +20,20 @@ def assign(
     constants: tuple[str, ...],
     wanted: dict[Place, np.ndarray],
     written: Written,
-    slope: Callable[[Place, np.ndarray], float],
+    slope: Callable[[Place | int, np.ndarray], float],
 ) -> tuple[dict[Place, Source | None], dict[int, Source]]:
     """Return the source of each parameter's gradient, and of each input's.
 
     Names come first: an array called ``dW`` is W's gradient even where its numbers are wrong. Then comes the order, for
     gradients returned as (dx, dW, db); then the shapes. An array that is held at several places goes by all its names.
     Inputs among the ``constants`` have none. ``slope`` returns the derivative along a direction, with respect to the
-    array at a place.
+    array at a place, or to an input.
     """
     plan, aliases, identities = trials.plan, trials.world.aliases, written.identities
     free_leaves = {name: values for name, values in written.leaves.items() if values is not None}
     free_written = dict(written.arrays)
     sources: dict[Place, Source | None] = {}
+    of_inputs = input_gradients.named(trials, constants, free_leaves)
     used: set[object] = set()  # arrays; each may have several places, and be by name the gradient of two parameters
 
     def take(source: Source) -> Source:
@@ -51,12 +48,13 @@ def assign(
             rate, optimizer = rate_of(plan.found, place, RATE)
             sources[place] = Source(step=True, rate=rate, optimizer=optimizer)
             take(Source(place=place))
-    for place in wanted:
+    for place, shape in {place: values.shape for place, values in wanted.items()}.items():
         if place in sources:
             continue
         named = [other for alias in aliases(place) if (other := _named(alias, free_written)) is not None]
         once = list({identities[other]: other for other in named}.values())
-        if (name := _leaf_of(place, aliases(place), free_leaves, wanted)) is not None:
+        own = {n: v for n, v in free_leaves.items() if n not in of_inputs or (not once and fits(v.shape, shape))}
+        if (name := _leaf_of(place, aliases(place), own, wanted)) is not None:
             sources[place] = Source(leaf=name)
             free_leaves.pop(name)
             take(Source(place=once[0], more=tuple(once[1:]))) if once else None
@@ -64,7 +62,8 @@ def assign(
             sources[place] = take(tied.source(place, once, free_written, slope))
     if plan.parameters_first:
         _in_order(wanted, sources, free_leaves)
-    found_inputs = _inputs(plan, trials.inputs, constants, free_leaves, free_written)
+    gradients = input_gradients.without_others(trials, written.leaves, free_leaves, slope)
+    found_inputs = input_gradients.assign(plan, trials.inputs, constants, gradients, free_written)
     for name in [source.leaf for source in found_inputs.values() if source.leaf is not None]:
         free_leaves.pop(name, None)
     for source in found_inputs.values():
@@ -73,9 +72,9 @@ def assign(
     for place in [place for place in wanted if place not in sources]:
         shape = wanted[place].shape
         unused = {p: v for p, v in free_written.items() if identities[p] not in used}
-        fits = {identities[p]: p for p, v in unused.items() if _fits(v.shape, shape) and v.dtype.kind == "f"}
-        rivals = [p for p in wanted if p not in sources and _fits(wanted[p].shape, shape)]
-        only = next(iter(fits.values())) if len(fits) == 1 == len(rivals) and len(shape) > 0 else None
+        fitting = {identities[p]: p for p, v in unused.items() if fits(v.shape, shape) and v.dtype.kind in "fc"}
+        rivals = [p for p in wanted if p not in sources and fits(wanted[p].shape, shape)]
+        only = next(iter(fitting.values())) if len(fitting) == 1 == len(rivals) and len(shape) > 0 else None
         if only is None or not _looks_like_gradient(only):
             only = next((p for p in (_by_list(one, unused, shape) for one in aliases(place)) if p), None)
         sources[place] = None if only is None else take(Source(place=only))
@@ -90,7 +89,7 @@ def _in_order(
     if not left or len(leaves) < len(left):
         return
     for order in itertools.islice(itertools.permutations(list(leaves), len(left)), 720):
-        if all(_fits(leaves[n].shape, wanted[p].shape) for n, p in zip(order, left, strict=True)):
+        if all(fits(leaves[n].shape, wanted[p].shape) for n, p in zip(order, left, strict=True)):
             for name, place in zip(order, left, strict=True):
                 sources[place] = Source(leaf=name)
                 leaves.pop(name)
@@ -105,7 +104,7 @@ def _by_list(place: Place, written: dict[Place, np.ndarray], shape: tuple) -> Pl
     # self.weights[2] and self.grad_weights[2], self.params[0] and self.grads[0].
     numbers = [key for _, key in place.steps if isinstance(key, int)]
     for other, values in written.items():
-        if not _fits(values.shape, shape) or not numbers:
+        if not fits(values.shape, shape) or not numbers:
             continue
         if [key for _, key in other.steps if isinstance(key, int)] == numbers and _looks_like_gradient(other):
             return other
@@ -183,55 +182,3 @@ def _prefix(place: Place) -> tuple:
     while steps and steps[-1][0] != "attr":
         steps.pop()
     return tuple(steps[:-1])
-
-
-def _fits(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    bare = [n for n in found if n != 1], [n for n in shape if n != 1]
-    return bare[0] == bare[1] or found == shape[::-1]
-
-
-def _inputs(
-    plan: Plan,
-    inputs: tuple[np.ndarray, ...],
-    constants: tuple[str, ...],
-    leaves: dict[str, np.ndarray],
-    written: dict[Place, np.ndarray],
-) -> dict[int, Source]:
-    names = plan.input_names(len(inputs))
-    order = [i for i in plan.order if inputs[i].dtype.kind == "f" and names[i] not in constants]
-    target = plan.options.target
-    order = [i for i in order if i != target]
-    found: dict[int, Source] = {}
-    left = dict(leaves)
-    shapes = {i: plan.dressed(inputs[i], i).shape for i in order}
-    for i in order:
-        name = next((n for n in left if names[i] in words.undressed(n.rpartition(".")[2])), None)
-        if name is not None and len(leaves) > 1:
-            found[i] = Source(leaf=name)
-            left.pop(name)
-    waiting = [i for i in order if i not in found]
-    likely = [i for i in waiting if not words.TARGETS.match(names[i])] or waiting
-    for name in [n for n in left if n.rpartition(".")[2] in INPUT_GRADIENTS]:
-        at = next((i for i in likely if i not in found), None)
-        if at is not None and len(leaves) > 1:
-            found[at] = Source(leaf=name)
-            left.pop(name)
-    waiting = [i for i in likely if i not in found]
-    if left and waiting:
-        if not found and (len(leaves) == 1 or len(left) >= len(waiting)):
-            for i, name in zip(waiting, list(left), strict=False):
-                if len(leaves) == 1 or _fits(left[name].shape, shapes[i]) or len(leaves) == len(order):
-                    found[i] = Source(leaf=name)
-                    left.pop(name)
-        for i in [i for i in waiting if i not in found]:
-            name = next((n for n in left if left[n].shape == shapes[i]), None)
-            if name is not None and len(leaves) > 1:
-                found[i] = Source(leaf=name)
-                left.pop(name)
-    for i in [i for i in likely if i not in found]:
-        wanted = {f"d{names[i]}", f"grad_{names[i]}", f"d_{names[i]}", f"{names[i]}_grad"}
-        by_name = [p for p in written if p.last in wanted or p.last in INPUT_GRADIENTS]
-        by_name = [p for p in by_name if p not in {s.place for s in found.values()} and len(p.steps) == 1]
-        if by_name and not leaves:
-            found[i] = Source(place=by_name[0])
-    return found

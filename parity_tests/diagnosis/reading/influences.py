@@ -6,10 +6,10 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import floats
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.moving import drawn as random_numbers
 from parity_tests.diagnosis.reading.places import Place, World
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
 from parity_tests.diagnosis.reading.trials import Changes, Trials, Written
-from parity_tests.harness.arrays import array
 
 
 @dataclass
@@ -43,17 +43,17 @@ def influences(trials: Trials) -> Influences:
     arrays = {
         place: values
         for place, values in places.items()
-        if values.dtype.kind in "fiu" and (not floats.is_float(world, place) or _may_be_learned(world, place, written))
+        if values.dtype.kind in "fciu" and (not floats.is_float(world, place) or _may_be_learned(world, place, written))
     }
-    named = {p: v for p, v in arrays.items() if v.dtype.kind == "f" and written.has_gradient_of(world.aliases(p))}
+    named = {p: v for p, v in arrays.items() if v.dtype.kind in "fc" and written.has_gradient_of(world.aliases(p))}
     moving: dict[Place, np.ndarray] = {}
     drawn: Changes = {}
     for _ in range(3):
         moving |= trials.moving({p: v for p, v in arrays.items() if p not in moving}, drawn)
         before = set(drawn)
         for number, (place, values) in enumerate((moving | named).items()):
-            if place not in drawn and values.dtype.kind == "f" and not words.is_running_statistic(place.last):
-                drawn[place] = array(values.shape, "float64", seed=11 + number)
+            if place not in drawn and values.dtype.kind in "fc" and not words.is_running_statistic(place.last):
+                drawn[place] = random_numbers(values, seed=11 + number)
         if set(drawn) == before:
             break
         try:

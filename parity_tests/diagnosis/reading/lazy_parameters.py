@@ -6,11 +6,15 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import generators
 from parity_tests.diagnosis.reading.moving import equal, nudged
+from parity_tests.diagnosis.reading.places import Place
 from parity_tests.diagnosis.reading.trials import Trials
 
 
-def start_with_them(trials: Trials) -> None:
-    """Take the state after a first forward as the start if it creates parameters: what changes a second forward."""
+def start_with_them(trials: Trials) -> set[Place]:
+    """Take the state after a first forward as the start if it creates parameters: what changes a second forward.
+
+    Return the places of all that it creates, caches among them; none if it creates no parameters.
+    """
     world = trials.world
     world.restore()
     known = {place for place, _ in world.places()}
@@ -28,14 +32,14 @@ def start_with_them(trials: Trials) -> None:
         for place, values in now.items()
         if place not in known
         and values.ndim
-        and values.dtype.kind == "f"
+        and values.dtype.kind in "fc"
         and not any(np.may_share_memory(values, other) for other in own)
     }
     if not later:
-        return
+        return set()
     held = copy.deepcopy(later)
     if not equal(first, forward()):
-        return
+        return set()
     for place, values in held.items():
         world.put(place, nudged(values))
         moved = forward()
@@ -44,4 +48,5 @@ def start_with_them(trials: Trials) -> None:
             forward()
             generators.put_back(draws)
             world.snapshot()
-            return
+            return set(now) - known
+    return set()

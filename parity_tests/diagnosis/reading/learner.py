@@ -18,6 +18,7 @@ from parity_tests.diagnosis.reading.plans import Plan
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 from parity_tests.diagnosis.reading.source import Source
 from parity_tests.diagnosis.reading.trials import Trials
+from parity_tests.diagnosis.reading.views import Parts
 
 
 class Parameter:
@@ -70,7 +71,11 @@ class Learner:
         self.forget()
         for one in self.reading.learned:
             one.name = one.own_name
-            self.parameters[one.name] = Parameter(np.array(self.world.get(one.place), self.dtype))
+            self.parameters[one.name] = Parameter(self.values(one))
+
+    def values(self, one: Learned) -> np.ndarray:
+        """Return a parameter's numbers at the layer's start, as they are compared."""
+        return one.view.there(np.asarray(self.world.get(one.place))).astype(self.dtype)
 
     # What `check` calls.
 
@@ -202,10 +207,10 @@ class Learner:
         # A dictionary of gradients may begin as a copy of the parameters', with the same arrays in it.
         if not isinstance(held, np.ndarray) or any(held is self.world.get(one.place) for one in self.reading.learned):
             return
-        if held.dtype == self.dtype and held.flags.writeable:
+        if (held.dtype == self.dtype or held.dtype.kind == "c") and held.flags.writeable:
             held[...] = 0  # in place: another name may stand for the same array
         else:
-            self.world.put(place, np.zeros(held.shape, self.dtype))
+            self.world.put(place, np.zeros(held.shape, held.dtype if held.dtype.kind == "c" else self.dtype))
 
     def _backward(self, grads: tuple[np.ndarray, ...]) -> dict[str, np.ndarray | None]:
         self.optimizers.put_back()
@@ -253,6 +258,8 @@ class Learner:
         if found is None:
             parameter.grad = None
             return
+        if not isinstance(learned.view, Parts):
+            found = self._real(found, self.world.words(learned.place))
         if self.averages:
             found = found * self._examples()
         seen = self._in_view(learned, found)
@@ -264,6 +271,13 @@ class Learner:
         parameter.grad, added = collect.after_second(self._first.get(name), seen, afresh)
         if added is not None:
             self.accumulates[name] = added
+
+    def _real(self, found: np.ndarray, of: str) -> np.ndarray:
+        if found.dtype.kind == "c":
+            self._fault(
+                f"the gradient of {of} is {found.dtype}, expected {self.dtype}: {of} is real; take the real part"
+            )
+        return found.real
 
     def _in_view(self, learned: Learned, found: np.ndarray) -> np.ndarray:
         bare, wanted = (tuple(n for n in shape if n != 1) for shape in (found.shape, learned.shape))
@@ -277,6 +291,7 @@ class Learner:
         found = collect.of_input(source, self.world, leaves)
         if found is None:
             return None
+        found = self._real(found, self.input_names(len(self.last))[index])
         if self.averages and self.example_axes(self.last)[index] is None:
             found = found * self._examples()
         return self.plan.undressed(collect.times(found, self.plan.factor, self.plan.mean))

@@ -9,7 +9,7 @@ from parity_tests.diagnosis.reading.learned import Learned
 from parity_tests.diagnosis.reading.learner import Learner, Parameter
 from parity_tests.diagnosis.reading.names import meaning
 from parity_tests.diagnosis.reading.places import Place
-from parity_tests.diagnosis.reading.views import View, views
+from parity_tests.diagnosis.reading.views import Parts, View, views
 
 
 def match(
@@ -22,7 +22,7 @@ def match(
 
     Where a shape does not tell the order of the axes (a square matrix), ``agrees`` decides: the outputs are compared.
     """
-    left, pairs = list(learner.reading.learned), {}
+    left, pairs = [one for one in learner.reading.learned if not isinstance(one.view, Parts)], {}
     rules = (
         lambda one, name: one.place.name == name and views(one.shape, parameters[name]),
         lambda one, name: meaning(one.place.last) == name.rpartition(".")[2] and _ends(one, name, parameters),
@@ -42,7 +42,7 @@ def match(
         choices.append([(name, one, view) for view in found] or [(name, one, one.view)])
     tried = list(itertools.islice(itertools.product(*choices), 24))
     for chosen in [*tried, *tried[:1]]:
-        _rename(learner, chosen, left)
+        _rename(learner, chosen)
         _take_buffers(learner, buffers)
         if len(tried) == 1 or agrees():
             break
@@ -53,7 +53,7 @@ def _ends(one: Learned, name: str, parameters: dict[str, tuple[int, ...]]) -> bo
     return bool(views(one.shape, parameters[name]))
 
 
-def _rename(learner: Learner, chosen: tuple[tuple[str, Learned, View], ...], left: list[Learned]) -> None:
+def _rename(learner: Learner, chosen: tuple[tuple[str, Learned, View], ...]) -> None:
     learner.parameters = {}
     for name, one, view in chosen:
         one.name, one.view = name, view
@@ -61,9 +61,11 @@ def _rename(learner: Learner, chosen: tuple[tuple[str, Learned, View], ...], lef
         learner.parameters[name] = Parameter(
             view.there(values).copy() if values.size == np.prod(view.shape) else values
         )
-    for one in left:
-        one.name = one.place.name
-        learner.parameters[one.name] = Parameter(np.array(learner.world.get(one.place), learner.dtype))
+    named = [one for _, one, _ in chosen]
+    for one in learner.reading.learned:
+        if one not in named:
+            one.name = one.place.name
+            learner.parameters[one.name] = Parameter(learner.values(one))
 
 
 def _take_buffers(learner: Learner, buffers: dict[str, tuple[int, ...]]) -> None:

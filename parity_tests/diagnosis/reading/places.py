@@ -144,7 +144,7 @@ class World:
             if held.shape == value.shape and held.dtype == value.dtype and held.flags.writeable:
                 held[...] = value
                 return
-        elif isinstance(held, float | np.floating) and isinstance(value, np.ndarray):
+        elif isinstance(held, float | np.floating) and isinstance(value, np.ndarray) and not value.ndim:
             value = float(value) if type(held) is float else value.dtype.type(value)
         for other in self.aliases(place):
             holders.put(self.roots[other.root], other.steps, value)
@@ -171,7 +171,7 @@ class World:
             return
         if isinstance(value, np.ndarray | float | np.floating):
             if isinstance(value, np.ndarray):
-                if (id(value) in seen and not aliases) or value.dtype.kind not in "fiub":
+                if (id(value) in seen and not aliases) or value.dtype.kind not in "fciub":
                     return
                 seen.add(id(value))
             yield Place(root, steps), value

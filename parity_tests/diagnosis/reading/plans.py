@@ -126,6 +126,11 @@ class Plan:
             kind = type(returned).__name__
             raise LearnerRaisedError(f"{self.found.forward_name}: expected an array, got {kind}")
         values = returned if isinstance(returned, np.ndarray) else np.asarray(returned)
+        if values.dtype.kind == "c":
+            raise LearnerRaisedError(
+                f"{self.found.forward_name}: expected an array of real numbers, got {values.dtype}: a complex output "
+                "is not compared; return its real and its imaginary part as two arrays"
+            )
         if values.dtype.kind not in "fiub":
             if hasattr(returned, "data") and isinstance(returned.data, np.ndarray):
                 self.made = Values(["", ""], [returned.data, returned], tuple)
@@ -156,6 +161,11 @@ class Plan:
         is_loss = self.convention != "upstream" and output.size == 1 != np.size(self.inputs[0])
         return output.reshape(()) if is_loss else output
 
+    @property
+    def returns_gradients(self) -> bool:
+        """Whether forward returned the gradients beside the loss."""
+        return self.found.backward is None and self.pulled is None
+
     def chosen(self, returned: object) -> tuple:
         """Return the outputs among values like those that forward returned last."""
         if not isinstance(returned, tuple | list | dict):
@@ -164,16 +174,16 @@ class Plan:
         return tuple(values[i] for i in self.split.outputs)
 
     def beside(self) -> list[int]:
-        """Return the values beside the outputs that may be outputs, too: floating-point arrays that are no inputs."""
-        if self.made is None or (self.found.backward is None and self.pulled is None):
+        """Return the values beside the outputs that may be outputs, too: real or complex arrays that are no inputs."""
+        if self.made is None or self.returns_gradients:
             return []
         others = [i for i in range(len(self.made.values)) if i not in self.split.outputs]
-        return [i for i in others if self._is_output(self.made.values[i])]
+        return [i for i in others if self._is_output(self.made.values[i], "fc")]
 
-    def _is_output(self, value: object) -> bool:
+    def _is_output(self, value: object, kinds: str = "f") -> bool:
         if any(value is one for one in self.inputs):
             return False
-        return isinstance(value, np.ndarray | float | np.floating) and np.asarray(value).dtype.kind == "f"
+        return isinstance(value, np.ndarray | float | np.floating) and np.asarray(value).dtype.kind in kinds
 
     def _attribute(self) -> np.ndarray | None:
         # Forward returned nothing: take the array that it left in an attribute, under the likeliest name.

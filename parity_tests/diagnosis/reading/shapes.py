@@ -15,3 +15,9 @@ def enlarged(name: str, shape: tuple[int, ...], found: tuple[int, ...]) -> str:
         f"the gradient of {name} has shape {found}, expected {shape}: {name} - rate * gradient has shape {after} "
         "(keepdims=True keeps the axis)"
     )
+
+
+def fits(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Return whether an array may be a gradient by its shape: the same but for axes of length 1, or transposed."""
+    bare = [n for n in found if n != 1], [n for n in shape if n != 1]
+    return bare[0] == bare[1] or found == shape[::-1]

@@ -31,15 +31,15 @@ def tell(learner: Learner, report: Report) -> None:
         report.notes.append(
             f"{learner.found.backward_name} takes the step itself: what was compared is the step, divided by the "
             "learning rate"
-            + "; what its optimizer keeps was put back before each backward"
-            * bool(learner.optimizers.start)
+            + f"; {learner.optimizers.words()} was put back before each backward, so what a step takes over from the "
+            "last one (momentum) was not compared" * bool(learner.optimizers.words())
         )
     for place, shape in learner.reading.unseen:
         own = learner.world.words(place)
         if place in learner.reading.adaptive:
             optimizer = learner.world.words(learner.reading.adaptive[place])
             report.unseen.append(
-                f"{own} {shape}: not compared: the step of {optimizer} is not the learning rate times the gradient; "
+                f"{own} {shape}: not compared: the step with {optimizer} is not the learning rate times the gradient; "
                 "give the layer plain gradient descent, and check the optimizer by itself"
             )
             continue

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from parity_tests.diagnosis.reading.moving import drawn
 from parity_tests.diagnosis.reading.names import GRADIENTS
 from parity_tests.diagnosis.reading.places import Place
 from parity_tests.diagnosis.reading.source import Source
@@ -30,13 +31,13 @@ def source(
     first, *others = found
     if all(np.array_equal(written[first], written[other]) for other in others):
         return Source(place=first)
-    along = np.random.default_rng(7).normal(size=written[first].shape)
+    along = drawn(written[first], seed=7)
     if any(written[other].shape != along.shape for other in others):
         return Source(place=first, beside=tuple(others))
     true = slope(place, along)
 
     def right(*places: Place) -> bool:
-        return abs(sum((written[one] * along).sum() for one in places) - true) <= CLOSE * (1 + abs(true))
+        return abs(sum(np.vdot(along, written[one]).real for one in places) - true) <= CLOSE * (1 + abs(true))
 
     level = [one for one in found if (_in_holder(one), len(one.steps)) == (_in_holder(first), len(first.steps))]
     if len(level) == 1:

@@ -1,6 +1,6 @@
 """Try a layer out: run it with some of its arrays changed, and see what comes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,11 +110,16 @@ class Trials:
 
     def slope(self, place: Place, values: np.ndarray, along: np.ndarray, changes: Changes) -> float:
         """Return the derivative along a direction, of the sum of the outputs times what `written` has upstream."""
-        ends = []
-        for step in (SLOPE_STEP, -SLOPE_STEP):
-            outputs = self.outputs(changes | {place: values + step * along})
-            ends.append(sum((grad * y).sum() for grad, y in zip(upstream(outputs), outputs, strict=True)))
-        return (ends[0] - ends[1]) / (2 * SLOPE_STEP)
+        return _slope(lambda step: self.outputs(changes | {place: values + step * along}))
+
+    def slope_of_input(self, index: int, along: np.ndarray, changes: Changes) -> float:
+        """Return the same derivative with respect to an input."""
+
+        def outputs(step: float) -> list[np.ndarray]:
+            moved = self.inputs[index] + step * along
+            return self.outputs(changes, (*self.inputs[:index], moved, *self.inputs[index + 1 :]))
+
+        return _slope(outputs)
 
     def moved_by_backward(self, places: list[Place], factor: float) -> dict[Place, np.ndarray]:
         """Return the step that backward takes with each array, for an upstream gradient times ``factor``."""
@@ -127,10 +132,31 @@ class Trials:
     def follows_input(self, place: Place) -> bool:
         """Return whether forward makes an array of its input, as a running mean; a weight that it rewrites is none."""
         found = []
-        for given in (self.inputs, tuple(nudged(x) if x.dtype.kind == "f" else x[::-1] for x in self.inputs)):
+        for given in (self.inputs, self._other_inputs()):
             self.outputs({}, given)
             found.append(np.array(self.world.get(place)))
         return not np.array_equal(*found, equal_nan=True)
+
+    def left_alone(self, arrays: dict[Place, np.ndarray]) -> set[Place]:
+        """Return the places at which forward leaves what is there, on these inputs and on others."""
+        kept = set(arrays)
+        for given in (self.inputs, self._other_inputs()):
+            try:
+                self.outputs({}, given)
+            except LearnerRaisedError:
+                continue  # labels in another order may be none
+            kept = {place for place in kept if np.array_equal(self.world.get(place), arrays[place], equal_nan=True)}
+        return kept
+
+    def overwritten(self, places: list[Place]) -> set[Place]:
+        """Return those of the places at which forward puts the same, whatever was there: a cache, and no state."""
+        self.outputs({})
+        usual = {place: np.array(self.world.get(place)) for place in places}
+        self.outputs({place: nudged(values) for place, values in usual.items()})
+        return {p for p, values in usual.items() if np.array_equal(self.world.get(p), values, equal_nan=True)}
+
+    def _other_inputs(self) -> tuple[np.ndarray, ...]:
+        return tuple(nudged(x) if x.dtype.kind == "f" else x[::-1] for x in self.inputs)
 
     def fractions_matter(self, place: Place, values: np.ndarray) -> bool:
         """Return whether forward runs with a quarter added to integers, which an index does not survive."""
@@ -139,3 +165,11 @@ class Trials:
         except LearnerRaisedError:
             return False
         return True
+
+
+def _slope(outputs: Callable[[float], list[np.ndarray]]) -> float:
+    ends = [
+        sum((grad * y).sum() for grad, y in zip(upstream(made), made, strict=True))
+        for made in map(outputs, (SLOPE_STEP, -SLOPE_STEP))
+    ]
+    return (ends[0] - ends[1]) / (2 * SLOPE_STEP)

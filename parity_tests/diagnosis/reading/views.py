@@ -1,4 +1,4 @@
-"""An array as PyTorch has it: transposed, without an axis of length 1, or with its axes in another order."""
+"""An array as it is compared: transposed, without an axis of length 1, its axes in another order, or in real parts."""
 
 import itertools
 from typing import NamedTuple
@@ -24,6 +24,31 @@ class View(NamedTuple):
             return np.array(values).reshape(own)
         permuted = tuple(own[axis] for axis in self.axes)
         return np.array(np.asarray(values).reshape(permuted).transpose(np.argsort(self.axes)))
+
+
+class Parts(View):
+    """How a complex array becomes a real one, with the real and the imaginary part on a last axis.
+
+    Its gradient is compared in PyTorch's convention, dL/dRe + i dL/dIm: each part is the derivative with respect to the
+    same part of the array.
+    """
+
+    def there(self, values: np.ndarray) -> np.ndarray:
+        """Return the two parts; a real gradient has no imaginary part."""
+        values = np.asarray(values)
+        return np.stack([values.real, values.imag], axis=-1)
+
+    def back(self, values: np.ndarray, own: tuple[int, ...]) -> np.ndarray:
+        """Return the complex array."""
+        return (values[..., 0] + 1j * values[..., 1]).reshape(own)
+
+
+def parts(shape: tuple[int, ...]) -> Parts:
+    """Return the view of a complex array of a shape."""
+    said = (
+        f"complex, compared as real and imaginary parts, of shape {(*shape, 2)}: dL/dRe + i dL/dIm, as PyTorch has it"
+    )
+    return Parts(None, (*shape, 2), said)
 
 
 def same(shape: tuple[int, ...]) -> View:

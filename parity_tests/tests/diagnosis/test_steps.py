@@ -119,7 +119,7 @@ def test_a_wrong_gradient_is_found_and_its_line_is_backwards(checked, optimizer)
 def test_a_step_that_does_not_tell_the_gradient_is_no_agreement(checked):
     status, out = checked(LAYERS, "Dense", *MATRIX, "3, 4, Adam()")
     assert status == 1
-    assert "self.W (3, 4): not compared: the step of self.W_opt is not the learning rate times the gradient" in out
+    assert "self.W (3, 4): not compared: the step with self.W_opt is not the learning rate times the gradient" in out
 
 
 @pytest.mark.parametrize("name", ["LearnRate", "Alpha"])

@@ -1,0 +1,49 @@
+"""A batch of another size: a backward that has the usual one's size written into it is right for that one alone."""
+
+from collections.abc import Callable
+
+from parity_tests.diagnosis import against
+from parity_tests.diagnosis.batches import MORE, longer
+from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.running import LearnerRaisedError
+from parity_tests.diagnosis.repeated import outputs, repeat
+from parity_tests.harness.report import Report
+
+
+def compare(
+    learner: Learner, theirs: Callable | None, inputs: tuple, seed: int, names: set[str]
+) -> tuple[str, Report | None]:
+    """Return what there is to say about a larger batch, and the report if the layer differs there.
+
+    A layer that refuses another size is meant for one size, or the axis is not that of examples: that is no mistake.
+    """
+    axes = learner.example_axes(inputs)
+    if axes[0] is None or not inputs[0].size:
+        return "", None
+    count = inputs[0].shape[axes[0]]
+    larger = tuple(x if axis is None else longer(x, count, axis) for x, axis in zip(inputs, axes, strict=True))
+    unsaid = f"note: a batch of {count + MORE} was not compared: "
+    refusal = against.refusal(theirs, larger) if theirs is not None else ""
+    if refusal:
+        return f"{unsaid}PyTorch refuses it ({refusal})", None
+    try:
+        outputs(learner, larger)
+    except LearnerRaisedError as error:
+        return f"{unsaid}{learner.found.forward_name} does not run on it ({_last_line(error)})", None
+    finally:
+        learner.last = inputs
+    try:
+        report = repeat(learner, theirs, larger, seed, names)
+    except LearnerRaisedError as error:
+        return f"{unsaid}{learner.found.backward_name} does not run on it ({_last_line(error)})", None
+    if not report.differs:
+        return f"They agree on a batch of {count + MORE}, too.", None
+    report.title += f", a batch of {count + MORE} instead of {count}"
+    report.suspects = lambda _: [
+        f"right for a batch of {count} alone: is the size of the batch a fixed number? Take it from an array's shape"
+    ]
+    return "", report
+
+
+def _last_line(error: LearnerRaisedError) -> str:
+    return str(error).splitlines()[-1]

@@ -1,0 +1,110 @@
+"""Decide which array that backward returned or wrote is the gradient of which input."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading import tied
+from parity_tests.diagnosis.reading.moving import drawn
+from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.plans import Plan
+from parity_tests.diagnosis.reading.shapes import fits
+from parity_tests.diagnosis.reading.source import Source
+from parity_tests.diagnosis.reading.trials import Trials
+
+INPUT_GRADIENTS = words.listed(
+    "dinputs dinput dx dX dA dA_prev grad_input grad_inputs input_gradient grad_x dZ_prev din d_input d_inputs d_x "
+    "input_grad gradient_input delta_prev dprev grad_in dI"
+)
+
+
+def named(trials: Trials, constants: tuple[str, ...], leaves: dict[str, np.ndarray]) -> set[str]:
+    """Return the leaves named as the gradient of an input, and of its shape: db of ``forward(a, b)``."""
+    plan, inputs = trials.plan, trials.inputs
+    found = set()
+    for i, name in enumerate(plan.input_names(len(inputs))):
+        if inputs[i].dtype.kind == "f" and i != plan.options.target and name not in constants:
+            shape = plan.dressed(inputs[i], i).shape
+            found |= {
+                n for n, v in leaves.items() if v.shape == shape and name in words.undressed(n.rpartition(".")[2])
+            }
+    return found
+
+
+def without_others(
+    trials: Trials,
+    leaves: dict[str, np.ndarray | None],
+    free: dict[str, np.ndarray],
+    slope: Callable[[Place | int, np.ndarray], float],
+) -> dict[str, np.ndarray]:
+    """Return the gradients among what is returned with a loss: (loss, dWh, dbh, h) has the last hidden state, too.
+
+    Beside others that are called gradients, what is not is one only if its numbers are those of an input's gradient.
+    """
+    plan = trials.plan
+    if not plan.returns_gradients or not any(map(_is_marked, leaves)):
+        return free
+
+    def is_right(values: np.ndarray) -> bool:
+        for i, x in enumerate(trials.inputs):
+            if x.dtype.kind == "f" and x.shape == values.shape:
+                along = drawn(x, seed=7)
+                true = slope(i, along)
+                if abs((values * along).sum() * float(plan.factor) - true) <= tied.CLOSE * (1 + abs(true)):
+                    return True
+        return False
+
+    return {name: values for name, values in free.items() if _is_marked(name) or is_right(values)}
+
+
+def _is_marked(name: str) -> bool:
+    return any(words.undressed(part) or words.UPSTREAM.match(part) for part in name.split("."))
+
+
+def assign(
+    plan: Plan,
+    inputs: tuple[np.ndarray, ...],
+    constants: tuple[str, ...],
+    leaves: dict[str, np.ndarray],
+    written: dict[Place, np.ndarray],
+) -> dict[int, Source]:
+    """Return where the gradient of each input is, among the ``leaves`` and what was ``written``."""
+    names = plan.input_names(len(inputs))
+    order = [i for i in plan.order if inputs[i].dtype.kind == "f" and names[i] not in constants]
+    target = plan.options.target
+    order = [i for i in order if i != target]
+    found: dict[int, Source] = {}
+    left = dict(leaves)
+    shapes = {i: plan.dressed(inputs[i], i).shape for i in order}
+    for i in order:
+        name = next((n for n in left if names[i] in words.undressed(n.rpartition(".")[2])), None)
+        if name is not None and len(leaves) > 1:
+            found[i] = Source(leaf=name)
+            left.pop(name)
+    waiting = [i for i in order if i not in found]
+    likely = [i for i in waiting if not words.TARGETS.match(names[i])] or waiting
+    for name in [n for n in left if n.rpartition(".")[2] in INPUT_GRADIENTS]:
+        at = next((i for i in likely if i not in found), None)
+        if at is not None and len(leaves) > 1:
+            found[at] = Source(leaf=name)
+            left.pop(name)
+    waiting = [i for i in likely if i not in found]
+    if left and waiting:
+        if not found and (len(leaves) == 1 or len(left) >= len(waiting)):
+            for i, name in zip(waiting, list(left), strict=False):
+                if len(leaves) == 1 or fits(left[name].shape, shapes[i]) or len(leaves) == len(order):
+                    found[i] = Source(leaf=name)
+                    left.pop(name)
+        for i in [i for i in waiting if i not in found]:
+            name = next((n for n in left if left[n].shape == shapes[i]), None)
+            if name is not None and len(leaves) > 1:
+                found[i] = Source(leaf=name)
+                left.pop(name)
+    for i in [i for i in likely if i not in found]:
+        wanted = {f"d{names[i]}", f"grad_{names[i]}", f"d_{names[i]}", f"{names[i]}_grad"}
+        by_name = [p for p in written if p.last in wanted or p.last in INPUT_GRADIENTS]
+        by_name = [p for p in by_name if p not in {s.place for s in found.values()} and len(p.steps) == 1]
+        if by_name and not leaves:
+            found[i] = Source(place=by_name[0])
+    return found

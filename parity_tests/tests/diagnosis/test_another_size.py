@@ -1,0 +1,92 @@
+"""After the usual batch comes one of another size: its size may be written into backward."""
+
+import pytest
+
+SOURCE = """
+import numpy as np
+
+BATCH = 5
+
+
+class MSE:
+    def forward(self, p, t):
+        self.d = p - t
+        return (self.d**2).sum() / len(p)
+
+    def backward(self):
+        return 2 * self.d / len(self.d)
+
+
+class Linear:
+    def __init__(self, i, o):
+        self.W, self.b = np.random.randn(i, o), np.zeros(o)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, g):
+        self.dW = self.x.T @ g
+        self.db = g.mean(axis=0) * len(g)
+        return g @ self.W.T
+
+
+class OfOneSize:
+    def __init__(self):
+        self.scale = np.arange(1.0, 6.0)[:, None]
+
+    def forward(self, x):
+        return x * self.scale
+
+    def backward(self, g):
+        return g * self.scale
+
+
+class Buffered:
+    def forward(self, x):
+        return 2 * x
+
+    def backward(self, g):
+        dx = np.zeros((5, 3))
+        dx[...] = 2 * g
+        return dx
+"""
+WRONG = {
+    "a loss's mean": (
+        "MSE",
+        ["--input", "5,2", "--target", "values"],
+        "/ len(self.d)",
+        "/ BATCH",
+        "grad_input: 16 of 16",
+    ),
+    "a bias's gradient": ("Linear", ["--args", "3,2", "--input", "5,3"], "* len(g)", "* 5", "grad_b: 2 of 2"),
+    "against PyTorch's": (
+        "Linear",
+        ["--args", "3,2", "--input", "5,3", "--against", "torch.nn.Linear"],
+        "* len(g)",
+        "* BATCH",
+        "grad_bias: 2 of 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_fixed_batch_size_in_backward_is_found(checked, what):
+    name, options, old, new, said = WRONG[what]
+    status, out = checked(SOURCE, name, *options)
+    assert status == 0, out
+    assert "They agree on a batch of 8, too." in out
+    status, out = checked(SOURCE.replace(old, new), name, *options)
+    assert status == 1
+    assert "a batch of 8 instead of 5" in out
+    assert said in out
+    assert "-> right for a batch of 5 alone: is the size of the batch a fixed number?" in out
+
+
+@pytest.mark.parametrize("name", ["OfOneSize", "Buffered"])
+def test_a_layer_of_one_size_is_no_mistake(checked, name):
+    constant = {"OfOneSize": ["--constant", "scale"]}
+    status, out = checked(SOURCE, name, "--input", "5,3", *constant.get(name, []))
+    assert status == 0, out
+    refusing = {"OfOneSize": "forward", "Buffered": "backward"}[name]
+    assert f"note: a batch of 8 was not compared: {refusing} does not run on it (ValueError: " in out
