@@ -18,6 +18,7 @@ from parity_tests.diagnosis import (
     fitting,
     further,
     kinks,
+    methods,
     optimizers,
     ours,
     randomness,
@@ -55,7 +56,10 @@ def examine(request: Request) -> Verdict:
             kind = _kind(request, module)
             if kind is not None:
                 return kind(request, module, args, literal, stage)
-            return _examine_layer(request, module, args, literal, stage)
+            if not methods.is_named(module, request.names):
+                return _examine_layer(request, module, args, literal, stage)
+            method = methods.examine(request, module, args, stage)
+            return method.verdict or _examine_layer(request, module, args, literal, stage, method)
     except LearnerRaisedError as error:
         return Verdict(1, str(error))
 
@@ -83,11 +87,18 @@ def _kind(request: Request, module: object) -> Callable | None:
         return training_step.examine
     if name.startswith("torch.nn.init."):
         return initialisers_.examine
+    if not name and "." not in request.names:
+        optimizers.refuse_without_twin(thing)
     return None
 
 
 def _examine_layer(
-    request: Request, module: object, args: tuple[list, dict], literal: tuple[list, dict], stage: Stage
+    request: Request,
+    module: object,
+    args: tuple[list, dict],
+    literal: tuple[list, dict],
+    stage: Stage,
+    method: methods.Method | None = None,
 ) -> Verdict:
     theirs = None
     if not request.inputs:
@@ -105,12 +116,13 @@ def _examine_layer(
         theirs = against.built(request.against, literal)
         theirs = theirs.train(request.training) if hasattr(theirs, "train") else theirs
         inputs, theirs = fitting.fitted(request, options, theirs, inputs)
-    found = _found(request, module, args, options, stage)
+    found = method.found if method is not None else _found(request, module, args, options, stage)
     request, assumed = fitting.completed(request, found, options)
+    assumed = [*assumed, *method.said] if method is not None else assumed
     completed = dictionaries.complete(found, inputs, stage, request.seed) if theirs is None else None
     if completed is not None:
         found, inputs, assumed, options.target = completed.found, completed.inputs, completed.said, 1
-    elif assumed:
+    elif assumed and method is None:
         inputs, options.target = targets.draw(request, arrays.array)
     learner, inputs, drawn = trial_inputs.read_on_trial_inputs(request, found, inputs, options, stage, theirs)
     notes = [*assumed, *drawn]
@@ -187,6 +199,7 @@ def _found(request: Request, module: object, args: tuple[list, dict], options: O
     functions = "," in request.names or (
         callable(thing) and not isinstance(thing, type) and not hasattr(thing, "forward")
     )
+    functions = functions and finding.owner_of_method(module, request.names.split(",")[0]) is None
     if functions and args[1]:
         options.extras = dict(args[1])
         args = ([], {})

@@ -19,7 +19,8 @@ from scratch.nn import Module
 class Found:
     """The two functions to call, what they belong to, and what they are called.
 
-    ``backward`` is None where forward returns its own: a function, or the gradients beside the loss.
+    ``backward`` is None where forward returns its own: a function, or the gradients beside the loss. ``of_data``: the
+    inputs of forward, a network's loss, are data and need no gradient.
     """
 
     title: str
@@ -29,6 +30,7 @@ class Found:
     module: types.ModuleType | None = None
     roots: list = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
+    of_data: bool = False
 
     def __post_init__(self) -> None:
         """Collect the roots under which to look for numbers."""
@@ -103,6 +105,11 @@ def find(module: types.ModuleType, names: str, args: tuple[list, dict], stage: S
     if len(found) == 2:
         if not all(map(callable, found)):
             raise NotUnderstoodError(f"{file} has no class or function {names!r}")
+        owner = owner_of_method(module, parts[0])
+        if owner is not None and owner is owner_of_method(module, parts[1]):
+            made = constructed(owner, args, stage, file)
+            methods = [getattr(made, part.rpartition(".")[2]) for part in parts]
+            return Found(owner.__name__, *methods, owner=made, module=module)
         return Found(parts[0], *found, module=module)
     thing = found[0]
     if isinstance(thing, type):
@@ -112,6 +119,21 @@ def find(module: types.ModuleType, names: str, args: tuple[list, dict], stage: S
     return of_object(thing, module, file)
 
 
+def owner_of_method(module: types.ModuleType, dotted: str) -> type | None:
+    """Return the class of a method that is called CLASS.METHOD and takes ``self``; None for anything else."""
+    path, _, name = dotted.rpartition(".")
+    owner: object = module
+    for part in path.split("."):
+        owner = getattr(owner, part, None)
+    if not isinstance(owner, type):
+        return None
+    method = inspect.getattr_static(owner, name, None)
+    if not isinstance(method, types.FunctionType):
+        return None  # a static method, or a class method
+    first = next(iter(inspect.signature(method).parameters), "")
+    return owner if first == "self" or method.__name__ == "__call__" else None
+
+
 def of_class(cls: type, args: tuple[list, dict], stage: Stage, module: types.ModuleType | None, file: str) -> Found:
     """Return what a class offers, constructed with ``args``."""
     static = vars(cls).get("forward")
@@ -119,6 +141,11 @@ def of_class(cls: type, args: tuple[list, dict], stage: Stage, module: types.Mod
     if callable(inner) and (names := list(inspect.signature(inner).parameters)) and CONTEXTS.match(names[0]):
         back = vars(cls).get("backward")
         return Found(cls.__name__, inner, getattr(back, "__func__", back), module=module)
+    return of_object(constructed(cls, args, stage, file), module, file)
+
+
+def constructed(cls: type, args: tuple[list, dict], stage: Stage, file: str) -> object:
+    """Return an object of a class; raise `NotUnderstoodError` if it cannot be called with ``args``."""
     positional, named = args
     try:
         inspect.signature(cls).bind(*positional, **named)
@@ -134,14 +161,13 @@ def of_class(cls: type, args: tuple[list, dict], stage: Stage, module: types.Mod
     if "dtype" in inspect.signature(cls).parameters and "dtype" not in named and stage.dtype:
         named = named | {"dtype": np.dtype(stage.dtype)}
     with stage(f"{cls.__name__}(...)", reseed=True):
-        made = cls(*positional, **named)
-    return of_object(made, module, file)
+        return cls(*positional, **named)
 
 
 def of_object(thing: object, module: types.ModuleType | None = None, file: str = "") -> Found:
     """Return what an object offers."""
     title = getattr(thing, "title", None) or type(thing).__name__
-    forward, backward = _method(thing, FORWARD, "forward"), _method(thing, BACKWARD, *BACKWARD_PARTS)
+    forward, backward = method_called(thing, FORWARD, "forward"), method_called(thing, BACKWARD, *BACKWARD_PARTS)
     if forward is not None and forward == backward:
         backward = None
     if forward is None or (
@@ -152,7 +178,8 @@ def of_object(thing: object, module: types.ModuleType | None = None, file: str =
     return Found(title, forward, backward, owner=thing, module=module)
 
 
-def _method(thing: object, names: list[str], *parts: str) -> Callable | None:
+def method_called(thing: object, names: list[str], *parts: str) -> Callable | None:
+    """Return a method with one of the names, or with one of the parts in its own."""
     for name in names:
         if name == "__call__" and not any("__call__" in vars(cls) for cls in type(thing).__mro__):
             continue

@@ -1,6 +1,7 @@
 """Decide which array that backward wrote or returned is whose gradient: by name, by its numbers, by its shape."""
 
 import itertools
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -62,7 +63,7 @@ def assign(
             take(Source(place=once[0], more=tuple(once[1:]))) if once else None
         elif once:
             sources[place] = take(tied.source(place, once, free_written, slope))
-    if plan.parameters_first:
+    if plan.parameters_first or plan.found.of_data:
         _in_order(wanted, sources, free_leaves)
     found_inputs = _inputs(plan, trials.inputs, constants, free_leaves, free_written)
     for name in [source.leaf for source in found_inputs.values() if source.leaf is not None]:
@@ -155,6 +156,11 @@ def _is_of(name: str, place: Place, other: Place | None = None) -> bool:
         return False
     leaf = name.rpartition(".")[2]
     numbers = [key for _, key in place.steps if isinstance(key, int)]
+    if other is None and (held := re.fullmatch(r"(?:.*\.)?(\w+)\.\[(\d+)\]", name)):
+        # nabla_w.[2], the third of a returned list, of weights[2].
+        if numbers != [int(held[2])]:
+            return False
+        leaf = held[1] if words.undressed(held[1]) & {last} else held[1].removesuffix("s")
     if other is not None:
         if _prefix(other) != _prefix(place) and [k for _, k in other.steps if isinstance(k, int)] != numbers:
             return False

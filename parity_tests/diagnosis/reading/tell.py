@@ -93,6 +93,10 @@ def _inputs(learner: Learner, report: Report) -> None:
     loss = all(np.ndim(y) == 0 for y in learner.outputs) or learner.plan.convention != "upstream"
     if learner.reading.inputs and (loss or learner.plan.options.target is not None):
         return  # the others are targets
+    if not learner.reading.inputs and learner.found.of_data and learner.reading.learned:
+        missing = " and ".join(names[i] for i in without)
+        report.notes.append(f"{returning} returns no gradient of {missing}: data need none; not compared")
+        return
     if not learner.reading.inputs and _is_network(learner):
         report.notes.append(
             f"{returning} returns no gradient of {names[0]}: the first layer of a network needs "
