@@ -200,11 +200,11 @@ def _found(request: Request, module: object, args: tuple[list, dict], options: O
         callable(thing) and not isinstance(thing, type) and not hasattr(thing, "forward")
     )
     functions = functions and finding.owner_of_method(module, request.names.split(",")[0]) is None
-    if functions and args[1]:
+    if functions and args[1] and not args[0]:
         options.extras = dict(args[1])
         args = ([], {})
-    elif functions and "," in request.names:
-        args = ([], {})
+    elif functions and request.against is not None and "," in request.names:
+        args = ([], {})  # PyTorch's
     found = finding.find(module, request.names, args, stage, request.path.name)
     if options.extras:
         options.extras = found.hand(options.extras)

@@ -9,9 +9,11 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import adapters
 from parity_tests.diagnosis.reading.decorators import undecorated
+from parity_tests.diagnosis.reading.flagged import Flagged, with_flag
 from parity_tests.diagnosis.reading.names import BACKWARD, BACKWARD_PARTS, CONTEXTS, DERIVATIVES, FORWARD, RATES
+from parity_tests.diagnosis.reading.of_functions import by_keyword, partners
 from parity_tests.diagnosis.reading.places import World
-from parity_tests.diagnosis.reading.running import NotUnderstoodError, Stage
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from scratch.nn import Module
 
 
@@ -69,6 +71,8 @@ class Found:
     def derivative(self) -> bool:
         """Whether backward's name says that it returns the derivative alone."""
         name = self.backward_name.lower()
+        if isinstance(self.backward, Flagged):
+            return True
         return name in DERIVATIVES or name.endswith(tuple(f"_{word}" for word in DERIVATIVES)) or name.startswith("d_")
 
     def is_rate(self, name: str) -> bool:
@@ -106,6 +110,8 @@ def find(module: types.ModuleType, names: str, args: tuple[list, dict], stage: S
         if not all(map(callable, found)):
             raise NotUnderstoodError(f"{file} has no class or function {names!r}")
         owner = owner_of_method(module, parts[0])
+        if args[0] and owner is None:
+            raise NotUnderstoodError(by_keyword(parts[0], found[0]))
         if owner is not None and owner is owner_of_method(module, parts[1]):
             made = constructed(owner, args, stage, file)
             methods = [getattr(made, part.rpartition(".")[2]) for part in parts]
@@ -197,19 +203,30 @@ def of_function(
     module: types.ModuleType, name: str, function: Callable, args: tuple[list, dict], stage: Stage, file: str
 ) -> Found:
     """Return what a function offers: its partner in the module, what it builds, or what it returns."""
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
     partner = next((vars(module)[other] for other in partners(name) if callable(vars(module).get(other))), None)
+    if partner is not None and args[0]:
+        raise NotUnderstoodError(by_keyword(name, function))
     if partner is not None:
         return Found(name, function, partner, module=module)
-    parameters = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
-    if args[0] or args[1] or not parameters:
+    if not (args[0] or args[1] or not parameters):
+        return Found(name, function, with_flag(function), module=module)
+    try:
+        inspect.signature(function).bind(*args[0], **args[1])
         with stage(f"{name}(...)", reseed=True):
             made = function(*args[0], **args[1])
-        if isinstance(made, tuple) and len(made) == 2 and all(map(callable, made)):
-            return Found(name, *made, module=module)
-        if isinstance(made, dict) and callable(made.get("forward")) and callable(made.get("backward")):
-            return Found(name, made["forward"], made["backward"], module=module)
-        return of_object(made, module, file)
-    return Found(name, function, None, module=module)
+    except (TypeError, LearnerRaisedError) as error:
+        if not args[0] or not parameters:
+            raise
+        raise NotUnderstoodError(f"{by_keyword(name, function)} (it gave: {error})") from error
+    functions = [one for one in made if callable(one)] if isinstance(made, tuple) else []
+    if len(functions) == 2 and functions == list(made[:2]):
+        return Found(name, *functions, module=module)
+    if isinstance(made, dict) and callable(made.get("forward")) and callable(made.get("backward")):
+        return Found(name, made["forward"], made["backward"], module=module)
+    if args[0] and isinstance(made, np.ndarray | float | int | np.generic | tuple | list):
+        raise NotUnderstoodError(f"{by_keyword(name, function)} (it returned {type(made).__name__})")
+    return of_object(made, module, file)
 
 
 def of_module(module: types.ModuleType) -> Found:
@@ -220,17 +237,6 @@ def of_module(module: types.ModuleType) -> Found:
         if callable(forward) and back is not None:
             return Found(module.__name__, forward, back, module=module)
     raise NotUnderstoodError(f"{module.__name__} has no forward and backward")
-
-
-def partners(name: str) -> list[str]:
-    """Return the names under which the backward of a function called ``name`` may be found."""
-    endings = ("backward", "bwd", "back", "backprop", "grad", "gradient", "derivative", "deriv", "prime", "vjp")
-    found = [f"{name}_{ending}" for ending in endings]
-    found += [f"{ending}_{name}" for ending in ("backward", "d", "grad", "gradient", "back")] + [f"d{name}"]
-    for word, others in (("forward", ("backward", "back", "backwards")), ("fwd", ("bwd",)), ("fprop", ("bprop",))):
-        if word in name:
-            found = [name.replace(word, other) for other in others] + found
-    return found
 
 
 def _named(module: types.ModuleType, dotted: str, file: str) -> object:
