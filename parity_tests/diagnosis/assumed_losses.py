@@ -12,7 +12,8 @@ from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 OWN = ("loss", "compute_loss", "cost", "loss_fn", "evaluate_loss", "objective")
 HELD = ("loss", "cost", "criterion", "loss_fn", "loss_function", "loss_func", "cost_function", "cost_fn")
 PREDICTIONS = listed(
-    "forward feedforward feed_forward forward_pass forward_propagation forward_prop fprop predict query __call__"
+    "forward feedforward feed_forward forward_pass forward_propagation forward_prop fprop predict_proba predict query "
+    "scores __call__"
 )
 
 
@@ -89,13 +90,19 @@ def losses(network: object, inputs: tuple[np.ndarray, ...], stage: Stage, but: s
         if name != but and inspect.ismethod(method) and is_number(_tried(method, inputs, stage)):
             yield Loss(method, "")
             return
+    made = prediction(network, inputs[0], stage, but) if len(inputs) == 2 else None
+    if made is not None:
+        yield from _of_prediction(network, getattr(network, made[1]), made[0], inputs, stage)
+
+
+def prediction(network: object, x: np.ndarray, stage: Stage, but: str = "") -> tuple[np.ndarray, str] | None:
+    """Return what the network makes of its input, and the name of the method; None if it has none."""
     names = [name for name in PREDICTIONS if name != but and inspect.ismethod(getattr(network, name, None))]
-    for name in names if len(inputs) == 2 else ():
-        predict = getattr(network, name)
-        made = _first(_tried(predict, inputs[:1], stage))
-        if isinstance(made, np.ndarray) and made.dtype.kind == "f":
-            yield from _of_prediction(network, predict, made, inputs, stage)
-            return
+    for name in names:
+        made = _first(_tried(getattr(network, name), (x,), stage))
+        if isinstance(made, np.ndarray) and made.dtype.kind == "f" and made.ndim:
+            return made, name
+    return None
 
 
 def _of_prediction(

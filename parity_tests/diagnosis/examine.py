@@ -23,6 +23,7 @@ from parity_tests.diagnosis import (
     ours,
     randomness,
     scalars,
+    target_shapes,
     targets,
     training_step,
     trial_inputs,
@@ -48,7 +49,8 @@ def examine(request: Request) -> Verdict:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"), loaded(request.path, stage) as module:
             warnings.simplefilter("ignore")  # overflow is found below, and reported in words
-            args = parse_args("--args", request.args, module)
+            with stage("--args", reseed=True):
+                args = parse_args("--args", request.args, module)
             thing = getattr(module, request.names, None)
             if request.against is None and not request.args and scalars.is_scalar(thing):
                 status, text = scalars.examine(thing, stage)
@@ -119,10 +121,13 @@ def _examine_layer(
     found = method.found if method is not None else _found(request, module, args, options, stage)
     request, assumed = fitting.completed(request, found, options)
     assumed = [*assumed, *method.said] if method is not None else assumed
+    request, shaped = target_shapes.completed(request, found, options, inputs, stage)
+    assumed = [*assumed, *shaped]
+    options.classes = request.target_shape[1] if request.target == "classes" and request.target_shape else 0
     completed = dictionaries.complete(found, inputs, stage, request.seed) if theirs is None else None
     if completed is not None:
         found, inputs, assumed, options.target = completed.found, completed.inputs, completed.said, 1
-    elif assumed and method is None:
+    elif shaped or (assumed and method is None):
         inputs, options.target = targets.draw(request, arrays.array)
     learner, inputs, drawn = trial_inputs.read_on_trial_inputs(request, found, inputs, options, stage, theirs)
     notes = [*assumed, *drawn]

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from parity_tests.diagnosis import targets
-from parity_tests.diagnosis.assumed_losses import OWN
+from parity_tests.diagnosis.assumed_losses import OWN, prediction
 from parity_tests.diagnosis.reading import generators
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.find import Found
@@ -59,8 +59,11 @@ class Trained:
         self.loss_name, self.step_name = loss.__name__, step.__name__
         base = self.loss({})
         self.world.restore()  # the step itself may return the loss
-        arrays = {p: np.array(v) for p, v in self.world.places() if v.ndim and v.dtype.kind == "f"}
-        self.parameters = {p: v for p, v in arrays.items() if self.loss({p: v + 1e-3 * (1 + np.abs(v))}) != base}
+        values = {p: np.array(v) for p, v in self.world.places() if v.dtype.kind == "f"}
+        self.parameters = {p: v for p, v in values.items() if self.loss({p: v + 1e-3 * (1 + np.abs(v))}) != base}
+        if any(not v.ndim for v in self.parameters.values()):
+            (first,), _ = self.steps(1)  # a number that the step leaves alone is an option
+            self.parameters = {p: v for p, v in self.parameters.items() if v.ndim or first[p] != v}
 
     def loss(self, changes: dict[Place, np.ndarray], inputs: tuple | None = None) -> float:
         """Return the loss with some of the parameters changed, of the first batch or of other inputs."""
@@ -190,6 +193,10 @@ def _why(trained: Trained, place: Place, start: dict, first: dict, moved: np.nda
 
 def _broadcast(trained: Trained, inputs: tuple) -> list[str]:
     *_, target = inputs
+    made = prediction(trained.network, inputs[0], trained.stage)
+    trained.world.restore()
+    if made is not None and made[0].shape == target.shape:
+        return []
     try:
         as_it_is = trained.loss({})
         other = trained.loss({}, (*inputs[:-1], target.reshape(-1, 1) if target.ndim == 1 else target.reshape(-1)))

@@ -10,6 +10,7 @@ import numpy as np
 from parity_tests.diagnosis.reading import adapters
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.flagged import Flagged, with_flag
+from parity_tests.diagnosis.reading.lookup import named_in
 from parity_tests.diagnosis.reading.names import BACKWARD, BACKWARD_PARTS, CONTEXTS, DERIVATIVES, FORWARD, RATES
 from parity_tests.diagnosis.reading.of_functions import by_keyword, partners
 from parity_tests.diagnosis.reading.places import World
@@ -103,7 +104,7 @@ class Found:
 def find(module: types.ModuleType, names: str, args: tuple[list, dict], stage: Stage, file: str) -> Found:
     """Return what ``names`` of a module mean: a class, an object, a function, or two as FORWARD,BACKWARD."""
     parts = names.split(",")
-    found = [_named(module, name, file) for name in parts]
+    found = [named_in(module, name, file) for name in parts]
     if len(found) > 2:
         raise NotUnderstoodError(f"expected a class, a function, or two as FORWARD,BACKWARD; got {names!r}")
     if len(found) == 2:
@@ -118,6 +119,8 @@ def find(module: types.ModuleType, names: str, args: tuple[list, dict], stage: S
             return Found(owner.__name__, *methods, owner=made, module=module)
         return Found(parts[0], *found, module=module)
     thing = found[0]
+    if isinstance(thing, tuple | list) and len(thing) == 2 and all(map(callable, thing)):
+        return Found(names, *thing, module=module)
     if isinstance(thing, type):
         return of_class(thing, args, stage, module, file)
     if isinstance(thing, types.FunctionType):
@@ -173,6 +176,8 @@ def constructed(cls: type, args: tuple[list, dict], stage: Stage, file: str) -> 
 def of_object(thing: object, module: types.ModuleType | None = None, file: str = "") -> Found:
     """Return what an object offers."""
     title = getattr(thing, "title", None) or type(thing).__name__
+    if type(thing).__module__ == "builtins":
+        raise NotUnderstoodError(f"expected a class, a function or an object of yours, got a {title}")
     forward, backward = method_called(thing, FORWARD, "forward"), method_called(thing, BACKWARD, *BACKWARD_PARTS)
     if forward is not None and forward == backward:
         backward = None
@@ -181,7 +186,10 @@ def of_object(thing: object, module: types.ModuleType | None = None, file: str =
     ):
         wanted = "forward" if forward is None else "backward"
         raise NotUnderstoodError(f"{title} has no method {wanted}", adapters.of_object(thing, file))
-    return Found(title, forward, backward, owner=thing, module=module)
+    found = Found(title, forward, backward, owner=thing, module=module)
+    wanted = [[p.name for p in found.parameters(one) if p.default is p.empty] for one in (forward, backward)]
+    found.of_data = len(wanted[0]) > 1 and wanted[0] == wanted[1]  # loss(X, y) and gradient(X, y)
+    return found
 
 
 def method_called(thing: object, names: list[str], *parts: str) -> Callable | None:
@@ -237,12 +245,3 @@ def of_module(module: types.ModuleType) -> Found:
         if callable(forward) and back is not None:
             return Found(module.__name__, forward, back, module=module)
     raise NotUnderstoodError(f"{module.__name__} has no forward and backward")
-
-
-def _named(module: types.ModuleType, dotted: str, file: str) -> object:
-    found: object = module
-    for part in dotted.split("."):
-        found = getattr(found, part, None) if part else None
-        if found is None or isinstance(found, types.ModuleType):
-            raise NotUnderstoodError(f"{file} has no class or function {dotted!r}")
-    return found

@@ -65,7 +65,11 @@ def assign(
             sources[place] = take(tied.source(place, once, free_written, slope))
     if plan.parameters_first or plan.found.of_data:
         _in_order(wanted, sources, free_leaves)
-    found_inputs = _inputs(plan, trials.inputs, constants, free_leaves, free_written)
+    offered = free_leaves
+    if plan.found.of_data:
+        shapes = [x.shape for x in trials.inputs]
+        offered = {name: values for name, values in free_leaves.items() if values.shape in shapes}
+    found_inputs = _inputs(plan, trials.inputs, constants, offered, free_written)
     for name in [source.leaf for source in found_inputs.values() if source.leaf is not None]:
         free_leaves.pop(name, None)
     for source in found_inputs.values():

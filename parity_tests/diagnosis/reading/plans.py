@@ -223,7 +223,9 @@ class Plan:
                 adapters.of_functions(self.found.forward, None, self.options.file, []),
             )
         self.factor = np.asarray(passed[0])
-        return leaves_of(rest[0] if len(rest) == 1 else rest, return_names(self.found.forward)[1:])
+        leaves = leaves_of(rest[0] if len(rest) == 1 else rest, return_names(self.found.forward)[1:])
+        self.leaf_names = list(leaves)
+        return leaves
 
     def _backward_arguments(self, function: Callable, grads: list, rate: float) -> tuple[tuple[list, dict], bool]:
         parameters = self.found.parameters(function)

@@ -24,7 +24,7 @@ def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Ite
             yield Plan(one, options, (0,), "derivative", extra_words=[backward.said])
         return
     integer = options.target is not None and inputs[options.target].dtype.kind in "iu"
-    classes = inputs[0].shape[1] if integer and inputs[0].ndim > 1 else 0
+    classes = options.classes or (inputs[0].shape[1] if integer and inputs[0].ndim > 1 else 0)
     for order, onehot, convention in itertools.product(
         _orders(found, options, len(inputs)), (False, True) if classes else (False,), _conventions(found)
     ):
