@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity_tests.diagnosis.reading.names import listed
+from parity_tests.diagnosis.reading.places import World
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 
 OWN = ("loss", "compute_loss", "cost", "loss_fn", "evaluate_loss", "objective")
@@ -87,12 +88,29 @@ def losses(network: object, inputs: tuple[np.ndarray, ...], stage: Stage, but: s
     """
     for name in OWN:
         method = getattr(network, name, None)
-        if name != but and inspect.ismethod(method) and is_number(_tried(method, inputs, stage)):
+        if name != but and inspect.ismethod(method) and _is_loss_of_data(network, method, inputs, stage):
             yield Loss(method, "")
             return
     made = prediction(network, inputs[0], stage, but) if len(inputs) == 2 else None
     if made is not None:
         yield from _of_prediction(network, getattr(network, made[1]), made[0], inputs, stage)
+
+
+def _is_loss_of_data(network: object, method: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> bool:
+    """Return whether a method gives a number that depends on the network's arrays; cost(prediction, y) does not."""
+    world = World([network], ["self"])
+    base = _tried(method, inputs, stage)
+    if not is_number(base):
+        return False
+    world.restore()
+    for place, values in [(p, np.array(v)) for p, v in world.places() if v.ndim and v.dtype.kind == "f"]:
+        world.restore()
+        world.put(place, values + 0.1 * (1 + np.abs(values)))
+        moved = _tried(method, inputs, stage)
+        world.restore()
+        if moved != base:
+            return True
+    return False
 
 
 def prediction(network: object, x: np.ndarray, stage: Stage, but: str = "") -> tuple[np.ndarray, str] | None:
@@ -116,18 +134,18 @@ def _of_prediction(
             if not callable(function) or getattr(function, "__self__", None) is network:
                 continue
             if is_number(_tried(function, (made, target), stage)):
-
-                def own(x: np.ndarray, y: np.ndarray, function: Callable = function) -> object:
-                    p = _first(predict(x))
-                    return function(p, _as_prediction(p, y))
-
                 called = f"self.{held}" + f".{way}" * (way != "__call__")
-                yield Loss(Called(own, predict, "loss"), f"the loss is {called} of what {name} returns")
+                yield Loss(_of_output(predict, function), f"the loss is {called} of what {name} returns")
                 return
     count = count_of_examples(x, y)
+    for own_name in OWN:
+        function = getattr(network, own_name, None)
+        if inspect.ismethod(function) and is_number(_tried(function, (made, target), stage)):
+            yield Loss(_of_output(predict, function), f"the loss is {own_name} of what {name} returns")
+            return
     for said, loss in LOSSES.items():
-        if count == 1 and "{m}" in said:
-            continue  # the same as the sum
+        if (count == 1 and "{m}" in said) or not np.isfinite(loss(made, target, count)):
+            continue  # the same as the sum; or a logarithm of what is no probability
 
         def usual(x: np.ndarray, y: np.ndarray, loss: Callable = loss) -> object:
             p = _first(predict(x))
@@ -135,6 +153,14 @@ def _of_prediction(
 
         words = f"{said.format(m=count)}, of what {name} returns"
         yield Loss(Called(usual, predict, "loss"), words, assumed=True)
+
+
+def _of_output(predict: Callable, loss: Callable) -> Called:
+    def own(x: np.ndarray, y: np.ndarray) -> object:
+        p = _first(predict(x))
+        return loss(p, _as_prediction(p, y))
+
+    return Called(own, predict, "loss")
 
 
 def _tried(function: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> object:

@@ -23,6 +23,7 @@ from parity_tests.diagnosis import (
     ours,
     randomness,
     scalars,
+    target_in_backward,
     target_shapes,
     targets,
     training_step,
@@ -30,6 +31,7 @@ from parity_tests.diagnosis import (
 )
 from parity_tests.diagnosis import initialisers as initialisers_
 from parity_tests.diagnosis.lines import locate
+from parity_tests.diagnosis.reading import conversions
 from parity_tests.diagnosis.reading import find as finding
 from parity_tests.diagnosis.reading.loading import loaded, parse_args
 from parity_tests.diagnosis.reading.options import Options
@@ -119,6 +121,9 @@ def _examine_layer(
         theirs = theirs.train(request.training) if hasattr(theirs, "train") else theirs
         inputs, theirs = fitting.fitted(request, options, theirs, inputs)
     found = method.found if method is not None else _found(request, module, args, options, stage)
+    if method is None and theirs is None:
+        request, method, inputs = target_in_backward.completed(request, found, options, inputs, stage)
+        found = method.found if method is not None else found
     request, assumed = fitting.completed(request, found, options)
     assumed = [*assumed, *method.said] if method is not None else assumed
     request, shaped = target_shapes.completed(request, found, options, inputs, stage)
@@ -129,7 +134,13 @@ def _examine_layer(
         found, inputs, assumed, options.target = completed.found, completed.inputs, completed.said, 1
     elif shaped or (assumed and method is None):
         inputs, options.target = targets.draw(request, arrays.array)
-    learner, inputs, drawn = trial_inputs.read_on_trial_inputs(request, found, inputs, options, stage, theirs)
+    try:
+        learner, inputs, drawn = trial_inputs.read_on_trial_inputs(request, found, inputs, options, stage, theirs)
+    except LearnerRaisedError as error:
+        refused = conversions.refusal(found, request.args, inputs, request.path.name, error.returned)
+        if refused is None:
+            raise
+        raise refused from error
     notes = [*assumed, *drawn]
     if randomness.is_random(learner, theirs, inputs):
         notes += randomness.compare(learner, theirs, inputs, request.seed)

@@ -61,7 +61,7 @@ def examine(request: Request, module: types.ModuleType, args: tuple[list, dict],
         return Method(found=of_object(network, module, file))  # backward before any forward
     finally:
         world.restore()
-    gives = _Giving(network, method, module, inputs, stage, request, options, world)
+    gives = Giving(network, method, module, inputs, stage, request, options, world)
     if is_number(returned):
         loss = Loss(method, "")
         if (taken := gives.step([loss], changed)) is not None:
@@ -133,7 +133,7 @@ def _fronts(method: Callable) -> list[str]:
 
 
 @dataclass
-class _Giving:
+class Giving:
     """A method that takes a step, or that gives gradients, and what is needed to see whether they are right."""
 
     network: object

@@ -130,13 +130,14 @@ class Plan:
             return (self._as_output(found),)
         if isinstance(returned, dict | str | list | set):
             kind = type(returned).__name__
-            raise LearnerRaisedError(f"{self.found.forward_name}: expected an array, got {kind}")
+            raise LearnerRaisedError(f"{self.found.forward_name}: expected an array, got {kind}", returned)
         values = returned if isinstance(returned, np.ndarray) else np.asarray(returned)
         if values.dtype.kind not in "fiub":
             if hasattr(returned, "data") and isinstance(returned.data, np.ndarray):
                 self.made = Values(["", ""], [returned.data, returned], tuple)
                 return (returned.data,)
-            raise LearnerRaisedError(f"{self.found.forward_name}: expected an array, got {type(returned).__name__}")
+            kind = type(returned).__name__
+            raise LearnerRaisedError(f"{self.found.forward_name}: expected an array, got {kind}", returned)
         return (self._as_output(values),)
 
     def _as_array(self, returned: object) -> np.ndarray:

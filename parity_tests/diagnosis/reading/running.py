@@ -40,7 +40,14 @@ def is_theirs(file: str) -> bool:
 
 
 class LearnerRaisedError(Exception):
-    """The code under test raised, or ended the program; the message says where, in its own lines."""
+    """The code under test raised, or ended the program; the message says where, in its own lines.
+
+    ``returned`` is what it returned instead of an array.
+    """
+
+    def __init__(self, message: str, returned: object = None) -> None:
+        super().__init__(message)
+        self.returned = returned
 
 
 class NotUnderstoodError(Exception):

@@ -54,6 +54,43 @@ class Column(Logistic):
         self.w, self.b = np.random.randn(d, 1), 0.0
 
 
+class MSE:
+    def forward(self, p, t):
+        self.d = p - t
+        return np.sum(self.d**2)
+
+    def backward(self):
+        return 2 * self.d
+
+
+class Later:
+    '''The target goes to backward only.'''
+
+    def __init__(self, i, o, loss):
+        self.W, self.loss = np.random.randn(i, o), loss
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, y):
+        self.loss.forward(self.forward(self.x), y)
+        self.dW = self.x.T @ self.loss.backward()
+
+
+class Unstated:
+    def __init__(self, i, o):
+        self.W, self.b = np.random.randn(i, o), np.zeros(o)
+
+    def forward(self, x):
+        self.x, self.y = x, np.tanh(x @ self.W + self.b)
+        return self.y
+
+    def backward(self, target):
+        d = (self.y - target) / len(target) * (1 - self.y**2)
+        self.dW, self.db = self.x.T @ d, d.sum(axis=0)
+
+
 class Regression:
     def __init__(self, d):
         self.w, self.b, self.lr, self.reg = np.random.randn(d), 0.3, 0.1, 0.2
@@ -70,6 +107,7 @@ class Regression:
 """
 
 WIDE = ["--args", "3, 2", "--input", "5,3", "--target"]
+LATER = ["--args", "3, 2, MSE()", "--input", "5,3", "--input", "5,2"]
 ONE = ["--args", "3", "--input", "5,3"]
 
 RIGHT = [
@@ -79,6 +117,8 @@ RIGHT = [
     ("Logistic", [*ONE, "--target", "binary"], "that of what predict_proba returns", ["grad_w", "grad_b"]),
     ("Column", [*ONE, "--target", "binary"], "the target has the shape (5, 1)", ["grad_w", "grad_b"]),
     ("Regression.fit", [*ONE, "--input", "5"], "self.b (): changes the loss", []),
+    ("Later", LATER, "the loss is self.loss.forward of what forward returns", ["grad_W"]),
+    ("Unstated", [*WIDE, "values"], "assumed to be the squared error, halved and averaged", ["grad_W", "grad_b"]),
 ]
 
 
@@ -98,6 +138,8 @@ WRONG = [
     ("Logistic", [*ONE, "--target", "binary"], "len(y), e.mean()", "len(y), e.sum()", "grad_b: 1 of 1 elements differ"),
     ("Column", [*ONE, "--target", "binary"], "X.T @ e / len(y), e", "X.T @ e, e", "grad_w: 3 of 3 elements differ"),
     ("Regression.fit", [*ONE, "--input", "5"], "self.lr * e.mean()", "self.lr * e.sum()", "self.b: the first step"),
+    ("Later", LATER, "self.x.T @ self.loss", "-self.x.T @ self.loss", "grad_W: 6 of 6 elements differ"),
+    ("Unstated", [*WIDE, "values"], "d.sum(axis=0)", "d.mean(axis=0)", "grad_b: 2 of 2 elements differ"),
 ]
 
 
