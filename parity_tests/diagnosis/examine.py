@@ -34,6 +34,7 @@ from parity_tests.diagnosis.lines import locate
 from parity_tests.diagnosis.reading import conversions
 from parity_tests.diagnosis.reading import find as finding
 from parity_tests.diagnosis.reading.loading import loaded, parse_args
+from parity_tests.diagnosis.reading.of_functions import is_pair
 from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from parity_tests.diagnosis.request import Request, Verdict
@@ -86,7 +87,10 @@ def _kind(request: Request, module: object) -> Callable | None:
     if (
         not name
         and training_step.method(thing)
-        and (request.names.endswith(training_step.method(thing)) or not hasattr(thing, "backward"))
+        and (
+            request.names.endswith(training_step.method(thing))
+            or not ("." in request.names or hasattr(thing, "backward"))
+        )
     ):
         return training_step.examine
     if name.startswith("torch.nn.init."):
@@ -137,7 +141,7 @@ def _examine_layer(
     try:
         learner, inputs, drawn = trial_inputs.read_on_trial_inputs(request, found, inputs, options, stage, theirs)
     except LearnerRaisedError as error:
-        refused = conversions.refusal(found, request.args, inputs, request.path.name, error.returned)
+        refused = conversions.refusal(found, request.args, inputs, request.path.name, error)
         if refused is None:
             raise
         raise refused from error
@@ -219,7 +223,7 @@ def _found(request: Request, module: object, args: tuple[list, dict], options: O
     if functions and args[1] and not args[0]:
         options.extras = dict(args[1])
         args = ([], {})
-    elif functions and request.against is not None and "," in request.names:
+    elif functions and request.against is not None and is_pair(module, request.names):
         args = ([], {})  # PyTorch's
     found = finding.find(module, request.names, args, stage, request.path.name)
     if options.extras:

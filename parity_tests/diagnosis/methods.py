@@ -189,7 +189,7 @@ class Giving:
             front = Called(loss.function, loss.function, loss.function.__name__).taking(parameters)
             one = self.compared(front, self.method)
             if not loss.assumed:
-                return Method(found=one, said=[loss.words])
+                return Method(found=one, said=[loss.words] if loss.words else [])
             try:
                 learner = read(one, self.inputs, self.options, self.stage)
                 report = check(learner, None, *self.inputs, seed=self.request.seed, strict=False)

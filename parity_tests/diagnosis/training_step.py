@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from parity_tests.diagnosis import targets
-from parity_tests.diagnosis.assumed_losses import OWN, prediction
+from parity_tests.diagnosis.assumed_losses import OWN
 from parity_tests.diagnosis.reading import generators
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.find import Found
@@ -193,18 +193,17 @@ def _why(trained: Trained, place: Place, start: dict, first: dict, moved: np.nda
 
 def _broadcast(trained: Trained, inputs: tuple) -> list[str]:
     *_, target = inputs
-    made = prediction(trained.network, inputs[0], trained.stage)
-    trained.world.restore()
-    if made is not None and made[0].shape == target.shape:
-        return []
     try:
         as_it_is = trained.loss({})
         other = trained.loss({}, (*inputs[:-1], target.reshape(-1, 1) if target.ndim == 1 else target.reshape(-1)))
+        shuffled = trained.loss({}, (*inputs[:-1], np.roll(target, 1)))
     except (LearnerRaisedError, ValueError):
         return []
     column = target.ndim == 1 and target.dtype.kind == "f" and target.size == len(inputs[0])
     if not column or np.isclose(as_it_is, other, rtol=1e-9):
         return []
+    if not np.isclose(as_it_is, shuffled, rtol=1e-9):
+        return []  # each prediction has its own target: the other shape would be broadcast
     return [
         f"the target's shape {target.shape} is broadcast against the predictions: the loss is {as_it_is:.6g}, and "
         f"{other:.6g} with a target of shape {target.reshape(-1, 1).shape}. Refuse other shapes, or reshape the target"

@@ -8,18 +8,19 @@ import numpy as np
 import torch
 
 from parity_tests.diagnosis.reading.find import Found
-from parity_tests.diagnosis.reading.running import NotUnderstoodError
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
 
 INITIALIZERS = ("initialize", "init", "build", "setup", "init_weights", "init_params", "initialize_parameters")
 
 
 def refusal(
-    found: Found, args: str, inputs: tuple[np.ndarray, ...], file: str, returned: object
+    found: Found, args: str, inputs: tuple[np.ndarray, ...], file: str, error: LearnerRaisedError
 ) -> NotUnderstoodError | None:
     """Return what to say of code that cannot be run on arrays, with an adapter; None if its form tells nothing.
 
-    ``args`` are those of the constructor, as they were given, and ``returned`` is what forward returned, no array.
+    ``args`` are those of the constructor, as they were given, and ``error`` is what became of the call.
     """
+    said = str(error).lower()
     stem, function = Path(file).stem, found.forward
     function = getattr(function, "__func__", function)
     cls = getattr(found.module, found.title, None)
@@ -36,18 +37,18 @@ def refusal(
         )
     if found.owner is None:
         return None
-    if (kind := _number_of_its_own(returned)) is not None:
+    if (kind := _number_of_its_own(error.returned)) is not None:
         return _of_numbers(found.owner, kind, args, stem, inputs)
     title = type(found.owner).__name__
     made = {"stem": stem, "name": title, "args": args, "shape": _shape(inputs), "forward": found.forward_name}
-    if _uses_torch(found):
+    if _uses_torch(found) and ("tensor" in said or "numpy" in said):
         adapter = TENSORS.format(**made, backward=found.backward_name)
         return NotUnderstoodError(f"{title} works on PyTorch's tensors: it is checked through an adapter", adapter)
-    if kind := _own_arrays(found.owner):
+    if (kind := _own_arrays(found.owner)) and ("numpy" in said or kind.lower() in said):
         adapter = OBJECTS.format(**made, kind=kind)
         return NotUnderstoodError(f"{title} works on {kind} objects: it is checked through an adapter", adapter)
     method = next((name for name in INITIALIZERS if inspect.ismethod(getattr(found.owner, name, None))), "")
-    if method and any(value is None for value in vars(found.owner).values()):
+    if method and "nonetype" in said and any(value is None for value in vars(found.owner).values()):
         wanted = [p.name for p in inspect.signature(getattr(found.owner, method)).parameters.values()]
         given = ", ".join("SGD()" if "optim" in name else "..." for name in wanted)
         return NotUnderstoodError(

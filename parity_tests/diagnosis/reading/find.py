@@ -12,7 +12,7 @@ from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.flagged import Flagged, with_flag
 from parity_tests.diagnosis.reading.lookup import named_in
 from parity_tests.diagnosis.reading.names import BACKWARD, BACKWARD_PARTS, CONTEXTS, DERIVATIVES, FORWARD, RATES
-from parity_tests.diagnosis.reading.of_functions import by_keyword, partners
+from parity_tests.diagnosis.reading.of_functions import by_keyword, partner_of, partners
 from parity_tests.diagnosis.reading.places import World
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from scratch.nn import Module
@@ -212,7 +212,7 @@ def of_function(
 ) -> Found:
     """Return what a function offers: its partner in the module, what it builds, or what it returns."""
     parameters = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
-    partner = next((vars(module)[other] for other in partners(name) if callable(vars(module).get(other))), None)
+    partner = partner_of(module, name)
     if partner is not None and args[0]:
         raise NotUnderstoodError(by_keyword(name, function))
     if partner is not None:

@@ -63,10 +63,11 @@ def assign(
             take(Source(place=once[0], more=tuple(once[1:]))) if once else None
         elif once:
             sources[place] = take(tied.source(place, once, free_written, slope))
-    if plan.parameters_first or plan.found.of_data:
+    of_data = plan.found.of_data and any(trials.world.prefixes[place.root] == "self" for place in wanted)
+    if plan.parameters_first or of_data:
         _in_order(wanted, sources, free_leaves)
     offered = free_leaves
-    if plan.found.of_data:
+    if of_data:
         shapes = [x.shape for x in trials.inputs]
         offered = {name: values for name, values in free_leaves.items() if values.shape in shapes}
     found_inputs = _inputs(plan, trials.inputs, constants, offered, free_written)

@@ -1,6 +1,7 @@
 """What belongs to a function: the names of its backward, and how it is given its further arguments."""
 
 import inspect
+import types
 from collections.abc import Callable
 
 from parity_tests.diagnosis.reading.names import INPUTS
@@ -25,3 +26,13 @@ def by_keyword(name: str, function: Callable) -> str:
         f"--args by place make a layer, and {name}{inspect.signature(function)} makes none: give what is no input by "
         f'keyword, as in --args "{option}=..."'
     )
+
+
+def partner_of(module: types.ModuleType, name: str) -> Callable | None:
+    """Return the backward of a function of a module, None if it has none beside it."""
+    return next((vars(module)[other] for other in partners(name) if callable(vars(module).get(other))), None)
+
+
+def is_pair(module: types.ModuleType, names: str) -> bool:
+    """Return whether ``names`` are two functions, or one that has its backward beside it."""
+    return "," in names or partner_of(module, names) is not None
