@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity_tests.diagnosis.reading.names import listed
+from parity_tests.diagnosis.reading.names import MAYBE_TARGETS, TARGETS, listed
 from parity_tests.diagnosis.reading.places import World
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 
@@ -60,7 +60,9 @@ class Called:
     def __init__(self, body: Callable, method: Callable, name: str = "") -> None:
         self.body = body
         self.__name__ = name or method.__name__
-        self.__code__ = getattr(method, "__func__", method).__code__
+        code = getattr(getattr(method, "__func__", method), "__code__", None)
+        if code is not None:
+            self.__code__ = code
 
     def taking(self, parameters: list[inspect.Parameter]) -> "Called":
         """Say what it takes; return it."""
@@ -133,6 +135,7 @@ def _of_prediction(
             function = getattr(getattr(network, held, None), way, None)
             if not callable(function) or getattr(function, "__self__", None) is network:
                 continue
+            function = _prediction_first(function)
             if is_number(_tried(function, (made, target), stage)):
                 called = f"self.{held}" + f".{way}" * (way != "__call__")
                 yield Loss(_of_output(predict, function), f"the loss is {called} of what {name} returns")
@@ -140,7 +143,10 @@ def _of_prediction(
     count = count_of_examples(x, y)
     for own_name in OWN:
         function = getattr(network, own_name, None)
-        if inspect.ismethod(function) and is_number(_tried(function, (made, target), stage)):
+        if not inspect.ismethod(function):
+            continue
+        function = _prediction_first(function)
+        if is_number(_tried(function, (made, target), stage)):
             yield Loss(_of_output(predict, function), f"the loss is {own_name} of what {name} returns")
             return
     for said, loss in LOSSES.items():
@@ -161,6 +167,17 @@ def _of_output(predict: Callable, loss: Callable) -> Called:
         return loss(p, _as_prediction(p, y))
 
     return Called(own, predict, "loss")
+
+
+def _prediction_first(loss: Callable) -> Callable:
+    """Return a loss that takes the prediction first, also where its first argument is the target by name."""
+    try:
+        names = [p.name for p in inspect.signature(loss).parameters.values() if p.default is p.empty]
+    except (TypeError, ValueError):
+        return loss
+    first, second = [*names, "", ""][:2]
+    turned = TARGETS.match(first) or (MAYBE_TARGETS.match(first) and not TARGETS.match(second))
+    return (lambda p, y: loss(y, p)) if turned else loss
 
 
 def _tried(function: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> object:

@@ -63,6 +63,23 @@ class MSE:
         return 2 * self.d
 
 
+class CrossEntropy:
+    def loss(self, y, y_pred):
+        return -np.sum(y * np.log(y_pred) + (1 - y) * np.log(1 - y_pred))
+
+
+class TargetFirst:
+    def __init__(self, i, o):
+        self.W, self.loss = np.random.randn(i, o), CrossEntropy()
+
+    def forward(self, x):
+        self.x, self.p = x, 1 / (1 + np.exp(-x @ self.W))
+        return self.p
+
+    def backward(self, y):
+        self.dW = self.x.T @ (self.p - y)
+
+
 class Later:
     '''The target goes to backward only.'''
 
@@ -118,6 +135,7 @@ RIGHT = [
     ("Column", [*ONE, "--target", "binary"], "the target has the shape (5, 1)", ["grad_w", "grad_b"]),
     ("Regression.fit", [*ONE, "--input", "5"], "self.b (): changes the loss", []),
     ("Later", LATER, "the loss is self.loss.forward of what forward returns", ["grad_W"]),
+    ("TargetFirst", [*WIDE, "binary"], "the loss is self.loss.loss of what forward returns", ["grad_W"]),
     ("Unstated", [*WIDE, "values"], "assumed to be the squared error, halved and averaged", ["grad_W", "grad_b"]),
 ]
 
@@ -139,6 +157,7 @@ WRONG = [
     ("Column", [*ONE, "--target", "binary"], "X.T @ e / len(y), e", "X.T @ e, e", "grad_w: 3 of 3 elements differ"),
     ("Regression.fit", [*ONE, "--input", "5"], "self.lr * e.mean()", "self.lr * e.sum()", "self.b: the first step"),
     ("Later", LATER, "self.x.T @ self.loss", "-self.x.T @ self.loss", "grad_W: 6 of 6 elements differ"),
+    ("TargetFirst", [*WIDE, "binary"], "(self.p - y)", "(y - self.p)", "grad_W: 6 of 6 elements differ"),
     ("Unstated", [*WIDE, "values"], "d.sum(axis=0)", "d.mean(axis=0)", "grad_b: 2 of 2 elements differ"),
 ]
 
