@@ -28,6 +28,7 @@ examples:
   backprop check my.py:Swish --input 4,3
   backprop check my.py:Adam --against torch.optim.Adam --args "lr=1e-3"
   backprop check my.py:Network.train_step --args "3, 4" --input 5,3 --input 5
+  backprop check my.py:Network.backprop --args "[3, 4, 2]" --input 3,1 --input 2,1
   backprop check my.py:xavier_normal --against torch.nn.init.xavier_normal_
 """
 
@@ -39,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser._negative_number_matcher = re.compile(r"^-[\d.][\d.,eE+-]*$")  # "--range -2,2" is a value, not an option
     parser.add_argument(
-        "layer", metavar="FILE.py:NAME", help="your class, object or function, or FORWARD,BACKWARD for two functions"
+        "layer",
+        metavar="FILE.py:NAME",
+        help="your class, object or function, CLASS.METHOD, or FORWARD,BACKWARD for two functions",
     )
     parser.add_argument(
         "--against", metavar="TORCH", help="PyTorch's, such as torch.nn.Conv2d; else finite differences"
@@ -49,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ARGS",
         default="",
         help='arguments of both constructors, "3, 8, bias=False"; may name things of '
-        'your file, "3, 4, activation=Tanh()"; a function\'s further arguments',
+        'your file, "3, 4, activation=Tanh()"; a function\'s further arguments, by keyword',
     )
     parser.add_argument("--torch-args", metavar="ARGS", help="arguments of PyTorch's, where they differ")
     parser.add_argument(

@@ -62,8 +62,9 @@ class Suspects:
         """Return a sentence or more for each wrong quantity, none twice."""
         if isinstance(self.reference, FiniteDifferences) and self._forward_is_rounded():
             return [
-                "forward gives float32 numbers, too coarse for finite differences: compute in the input's dtype, "
-                "here float64 (or compare in float32, with PyTorch's layer)"
+                "forward gives float32 numbers, too coarse for finite differences: compute in the input's dtype, here "
+                "float64, such as x.dtype instead of np.float32 (or compare in float32 with --against, if PyTorch has "
+                "the layer: there is no other comparison in float32)"
             ]
         sentences = list(self._about_backward_alone(report))
         found: dict[str, list[str]] = {}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity_tests.diagnosis.assumed_losses import LOSSES, count_of_examples
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
@@ -20,26 +21,6 @@ from parity_tests.harness import arrays
 HIDDEN = (4, 6, 7, 8)
 OUTPUTS = 2
 STEP = 2.0**-17
-
-
-def _cross_entropy(p: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return -np.sum(y * np.log(p) + (1 - y) * np.log(1 - p))
-
-
-LOSSES: dict[str, Callable] = {
-    "the binary cross-entropy, its sum over the outputs averaged over the {m} examples": lambda p, y, m: (
-        _cross_entropy(p, y) / m
-    ),
-    "the binary cross-entropy, summed": lambda p, y, m: _cross_entropy(p, y),
-    "the binary cross-entropy, averaged over all elements": lambda p, y, m: _cross_entropy(p, y) / y.size,
-    "-sum(y log p), averaged over the {m} examples": lambda p, y, m: -np.sum(y * np.log(p)) / m,
-    "-sum(y log p)": lambda p, y, m: -np.sum(y * np.log(p)),
-    "the squared error, halved and averaged over the {m} examples": lambda p, y, m: np.sum((p - y) ** 2) / (2 * m),
-    "the squared error, averaged over the {m} examples": lambda p, y, m: np.sum((p - y) ** 2) / m,
-    "the squared error, averaged over all elements": lambda p, y, m: np.sum((p - y) ** 2) / y.size,
-    "the squared error, halved": lambda p, y, m: np.sum((p - y) ** 2) / 2,
-    "the squared error": lambda p, y, m: np.sum((p - y) ** 2),
-}
 
 
 class Network:
@@ -60,7 +41,7 @@ class Network:
     def forward(self, X: np.ndarray, Y: np.ndarray) -> object:
         """Return the loss."""
         self._output, self._target = self.outputs(X), Y
-        return self._loss(self._output, Y, self._examples(X, Y))
+        return self._loss(self._output, Y, count_of_examples(X, Y))
 
     def backward(self, grad: float = 1.0) -> dict:
         """Return the gradients that backward returns, times ``grad``."""
@@ -69,9 +50,6 @@ class Network:
         if not isinstance(grads, dict):
             raise LearnerRaisedError(f"{self._found.backward_name}: expected a dictionary of gradients")
         return {key: grad * values for key, values in grads.items() if isinstance(values, np.ndarray)}
-
-    def _examples(self, x: np.ndarray, y: np.ndarray) -> int:
-        return x.shape[1] if x.shape[1] == y.shape[1] and x.shape[0] != y.shape[0] else x.shape[0]
 
     def _arguments(self) -> dict:
         given = {}
@@ -172,7 +150,7 @@ def _with_loss(
     network._loss = best
     count = len(network.parameters)
     shapes = ", ".join(f"{key} {values.shape}" for key, values in network.parameters.items())
-    loss_words = words_of_best.format(m=network._examples(x, y))
+    loss_words = words_of_best.format(m=count_of_examples(x, y))
     said = [
         f"{network._holder} was filled with {shapes}, by the keys and products in {network._found.forward_name}",
         f"the loss is not in the file: assumed to be {loss_words}; under it {right} of the {count} gradients are right",

@@ -18,18 +18,23 @@ from parity_tests.diagnosis import (
     fitting,
     further,
     kinks,
+    methods,
     optimizers,
     ours,
     randomness,
     scalars,
+    target_in_backward,
+    target_shapes,
     targets,
     training_step,
     trial_inputs,
 )
 from parity_tests.diagnosis import initialisers as initialisers_
 from parity_tests.diagnosis.lines import locate
+from parity_tests.diagnosis.reading import conversions
 from parity_tests.diagnosis.reading import find as finding
 from parity_tests.diagnosis.reading.loading import loaded, parse_args
+from parity_tests.diagnosis.reading.of_functions import is_pair
 from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from parity_tests.diagnosis.request import Request, Verdict
@@ -47,7 +52,8 @@ def examine(request: Request) -> Verdict:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"), loaded(request.path, stage) as module:
             warnings.simplefilter("ignore")  # overflow is found below, and reported in words
-            args = parse_args("--args", request.args, module)
+            with stage("--args", reseed=True):
+                args = parse_args("--args", request.args, module)
             thing = getattr(module, request.names, None)
             if request.against is None and not request.args and scalars.is_scalar(thing):
                 status, text = scalars.examine(thing, stage)
@@ -55,7 +61,10 @@ def examine(request: Request) -> Verdict:
             kind = _kind(request, module)
             if kind is not None:
                 return kind(request, module, args, literal, stage)
-            return _examine_layer(request, module, args, literal, stage)
+            if not methods.is_named(module, request.names):
+                return _examine_layer(request, module, args, literal, stage)
+            method = methods.examine(request, module, args, stage)
+            return method.verdict or _examine_layer(request, module, args, literal, stage, method)
     except LearnerRaisedError as error:
         return Verdict(1, str(error))
 
@@ -78,16 +87,26 @@ def _kind(request: Request, module: object) -> Callable | None:
     if (
         not name
         and training_step.method(thing)
-        and (request.names.endswith(training_step.method(thing)) or not hasattr(thing, "backward"))
+        and (
+            request.names.endswith(training_step.method(thing))
+            or not ("." in request.names or hasattr(thing, "backward"))
+        )
     ):
         return training_step.examine
     if name.startswith("torch.nn.init."):
         return initialisers_.examine
+    if not name and "." not in request.names:
+        optimizers.refuse_without_twin(thing)
     return None
 
 
 def _examine_layer(
-    request: Request, module: object, args: tuple[list, dict], literal: tuple[list, dict], stage: Stage
+    request: Request,
+    module: object,
+    args: tuple[list, dict],
+    literal: tuple[list, dict],
+    stage: Stage,
+    method: methods.Method | None = None,
 ) -> Verdict:
     theirs = None
     if not request.inputs:
@@ -105,14 +124,27 @@ def _examine_layer(
         theirs = against.built(request.against, literal)
         theirs = theirs.train(request.training) if hasattr(theirs, "train") else theirs
         inputs, theirs = fitting.fitted(request, options, theirs, inputs)
-    found = _found(request, module, args, options, stage)
+    found = method.found if method is not None else _found(request, module, args, options, stage)
+    if method is None and theirs is None:
+        request, method, inputs = target_in_backward.completed(request, found, options, inputs, stage)
+        found = method.found if method is not None else found
     request, assumed = fitting.completed(request, found, options)
+    assumed = [*assumed, *method.said] if method is not None else assumed
+    request, shaped = target_shapes.completed(request, found, options, inputs, stage)
+    assumed = [*assumed, *shaped]
+    options.classes = request.target_shape[1] if request.target == "classes" and request.target_shape else 0
     completed = dictionaries.complete(found, inputs, stage, request.seed) if theirs is None else None
     if completed is not None:
         found, inputs, assumed, options.target = completed.found, completed.inputs, completed.said, 1
-    elif assumed:
+    elif shaped or (assumed and method is None):
         inputs, options.target = targets.draw(request, arrays.array)
-    learner, inputs, drawn = trial_inputs.read_on_trial_inputs(request, found, inputs, options, stage, theirs)
+    try:
+        learner, inputs, drawn = trial_inputs.read_on_trial_inputs(request, found, inputs, options, stage, theirs)
+    except LearnerRaisedError as error:
+        refused = conversions.refusal(found, request.args, inputs, request.path.name, error)
+        if refused is None:
+            raise
+        raise refused from error
     notes = [*assumed, *drawn]
     if randomness.is_random(learner, theirs, inputs):
         notes += randomness.compare(learner, theirs, inputs, request.seed)
@@ -187,11 +219,12 @@ def _found(request: Request, module: object, args: tuple[list, dict], options: O
     functions = "," in request.names or (
         callable(thing) and not isinstance(thing, type) and not hasattr(thing, "forward")
     )
-    if functions and args[1]:
+    functions = functions and finding.owner_of_method(module, request.names.split(",")[0]) is None
+    if functions and args[1] and not args[0]:
         options.extras = dict(args[1])
         args = ([], {})
-    elif functions and "," in request.names:
-        args = ([], {})
+    elif functions and request.against is not None and is_pair(module, request.names):
+        args = ([], {})  # PyTorch's
     found = finding.find(module, request.names, args, stage, request.path.name)
     if options.extras:
         options.extras = found.hand(options.extras)

@@ -28,9 +28,12 @@ def completed(request: Request, found: Found, options: Options) -> tuple[Request
         and not any(pattern.match(p.name) for pattern in optional)
     ]
     given = len(request.inputs) + (request.target is not None)
-    if given == len(taken) + 1 and len(request.inputs) > 1 and request.target in ("values", "binary"):
-        shape = request.inputs[-1]
-        said = f"the last --input, {shape}, is the shape of the target"
+    shape = request.inputs[-1]
+    by_shape = request.target in ("values", "binary") or (request.target is not None and len(shape) == 2)
+    if given == len(taken) + 1 and len(request.inputs) > 1 and by_shape:
+        said = f"the last --input, {shape}, is the shape of the target" + " as one-hot rows" * (
+            request.target == "classes"
+        )
         return dataclasses.replace(request, inputs=request.inputs[:-1], target_shape=shape), [said]
     missing = taken[given:] if given < len(taken) else []
     if request.target is not None and missing:

@@ -1,7 +1,8 @@
 """Let somebody's optimizer take its steps, in the form that it has.
 
 It may be ``step()`` on objects with ``.data`` and ``.grad``, ``update(params, grads)`` on dictionaries or lists, in
-place or returning, ``update_params(layer)``, or ``update(w, grad)`` for one array.
+place or returning, ``update_params(layer)``, or ``update(w, grad)`` for one array. A function may take the step itself,
+``f(w, dw, config)``, or return three functions, ``(init, update, get_params)``, as JAX's optimizers do.
 """
 
 import copy
@@ -11,19 +12,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from parity_tests.diagnosis.optimizer_functions import by_function, by_triple
+from parity_tests.diagnosis.optimizer_options import options_of, renamed
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 
 METHODS = ("step", "update", "update_params", "update_parameters", "apply_gradients", "optimize", "apply", "__call__")
-OPTIONS = {
-    "lr": ("lr", "learning_rate", "eta", "alpha", "current_learning_rate", "step_size", "l_rate"),
-    "beta1": ("beta1", "beta_1", "b1", "beta1_"),
-    "beta2": ("beta2", "beta_2", "b2"),
-    "eps": ("eps", "epsilon", "e"),
-    "momentum": ("momentum", "mu", "beta", "gamma"),
-    "alpha": ("rho", "decay_rate", "decay", "alpha_", "gamma", "beta"),
-    "weight_decay": ("weight_decay", "wd", "l2"),
-    "nesterov": ("nesterov",),
-}
 
 
 class Variable:
@@ -45,17 +38,21 @@ def walk_of(cls: type, args: tuple, start: dict, gradients: list, stage: Stage) 
         If no form runs and moves anything.
     """
     trouble: Exception | None = None
-    for drive in (_by_objects, _by_dictionaries, _by_lists, _by_layer, _by_array, _by_function):
+    methods = (_by_objects, _by_dictionaries, _by_lists, _by_layer, _by_array)
+    for drive in methods if isinstance(cls, type) else (by_triple, by_function):
         try:
             walk, form, options = drive(cls, args, copy.deepcopy(start), gradients, stage)
-        except (LearnerRaisedError, TypeError, AttributeError) as error:
+            if any(np.any(walk[0][key] != start[key]) for key in start):
+                return walk, form, options
+        except (LearnerRaisedError, TypeError, AttributeError, ValueError) as error:
             trouble = trouble or error
-            continue
-        if any(np.any(walk[0][key] != start[key]) for key in start):
-            return walk, form, options
+    wanted = (
+        "neither step() on parameters, nor update(params, grads), nor update(w, grad) runs or moves anything"
+        if isinstance(cls, type)
+        else "expected f(w, dw, config) that returns (w, config), or f(options) that returns (init, update, get_params)"
+    )
     raise NotUnderstoodError(
-        f"{cls.__name__}: neither step() on parameters, nor update(params, grads), nor update(w, grad) runs or moves "
-        f"anything ({trouble})",
+        f"{cls.__name__}: {wanted} ({trouble})",
         ADAPTER.format(name=cls.__name__, module=cls.__module__),
     )
 
@@ -74,22 +71,10 @@ def _built(cls: type, args: tuple, stage: Stage, *first: object) -> object:
     try:
         inspect.signature(cls).bind(*first, *positional, **named)
     except TypeError:
-        named = _renamed(cls, named)
+        named = renamed(cls, named)
         inspect.signature(cls).bind(*first, *positional, **named)
     with stage(f"{cls.__name__}(...)"):
         return cls(*first, *positional, **named)
-
-
-def _renamed(cls: type, named: dict) -> dict:
-    accepted = list(inspect.signature(cls).parameters)
-    found = {}
-    for key, value in named.items():
-        if key == "betas":
-            for one, name in zip(value, ("beta1", "beta2"), strict=True):
-                found[next((p for p in accepted if p in OPTIONS[name]), name)] = one
-        else:
-            found[next((p for p in accepted if p in OPTIONS.get(key, (key,))), key)] = value
-    return found
 
 
 def _by_objects(cls: type, args: tuple, params: dict, gradients: list, stage: Stage) -> tuple:
@@ -103,13 +88,13 @@ def _by_objects(cls: type, args: tuple, params: dict, gradients: list, stage: St
         with stage(name):
             step()
         walk.append({key: np.array(v.data) for key, v in variables.items()})
-    return walk, f"{name}() on parameters with .data and .grad", _options(optimizer)
+    return walk, f"{name}() on parameters with .data and .grad", options_of(optimizer)
 
 
 def _by_dictionaries(cls: type, args: tuple, params: dict, gradients: list, stage: Stage) -> tuple:
     optimizer = _built(cls, args, stage)
     step, name = _method(optimizer)
-    options, walk = _options(optimizer), []
+    options, walk = options_of(optimizer), []
     for grads in gradients:
         with stage(name):
             returned = step(params, copy.deepcopy(grads))
@@ -121,7 +106,7 @@ def _by_dictionaries(cls: type, args: tuple, params: dict, gradients: list, stag
 def _by_lists(cls: type, args: tuple, params: dict, gradients: list, stage: Stage) -> tuple:
     optimizer = _built(cls, args, stage)
     step, name = _method(optimizer)
-    options, walk, held = _options(optimizer), [], list(params.values())
+    options, walk, held = options_of(optimizer), [], list(params.values())
     for grads in gradients:
         with stage(name):
             returned = step(held, [np.array(g) for g in grads.values()])
@@ -135,7 +120,7 @@ def _by_layer(cls: type, args: tuple, params: dict, gradients: list, stage: Stag
     step, name = _method(optimizer)
     layer = types.SimpleNamespace(weights=params["W"], biases=params["b"], W=params["W"], b=params["b"])
     layer.params = layer.parameters = params
-    options, walk = _options(optimizer), []
+    options, walk = options_of(optimizer), []
     before, after = (getattr(optimizer, f"{when}_update_params", None) for when in ("pre", "post"))
     for grads in gradients:
         layer.dweights, layer.dbiases = np.array(grads["W"]), np.array(grads["b"])
@@ -155,7 +140,7 @@ def _by_layer(cls: type, args: tuple, params: dict, gradients: list, stage: Stag
 
 def _by_array(cls: type, args: tuple, params: dict, gradients: list, stage: Stage) -> tuple:
     optimizers = {key: _built(cls, args, stage) for key in params}
-    walk, options = [], _options(next(iter(optimizers.values())))
+    walk, options = [], options_of(next(iter(optimizers.values())))
     for grads in gradients:
         for key, optimizer in optimizers.items():
             step, name = _method(optimizer)
@@ -167,34 +152,6 @@ def _by_array(cls: type, args: tuple, params: dict, gradients: list, stage: Stag
                 raise TypeError("update returned another shape")
         walk.append({key: np.array(v) for key, v in params.items()})
     return walk, f"{name}(w, grad), an optimizer for each array", options
-
-
-def _by_function(cls: Callable, args: tuple, params: dict, gradients: list, stage: Stage) -> tuple:
-    if isinstance(cls, type):
-        raise TypeError("a class")
-    configs = {key: dict(args[1]) for key in params}
-    walk = []
-    for grads in gradients:
-        for key in params:
-            with stage(cls.__name__):
-                made = cls(params[key], np.array(grads[key]), configs[key])
-            params[key], configs[key] = made if isinstance(made, tuple) else (made, configs[key])
-        walk.append({key: np.array(v) for key, v in params.items()})
-    holder = types.SimpleNamespace(**next(iter(configs.values())))
-    return walk, f"{cls.__name__}(w, dw, config) -> (w, config)", _options(holder)
-
-
-def _options(optimizer: object) -> dict:
-    held = {**getattr(optimizer, "__dict__", {}), **getattr(optimizer, "defaults", {})}
-    found = {}
-    for option, names in OPTIONS.items():
-        for name in names:
-            if isinstance(held.get(name), float | int | bool):
-                found[option] = held[name]
-                break
-    if isinstance(held.get("betas"), tuple):
-        found["beta1"], found["beta2"] = held["betas"]
-    return found
 
 
 ADAPTER = '''\

@@ -13,6 +13,7 @@ import torch
 from parity_tests.diagnosis import against
 from parity_tests.diagnosis.optimizer_rules import VARIANTS
 from parity_tests.diagnosis.optimizer_walks import METHODS, walk_of
+from parity_tests.diagnosis.reading.names import BACKWARD, FORWARD
 from parity_tests.diagnosis.reading.running import NotUnderstoodError, Stage
 from parity_tests.diagnosis.request import Request, Verdict
 from parity_tests.harness.arrays import array
@@ -36,6 +37,19 @@ def is_optimizer(thing: object) -> bool:
     if not isinstance(thing, type) or any(hasattr(thing, name) for name in ("forward", "backward", "gradient")):
         return False
     return any(hasattr(thing, name) for name in METHODS[:-1]) and thing.__name__.lower() in NAMES
+
+
+def refuse_without_twin(thing: object) -> None:
+    """Raise if a class steps parameters, but its name is none of PyTorch's optimizers'."""
+    others = {*FORWARD, *BACKWARD} - set(METHODS)
+    if not isinstance(thing, type) or any(callable(getattr(thing, name, None)) for name in others):
+        return
+    method = next((name for name in METHODS[:-1] if callable(getattr(thing, name, None))), "")
+    if method:
+        raise NotUnderstoodError(
+            f"{thing.__name__}.{method} looks like an optimizer's step: name PyTorch's, as in --against "
+            "torch.optim.Adam; an optimizer that PyTorch does not have cannot be checked"
+        )
 
 
 def examine(

@@ -8,10 +8,12 @@ parameter has moved by a wrong gradient, the gradients are tried that it has aft
 
 import itertools
 import types
+from collections.abc import Callable
 
 import numpy as np
 
 from parity_tests.diagnosis import targets
+from parity_tests.diagnosis.assumed_losses import OWN
 from parity_tests.diagnosis.reading import generators
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.find import Found
@@ -23,27 +25,45 @@ from parity_tests.harness import arrays
 from scratch.gradcheck import STEP
 
 STEPS = "train_step training_step train_on_batch step_on_batch train_batch one_step fit_batch update_step".split()  # noqa: SIM905
-LOSSES = ("loss", "compute_loss", "cost", "loss_fn", "evaluate_loss", "objective")
 
 
 def method(thing: object) -> str:
     """Return the name of a class's training step, "" if it has no training step with a loss."""
-    if not isinstance(thing, type) or not any(callable(getattr(thing, name, None)) for name in LOSSES):
+    if not isinstance(thing, type) or not any(callable(getattr(thing, name, None)) for name in OWN):
         return ""
     return next((name for name in STEPS if callable(getattr(thing, name, None))), "")
 
 
 class Trained:
-    """The network with its loss and its step, and the arrays that the loss depends on."""
+    """The network with its loss and its step, and the arrays that the loss depends on.
 
-    def __init__(self, network: object, module: types.ModuleType, batches: list[tuple], stage: Stage) -> None:
-        self.network, self.batches, self.stage = network, batches, stage
-        self.loss_name = next(name for name in LOSSES if callable(getattr(network, name, None)))
-        self.step_name = method(type(network))
-        self.world = World([network, module], ["self", ""])
+    Parameters
+    ----------
+    network : object
+        Somebody's network.
+    world : World
+        Of the network and its file.
+    batches : list of tuple
+        Inputs and target of the first step, and of the second.
+    stage : Stage
+        Where its code runs.
+    loss, step : callable
+        Functions of a batch; the step may take the learning rate, too.
+    """
+
+    def __init__(
+        self, network: object, world: World, batches: list[tuple], stage: Stage, loss: Callable, step: Callable
+    ) -> None:
+        self.network, self.world, self.batches, self.stage = network, world, batches, stage
+        self._loss, self._step = loss, step
+        self.loss_name, self.step_name = loss.__name__, step.__name__
         base = self.loss({})
-        arrays = {p: np.array(v) for p, v in self.world.places() if v.ndim and v.dtype.kind in "fc"}
-        self.parameters = {p: v for p, v in arrays.items() if self.loss({p: v + 1e-3 * (1 + np.abs(v))}) != base}
+        self.world.restore()  # the step itself may return the loss
+        values = {p: np.array(v) for p, v in self.world.places() if v.dtype.kind in "fc"}
+        self.parameters = {p: v for p, v in values.items() if self.loss({p: v + 1e-3 * (1 + np.abs(v))}) != base}
+        if any(not v.ndim for v in self.parameters.values()):
+            (first,), _ = self.steps(1)  # a number that the step leaves alone is an option
+            self.parameters = {p: v for p, v in self.parameters.items() if v.ndim or first[p] != v}
 
     def loss(self, changes: dict[Place, np.ndarray], inputs: tuple | None = None) -> float:
         """Return the loss with some of the parameters changed, of the first batch or of other inputs."""
@@ -51,7 +71,7 @@ class Trained:
         for place, values in changes.items():
             self.world.put(place, np.array(values))
         with self.stage(self.loss_name, reseed=True):
-            return float(getattr(self.network, self.loss_name)(*map(np.copy, inputs or self.batches[0])))
+            return float(self._loss(*map(np.copy, inputs or self.batches[0])))
 
     def gradient(self, place: Place, at: dict[Place, np.ndarray], batch: int = 0) -> np.ndarray:
         """Return the loss's gradient of one array, by finite differences; dL/dRe + i dL/dIm of a complex one."""
@@ -72,15 +92,21 @@ class Trained:
     def steps(self, count: int, slower: float = 1.0) -> tuple[list[dict[Place, np.ndarray]], float]:
         """Take steps from the start; return the parameters after each, and the learning rate."""
         self.world.restore()
-        step, found = getattr(self.network, self.step_name), []
-        passed, rate = _arguments(Found("", step, None), self.network, self.batches[0], slower)
+        found = []
+        passed, rate = _arguments(Found("", self._step, None), self.network, self.batches[0], slower)
         draws = generators.states(generators.generators(self.world.roots))
         for number in range(count):
             generators.put_back(draws)
             with self.stage(self.step_name, reseed=True):
-                step(*map(np.copy, self.batches[number]), **passed)
+                self._step(*map(np.copy, self.batches[number]), **passed)
             found.append({place: np.array(self.world.get(place)) for place in self.parameters})
         return found, rate
+
+    def agreeing(self) -> list[Place]:
+        """Return the parameters whose first step is along the gradient."""
+        (first,), rate = self.steps(1)
+        start = self.parameters
+        return [p for p in start if _close((start[p] - first[p]) / rate, self.gradient(p, start))]
 
 
 def _arguments(found: Found, network: object, inputs: tuple, slower: float) -> tuple[dict, float]:
@@ -105,11 +131,19 @@ def examine(
     inputs, _ = targets.draw(request, arrays.array)
     with stage(f"{cls.__name__}(...)", reseed=True):
         network = cls(*args[0], **args[1])
-    trained = Trained(network, module, [inputs, targets.others(request, inputs)], stage)
+    loss = next(getattr(network, name) for name in OWN if callable(getattr(network, name, None)))
+    batches, world = [inputs, targets.others(request, inputs)], World([network, module], ["self", ""])
+    return judged(request, Trained(network, world, batches, stage, loss, getattr(network, method(cls))), [])
+
+
+def judged(request: Request, trained: Trained, said: list[str]) -> Verdict:
+    """Return the verdict on two steps of a network; ``said`` is what was assumed."""
+    inputs = trained.batches[0]
     (first, second), rate = trained.steps(2)
     start = {place: np.array(values) for place, values in trained.parameters.items()}
     lines = ["read as:", f"  ({request.path.name} was run)"]
     lines.append(f"  {trained.step_name}: each parameter moves by {rate:g} times the gradient of {trained.loss_name}")
+    lines += [f"  {one}" for one in said]
     lines += [f"  {trained.world.words(place)} {values.shape}: changes the loss" for place, values in start.items()]
     faults = []
     for place in start:
@@ -129,8 +163,10 @@ def examine(
                 "something of the first batch kept?"
             )
     faults += _broadcast(trained, inputs)
-    said = faults or [f"All agree: two steps, {len(start)} parameters."]
-    return Verdict(1 if faults else 0, "\n".join([*lines, "", *said]))
+    if not start:
+        faults.append(f"nothing was compared: {trained.loss_name} depends on no array")
+    outcome = faults or [f"All agree: two steps, {len(start)} parameters."]
+    return Verdict(1 if faults else 0, "\n".join([*lines, "", *outcome]))
 
 
 def _close(one: np.ndarray, other: np.ndarray) -> bool:
@@ -161,11 +197,14 @@ def _broadcast(trained: Trained, inputs: tuple) -> list[str]:
     try:
         as_it_is = trained.loss({})
         other = trained.loss({}, (*inputs[:-1], target.reshape(-1, 1) if target.ndim == 1 else target.reshape(-1)))
+        shuffled = trained.loss({}, (*inputs[:-1], np.roll(target, 1)))
     except (LearnerRaisedError, ValueError):
         return []
     column = target.ndim == 1 and target.dtype.kind == "f" and target.size == len(inputs[0])
     if not column or np.isclose(as_it_is, other, rtol=1e-9):
         return []
+    if not np.isclose(as_it_is, shuffled, rtol=1e-9):
+        return []  # each prediction has its own target: the other shape would be broadcast
     return [
         f"the target's shape {target.shape} is broadcast against the predictions: the loss is {as_it_is:.6g}, and "
         f"{other:.6g} with a target of shape {target.reshape(-1, 1).shape}. Refuse other shapes, or reshape the target"

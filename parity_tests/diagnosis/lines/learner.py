@@ -132,5 +132,5 @@ def _returned(learner: Learner, count: int, forward: Forward) -> dict[int, Node]
 def _code(function: object) -> types.CodeType:
     function = undecorated(function)
     inner = getattr(function, "__func__", function)
-    inner = inner if isinstance(inner, types.FunctionType) else type(inner).__call__
+    inner = inner if hasattr(inner, "__code__") else type(inner).__call__
     return inspect.unwrap(inner).__code__

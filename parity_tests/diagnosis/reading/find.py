@@ -9,9 +9,12 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import adapters
 from parity_tests.diagnosis.reading.decorators import undecorated
+from parity_tests.diagnosis.reading.flagged import Flagged, with_flag
+from parity_tests.diagnosis.reading.lookup import named_in
 from parity_tests.diagnosis.reading.names import BACKWARD, BACKWARD_PARTS, CONTEXTS, DERIVATIVES, FORWARD, RATES
+from parity_tests.diagnosis.reading.of_functions import by_keyword, partner_of, partners
 from parity_tests.diagnosis.reading.places import World
-from parity_tests.diagnosis.reading.running import NotUnderstoodError, Stage
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from scratch.nn import Module
 
 
@@ -19,7 +22,8 @@ from scratch.nn import Module
 class Found:
     """The two functions to call, what they belong to, and what they are called.
 
-    ``backward`` is None where forward returns its own: a function, or the gradients beside the loss.
+    ``backward`` is None where forward returns its own: a function, or the gradients beside the loss. ``of_data``: the
+    inputs of forward, a network's loss, are data and need no gradient.
     """
 
     title: str
@@ -29,6 +33,7 @@ class Found:
     module: types.ModuleType | None = None
     roots: list = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
+    of_data: bool = False
 
     def __post_init__(self) -> None:
         """Collect the roots under which to look for numbers."""
@@ -67,6 +72,8 @@ class Found:
     def derivative(self) -> bool:
         """Whether backward's name says that it returns the derivative alone."""
         name = self.backward_name.lower()
+        if isinstance(self.backward, Flagged):
+            return True
         return name in DERIVATIVES or name.endswith(tuple(f"_{word}" for word in DERIVATIVES)) or name.startswith("d_")
 
     def is_rate(self, name: str) -> bool:
@@ -97,19 +104,43 @@ class Found:
 def find(module: types.ModuleType, names: str, args: tuple[list, dict], stage: Stage, file: str) -> Found:
     """Return what ``names`` of a module mean: a class, an object, a function, or two as FORWARD,BACKWARD."""
     parts = names.split(",")
-    found = [_named(module, name, file) for name in parts]
+    found = [named_in(module, name, file) for name in parts]
     if len(found) > 2:
         raise NotUnderstoodError(f"expected a class, a function, or two as FORWARD,BACKWARD; got {names!r}")
     if len(found) == 2:
         if not all(map(callable, found)):
             raise NotUnderstoodError(f"{file} has no class or function {names!r}")
+        owner = owner_of_method(module, parts[0])
+        if args[0] and owner is None:
+            raise NotUnderstoodError(by_keyword(parts[0], found[0]))
+        if owner is not None and owner is owner_of_method(module, parts[1]):
+            made = constructed(owner, args, stage, file)
+            methods = [getattr(made, part.rpartition(".")[2]) for part in parts]
+            return Found(owner.__name__, *methods, owner=made, module=module)
         return Found(parts[0], *found, module=module)
     thing = found[0]
+    if isinstance(thing, tuple | list) and len(thing) == 2 and all(map(callable, thing)):
+        return Found(names, *thing, module=module)
     if isinstance(thing, type):
         return of_class(thing, args, stage, module, file)
     if isinstance(thing, types.FunctionType):
         return of_function(module, names, thing, args, stage, file)
     return of_object(thing, module, file)
+
+
+def owner_of_method(module: types.ModuleType, dotted: str) -> type | None:
+    """Return the class of a method that is called CLASS.METHOD and takes ``self``; None for anything else."""
+    path, _, name = dotted.rpartition(".")
+    owner: object = module
+    for part in path.split("."):
+        owner = getattr(owner, part, None)
+    if not isinstance(owner, type):
+        return None
+    method = inspect.getattr_static(owner, name, None)
+    if not isinstance(method, types.FunctionType):
+        return None  # a static method, or a class method
+    first = next(iter(inspect.signature(method).parameters), "")
+    return owner if first == "self" or method.__name__ == "__call__" else None
 
 
 def of_class(cls: type, args: tuple[list, dict], stage: Stage, module: types.ModuleType | None, file: str) -> Found:
@@ -119,6 +150,11 @@ def of_class(cls: type, args: tuple[list, dict], stage: Stage, module: types.Mod
     if callable(inner) and (names := list(inspect.signature(inner).parameters)) and CONTEXTS.match(names[0]):
         back = vars(cls).get("backward")
         return Found(cls.__name__, inner, getattr(back, "__func__", back), module=module)
+    return of_object(constructed(cls, args, stage, file), module, file)
+
+
+def constructed(cls: type, args: tuple[list, dict], stage: Stage, file: str) -> object:
+    """Return an object of a class; raise `NotUnderstoodError` if it cannot be called with ``args``."""
     positional, named = args
     try:
         inspect.signature(cls).bind(*positional, **named)
@@ -134,14 +170,15 @@ def of_class(cls: type, args: tuple[list, dict], stage: Stage, module: types.Mod
     if "dtype" in inspect.signature(cls).parameters and "dtype" not in named and stage.dtype:
         named = named | {"dtype": np.dtype(stage.dtype)}
     with stage(f"{cls.__name__}(...)", reseed=True):
-        made = cls(*positional, **named)
-    return of_object(made, module, file)
+        return cls(*positional, **named)
 
 
 def of_object(thing: object, module: types.ModuleType | None = None, file: str = "") -> Found:
     """Return what an object offers."""
     title = getattr(thing, "title", None) or type(thing).__name__
-    forward, backward = _method(thing, FORWARD, "forward"), _method(thing, BACKWARD, *BACKWARD_PARTS)
+    if type(thing).__module__ == "builtins":
+        raise NotUnderstoodError(f"expected a class, a function or an object of yours, got a {title}")
+    forward, backward = method_called(thing, FORWARD, "forward"), method_called(thing, BACKWARD, *BACKWARD_PARTS)
     if forward is not None and forward == backward:
         backward = None
     if forward is None or (
@@ -149,10 +186,14 @@ def of_object(thing: object, module: types.ModuleType | None = None, file: str =
     ):
         wanted = "forward" if forward is None else "backward"
         raise NotUnderstoodError(f"{title} has no method {wanted}", adapters.of_object(thing, file))
-    return Found(title, forward, backward, owner=thing, module=module)
+    found = Found(title, forward, backward, owner=thing, module=module)
+    wanted = [[p.name for p in found.parameters(one) if p.default is p.empty] for one in (forward, backward)]
+    found.of_data = len(wanted[0]) > 1 and wanted[0] == wanted[1]  # loss(X, y) and gradient(X, y)
+    return found
 
 
-def _method(thing: object, names: list[str], *parts: str) -> Callable | None:
+def method_called(thing: object, names: list[str], *parts: str) -> Callable | None:
+    """Return a method with one of the names, or with one of the parts in its own."""
     for name in names:
         if name == "__call__" and not any("__call__" in vars(cls) for cls in type(thing).__mro__):
             continue
@@ -170,19 +211,30 @@ def of_function(
     module: types.ModuleType, name: str, function: Callable, args: tuple[list, dict], stage: Stage, file: str
 ) -> Found:
     """Return what a function offers: its partner in the module, what it builds, or what it returns."""
-    partner = next((vars(module)[other] for other in partners(name) if callable(vars(module).get(other))), None)
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+    partner = partner_of(module, name)
+    if partner is not None and args[0]:
+        raise NotUnderstoodError(by_keyword(name, function))
     if partner is not None:
         return Found(name, function, partner, module=module)
-    parameters = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
-    if args[0] or args[1] or not parameters:
+    if not (args[0] or args[1] or not parameters):
+        return Found(name, function, with_flag(function), module=module)
+    try:
+        inspect.signature(function).bind(*args[0], **args[1])
         with stage(f"{name}(...)", reseed=True):
             made = function(*args[0], **args[1])
-        if isinstance(made, tuple) and len(made) == 2 and all(map(callable, made)):
-            return Found(name, *made, module=module)
-        if isinstance(made, dict) and callable(made.get("forward")) and callable(made.get("backward")):
-            return Found(name, made["forward"], made["backward"], module=module)
-        return of_object(made, module, file)
-    return Found(name, function, None, module=module)
+    except (TypeError, LearnerRaisedError) as error:
+        if not args[0] or not parameters:
+            raise
+        raise NotUnderstoodError(f"{by_keyword(name, function)} (it gave: {error})") from error
+    functions = [one for one in made if callable(one)] if isinstance(made, tuple) else []
+    if len(functions) == 2 and functions == list(made[:2]):
+        return Found(name, *functions, module=module)
+    if isinstance(made, dict) and callable(made.get("forward")) and callable(made.get("backward")):
+        return Found(name, made["forward"], made["backward"], module=module)
+    if args[0] and isinstance(made, np.ndarray | float | int | np.generic | tuple | list):
+        raise NotUnderstoodError(f"{by_keyword(name, function)} (it returned {type(made).__name__})")
+    return of_object(made, module, file)
 
 
 def of_module(module: types.ModuleType) -> Found:
@@ -193,23 +245,3 @@ def of_module(module: types.ModuleType) -> Found:
         if callable(forward) and back is not None:
             return Found(module.__name__, forward, back, module=module)
     raise NotUnderstoodError(f"{module.__name__} has no forward and backward")
-
-
-def partners(name: str) -> list[str]:
-    """Return the names under which the backward of a function called ``name`` may be found."""
-    endings = ("backward", "bwd", "back", "backprop", "grad", "gradient", "derivative", "deriv", "prime", "vjp")
-    found = [f"{name}_{ending}" for ending in endings]
-    found += [f"{ending}_{name}" for ending in ("backward", "d", "grad", "gradient", "back")] + [f"d{name}"]
-    for word, others in (("forward", ("backward", "back", "backwards")), ("fwd", ("bwd",)), ("fprop", ("bprop",))):
-        if word in name:
-            found = [name.replace(word, other) for other in others] + found
-    return found
-
-
-def _named(module: types.ModuleType, dotted: str, file: str) -> object:
-    found: object = module
-    for part in dotted.split("."):
-        found = getattr(found, part, None) if part else None
-        if found is None or isinstance(found, types.ModuleType):
-            raise NotUnderstoodError(f"{file} has no class or function {dotted!r}")
-    return found

@@ -66,7 +66,11 @@ def forward_arguments(found: Found, options: Options, inputs: list) -> Arguments
         else:
             made.named[parameter.name] = value
     if waiting:
-        raise NotUnderstoodError(f"{found.forward_name} takes {len(inputs) - len(waiting)} of the {len(inputs)} inputs")
+        named = ", ".join(p.name for p in parameters)
+        raise NotUnderstoodError(
+            f"{found.forward_name}({named}) takes {len(inputs) - len(waiting)} of the {len(inputs)} inputs; a target "
+            "that only backward takes belongs to a forward of yours that returns the loss"
+        )
     return made
 
 

@@ -1,6 +1,7 @@
 """Decide which array that backward wrote or returned is whose gradient: by name, by its numbers, by its shape."""
 
 import itertools
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -60,9 +61,14 @@ def assign(
             take(Source(place=once[0], more=tuple(once[1:]))) if once else None
         elif once:
             sources[place] = take(tied.source(place, once, free_written, slope))
-    if plan.parameters_first:
+    of_data = plan.found.of_data and any(trials.world.prefixes[place.root] == "self" for place in wanted)
+    if plan.parameters_first or of_data:
         _in_order(wanted, sources, free_leaves)
-    gradients = input_gradients.without_others(trials, written.leaves, free_leaves, slope)
+    offered = free_leaves
+    if of_data:
+        shapes = [x.shape for x in trials.inputs]
+        offered = {name: values for name, values in free_leaves.items() if values.shape in shapes}
+    gradients = input_gradients.without_others(trials, written.leaves, offered, slope)
     found_inputs = input_gradients.assign(plan, trials.inputs, constants, gradients, free_written)
     for name in [source.leaf for source in found_inputs.values() if source.leaf is not None]:
         free_leaves.pop(name, None)
@@ -154,6 +160,11 @@ def _is_of(name: str, place: Place, other: Place | None = None) -> bool:
         return False
     leaf = name.rpartition(".")[2]
     numbers = [key for _, key in place.steps if isinstance(key, int)]
+    if other is None and (held := re.fullmatch(r"(?:.*\.)?(\w+)\.\[(\d+)\]", name)):
+        # nabla_w.[2], the third of a returned list, of weights[2].
+        if numbers != [int(held[2])]:
+            return False
+        leaf = held[1] if words.undressed(held[1]) & {last} else held[1].removesuffix("s")
     if other is not None:
         if _prefix(other) != _prefix(place) and [k for _, k in other.steps if isinstance(k, int)] != numbers:
             return False

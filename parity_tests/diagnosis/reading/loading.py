@@ -16,10 +16,14 @@ from parity_tests.diagnosis.reading.running import NotUnderstoodError, Stage
 
 @contextlib.contextmanager
 def loaded(path: Path, stage: Stage) -> Iterator[ModuleType]:
-    """Run the file and yield its module; afterwards forget it and the neighbours that it imported."""
+    """Run the file and yield its module; afterwards forget it and the neighbours that it imported.
+
+    The file sees a command line of its own, without arguments.
+    """
     path = path.resolve()
     root, name = _package(path)
     before, sys.path[:] = list(sys.path), [str(root), *sys.path]
+    argv, sys.argv = sys.argv, [str(path)]
     known = dict(sys.modules)
     for stem in {part.stem for part in (*path.parent.glob("*.py"), *root.glob("*.py"))} & set(known):
         if _inside(known[stem], None):
@@ -29,7 +33,7 @@ def loaded(path: Path, stage: Stage) -> Iterator[ModuleType]:
             module = importlib.import_module(name) if "." in name else _run(path, name)
         yield module
     finally:
-        sys.path[:] = before
+        sys.path[:], sys.argv = before, argv
         for new in [n for n, found in sys.modules.items() if n not in known and _inside(found, root)]:
             del sys.modules[new]
 
@@ -68,7 +72,7 @@ def _inside(module: object, root: Path | None) -> bool:
 
 
 def parse_args(option: str, text: str, module: ModuleType | None = None) -> tuple[list, dict]:
-    """Return the arguments of a call written as ``3, 8, bias=False``; names of ``module`` may be used and called."""
+    """Return the arguments of a call written as ``3, 8, bias=False``; names of ``module`` and of NumPy may be used."""
     refusal = NotUnderstoodError(f'{option}: expected literals such as "3, 8, bias=False", got {text!r}')
     try:
         call = ast.parse(f"f({text})", mode="eval").body
@@ -92,17 +96,28 @@ def _value(node: ast.AST, module: ModuleType | None) -> object:
     except ValueError:
         if module is None:
             raise
-    if isinstance(node, ast.Name) and not node.id.startswith("_") and node.id in vars(module):
-        found = vars(module)[node.id]
+    if isinstance(node, ast.Name | ast.Attribute):
+        found = _named(node, module)
         if not isinstance(found, ModuleType):
             return found
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in vars(module):
+    if isinstance(node, ast.Call):
         made = [_value(argument, module) for argument in node.args]
-        return vars(module)[node.func.id](*made, **{word.arg: _value(word.value, module) for word in node.keywords})
+        return _named(node.func, module)(*made, **{word.arg: _value(word.value, module) for word in node.keywords})
     if isinstance(node, ast.List | ast.Tuple):
         values = [_value(element, module) for element in node.elts]
         return values if isinstance(node, ast.List) else tuple(values)
     raise ValueError("neither a literal nor a name of the file")
+
+
+def _named(node: ast.AST, module: ModuleType) -> object:
+    # A name of the file, or what NumPy has under the file's name for it.
+    if isinstance(node, ast.Name) and not node.id.startswith("_") and node.id in vars(module):
+        return vars(module)[node.id]
+    if isinstance(node, ast.Attribute) and not node.attr.startswith("_"):
+        holder = _named(node.value, module)
+        if isinstance(holder, ModuleType) and holder.__name__.split(".")[0] == "numpy":
+            return getattr(holder, node.attr)
+    raise ValueError("neither a name of the file nor NumPy's")
 
 
 def _array(value: object) -> object:

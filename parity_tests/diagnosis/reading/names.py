@@ -19,6 +19,7 @@ BACKWARD = listed(
     "df d_loss dloss loss_prime loss_derivative loss_grad gradient_loss delta bwd pullback vjp"
 )
 BACKWARD_PARTS = ("back", "grad", "deriv")
+FLAGS = re.compile(r"^(d|deriv|derivs?|derivative|derive|grad|gradient|prime|diff|backprop|backward)$", re.I)
 DERIVATIVES = ("gradient", "gradients", "grad", "derivative", "deriv", "diff", "prime", "df", "delta")
 
 TARGETS = re.compile(
@@ -39,6 +40,7 @@ EACH_EXAMPLES = re.compile(
 )
 HOLDERS = re.compile(r".*grad|^(d|nabla)|^gs?$", re.I)  # of gradients, under their parameters' keys
 GRADIENTS = re.compile(r"^(\w*grads?|\w*gradients|gs|d_?params?|nabla\w*)$", re.I)  # surely a holder of gradients
+INPUTS = re.compile(r"^(x|xs|z|a|h|theta|inputs?|input_|inp|data|arr)$", re.I)
 SWITCHES = re.compile(r"^(training|train|is_?train(ing)?|train_?mode|train_?flg|is_training)$", re.I)
 GENERATORS = re.compile(r"^(rng|generator|random_state)$")
 

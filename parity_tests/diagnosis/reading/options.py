@@ -8,7 +8,7 @@ class Options:
     """Forward's further arguments, the mode, which input is a target, and where the examples lie.
 
     ``columns``: our arrays have the examples in rows, like PyTorch's, and the learner's have them in columns.
-    ``in_columns``: both have them in columns.
+    ``in_columns``: both have them in columns. ``classes``: how many there are, if not as many as the input's features.
     """
 
     extras: dict[str, object] = field(default_factory=dict)
@@ -17,4 +17,5 @@ class Options:
     torch_order: bool = False
     columns: bool = False
     in_columns: bool = False
+    classes: int = 0
     file: str = ""

@@ -88,7 +88,7 @@ def splits(made: Values, floating: list[int], backs: list[inspect.Parameter], fr
     sure, likely, own = _arguments(backs, fronts, made.names)
     found = [_paired(backs, [*sure, *likely], made, floating)]
     one = [*sure, *likely]
-    if len(one) == 1 and (len(floating) > 1 or made.kind is not tuple):
+    if len(one) == 1 and (len(floating) > 1 or made.kind is not tuple or len(made.values) == 1):
         packed = Split(tuple(floating), packed=one[0])
         found.insert(0 if made.kind is not tuple or _is_plural(one[0]) else 1, packed)
     if own:

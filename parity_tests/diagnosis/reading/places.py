@@ -146,6 +146,8 @@ class World:
                 return
         elif isinstance(held, float | np.floating) and isinstance(value, np.ndarray) and not value.ndim:
             value = float(value) if type(held) is float else value.dtype.type(value)
+        elif isinstance(held, list) and isinstance(value, np.ndarray):
+            value = value.tolist()
         for other in self.aliases(place):
             holders.put(self.roots[other.root], other.steps, value)
 

@@ -14,7 +14,7 @@ from parity_tests.diagnosis.reading.context import Context
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.forward_arguments import forward_arguments
-from parity_tests.diagnosis.reading.leaves import leaves_of
+from parity_tests.diagnosis.reading.leaves import is_list_of_numbers, leaves_of
 from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.outputs import Split, Values, alone, return_names, splits, values_of
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
@@ -42,6 +42,8 @@ class Plan:
         Which of the ways to read what forward returns it is (`splits`).
     listed : bool
         Whether forward takes all inputs as one list.
+    numbers : bool
+        Whether arrays are (nested) lists of Python's numbers.
     parameters_first : bool
         Whether gradients returned without names begin with those of the parameters: (dW, dx).
     """
@@ -55,6 +57,7 @@ class Plan:
     split_number: int = 0
     listed: bool = False
     parameters_first: bool = False
+    numbers: bool = False
     classes: int = 0
     returned: object = None
     shaken: int | None = None
@@ -66,6 +69,7 @@ class Plan:
         """Call forward on (copies of) the inputs; return the outputs that have a gradient, and keep the rest."""
         found, self.context, self.pulled, self.filled = self.found, Context(), None, {}
         passed = [self.dressed(values, i) for i, values in enumerate(inputs)]
+        passed = [values.tolist() for values in passed] if self.numbers else passed
         self.inputs = passed
         arguments = self.arguments(passed)
         context = (self.context,) if found.has_context(found.forward) else ()
@@ -109,6 +113,8 @@ class Plan:
         if self.found.backward is None and isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1]):
             self.pulled, returned = returned[1], returned[0]
         self.split, self.handed = alone(*self._signatures()), set()
+        if self.numbers:
+            returned = self._as_array(returned)
         self.made = values_of(returned, [] if self.pulled else return_names(undecorated(self.found.forward)))
         if self.made is not None:
             self.split = self._split(self.made)
@@ -124,7 +130,7 @@ class Plan:
             return (self._as_output(found),)
         if isinstance(returned, dict | str | list | set):
             kind = type(returned).__name__
-            raise LearnerRaisedError(f"{self.found.forward_name}: expected an array, got {kind}")
+            raise LearnerRaisedError(f"{self.found.forward_name}: expected an array, got {kind}", returned)
         values = returned if isinstance(returned, np.ndarray) else np.asarray(returned)
         if values.dtype.kind == "c":
             raise LearnerRaisedError(
@@ -135,8 +141,14 @@ class Plan:
             if hasattr(returned, "data") and isinstance(returned.data, np.ndarray):
                 self.made = Values(["", ""], [returned.data, returned], tuple)
                 return (returned.data,)
-            raise LearnerRaisedError(f"{self.found.forward_name}: expected an array, got {type(returned).__name__}")
+            kind = type(returned).__name__
+            raise LearnerRaisedError(f"{self.found.forward_name}: expected an array, got {kind}", returned)
         return (self._as_output(values),)
+
+    def _as_array(self, returned: object) -> np.ndarray:
+        if not is_list_of_numbers(returned):
+            raise NotUnderstoodError(f"{self.found.forward_name} does not return a list of numbers")
+        return np.array(returned)
 
     def _signatures(self) -> tuple[list, list[str]]:
         found = self.found
@@ -210,7 +222,7 @@ class Plan:
         result = function(*context, *arguments[0], **arguments[1])
         if not uses_upstream:
             self.factor = np.asarray(passed[0])
-        leaves = leaves_of(result, return_names(undecorated(function)))
+        leaves = leaves_of(result, return_names(undecorated(function)), self.numbers)
         self.leaf_names = list(leaves)
         return leaves
 
@@ -222,7 +234,9 @@ class Plan:
                 adapters.of_functions(self.found.forward, None, self.options.file, []),
             )
         self.factor = np.asarray(passed[0])
-        return leaves_of(rest[0] if len(rest) == 1 else rest, return_names(self.found.forward)[1:])
+        leaves = leaves_of(rest[0] if len(rest) == 1 else rest, return_names(self.found.forward)[1:])
+        self.leaf_names = list(leaves)
+        return leaves
 
     def _backward_arguments(self, function: Callable, grads: list, rate: float) -> tuple[tuple[list, dict], bool]:
         parameters = self.found.parameters(function)
@@ -237,6 +251,7 @@ class Plan:
         if self.convention != "upstream":
             return {}
         grads = [float(grad) if np.ndim(grad) == 0 else grad for grad in grads]
+        grads = [grad.tolist() if np.ndim(grad) else grad for grad in grads] if self.numbers else grads
         if self.split.packed:
             return {self.split.packed: self.made.pack(self.split.outputs, grads)}
         return {name: grads[place] for name, place in self.split.takers.items()}

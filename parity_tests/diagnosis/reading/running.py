@@ -27,6 +27,12 @@ OURS = tuple(
     )
 )
 
+ENDING = {
+    f"{os.sep}unittest{os.sep}": "unittest.main()",
+    f"{os.sep}argparse.py": "argparse, which found a required argument missing from the empty command line,",
+}
+"""What of Python's own ends a program, by where it does so."""
+
 
 def is_theirs(file: str) -> bool:
     """Return whether a file is the learner's: not ours, not NumPy's, not Python's own."""
@@ -34,7 +40,14 @@ def is_theirs(file: str) -> bool:
 
 
 class LearnerRaisedError(Exception):
-    """The code under test raised, or ended the program; the message says where, in its own lines."""
+    """The code under test raised, or ended the program; the message says where, in its own lines.
+
+    ``returned`` is what it returned instead of an array.
+    """
+
+    def __init__(self, message: str, returned: object = None) -> None:
+        super().__init__(message)
+        self.returned = returned
 
 
 class NotUnderstoodError(Exception):
@@ -94,7 +107,8 @@ def blaming(doing: str) -> Iterator[None]:
         theirs = [frame for frame in frames if is_theirs(frame.filename)]
         said = f"{type(error).__name__}: {first_line(error)}"
         if isinstance(error, SystemExit):
-            said = f"this ended the program (sys.exit({error.code!r})) during {doing}"
+            ended = next((words for file, words in ENDING.items() if any(file in f.filename for f in frames)), "this")
+            said = f"{ended} ended the program (sys.exit({error.code!r})) during {doing}"
             said += "; nothing was compared. Put what the script does under if __name__ == '__main__':"
         if theirs:
             said = f"{theirs[-1].filename}:{theirs[-1].lineno}: in {theirs[-1].name}: {theirs[-1].line}\n{said}"

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from parity_tests.diagnosis.reading import data
 from parity_tests.diagnosis.reading.describe import lines
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.harness.report import Report
@@ -93,6 +94,12 @@ def _inputs(learner: Learner, report: Report) -> None:
     loss = all(np.ndim(y) == 0 for y in learner.outputs) or learner.plan.convention != "upstream"
     if learner.reading.inputs and (loss or learner.plan.options.target is not None):
         return  # the others are targets
+    returned = loss and learner.found.backward is None and learner.plan.options.target is not None
+    if not learner.reading.inputs and (learner.found.of_data or returned) and learner.reading.learned:
+        missing = " and ".join(names[i] for i in without)
+        report.notes.append(f"{returning} returns no gradient of {missing}: data need none; not compared")
+        report.unseen += data.numbers_without_gradient(learner)
+        return
     if not learner.reading.inputs and _is_network(learner):
         report.notes.append(
             f"{returning} returns no gradient of {names[0]}: the first layer of a network needs "

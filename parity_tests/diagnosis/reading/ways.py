@@ -7,6 +7,7 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.find import Found
+from parity_tests.diagnosis.reading.flagged import Flagged
 from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.outputs import is_upstream
 from parity_tests.diagnosis.reading.plans import Plan
@@ -17,8 +18,13 @@ SPLITS = 4
 
 def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Iterator[Plan]:
     """Yield the ways in which ``found`` may be meant to be called, the likeliest first."""
+    if isinstance(found.backward, Flagged):
+        for backward in (found.backward, found.backward.other()):
+            one = Found(found.title, found.forward, backward, module=found.module)
+            yield Plan(one, options, (0,), "derivative", extra_words=[backward.said])
+        return
     integer = options.target is not None and inputs[options.target].dtype.kind in "iu"
-    classes = inputs[0].shape[1] if integer and inputs[0].ndim > 1 else 0
+    classes = options.classes or (inputs[0].shape[1] if integer and inputs[0].ndim > 1 else 0)
     for order, onehot, convention in itertools.product(
         _orders(found, options, len(inputs)), (False, True) if classes else (False,), _conventions(found)
     ):
@@ -32,6 +38,8 @@ def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Ite
     if len(inputs) > 1 and options.target is None and len(_required(found)) == 1:
         for number in range(SPLITS):
             yield Plan(found, options, tuple(range(len(inputs))), "upstream", split_number=number, listed=True)
+    for convention in _conventions(found):
+        yield Plan(found, options, order, convention, numbers=True, extra_words=["arrays are lists of numbers"])
 
 
 def _required(found: Found) -> list[str]:

@@ -1,0 +1,200 @@
+"""The loss of a network whose file leaves it to the caller: its own where the object has one, else one of the usual."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity_tests.diagnosis.reading.names import MAYBE_TARGETS, TARGETS, listed
+from parity_tests.diagnosis.reading.places import World
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
+
+OWN = ("loss", "compute_loss", "cost", "loss_fn", "evaluate_loss", "objective")
+HELD = ("loss", "cost", "criterion", "loss_fn", "loss_function", "loss_func", "cost_function", "cost_fn")
+PREDICTIONS = listed(
+    "forward feedforward feed_forward forward_pass forward_propagation forward_prop fprop predict_proba predict query "
+    "scores __call__"
+)
+
+
+def _cross_entropy(p: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return -np.sum(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+
+LOSSES: dict[str, Callable] = {
+    "the binary cross-entropy, its sum over the outputs averaged over the {m} examples": lambda p, y, m: (
+        _cross_entropy(p, y) / m
+    ),
+    "the binary cross-entropy, summed": lambda p, y, m: _cross_entropy(p, y),
+    "the binary cross-entropy, averaged over all elements": lambda p, y, m: _cross_entropy(p, y) / y.size,
+    "-sum(y log p), averaged over the {m} examples": lambda p, y, m: -np.sum(y * np.log(p)) / m,
+    "-sum(y log p)": lambda p, y, m: -np.sum(y * np.log(p)),
+    "the squared error, halved and averaged over the {m} examples": lambda p, y, m: np.sum((p - y) ** 2) / (2 * m),
+    "the squared error, averaged over the {m} examples": lambda p, y, m: np.sum((p - y) ** 2) / m,
+    "the squared error, halved": lambda p, y, m: np.sum((p - y) ** 2) / 2,
+    "the squared error, averaged over all elements": lambda p, y, m: np.sum((p - y) ** 2) / y.size,
+    "the squared error": lambda p, y, m: np.sum((p - y) ** 2),
+}
+
+
+def count_of_examples(x: np.ndarray, y: np.ndarray) -> int:
+    """Return how many examples there are: in the columns, where only those are as many in both."""
+    if x.ndim != 2 or y.ndim != 2:
+        return len(x) if x.ndim == 2 else 1
+    return x.shape[1] if x.shape[1] == y.shape[1] and x.shape[0] != y.shape[0] else x.shape[0]
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value may be a loss."""
+    return (
+        isinstance(value, float | np.ndarray | np.floating)
+        and np.ndim(value) == 0
+        and np.asarray(value).dtype.kind == "f"
+    )
+
+
+class Called:
+    """A function with the name, the source and the first arguments of somebody's method, and another body."""
+
+    def __init__(self, body: Callable, method: Callable, name: str = "") -> None:
+        self.body = body
+        self.__name__ = name or method.__name__
+        code = getattr(getattr(method, "__func__", method), "__code__", None)
+        if code is not None:
+            self.__code__ = code
+
+    def taking(self, parameters: list[inspect.Parameter]) -> "Called":
+        """Say what it takes; return it."""
+        self.__signature__ = inspect.Signature(parameters)
+        return self
+
+    def __call__(self, *inputs: np.ndarray) -> object:
+        """Call the body."""
+        return self.body(*inputs)
+
+
+@dataclass
+class Loss:
+    """A loss of a network's inputs and target, and what it is if not a method; ``assumed`` if nobody says so."""
+
+    function: Callable
+    words: str
+    assumed: bool = False
+
+
+def losses(network: object, inputs: tuple[np.ndarray, ...], stage: Stage, but: str = "") -> Iterator[Loss]:
+    """Yield the network's own loss; if it has none, the usual losses of its prediction.
+
+    ``but`` is the name of a method that is none of it.
+    """
+    for name in OWN:
+        method = getattr(network, name, None)
+        if name != but and inspect.ismethod(method) and _is_loss_of_data(network, method, inputs, stage):
+            yield Loss(method, "")
+            return
+    made = prediction(network, inputs[0], stage, but) if len(inputs) == 2 else None
+    if made is not None:
+        yield from _of_prediction(network, getattr(network, made[1]), made[0], inputs, stage)
+
+
+def _is_loss_of_data(network: object, method: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> bool:
+    """Return whether a method gives a number that depends on the network's arrays; cost(prediction, y) does not."""
+    world = World([network], ["self"])
+    base = _tried(method, inputs, stage)
+    if not is_number(base):
+        return False
+    world.restore()
+    for place, values in [(p, np.array(v)) for p, v in world.places() if v.ndim and v.dtype.kind == "f"]:
+        world.restore()
+        world.put(place, values + 0.1 * (1 + np.abs(values)))
+        moved = _tried(method, inputs, stage)
+        world.restore()
+        if moved != base:
+            return True
+    return False
+
+
+def prediction(network: object, x: np.ndarray, stage: Stage, but: str = "") -> tuple[np.ndarray, str] | None:
+    """Return what the network makes of its input, and the name of the method; None if it has none."""
+    names = [name for name in PREDICTIONS if name != but and inspect.ismethod(getattr(network, name, None))]
+    for name in names:
+        made = _first(_tried(getattr(network, name), (x,), stage))
+        if isinstance(made, np.ndarray) and made.dtype.kind == "f" and made.ndim:
+            return made, name
+    return None
+
+
+def _of_prediction(
+    network: object, predict: Callable, made: np.ndarray, inputs: tuple[np.ndarray, ...], stage: Stage
+) -> Iterator[Loss]:
+    x, y = inputs
+    target, name = _as_prediction(made, y), predict.__name__
+    for held in HELD:
+        for way in ("fn", "forward", "loss", "calculate", "__call__"):
+            function = getattr(getattr(network, held, None), way, None)
+            if not callable(function) or getattr(function, "__self__", None) is network:
+                continue
+            function = _prediction_first(function)
+            if is_number(_tried(function, (made, target), stage)):
+                called = f"self.{held}" + f".{way}" * (way != "__call__")
+                yield Loss(_of_output(predict, function), f"the loss is {called} of what {name} returns")
+                return
+    count = count_of_examples(x, y)
+    for own_name in OWN:
+        function = getattr(network, own_name, None)
+        if not inspect.ismethod(function):
+            continue
+        function = _prediction_first(function)
+        if is_number(_tried(function, (made, target), stage)):
+            yield Loss(_of_output(predict, function), f"the loss is {own_name} of what {name} returns")
+            return
+    for said, loss in LOSSES.items():
+        if (count == 1 and "{m}" in said) or not np.isfinite(loss(made, target, count)):
+            continue  # the same as the sum; or a logarithm of what is no probability
+
+        def usual(x: np.ndarray, y: np.ndarray, loss: Callable = loss) -> object:
+            p = _first(predict(x))
+            return loss(p, _as_prediction(p, y), count_of_examples(x, y))
+
+        words = f"{said.format(m=count)}, of what {name} returns"
+        yield Loss(Called(usual, predict, "loss"), words, assumed=True)
+
+
+def _of_output(predict: Callable, loss: Callable) -> Called:
+    def own(x: np.ndarray, y: np.ndarray) -> object:
+        p = _first(predict(x))
+        return loss(p, _as_prediction(p, y))
+
+    return Called(own, predict, "loss")
+
+
+def _prediction_first(loss: Callable) -> Callable:
+    """Return a loss that takes the prediction first, also where its first argument is the target by name."""
+    try:
+        names = [p.name for p in inspect.signature(loss).parameters.values() if p.default is p.empty]
+    except (TypeError, ValueError):
+        return loss
+    first, second = [*names, "", ""][:2]
+    turned = TARGETS.match(first) or (MAYBE_TARGETS.match(first) and not TARGETS.match(second))
+    return (lambda p, y: loss(y, p)) if turned else loss
+
+
+def _tried(function: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> object:
+    """Return what a function returns; an empty array if it raises or does not take these arguments."""
+    try:
+        inspect.signature(function).bind(*inputs)
+        with stage(getattr(function, "__name__", "loss"), reseed=True):
+            returned = function(*map(np.copy, inputs))
+    except (LearnerRaisedError, TypeError, ValueError):
+        return np.zeros(0)
+    return np.zeros(0) if returned is None or isinstance(returned, str | dict | list) else returned
+
+
+def _first(returned: object) -> object:
+    return returned[0] if isinstance(returned, tuple) and returned else returned
+
+
+def _as_prediction(made: np.ndarray, target: np.ndarray) -> np.ndarray:
+    # A target without the second axis of the prediction would be broadcast.
+    return target.reshape(made.shape) if target.size == made.size else target

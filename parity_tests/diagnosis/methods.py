@@ -1,0 +1,244 @@
+"""A method of a network, named as CLASS.METHOD: it takes a step, or it gives the loss, the gradients or the output.
+
+The class is constructed with ``--args``, and the method is run once to see what it does. Where it gives gradients, or
+takes a step, without the loss, the loss is the network's own, else one of the usual losses of its prediction: the one
+under which most is right.
+"""
+
+import inspect
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from parity_tests.diagnosis import targets, training_step
+from parity_tests.diagnosis.assumed_losses import Called, Loss, is_number, losses
+from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.find import Found, constructed, method_called, of_object, owner_of_method
+from parity_tests.diagnosis.reading.forward_arguments import forward_arguments
+from parity_tests.diagnosis.reading.leaves import leaves_of
+from parity_tests.diagnosis.reading.options import Options
+from parity_tests.diagnosis.reading.places import Place, World
+from parity_tests.diagnosis.reading.plans import RATE
+from parity_tests.diagnosis.reading.read import read
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.diagnosis.request import Request, Verdict
+from parity_tests.harness import arrays
+from parity_tests.harness.compare import check
+from parity_tests.harness.report import AGAIN
+
+
+@dataclass
+class Method:
+    """What a method is: a training step with its verdict, or what to compare; ``said``: what was assumed."""
+
+    verdict: Verdict | None = None
+    found: Found | None = None
+    said: list[str] = field(default_factory=list)
+
+
+def is_named(module: types.ModuleType, names: str) -> bool:
+    """Return whether ``names`` is a method that needs an object."""
+    return "," not in names and owner_of_method(module, names) is not None
+
+
+def examine(request: Request, module: types.ModuleType, args: tuple[list, dict], stage: Stage) -> Method:
+    """Construct the class, run the method once, and return what it is."""
+    cls, name, file = owner_of_method(module, request.names), request.names.rpartition(".")[2], request.path.name
+    if not request.inputs:
+        raise NotUnderstoodError("--input SHAPE is needed: the shape of the input, such as --input 4,3")
+    inputs, _ = targets.draw(request, arrays.array)
+    network = constructed(cls, args, stage, file)
+    method = getattr(network, name)
+    world = World([network, module], ["self", ""])
+    options = Options(training=request.training, file=file)
+    try:
+        returned, changed, gradients = _run(method, inputs, options, world, stage)
+    except LearnerRaisedError:
+        if name not in (*words.BACKWARD, *words.FORWARD):
+            raise
+        return Method(found=of_object(network, module, file))  # backward before any forward
+    finally:
+        world.restore()
+    gives = Giving(network, method, module, inputs, stage, request, options, world)
+    if is_number(returned):
+        loss = Loss(method, "")
+        if (taken := gives.step([loss], changed)) is not None:
+            return taken
+        backward = method_called(network, words.BACKWARD, *words.BACKWARD_PARTS)
+        if backward is None or backward == method or gradients:
+            return Method(found=gives.compared(gives.called(gives.undone), gives.called(gives.without_result)))
+        return Method(found=gives.compared(method, backward))
+    at = _loss_among(returned)
+    if at is not None:
+        front = method if at == 0 else gives.called(lambda *given: method(*given)[::-1])
+        return Method(found=gives.compared(front, None))
+    if returned is not None and not _gives_gradients(name) and leaves_of(returned, []):
+        backward = method_called(network, words.BACKWARD, *words.BACKWARD_PARTS)
+        if backward is None or backward == method:
+            raise NotUnderstoodError(
+                f"{cls.__name__}.{name} returns no loss, and {cls.__name__} has no backward beside it: name a method "
+                "that returns the loss with its gradients, or both as CLASS.FORWARD,CLASS.BACKWARD"
+            )
+        return Method(found=Found(cls.__name__, method, backward, owner=network, module=module))
+    found = list(losses(network, inputs, stage, name))
+    world.restore()
+    if not found:
+        raise NotUnderstoodError(
+            f"{cls.__name__}.{name} {'returns gradients' if returned is not None else 'returns nothing'}, and there is "
+            f"no loss to compare with: expected a method loss({', '.join(_fronts(method)) or 'x, y'}) that returns a "
+            "number, or forward(x) and two inputs, the second for the target"
+        )
+    taken = gives.step(found, changed)
+    return gives.gradients(found) if taken is None else taken
+
+
+def _run(
+    method: Callable, inputs: tuple, options: Options, world: World, stage: Stage
+) -> tuple[object, dict[Place, np.ndarray], bool]:
+    """Return what a method returns, the arrays that it changes, as they were, and whether it leaves gradients."""
+    bound = Found("", method, None)
+    rates = {p.name: RATE for p in bound.parameters(method) if words.RATES.match(p.name) and p.default is p.empty}
+    taken = forward_arguments(bound, Options(rates, options.training, file=options.file), list(map(np.copy, inputs)))
+    before = {place: np.array(values) for place, values in world.places()}
+    with stage(method.__name__, reseed=True):
+        returned = method(*taken.given, **taken.named)
+    after = dict(world.places())
+    changed = {
+        place: values
+        for place, values in before.items()
+        if values.dtype.kind == "f" and place in after and not np.array_equal(values, after[place], equal_nan=True)
+    }
+    written = [place for place in after if place not in before or place in changed]
+    owners = {owner for place in written for owner in words.undressed(place.last)}
+    return returned, changed, any(words.alike(owner, place.last) for owner in owners for place in before)
+
+
+def _loss_among(returned: object) -> int | None:
+    """Return the place of the loss in (loss, gradients) or (gradients, loss), None if it is neither."""
+    if not isinstance(returned, tuple | list) or len(returned) < 2:
+        return None
+    if is_number(returned[0]) and leaves_of(list(returned[1:]), []):
+        return 0
+    return 1 if len(returned) == 2 and is_number(returned[1]) and leaves_of(returned[0], []) else None
+
+
+def _gives_gradients(name: str) -> bool:
+    return any(part in name.lower() for part in (*words.BACKWARD_PARTS, "nabla", "delta"))
+
+
+def _fronts(method: Callable) -> list[str]:
+    return [p.name for p in Found("", method, None).parameters(method)]
+
+
+@dataclass
+class Giving:
+    """A method that takes a step, or that gives gradients, and what is needed to see whether they are right."""
+
+    network: object
+    method: Callable
+    module: types.ModuleType
+    inputs: tuple[np.ndarray, ...]
+    stage: Stage
+    request: Request
+    options: Options
+    world: World
+
+    def called(self, body: Callable) -> Called:
+        """Return a function that takes the method's first arguments, and has its name."""
+        parameters = list(inspect.signature(self.method).parameters.values())
+        return Called(body, self.method).taking(parameters[: len(self.inputs)])
+
+    def undone(self, *inputs: np.ndarray) -> object:
+        """Return what the method returns; nothing else is left of the call."""
+        with self.world.starting_here():
+            try:
+                return self.method(*inputs)
+            finally:
+                self.world.restore()
+
+    def without_result(self, *inputs: np.ndarray) -> None:
+        """Call the method for the gradients that it leaves."""
+        self.method(*inputs)
+
+    def step(self, found: list[Loss], changed: dict[Place, np.ndarray]) -> Method | None:
+        """Return the verdict on the method as a training step, None if it moves nothing that the loss depends on."""
+        batches = [self.inputs, targets.others(self.request, self.inputs)]
+        candidates: list[Candidate] = []
+        for loss in found if changed else ():
+            trained = training_step.Trained(self.network, self.world, batches, self.stage, loss.function, self.method)
+            if not set(trained.parameters) & set(changed):
+                continue
+            right = trained.agreeing() if loss.assumed else list(trained.parameters)
+            names = [self.world.words(place) for place in right]
+            candidates.append(Candidate(loss, names, len(trained.parameters), trained))
+            if candidates[-1].complete:
+                break
+        self.world.restore()
+        if not candidates:
+            return None
+        best, said = _best(candidates, "the step of")
+        return Method(verdict=training_step.judged(self.request, best.thing, said))
+
+    def gradients(self, found: list[Loss]) -> Method:
+        """Return what can be compared: the loss under which most gradients are right, and the method as backward."""
+        candidates: list[Candidate] = []
+        parameters = list(inspect.signature(self.method).parameters.values())[: len(self.inputs)]
+        for loss in found:
+            front = Called(loss.function, loss.function, loss.function.__name__).taking(parameters)
+            one = self.compared(front, self.method)
+            if not loss.assumed:
+                return Method(found=one, said=[loss.words] if loss.words else [])
+            try:
+                learner = read(one, self.inputs, self.options, self.stage)
+                report = check(learner, None, *self.inputs, seed=self.request.seed, strict=False)
+            except LearnerRaisedError:
+                continue
+            first = [q for q in report.quantities if not q.name.endswith(AGAIN)]
+            candidates.append(Candidate(loss, [q.name for q in first if q.ok], len(first), one))
+            if candidates[-1].complete:
+                break
+        if not candidates:
+            raise NotUnderstoodError(f"{self.method.__name__}: it could be compared under none of the usual losses")
+        best, said = _best(candidates, "")
+        return Method(found=best.thing, said=said)
+
+    def compared(self, forward: Callable, backward: Callable | None) -> Found:
+        """Return the two functions; the inputs are data, and need no gradient."""
+        title = type(self.network).__name__
+        return Found(title, forward, backward, owner=self.network, module=self.module, of_data=True)
+
+
+@dataclass
+class Candidate:
+    """A loss, what is right under it and of how many, and what is compared with it."""
+
+    loss: Loss
+    right: list[str]
+    count: int
+    thing: object
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is right under it."""
+        return len(self.right) == self.count > 0
+
+
+def _best(candidates: list[Candidate], what: str) -> tuple[Candidate, list[str]]:
+    """Return the loss under which most is right, and what to say of it and of the others."""
+    best = max(candidates, key=lambda one: len(one.right))
+    if not best.loss.assumed:
+        return best, [best.loss.words] if best.loss.words else []
+    said = f"the loss is not in the file: assumed to be {best.loss.words}"
+    if best.complete:
+        return best, [f"{said}; under it all is right"]
+    if not best.right:
+        best = next((one for one in candidates if one.loss.words.startswith("the squared error, halved")), best)
+        said = f"the loss is not in the file: assumed to be {best.loss.words}"
+        return best, [f"{said}; nothing is right, neither under it nor under another of the usual losses"]
+    distinct: dict[tuple, Candidate] = {tuple(one.right): one for one in reversed(candidates) if one.right}
+    others = [one for one in distinct.values() if one.right != best.right]
+    parts = [f"under {one.loss.words}, {what} {' and '.join(one.right)}".replace("  ", " ") for one in others]
+    said += f"; under it {what} {' and '.join(best.right)}".replace("  ", " ") + " is right"
+    return best, [said + "".join(f"; {part}" for part in parts)]

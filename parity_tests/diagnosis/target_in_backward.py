@@ -1,0 +1,50 @@
+"""A network whose forward takes the data, and whose backward takes the target: the loss is between the two."""
+
+import dataclasses
+
+import numpy as np
+
+from parity_tests.diagnosis import targets
+from parity_tests.diagnosis.assumed_losses import Called, losses, prediction
+from parity_tests.diagnosis.methods import Giving, Method
+from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.find import Found
+from parity_tests.diagnosis.reading.options import Options
+from parity_tests.diagnosis.reading.running import Stage
+from parity_tests.diagnosis.request import Request
+from parity_tests.harness import arrays
+
+
+def completed(
+    request: Request, found: Found, options: Options, inputs: tuple[np.ndarray, ...], stage: Stage
+) -> tuple[Request, Method | None, tuple[np.ndarray, ...]]:
+    """Return the network with its loss, None if it is not of this kind; the request and the inputs fit its target."""
+    fronts = [p.name for p in found.parameters(found.forward) if p.default is p.empty]
+    backs = [p.name for p in found.parameters(found.backward) if p.default is p.empty]
+    target = next((name for name in backs if words.TARGETS.match(name) or words.MAYBE_TARGETS.match(name)), "")
+    given = len(request.inputs) + (request.target is not None)
+    others = [name for name in backs if name != target]
+    if found.owner is None or not target or len(fronts) != 1 or given != 2 or others not in ([], fronts):
+        return request, None, inputs
+    made = prediction(found.owner, inputs[0], stage)
+    found.world.restore()
+    if request.target is not None and made is not None:
+        request = dataclasses.replace(request, target_shape=made[0].shape)
+        inputs, _ = targets.draw(request, arrays.array)
+    front, back = (
+        found.parameters(found.forward)[0],
+        next(p for p in found.parameters(found.backward) if p.name == target),
+    )
+
+    def backward(x: object, y: object) -> object:
+        return found.backward(**({front.name: x} if others else {}), **{target: y})
+
+    method = Called(backward, found.backward).taking([front, back])
+    gives = Giving(found.owner, method, found.module, inputs, stage, request, options, found.world)
+    known = list(losses(found.owner, inputs, stage))
+    found.world.restore()
+    if not known:
+        return request, None, inputs
+    read = gives.gradients(known)
+    read.said.append(f"{found.backward_name} takes {target}, the target, which {found.forward_name} does not take")
+    return request, read, inputs

@@ -1,0 +1,76 @@
+"""The shape of a network's target: that of its outputs, which need not be that of its input."""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from parity_tests.diagnosis import assumed_losses, targets
+from parity_tests.diagnosis.reading.find import Found
+from parity_tests.diagnosis.reading.options import Options
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.diagnosis.reading.ways import plans
+from parity_tests.diagnosis.request import Request
+from parity_tests.harness import arrays
+
+
+def completed(
+    request: Request, found: Found, options: Options, inputs: tuple[np.ndarray, ...], stage: Stage
+) -> tuple[Request, list[str]]:
+    """Return the request with the shape of a network's target, and what to say of it; unchanged if none is needed.
+
+    The shape is that of what its ``predict`` or ``forward`` returns; where it has none, and the loss cannot be run on
+    a target of the input's shape, another width is tried: those that its parameters have.
+    """
+    if request.target is None or request.target_shape is not None or request.against or len(inputs) != 2:
+        return request, []
+    if found.owner is None or not any(v.ndim and v.dtype.kind == "f" for _, v in found.world.places()):
+        return request, []
+    x = inputs[0]
+    made = assumed_losses.prediction(found.owner, x, stage, found.forward_name)
+    found.world.restore()
+    by_class = request.target in ("classes", "one-hot")
+    fits = made is not None and made[0].shape[:1] == x.shape[:1] and (made[0].ndim == 2 or not by_class)
+    if fits and made[0].shape != x.shape:
+        return _with(request, made[0].shape, f"that of what {made[1]} returns")
+    trouble = _trouble(found, options, inputs, stage)
+    others = [shape for shape in _others(trouble, found, x) if len(shape) == 2 or not by_class]
+    for shape in others if trouble is not None else ():
+        tried, said = _with(request, shape, "the first on which the loss runs; another --input gives it another")
+        drawn, _ = targets.draw(tried, arrays.array)
+        if _trouble(found, options, drawn, stage) is None:
+            return tried, said
+    if trouble is None and request.target in ("values", "binary"):
+        return request, [f"the target has the input's shape, {x.shape} (another --input gives it another)"]
+    return request, []
+
+
+def _with(request: Request, shape: tuple[int, ...], why: str) -> tuple[Request, list[str]]:
+    said = f"classes 0 to {shape[1] - 1}" if request.target == "classes" and len(shape) > 1 else f"the shape {shape}"
+    return dataclasses.replace(request, target_shape=shape), [f"the target has {said}: {why}"]
+
+
+def _trouble(found: Found, options: Options, inputs: tuple[np.ndarray, ...], stage: Stage) -> Exception | None:
+    """Return why the loss cannot be run, None if it can."""
+    trouble = None
+    for plan in plans(found, dataclasses.replace(options, target=1), inputs):
+        try:
+            with stage(found.forward_name, reseed=True):
+                plan.forward(inputs)
+        except (LearnerRaisedError, NotUnderstoodError) as error:
+            trouble = trouble or error
+        else:
+            return None
+        finally:
+            found.world.restore()
+    return trouble
+
+
+def _others(trouble: Exception, found: Found, x: np.ndarray) -> Iterator[tuple[int, ...]]:
+    limit = re.search(r"out of bounds for axis \d+ with size (\d+)", str(trouble))
+    widths = [int(limit[1])] if limit else []
+    widths += [size for _, v in found.world.places() if v.dtype.kind == "f" for size in v.shape[-1:]]
+    if x.ndim == 2:
+        yield from ((len(x), width) for width in dict.fromkeys(widths) if width > 1)
+        yield from ((len(x),), (len(x), 1))
