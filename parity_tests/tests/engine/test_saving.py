@@ -396,6 +396,7 @@ def test_the_methods_of_a_class_keep_their_names_and_texts():
     assert Scaled.forward.__doc__ == "Return the scaled squares."
     assert Scaled.backward.__qualname__ == "Scaled.backward"
     assert Shifted(1)(input=np.ones((2, 1))).shape == (2, 1)
-    for owner in (nn.Linear, nn.Sequential, nn.Reused, nn.GRUCell, nn.MSELoss):
+    inherits = type("Inherits", (nn.Linear,), {})
+    for owner in (nn.Linear, nn.Sequential, nn.Reused, nn.GRUCell, nn.MSELoss, inherits):
         for method in (owner.forward, owner.backward):  # in a small network each call counts
             assert not method.__code__.co_filename.endswith("saving.py")
