@@ -77,12 +77,11 @@ class Saving:
         """Save values by name. Arrays that somebody may write to are copied, also those in tuples and lists."""
         before, thread, pending = self.record, get_ident(), 1 if self.was_read else self.record.pending + 1
         values = {name: _kept(value) for name, value in values.items()}
-        written = writes.count
         if isinstance(before, Saved) and before.forward is self.forward and before.thread == thread:
             pending = before.pending
             if self.forward is not None:
-                values, written = before.values | values, before.writes
-        self.record, self.was_read = Saved(values, self.forward, written, thread, pending), False
+                values = before.values | values
+        self.record, self.was_read = Saved(values, self.forward, writes.count, thread, pending), False
 
     def read(self, owner: Any) -> dict[str, Any]:
         """Return the values that a backward of ``owner`` reads. The errors are those of `Module.saved`."""

@@ -528,6 +528,10 @@ def test_what_a_model_keeps_by_name_is_what_its_backward_gets():
     module.save_for_backward(a=1, b=2)
     assert module.saved("a") == 1
     assert module.saved("b", "a") == (2, 1)
+    module.save_for_backward(b=3)
+    assert module.saved("b") == 3
+    with pytest.raises(KeyError, match="a"):
+        module.saved("a")
 
 
 def test_a_function_is_applied_to_children_first_as_torchs():

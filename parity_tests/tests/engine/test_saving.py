@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import queue
 import threading
 
 import numpy as np
@@ -124,6 +125,78 @@ def test_a_backward_in_another_thread_is_refused():
     thread.start()
     thread.join()
     assert "Scaled: backward was called in another thread" in found[0]
+
+
+class InTwoSteps(nn.Module):
+    """It saves two values, one after the other, and waits for its turn before each."""
+
+    def __init__(self, turns):
+        super().__init__()
+        self.turns = turns
+
+    def forward(self, name):
+        self.turns["main"].put(None)
+        for key in ("one", "other"):
+            self.turns[name].get()
+            self.save_for_backward(**{key: name})
+            self.turns["main"].put(None)
+
+    def backward(self, grad_output):
+        return self.saved("one", "other")
+
+
+def test_what_two_threads_save_is_never_mixed():
+    turns, found = {name: queue.Queue() for name in ("a", "b", "main")}, []
+    module = InTwoSteps(turns)
+
+    def run(name):
+        module(name)
+        turns[name].get()
+        try:
+            found.append(module.backward(None))
+        except RuntimeError as error:
+            found.append(str(error))
+
+    threads = [threading.Thread(target=run, args=(name,), daemon=True) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        turns["main"].get(timeout=10)
+    for name in "baab":
+        turns[name].put(None)
+        turns["main"].get(timeout=10)
+    turns["b"].put(None)
+    threads[1].join(timeout=10)
+    assert "forwards have run" in found[0]
+
+
+def test_inside_retain_graph_the_latest_of_several_forwards_is_meant():
+    module, x, g = Scaled(), array((2, 3)), array((2, 3), seed=1)
+    module(2 * x)
+    module(x)
+    with scratch.retain_graph():
+        check_backward(module, x, g)
+    module(x)
+    with pytest.raises(RuntimeError, match="3 forwards"):
+        module.backward(g)
+
+
+class Peeking(Scaled):
+    """Its forward reads what it saved."""
+
+    def forward(self, x):
+        y = super().forward(x)
+        assert self.saved("x").shape == x.shape
+        return y
+
+
+def test_a_forward_that_reads_what_it_saved_still_waits_for_its_backward():
+    module, x = Peeking(), array((2, 3))
+    module(x)
+    module.backward(x)
+    module(x)
+    with pytest.raises(RuntimeError, match="Peeking: 2 forwards"):
+        module(x)
 
 
 def test_only_a_write_to_a_parameter_of_its_own_counts():
@@ -323,6 +396,7 @@ def test_the_methods_of_a_class_keep_their_names_and_texts():
     assert Scaled.forward.__doc__ == "Return the scaled squares."
     assert Scaled.backward.__qualname__ == "Scaled.backward"
     assert Shifted(1)(input=np.ones((2, 1))).shape == (2, 1)
-    for owner in (nn.Linear, nn.Sequential, nn.Reused, nn.GRUCell, nn.MSELoss):
+    inherits = type("Inherits", (nn.Linear,), {})
+    for owner in (nn.Linear, nn.Sequential, nn.Reused, nn.GRUCell, nn.MSELoss, inherits):
         for method in (owner.forward, owner.backward):  # in a small network each call counts
             assert not method.__code__.co_filename.endswith("saving.py")
