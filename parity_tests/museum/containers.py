@@ -32,7 +32,9 @@ class LayersInAPlainList(InAModuleList):
 
     def __init__(self, dtype=np.float64):
         super().__init__(dtype)
-        self.layers = list(self.layers)
+        layers = list(self.layers)
+        del self.layers
+        self.layers = layers
 
 
 class InAModuleDict(Chain):
@@ -81,4 +83,6 @@ class ParametersInAPlainList(InAParameterList):
 
     def __init__(self, dtype=np.float64):
         super().__init__(dtype)
-        self.scales = list(self.scales)
+        scales = list(self.scales)
+        del self.scales
+        self.scales = scales
