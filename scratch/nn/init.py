@@ -32,6 +32,7 @@ from typing import TypeVar
 import numpy as np
 
 from scratch import random
+from scratch.dispatch import quiet
 from scratch.nn.parameter import Parameter
 
 Target = TypeVar("Target", Parameter, np.ndarray)
@@ -231,11 +232,15 @@ def trunc_normal_(
         else:
             numbers = np.where(pending, random.uniform_(drawn, a, b, generator), numbers)
             log_density = ((drawn - array.dtype.type(mean)) / array.dtype.type(std)) ** 2 * array.dtype.type(-0.5)
-            with np.errstate(divide="ignore"):
-                luck = np.log(random.uniform_(np.empty_like(drawn), generator=generator))
+            luck = _log(random.uniform_(np.empty_like(drawn), generator=generator))
             pending = pending & (luck > log_density - array.dtype.type(peak))
     array[...] = numbers
     return target
+
+
+@quiet
+def _log(uniform: np.ndarray) -> np.ndarray:
+    return np.log(uniform)  # of 0, too
 
 
 def _array(target: Target) -> np.ndarray:
