@@ -20,6 +20,8 @@ def compare(
     axes = learner.example_axes(inputs)
     if axes[0] is None or not inputs[0].size:
         return "", None
+    if max(x.ndim for x in inputs) < 2:  # a vector is one example, and one of two may be weights
+        return "", None
     count = inputs[0].shape[axes[0]]
     larger = tuple(x if axis is None else longer(x, count, axis) for x, axis in zip(inputs, axes, strict=True))
     unsaid = f"note: a batch of {count + MORE} was not compared: "
