@@ -44,6 +44,8 @@ class Plan:
         Whether forward takes all inputs as one list.
     parameters_first : bool
         Whether gradients returned without names begin with those of the parameters: (dW, dx).
+    at_output : bool
+        Whether a derivative's argument is forward's output, as in ``sigmoid_grad(s)``.
     """
 
     found: Found
@@ -55,6 +57,7 @@ class Plan:
     split_number: int = 0
     listed: bool = False
     parameters_first: bool = False
+    at_output: bool = False
     classes: int = 0
     returned: object = None
     shaken: int | None = None
