@@ -59,7 +59,9 @@ def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, .
         try:
             forward = forward_on_the_tape(learner, inputs)
         except (NotFollowedError, LearnerRaisedError) as error:
-            return "", f"cannot tell whether {name} is a constant: the tape does not follow forward ({error})"
+            said = f"cannot tell whether {name} is a constant: the tape does not follow forward ({error})"
+            written = name in {place.last for place, _ in learner.reading.state}
+            return "", said + "; forward writes it anew: does it leave it alone in evaluation mode (--eval)?" * written
         node = next((n for n, word in forward.names.items() if word == name), None)
         if node is None:
             held = ", ".join(sorted(set(forward.names.values())))

@@ -187,7 +187,8 @@ def _examine_layer(
             report.faults.append(overflow)
         text = str(report)
         unused = [one for one in learner.reading.learned if not one.moves]
-        elsewhere = bool(overflow or unused)  # the mistake is in forward; backward's lines would be blamed for it
+        # If the mistake is in forward, backward's lines would be blamed for it; a Jacobian's are no gradients.
+        elsewhere = bool(overflow or unused or learner.jacobian)
         located = locate.located(learner, report, inputs) if report.differs and not elsewhere else ""
         own = ours.sentences(request.against, learner, report, literal, inputs, request.seed) if not overflow else []
         parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]

@@ -66,7 +66,7 @@ def backward_arguments(
             value = plan.inputs[plan.options.target]
         elif kept.count == 1 and plan.convention == "upstream":
             value = kept.value(name)
-        elif words.OUTPUTS.match(name) and plan.convention == "upstream":
+        elif words.OUTPUTS.match(name) and (plan.convention == "upstream" or plan.at_output):
             value = plan.outputs[0]
         elif unnamed:
             value = unnamed.pop(0)

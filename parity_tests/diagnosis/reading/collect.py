@@ -51,6 +51,17 @@ def times(found: np.ndarray, factor: np.ndarray, mean: bool) -> np.ndarray:
     return found
 
 
+def is_jacobian(found: np.ndarray, factor: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Return whether backward left the Jacobian of each example, for an input of a shape: outputs times inputs."""
+    same_examples = factor.ndim == len(shape) > 0 and factor.shape[:-1] == shape[:-1]
+    return same_examples and found.shape == (*factor.shape, shape[-1])
+
+
+def of_jacobian(found: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Return the upstream gradient times the Jacobian of each example."""
+    return (factor[..., None, :] @ found)[..., 0, :]
+
+
 def after_second(first: np.ndarray | None, seen: np.ndarray, afresh: bool) -> tuple[np.ndarray, bool | None]:
     """Return a parameter's gradient after a second backward, and whether the layer added it to the first.
 

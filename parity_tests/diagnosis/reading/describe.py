@@ -94,11 +94,15 @@ def _backward(learner: Learner, names: list[str]) -> str:
     ]
     said = ", ".join(parts) or "no gradient of the input"
     called = found.backward_name or ("the function returned" if plan.pulled else found.forward_name)
+    given = "forward's output" if plan.at_output else "forward's arguments"
     handed = {
         "upstream": _handed(learner),
-        "derivative": "forward's arguments; its result is multiplied by grad_output",
+        "derivative": f"{given}; its result is multiplied by grad_output",
         "none": "nothing; its result is multiplied by grad_output",
     }[plan.convention]
+    if learner.jacobian:
+        handed = handed.replace("its result is multiplied by grad_output", "grad_output is multiplied by its result")
+        return f"{called}({handed}) -> the Jacobian, outputs times inputs: {said}"
     if found.backward is None and plan.pulled is None:
         return f"gradients returned with the loss: {said}"
     return f"{called}({handed}) -> {said}"

@@ -14,9 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from parity_tests.diagnosis.reading.running import ROOT
+from scratch.nn.layer import Layer
+from scratch.nn.module import Module
+from scratch.nn.parameter import Parameter
 
 OPAQUE = (types.ModuleType, type, types.BuiltinFunctionType, str, bytes, bool, int, complex, np.dtype, type(None))
 Step = tuple[str, object]
+ENGINES_OWN = frozenset(name for name in vars(Layer()) if name.startswith("_"))
+"""Attributes of modules of `scratch` that its own code keeps, also in a learner's subclass."""
 
 
 def children(value: object, top: bool = False) -> Iterator[tuple[Step, object]]:
@@ -41,11 +46,18 @@ def children(value: object, top: bool = False) -> Iterator[tuple[Step, object]]:
             yield ("tuple", index), child
     elif type(value).__module__.split(".")[0] not in ("numpy", "torch", "random", "builtins", "collections.abc"):
         held = attributes(value)
+        if isinstance(value, Module | Parameter):
+            held = {name: child for name, child in held.items() if not _is_the_engines(name, type(value))}
         for cls in type(value).__mro__:
             if is_theirs(cls):
                 held = contents(cls) | held
         for name, child in held.items():
             yield _attribute_step(name, type(value).__mro__), child
+
+
+def _is_the_engines(name: str, cls: type) -> bool:
+    # What a forward saved, and the gradient once more: it comes and goes with the passes, and is no number of a layer.
+    return name in ENGINES_OWN or (name.startswith("_") and cls.__module__.startswith("scratch."))
 
 
 def _attribute_step(name: str, classes: tuple[type, ...]) -> Step:

@@ -65,6 +65,7 @@ class Learner:
         self.parameters: dict[str, Parameter] = {}
         self.buffers: dict[str, tuple[Place, np.ndarray]] = {}
         self._first: dict[str, np.ndarray] = {}
+        self.jacobian = False
         if not self.training and self.found.owner is not None:
             switch_to_evaluation(self.found, self.stage)
         self.reading, self.optimizers = explore(Trials(plan, self.stage, inputs), constants)
@@ -294,4 +295,7 @@ class Learner:
         found = self._real(found, self.input_names(len(self.last))[index])
         if self.averages and self.example_axes(self.last)[index] is None:
             found = found * self._examples()
+        self.jacobian = collect.is_jacobian(found, self.plan.factor, self.plan.inputs[index].shape)
+        if self.jacobian:
+            return self.plan.undressed(collect.of_jacobian(found, self.plan.factor))
         return self.plan.undressed(collect.times(found, self.plan.factor, self.plan.mean))

@@ -46,6 +46,8 @@ class Plan:
         Whether arrays are (nested) lists of Python's numbers.
     parameters_first : bool
         Whether gradients returned without names begin with those of the parameters: (dW, dx).
+    at_output : bool
+        Whether a derivative's argument is forward's output, as in ``sigmoid_grad(s)``.
     """
 
     found: Found
@@ -58,6 +60,7 @@ class Plan:
     listed: bool = False
     parameters_first: bool = False
     numbers: bool = False
+    at_output: bool = False
     classes: int = 0
     returned: object = None
     shaken: int | None = None

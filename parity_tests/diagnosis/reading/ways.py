@@ -30,6 +30,8 @@ def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Ite
     ):
         for mean in (False, True) if convention != "upstream" else (False,):
             yield Plan(found, options, order, convention, onehot, mean, classes=classes)
+            if convention == "derivative" and _is_of_output(found):
+                yield Plan(found, options, order, convention, onehot, mean, classes=classes, at_output=True)
         for number in range(1, SPLITS) if convention == "upstream" else ():
             yield Plan(found, options, order, convention, onehot, classes=classes, split_number=number)
     said = f"{found.backward_name} returns the gradients of the parameters first: only in this order do they agree"
@@ -44,6 +46,13 @@ def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Ite
 
 def _required(found: Found) -> list[str]:
     return [p.name for p in found.parameters(found.forward) if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+
+
+def _is_of_output(found: Found) -> bool:
+    """Return whether backward's argument is called as an output, and forward's is not."""
+    fronts = [p.name for p in found.parameters(found.forward)]
+    backs = [p.name for p in found.parameters(found.backward)]
+    return len(backs) == 1 and backs[0] not in fronts and bool(words.OUTPUTS.match(backs[0]))
 
 
 def _orders(found: Found, options: Options, count: int) -> list[tuple[int, ...]]:

@@ -1,0 +1,35 @@
+"""Constants that forward computes anew, as spectral normalisation's singular vectors in training."""
+
+SOURCE = """
+import numpy as np
+
+
+class SpectralLinear:
+    def __init__(self, i, o):
+        self.W, self.u = np.random.randn(o, i), np.random.randn(o)
+        self.v = np.random.randn(i)
+
+    def forward(self, x, training=False):
+        if training:
+            v = self.W.T @ self.u
+            self.v = v / np.linalg.norm(v)
+            u = self.W @ self.v
+            self.u = u / np.linalg.norm(u)
+        self.x, self.sigma = x, self.u @ self.W @ self.v
+        return x @ (self.W / self.sigma).T
+
+    def backward(self, g):
+        dW = g.T @ self.x
+        self.dW = (dW - (dW * self.W).sum() / self.sigma * np.outer(self.u, self.v)) / self.sigma
+        return g @ self.W / self.sigma
+"""
+OPTIONS = ["SpectralLinear", "--args", "4,3", "--input", "5,4", "--constant", "u", "--constant", "v"]
+
+
+def test_evaluation_mode_is_suggested_where_forward_writes_a_constant_anew(checked):
+    status, out = checked(SOURCE, *OPTIONS)
+    assert status == 1
+    assert "forward writes it anew: does it leave it alone in evaluation mode (--eval)?" in out
+    status, out = checked(SOURCE, *OPTIONS, "--eval")
+    assert status == 0, out
+    assert "\ngrad_W " in out
