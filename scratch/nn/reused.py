@@ -98,10 +98,9 @@ class Reused(Module, saves=False):
 
         Takes and returns what the module's ``backward`` does: for a cell, the gradients of all its outputs and inputs.
         """
-        place: int | None = -1
-        if forward is not None:
-            place = next((index for index, kept in enumerate(self._stack) if kept is forward), None)
-        if not self._stack or place is None:
+        kept = self._next_to_undo() if forward is None else forward
+        place = next((index for index, one in enumerate(self._stack) if one is kept), None)
+        if place is None:
             why = (
                 "backward was given the handle of a forward inside no_grad(), which keeps nothing"
                 if forward is NOT_KEPT
@@ -119,6 +118,13 @@ class Reused(Module, saves=False):
         if not grad_mode.retaining.get():
             del self._stack[place]
         return grads
+
+    def _next_to_undo(self) -> "Kept | None":
+        """Return the latest application that had no backward; once all have had one that retained them, the latest."""
+        if all(kept.had_backward for kept in self._stack):
+            for kept in self._stack:
+                kept.had_backward = False
+        return next((kept for kept in reversed(self._stack) if not kept.had_backward), None)
 
     def _drop_outdated(self) -> None:
         """Drop the applications that are older than a write to a parameter; raise if one has had no backward."""

@@ -133,3 +133,34 @@ def test_the_sign_of_a_shape_is_that_of_the_step():
         assert enlarged("b", shape, found) == "", (shape, found)
     for shape, found in (((4, 1), (4,)), ((4,), (4, 1)), ((4, 1, 1), (4,))):
         assert f"has shape {np.broadcast_shapes(shape, found)}" in enlarged("b", shape, found)
+
+
+OF_SCRATCH = """
+import numpy as np
+
+import scratch.nn as nn
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.f = nn.Reused(nn.Linear(3, 3, dtype=np.float64))
+
+    def forward(self, x):
+        self.save_for_backward(x=x)
+        return self.f(np.tanh(self.f(x))) + x**2
+
+    def backward(self, g):
+        grad_h = self.f.backward(g)
+        h = np.tanh(self.saved("x") @ self.f.weight.data.T + self.f.bias.data)
+        return self.f.backward(grad_h * (1 - h**2)) + 2 * self.saved("x") * g
+"""
+
+
+def test_a_module_of_scratch_that_applies_another_twice_is_compared(checked):
+    status, text = checked(OF_SCRATCH, "Twice", "--input", "4,3")
+    assert (status, "All agree." in text) == (0, True), text
+    assert "f.module.grad_weight" in text
+    status, text = checked(OF_SCRATCH.replace("2 * self.saved", "self.saved"), "Twice", "--input", "4,3")
+    assert status == 1
+    assert "grad_input: 12 of 12" in text

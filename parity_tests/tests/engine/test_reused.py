@@ -65,6 +65,24 @@ def test_inside_retain_graph_an_application_has_many_backwards():
         reused.backward(g)
 
 
+def test_inside_retain_graph_each_backward_undoes_another_application():
+    """Last one first, and from the last again once each has had a backward; against a second backward in PyTorch."""
+    reused, x, g = nn.Reused(cell()), array((2, 3)), array((2, 3), seed=1)
+    theirs = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3), torch.nn.Sigmoid())
+    theirs.double().load_state_dict({name: torch.from_numpy(values) for name, values in reused.state_dict().items()})
+    tensor = torch.from_numpy(x).requires_grad_()
+    y = theirs(theirs(theirs(tensor)))
+    reused(reused(reused(x)))
+    for factor in (1.0, -0.5, 3.0):
+        with scratch.retain_graph():
+            grad_x = reused.backward(reused.backward(reused.backward(factor * g)))
+        tensor.grad = None
+        y.backward(torch.from_numpy(factor * g), retain_graph=True)
+        np.testing.assert_allclose(grad_x, tensor.grad.numpy(), rtol=1e-12)
+    for parameter, its in zip(reused.parameters(), theirs.parameters(), strict=True):
+        np.testing.assert_allclose(parameter.grad, its.grad.numpy(), rtol=1e-11)
+
+
 def test_what_is_forgotten_makes_room():
     reused, x, g = nn.Reused(cell()), array((2, 3)), array((2, 3), seed=1)
     reused(x)
