@@ -9,8 +9,8 @@ of_logits
     F2  logp = z - log sum_k exp z                  (..., A)  log softmax
     F3  p = exp(logp)                               (..., A)
 
-    B3  grad_powers = grad_logp + grad_p p          (..., A)  F3: logp is used twice, and exp is its own derivative
-    B2  grad_z = grad_powers - p sum_k grad_powers  (..., A)  F2: every logit is in its row's sum of exponentials
+    B3  grad_logp = grad_logp_next + grad_p p       (..., A)  F3: logp is used twice, and exp is its own derivative
+    B2  grad_z = grad_logp - p sum_k grad_logp      (..., A)  F2: every logit is in its row's sum of exponentials
     B1  grad_logits = grad_z                        (..., A)  F1: a row of grad_z sums to 0: the path by max adds 0
 
 of_probs
@@ -18,10 +18,10 @@ of_probs
     F2  p = probs / total                           (..., A)
     F3  logp = log(min(max(p, EPS), 1 - EPS))       (..., A)  the logarithm of 0 would be minus infinity
 
-    B3  grad_all = grad_p + grad_logp / p
+    B3  grad_p = grad_p_next + grad_logp / p
                    within [EPS, 1 - EPS]            (..., A)  F3: p is used twice; beyond the limits logp is constant
-    B2  grad_total = -sum_k grad_all p / total      (..., 1)  F2: a quotient, by its divisor; a broadcast becomes a sum
-    B1  grad_probs = grad_all / total + grad_total  (..., A)  F2 by its numerator, and F1: a sum becomes a broadcast
+    B2  grad_total = -sum_k grad_p p / total        (..., 1)  F2: a quotient, by its divisor; a broadcast becomes a sum
+    B1  grad_probs = grad_p / total + grad_total    (..., A)  F2 by its numerator, and F1: a sum becomes a broadcast
 
 chosen
     F1  drawn = (k == a)                            (..., A)  one-hot; broadcast, if several were drawn
@@ -34,6 +34,8 @@ uncertainty: the entropy
     F1  y = -sum_k p logp                           (...)
     B1a grad_logp = -grad_y p                       (..., A)  F1: a product, by each factor
     B1b grad_p = -grad_y logp                       (..., A)
+
+What comes from later uses of an output is called ``_next``.
 
 PyTorch's counterparts: ``logits_to_probs`` and ``probs_to_logits`` of ``torch.distributions.utils``, whose EPS is that
 of the dtype, too.
@@ -58,11 +60,11 @@ def of_logits(logits: np.ndarray) -> tuple[np.ndarray, tuple, np.ndarray]:
     return logp, (p,), p
 
 
-def of_logits_backward(grad_logp: np.ndarray, grad_p: np.ndarray, saved: tuple) -> np.ndarray:
+def of_logits_backward(grad_logp_next: np.ndarray, grad_p: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `of_logits`."""
     (p,) = saved
-    grad_powers = grad_logp + grad_p * p  # B3 (..., A)
-    grad_z = grad_powers - p * grad_powers.sum(axis=-1, keepdims=True)  # B2 (..., A)
+    grad_logp = grad_logp_next + grad_p * p  # B3 (..., A)
+    grad_z = grad_logp - p * grad_logp.sum(axis=-1, keepdims=True)  # B2 (..., A)
     grad_logits = grad_z  # B1 (..., A)
     return grad_logits
 
@@ -75,12 +77,12 @@ def of_probs(probs: np.ndarray) -> tuple[np.ndarray, tuple, np.ndarray]:
     return logp, (total, p), p
 
 
-def of_probs_backward(grad_logp: np.ndarray, grad_p: np.ndarray, saved: tuple) -> np.ndarray:
+def of_probs_backward(grad_logp: np.ndarray, grad_p_next: np.ndarray, saved: tuple) -> np.ndarray:
     """Undo `of_probs`."""
     total, p = saved
-    grad_all = grad_p + np.where((p >= EPS[p.dtype]) & (p <= 1 - EPS[p.dtype]), grad_logp / p, 0)  # B3 (..., A)
-    grad_total = -(grad_all * p).sum(axis=-1, keepdims=True) / total  # B2 (..., 1)
-    grad_probs = grad_all / total + grad_total  # B1 (..., A)
+    grad_p = grad_p_next + np.where((p >= EPS[p.dtype]) & (p <= 1 - EPS[p.dtype]), grad_logp / p, 0)  # B3 (..., A)
+    grad_total = -(grad_p * p).sum(axis=-1, keepdims=True) / total  # B2 (..., 1)
+    grad_probs = grad_p / total + grad_total  # B1 (..., A)
     return grad_probs
 
 

@@ -25,7 +25,7 @@ def named(trials: Trials, constants: tuple[str, ...], leaves: dict[str, np.ndarr
     found = set()
     for i, name in enumerate(plan.input_names(len(inputs))):
         if inputs[i].dtype.kind == "f" and i != plan.options.target and name not in constants:
-            shape = plan.dressed(inputs[i], i).shape
+            shape = np.shape(plan.dressed(inputs[i], i))
             found |= {
                 n for n, v in leaves.items() if v.shape == shape and name in words.undressed(n.rpartition(".")[2])
             }
@@ -76,7 +76,7 @@ def assign(
     order = [i for i in order if i != target]
     found: dict[int, Source] = {}
     left = dict(leaves)
-    shapes = {i: plan.dressed(inputs[i], i).shape for i in order}
+    shapes = {i: np.shape(plan.dressed(inputs[i], i)) for i in order}
     for i in order:
         name = next((n for n in left if names[i] in words.undressed(n.rpartition(".")[2])), None)
         if name is not None and len(leaves) > 1:

@@ -295,7 +295,7 @@ class Learner:
         found = self._real(found, self.input_names(len(self.last))[index])
         if self.averages and self.example_axes(self.last)[index] is None:
             found = found * self._examples()
-        self.jacobian = collect.is_jacobian(found, self.plan.factor, self.plan.inputs[index].shape)
+        self.jacobian = collect.is_jacobian(found, self.plan.factor, np.shape(self.plan.inputs[index]))
         if self.jacobian:
             return self.plan.undressed(collect.of_jacobian(found, self.plan.factor))
         return self.plan.undressed(collect.times(found, self.plan.factor, self.plan.mean))

@@ -3,6 +3,7 @@
 import shlex
 
 import pytest
+import torch
 
 from benchmarks.cli import main
 
@@ -144,6 +145,14 @@ CASES = [
     ("centred", "--input 5,3", "yield dy - dy", "yield dy + dy", "grad_input: 15 of 15"),
     ("Dense", "--args '2, (3,)' --input 5,3", "self.x.T.dot(grad)", "-self.x.T.dot(grad)", "grad_W: 6 of 6"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def default_dtype():
+    """Adapters for layers on tensors set PyTorch's default dtype, which belongs to the process."""
+    before = torch.get_default_dtype()
+    yield
+    torch.set_default_dtype(before)
 
 
 @pytest.mark.parametrize(("name", "options", "right", "wrong", "said"), CASES, ids=[one[0] for one in CASES])
