@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.pages.discovery import KINDS, title_of
-from benchmarks.pages.html import Html, element, join
+from benchmarks.pages.html import Html, breakable, element, join
 
 SITE = "Backprop, by hand"
 SECTIONS = (
@@ -96,7 +96,7 @@ def _bottom(page: Page, before: Page | None, after: Page | None) -> Html | None:
     if before is None and after is None:
         return None
     ways = [
-        element("a", element("span", word), " ", other.title, href=f"{page.root}{other.path}", rel=rel)
+        element("a", element("span", word), " ", breakable(other.title), href=f"{page.root}{other.path}", rel=rel)
         for word, rel, other in (("Previous", "prev", before), ("Next", "next", after))
         if other is not None
     ]
