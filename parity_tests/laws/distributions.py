@@ -133,8 +133,8 @@ def a_row_of_probabilities_adds_up_to_one(layer: NormalizedLogits | NormalizedPr
     logp, p = forward(layer, given)
     same(p.sum(axis=-1), np.ones_like(p[..., 0]))
     same(np.exp(logp), p)
-    same(backward(layer, np.zeros_like(logp), np.ones_like(p))[0], np.zeros_like(given))
     (g,) = random_grads((logp,))
+    same(backward(layer, np.zeros_like(logp), np.broadcast_to(g[..., :1], p.shape))[0], np.zeros_like(given))
     same(backward(layer, g / p, np.zeros_like(p))[0], backward(layer, np.zeros_like(p), g / p**2)[0])
 
 
@@ -187,7 +187,7 @@ def equal_distributions_are_nothing_apart(layer: NormalKL, p_loc, p_scale, q_loc
     """Where p is q the divergence is 0, and least; it is E_p[log p - log q], by the other file's log-probability."""
     (y,) = forward(layer, p_loc, p_scale, p_loc, p_scale)
     same(y, np.zeros_like(y))
-    for grad in backward(layer, np.ones_like(y)):
+    for grad in backward(layer, *random_grads((y,))):
         same(grad, np.zeros_like(grad))
     (y,) = forward(layer, p_loc, p_scale, q_loc, q_scale)
     z = np.linspace(-9, 9, 2001).reshape(-1, *[1] * y.ndim)
@@ -222,7 +222,7 @@ def who_knows_nothing_about_a_switch_is_the_most_uncertain(layer: BernoulliEntro
     half = np.full_like(p, 0.5)
     (y,) = forward(layer, np.zeros_like(x), half)
     same(y, np.full_like(y, np.log(2)))
-    for grad in backward(layer, np.ones_like(y)):
+    for grad in backward(layer, *random_grads((y,))):
         same(grad, np.zeros_like(grad))
     p = 1 / (1 + np.exp(-x))
     (y,) = forward(layer, x, p)

@@ -32,7 +32,7 @@ def lines(learner: Learner) -> list[str]:
         found.append(f"{learner.world.words(place)} {shape}: a constant, without gradient")
     for name, shape in reading.beside:
         if name in learner.constants:
-            found.append(f"{name} {shape}: returned by {learner.found.forward_name}, without gradient; not compared")
+            found.append(f"{name} {shape}: {learner.found.forward_name} returns it, without gradient; not compared")
     for i in learner.without_gradient:
         found.append(f"{names[i]} {learner.last[i].shape}: no gradient is returned for it")
     found += plan.extra_words

@@ -75,8 +75,8 @@ def _beside(learner: Learner, report: Report) -> None:
         return
     for name, shape in beside:
         report.unseen.append(
-            f"{name} {shape}, returned by {learner.found.forward_name}: not compared, as {learner.found.backward_name} "
-            f"takes no gradient of it (a by-product? say --constant {name})"
+            f"{name} {shape}, which {learner.found.forward_name} returns: not compared, as "
+            f"{learner.found.backward_name} takes no gradient of it (a by-product? say --constant {name})"
         )
 
 

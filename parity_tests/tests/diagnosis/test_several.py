@@ -30,7 +30,7 @@ RIGHT = [
     (
         "cell,cell_backward",
         f"{CELL} --constant y",
-        "y (2, 4): returned by cell, without",
+        "y (2, 4): cell returns it, without",
         [f"{IN}[{i}]" for i in range(4)],
     ),
     ("dense,dense_backward", DENSE, 'parameters["W"]', [IN, "parameters.grad_W", "parameters.grad_b"]),
@@ -103,7 +103,7 @@ def test_an_output_without_an_upstream_gradient_is_named_and_is_no_agreement(com
     status, out, _ = command(name, options)
     assert status == 1
     assert "All agree." not in out
-    assert f"{array}, returned by " in out
+    assert f"{array}, which " in out
     assert f"--constant {array.split()[0]}" in out
 
 
