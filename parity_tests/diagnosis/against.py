@@ -1,15 +1,17 @@
 """What a layer may be compared with: PyTorch's layers, losses, optimizers, initialisers and functions; nothing else."""
 
+from __future__ import annotations
+
 import copy
 import functools
 import warnings
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from parity_tests.diagnosis.reading.names import listed
 from parity_tests.diagnosis.reading.running import NotUnderstoodError, first_line
+from parity_tests.harness.lazy_torch import torch
 
 ELEMENTWISE = listed(
     "abs acos add asin atan ceil clamp clip cos cosh cumsum div exp exp2 expm1 floor log log10 log1p log2 logsumexp "
@@ -77,6 +79,19 @@ def outputs(theirs: Callable, inputs: tuple[np.ndarray, ...], seed: int = 0) -> 
         torch.default_generator.manual_seed(seed)  # torch.manual_seed records three tracebacks, which takes longer
         made = layer(*(tensor.double() if tensor.is_floating_point() else tensor for tensor in tensors))
     return tuple(y.numpy() for y in (made if isinstance(made, tuple | list) else (made,)) if torch.is_tensor(y))
+
+
+def is_module(theirs: Callable | None) -> bool:
+    """Return whether it is one of PyTorch's layers: not one of its functions, and not None."""
+    return theirs is not None and isinstance(theirs, torch.nn.Module)
+
+
+def with_numbers(theirs: torch.nn.Module, state: dict[str, np.ndarray]) -> torch.nn.Module:
+    """Return a copy of PyTorch's layer in float64, with those of the arrays that it has a place for."""
+    layer = copy.deepcopy(theirs).double()
+    own = layer.state_dict()
+    layer.load_state_dict({n: torch.from_numpy(np.array(v)) for n, v in state.items() if n in own}, strict=False)
+    return layer
 
 
 def refusal(theirs: Callable, inputs: tuple[np.ndarray, ...]) -> str:

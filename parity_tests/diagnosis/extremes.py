@@ -1,10 +1,8 @@
 """Extreme inputs, tried after the usual ones agree: overflow, NaN from finite numbers, the logarithm of 0."""
 
-import copy
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from parity_tests.diagnosis import against
 from parity_tests.diagnosis.reading.learner import Learner
@@ -97,12 +95,8 @@ def _bad(output: np.ndarray, expected: np.ndarray | None) -> bool:
 def _theirs(theirs: Callable | None, learner: Learner, inputs: tuple) -> tuple[np.ndarray, ...] | None:
     if theirs is None or learner.unmatched:
         return None
-    if isinstance(theirs, torch.nn.Module):
-        theirs = copy.deepcopy(theirs).double()
-        own = theirs.state_dict()
-        state = {n: torch.from_numpy(np.array(v)) for n, v in learner.state_dict().items() if n in own}
-        theirs.load_state_dict(state, strict=False)
+    layer = against.with_numbers(theirs, learner.state_dict()) if against.is_module(theirs) else theirs
     try:
-        return against.outputs(theirs, inputs)
+        return against.outputs(layer, inputs)
     except Exception:
         return None

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from parity_tests.diagnosis import against, targets
 from parity_tests.diagnosis.reading import names as words
@@ -12,6 +11,7 @@ from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.running import NotUnderstoodError
 from parity_tests.diagnosis.request import Request
+from parity_tests.harness.lazy_torch import torch
 
 
 def completed(request: Request, found: Found, options: Options) -> tuple[Request, list[str]]:
@@ -61,7 +61,7 @@ def fitted(request: Request, options: Options, theirs: Callable, inputs: tuple) 
         return inputs, theirs
     if isinstance(theirs, torch.nn.LSTMCell) and len(inputs) == 3:
         return inputs, against.with_state(theirs)
-    if not isinstance(theirs, torch.nn.Module) and not request.columns:
+    if not against.is_module(theirs) and not request.columns:
         other, at = against.with_transposed(theirs, inputs)
         if at:
             return inputs, other

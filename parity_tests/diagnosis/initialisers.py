@@ -4,11 +4,11 @@ import types
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from parity_tests.diagnosis import against
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from parity_tests.diagnosis.request import Request, Verdict
+from parity_tests.harness.lazy_torch import torch
 
 SIZES = ((400, 300), (150, 500))
 """fan_in and fan_out: unequal, and large enough that the spread is known within a percent."""

@@ -8,7 +8,6 @@ import inspect
 import types
 
 import numpy as np
-import torch
 
 from parity_tests.diagnosis import against
 from parity_tests.diagnosis.optimizer_rules import VARIANTS
@@ -17,6 +16,7 @@ from parity_tests.diagnosis.reading.names import BACKWARD, FORWARD
 from parity_tests.diagnosis.reading.running import NotUnderstoodError, Stage
 from parity_tests.diagnosis.request import Request, Verdict
 from parity_tests.harness.arrays import array
+from parity_tests.harness.lazy_torch import torch
 
 STEPS = 300
 SHAPES = {"W": (3, 4), "b": (4,)}

@@ -5,7 +5,6 @@ import copy
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import torch
 
 from parity_tests.diagnosis import against
 from parity_tests.diagnosis.reading import generators
@@ -54,7 +53,7 @@ def compare(learner: Learner, theirs: Callable | None, inputs: tuple, seed: int)
     note = f"{learner.found.forward_name} draws at random: for the gradients, each pass made the same draws"
     if theirs is None:
         return [note]
-    theirs = copy.deepcopy(theirs) if isinstance(theirs, torch.nn.Module) else theirs
+    theirs = copy.deepcopy(theirs) if against.is_module(theirs) else theirs
     expected = np.array([_theirs(theirs, learner, inputs, seed + i) for i in range(DRAWS)])
     ours = np.array([_ours(learner, inputs, seed + i) for i in range(DRAWS)])
     learner.forward(*inputs)

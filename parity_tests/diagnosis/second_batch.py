@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import torch
 
 from parity_tests.diagnosis import against
 from parity_tests.diagnosis.randomness import drawing
@@ -22,6 +21,7 @@ from parity_tests.diagnosis.reading.places import Place
 from parity_tests.diagnosis.reading.read import differentiates
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
 from parity_tests.diagnosis.repeated import outputs, repeat, run
+from parity_tests.harness.lazy_torch import torch
 from parity_tests.harness.report import Report
 
 WORDS = "on a second batch, without a reset after the first"
@@ -130,12 +130,9 @@ def _attribute(place: Place) -> Place:
 
 def _after(theirs: Callable | None, learner: Learner, inputs: tuple) -> Callable | None:
     # PyTorch's layer after the same batch: its count of batches may be among what it keeps.
-    if not isinstance(theirs, torch.nn.Module) or learner.unmatched:
+    if not against.is_module(theirs) or learner.unmatched:
         return theirs
-    theirs = copy.deepcopy(theirs).double()
-    own = theirs.state_dict()
-    state = {n: torch.from_numpy(np.array(v)) for n, v in learner.state_dict().items() if n in own}
-    theirs.load_state_dict(state, strict=False)
+    theirs = against.with_numbers(theirs, learner.state_dict())
     with torch.no_grad():
         theirs(*(t.double() if t.is_floating_point() else t for t in map(against._tensor, map(np.array, inputs))))
     return theirs

@@ -5,7 +5,6 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from parity_tests.diagnosis import against
 from parity_tests.diagnosis.reading.find import Found
@@ -15,6 +14,7 @@ from parity_tests.diagnosis.reading.read import differentiates, prepare, read
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from parity_tests.diagnosis.request import Request
 from parity_tests.harness import arrays
+from parity_tests.harness.lazy_torch import torch
 
 
 def draw(request: Request, how: Callable) -> tuple[tuple[np.ndarray, ...], int | None]:
@@ -183,4 +183,4 @@ def rows_that_sum_to_one(
 
 def is_loss(theirs: Callable | None) -> bool:
     """Return whether PyTorch's layer is a loss."""
-    return isinstance(theirs, torch.nn.modules.loss._Loss)
+    return theirs is not None and isinstance(theirs, torch.nn.modules.loss._Loss)

@@ -3,6 +3,8 @@
 Given an upstream gradient, each says what every quantity should be and how large a difference rounding explains.
 """
 
+from __future__ import annotations
+
 import copy
 import functools
 import time
@@ -10,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from parity_tests.harness import budget
 from parity_tests.harness.budget import NOTHING, Budget
+from parity_tests.harness.lazy_torch import torch
 from parity_tests.harness.report import AGAIN
 from scratch import random
 from scratch.gradcheck import STEP, compare_elements

@@ -23,14 +23,14 @@ NO_SLOPE_AT_THE_MARGIN = _slope_at_the_bound() == 0
 NORMALIZATION_HAS_BIAS = "bias" in inspect.signature(torch.nn.BatchNorm1d).parameters
 
 
-def _rate_of_the_second_schedule() -> float:
+def a_first_schedule_may_be_empty() -> bool:
+    """Return whether SequentialLR with a milestone at 0 leaves out its first schedule; older releases start with it.
+
+    It is a function, since the first optimizer of a process makes PyTorch import its compiler, which takes seconds.
+    """
     optimizer, schedules = torch.optim.SGD([torch.zeros(1)], lr=1.0), torch.optim.lr_scheduler
     parts = [schedules.ConstantLR(optimizer, factor=0.5), schedules.ConstantLR(optimizer, factor=1.0)]
-    return schedules.SequentialLR(optimizer, parts, milestones=[0]).get_last_lr()[0]
-
-
-# With a milestone at 0 SequentialLR's first schedule has no steps. Older releases start with it anyway.
-A_FIRST_SCHEDULE_MAY_BE_EMPTY = _rate_of_the_second_schedule() == 1
+    return schedules.SequentialLR(optimizer, parts, milestones=[0]).get_last_lr()[0] == 1
 
 
 def _truncated(of: str) -> list[float]:

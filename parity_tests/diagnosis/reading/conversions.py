@@ -5,10 +5,10 @@ import types
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
+from parity_tests.harness.lazy_torch import torch
 
 INITIALIZERS = ("initialize", "init", "build", "setup", "init_weights", "init_params", "initialize_parameters")
 
@@ -89,7 +89,7 @@ def _uses_torch(found: Found) -> bool:
         return True
     names = getattr(getattr(found.forward, "__func__", found.forward), "__code__", types.SimpleNamespace(co_names=()))
     modules = [vars(found.module).get(name) for name in names.co_names] if found.module is not None else []
-    return torch in modules or torch.nn.functional in modules
+    return any(getattr(module, "__name__", "") in ("torch", "torch.nn.functional") for module in modules)
 
 
 def _inside(value: object) -> list:

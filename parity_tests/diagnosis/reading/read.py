@@ -1,15 +1,13 @@
 """Turn an object into a layer that can be compared: by the likeliest way to call it that agrees, else the likeliest."""
 
-import copy
 import functools
 import sys
 import types
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
-from parity_tests.diagnosis.against import outputs
+from parity_tests.diagnosis.against import is_module, outputs, with_numbers
 from parity_tests.diagnosis.reading.find import Found, of_class, of_function, of_module, of_object
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.matching import match
@@ -117,7 +115,7 @@ def prepare(
             for a, b in zip(made, expected, strict=True)
         )
 
-    if isinstance(theirs, torch.nn.Module):
+    if is_module(theirs):
         learned = {name: tuple(t.shape) for name, t in theirs.named_parameters()}
         buffers = {name: tuple(t.shape) for name, t in theirs.named_buffers()}
         learner.unmatched = match(learner, learned, buffers, agrees)
@@ -128,10 +126,5 @@ def prepare(
 
 
 def _outputs_of(theirs: Callable, learner: Learner, inputs: tuple, seed: int) -> tuple[np.ndarray, ...]:
-    layer = theirs
-    if isinstance(theirs, torch.nn.Module):
-        layer = copy.deepcopy(theirs).double().train(learner.training)
-        own = layer.state_dict()
-        state = {n: torch.from_numpy(np.array(v)) for n, v in learner.state_dict().items() if n in own}
-        layer.load_state_dict(state, strict=False)
+    layer = with_numbers(theirs, learner.state_dict()).train(learner.training) if is_module(theirs) else theirs
     return outputs(layer, inputs, seed)

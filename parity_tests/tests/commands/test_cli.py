@@ -53,6 +53,17 @@ def test_help_is_quick_and_light():
     assert float(done.stderr.split()[-1]) < 0.5
 
 
+def test_a_check_against_finite_differences_does_not_wait_for_pytorch(tmp_path):
+    (tmp_path / "double.py").write_text("def forward(x):\n    return 2 * x\n\n\ndef backward(g):\n    return 2 * g\n")
+    watch = (
+        "import sys; from benchmarks.cli import main;"
+        "status = main(['check', 'double.py:forward,backward', '--input', '3']);"
+        "print(status, 'torch' in sys.modules); import parity_tests.catalogue; print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", watch], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("0 False\nFalse\n")
+
+
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_has_help_with_examples(capsys, command):
     assert cli.main([command, "--help"]) == 0

@@ -25,7 +25,7 @@ from parity_tests.harness.scheduler_pair import (
     same_state,
     singles,
 )
-from parity_tests.harness.torch_releases import A_FIRST_SCHEDULE_MAY_BE_EMPTY
+from parity_tests.harness.torch_releases import a_first_schedule_may_be_empty
 from scratch import nn, optim
 from scratch.optim.lr_scheduler import LRScheduler, annealing, cycles, decay, factors
 
@@ -66,7 +66,7 @@ def test_falls_on_a_plateau_are_torchs(options, seed):
 @given(
     first=st.sampled_from(list(chainable)),
     parts=st.lists(st.sampled_from([*chainable, "OneCycleLR"]), max_size=2),
-    at=st.lists(st.integers(0 if A_FIRST_SCHEDULE_MAY_BE_EMPTY else 1, 60), min_size=2, max_size=2),
+    at=st.lists(st.integers(0 if a_first_schedule_may_be_empty() else 1, 60), min_size=2, max_size=2),
     data=st.data(),
 )
 def test_one_schedule_after_another_is_torchs(first, parts, at, data):
