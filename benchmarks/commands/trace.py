@@ -36,7 +36,7 @@ parity_tests/harness/trace.py describes.
 
 examples:
   backprop trace Linear
-  backprop trace BatchNorm1d --args "2, eps=0.0" --input 4,2
+  backprop trace BatchNorm1d --args "2, eps=0.25" --input 4,2
   backprop trace CrossEntropyLoss --args "label_smoothing=0.2" --input 3,4 --target classes
   backprop trace Conv2d --json -
   backprop trace Adam --args "lr=0.1, betas=(0.5, 0.75)"

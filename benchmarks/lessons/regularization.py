@@ -8,8 +8,8 @@ Four ways, on the two-moons MLP, each against the plain network:
     batch norm    each unit's sums are normalised over the batch   the batch's noise is the regulariser
 
 Each curve is a separate network, built from a seed, trained and tested by one function, so two curves differ only in
-what their names say. (The notebook that this course follows does not: the loop of its comparison updates a global
-model, not the one passed to it, so its two curves compare nothing.)
+what their names say. (A loop that updates a global model instead of the one passed to it is a common slip: its two
+curves compare nothing.)
 
 What to look for. On 1,500 points a network of 4,482 numbers hardly overfits, and the first five curves stay within each
 other's bands; a decay of 1e-3 shrinks a weight by 600 steps x 3e-3 x 1e-3 = 0.2%, and its curve lies on the plain one.

@@ -1,5 +1,6 @@
 """Results of several machines in one table of ratios, which does not rank differences that may be chance."""
 
+import math
 from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -77,7 +78,7 @@ def measured(row: dict) -> list[float]:
 
 
 def order(ratios: Mapping[str, list[float]]) -> str:
-    """Return the order of the columns: "A < B ~ C", where B and C overlap.
+    """Return the order of the columns: "A < B ~ C", where B and C overlap and stand in the table's order.
 
     Examples
     --------
@@ -89,11 +90,13 @@ def order(ratios: Mapping[str, list[float]]) -> str:
     ranges = sorted((min(values), max(values), label) for label, values in ratios.items() if len(values) > 1)
     if len(ranges) < 2:
         return ""
-    words, reached = ranges[0][2], ranges[0][1]
-    for low, high, label in ranges[1:]:
-        words += f" {'<' if low > reached else '~'} {label}"
+    groups, reached = [], -math.inf
+    for low, high, label in ranges:
+        if low > reached:
+            groups.append([])
+        groups[-1].append(label)
         reached = max(reached, high)
-    return words
+    return " < ".join(" ~ ".join(label for label in ratios if label in group) for group in groups)
 
 
 def _cell(ratios: list[float]) -> str:

@@ -46,8 +46,9 @@ With a stride of 1, F3 to F8 are themselves a convolution of x with the flipped 
 with s - 1 zeros between its pixels (a "fractionally strided" convolution). If k is not a multiple of s, the kernels
 overlap unevenly, and outputs are sums of different numbers of terms: the checkerboard pattern of generated images.
 
-What is cut off has a gradient of 0, and 0 times NaN or infinity is NaN. So a NaN or an infinity in x makes the
-gradients of all kernels of its channel NaN, as in PyTorch's float64 code. Its float32 code leaves those products out.
+What is cut off has a gradient of 0, and 0 times NaN or infinity is NaN. So an infinity in x makes the gradient NaN at
+those places of its channel's kernels that lie on what is cut off, as in PyTorch's float64 code. In float32, PyTorch
+leaves those products out where its kernel for larger layers runs.
 
 The default initialisation is `Linear`'s, with fan_in = O/G kh kw, the size of weight[0]. This is PyTorch's choice,
 although an output is not a sum of that many terms.

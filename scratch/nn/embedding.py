@@ -5,7 +5,7 @@ r"""Embedding: a table with a learned row for each of V symbols; an index is map
                           y       (..., D)  output
 
 embedding
-    F1  learns = x != padding_idx                  (...)     whether an index may change its row; -1 if each one may
+    F1  learns = x != padding_idx                  (...)     whether an index may change its row
     F2  y = weight[x]                              (..., D)
 
     B2a grad_weight = 0                            (V, D)    F2: a row that no index names has no share in y
@@ -17,7 +17,7 @@ grad_weight = hot^T grad_y. Looking up a row, and adding to it, is the same with
 An index has no derivative: there is no grad_x, and backward returns None.
 
 The row of ``padding_idx`` stands for no symbol: it pads sequences that are shorter than others. It starts as zeros and
-gets no gradient, so training leaves it as it is.
+gets no gradient, so training leaves it as it is. Without one, the functions below are given -1, which no index is.
 
 PyTorch's counterpart: ``torch.nn.Embedding``; its weight, too, is drawn from the standard normal distribution. Left
 out: ``max_norm``, which would change the table in forward, ``scale_grad_by_freq``, ``sparse``, ``device``.

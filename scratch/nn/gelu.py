@@ -23,8 +23,8 @@ gelu_tanh, for ``approximate="tanh"``: Phi by a tanh, (1 + tanh(u)) / 2, which i
 As in PyTorch, minus infinity times zero is NaN: y is NaN at -inf, and so is the gradient at both infinities.
 
 Differs from PyTorch in the left tail: PyTorch computes (1 + erf(x / sqrt(2))) / 2 and (1 + tanh(u)) / 2, which are
-differences of nearly equal numbers; below x = -8, where y is smaller than 1e-14, none of their digits is right. Phi
-from `scratch.nn.normal_distribution`, and the sigmoid, stay accurate.
+differences of nearly equal numbers; below x = -8, where y is smaller than 1e-14, at most two of their digits are right,
+and soon none. Phi from `scratch.nn.normal_distribution`, and the sigmoid, stay accurate.
 
 Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016, section 2. PyTorch's counterpart: ``torch.nn.GELU``.
 """

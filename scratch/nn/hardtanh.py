@@ -12,7 +12,7 @@ hardtanh
 At a bound itself, a kink, there is no derivative. Like PyTorch we take 0, the slope outside. So the output alone says
 where the gradient passes, and it is in memory anyway, as the input of the next layer.
 
-NaN stays NaN in forward, and its gradient is 0; in PyTorch it is grad_y at the end of some float32 arrays.
+NaN stays NaN in forward, and its gradient is 0; in PyTorch it is grad_y at the end of some arrays.
 
 Sources: Collobert, "Large Scale Machine Learning", 2004 (Hardtanh); Krizhevsky, "Convolutional Deep Belief Networks on
 CIFAR-10", 2010 (ReLU6). PyTorch's counterparts: ``torch.nn.Hardtanh``, ``torch.nn.ReLU6``. ``inplace=True`` is accepted

@@ -38,8 +38,9 @@ reading order gets all of it, as in PyTorch. A window with a NaN yields NaN, and
 MaxPool1d is MaxPool2d on images of one row: (N, C, L) is treated as (N, C, 1, L). A pixel's index is its column.
 
 PyTorch's counterparts: ``torch.nn.MaxPool2d``, ``torch.nn.MaxPool1d``. Differs from them where a dilated window sees
-nothing but padding: y is -inf in both, but PyTorch gives the gradient to a pixel beside the window. Here no pixel gets
-it, and the index is -1. Integer images are refused.
+nothing but padding: y is -inf in both, but PyTorch's index is that of a pixel beside the window or outside the image,
+and its backward writes there, be it outside the array. Here no pixel gets the gradient, and the index is -1. Integer
+images are refused.
 """
 
 import math

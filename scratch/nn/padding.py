@@ -30,7 +30,7 @@ Their 1d twins treat sequences, (N, C, L), as images of one row.
 PyTorch's counterpart: ``torch.nn.functional.pad`` of images, and the layers' namesakes. Differs from it: a padding has
 an entry for each side, or is one number for all; a constant is added to images or sequences only; images without
 pixels, which PyTorch pads with a constant, are refused; circular padding is never negative. With a negative one PyTorch
-repeats what is left, and, where that is not enough, uninitialized memory.
+repeats what is left; where that is not enough, it raises an error or repeats uninitialized memory.
 """
 
 import math

@@ -19,7 +19,7 @@ prelu
 
 At the kink x = 0 there is no derivative. Like PyTorch we take the one from the left, the learned slope.
 
-Source: He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", 2015, equations 1 and 11, where the slopes start at 0.25
+Source: He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", 2015, equations 1 to 3, where the slopes start at 0.25
 and have no weight decay, which would pull PReLU towards ReLU. PyTorch's counterpart: ``torch.nn.PReLU``.
 """
 

@@ -35,8 +35,7 @@ class Part:
     seconds : float or None
         None if the row is too short to be split.
     bytes, products, calls, largest : int
-        The bytes that it moves, its multiply-adds, its calls of NumPy or of the operator, and the bytes of the largest
-        array.
+        The bytes that it moves, its multiply-adds, its NumPy calls or the operator's, and the largest array's bytes.
     needed_bytes : int
         What it would move if it read each argument and wrote each result once; 0 if that is not known.
     alone : collections.Counter
@@ -97,7 +96,7 @@ class Split:
 
     @property
     def calls(self) -> int:
-        """The calls of NumPy, or of operators."""
+        """The NumPy calls, or the operators."""
         return sum(part.calls for part in self.parts)
 
     @property

@@ -15,12 +15,12 @@ MOST_NAMES = 3  # of NumPy's functions in a sentence
 SHORT = 5e-3  # seconds: rows below it are shown in thousandths of the units
 UNITS = {False: ("ms", "MB", "million", 1e3, 1e-6), True: ("µs", "kB", "thousand", 1e6, 1e-3)}
 NAMES = {"scratch": "scratch", "torch": "PyTorch", "plain": "plain"}
-CALLS = {"scratch": "calls of NumPy", "torch": "operators", "plain": "calls of NumPy"}
+CALLS = {"scratch": "NumPy calls", "torch": "operators", "plain": "NumPy calls"}
 LEGEND = (
-    "Bytes are what the calls of NumPy, or PyTorch's operators, read and write: each operand and each result once, "
+    "Bytes are what the NumPy calls, or PyTorch's operators, read and write: each operand and each result once, "
     "even if it stays in a cache. The copy rate is that of copying an array as large as the step's largest. Needs: the "
     "least time, to read each argument and to write each result once, or to do the multiply-adds, at the measured "
-    "rates. Alone: the calls of NumPy by themselves, divided by the threads that share them; no kernel that makes "
+    "rates. Alone: the NumPy calls by themselves, divided by the threads that share them; no kernel that makes "
     "these calls takes less. Times are of the quickest round, and the ratio is the median of turns."
 )
 
@@ -119,7 +119,7 @@ def sentence(explanation: Explanation, rates: Rates) -> str:
     scratch, torch, plain = explanation.splits
     dtype, needs = explanation.dtype, least(scratch, explanation.dtype, rates)
     return (
-        f"{explanation.title}, {dtype}: scratch takes {explanation.ratio:.2f} of PyTorch's time. "
+        f"{explanation.title}, {dtype}: scratch takes {explanation.ratio:.2f} times as long as PyTorch. "
         f"scratch {_doing(scratch, explanation, rates)}; PyTorch {_doing(torch, explanation, rates)}. "
         f"The machine needs {1e3 * needs:.3g} ms, {needs / scratch.seconds:.0%} of scratch's time. "
         f"{_alone(scratch, torch, explanation.threads)}{_longest(scratch, 'step')}{_longest(plain, 'statement')}"
@@ -131,8 +131,8 @@ def _alone(scratch: Split, torch: Split, threads: int) -> str:
     shared = f", shared out among {threads} threads," if threads > 1 else ""
     most = [f"{name} {time / seconds:.0%}" for name, time in scratch.alone.most_common(MOST_NAMES)]
     return (
-        f"Its calls of NumPy by themselves{shared} take {1e3 * seconds:.3g} ms, {seconds / scratch.seconds:.0%} of its "
-        f"time and {seconds / torch.seconds:.2f} of PyTorch's ({', '.join(most)})."
+        f"Its NumPy calls by themselves{shared} take {1e3 * seconds:.3g} ms, {seconds / scratch.seconds:.0%} of "
+        f"scratch's time and {seconds / torch.seconds:.2f} times PyTorch's ({', '.join(most)})."
     )
 
 

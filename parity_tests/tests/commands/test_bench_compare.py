@@ -59,6 +59,7 @@ def save(folder, name, content):
     [
         ({"A": [0.7, 0.8], "B": [0.9, 1.0]}, "A < B"),
         ({"A": [0.7, 0.9], "B": [0.9, 1.0]}, "A ~ B"),
+        ({"A": [0.9, 1.0], "B": [0.7, 0.9]}, "A ~ B"),
         ({"A": [0.5, 0.9], "B": [0.6, 0.65], "C": [0.85, 1.0], "D": [1.1, 1.2]}, "A ~ B ~ C < D"),
         ({"C": [0.3, 0.2], "A": [0.9, 0.7]}, "C < A"),
         ({"A": [0.1], "B": [0.9, 1.0]}, ""),
@@ -211,12 +212,14 @@ def _steps():
     return [{"work": "MLP", "contender": "torch", "dtype": "float32", **times, **ranges}]
 
 
-@pytest.mark.parametrize("name", results.NAMES)
-def test_the_results_of_this_project_can_be_read(name):
+def test_the_results_of_this_project_can_be_read():
     from benchmarks.pages.speed import RESULTS
 
-    content = results.read(RESULTS.with_name(f"{name}.json"))
-    assert {one["benchmark"] for one in content["rows"]} == {name}
+    paths = sorted(RESULTS.parent.glob("*.json"))
+    assert len(paths) >= 5
+    for path in paths:
+        content = results.read(path)
+        assert {one["benchmark"] for one in content["rows"]} == {path.stem.removesuffix("-xeon")}
 
 
 def test_caches_are_those_that_the_system_tells_of(tmp_path, monkeypatch):

@@ -296,10 +296,10 @@ def test_an_explanation_adds_up(explanation, capsys):
     assert report.needed(explain.Part("", 1.0, 0, 3_000, 1, 100, 2_000), "float64", Rates()) == pytest.approx(6e-6)
     words = report.sentence(explanation, Rates())
     assert words.startswith("BatchNorm1d, 9 x 6, float64: scratch takes ")
-    assert f"{scratchs.bytes / (9 * 6 * 8):.3g} times in {scratchs.calls} calls of NumPy" in words
+    assert f"{scratchs.bytes / (9 * 6 * 8):.3g} times in {scratchs.calls} NumPy calls" in words
     alone = sum(part.alone.total() for part in scratchs.parts)
     assert scratchs.alone.total() == pytest.approx(alone)
-    assert f"Its calls of NumPy by themselves take {1e3 * alone:.3g} ms, " in words
+    assert f"Its NumPy calls by themselves take {1e3 * alone:.3g} ms, " in words
 
 
 def test_what_a_share_is_of():
@@ -314,8 +314,8 @@ def test_the_calls_that_take_longest_are_named():
     part = explain.Part("", 2.0, 0, 0, 9, 1, 0, Counter(add=0.25, exp=0.5, square=0.05, sqrt=0.2))
     ours, theirs = explain.Split("scratch", 2.0, [part], 2.0, 0.0), explain.Split("torch", 0.5, [], 0.5, 0.0)
     assert report._alone(ours, theirs, 2) == (
-        "Its calls of NumPy by themselves, shared out among 2 threads, take 1e+03 ms, 50% of its time and 2.00 of "
-        "PyTorch's (exp 50%, add 25%, sqrt 20%)."
+        "Its NumPy calls by themselves, shared out among 2 threads, take 1e+03 ms, 50% of scratch's time and 2.00 "
+        "times PyTorch's (exp 50%, add 25%, sqrt 20%)."
     )
 
 

@@ -2,11 +2,13 @@
 
 import inspect
 import json
+import shlex
 
 import numpy as np
 import pytest
 
 from benchmarks import cli
+from benchmarks.commands import trace
 from parity_tests.catalogue import of_kind
 from parity_tests.tests.commands.test_cli import refused
 from scratch.nn import relu
@@ -17,6 +19,13 @@ def said(capsys, *argv):
     captured = capsys.readouterr()
     assert captured.err == ""
     return captured.out
+
+
+def test_the_examples_of_its_help_work(capsys):
+    examples = [line.strip() for line in trace.EXAMPLES.splitlines() if line.startswith("  backprop trace ")]
+    assert len(examples) >= 5
+    for example in examples:
+        assert said(capsys, *shlex.split(example)[2:])
 
 
 def test_linear_is_shown_whole(capsys):
