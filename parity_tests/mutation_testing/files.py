@@ -25,10 +25,11 @@ NOT_MUTATED = {
     "scratch/kernels/threads.py": "a mutant may wait forever",
 }
 
+SCHEDULERS = "cosine cycled_momentum cyclic decay factors one_cycle plateau sequential"
 OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
 TOPICS = {
     "engine/test_between.py": "between container",
-    "engine/test_defaults.py": f"annealing cycles decay factors plateau sequential {OPTIMIZERS}",
+    "engine/test_defaults.py": f"{SCHEDULERS} {OPTIMIZERS}",
     "engine/test_fusion.py": "conv_relu_pool container fusion winograd winograd_tiles",
     "engine/test_init.py": "linear",
     "engine/test_module_list.py": "module_dict module_list",
@@ -81,7 +82,7 @@ TOPICS = {
     ),
     "losses/test_loss.py": "binary_cross_entropy loss reduction",
     "optimizers/test_adam_in_place.py": "adam adamw flat_parameters optimizer",
-    "optimizers/test_lr_scheduler.py": "annealing cycles decay factors plateau scheduler sequential",
+    "optimizers/test_lr_scheduler.py": f"scheduler {SCHEDULERS}",
     "optimizers/test_optim.py": OPTIMIZERS,
     "optimizers/test_optim_state.py": OPTIMIZERS,
 }
