@@ -60,13 +60,12 @@ class CosineAnnealingLR(LRScheduler):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        Those of every scheduler: see `LRScheduler`.
     T_max : int
         How many epochs the rate takes to come down.
     eta_min : float
         The lowest learning rate.
-    last_epoch : int
-        The last epoch before training is resumed.
 
     Examples
     --------
@@ -110,15 +109,14 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        Those of every scheduler: see `LRScheduler`.
     T_0 : int
         How many epochs it is to the first restart.
     T_mult : int
         How many times as long it is from each restart to the next.
     eta_min : float
         The lowest learning rate.
-    last_epoch : int
-        The last epoch before training is resumed.
 
     Examples
     --------

@@ -53,7 +53,8 @@ class CyclicLR(CyclesMomentum):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        Those of every scheduler: see `LRScheduler`.
     base_lr, max_lr : float or list of float
         The lowest and the highest learning rates, one for all groups or one for each.
     step_size_up, step_size_down : int
@@ -70,8 +71,6 @@ class CyclicLR(CyclesMomentum):
         Whether the momentum falls where the learning rate rises.
     base_momentum, max_momentum : float or list of float
         Its lowest and its highest value.
-    last_epoch : int
-        The last step before training is resumed.
 
     Raises
     ------

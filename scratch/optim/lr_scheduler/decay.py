@@ -53,13 +53,12 @@ class StepLR(LRScheduler):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        Those of every scheduler: see `LRScheduler`.
     step_size : int
         How many epochs a learning rate lasts.
     gamma : float
         The factor.
-    last_epoch : int
-        The last epoch before training is resumed.
 
     Examples
     --------
@@ -94,13 +93,12 @@ class MultiStepLR(LRScheduler):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        Those of every scheduler: see `LRScheduler`.
     milestones : iterable of int
         The epochs; one that is listed twice counts twice.
     gamma : float
         The factor.
-    last_epoch : int
-        The last epoch before training is resumed.
     """
 
     option_names = "milestones", "gamma"
@@ -122,11 +120,10 @@ class ExponentialLR(LRScheduler):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        Those of every scheduler: see `LRScheduler`.
     gamma : float
         The factor.
-    last_epoch : int
-        The last epoch before training is resumed.
     """
 
     option_names = ("gamma",)

@@ -84,13 +84,12 @@ class ConstantLR(LRScheduler):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        Those of every scheduler: see `LRScheduler`.
     factor : float
         The factor, over 0 and up to 1.
     total_iters : int
         How many epochs it lasts.
-    last_epoch : int
-        The last epoch before training is resumed.
 
     Examples
     --------
@@ -127,15 +126,14 @@ class LinearLR(LRScheduler):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        Those of every scheduler: see `LRScheduler`.
     start_factor : float
         What the learning rates are multiplied by at first, over 0 and up to 1.
     end_factor : float
         What they are multiplied by in the end, from 0 to 1.
     total_iters : int
         How many epochs it takes.
-    last_epoch : int
-        The last epoch before training is resumed.
     """
 
     option_names = "start_factor", "end_factor", "total_iters"
@@ -172,13 +170,12 @@ class PolynomialLR(LRScheduler):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        Those of every scheduler: see `LRScheduler`.
     total_iters : int
         How many epochs it takes.
     power : float
         The power; 1 is a straight line.
-    last_epoch : int
-        The last epoch before training is resumed.
 
     Examples
     --------
@@ -217,11 +214,10 @@ class LambdaLR(LRScheduler):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        Those of every scheduler: see `LRScheduler`.
     lr_lambda : callable or list of callable
         Maps the epoch to a factor; a list has one for each group.
-    last_epoch : int
-        The last epoch before training is resumed.
 
     Examples
     --------

@@ -36,7 +36,8 @@ class OneCycleLR(CyclesMomentum):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        Those of every scheduler: see `LRScheduler`.
     max_lr : float or list of float
         The highest learning rate, one for all groups or one for each.
     total_steps : int, optional
@@ -57,8 +58,6 @@ class OneCycleLR(CyclesMomentum):
         The last learning rate is the first one divided by this.
     three_phase : bool
         Whether the learning rate comes down the way that it went up, and falls to the last one in a third phase.
-    last_epoch : int
-        The last step before training is resumed.
 
     Raises
     ------
