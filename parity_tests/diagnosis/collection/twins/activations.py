@@ -1,6 +1,6 @@
 """Activations: how each is called, and its wrong twins."""
 
-from parity_tests.diagnosis.collection.twins.subject import X, Subject, Twin
+from parity_tests.diagnosis.collection.twins.subject import Subject, Twin, X
 
 ACTIVATIONS = (
     Subject(

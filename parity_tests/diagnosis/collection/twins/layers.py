@@ -1,6 +1,6 @@
 """Layers that learn arrays, and layers that combine or move numbers: how each is called, and its wrong twins."""
 
-from parity_tests.diagnosis.collection.twins.subject import AVERAGED, X, Subject, Twin
+from parity_tests.diagnosis.collection.twins.subject import AVERAGED, Subject, Twin, X
 
 IMAGE = [(2, 2, 6, 4)]
 LINEAR = {"args": "3, 4", "inputs": X, "against": "torch.nn.Linear"}
