@@ -25,12 +25,13 @@ NOT_MUTATED = {
     "scratch/kernels/threads.py": "a mutant may wait forever",
 }
 
+WINOGRAD = "winograd winograd_chunk winograd_form winograd_tiles"
 SCHEDULERS = "cosine cycled_momentum cyclic decay factors one_cycle plateau sequential"
 OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
 TOPICS = {
     "engine/test_between.py": "between container",
     "engine/test_defaults.py": f"{SCHEDULERS} {OPTIMIZERS}",
-    "engine/test_fusion.py": "conv_relu_pool container fusion winograd winograd_tiles",
+    "engine/test_fusion.py": f"conv_relu_pool container fusion {WINOGRAD}",
     "engine/test_init.py": "linear",
     "engine/test_module_list.py": "module_dict module_list",
     "engine/test_saving.py": "layer module ownership record recorded reused",
@@ -57,7 +58,7 @@ TOPICS = {
     "layers/test_conv_transpose.py": "convolution image_layer patch_plan",
     "layers/test_input_grad.py": "container conv layer linear module",
     "layers/test_instancenorm.py": "channel_norm",
-    "layers/test_kept_patches.py": "conv conv_relu_pool patch_plan winograd winograd_tiles",
+    "layers/test_kept_patches.py": f"conv conv_relu_pool patch_plan {WINOGRAD}",
     "layers/test_linear.py": "container flatten layer",
     "layers/test_more_activations.py": "expm1 hardtanh log1p log_sigmoid mish prelu selu softmax softmin softsign",
     "layers/test_normalization.py": "groupnorm layernorm normalized_rows row_norm rows",
@@ -73,7 +74,7 @@ TOPICS = {
     "layers/test_recurrent_cell.py": "gru_cell layer lstm_cell rnn_cell",
     "layers/test_special.py": "keep_where normal_distribution normal_tail",
     "layers/test_unflatten.py": "flatten",
-    "layers/test_winograd.py": "conv conv_transpose padded_images patch_plan patches winograd_tiles",
+    "layers/test_winograd.py": f"conv conv_transpose padded_images patch_plan patches {WINOGRAD}",
     "losses/test_actor_critic.py": "policy_gradient",
     "losses/test_cross_entropy.py": "nll reduction",
     "losses/test_cross_entropy_refusals.py": "cross_entropy nll reduction",
