@@ -126,8 +126,10 @@ class PolicyGradientLoss(Loss):
     RuntimeError
         If there is no row (PyTorch's mean would be NaN), or not one advantage per row, of the logits' dtype.
 
-    Examples -------- The first action went better than expected, the second worse. An optimizer steps against the
-    gradient, so it raises the logit of the first, whose gradient is negative, and lowers that of the second.
+    Examples
+    --------
+    The first action went better than expected, the second worse. An optimizer steps against the gradient, so it raises
+    the logit of the first, whose gradient is negative, and lowers that of the second.
 
     >>> loss = PolicyGradientLoss()
     >>> logits = np.zeros((2, 2))

@@ -11,7 +11,8 @@ from benchmarks.commands import argument_types
 from benchmarks.errors import Failure, UsageError, quoted, shown
 
 if TYPE_CHECKING:
-    from parity_tests.harness.trace import Step, Trace
+    from parity_tests.harness.execution import Step
+    from parity_tests.harness.trace import Trace
     from scratch.nn import Module
     from scratch.optim.optimizer import Optimizer
 

@@ -6,7 +6,7 @@ import re
 from benchmarks.exercises import cutting
 from benchmarks.exercises.exercise import Exercise, Explain, Find, Method, Write
 from parity_tests.harness.derivation import Derivation, Statement
-from parity_tests.harness.trace import in_columns
+from parity_tests.harness.execution import in_columns
 
 UNDONE = re.compile(r"F\d+[a-z]?")
 PREFIX = re.compile(r"^(?:F\d+[a-z]?)(?:(?:, | and |, and )F\d+[a-z]?)*[:,.]?\s*")

@@ -159,9 +159,9 @@ from.
 `winograd.convolve` differs from the rung in three ways. Its transforms are additions, not products with matrices of 0,
 1 and -1 (`winograd_tiles._take_apart_3`, `winograd_tiles._add_up_3`). The even and the odd columns of all images of a
 chunk lie in separate planes, so each addition runs through adjacent numbers. And the views that the additions work on
-are made once for each shape and kept (`winograd._Chunk`), since making a view takes as long as a short addition. At the
-end it checks that all numbers are finite (`winograd._far_from_overflow`). Infinity minus infinity is NaN, so a chunk
-that has an infinity is done again by patches, where it stays an infinity.
+are made once for each shape and kept (`winograd_chunk.Chunk`), since making a view takes as long as a short addition.
+At the end it checks that all numbers are finite (`winograd._far_from_overflow`). Infinity minus infinity is NaN, so a
+chunk that has an infinity is done again by patches, where it stays an infinity.
 
 `threads.run` is the fourth rung's `each`, with threads that are started once and wait for work. A thread that is done
 helps with the others' shares. The BLAS's own threads are never woken (`blas.one_blas_thread`): after each product they

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from parity_tests.harness.derivation import Derivation, Statement
-from parity_tests.harness.trace import in_columns
+from parity_tests.harness.execution import in_columns
 
 
 @dataclass(frozen=True)

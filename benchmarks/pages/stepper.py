@@ -15,7 +15,8 @@ from benchmarks.pages.html import Html, element, escape, join
 from benchmarks.pages.relations import Line, lines_of, names_of
 from benchmarks.pages.rows import anchor
 from parity_tests.harness.derivation import Derivation
-from parity_tests.harness.trace import Step, Trace
+from parity_tests.harness.execution import Step
+from parity_tests.harness.trace import Trace
 
 VERDICTS = {
     "equal": "equal to the tape's",

@@ -29,20 +29,9 @@ from benchmarks.engines import Engine
 from benchmarks.errors import Failure, shown
 from benchmarks.runs import scheme, tensor_files
 from benchmarks.runs.interrupts import Interrupts
+from benchmarks.runs.kinds import AnyNumber, Equal, Flag, Integer, Kind, Number
 from benchmarks.runs.record import history_kinds
-from benchmarks.runs.scheme import (
-    AnyNumber,
-    Array,
-    Equal,
-    Flag,
-    Integer,
-    Kind,
-    List,
-    Number,
-    Object,
-    Optional,
-    Order,
-)
+from benchmarks.runs.scheme import Array, List, Object, Optional, Order
 from benchmarks.runs.settings import Settings
 
 FORMAT = 1
@@ -295,7 +284,7 @@ def read(
     path : Path
     fits : callable, optional
         Takes the plain values, and the dtype and shape of each array, before the arrays are read; raises ``Failure`` or
-        `scheme.Mismatch` if they are not what is wanted.
+        `kinds.Mismatch` if they are not what is wanted.
 
     Raises
     ------

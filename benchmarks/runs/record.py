@@ -29,20 +29,8 @@ from benchmarks import environment, files
 from benchmarks.engines import Engine
 from benchmarks.errors import Failure, shown
 from benchmarks.runs import folder, scheme, tensor_files
-from benchmarks.runs.scheme import (
-    AnyNumber,
-    Array,
-    Equal,
-    Integer,
-    Kind,
-    List,
-    Mapped,
-    Number,
-    Object,
-    Optional,
-    Text,
-    Whole,
-)
+from benchmarks.runs.kinds import AnyNumber, Equal, Integer, Kind, Number, Text, Whole
+from benchmarks.runs.scheme import Array, List, Mapped, Object, Optional
 from benchmarks.runs.settings import BOTH, SETTINGS, Settings
 from benchmarks.tasks import Data
 

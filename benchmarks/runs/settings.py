@@ -4,7 +4,8 @@ import shlex
 from dataclasses import asdict, dataclass
 
 from benchmarks import engines, tasks
-from benchmarks.runs.scheme import Choice, Flag, Integer, Number, Object, Text
+from benchmarks.runs.kinds import Choice, Flag, Integer, Number, Text
+from benchmarks.runs.scheme import Object
 from benchmarks.tasks import Task
 
 BOTH = "both"

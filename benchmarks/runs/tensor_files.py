@@ -21,7 +21,8 @@ import numpy as np
 from benchmarks import files
 from benchmarks.errors import Failure, shown
 from benchmarks.runs import scheme
-from benchmarks.runs.scheme import Choice, Integer, List, Mapped, Mismatch, Object, Text, Words
+from benchmarks.runs.kinds import Choice, Integer, Mismatch, Text, Words
+from benchmarks.runs.scheme import List, Mapped, Object
 
 DTYPES = {
     **{"F64": "float64", "F32": "float32", "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8"},
@@ -61,7 +62,7 @@ def read(
     path : Path
     check : callable, optional
         Takes the metadata, and the dtype and shape of each array, before the numbers are read; raises ``Failure`` or
-        `scheme.Mismatch` if they are not what is wanted.
+        `kinds.Mismatch` if they are not what is wanted.
     sha256 : str, optional
         The checksum of the whole file.
 

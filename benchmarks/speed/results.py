@@ -9,7 +9,8 @@ from statistics import median
 
 from benchmarks import files
 from benchmarks.runs import scheme
-from benchmarks.runs.scheme import Choice, Equal, Integer, List, Mismatch, Number, Object, Optional, Text
+from benchmarks.runs.kinds import Choice, Equal, Integer, Mismatch, Number, Text, Words
+from benchmarks.runs.scheme import List, Object, Optional
 
 FORMAT = 2
 DTYPES = ("float32", "float64")
@@ -101,7 +102,7 @@ def _check_rows(rows: list[dict]) -> None:
                 raise Mismatch(f"{where}.{name}", "the smallest and the largest", [low, high])
         first = seen.setdefault((key(row), row["threads"]), number)
         if first != number:
-            raise Mismatch(where, f"another row than rows[{first}]", scheme.Words("the same work again"))
+            raise Mismatch(where, f"another row than rows[{first}]", Words("the same work again"))
 
 
 def key(row: dict) -> tuple:

@@ -3,7 +3,11 @@
 import warnings
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+import torch
+
+from scratch import nn
 
 
 def refuses_as_torch(scratch_call: Callable[[], object], torch_call: Callable[[], object]) -> str:
@@ -16,3 +20,16 @@ def refuses_as_torch(scratch_call: Callable[[], object], torch_call: Callable[[]
         scratch_call()
     assert type(ours.value) is torchs.type
     return str(ours.value)
+
+
+def layer_refuses_as_torch(name: str, options: dict, shape: tuple[int, ...] | None) -> str:
+    """Check that neither engine's layer takes its options or, with a shape, zeros of it; return scratch's message."""
+
+    def use(engine: object, zeros: Callable) -> None:
+        layer = getattr(engine, name)(**options)
+        if shape is not None:
+            layer(zeros(shape))
+
+    return refuses_as_torch(
+        lambda: use(nn, lambda size: np.zeros(size, np.float32)), lambda: use(torch.nn, torch.zeros)
+    )

@@ -142,8 +142,8 @@ class MomentumRisesAsWell(lr_scheduler.OneCycleLR):
     At the peak, long steps meet a long memory: that is where the loss explodes.
     """
 
-    def _set_momentum(self, group, value):
-        super()._set_momentum(group, group["max_momentum"] + group["base_momentum"] - value)
+    def set_momentum(self, group, value):
+        super().set_momentum(group, group["max_momentum"] + group["base_momentum"] - value)
 
 
 WARM_UP = ("LinearLR", {"start_factor": 0.5, "end_factor": 0.8, "total_iters": 4})

@@ -25,15 +25,17 @@ NOT_MUTATED = {
     "scratch/kernels/threads.py": "a mutant may wait forever",
 }
 
+WINOGRAD = "winograd winograd_chunk winograd_form winograd_tiles"
+SCHEDULERS = "cosine cycled_momentum cyclic decay factors one_cycle plateau sequential"
 OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
 TOPICS = {
     "engine/test_between.py": "between container",
-    "engine/test_defaults.py": f"annealing cycles decay factors plateau sequential {OPTIMIZERS}",
-    "engine/test_fusion.py": "conv_relu_pool container fusion winograd winograd_tiles",
+    "engine/test_defaults.py": f"{SCHEDULERS} {OPTIMIZERS}",
+    "engine/test_fusion.py": f"conv_relu_pool container fusion {WINOGRAD}",
     "engine/test_init.py": "linear",
     "engine/test_module_list.py": "module_dict module_list",
-    "engine/test_saving.py": "layer module ownership record reused",
-    "engine/test_order_of_passes.py": "container fusion layer module parameter record reused saving",
+    "engine/test_saving.py": "layer module ownership record recorded reused",
+    "engine/test_order_of_passes.py": "container fusion layer module parameter record recorded reused saving",
     "engine/test_module.py": "between container dropout flatten layer linear module_state module_tree parameter",
     "engine/test_parameter.py": "module_state module_tree state utils",
     "engine/test_registry.py": "module_dict module_state module_tree",
@@ -42,7 +44,7 @@ TOPICS = {
     "engine/test_probabilities.py": "bernoulli categorical method mixture normal probabilities",
     "engine/test_random.py": "draws generator mkl_stream torch_rounding",
     "engine/test_random_refusals.py": "draws generator",
-    "engine/test_writes_between.py": "between layer optimizer parameter record recurrent",
+    "engine/test_writes_between.py": "between layer optimizer parameter record recorded recurrent",
     "harness/test_kernels.py::test_a_kernel_has_its_twins_signature": "padding",
     "harness/test_laws.py::test_optimizers": OPTIMIZERS,
     "layers/test_activation.py": "expm1 gelu keep_where log1p normal_distribution normal_tail quotient relu sigmoid",
@@ -56,7 +58,7 @@ TOPICS = {
     "layers/test_conv_transpose.py": "convolution image_layer patch_plan",
     "layers/test_input_grad.py": "container conv layer linear module",
     "layers/test_instancenorm.py": "channel_norm",
-    "layers/test_kept_patches.py": "conv conv_relu_pool patch_plan winograd winograd_tiles",
+    "layers/test_kept_patches.py": f"conv conv_relu_pool patch_plan {WINOGRAD}",
     "layers/test_linear.py": "container flatten layer",
     "layers/test_more_activations.py": "expm1 hardtanh log1p log_sigmoid mish prelu selu softmax softmin softsign",
     "layers/test_normalization.py": "groupnorm layernorm normalized_rows row_norm rows",
@@ -68,11 +70,11 @@ TOPICS = {
     "layers/test_pooling.py": "avg_pooling image_layer max_pooling pool_lines pool_windows pooling",
     "layers/test_rmsnorm.py": "row_norm",
     "layers/test_multihead_attention.py": "attention",
-    "layers/test_recurrent.py": "gru lstm rnn sequence_products",
+    "layers/test_recurrent.py": "gru lstm rnn sequence_layer sequence_products",
     "layers/test_recurrent_cell.py": "gru_cell layer lstm_cell rnn_cell",
     "layers/test_special.py": "keep_where normal_distribution normal_tail",
     "layers/test_unflatten.py": "flatten",
-    "layers/test_winograd.py": "conv conv_transpose padded_images patch_plan patches winograd_tiles",
+    "layers/test_winograd.py": f"conv conv_transpose padded_images patch_plan patches {WINOGRAD}",
     "losses/test_actor_critic.py": "policy_gradient",
     "losses/test_cross_entropy.py": "nll reduction",
     "losses/test_cross_entropy_refusals.py": "cross_entropy nll reduction",
@@ -81,7 +83,7 @@ TOPICS = {
     ),
     "losses/test_loss.py": "binary_cross_entropy loss reduction",
     "optimizers/test_adam_in_place.py": "adam adamw flat_parameters optimizer",
-    "optimizers/test_lr_scheduler.py": "annealing cycles decay factors plateau scheduler sequential",
+    "optimizers/test_lr_scheduler.py": f"scheduler {SCHEDULERS}",
     "optimizers/test_optim.py": OPTIMIZERS,
     "optimizers/test_optim_state.py": OPTIMIZERS,
 }

@@ -42,7 +42,6 @@ checked), and ``mean`` and ``variance``, which are NaN in PyTorch.
 """
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -54,7 +53,7 @@ from scratch.distributions.probabilities import (
     LogProbOfProbs,
     NormalizedLogits,
     NormalizedProbs,
-    check_action,
+    check_drawn,
     check_probs,
     check_rows,
 )
@@ -127,24 +126,23 @@ class CategoricalLogProb(Method):
     """`log_prob` of logits and actions; backward returns the logits' gradient."""
 
     functions = log_prob, log_prob_backward
+    names = "logits", "action"
     inputs = 2
 
-    def forward(self, logits: np.ndarray, action: np.ndarray) -> Any:  # type: ignore[override]
-        """Check the arrays and call the function."""
-        check_rows(self, logits, "logits")
-        check_action(self, action, logits.shape)
-        return self.run(self.functions, logits, action)[0]
+    def check_arrays(self, *arrays: np.ndarray) -> None:
+        """Raise unless these are rows of logits and the actions that were drawn."""
+        check_drawn(self, self.names, arrays)
 
 
 class CategoricalEntropy(Method):
     """`entropy` of logits."""
 
     functions = entropy, entropy_backward
+    names = ("logits",)
 
-    def forward(self, logits: np.ndarray) -> Any:  # type: ignore[override]
-        """Check the logits and call the function."""
-        check_rows(self, logits, "logits")
-        return self.run(self.functions, logits)[0]
+    def check_arrays(self, *arrays: np.ndarray) -> None:
+        """Raise unless the logits are rows of possibilities."""
+        check_rows(self, arrays[0], "logits")
 
 
 class Categorical:

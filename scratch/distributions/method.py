@@ -34,14 +34,14 @@ class Method(Layer):
 
     names: ClassVar[tuple[str, ...]]
 
-    def check_shapes(self, *arrays: np.ndarray) -> None:
-        """Raise unless the arrays broadcast together."""
+    def check_arrays(self, *arrays: np.ndarray) -> None:
+        """Raise unless these are float arrays of one dtype that broadcast together."""
+        check_all(self, self.names, arrays)
         check_broadcast(self, self.names, arrays)
 
     def forward(self, *arrays: np.ndarray) -> Any:
         """Check the arrays and call the function."""
-        check_all(self, self.names, arrays)
-        self.check_shapes(*arrays)
+        self.check_arrays(*arrays)
         y, *others = self.run(self.functions, *arrays)
         return (y, *others) if others else y
 

@@ -37,7 +37,7 @@ no entropy in closed form, and no reparameterised sample: which component was dr
 import numpy as np
 
 from scratch.distributions.categorical import Categorical
-from scratch.distributions.method import Method, Shape
+from scratch.distributions.method import Method, Shape, check_all
 from scratch.distributions.normal import C, Independent, Normal
 from scratch.vjp import unbroadcast
 
@@ -81,8 +81,9 @@ class MixtureLogProb(Method):
     names = "value", "logits", "loc", "scale"
     inputs = grad_inputs = 4
 
-    def check_shapes(self, *arrays: np.ndarray) -> None:
-        """Raise ``ValueError`` unless the leading axes and those of components and numbers fit each other."""
+    def check_arrays(self, *arrays: np.ndarray) -> None:
+        """Raise unless the arrays are of one dtype, and their leading axes, components and numbers fit each other."""
+        check_all(self, self.names, arrays)
         value, logits, loc, scale = (array.shape for array in arrays)
         try:
             parts = np.broadcast_shapes((*value[:-1], 1, *value[-1:]), loc, scale)

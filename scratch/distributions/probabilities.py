@@ -41,8 +41,6 @@ PyTorch's counterparts: ``logits_to_probs`` and ``probs_to_logits`` of ``torch.d
 of the dtype, too.
 """
 
-from typing import Any
-
 import numpy as np
 
 from scratch.checks import check_array, check_integers, name_of
@@ -134,13 +132,12 @@ class Chosen(Method):
     """`chosen`, of logarithms of probabilities and actions; backward returns the gradient of the logarithms."""
 
     functions = chosen, chosen_backward
+    names = "logp", "action"
     inputs = 2
 
-    def forward(self, logp: np.ndarray, action: np.ndarray) -> Any:  # type: ignore[override]
-        """Check the arrays and call the function."""
-        check_rows(self, logp, "logp")
-        check_action(self, action, logp.shape)
-        return self.run(self.functions, logp, action)[0]
+    def check_arrays(self, *arrays: np.ndarray) -> None:
+        """Raise unless these are rows of logarithms and the actions that were drawn."""
+        check_drawn(self, self.names, arrays)
 
 
 class Uncertainty(Method):
@@ -197,16 +194,19 @@ def check_probs(owner: object, probs: np.ndarray) -> None:
         raise ValueError(f"{name_of(owner)}: expected probs with a finite sum of more than 0 in each row")
 
 
-def check_action(owner: object, action: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Raise unless actions are integers from 0 to A - 1, and of a shape that broadcasts with that of the rows."""
-    check_integers(owner, action, "action")
+def check_drawn(owner: object, names: tuple[str, ...], arrays: tuple) -> None:
+    """Raise unless the arrays are rows, and actions from 0 to A - 1, of a shape that broadcasts with the rows'."""
+    rows, action = arrays
+    check_rows(owner, rows, names[0])
+    check_integers(owner, action, names[1])
+    *batch, count = rows.shape
     try:
-        np.broadcast_shapes(action.shape, shape[:-1])
+        np.broadcast_shapes(action.shape, batch)
     except ValueError:
         raise ValueError(
-            f"{name_of(owner)}: expected action of a shape that broadcasts with {shape[:-1]}, got {action.shape}"
+            f"{name_of(owner)}: expected action of a shape that broadcasts with {tuple(batch)}, got {action.shape}"
         ) from None
-    if action.size and not 0 <= action.min() <= action.max() < shape[-1]:
+    if action.size and not 0 <= action.min() <= action.max() < count:
         raise ValueError(
-            f"{name_of(owner)}: expected actions from 0 to {shape[-1] - 1}, got {action.min()} to {action.max()}"
+            f"{name_of(owner)}: expected actions from 0 to {count - 1}, got {action.min()} to {action.max()}"
         )

@@ -100,9 +100,9 @@ class TanhNormalLogProb(Method):
     names = "value", "loc", "scale"
     inputs = grad_inputs = 3
 
-    def check_shapes(self, *arrays: np.ndarray) -> None:
-        """Raise ``ValueError`` unless the arrays broadcast together, and the values are within [-1, 1]."""
-        super().check_shapes(*arrays)
+    def check_arrays(self, *arrays: np.ndarray) -> None:
+        """Raise unless the arrays are of one dtype and broadcast together, and the values are within [-1, 1]."""
+        super().check_arrays(*arrays)
         value = arrays[0]
         if (np.abs(value) > 1).any():
             raise ValueError(f"TanhNormalLogProb: expected value within [-1, 1], got {value[np.abs(value) > 1][0]}")

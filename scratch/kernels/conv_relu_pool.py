@@ -31,6 +31,7 @@ from scratch.kernels.output_mask import is_read
 from scratch.kernels.padded_images import Sides, padded_size
 from scratch.kernels.patches import output_size
 from scratch.kernels.pool_windows import beats
+from scratch.kernels.winograd_form import Form
 
 # If a kernel's row has more numbers than this, patches are copied image by image.
 SHORT_ROW = 24
@@ -170,7 +171,7 @@ class _Plan:
         self.pooled = tuple([length // 2 for length in self.size])
         is_even = self.size[0] % 2 == self.size[1] % 2 == 0
         suits = patch_plan.suits_winograd(weight.shape) and is_even
-        self.form = winograd.Form(self.kernel, (1, 1), sides, self.size) if suits else None
+        self.form = Form(self.kernel, (1, 1), sides, self.size) if suits else None
         self.image_by_image = self.kernel[1] * weight.shape[1] > SHORT_ROW
         outputs, itemsize = math.prod(self.size) * len(weight), x.dtype.itemsize
         if self.form is not None:

@@ -13,6 +13,7 @@ from scratch.kernels.output_mask import is_read
 from scratch.kernels.padded_images import pad_images
 from scratch.kernels.patch_plan import PatchPlan, as_rows
 from scratch.kernels.patches import Pair
+from scratch.kernels.winograd_form import Kernels
 
 
 def conv_transpose2d(
@@ -90,7 +91,7 @@ def conv_transpose2d_backward(
 
 def _by_tiles(
     x1: np.ndarray,
-    kernels: winograd.Kernels,
+    kernels: Kernels,
     grad_y: np.ndarray,
     grad_matrix: np.ndarray | None,
     grad_x1: np.ndarray | None,

@@ -20,9 +20,10 @@ import math
 
 import numpy as np
 
-from scratch.kernels import memory, threads, winograd
+from scratch.kernels import memory, threads
 from scratch.kernels.padded_images import NO_SIDES, Sides, pad_images, padded_size, unpad_images
 from scratch.kernels.patches import Pair, by_planes, col2im, im2col, into_blocks, out_of_blocks, output_size
+from scratch.kernels.winograd_form import Form
 from scratch.kernels.winograd_tiles import OF_KERNEL
 
 # From so many channels on, in and out, Winograd's convolution is faster than patches.
@@ -51,7 +52,7 @@ class PatchPlan:
     ----------
     size : (P, Q)
         The output's rows and columns; 0 or less where the kernel does not fit.
-    form : winograd.Form or None
+    form : Form or None
         How `scratch.kernels.winograd` does it, where that applies and is likely to be faster.
     flipped : bool
         Whether the input gradient is better computed by `convolve_flipped` than by `col2im`.
@@ -85,9 +86,9 @@ class PatchPlan:
         zeros_around = mode == "zeros" or sides == NO_SIDES
         self.direct = self.block == (1, 1) and zeros_around
         at_once = self.stride == dilation == (1, 1) and groups == 1 and zeros_around
-        self.form: winograd.Form | None = None
+        self.form: Form | None = None
         if at_once and suits_winograd((kernels[0], self._seen_channels, *self.kernel)):
-            form = winograd.Form(self.kernel, self.block, sides, self.size)
+            form = Form(self.kernel, self.block, sides, self.size)
             self.form = form if form.share <= MOST_PRODUCTS else None
         reach = [d * (k - 1) for d, k in zip(self.dilation, self.kernel, strict=True)]
         # The padding of grad_y with which flipped kernels yield the gradient of x itself (direct), or of x1.

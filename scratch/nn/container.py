@@ -71,10 +71,9 @@ class Sequential(Module, saves=False):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Apply the layers in order."""
         known, constant, records, thread = plans.get(), constants.get() or {}, recording.get(), get_ident()
-        steps = self._steps()
-        to_come = iter(steps)
+        steps, ran = self._steps(), 0
         try:
-            for layer, saves_calls, is_first, is_last in to_come:
+            for layer, saves_calls, is_first, is_last in steps:
                 if not is_first and type(x) is np.ndarray:
                     x.setflags(write=False)  # a read-only array need not be copied
                 is_constant = id(x) in constant
@@ -82,9 +81,10 @@ class Sequential(Module, saves=False):
                     x = forward_between(layer, x, known, thread, is_constant, is_first, is_last)  # F1
                 else:
                     x = layer(x)  # F1
+                ran += 1
         except BaseException:
             if records:
-                for layer, *_ in steps[: -operator.length_hint(to_come) - 1]:
+                for layer, *_ in steps[:ran]:
                     layer._call_off()
             raise
         return x

@@ -12,7 +12,7 @@ The functions take arrays of the shapes in their derivation. `Layer.fold` reshap
 batch of rows, an image to a batch of one) and `Layer.unfold` reshapes the result back. An absent weight is passed as 1
 and an absent bias as 0, so the functions need no special case.
 
-`scratch.nn.record` says which forward a backward undoes, and `scratch.nn.ownership` who owns which array.
+`scratch.nn.recorded` says which forward a backward undoes, and `scratch.nn.ownership` who owns which array.
 
 **Several inputs or outputs.** A cell takes x, h and c, and returns h and c:
 
@@ -32,17 +32,17 @@ from scratch import dispatch
 from scratch.checks import FLOAT_DTYPES, check_grad_output, check_input, check_integers, name_of
 from scratch.dispatch import is_quiet, plans
 from scratch.grad_mode import constants, recording, retaining
-from scratch.nn.module import Module
 from scratch.nn.ownership import is_one_of, own, owned, to_read
 from scratch.nn.parameter import Parameter, writes
-from scratch.nn.record import FORGOTTEN, NOTHING, UNDONE, WRITTEN, Record, why_unclear
+from scratch.nn.record import UNDONE, Record
+from scratch.nn.recorded import Recorded
 
 ndarray = np.ndarray
 FLOAT32, FLOAT64 = FLOAT_DTYPES
 NAN = {dtype: np.array(np.nan, dtype).tobytes() for dtype in FLOAT_DTYPES}
 
 
-class Layer(Module, saves=False):
+class Layer(Recorded, saves=False):
     """A module made of one pair of functions. A subclass sets `functions` and overrides what differs from here.
 
     Attributes
@@ -70,7 +70,6 @@ class Layer(Module, saves=False):
     """
 
     functions: ClassVar[dispatch.Pair]
-    learned: ClassVar[tuple[str, ...]] = ()
     kernels_fold: ClassVar[bool] = True
     inputs: ClassVar[int] = 1
     grad_inputs: ClassVar[int] = 1
@@ -87,10 +86,6 @@ class Layer(Module, saves=False):
         cls._has_fold, cls._has_check = cls.fold is not Layer.fold, cls.check is not Layer.check
         cls._has_unfold_grad = cls.unfold_grad is not Layer.unfold_grad
         cls._can_be_absent = cls.learned
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._record: Record = NOTHING
 
     # What a subclass may override.
 
@@ -225,40 +220,6 @@ class Layer(Module, saves=False):
             grad_x = np.asarray(grad_x)
         return to_read(grad_x, grad_output) if self.passes_through else grad_x
 
-    def record(self) -> Record:
-        """Return what the latest forward saved.
-
-        Raises
-        ------
-        RuntimeError
-            If there was no forward, if a backward has used up what it saved, or if it is not clear which forward is
-            meant: several have run since the last backward, or the latest ran in another thread.
-        """
-        record = Record(*self._record) if self._record[-1] else self._record
-        if record.pending and record.thread == get_ident() and (record.pending == 1 or retaining.get()):
-            return record
-        if record.pending:
-            self._forget()
-        raise RuntimeError(f"{name_of(self)}: {why_unclear(record)}")
-
-    def _forget(self) -> None:
-        if self._record[-1]:
-            self.__dict__["_record"] = FORGOTTEN
-        super()._forget()
-
-    def _call_off(self) -> None:
-        if self._record[-1] == 1:
-            self.__dict__["_record"] = FORGOTTEN
-        super()._call_off()
-
-    def _take_kept(self) -> tuple[Record, Any]:
-        record, self.__dict__["_record"] = self._record, NOTHING
-        return record, super()._take_kept()
-
-    def _put_kept(self, kept: tuple[Record, Any]) -> None:
-        self.__dict__["_record"], saved = kept
-        super()._put_kept(saved)
-
     def undo(self, record: Record, *grads_of_outputs: Any) -> Any:
         """Run the backward of a recorded forward; return the input's gradient, or None if it is not needed."""
         plan, arguments, saved, _, _, _, constant, _, locked, _, written, _, _ = record
@@ -297,25 +258,6 @@ class Layer(Module, saves=False):
         if count > 1:
             return (grads[0] if wants_grad_x else None, *grads[1:count])
         return grads[0] if wants_grad_x else None
-
-    def check_unwritten(self, record: Record) -> None:
-        """Raise if a parameter that a backward reads was written to since its forward.
-
-        Raises
-        ------
-        RuntimeError
-            If an optimizer's step or ``load_state_dict`` came in between.
-        """
-        record = Record(*record)
-        read = [*[record.arguments[place] for place in record.plan.places], *record.saved]
-        arrays = [one for one in read if isinstance(one, np.ndarray)]
-        for name in self.learned:
-            parameter = self.__dict__[name]
-            if parameter is None or parameter.written <= record.writes:
-                continue
-            if any(np.may_share_memory(parameter.data, array) for array in arrays):
-                self._forget()
-                raise RuntimeError(f"{name_of(self)}: {name} {WRITTEN}")
 
     def grads_of_outputs(self, grad_output: Any, grad_others: tuple) -> list:
         """Return the gradients of several outputs, with zeros for each that is None because its output was not used.
@@ -364,6 +306,3 @@ class Layer(Module, saves=False):
         """Return a parameter's array, or ``absent`` if the parameter is None."""
         parameter: Parameter | None = getattr(self, name)
         return absent if parameter is None else parameter.data
-
-    def __getstate__(self) -> dict:
-        return {**super().__getstate__(), "_record": NOTHING}

@@ -14,6 +14,7 @@ from benchmarks.lessons.ladder.work import Work
 from benchmarks.speed.timing import Times, interleave
 from scratch.kernels import winograd as kernels_winograd
 from scratch.kernels.threads import get_num_threads
+from scratch.kernels.winograd_form import Form
 
 ROUNDS = 9
 BATCHES = (1, 8, 32)
@@ -108,7 +109,7 @@ def parts(work: Work, seed: int) -> tuple[int, dict[str, Times]]:
     u = winograd.both_ways(winograd.F2.kernel, weight.transpose(2, 3, 1, 0))
     v = winograd.add_before(images, winograd.F2)
     m = winograd.multiply(v, u)
-    form = kernels_winograd.Form((3, 3), (1, 1), ((1, 1), (1, 1)), x.shape[2:])
+    form = Form((3, 3), (1, 1), ((1, 1), (1, 1)), x.shape[2:])
     of_kernel = partial(
         kernels_winograd.convolve,
         images,

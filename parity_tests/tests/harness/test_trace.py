@@ -12,8 +12,9 @@ import scratch.nn as nn
 from parity_tests.catalogue import LayerCase, of_kind
 from parity_tests.harness import pencil
 from parity_tests.harness.calls import Call, recorded_calls
+from parity_tests.harness.execution import in_columns
 from parity_tests.harness.outputs import upstream_for
-from parity_tests.harness.trace import as_json, in_columns, trace
+from parity_tests.harness.trace import as_json, trace
 
 ENTRIES = of_kind("layer", "loss", "distribution")
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])

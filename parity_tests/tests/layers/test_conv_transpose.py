@@ -10,9 +10,9 @@ import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used by every test
 from parity_tests.harness.modes import kernels_only
-from parity_tests.harness.refusals import refuses_as_torch
+from parity_tests.harness.refusals import layer_refuses_as_torch, refuses_as_torch
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
-from scratch.kernels import threads
+from parity_tests.harness.threads import same_with_any_number_of_threads
 
 AXES = {"ConvTranspose1d": 1, "ConvTranspose2d": 2}
 names = st.sampled_from([*AXES])
@@ -175,20 +175,7 @@ def test_special_weights_are_torchs(value, channels):
 @kernels_only
 def test_results_do_not_depend_on_the_number_of_threads():
     layer = nn.ConvTranspose2d(16, 8, 4, stride=2, padding=1)
-    x = array((70, 16, 10, 10), "float32")
-    results = []
-    before = threads.get_num_threads()
-    try:
-        for count in (1, 2, 3, 2):
-            threads.set_num_threads(count)
-            layer.zero_grad()
-            y = layer(x)
-            results.append([y, layer.backward(y), layer.weight.grad, layer.bias.grad])
-    finally:
-        threads.set_num_threads(before)
-    for other in results[1:]:
-        for first, again in zip(results[0], other, strict=True):
-            np.testing.assert_array_equal(first, again)
+    same_with_any_number_of_threads(layer, array((70, 16, 10, 10), "float32"))
 
 
 @pytest.mark.parametrize("input_grad", [True, False])
@@ -244,16 +231,9 @@ def test_what_nobody_reads_is_left_out(frozen, input_grad, channels):
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_refuses_what_torch_refuses_in_the_same_kind(name, arguments, shape):
     arguments = {"in_channels": 2, "out_channels": 4, "kernel_size": 3} | arguments
-
-    def use(engine, zeros):
-        layer = getattr(engine, name)(**arguments)
-        if shape is not None:
-            layer(zeros(shape[: 2 + AXES[name]] if len(shape) == 4 else shape))
-
-    with pytest.raises(Exception) as torchs:  # noqa: PT011 - whatever PyTorch raises
-        use(torch.nn, torch.zeros)
-    with pytest.raises(torchs.type, match=name):
-        use(nn, lambda shape: np.zeros(shape, np.float32))
+    if shape is not None and len(shape) == 4:
+        shape = shape[: 2 + AXES[name]]
+    assert name in layer_refuses_as_torch(name, arguments, shape)
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")

@@ -10,7 +10,7 @@ from parity_tests.harness.arrays import array
 from parity_tests.harness.compare import check
 from parity_tests.harness.modes import kernels_only
 from parity_tests.harness.strategies import random_state
-from scratch.kernels import conv_relu_pool, patch_plan, winograd
+from scratch.kernels import conv_relu_pool, patch_plan, winograd_chunk
 from scratch.kernels.patch_plan import PatchPlan
 
 pytestmark = kernels_only
@@ -52,7 +52,7 @@ def layouts(monkeypatch):
 
         return call
 
-    for owner, name in ((PatchPlan, "im2col"), (conv_relu_pool._Plan, "im2col"), (winograd._Chunk, "transform")):
+    for owner, name in ((PatchPlan, "im2col"), (conv_relu_pool._Plan, "im2col"), (winograd_chunk.Chunk, "transform")):
         monkeypatch.setattr(owner, name, listed(getattr(owner, name)))
     return made
 

@@ -10,6 +10,7 @@ import scratch.nn as nn
 from parity_tests.harness.compare import check
 from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used by every test
 from parity_tests.harness.modes import kernels_only
+from parity_tests.harness.refusals import layer_refuses_as_torch
 from parity_tests.harness.strategies import array, dtypes, layouts, seeds
 from scratch.nn.upsample import nearest
 
@@ -156,10 +157,7 @@ def test_layout_is_kept():
     ],
 )
 def test_refuses_what_torch_refuses_in_the_same_kind(options, shape):
-    with pytest.raises(Exception) as torchs:  # noqa: PT011 - whatever PyTorch raises
-        torch.nn.Upsample(**options)(torch.zeros(shape))
-    with pytest.raises(torchs.type):
-        nn.Upsample(**options)(np.zeros(shape, np.float32))
+    layer_refuses_as_torch("Upsample", options, shape)
 
 
 @pytest.mark.parametrize("options", [{"scale_factor": 2, "mode": "bicubic"}, {"size": 3, "mode": "area"}])

@@ -14,7 +14,7 @@ from parity_tests.harness.compare import check
 from parity_tests.harness.dirty_memory import dirty_memory  # noqa: F401 - used by every test
 from parity_tests.harness.modes import kernels_only
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
-from scratch.kernels import memory, patch_plan, winograd, winograd_tiles
+from scratch.kernels import memory, patch_plan, winograd, winograd_chunk, winograd_tiles
 from scratch.kernels.patch_plan import PatchPlan
 
 pytestmark = kernels_only
@@ -106,8 +106,8 @@ def test_transposed_is_torchs(strides_of_kernel, stride, channels, sides, bias, 
 
 def test_a_transposed_convolutions_backward_transforms_its_gradient_once(monkeypatch):
     calls = []
-    transform = winograd._Chunk.transform
-    monkeypatch.setattr(winograd._Chunk, "transform", lambda *args: calls.append(args) or transform(*args))
+    transform = winograd_chunk.Chunk.transform
+    monkeypatch.setattr(winograd_chunk.Chunk, "transform", lambda *args: calls.append(args) or transform(*args))
     layer = nn.ConvTranspose2d(2, 3, 4, stride=2)
     y = layer(array((3, 2, 5, 4), "float32"))
     assert not calls
@@ -247,7 +247,7 @@ def test_numpys_buffer_is_left_as_it_was():
 
 def test_the_work_on_one_shape_is_prepared_once_for_each_thread(monkeypatch):
     made = []
-    monkeypatch.setattr(winograd, "_Chunk", lambda *key, make=winograd._Chunk: made.append(key) or make(*key))
+    monkeypatch.setattr(winograd_chunk, "Chunk", lambda *key, make=winograd_chunk.Chunk: made.append(key) or make(*key))
     memory.clear()
     layer = nn.Conv2d(2, 3, 3)
 
@@ -267,7 +267,7 @@ def test_the_work_on_one_shape_is_prepared_once_for_each_thread(monkeypatch):
 def test_the_memory_of_a_large_image_is_not_kept(monkeypatch):
     layer = nn.Conv2d(2, 3, 3)
     most = plan_of(layer, (6, 4)).form.image_bytes(2, 3, np.dtype("float32"))
-    monkeypatch.setattr(winograd, "MOST_KEPT_BYTES", most)
+    monkeypatch.setattr(winograd_chunk, "MOST_KEPT_BYTES", most)
     kept = []
     monkeypatch.setattr(memory, "kept", lambda key, make: kept.append(key) or make())
     layer(array((1, 2, 6, 4), "float32"))

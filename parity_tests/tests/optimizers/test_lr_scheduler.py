@@ -27,7 +27,7 @@ from parity_tests.harness.scheduler_pair import (
 )
 from parity_tests.harness.torch_releases import a_first_schedule_may_be_empty
 from scratch import nn, optim
-from scratch.optim.lr_scheduler import LRScheduler, annealing, cycles, decay, factors
+from scratch.optim.lr_scheduler import LRScheduler, cosine, cyclic, decay, factors, one_cycle
 
 each_scheduler = pytest.mark.parametrize(("name", "options"), EACH, ids=[name for name, _ in EACH])
 SCHEDULERS = optim.lr_scheduler, torch.optim.lr_scheduler
@@ -369,13 +369,13 @@ def close(name, options, factor):
 
 def test_rules_are_functions_of_their_arguments_alone():
     assert decay.step_lr(8.0, 4, step_size=2, gamma=0.5) == 4.0
-    assert decay.linear_lr(1.0, 0, start=0.25, end=1.0, total=3) == 0.25
-    assert annealing.cosine_annealing_lr(0.0, 1.0, 5, T_max=4, eta_min=0.0) == pytest.approx(0.1464, abs=1e-4)
+    assert factors.linear_lr(1.0, 0, start=0.25, end=1.0, total=3) == 0.25
+    assert cosine.cosine_annealing_lr(0.0, 1.0, 5, T_max=4, eta_min=0.0) == pytest.approx(0.1464, abs=1e-4)
     assert factors.constant_lr(3.0, 4, factor=0.5, total=4) == 6.0
     assert factors.polynomial_lr(3.0, 4, total=4, power=2.0) == 0.0
-    assert cycles.warm_restarts(3.0, T_cur=2, T_i=4, eta_min=1.0) == 2.0
-    assert cycles.cyclic_lr(1.0, highest=3.0, height=0.5, scale=0.5) == 1.5
-    assert annealing.annealed(1.0, 3.0, 0.5, linear=True) == annealing.annealed(1.0, 3.0, 0.5, linear=False) == 2.0
+    assert cosine.warm_restarts(3.0, T_cur=2, T_i=4, eta_min=1.0) == 2.0
+    assert cyclic.cyclic_lr(1.0, highest=3.0, height=0.5, scale=0.5) == 1.5
+    assert one_cycle.annealed(1.0, 3.0, 0.5, linear=True) == one_cycle.annealed(1.0, 3.0, 0.5, linear=False) == 2.0
 
 
 def test_one_cycle_goes_up_and_down_and_the_momentum_the_other_way():

@@ -9,10 +9,11 @@ A scheduler sets ``group["lr"]`` of each parameter group, in most cases once an 
         scheduler.step()
 """
 
-from scratch.optim.lr_scheduler.annealing import CosineAnnealingLR, OneCycleLR
-from scratch.optim.lr_scheduler.cycles import CosineAnnealingWarmRestarts, CyclicLR
-from scratch.optim.lr_scheduler.decay import ExponentialLR, LambdaLR, LinearLR, MultiStepLR, StepLR
-from scratch.optim.lr_scheduler.factors import ConstantLR, PolynomialLR
+from scratch.optim.lr_scheduler.cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
+from scratch.optim.lr_scheduler.cyclic import CyclicLR
+from scratch.optim.lr_scheduler.decay import ExponentialLR, MultiStepLR, StepLR
+from scratch.optim.lr_scheduler.factors import ConstantLR, LambdaLR, LinearLR, PolynomialLR
+from scratch.optim.lr_scheduler.one_cycle import OneCycleLR
 from scratch.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from scratch.optim.lr_scheduler.scheduler import LRScheduler
 from scratch.optim.lr_scheduler.sequential import ChainedScheduler, SequentialLR

@@ -18,7 +18,8 @@ depends on whether the optimizer has stepped since this scheduler was made, not 
 
 import numbers
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any, ClassVar
 
 from scratch.checks import name_of
@@ -175,6 +176,17 @@ class LRScheduler:
 def copied(value: Any) -> Any:
     """Return a copy of a list, and anything else as it is."""
     return list(value) if isinstance(value, list) else value
+
+
+def attributes_of(function: Callable | None) -> dict[str, Any] | None:
+    """Return the attributes of an object with ``__call__``, for a state dict; None for a function, as in PyTorch."""
+    return None if function is None or isinstance(function, FunctionType) else dict(vars(function))
+
+
+def set_attributes(function: Callable | None, attributes: Mapping[str, Any] | None) -> None:
+    """Put back what `attributes_of` returned."""
+    if attributes is not None:
+        vars(function).update(attributes)
 
 
 def check_optimizer(owner: object, optimizer: Any) -> Optimizer:

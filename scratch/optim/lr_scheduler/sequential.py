@@ -54,13 +54,12 @@ class SequentialLR(OfSchedulers):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        Those of every scheduler: see `LRScheduler`.
     schedulers : list of LRScheduler
         The schedulers, all of this optimizer.
     milestones : list of int
         The epochs at which the second and all following schedulers begin.
-    last_epoch : int
-        The last epoch before training is resumed.
 
     Raises
     ------

@@ -1,39 +1,11 @@
-"""The collection's table: each right layer, how it is called, and its wrong twins, made by replacing some text.
+"""Layers that learn arrays, and layers that combine or move numbers: how each is called, and its wrong twins."""
 
-``words`` are what the report may say of the mistake: each sentence that it prints has to contain one of them, unless it
-only describes the numbers. For a mistake in backward, the line of the replacement is the first wrong line.
-"""
+from parity_tests.diagnosis.collection.twins.subject import AVERAGED, Subject, Twin, X
 
-from dataclasses import dataclass, field
-
-
-@dataclass(frozen=True)
-class Twin:
-    """A mistake: ``right`` replaced by ``wrong``, and what may be said of it."""
-
-    right: str
-    wrong: str
-    words: tuple[str, ...]
-    line: bool = True
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A right layer: its file, its name, the request's options, how many arrays it learns, and its wrong twins."""
-
-    file: str
-    names: str
-    options: dict = field(default_factory=dict)
-    learns: int = 0
-    twins: tuple[Twin, ...] = ()
-
-
-X, IMAGE = [(5, 3)], [(2, 2, 6, 4)]
+IMAGE = [(2, 2, 6, 4)]
 LINEAR = {"args": "3, 4", "inputs": X, "against": "torch.nn.Linear"}
-AVERAGED = ("averaged instead of summed", "means over the examples")
-LEFT_OUT = ("is left out",)
 
-SUBJECTS = (
+LAYERS = (
     Subject(
         "assigned.py",
         "Linear",
@@ -70,18 +42,6 @@ SUBJECTS = (
         ),
     ),
     Subject(
-        "assigned.py",
-        "Swish",
-        {"inputs": X, "against": "torch.nn.SiLU"},
-        0,
-        (
-            Twin(
-                "return dx + ds * self.s * (1 - self.s)", "return dx", ("the gradient of x", "derivative of softplus")
-            ),
-            Twin("ds * self.s * (1 - self.s)", "ds * self.x * (1 - self.x)", ("the gradient of x",)),
-        ),
-    ),
-    Subject(
         "dictionaries.py",
         "Affine",
         {"args": "3, 4", "inputs": X},
@@ -103,16 +63,6 @@ SUBJECTS = (
         ),
     ),
     Subject(
-        "outputs_in_attributes.py",
-        "Tanh",
-        {"inputs": X, "against": "torch.nn.Tanh"},
-        0,
-        (
-            Twin("(1 - self.output**2)", "(1 - self.output)", ("the gradient of inputs",)),
-            Twin("dvalues * (1 - self.output**2)", "1 - self.output**2", ("grad_output is ignored",), False),
-        ),
-    ),
-    Subject(
         "with_cache.py",
         "affine_forward,affine_backward",
         {"inputs": [(5, 3), (3, 4), (4,)]},
@@ -120,20 +70,6 @@ SUBJECTS = (
         (
             Twin("dw = x.T @ dout", "dw = 2 * x.T @ dout", ("twice what it should be",)),
             Twin("db = dout.sum(axis=0)", "db = dout[0]", ("only the first example",)),
-        ),
-    ),
-    Subject(
-        "with_cache.py",
-        "relu_forward,relu_backward",
-        {"inputs": X, "against": "torch.nn.functional.relu"},
-        0,
-        (
-            Twin("(cache > 0)", "(cache >= 0)", ("exactly 0",), False),
-            Twin(
-                "dout * (cache > 0)",
-                "dout",
-                ("passed on unchanged", "mask"),
-            ),
         ),
     ),
     Subject(
@@ -188,53 +124,6 @@ SUBJECTS = (
         ),
     ),
     Subject(
-        "called.py",
-        "Sigmoid",
-        {"inputs": X, "against": "torch.nn.Sigmoid"},
-        0,
-        (
-            Twin("p = self.__call__(x)", "p = x", ("y (1 - y) is computed from the input x",), False),
-            Twin("return p * (1 - p)", "return p", ("grad_output times the output", "derivative of softplus")),
-        ),
-    ),
-    Subject(
-        "called.py",
-        "SoftPlus",
-        {"inputs": X, "against": "torch.nn.Softplus"},
-        0,
-        (Twin("return 1 / (1 + np.exp(-x))", "return np.tanh(x)", ("the gradient of x",)),),
-    ),
-    Subject(
-        "called.py",
-        "ELU",
-        {"inputs": X, "against": "torch.nn.ELU", "args": "0.5"},
-        0,
-        (
-            Twin("1.0, self.alpha * np.exp", "1.0, np.exp", ("as if alpha were 1.0",)),
-            Twin("np.where(x > 0, 1.0,", "np.where(x > 0, 0.5,", ("positive", "the gradient of x")),
-        ),
-    ),
-    Subject(
-        "primes.py",
-        "tanh,tanh_prime",
-        {"inputs": X, "against": "torch.tanh"},
-        0,
-        (
-            Twin("1 - np.tanh(x) ** 2", "1 - x**2", ("1 - y^2 is computed from the input",)),
-            Twin("1 - np.tanh(x) ** 2", "1 - np.tanh(np.tanh(x)) ** 2", ("the derivative is taken at the output",)),
-        ),
-    ),
-    Subject(
-        "primes.py",
-        "mse,mse_prime",
-        {"inputs": [(4, 3), (4, 3)]},
-        0,
-        (
-            Twin("2 * (y_pred - y_true)", "(y_pred - y_true)", ("a factor of 2 is lost",)),
-            Twin("/ np.size(y_true)", "/ len(y_true)", ("times 3",)),
-        ),
-    ),
-    Subject(
         "contexts.py",
         "Mul",
         {"inputs": [(5, 3), (3,)]},
@@ -243,13 +132,6 @@ SUBJECTS = (
             Twin("(grad_output * a).sum(axis=0)", "grad_output * a", ("not summed over axes",)),
             Twin("grad_a = grad_output * b", "grad_a = grad_output * a", ("the gradient of a",)),
         ),
-    ),
-    Subject(
-        "contexts.py",
-        "Exp",
-        {"inputs": X, "against": "torch.exp"},
-        0,
-        (Twin("return grad_output * ctx.y", "return grad_output", ("passed on unchanged",)),),
     ),
     Subject(
         "steps.py",
@@ -306,60 +188,6 @@ SUBJECTS = (
         ),
     ),
     Subject(
-        "losses.py",
-        "MSE",
-        {"inputs": [(4, 3)], "target": "values", "against": "torch.nn.MSELoss"},
-        0,
-        (
-            Twin("grad * 2 * self.diff", "grad * self.diff", ("a factor of 2 is lost",)),
-            Twin("grad * 2 * self.diff", "2 * self.diff", ("grad_output is ignored",), False),
-            Twin("self.diff / self.diff.size", "self.diff / len(self.diff)", ("times 3",)),
-        ),
-    ),
-    Subject(
-        "losses.py",
-        "SoftmaxCrossEntropy",
-        {"inputs": [(5, 3)], "target": "classes", "against": "torch.nn.CrossEntropyLoss"},
-        0,
-        (
-            Twin(
-                "(p - self.labels) / len(p)",
-                "(p - self.labels)",
-                ("times 5, the batch size", "as if reduction were 'sum'"),
-            ),
-            Twin("(p - self.labels)", "p", ("the target is not subtracted",)),
-            Twin("grad * (p - self.labels)", "grad * (self.labels - p)", ("the sign is flipped",)),
-        ),
-    ),
-    Subject(
-        "losses.py",
-        "LogCosh",
-        {"inputs": [(4, 3)], "target": "values"},
-        0,
-        (Twin("np.tanh(self.d) / self.d.size", "np.tanh(self.d)", ("times 12, the number of all elements",)),),
-    ),
-    Subject(
-        "elementwise_losses.py",
-        "CrossEntropy",
-        {"inputs": [(4, 3)], "target": "binary", "range": (0.1, 0.9), "against": "torch.nn.BCELoss"},
-        0,
-        (Twin("return -y / p + (1 - y) / (1 - p)", "return -y / p - (1 - y) / (1 - p)", ("the gradient of p",)),),
-    ),
-    Subject(
-        "elementwise_losses.py",
-        "SquareLoss",
-        {"inputs": [(4, 3)], "target": "values"},
-        0,
-        (Twin("return -(y - y_pred)", "return y - y_pred", ("the sign is flipped",)),),
-    ),
-    Subject(
-        "loss_with_gradient.py",
-        "softmax_loss",
-        {"inputs": [(5, 3)], "target": "classes", "against": "torch.nn.CrossEntropyLoss"},
-        0,
-        (Twin("    dx /= n\n", "", ("times 5, the batch size", "as if reduction were 'sum'"), False),),
-    ),
-    Subject(
         "passes.py",
         "Dense",
         {"args": "4", "torch_args": "3, 4", "inputs": X, "against": "torch.nn.Linear"},
@@ -390,47 +218,6 @@ SUBJECTS = (
         ),
     ),
     Subject(
-        "optimizers.py",
-        "Adam",
-        {"inputs": [], "against": "torch.optim.Adam", "args": "lr=0.01"},
-        0,
-        (
-            Twin("m / (1 - self.beta1**self.t)", "m * (1 - self.beta1**self.t)", ("the parameters differ",), False),
-            Twin("m_hat = m / (1 - self.beta1**self.t)", "m_hat = m", ("the first moment is not corrected",), False),
-            Twin("(np.sqrt(v_hat) + self.eps)", "np.sqrt(v_hat + self.eps)", ("eps is added under the root",), False),
-            Twin("grads[key] ** 2", "abs(grads[key])", ("it has to be its square",), False),
-        ),
-    ),
-    Subject(
-        "optimizers.py",
-        "SGD",
-        {"inputs": [], "against": "torch.optim.SGD", "args": "lr=0.05"},
-        0,
-        (
-            Twin(
-                "self.momentum * v + p.grad",
-                "self.momentum * v + (1 - self.momentum) * p.grad",
-                ("buffer averages",),
-                False,
-            ),
-            Twin("p.data - self.lr * v", "p.data + self.lr * v", ("uphill",), False),
-        ),
-    ),
-    Subject(
-        "initialisers.py",
-        "xavier_normal",
-        {"inputs": [], "against": "torch.nn.init.xavier_normal_"},
-        0,
-        (Twin("2.0 / (fan_in + fan_out)", "2.0 / fan_in + fan_out", ("sqrt(2 / fan_in + fan_out)",), False),),
-    ),
-    Subject(
-        "initialisers.py",
-        "kaiming_uniform",
-        {"inputs": [], "against": "torch.nn.init.kaiming_uniform_"},
-        0,
-        (Twin("uniform(-bound, bound,", "normal(0, bound,", ("is normal, PyTorch's is uniform", "bound"), False),),
-    ),
-    Subject(
         "loops.py",
         "Conv",
         {"args": "2, 3, 3", "inputs": [(2, 2, 6, 5)], "against": "torch.nn.Conv2d"},
@@ -457,22 +244,6 @@ SUBJECTS = (
                 ("equal maxima",),
                 False,
             ),
-        ),
-    ),
-    Subject(
-        "training_steps.py",
-        "Regression",
-        {"args": "3, 4", "inputs": [(5, 3), (5,)]},
-        0,
-        (
-            Twin("        self.zero_grad()\n        dy", "        dy", ("zero them before each backward",), False),
-            Twin(
-                "        dz = dy",
-                "        self.W2 = self.W2 - self.lr * self.dW2\n        self.dW2 *= 0\n        dz = dy",
-                ("it uses what was already updated",),
-                False,
-            ),
-            Twin("self.predict(x) - y.reshape(-1, 1)) ** 2", "self.predict(x) - y) ** 2", ("is broadcast",), False),
         ),
     ),
 )

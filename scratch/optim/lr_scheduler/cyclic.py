@@ -1,13 +1,7 @@
-r"""CosineAnnealingWarmRestarts, CyclicLR: the learning rate goes up again and again.
+r"""CyclicLR: the learning rate goes up and down, again and again.
 
-    base     the lowest rate of CyclicLR, or the initial one       highest  max_lr
-    eta_min  the lowest rate of CosineAnnealingWarmRestarts        epoch    number of the step, from 0
-
-warm_restarts, T_cur epochs after a restart, when it is T_i epochs from one to the next
-    U1  wave = 1 + cos(pi T_cur / T_i)                               from 2 to 0
-    U2  lr_next = eta_min + (base - eta_min) wave / 2
-
-At a restart T_cur becomes 0, and T_i, which is T_0 at first, T_mult times as long.
+    base     base_lr, the lowest rate    epoch    number of the step, from 0
+    highest  max_lr
 
 triangle, of cycles of up + down steps each, where share up / (up + down) of one goes upwards
     U1  cycle = floor(1 + epoch / (up + down))                       its number, from 1
@@ -20,30 +14,20 @@ cyclic_lr
     U2  lr_next = base + rise scale                                  scale is a function of the cycle, or of the epoch
 
 CyclicLR's scale is 1 ("triangular"), 1 / 2^(cycle - 1) ("triangular2"), gamma^epoch ("exp_range"), or a function of the
-user's. The momentum (beta1 in Adam) falls while the rate rises: the same, from max_momentum to base_momentum.
+user's. The momentum falls while the rate rises: the same, from max_momentum to base_momentum.
 
-Sources: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017, equation 5; Smith,
-"Cyclical Learning Rates for Training Neural Networks", 2017. PyTorch's counterparts:
-``torch.optim.lr_scheduler.CosineAnnealingWarmRestarts``, ``CyclicLR``. As there, CosineAnnealingWarmRestarts does not
-warn if it is stepped before its optimizer. Differs from PyTorch: a ``scale_mode`` that is unknown is refused.
+Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017. PyTorch's counterpart:
+``torch.optim.lr_scheduler.CyclicLR``. Differs from PyTorch: a ``scale_mode`` that is unknown is refused.
 """
 
 import math
-import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scratch.checks import name_of
-from scratch.optim.lr_scheduler.scheduler import LRScheduler, check_each, check_optimizer
+from scratch.optim.lr_scheduler.cycled_momentum import CyclesMomentum
+from scratch.optim.lr_scheduler.scheduler import attributes_of, check_each, check_optimizer, set_attributes
 from scratch.optim.optimizer import Optimizer
-from scratch.optim.options import check_bool, check_number
-
-
-def warm_restarts(base: float, *, T_cur: float, T_i: float, eta_min: float) -> float:
-    """Return the rate ``T_cur`` epochs after a restart."""
-    wave = 1 + math.cos(math.pi * T_cur / T_i)  # U1 ()
-    lr_next = eta_min + (base - eta_min) * wave / 2  # U2 ()
-    return lr_next
+from scratch.optim.options import check_number
 
 
 def triangle(epoch: int, *, total: float, share: float) -> tuple[float, int]:
@@ -61,95 +45,7 @@ def cyclic_lr(base: float, *, highest: float, height: float, scale: float) -> fl
     return lr_next
 
 
-class CosineAnnealingWarmRestarts(LRScheduler):
-    """Lower the learning rates along a cosine, start again at the top, and so on.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-    T_0 : int
-        How many epochs it is to the first restart.
-    T_mult : int
-        How many times as long it is from each restart to the next.
-    eta_min : float
-        The lowest learning rate.
-    last_epoch : int
-        The last epoch before training is resumed.
-
-    Examples
-    --------
-    >>> import numpy as np, scratch.nn as nn, scratch.optim as optim
-    >>> optimizer = optim.SGD([nn.Parameter(np.zeros(1))], lr=1.0)
-    >>> scheduler = CosineAnnealingWarmRestarts(optimizer, T_0=2)
-    >>> for epoch in range(4):
-    ...     print(*(round(lr, 4) for lr in scheduler.get_last_lr()))
-    ...     optimizer.step()
-    ...     scheduler.step()
-    1.0
-    0.5
-    1.0
-    0.5
-    """
-
-    option_names = "T_0", "T_i", "T_mult", "eta_min", "T_cur"
-
-    def __init__(
-        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
-    ) -> None:
-        for name, value in (("T_0", T_0), ("T_mult", T_mult)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name_of(self)}: expected {name} to be an integer of 1 or more, got {value!r}")
-        if not isinstance(eta_min, (int, float)):
-            raise ValueError(f"{name_of(self)}: expected eta_min to be a number, got {eta_min!r}")
-        self.T_0 = self.T_i = T_0
-        self.T_mult, self.eta_min = T_mult, eta_min
-        self.T_cur: float = last_epoch
-        super().__init__(optimizer, last_epoch)
-
-    def take_first_step(self) -> None:
-        """Go to the epoch after ``last_epoch``, as the constructor does."""
-        self._step_count = 0
-        self.step()
-
-    def step(self, epoch: float | None = None) -> None:
-        """Go to the next epoch, or to ``epoch``, which may be a fraction: 2.5 is in the middle of the third.
-
-        Raises
-        ------
-        ValueError
-            If ``epoch`` is negative.
-        """
-        if epoch is None and self.last_epoch >= 0:
-            self.last_epoch += 1
-            self.T_cur += 1
-            if self.T_cur >= self.T_i:
-                self.T_cur %= self.T_i
-                self.T_i *= self.T_mult
-        else:
-            self._go_to(0 if epoch is None else epoch)
-        self.set_lrs(self.get_lr())
-
-    def _go_to(self, epoch: float) -> None:
-        if epoch < 0:
-            raise ValueError(f"{name_of(self)}: expected an epoch of 0 or more, got {epoch}")
-        if epoch < self.T_0:
-            self.T_i, self.T_cur = self.T_0, epoch
-        elif self.T_mult == 1:
-            self.T_cur = epoch % self.T_0
-        else:
-            # How many restarts there were: the sum of a geometric series, solved for the number of its terms.
-            restarts = int(math.log(epoch / self.T_0 * (self.T_mult - 1) + 1, self.T_mult))
-            self.T_cur = epoch - self.T_0 * (self.T_mult**restarts - 1) / (self.T_mult - 1)
-            self.T_i = self.T_0 * self.T_mult**restarts
-        self.last_epoch = math.floor(epoch)
-
-    def get_lr(self) -> list[float]:
-        """Return the learning rates of all groups at `last_epoch`."""
-        options = {"T_cur": self.T_cur, "T_i": self.T_i, "eta_min": self.eta_min}
-        return [warm_restarts(base, **options) for base in self.base_lrs]
-
-
-class CyclicLR(LRScheduler):
+class CyclicLR(CyclesMomentum):
     """Raise the learning rates and lower them again, in cycles.
 
     `step` is called after each batch. A state dict has the attributes of a ``scale_fn`` that is an object with
@@ -157,7 +53,8 @@ class CyclicLR(LRScheduler):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        Those of every scheduler: see `LRScheduler`.
     base_lr, max_lr : float or list of float
         The lowest and the highest learning rates, one for all groups or one for each.
     step_size_up, step_size_down : int
@@ -174,8 +71,6 @@ class CyclicLR(LRScheduler):
         Whether the momentum falls where the learning rate rises.
     base_momentum, max_momentum : float or list of float
         Its lowest and its highest value.
-    last_epoch : int
-        The last step before training is resumed.
 
     Raises
     ------
@@ -205,6 +100,7 @@ class CyclicLR(LRScheduler):
         *("max_lrs", "total_size", "step_ratio", "mode", "gamma", "_scale_fn_custom", "scale_mode"),
         *("cycle_momentum", "use_beta1", "base_momentums", "max_momentums"),
     )
+    momentum_names = "use_beta1", "base_momentums", "max_momentums"
 
     def __init__(
         self,
@@ -237,14 +133,9 @@ class CyclicLR(LRScheduler):
         self.scale_mode = scale_mode
         if scale_fn is None:
             self.scale_mode = "iterations" if mode == "exp_range" else "cycle"
-        self.cycle_momentum = check_bool(self, "cycle_momentum", cycle_momentum)
-        self.use_beta1 = "betas" in optimizer.defaults
+        self.choose_momentum(optimizer, cycle_momentum)
         self.base_momentums = self._numbers("base_momentum", base_momentum, len(groups))
         self.max_momentums = self._numbers("max_momentum", max_momentum, len(groups))
-        if self.cycle_momentum and not self.use_beta1 and "momentum" not in optimizer.defaults:
-            raise ValueError(
-                f"CyclicLR: {name_of(optimizer)} has neither momentum nor betas; pass cycle_momentum=False"
-            )
         if last_epoch == -1:
             for place, group in enumerate(groups):
                 group["lr"] = base_lrs[place]
@@ -280,30 +171,16 @@ class CyclicLR(LRScheduler):
             for group, low, high in zip(
                 self.optimizer.param_groups, self.base_momentums, self.max_momentums, strict=True
             ):
-                momentum = cyclic_lr(high, highest=low, height=height, scale=scale)
-                if self.use_beta1:
-                    group["betas"] = (momentum, *group["betas"][1:])
-                else:
-                    group["momentum"] = momentum
+                self.set_momentum(group, cyclic_lr(high, highest=low, height=height, scale=scale))
         both = zip(self.base_lrs, self.max_lrs, strict=True)
         return [cyclic_lr(base, highest=highest, height=height, scale=scale) for base, highest in both]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state, with the attributes of a ``scale_fn`` that is not a function."""
-        scale = self._scale_fn_custom
-        held = None if scale is None or isinstance(scale, types.FunctionType) else dict(vars(scale))
-        return super().state_dict() | {"_scale_fn_custom": held}
-
-    def check_state(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the entries to load; PyTorch leaves those of the momentum out if it does not change."""
-        if isinstance(state_dict, Mapping):
-            names = "use_beta1", "base_momentums", "max_momentums"
-            state_dict = {**{name: getattr(self, name) for name in names}, **state_dict}
-        return super().check_state(state_dict)
+        return super().state_dict() | {"_scale_fn_custom": attributes_of(self._scale_fn_custom)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load a state, and set the attributes of a ``scale_fn`` that is not a function."""
         scale, held = self._scale_fn_custom, self.check_state(state_dict)["_scale_fn_custom"]
         super().load_state_dict({**state_dict, "_scale_fn_custom": scale})
-        if held is not None:
-            vars(scale).update(held)
+        set_attributes(scale, held)
