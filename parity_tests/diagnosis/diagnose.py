@@ -41,6 +41,9 @@ def explains(guessed: np.ndarray, case: Case) -> bool:
     return not same_as_expected and np.abs(guessed - case.got).max() <= close
 
 
+RIGHT_FOR_FORWARD = "backward is the derivative of this forward"
+
+
 @dataclass
 class Suspects:
     """Called with a report, it returns the sentences that explain what differs in it.
@@ -173,14 +176,16 @@ class Suspects:
         forward = any(name.startswith("output") for name in names)
         if not forward or not any("grad_" in name for name in names) or report.faults:
             return
+        if any(q.got.shape != q.expected.shape for q in report.wrong):
+            return
         with suppress(Exception):
             (along,) = compare_direction(self.layer, *self.inputs)
             if along.different:
                 yield "backward is not the derivative of this forward either, according to finite differences"
             elif not np.isnan(along.allowed):
                 yield (
-                    "backward is the derivative of this forward, according to finite differences: fix forward, and "
-                    "backward only has to follow"
+                    f"{RIGHT_FOR_FORWARD}, according to finite differences: fix forward, and backward only has to "
+                    "follow"
                 )
 
     def _case(self, report: Report, quantity: Quantity) -> Case:
@@ -206,13 +211,17 @@ class Suspects:
             self.grads,
             self.state,
             self.reference.layer if isinstance(self.reference, Torch) else None,
-            report["output"].expected if isinstance(self.reference, Torch) else None,
+            self._output(report),
             rerun,
             self._columns(),
             self._input_names(),
             name in {grad_name(one.name) for one in _learned(self.layer) if isinstance(one.view, Parts)},
             lambda: self._another(quantity),
         )
+
+    def _output(self, report: Report) -> np.ndarray | None:
+        found = [q.expected for q in report.quantities if q.name in ("output", "output[0]")]
+        return found[0] if found and isinstance(self.reference, Torch) else None
 
 
 def _learned(layer: object) -> list:

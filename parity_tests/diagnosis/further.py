@@ -1,10 +1,19 @@
-"""What is compared once the usual numbers agree: ties and zeros, ignored targets, a wider range, other batches."""
+"""What is compared once the usual numbers agree: ties and zeros, other draws, a wider range, other batches."""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from parity_tests.diagnosis import against, another_size, ignored_targets, kinks, second_batch, targets, wider
+from parity_tests.diagnosis import (
+    against,
+    another_size,
+    ignored_targets,
+    kinks,
+    other_draws,
+    second_batch,
+    targets,
+    wider,
+)
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.repeated import repeat
 from parity_tests.diagnosis.request import Request
@@ -25,6 +34,10 @@ def compare(
             report.title += ", numbers with ties and zeros"
             yield report
         yield valid or "They agree on numbers with ties and zeros, too."
+    said, report = other_draws.compare(learner, inputs, request.seed, names) if theirs is None else ("", None)
+    if report is not None:
+        yield report
+    yield from [said] * bool(said)
     yield from ignored_targets.compare(learner, theirs, inputs, request, names)
     if request.range is None:
         said, report = wider.compare(learner, theirs, inputs, request.seed, usual)

@@ -119,7 +119,8 @@ def _size(quantity: Quantity) -> float:
 
 
 def _allowed(quantity: Quantity, usual: Report) -> float:
-    scale = max(np.abs(one.expected).max(initial=0) for one in (quantity, usual[quantity.name]))
+    before = [one for one in usual.quantities if one.name == quantity.name]
+    scale = max(np.abs(one.expected).max(initial=0) for one in (quantity, *before))
     return SIGNIFICANT[str(np.dtype(quantity.expected.dtype))] * scale
 
 

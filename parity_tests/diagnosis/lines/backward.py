@@ -47,6 +47,10 @@ class Computed:
         """The place among what is returned, None for what is not returned."""
         return int(self.name.removeprefix("return ")) if self.name.startswith("return ") else None
 
+    def is_in(self, values: np.ndarray) -> bool:
+        """Return whether an array is this one."""
+        return self.values.shape == values.shape and np.array_equal(self.values, values)
+
     @property
     def is_returned(self) -> bool:
         """Whether it was returned."""
@@ -71,6 +75,8 @@ class Backward:
         The parameters with which it takes a step itself: each one's value, and the learning rate.
     takes_upstream : bool
         Whether it gets the upstream gradient.
+    owners : dict of int to str
+        The path to each object that holds parameters, by its identity in the first run.
     """
 
     code: types.CodeType
@@ -79,6 +85,7 @@ class Backward:
     returned: dict[int, Node]
     steps: dict[str, tuple[Node, float]] = field(default_factory=dict)
     takes_upstream: bool = True
+    owners: dict[int, str] = field(default_factory=dict)
 
 
 def varied(grad: np.ndarray) -> np.ndarray:

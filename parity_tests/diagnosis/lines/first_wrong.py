@@ -36,7 +36,8 @@ class FirstWrong:
 
     def find(self) -> Computed | None:
         """Return what the first wrong line computed, None if no line is wrong."""
-        wrong_ends = [one for one in self.suspicious if one.is_returned or self.recognized.is_stored(one)]
+        ends = [one for one in self.suspicious if one.is_returned or self.recognized.is_stored(one)]
+        wrong_ends = ends or [one for one in self.suspicious if one.name in self.recognized.backward.steps]
         candidates = [self._origin(end, set()) for end in wrong_ends]
         for one in self.computed:
             # A true gradient, but of another value than the one it is returned or stored for.
@@ -55,11 +56,12 @@ class FirstWrong:
     def _origin(self, end: Computed, seen: set[int]) -> Computed:
         seen.add(id(end))
         place = next(i for i, one in enumerate(self.computed) if one is end)
-        twin = next((one for one in self.computed[:place] if one in self.suspicious and _identical(one, end)), None)
+        before = self.computed[:place]
+        twin = next((one for one in before if self._is_handed_on(one, end) and _identical(one, end)), None)
         if twin is not None and id(twin) not in seen:
             return self._origin(twin, seen)
         used = statements.names(end.function, end.line, end.number, end.name)
-        earlier = [one for one in self.computed[:place] if one.function is end.function and _base(one) in used]
+        earlier = [one for one in before if one.function is end.function and _base(one) in used]
         latest = {one.name: one for one in earlier}
         for one in latest.values():
             if id(one) in seen or one.line == end.line:
@@ -77,7 +79,22 @@ class FirstWrong:
                 return one
             if one.bare and not one.words and not self.forward.is_value(one.values) and self._some_would_mend(one, end):
                 return self._origin(one, seen)
-        return end
+        return self._giver(end, used - set(latest), before) or end
+
+    def _is_handed_on(self, one: Computed, end: Computed) -> bool:
+        # By a function that backward calls: what it computes need not depend on the upstream gradient.
+        inside = one.function is not end.function and not one.whole and not one.words.startswith("part of")
+        return one in self.suspicious or (inside and one.function not in self.forward.functions)
+
+    def _giver(self, end: Computed, used: set[str], before: list[Computed]) -> Computed | None:
+        """Return the part of a gradient that another function returned, and that a line got for the whole.
+
+        ``used`` are the arguments among the names that the line reads.
+        """
+        given = [end.scope[name] for name in used if isinstance(end.scope.get(name), np.ndarray)]
+        parts = [one for one in before if one.is_returned and one.words.startswith("part of")]
+        parts = [one for one in parts if one.function is not end.function]
+        return next((one for one in reversed(parts) if any(map(one.is_in, given))), None)
 
     def _would_mend(self, one: Computed, end: Computed) -> bool:
         """Return whether ``end`` comes out right if ``one`` is replaced by the gradient that its name claims to be."""
@@ -126,7 +143,7 @@ class FirstWrong:
 
 
 def _identical(one: Computed, other: Computed) -> bool:
-    return one.values.shape == other.values.shape and np.array_equal(one.values, other.values)
+    return one.is_in(other.values)
 
 
 def _base(one: Computed) -> str:

@@ -39,6 +39,8 @@ class Forward:
     names : dict of Node to str
     scalar : float, optional
         The upstream gradient of a loss whose backward may leave it out: its end or its caller may multiply by it.
+    functions : set of code
+        The functions that forward called: where backward calls one of them, its lines compute no gradients.
 
     Attributes
     ----------
@@ -55,8 +57,10 @@ class Forward:
         upstream: tuple[np.ndarray, ...],
         names: Names,
         scalar: float | None = None,
+        functions: frozenset[types.CodeType] = frozenset(),
     ) -> None:
         self.tape, self.upstream, self.names, self.scalar = tape, upstream, names, scalar
+        self.functions = functions
         self.grads = tape.gradients(outputs, list(upstream))
         self.known = list(self._known(outputs))
 
@@ -70,8 +74,11 @@ class Forward:
         """Return the value that has a name."""
         return next((node for node, one in self.names.items() if one == name), None)
 
-    def meant(self, name: str) -> Node | None:
-        """Return the value whose gradient a name claims to be: of h for dh, self.grad_h, grads["dh"], self.h.grad."""
+    def meant(self, name: str, owner: str = "") -> Node | None:
+        """Return the value whose gradient a name claims to be: of h for dh, self.grad_h, grads["dh"], self.h.grad.
+
+        ``owner`` is the path to the object whose method it is: of two layers' weights, its own are meant.
+        """
         name = name.removeprefix("self.")
         base, _, key = name.partition("[")
         key = key.rstrip("]").strip("'\"")
@@ -84,12 +91,14 @@ class Forward:
             wanted |= words.undressed(key) | ({key} if "grad" in base else set())
         else:
             wanted |= words.undressed(base)
-        for owner in wanted:
+        found = []
+        for one in wanted:
             for node, named in self.names.items():
                 last = named if key.isdigit() else named.rpartition(".")[2]
-                if last == owner or words.alike(last, owner):
-                    return node
-        return None
+                if last == one or words.alike(last, one):
+                    found.append((node, named))
+        near = f"{owner}.{base}." if owner and key else f"{base}." if key else f"{owner}."
+        return next((node for node, named in found if named.startswith(near)), found[0][0] if found else None)
 
     def same(self, values: np.ndarray, true: np.ndarray) -> bool:
         """Return whether an array is a true gradient, or becomes it times the upstream gradient of a loss."""

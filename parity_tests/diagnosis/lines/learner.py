@@ -9,6 +9,7 @@ from parity_tests.diagnosis.lines.backward import Backward, Computed, recorded, 
 from parity_tests.diagnosis.lines.forward import Forward, Names, name_locals
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.places import Place
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, is_theirs
 from scratch.tape import Node, NotFollowedError, Tape, Value
 
@@ -29,13 +30,16 @@ def forward_on_the_tape(learner: Learner, inputs: tuple[np.ndarray, ...]) -> For
         np.asarray(rng.uniform(0.5, 2, np.shape(y)) * rng.choice([-1, 1], np.shape(y))) for y in learner.outputs
     )
     scalar = float(upstream[0]) if len(upstream) == 1 and upstream[0].ndim == 0 else None
-    tape, names = Tape(), {}
-    returned = _run(learner, inputs, tape, names)
+    tape, names, functions = Tape(), {}, set()
+    returned = _run(learner, inputs, tape, names, functions)
     outputs = _values_of(learner, returned, names)
-    return Forward(tape, outputs, tuple(np.asarray(learner.plan.undressed(g)) for g in upstream), names, scalar)
+    upstream = tuple(np.asarray(learner.plan.undressed(g)) for g in upstream)
+    return Forward(tape, outputs, upstream, names, scalar, frozenset(functions))
 
 
-def _run(learner: Learner, inputs: tuple[np.ndarray, ...], tape: Tape, names: Names) -> object:
+def _run(
+    learner: Learner, inputs: tuple[np.ndarray, ...], tape: Tape, names: Names, functions: set[types.CodeType]
+) -> object:
     plan, found = learner.plan, learner.found
     learner.world.restore()
     learner.write()
@@ -54,6 +58,7 @@ def _run(learner: Learner, inputs: tuple[np.ndarray, ...], tape: Tape, names: Na
 
     def watch(frame: types.FrameType, event: str, argument: object) -> None:
         if is_theirs(frame.f_code.co_filename):
+            functions.add(frame.f_code)
             name_locals(names, frame, found.forward_name)
 
     held = plan.inputs
@@ -105,7 +110,9 @@ def backward_by_lines(learner: Learner, inputs: tuple[np.ndarray, ...], forward:
         learner.forward(*inputs)
         return recorded(lambda: plan.backward(grads), followed)
 
-    runs = run(*upstream), run(*map(varied, upstream))
+    first = run(*upstream)
+    owners = _owners(learner)
+    runs = first, run(*map(varied, upstream))
     steps = {}
     for one in learner.reading.learned:
         if one.gradient.step:
@@ -117,7 +124,18 @@ def backward_by_lines(learner: Learner, inputs: tuple[np.ndarray, ...], forward:
         _returned(learner, len(inputs), forward),
         steps,
         plan.convention == "upstream",
+        owners,
     )
+
+
+def _owners(learner: Learner) -> dict[int, str]:
+    """Return the paths to the objects that hold parameters, as they are after a backward."""
+    found = {}
+    for one in learner.reading.learned:
+        for count in range(1, len(one.place.steps)):
+            path = Place(one.place.root, one.place.steps[:count])
+            found[id(learner.world.get(path))] = path.name
+    return found
 
 
 def _returned(learner: Learner, count: int, forward: Forward) -> dict[int, Node]:

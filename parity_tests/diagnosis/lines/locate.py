@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis.lines import made_of, operations
+from parity_tests.diagnosis.lines import made_of, operations, statements
 from parity_tests.diagnosis.lines.backward import Computed
 from parity_tests.diagnosis.lines.first_wrong import FirstWrong
 from parity_tests.diagnosis.lines.learner import backward_by_lines, forward_on_the_tape
@@ -35,6 +35,8 @@ def located(learner: Learner, report: Report, inputs: tuple[np.ndarray, ...]) ->
         learner.found.backward is None and learner.plan.pulled is None
     ):
         return ""
+    if learner.averages:
+        return "Lines are not looked at where gradients are means over the examples."
     try:
         return _locate(learner, inputs).text
     except Exception as error:  # a failure here must not lose the report above
@@ -69,15 +71,23 @@ def verdict(recognized: Recognized) -> Located:
     if first is not None:
         found.line, found.wrong = first.line, first.name
         found.right = right(recognized, first)
-    found.remarks = {n: "; ".join(dict.fromkeys(words)) for n, words in said.get(code, {}).items()}
-    found.text = _text(code, found)
+    found.remarks = {n: "; ".join(_whole(words)) for n, words in said.get(code, {}).items()}
+    found.text = _text(code, found, first)
     return found
+
+
+def _whole(words: list[str]) -> list[str]:
+    # In a loop, parts add up to the whole.
+    wholes = {one for one in words if one.startswith("the gradient of ")}
+    return [
+        w for w in dict.fromkeys(words) if w.removeprefix("part of ").partition(":")[0] not in wholes or w in wholes
+    ]
 
 
 def right(recognized: Recognized, one: Computed) -> str:
     """Return what a wrong array is, and what it should be; "" if that cannot be told."""
     forward = recognized.forward
-    node = recognized.end(one) or recognized.meant(one)
+    node = recognized.end(one) or recognized.meant(one) or recognized.part_of(one)
     if node is None:
         node = forward.closest(one.values)
     if node is None or not forward.grads.contributions(node):
@@ -95,10 +105,12 @@ def right(recognized: Recognized, one: Computed) -> str:
         or made_of.describe(values, forward.grads, named, forward.same)
     )
     here = f"this is {words}; " if words else ""
-    return f"{here}it should be the gradient of {forward.word(node)}: {joined}" if joined else ""
+    to_step = bool(recognized.backward.steps) and not one.is_returned and not recognized.is_stored(one)
+    wanted = "the step should be along" if to_step else "it should be"
+    return f"{here}{wanted} the gradient of {forward.word(node)}: {joined}" if joined else ""
 
 
-def _text(code: types.CodeType, found: Located) -> str:
+def _text(code: types.CodeType, found: Located, first: Computed | None) -> str:
     try:
         source, start = inspect.getsourcelines(code)
     except OSError:
@@ -112,5 +124,9 @@ def _text(code: types.CodeType, found: Located) -> str:
     if not found.wrong:
         return "\n".join(shown)
     head = f"The first wrong line is line {found.line}, {found.wrong.replace('return 0', 'what it returns')}"
+    if first.words.startswith("part of ") and statements.returns_a_name(code, first.line, first.number):
+        head = f"Something is missing in what line {found.line} returns"
+    elif not found.right and not first.is_returned:
+        head = f"The first line that may be wrong is line {found.line}, {found.wrong}"
     head += f": {found.right}" if found.right else ": it is not the gradient of anything in forward"
     return "\n".join([f"{head}.", "", *shown])

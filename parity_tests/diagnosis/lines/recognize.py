@@ -39,6 +39,9 @@ class Recognized:
             one.bare = not one.follows
             one.follows = one.follows or (self.meant(one) is not None and one.name not in names)
         for one in self.computed:
+            if one.function in forward.functions and one.function is not backward.code:
+                one.follows = one.bare = False  # forward's own function, called on other numbers
+                continue
             # What backward returns or stores is meant as a gradient even if it does not change with the upstream
             # gradient.
             ends = one.is_returned and (one.function is backward.code or one.function.co_name == backward.name)
@@ -66,7 +69,11 @@ class Recognized:
 
     def meant(self, one: Computed) -> Node | None:
         """Return the value whose gradient an array's name claims to be."""
-        return self.forward.meant(one.name)
+        return self.forward.meant(one.name, self.backward.owners.get(id(one.scope.get("self")), ""))
+
+    def part_of(self, one: Computed) -> Node | None:
+        """Return the value of whose gradient an array is a part."""
+        return next((k.node for k in self.forward.known if k.words == one.words and not k.whole), None)
 
     def is_stored(self, one: Computed) -> bool:
         """Return whether an array is stored as a gradient, in an attribute, a dictionary or a list."""
@@ -74,6 +81,8 @@ class Recognized:
 
     def end(self, one: Computed) -> Node | None:
         """Return the value whose gradient an array is meant to be at the end of backward."""
+        if one.name in self.backward.steps:
+            return self.backward.steps[one.name][0]
         if one.is_returned:
             return self.backward.returned.get(one.number) if one.function is self.backward.code else None
         return self.meant(one) if self.is_stored(one) and self.last_of(one) is one else None

@@ -65,6 +65,14 @@ def names(code: types.CodeType, line: int, number: int | None = None, target: st
     return found
 
 
+def returns_a_name(code: types.CodeType, line: int, number: int | None) -> bool:
+    """Return whether a line returns what was computed before: a name, or an attribute."""
+    statement = at(code, line)
+    returned = part(statement, number) if isinstance(statement, ast.Return) else None
+    returned = returned.value if isinstance(returned, ast.Return) else returned
+    return isinstance(returned, ast.Name | ast.Attribute)
+
+
 def expression(code: types.CodeType, line: int, number: int | None) -> types.CodeType | None:
     """Return the right-hand side of the statement in a line, compiled."""
     statement = at(code, line)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis.reading import adapters
+from parity_tests.diagnosis.reading import adapters, holders
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.flagged import Flagged, with_flag
 from parity_tests.diagnosis.reading.lookup import named_in
@@ -42,9 +42,11 @@ class Found:
             self.prefixes.append("self")
         for function in (self.forward, self.backward):
             inner = getattr(function, "__func__", function)
-            if isinstance(inner, types.FunctionType) and inner.__closure__:
-                self.roots.append(inner)
-                self.prefixes.append("")
+            bound = getattr(function, "__self__", None)
+            for one, prefix in ((bound, "self"), (inner, "")):
+                if one is not None and not any(one is root for root in self.roots) and _holds_data(one):
+                    self.roots.append(one)
+                    self.prefixes.append(prefix)
         if self.module is not None and not isinstance(self.owner, Module):
             self.roots.append(self.module)
             self.prefixes.append("")
@@ -99,6 +101,10 @@ class Found:
         except (TypeError, ValueError):
             return False
         return bool(names) and bool(CONTEXTS.match(names[0]))
+
+
+def _holds_data(one: object) -> bool:
+    return not isinstance(one, type | types.ModuleType) and bool(holders.contents(one))
 
 
 def find(module: types.ModuleType, names: str, args: tuple[list, dict], stage: Stage, file: str) -> Found:

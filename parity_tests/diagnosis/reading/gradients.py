@@ -75,6 +75,7 @@ def assign(
     for source in found_inputs.values():
         take(source)
     _in_order(wanted, sources, free_leaves)
+    _all_but_one(wanted, sources, free_leaves)
     for place in [place for place in wanted if place not in sources]:
         shape = wanted[place].shape
         unused = {p: v for p, v in free_written.items() if identities[p] not in used}
@@ -100,6 +101,19 @@ def _in_order(
                 sources[place] = Source(leaf=name)
                 leaves.pop(name)
             return
+
+
+def _all_but_one(
+    wanted: dict[Place, np.ndarray], sources: dict[Place, Source | None], leaves: dict[str, np.ndarray]
+) -> None:
+    """Pair what is left one by one if there are as many gradients as parameters, and a single one has a wrong shape."""
+    pairs = list(zip([place for place in wanted if place not in sources], leaves, strict=False))
+    left = len(wanted) - len(sources)
+    fitting = [fits(leaves[name].shape, wanted[place].shape) for place, name in pairs]
+    if left == len(leaves) > 2 and sum(fitting) == left - 1:
+        for place, name in pairs:
+            sources[place] = Source(leaf=name)
+            leaves.pop(name)
 
 
 def _looks_like_gradient(place: Place) -> bool:

@@ -1,10 +1,12 @@
-"""What an object, a class, a function's closure or a module holds: to list it, to follow a path, and to put it back.
+"""What an object, a class, a function or a module holds: to list it, to follow a path, and to put it back.
 
 A step of a path is a kind and a key: "attr", "private" (an attribute whose name Python mangled: ``__W`` of a class
-``Linear`` is kept as ``_Linear__W``), "item", "cell" or "tuple".
+``Linear`` is kept as ``_Linear__W``), "item", "cell" (what a function holds) or "tuple".
 """
 
+import collections
 import enum
+import functools
 import random
 import sys
 import types
@@ -13,46 +15,66 @@ from pathlib import Path
 
 import numpy as np
 
+from parity_tests.diagnosis.reading import function_contents
+from parity_tests.diagnosis.reading.function_contents import FUNCTIONS
 from parity_tests.diagnosis.reading.running import ROOT
+from parity_tests.diagnosis.reading.running import is_theirs as is_theirs_by_path
 from scratch.nn.layer import Layer
 from scratch.nn.module import Module
 from scratch.nn.parameter import Parameter
 
 OPAQUE = (types.ModuleType, type, types.BuiltinFunctionType, str, bytes, bool, int, complex, np.dtype, type(None))
 Step = tuple[str, object]
+ENGINES = (*(str(ROOT / name) for name in ("scratch", "torch_ref", "benchmarks")), str(Path(enum.__file__).parent))
+ITEMS = "[...]"
+"""Under this name go the items of a root that is a list or a dictionary itself."""
 ENGINES_OWN = frozenset(name for name in vars(Layer()) if name.startswith("_"))
 """Attributes of modules of `scratch` that its own code keeps, also in a learner's subclass."""
 
 
 def children(value: object, top: bool = False) -> Iterator[tuple[Step, object]]:
-    """Yield what ``value`` holds, each with the step to it; of a module only at the ``top``."""
-    if isinstance(value, types.ModuleType):
-        for name, child in contents(value).items() if top else ():
-            yield ("attr", name), child
-    elif isinstance(value, type):
-        for name, child in contents(value).items() if top else ():
-            yield _attribute_step(name, (value,)), child
-    elif isinstance(value, types.FunctionType | types.MethodType):
-        for name, child in contents(getattr(value, "__func__", value)).items():
+    """Yield what ``value`` holds, each with the step to it; of a module or a class only at the ``top``."""
+    if isinstance(value, types.ModuleType | type):
+        mro = (value,) if isinstance(value, type) else ()
+        for name, child in (contents(value) | functions(value)).items() if top else ():
+            yield _attribute_step(name, mro), child
+    elif isinstance(value, types.FunctionType):
+        for name, child in contents(value).items():
             yield ("cell", name), child
-    elif isinstance(value, dict):
+    elif isinstance(value, types.MethodType):
+        yield ("attr", "__self__"), value.__self__
+        yield from children(value.__func__)
+    elif isinstance(value, functools.partial):
+        for name in ("func", "args", "keywords"):
+            yield ("attr", name), getattr(value, name)
+    else:
+        yield from _items(value)
+        yield from _attributes(value)
+
+
+def _items(value: object) -> Iterator[tuple[Step, object]]:
+    if isinstance(value, dict | types.MappingProxyType):
         for key, child in list(value.items()):
             yield ("item", key), child
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple | collections.deque):
         for index, child in enumerate(value):
-            yield ("item", index), child
-    elif isinstance(value, tuple):
-        for index, child in enumerate(value):
-            yield ("tuple", index), child
-    elif type(value).__module__.split(".")[0] not in ("numpy", "torch", "random", "builtins", "collections.abc"):
-        held = attributes(value)
-        if isinstance(value, Module | Parameter):
-            held = {name: child for name, child in held.items() if not _is_the_engines(name, type(value))}
-        for cls in type(value).__mro__:
-            if is_theirs(cls):
-                held = contents(cls) | held
-        for name, child in held.items():
-            yield _attribute_step(name, type(value).__mro__), child
+            yield ("tuple" if isinstance(value, tuple) else "item", index), child
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "OV":
+        for key in value.dtype.names or np.ndindex(value.shape):
+            yield ("item", key[0] if len(key) == 1 and value.dtype.kind == "O" else key), value[key]
+
+
+def _attributes(value: object) -> Iterator[tuple[Step, object]]:
+    if type(value).__module__.split(".")[0] in ("numpy", "torch", "random", "builtins"):
+        return
+    held = attributes(value)
+    if isinstance(value, Module | Parameter):
+        held = {name: child for name, child in held.items() if not _is_the_engines(name, type(value))}
+    for cls in type(value).__mro__:
+        if is_theirs(cls):
+            held = contents(cls) | held
+    for name, child in held.items():
+        yield _attribute_step(name, type(value).__mro__), child
 
 
 def _is_the_engines(name: str, cls: type) -> bool:
@@ -70,23 +92,41 @@ def contents(root: object) -> dict:
     if isinstance(root, types.ModuleType | type):
         return {name: value for name, value in vars(root).items() if not name.startswith("__") and is_data(value)}
     if isinstance(root, types.FunctionType):
-        held = {key: cell.cell_contents for key, cell in cells(root).items() if _filled(cell)}
-        return {key: value for key, value in held.items() if is_data(value)}
-    return attributes(root)
+        held = function_contents.held(root)
+        return {name: value for name, value in held.items() if is_data(value) or isinstance(value, FUNCTIONS)}
+    if isinstance(root, functools.partial):
+        return {"args": root.args, "keywords": root.keywords}
+    held = attributes(root)
+    return held | {ITEMS: root[:] if isinstance(root, list) else dict(root)} if isinstance(root, list | dict) else held
+
+
+def functions(root: types.ModuleType | type) -> dict[str, types.FunctionType]:
+    """Return the learner's functions in a module or a class by name: they may hold data, too."""
+    found = {name: getattr(value, "__func__", value) for name, value in vars(root).items()}
+    return {name: one for name, one in found.items() if isinstance(one, types.FunctionType) and is_theirs(one)}
 
 
 def fill(root: object, held: dict) -> None:
     """Put back what `contents` returned, and remove what is new."""
     if isinstance(root, types.FunctionType):
-        for key, value in held.items():
-            cells(root)[key].cell_contents = value
+        for name, value in held.items():
+            function_contents.put(root, name, value)
+        return
+    if isinstance(root, functools.partial):
+        function_contents.put_in_partial(root, **held)
         return
     if isinstance(root, types.ModuleType):
         for name, value in held.items():
             setattr(root, name, value)
         return
+    if isinstance(root, list):
+        list.__setitem__(root, slice(None), held[ITEMS])
+    elif isinstance(root, dict):
+        dict.clear(root)
+        dict.update(root, held[ITEMS])
+    held = {name: value for name, value in held.items() if name != ITEMS}
     put, remove = (type.__setattr__, type.__delattr__) if isinstance(root, type) else (object.__setattr__, delattr)
-    for name in set(contents(root)) - set(held):
+    for name in set(contents(root)) - {*held, ITEMS}:
         remove(root, name)
     for name, value in held.items():
         put(root, name, value)
@@ -103,14 +143,26 @@ def is_data(value: object) -> bool:
     return hasattr(value, "__dict__") and not isinstance(value, types.FunctionType)
 
 
-def is_theirs(cls: type) -> bool:
-    """Return whether a class is the learner's, whose attributes may be data: not Python's, NumPy's, PyTorch's, ours."""
-    if cls.__module__ == "__main__":
+def is_theirs(one: type | types.FunctionType) -> bool:
+    """Return whether a class or a function is the learner's, and may hold data; an enumeration's are no data."""
+    if one.__module__ == "__main__":
         return True
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    if file is None or "site-packages" in file or issubclass(cls, enum.Enum):
-        return False
-    return not file.startswith((str(Path(enum.__file__).parent), str(ROOT / "scratch")))
+    return _is_their_file(sys.modules.get(one.__module__)) and not (
+        isinstance(one, type) and issubclass(one, enum.Enum)
+    )
+
+
+def file_of(one: object) -> types.ModuleType | None:
+    """Return the learner's file that something is, or in which a class or a function was defined."""
+    if isinstance(one, type | types.FunctionType):
+        one = sys.modules.get(one.__module__)
+    return one if isinstance(one, types.ModuleType) and _is_their_file(one) else None
+
+
+def _is_their_file(module: types.ModuleType | None) -> bool:
+    # Not Python's, not an installed one, not ours.
+    file = getattr(module, "__file__", None)
+    return file is not None and "site-packages" not in file and is_theirs_by_path(file) and not file.startswith(ENGINES)
 
 
 def attributes(value: object) -> dict:
@@ -124,27 +176,13 @@ def attributes(value: object) -> dict:
     return found
 
 
-def cells(function: types.FunctionType | types.MethodType) -> dict[str, types.CellType]:
-    """Return a function's closure by name."""
-    function = getattr(function, "__func__", function)
-    return dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-
-
-def _filled(cell: types.CellType) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018 - an empty cell raises
-    except ValueError:
-        return False
-    return True
-
-
 def follow(value: object, step: Step) -> object:
     """Return what is one step from ``value``."""
     kind, key = step
     if kind in ("attr", "private"):
         return getattr(value, key)
     if kind == "cell":
-        return cells(value)[key].cell_contents
+        return function_contents.held(value)[key]
     return value[key]
 
 
@@ -153,11 +191,13 @@ def put(holder: object, steps: tuple[Step, ...], value: object) -> object:
     (kind, key), rest = steps[0], steps[1:]
     if rest:
         value = put(follow(holder, steps[0]), rest, value)
-    if kind in ("attr", "private"):
+    if isinstance(holder, functools.partial) and key in ("args", "keywords"):
+        fill(holder, contents(holder) | {key: value})
+    elif kind in ("attr", "private"):
         if not rest or follow(holder, steps[0]) is not value:
             setattr(holder, key, value)
     elif kind == "cell":
-        cells(holder)[key].cell_contents = value
+        function_contents.put(holder, key, value)
     elif kind == "tuple":
         parts = (*holder[:key], value, *holder[key + 1 :])
         return holder._make(parts) if hasattr(holder, "_make") else type(holder)(parts)

@@ -18,11 +18,12 @@ class Learned:
     name: str = ""
     moves: bool = True
     integer: bool = False
+    prefix: str = ""
 
     @property
     def own_name(self) -> str:
-        """Its place's name, without the ``.data`` of an object around it."""
-        return self.place.name.removesuffix(".data").removesuffix(".value")
+        """Its place's name, without the ``.data`` of an object around it; behind the prefix if another has the name."""
+        return self.prefix + self.place.name.removesuffix(".data").removesuffix(".value")
 
 
 @dataclass

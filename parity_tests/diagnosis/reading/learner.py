@@ -71,6 +71,9 @@ class Learner:
         self.reading, self.optimizers = explore(Trials(plan, self.stage, inputs), constants)
         self.forget()
         for one in self.reading.learned:
+            if one.own_name in self.parameters:  # self.w, and w of the file
+                root = self.world.roots[one.place.root]
+                one.prefix = f"{getattr(root, '__name__', type(root).__name__)}."
             one.name = one.own_name
             self.parameters[one.name] = Parameter(self.values(one))
 

@@ -7,7 +7,6 @@ or among the file's own globals has a `Place`. A `World` remembers all of it, to
 import contextlib
 import copy
 import re
-import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ import numpy as np
 from parity_tests.diagnosis.reading import generators, holders
 from parity_tests.diagnosis.reading.holders import OPAQUE, Step
 from parity_tests.diagnosis.reading.names import GRADIENTS
+from parity_tests.diagnosis.reading.reached import DEEP, classes_and_files, functions
 
 LARGE = 100_000
 """Arrays of more elements than this are not copied for each run: they are put back where a run has changed them."""
@@ -56,7 +56,7 @@ class Place:
                 plain = _plain((kind, key))
                 said += f".{plain}" if said else plain
             elif kind == "cell":
-                said += str(key)
+                said += f".{key}" if said else str(key)
             else:
                 said += f"[{key!r}]".replace("'", '"')
         return said
@@ -71,12 +71,15 @@ def _plain(step: Step) -> str:
 class World:
     """Everything that can be reached from the roots, with a start that can be restored.
 
-    The classes of the objects that are reached are roots, too: a dictionary in a class body belongs to the class.
+    The classes of the objects that are reached are roots, too: a dictionary in a class body belongs to the class. So
+    are the learner's other files. Functions are restored as roots are, as no copy is made of them.
     """
 
     def __init__(self, roots: list[object], prefixes: list[str]) -> None:
-        classes = list(_classes(roots))
-        self.roots, self.prefixes = [*roots, *classes], [*prefixes, *(cls.__name__ for cls in classes)]
+        classes, files = classes_and_files(roots)
+        self.roots = [*roots, *classes, *files]
+        self.prefixes = [*prefixes, *(one.__name__ for one in (*classes, *files))]
+        self._functions = functions(self.roots)
         self.start: list[dict] = []
         self.draws: list[tuple[object, object]] = []
         self.snapshot()
@@ -95,8 +98,11 @@ class World:
                 arrays[id(value)] = value
         self._aliases = {place: tuple(group) for group in groups.values() for place in group}
         self._large = [value for value in arrays.values() if value.size > LARGE]
-        self._watched = [(value, value.copy()) for value in self._large]
-        self.start = self._copies([holders.contents(root) for root in self.roots])
+        self._shared: list[object] = []
+        self.start = self._copies([holders.contents(one) for one in self._restored()])
+        shared = {id(value) for one in self._shared for _, value in self._walk(0, (), one, set(), False)}
+        watched = [value for key, value in arrays.items() if key in shared or value.size > LARGE]
+        self._watched = [(value, value.copy()) for value in watched]
         self.draws = generators.states(generators.generators(self.roots))
 
     def restore(self) -> None:
@@ -104,8 +110,8 @@ class World:
         for held, values in self._watched:
             if held.flags.writeable and not np.array_equal(held, values):
                 held[...] = values
-        for root, contents in zip(self.roots, self._copies(self.start), strict=True):
-            holders.fill(root, contents)
+        for one, contents in zip(self._restored(), self._copies(self.start), strict=True):
+            holders.fill(one, contents)
         generators.put_back(self.draws)  # those that are not copied: of a class, of another module
 
     @contextlib.contextmanager
@@ -123,9 +129,19 @@ class World:
         held = {id(self.get(place)) for place in kept}
         self._watched = [(value, values) for value, values in self._watched if id(value) in held]
 
+    def _restored(self) -> list[object]:
+        return [*self.roots, *self._functions]
+
     def _copies(self, contents: list[dict]) -> list[dict]:
         memo = {id(one): one for one in [*self.roots, *self._large]}
-        return [{key: _copy(value, memo) for key, value in one.items()} for one in contents]
+        return [{key: self._copy(value, memo) for key, value in one.items()} for one in contents]
+
+    def _copy(self, value: object, memo: dict) -> object:
+        try:
+            return copy.deepcopy(value, memo)
+        except Exception:
+            self._shared.append(value)
+            return value  # a file, a lock, a module: shared, as it cannot be copied
 
     def get(self, place: Place) -> object:
         """Return what is at a place now; None if the path no longer exists."""
@@ -169,14 +185,17 @@ class World:
     def _walk(
         self, root: int, steps: tuple[Step, ...], value: object, seen: set[int], aliases: bool
     ) -> Iterator[tuple[Place, object]]:
-        if isinstance(value, OPAQUE) or len(steps) > 8:
+        if isinstance(value, OPAQUE) or len(steps) > DEEP:
             return
         if isinstance(value, np.ndarray | float | np.floating):
             if isinstance(value, np.ndarray):
-                if (id(value) in seen and not aliases) or value.dtype.kind not in "fciub":
+                if id(value) in seen and not aliases:
                     return
                 seen.add(id(value))
-            yield Place(root, steps), value
+            if not isinstance(value, np.ndarray) or value.dtype.kind in "fciub":
+                yield Place(root, steps), value
+            elif value.dtype.kind in "OV":
+                yield from self._inside(root, steps, value, seen, aliases)
             return
         if id(value) in seen:
             return
@@ -185,28 +204,13 @@ class World:
             yield Place(root, steps), value
             if not GRADIENTS.match(str(steps[-1][1])):
                 return  # a list of gradients may have one number for each of a list of parameters
+        yield from self._inside(root, steps, value, seen, aliases)
+
+    def _inside(
+        self, root: int, steps: tuple[Step, ...], value: object, seen: set[int], aliases: bool
+    ) -> Iterator[tuple[Place, object]]:
         for step, child in holders.children(value):
             yield from self._walk(root, (*steps, step), child, seen, aliases)
-
-
-def _classes(roots: list[object]) -> Iterator[type]:
-    # Of the objects that can be reached, and those that the file defines.
-    seen: set[int] = set()
-
-    def reached(value: object, depth: int = 0) -> Iterator[type]:
-        if id(value) in seen or depth > 8 or (depth and isinstance(value, (*OPAQUE, float, np.ndarray))):
-            return
-        seen.add(id(value))
-        yield from type(value).__mro__
-        for _, child in holders.children(value, top=not depth):
-            yield from reached(child, depth + 1)
-
-    for root in roots:
-        defined = vars(root).values() if isinstance(root, types.ModuleType) else ()
-        for cls in [*reached(root), *(one for one in defined if isinstance(one, type))]:
-            if id(cls) not in seen and holders.is_theirs(cls):
-                seen.add(id(cls))
-                yield cls
 
 
 def _is_numbers(value: object) -> bool:
@@ -222,10 +226,3 @@ def _is_numbers(value: object) -> bool:
 
 def _holds_arrays(value: list) -> bool:
     return any(isinstance(v, np.ndarray) or (isinstance(v, list) and _holds_arrays(v)) for v in value)
-
-
-def _copy(value: object, memo: dict) -> object:
-    try:
-        return copy.deepcopy(value, memo)
-    except Exception:
-        return value  # a file, a lock, a module: shared, as it cannot be copied

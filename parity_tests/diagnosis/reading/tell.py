@@ -46,7 +46,7 @@ def tell(learner: Learner, report: Report) -> None:
             continue
         report.unseen.append(
             f"{own} {shape}: the output depends on it, but no gradient of it was found (a constant? say --constant "
-            f"{place.last})"
+            f"{place.last or place.name})"
         )
     for one in learner.reading.learned:
         for place in one.gradient.beside:

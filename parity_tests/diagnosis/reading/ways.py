@@ -29,9 +29,9 @@ def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Ite
         _orders(found, options, len(inputs)), (False, True) if classes else (False,), _conventions(found)
     ):
         for mean in (False, True) if convention != "upstream" else (False,):
-            yield Plan(found, options, order, convention, onehot, mean, classes=classes)
             if convention == "derivative" and _is_of_output(found):
                 yield Plan(found, options, order, convention, onehot, mean, classes=classes, at_output=True)
+            yield Plan(found, options, order, convention, onehot, mean, classes=classes)
         for number in range(1, SPLITS) if convention == "upstream" else ():
             yield Plan(found, options, order, convention, onehot, classes=classes, split_number=number)
     said = f"{found.backward_name} returns the gradients of the parameters first: only in this order do they agree"

@@ -31,6 +31,33 @@ class Linear:
         return g @ self.W.T
 
 
+class Image:
+    def __init__(self):
+        self.W = np.random.randn(2, 3, 4)
+
+    def forward(self, x):
+        self.x = x
+        return sum(self.W[i] @ x[i] for i in range(2))
+
+    def backward(self, g):
+        self.dW = np.array([np.outer(g, self.x[i]) for i in range(2)])
+        return np.array([self.W[i].T @ g for i in range(2)])
+
+
+class Rows:
+    def __init__(self):
+        self.W = np.random.randn(7, 3)
+
+    def forward(self, x):
+        self.x, self.i = x, np.arange(len(x)) % 7
+        return x * self.W[self.i]
+
+    def backward(self, g):
+        self.dW = np.zeros_like(self.W)
+        np.add.at(self.dW, self.i, g * self.x)
+        return g * self.W[self.i]
+
+
 class OfOneSize:
     def __init__(self):
         self.scale = np.arange(1.0, 6.0)[:, None]
@@ -90,3 +117,23 @@ def test_a_layer_of_one_size_is_no_mistake(checked, name):
     assert status == 0, out
     refusing = {"OfOneSize": "forward", "Buffered": "backward"}[name]
     assert f"note: a batch of 8 was not compared: {refusing} does not run on it (ValueError: " in out
+
+
+def test_an_axis_of_channels_is_none_of_examples(checked):
+    status, out = checked(SOURCE, "Image", "--input", "2,4")
+    assert status == 0, out
+    assert "note: a batch of 5 was not compared: forward uses no more than 2 (channels, not examples?)" in out
+    status, out = checked(SOURCE.replace("np.outer(g, self.x[i])", "np.outer(g, self.x[0])"), "Image", "--input", "2,4")
+    assert status == 1
+    assert "grad_W: 12 of 24 elements differ" in out
+
+
+def test_an_index_that_occurs_twice_in_a_larger_batch_is_no_fixed_size(checked):
+    status, out = checked(SOURCE, "Rows", "--input", "5,3")
+    assert status == 0, out
+    assert "They agree on a batch of 8, too." in out
+    wrong = SOURCE.replace("np.add.at(self.dW, self.i, g * self.x)", "self.dW[self.i] += g * self.x")
+    status, out = checked(wrong, "Rows", "--input", "5,3")
+    assert status == 1
+    assert "grad_W: 3 of 21 elements differ" in out
+    assert "-> right for the batch of 5 before: does an index occur twice in this one" in out

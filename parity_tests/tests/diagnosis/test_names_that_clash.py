@@ -76,6 +76,64 @@ def test_an_input_may_be_called_as_a_parameter(checked):
     assert "\ngrad_input[1]  (5, 3)" in out
 
 
+FILE = """
+import numpy as np
+
+w = np.random.randn(3, 3)
+
+
+class Layer:
+    def __init__(self):
+        self.w = np.random.randn(3, 3)
+
+    def forward(self, x):
+        self.x, self.h = x, x @ w
+        return self.h @ self.w
+
+    def backward(self, g):
+        self.dw = self.h.T @ g
+        self.gw = self.x.T @ (g @ self.w.T)
+        return g @ self.w.T @ w.T
+"""
+
+
+def test_an_array_of_the_file_may_be_called_as_one_of_the_layer(checked):
+    status, out = checked(FILE, "Layer", "--input", "5,3")
+    assert status == 0, out
+    assert "\ngrad_w " in out
+    assert "\nmy.grad_w " in out
+    for old, said in (("self.h.T @ g", "grad_w: 9 of 9"), ("self.x.T @ (g", "my.grad_w: 9 of 9")):
+        status, out = checked(FILE.replace(old, f"2 * {old}"), "Layer", "--input", "5,3")
+        assert status == 1
+        assert f"\n{said} elements differ" in out
+
+
+LISTED = """
+import numpy as np
+
+
+class Stack:
+    def __init__(self):
+        self.W1, self.b1, self.W2 = np.random.randn(3, 4), np.zeros(4), np.random.randn(4, 2)
+
+    def forward(self, x):
+        self.x, self.h = x, np.tanh(x @ self.W1 + self.b1)
+        return self.h @ self.W2
+
+    def backward(self, g):
+        dz = g @ self.W2.T * (1 - self.h**2)
+        return dz @ self.W1.T, [self.x.T @ dz, dz.sum(axis=0), self.h.T @ g]
+"""
+
+
+def test_of_returned_gradients_one_may_have_a_wrong_shape(checked):
+    status, out = checked(LISTED, "Stack", "--input", "5,3")
+    assert status == 0, out
+    status, out = checked(LISTED.replace("dz.sum(axis=0)", "dz.sum(axis=1)"), "Stack", "--input", "5,3")
+    assert status == 1
+    assert "grad_b1 has shape (5,), expected (4,); grad_input, grad_W1 and grad_W2 agree" in out
+
+
 def test_a_state_returned_behind_the_gradients_is_none(checked):
     status, out = checked(SOURCE, "loss_fun", "--input", "4,1")
     assert status == 1

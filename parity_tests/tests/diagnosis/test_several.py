@@ -115,3 +115,46 @@ def test_the_adapter_calls_the_methods_in_the_order_in_which_they_are_used(comma
     adapter.write_text(out.partition("\n\n")[2].replace("Unnamed(...)", "Unnamed()"))
     assert main(["check", f"{adapter}:forward,backward", *X.split()]) == 0
     assert "All agree." in capsys.readouterr().out
+
+
+RECURRENT = """
+import numpy as np
+
+
+class RNN:
+    def __init__(self, i, h):
+        self.weight_ih, self.weight_hh = np.random.randn(h, i), np.random.randn(h, h)
+        self.bias_ih, self.bias_hh = np.zeros(h), np.zeros(h)
+
+    def forward(self, x):
+        h = np.zeros((len(x), len(self.weight_hh)))
+        self.x, self.h = x, [h]
+        for t in range(x.shape[1]):
+            h = np.tanh(x[:, t] @ self.weight_ih.T + self.bias_ih + h @ self.weight_hh.T + self.bias_hh)
+            self.h.append(h)
+        return np.stack(self.h[1:], 1), h[None]
+
+    def backward(self, dy, dh):
+        dh, dx = dh[0], np.zeros_like(self.x)
+        self.gweight_ih, self.gweight_hh = np.zeros_like(self.weight_ih), np.zeros_like(self.weight_hh)
+        self.gbias_ih, self.gbias_hh = np.zeros_like(self.bias_ih), np.zeros_like(self.bias_hh)
+        for t in reversed(range(self.x.shape[1])):
+            dz = (dh + dy[:, t]) * (1 - self.h[t + 1] ** 2)
+            self.gweight_ih += dz.T @ self.x[:, t]
+            self.gweight_hh += dz.T @ self.h[t]
+            self.gbias_ih += dz.sum(0)
+            self.gbias_hh += dz.sum(0)
+            dx[:, t] = dz @ self.weight_ih
+            dh = dz @ self.weight_hh
+        return dx
+"""
+AGAINST = "--args 3,4 --input 2,3,3 --against torch.nn.RNN --torch-args 3,4,batch_first=True"
+
+
+def test_two_outputs_against_pytorchs(checked):
+    status, out = checked(RECURRENT, "RNN", *AGAINST.split())
+    assert status == 0, out
+    assert "\noutput[1] " in out
+    status, out = checked(RECURRENT.replace("gbias_hh +=", "gbias_hh ="), "RNN", *AGAINST.split())
+    assert status == 1
+    assert "grad_bias_hh_l0: 4 of 4 elements differ" in out

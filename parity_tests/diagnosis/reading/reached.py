@@ -1,0 +1,57 @@
+"""What can be reached from the roots of a search and is a root of its own: classes, functions that hold data, files."""
+
+import types
+from collections.abc import Iterator
+
+import numpy as np
+
+from parity_tests.diagnosis.reading import holders
+from parity_tests.diagnosis.reading.holders import OPAQUE
+
+DEEP = 24
+"""The most steps from a root."""
+
+
+def classes_and_files(roots: list[object]) -> tuple[list[type], list[types.ModuleType]]:
+    """Return the learner's classes and other files: those of what is reached, and what his files import."""
+    classes, modules, new = {}, {}, list(roots)
+    while new:
+        found = list(reached(new))
+        fresh = [one for one in found if isinstance(one, type) and holders.is_theirs(one) and one not in classes]
+        classes |= dict.fromkeys(fresh)
+        files = [holders.file_of(one) for one in found]
+        files = [one for one in files if one is not None and one not in modules]
+        modules |= dict.fromkeys(files)
+        new = [one for one in (*fresh, *files) if not any(one is root for root in roots)]
+    return [c for c in classes if c not in roots], [m for m in modules if not any(m is root for root in roots)]
+
+
+def functions(roots: list[object]) -> list[types.FunctionType]:
+    """Return the functions that hold something, and that are no roots themselves."""
+    found = [one for one in reached(roots) if isinstance(one, types.FunctionType) and holders.contents(one)]
+    return [one for one in found if not any(one is root for root in roots)]
+
+
+def reached(roots: list[object]) -> Iterator[object]:
+    """Yield everything that can be reached once; of an object its classes, too, and what a file defines and imports."""
+    seen: set[int] = set()
+
+    def walk(value: object, depth: int = 0) -> Iterator[object]:
+        if id(value) in seen or depth > DEEP or isinstance(value, (str, bytes, bool, int, float, complex, np.ndarray)):
+            return
+        seen.add(id(value))
+        yield value
+        if depth and isinstance(value, OPAQUE):
+            return
+        for cls in type(value).__mro__:
+            yield from walk(cls, 1)
+        for _, child in holders.children(value, top=not depth):
+            yield from walk(child, depth + 1)
+        for child in vars(value).values() if isinstance(value, types.ModuleType) else ():
+            if isinstance(child, types.ModuleType | type):
+                yield from walk(child, 1)
+        if isinstance(value, types.MethodType):
+            yield from walk(value.__func__, depth + 1)
+
+    for root in roots:
+        yield from walk(root)
