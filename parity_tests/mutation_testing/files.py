@@ -71,6 +71,7 @@ TOPICS = {
     "layers/test_recurrent.py": "gru lstm rnn sequence_products",
     "layers/test_recurrent_cell.py": "gru_cell layer lstm_cell rnn_cell",
     "layers/test_special.py": "keep_where normal_distribution normal_tail",
+    "layers/test_transformer.py": "transformer_decoder transformer_encoder transformer_layer",
     "layers/test_unflatten.py": "flatten",
     "layers/test_winograd.py": "conv conv_transpose padded_images patch_plan patches winograd_tiles",
     "losses/test_actor_critic.py": "policy_gradient",

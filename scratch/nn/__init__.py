@@ -62,6 +62,8 @@ from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
 from scratch.nn.softmin import Softmin
 from scratch.nn.softsign import Softsign
+from scratch.nn.transformer_decoder import TransformerDecoder, TransformerDecoderLayer
+from scratch.nn.transformer_encoder import TransformerEncoder, TransformerEncoderLayer
 from scratch.nn.triplet_margin import TripletMarginLoss
 from scratch.nn.upsample import Upsample
 
@@ -147,6 +149,10 @@ __all__ = [
     "Softplus",
     "Softsign",
     "Tanh",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "Unflatten",
     "Upsample",
