@@ -58,7 +58,9 @@ TOPICS = {
     "layers/test_instancenorm.py": "channel_norm",
     "layers/test_kept_patches.py": "conv conv_relu_pool patch_plan winograd winograd_tiles",
     "layers/test_linear.py": "container flatten layer",
-    "layers/test_more_activations.py": "expm1 hardtanh log1p log_sigmoid mish prelu selu softmax softmin softsign",
+    "layers/test_more_activations.py": (
+        "expm1 hardswish hardtanh log1p log_sigmoid mish prelu selu softmax softmin softsign"
+    ),
     "layers/test_normalization.py": "groupnorm layernorm normalized_rows row_norm rows",
     "layers/test_output_mask.py": (
         "conv conv_transpose groupnorm gru layer layernorm linear lstm recurrent rnn sequence_products"

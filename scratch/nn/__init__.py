@@ -18,6 +18,7 @@ from scratch.nn.glu import GLU
 from scratch.nn.groupnorm import GroupNorm
 from scratch.nn.gru import GRU
 from scratch.nn.gru_cell import GRUCell
+from scratch.nn.hardswish import Hardsigmoid, Hardswish
 from scratch.nn.hardtanh import Hardtanh, ReLU6
 from scratch.nn.instancenorm import InstanceNorm2d
 from scratch.nn.kl_div import KLDivLoss
@@ -100,6 +101,8 @@ __all__ = [
     "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
+    "Hardsigmoid",
+    "Hardswish",
     "Hardtanh",
     "HingeEmbeddingLoss",
     "HuberLoss",
