@@ -1,6 +1,7 @@
 """The cases of the activations beyond the classic ones."""
 
 import numpy as np
+import torch
 
 from parity_tests.catalogue.entry import Draw, LayerCase, entry
 from parity_tests.catalogue.layers import activation, both
@@ -13,6 +14,22 @@ activation("SELU")
 activation("CELU", alpha=(0.25, 2.5, -0.75))  # PyTorch's backward rounds it to float32: so numbers that are
 activation("LogSigmoid")
 activation("Softsign")
+activation("Hardswish")
+
+
+class TorchHardsigmoid(torch.nn.Module):
+    """Its definition, as PyTorch's own layer rounds the slope to float32, in float64, too."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return ReLU6(x + 3) / 6."""
+        return torch.nn.functional.relu6(x + 3) / 6
+
+
+@entry("Hardsigmoid", "layer")
+def hardsigmoid(d: Draw) -> LayerCase:
+    """Any shape; the bounds, where the kinks are, among the numbers."""
+    x = d.array((*d.leading(), 3), d.one_of(arrays.array, arrays.tied), d.one_of(1, 3))
+    return LayerCase(both(d, "Hardsigmoid")[0], TorchHardsigmoid(), (x,))
 
 
 @entry("PReLU", "layer")

@@ -64,6 +64,23 @@ def softsign_turned_round_is_itself(layer: nn.Softsign, x: np.ndarray) -> None:
     same(slope, (1 - np.abs(y)) ** 2)
 
 
+@law(nn.Hardsigmoid)
+def a_hard_sigmoid_turned_round_is_what_is_left_of_one(layer: nn.Hardsigmoid, x: np.ndarray) -> None:
+    """f(-x) = 1 - f(x), as for the sigmoid; the slope is 1/6 where the output is between 0 and 1, and 0 elsewhere."""
+    x, y, slope = _curve(layer, x)
+    same(forward(layer, -x)[0], 1 - y)
+    same(slope, np.where((y > 0) & (y < 1), 1 / 6, 0))
+
+
+@law(nn.Hardswish)
+def hard_swishs_halves_differ_by_the_input(layer: nn.Hardswish, x: np.ndarray) -> None:
+    """f(x) - f(-x) = x, and f'(x) + f'(-x) = 1, as for SiLU; far out it is 0 or the input."""
+    x, y, slope = _curve(layer, x)
+    same(y - forward(layer, -x)[0], x)
+    same(slope + layer.backward(np.ones_like(x)), np.ones_like(x))
+    same(y[-2:], np.array([1e4, 0.0]))
+
+
 @law(nn.Softmin)
 def the_smallest_wins(layer: nn.Softmin, x: np.ndarray) -> None:
     """A larger score gives probability to the others: its own output's slope is not positive, theirs not negative.

@@ -1,14 +1,16 @@
-"""Laws of attention: its weights are probabilities, and its keys are a set."""
+"""Laws of attention and of transformers: weights are probabilities, keys are a set, a skip connection skips."""
 
 import numpy as np
 
-from parity_tests.laws.law import backward, forward, law, random_grads, same, variant
+from parity_tests.laws.law import backward, forward, law, random_grads, same, split, variant
 from scratch import nn
+from scratch.nn.transformer_layer import TransformerLayer
 
 
-def batch_first(layer: nn.MultiheadAttention, x: np.ndarray) -> int:
+def batch_first(layer: nn.Module, x: np.ndarray) -> int:
     """Return the axis of the sequence."""
-    return 1 if layer.batch_first and x.ndim == 3 else 0
+    attention = next(one for one in layer.modules() if isinstance(one, nn.MultiheadAttention))
+    return 1 if attention.batch_first and x.ndim == 3 else 0
 
 
 @law(nn.MultiheadAttention)
@@ -52,3 +54,52 @@ def equal_values_are_their_own_mean(
     grad_query, grad_key, *_ = backward(layer, *random_grads((y,)))
     same(grad_query, np.zeros_like(query))
     same(grad_key, np.zeros_like(key))
+
+
+@law(TransformerLayer)
+def without_its_parts_a_layer_is_its_skip_connections(layer: TransformerLayer, *inputs: np.ndarray) -> None:
+    """If attention and network add nothing, a layer that normalizes first returns its input, and its gradient."""
+    layer = variant(layer.eval(), norm_first=True)
+    attentions = [one.out_proj for one in layer.children() if isinstance(one, nn.MultiheadAttention)]
+    for last in (*attentions, layer.linear2):
+        for parameter in last.parameters():
+            parameter.data[...] = 0
+    (y,) = forward(layer, *inputs)
+    same(y, inputs[0])
+    (g,) = random_grads((y,))
+    same(backward(layer, g)[0], g)
+
+
+@law(nn.TransformerEncoderLayer, nn.TransformerEncoder)
+def positions_have_no_order(layer: nn.Module, x: np.ndarray, *masks: np.ndarray) -> None:
+    """Reordering the positions, and the masks with them, reorders outputs and gradients: so models add positions."""
+    axis = batch_first(layer, x)
+    order = np.random.default_rng(5).permutation(x.shape[axis])
+    moved = [*[mask[..., order, :][..., order] for mask in masks[:1]], *[mask[..., order] for mask in masks[1:]]]
+    layer.eval()
+    (y,) = forward(layer, x, *masks)
+    (g,) = random_grads((y,))
+    (grad_x,), learned = split(layer, backward(layer, g))
+    same(forward(layer, np.take(x, order, axis), *moved)[0], np.take(y, order, axis))
+    (grad_moved,), learned_moved = split(layer, backward(layer, np.take(g, order, axis)))
+    same(grad_moved, np.take(grad_x, order, axis))
+    for one, other in zip(learned_moved, learned, strict=True):
+        same(one, other)
+
+
+@law(nn.TransformerDecoderLayer, nn.TransformerDecoder)
+def the_memory_is_a_set(layer: nn.Module, x: np.ndarray, memory: np.ndarray, *masks: np.ndarray) -> None:
+    """Reordering the memory, and the masks with it, changes no output; its gradient is reordered in the same way."""
+    axis = batch_first(layer, memory)
+    order = np.random.default_rng(5).permutation(memory.shape[axis])
+    moved = [mask[..., order] if place % 2 else mask for place, mask in enumerate(masks)]
+    layer.eval()
+    (y,) = forward(layer, x, memory, *masks)
+    (g,) = random_grads((y,))
+    grad_x, grad_memory, *learned = backward(layer, g)
+    same(forward(layer, x, np.take(memory, order, axis), *moved)[0], y)
+    found_x, found_memory, *learned_moved = backward(layer, g)
+    same(found_x, grad_x)
+    same(found_memory, np.take(grad_memory, order, axis))
+    for one, other in zip(learned_moved, learned, strict=True):
+        same(one, other)

@@ -12,6 +12,7 @@ from scratch.nn.convolution import Convolution
 from scratch.nn.padding import _Pad
 from scratch.nn.recurrent import Recurrent
 from scratch.nn.reduction import Loss
+from scratch.nn.transformer_layer import TransformerLayer, TransformerStack
 
 LOSSES = (Loss, ActorCriticLoss)
 CENTRED_NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d)
@@ -123,7 +124,8 @@ def looks_at_the_whole_batch(layer: nn.Module, x: np.ndarray) -> bool:
 
 def joins_the_batch(layer: nn.Module, x: np.ndarray) -> bool:
     """Return whether the first axis of input and output is not the batch."""
-    if isinstance(layer, (Recurrent, nn.MultiheadAttention)):  # it is the sequence's steps
+    # It is the sequence's steps.
+    if isinstance(layer, (Recurrent, nn.MultiheadAttention, TransformerLayer, TransformerStack)):
         return True
     return isinstance(layer, nn.Flatten) and layer.start_dim in (0, -x.ndim)
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from parity_tests.catalogue.activations import TorchHardsigmoid
 from parity_tests.harness.arrays import array, tied
 from parity_tests.museum.exhibit import layer
 from scratch import nn
+from scratch.nn.hardswish import hardsigmoid, hardswish
 from scratch.nn.hardtanh import hardtanh
 from scratch.nn.log_sigmoid import log_sigmoid_backward
 from scratch.nn.mish import mish, mish_backward
@@ -181,3 +183,33 @@ class MinusOfSoftminForgotten(nn.Softmin):
     """
 
     functions = softmin, _sign_forgotten_backward
+
+
+def _divisor_forgotten_backward(grad_y, saved):
+    (x,) = saved
+    return np.where((x > -3) & (x < 3), grad_y, 0)
+
+
+@layer(X, torch=TorchHardsigmoid, caught="torch differences laws", passes_ones=False)
+class SixthForgotten(nn.Hardsigmoid):
+    """The line climbs from 0 to 1 over six units, so its slope is 1/6; here it is 1, as in ReLU6.
+
+    What comes before a gate learns six times too fast.
+    """
+
+    functions = hardsigmoid, _divisor_forgotten_backward
+
+
+def _gate_alone_backward(grad_y, saved):
+    (x,) = saved
+    return grad_y * np.minimum(np.maximum(x + 3, 0), 6) / 6
+
+
+@layer(X, caught="torch differences", passes_ones=False)
+class HardGateIsAConstant(nn.Hardswish):
+    """x is used twice, as a factor and inside the gate; the gate's derivative, 1/6 between the bounds, is missing.
+
+    Between the bounds all slopes are wrong, and the curve never seems to fall.
+    """
+
+    functions = hardswish, _gate_alone_backward

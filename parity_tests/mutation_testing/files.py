@@ -60,7 +60,9 @@ TOPICS = {
     "layers/test_instancenorm.py": "channel_norm",
     "layers/test_kept_patches.py": f"conv conv_relu_pool patch_plan {WINOGRAD}",
     "layers/test_linear.py": "container flatten layer",
-    "layers/test_more_activations.py": "expm1 hardtanh log1p log_sigmoid mish prelu selu softmax softmin softsign",
+    "layers/test_more_activations.py": (
+        "expm1 hardswish hardtanh log1p log_sigmoid mish prelu selu softmax softmin softsign"
+    ),
     "layers/test_normalization.py": "groupnorm layernorm normalized_rows row_norm rows",
     "layers/test_output_mask.py": (
         "conv conv_transpose groupnorm gru layer layernorm linear lstm recurrent rnn sequence_products"
@@ -73,6 +75,7 @@ TOPICS = {
     "layers/test_recurrent.py": "gru lstm rnn sequence_layer sequence_products",
     "layers/test_recurrent_cell.py": "gru_cell layer lstm_cell rnn_cell",
     "layers/test_special.py": "keep_where normal_distribution normal_tail",
+    "layers/test_transformer.py": "transformer_decoder transformer_encoder transformer_layer",
     "layers/test_unflatten.py": "flatten",
     "layers/test_winograd.py": f"conv conv_transpose padded_images patch_plan patches {WINOGRAD}",
     "losses/test_actor_critic.py": "policy_gradient",

@@ -19,7 +19,7 @@ entropy, of the logit and the probability, whichever of them was computed from t
     B2  grad_p = -grad_y x                         (...)   F2: the other factor
 
 PyTorch's counterpart: ``torch.distributions.Bernoulli``; the draws agree with its draws bit for bit, and EPS is that of
-the dtype, as there. Left out: ``validate_args`` (what is checked here is always checked), and its divergences.
+the dtype, as there. Left out: ``validate_args`` (what is checked here is always checked).
 """
 
 from functools import cached_property

@@ -30,6 +30,9 @@ categorical: of two categorical distributions, with probabilities p, q and their
 
 Where p never draws an action, its gradient is 0; PyTorch's is NaN if the logit is minus infinity.
 
+A Bernoulli distribution is a categorical one of two classes, 1 and 0, with the probabilities p and 1 - p; with the
+logit x their logarithms are log s(x) and log s(-x), s being the sigmoid. So the divergence of two is `categorical`.
+
 Source: Kullback and Leibler, "On Information and Sufficiency", 1951; Kingma and Welling, "Auto-Encoding Variational
 Bayes", 2014, appendix B. PyTorch's counterpart: ``torch.distributions.kl_divergence``. Left out: other distributions,
 and ``register_kl``.
@@ -40,12 +43,15 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from scratch.distributions.bernoulli import Bernoulli, BernoulliLogits
 from scratch.distributions.categorical import Categorical
 from scratch.distributions.method import Method, spread_event, sum_event
 from scratch.distributions.normal import Independent, Normal
+from scratch.nn.log_sigmoid import LogSigmoid
+from scratch.nn.sigmoid import Sigmoid
 from scratch.vjp import unbroadcast
 
-Distribution = Normal | Categorical | Independent
+Distribution = Normal | Categorical | Bernoulli | Independent
 
 
 def normal(p_loc: np.ndarray, p_scale: np.ndarray, q_loc: np.ndarray, q_scale: np.ndarray) -> tuple[np.ndarray, tuple]:
@@ -103,11 +109,34 @@ class CategoricalKL(Method):
     inputs, grad_inputs = 4, 3
 
 
-class OfCategoricals:
-    """The divergence of two `Categorical`: the steps from logits or probs, and `categorical`."""
+class TwoClasses:
+    """A `Bernoulli` as a categorical distribution: from logits or probs to the logarithms and probabilities."""
 
-    def __init__(self, p: Categorical, q: Categorical) -> None:
-        self.p, self.q, self.divergence = p.normalized(), q.normalized(), CategoricalKL()
+    def __init__(self, of: Bernoulli) -> None:
+        self.from_probs = of.from_probs
+        self.other = BernoulliLogits() if of.from_probs else Sigmoid()
+        self.log_one, self.log_zero = LogSigmoid(), LogSigmoid()
+
+    def __call__(self, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the logarithms and the probabilities of 1 and of 0, along a last axis."""
+        other = self.other(given)
+        x, p = (other, given) if self.from_probs else (given, other)
+        return np.stack([self.log_one(x), self.log_zero(np.asarray(-x))], axis=-1), np.stack([p, 1 - p], axis=-1)
+
+    def backward(self, grad_log: np.ndarray, grad_probs: np.ndarray | None) -> np.ndarray:
+        """Return the gradient of what was given: it and `other` are used for each class, so four are added."""
+        grad_x = self.log_one.backward(grad_log[..., 0]) - self.log_zero.backward(grad_log[..., 1])
+        grad_p = np.zeros_like(grad_x) if grad_probs is None else grad_probs[..., 0] - grad_probs[..., 1]
+        grad_given, grad_other = (grad_p, grad_x) if self.from_probs else (grad_x, grad_p)
+        return np.asarray(grad_given + self.other.backward(np.asarray(grad_other)))
+
+
+class OfClasses:
+    """The divergence of two `Categorical` or `Bernoulli`: the steps from logits or probs, and `categorical`."""
+
+    def __init__(self, p: Any, q: Any) -> None:
+        self.divergence = CategoricalKL()
+        self.p, self.q = (TwoClasses(one) if isinstance(one, Bernoulli) else one.normalized() for one in (p, q))
 
     def __call__(self, p: np.ndarray, q: np.ndarray) -> np.ndarray:
         """Return the divergence, of what was given to p and to q."""
@@ -130,7 +159,7 @@ class Divergences:
 
         Parameters
         ----------
-        p, q : Normal, Categorical or Independent
+        p, q : Normal, Categorical, Bernoulli or Independent
             Two of one kind.
 
         Raises
@@ -152,11 +181,12 @@ class Divergences:
         of_p = self._kept.setdefault(p, WeakKeyDictionary())
         if isinstance(p, Normal) and isinstance(q, Normal):
             return of_p.setdefault(q, NormalKL())(*p.given, *q.given)
-        if isinstance(p, Categorical) and isinstance(q, Categorical):
-            return of_p.setdefault(q, OfCategoricals(p, q))(p.given, q.given)
+        for kind in (Categorical, Bernoulli):
+            if isinstance(p, kind) and isinstance(q, kind):
+                return of_p.setdefault(q, OfClasses(p, q))(p.given, q.given)
         raise NotImplementedError(
-            "kl_divergence: expected two Normal, two Categorical, or two Independent of these with as many axes each, "
-            f"got {type(p).__name__} and {type(q).__name__}"
+            "kl_divergence: expected two Normal, Categorical or Bernoulli, or two Independent of these with as many "
+            f"axes each, got {type(p).__name__} and {type(q).__name__}"
         )
 
     def backward(self, grad_output: np.ndarray, p: Distribution, q: Distribution) -> tuple[np.ndarray, ...]:
@@ -165,8 +195,8 @@ class Divergences:
         Returns
         -------
         tuple of numpy.ndarray
-            Of two `Normal`, the gradients of p's loc and scale, and of q's loc and scale. Of two `Categorical`, those
-            of what was given to p and to q, logits or probs.
+            Of two `Normal`, the gradients of p's loc and scale, and of q's loc and scale. Of two `Categorical` or
+            `Bernoulli`, those of what was given to p and to q, logits or probs.
 
         Raises
         ------

@@ -18,6 +18,7 @@ from scratch.nn.glu import GLU
 from scratch.nn.groupnorm import GroupNorm
 from scratch.nn.gru import GRU
 from scratch.nn.gru_cell import GRUCell
+from scratch.nn.hardswish import Hardsigmoid, Hardswish
 from scratch.nn.hardtanh import Hardtanh, ReLU6
 from scratch.nn.instancenorm import InstanceNorm2d
 from scratch.nn.kl_div import KLDivLoss
@@ -62,6 +63,8 @@ from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
 from scratch.nn.softmin import Softmin
 from scratch.nn.softsign import Softsign
+from scratch.nn.transformer_decoder import TransformerDecoder, TransformerDecoderLayer
+from scratch.nn.transformer_encoder import TransformerEncoder, TransformerEncoderLayer
 from scratch.nn.triplet_margin import TripletMarginLoss
 from scratch.nn.upsample import Upsample
 
@@ -98,6 +101,8 @@ __all__ = [
     "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
+    "Hardsigmoid",
+    "Hardswish",
     "Hardtanh",
     "HingeEmbeddingLoss",
     "HuberLoss",
@@ -147,6 +152,10 @@ __all__ = [
     "Softplus",
     "Softsign",
     "Tanh",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "Unflatten",
     "Upsample",

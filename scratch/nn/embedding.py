@@ -23,9 +23,11 @@ PyTorch's counterpart: ``torch.nn.Embedding``; its weight, too, is drawn from th
 out: ``max_norm``, which would change the table in forward, ``scale_grad_by_freq``, ``sparse``, ``device``.
 """
 
+from typing import Self
+
 import numpy as np
 
-from scratch.checks import DType, check_fits, check_float_dtype, check_integer, check_size
+from scratch.checks import DType, check_array, check_fits, check_float_dtype, check_integer, check_size
 from scratch.nn import init
 from scratch.nn.layer import Layer
 from scratch.nn.parameter import Parameter
@@ -61,6 +63,8 @@ class Embedding(Layer):
     norm_type : float
         Belongs to ``max_norm``; ignored.
     scale_grad_by_freq, sparse : bool
+    _weight, _freeze
+        For `from_pretrained`.
     dtype : numpy dtype
         float32 or float64, of the table and the output.
 
@@ -109,6 +113,8 @@ class Embedding(Layer):
         norm_type: float = 2.0,
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
+        _weight: np.ndarray | None = None,
+        _freeze: bool = False,
         dtype: DType = np.float32,
     ) -> None:
         super().__init__()
@@ -130,8 +136,52 @@ class Embedding(Layer):
         dtype = check_float_dtype(self, dtype)
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = padding_idx if padding_idx is None or padding_idx >= 0 else num_embeddings + padding_idx
-        self.weight = Parameter(np.empty((num_embeddings, embedding_dim), dtype))
-        self.reset_parameters()
+        if _weight is not None:
+            check_array(self, _weight, "_weight")
+            if _weight.shape != (num_embeddings, embedding_dim):
+                raise RuntimeError(
+                    f"Embedding: expected _weight of shape {(num_embeddings, embedding_dim)}, got {_weight.shape}"
+                )
+        table = np.empty((num_embeddings, embedding_dim), dtype) if _weight is None else _weight
+        self.weight = Parameter(table, requires_grad=not _freeze)
+        if _weight is None:
+            self.reset_parameters()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        embeddings: np.ndarray,
+        freeze: bool = True,
+        padding_idx: int | None = None,
+        max_norm: None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+    ) -> Self:
+        """Return a layer whose table is an array, which it keeps as given, not copied.
+
+        Parameters
+        ----------
+        embeddings : numpy.ndarray of shape (num_embeddings, embedding_dim)
+            The table, float32 or float64. The row of ``padding_idx`` stays as it is.
+        freeze : bool
+            Whether the table is left as it is in training.
+        padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse
+            As in the constructor.
+
+        Raises
+        ------
+        TypeError
+            If ``embeddings`` is not an array of float32 or float64.
+        RuntimeError
+            If it does not have two axes.
+        """
+        check_array(cls.__name__, embeddings, "embeddings")
+        if embeddings.ndim != 2:
+            raise RuntimeError(f"{cls.__name__}: expected embeddings with 2 axes, got {embeddings.shape}")
+        rows, columns = embeddings.shape
+        options = padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse
+        return cls(rows, columns, *options, embeddings, freeze, embeddings.dtype)
 
     def reset_parameters(self) -> None:
         """Draw new initial values; those of ``padding_idx`` are zeros."""

@@ -240,6 +240,13 @@ class MultiheadAttention(Layer):
             return y[0]
         return y if self.batch_first else y.swapaxes(0, 1)
 
+    def steps_first(self, x: np.ndarray) -> np.ndarray:
+        """Return (N, L, E) as (L, N, E), or the other way round, if ``batch_first``; other sequences as they are.
+
+        In PyTorch's memory the output always lies step by step, and a Dropout behind it draws in that order.
+        """
+        return x.swapaxes(0, 1) if self.batch_first and x.ndim == 3 else x
+
     def check_arrays(self, query: np.ndarray, key: Any, value: Any) -> None:
         """Raise unless query, key and value fit each other."""
         self.check_input(query)
@@ -326,8 +333,9 @@ class MultiheadAttention(Layer):
             unseen,
             self.num_heads,
         )
+        y = np.ascontiguousarray(self.steps_first(y))
         y.setflags(write=False)  # nobody else holds it, so `out_proj` need not copy it
-        output = self.out_proj(y)
+        output = self.steps_first(self.out_proj(y))
         if not need_weights:
             return output, None
         weights = weights.mean(axis=1) if average_attn_weights else weights.copy()
@@ -342,12 +350,17 @@ class MultiheadAttention(Layer):
         check_grad_output(self, grad_output, record.output_shape, record.dtype)
         if grad_weights is not None:
             grad_weights = self.grad_of_each_head(grad_weights, weights, len(input_shape) == 3)
-        grad_query, grad_key, grad_value = super().backward(self.out_proj.backward(grad_output), grad_weights)
+        grad_y = self.steps_first(self.out_proj.backward(self.steps_first(grad_output)))
+        grad_query, grad_key, grad_value = super().backward(grad_y, grad_weights)
         if not self.needs_input_grad:
             return None, None, None
         if not record.constant:
             grad_query = self.unfold(grad_query, input_shape)
         return grad_query, self.unfold(grad_key, input_shape), self.unfold(grad_value, input_shape)
+
+    def _call_off(self) -> None:
+        super()._call_off()
+        self.out_proj._call_off()
 
     def grad_of_each_head(self, grad: Any, weights: np.ndarray, batched: bool) -> np.ndarray:
         """Return the gradient of all heads' weights, given that of what forward returned: these, or their mean."""

@@ -83,6 +83,45 @@ def test_of_categoricals_it_is_torchs(dtype, names, shape, seed):
         agree(grad / grad.dtype.type(size), tensor.grad / size, tolerance)
 
 
+@each_dtype
+@pytest.mark.parametrize("names", [("logits", "logits"), ("probs", "logits"), ("logits", "probs"), ("probs", "probs")])
+@given(
+    shapes=st.sampled_from([((4, 3), (4, 3)), ((4, 3), (3,)), ((3,), (4, 3)), ((4, 1), (1, 3)), ((), ())]),
+    event_dim=st.sampled_from([0, 1]),
+    seed=seeds,
+)
+def test_of_bernoullis_it_is_torchs(dtype, names, shapes, event_dim, seed):
+    arrays = [
+        np.asarray(1 / (1 + np.exp(-x)) if name == "probs" else x, dtype)
+        for name, x in zip(names, (array(shape, seed=seed + k) for k, shape in enumerate(shapes)), strict=True)
+    ]
+    tensors = leaves(*arrays)
+    p, q = (ours.Bernoulli(**{name: x}) for name, x in zip(names, arrays, strict=True))
+    shape = np.broadcast_shapes(*shapes)  # PyTorch compares batches of one shape
+    of_torch = [torchs.Bernoulli(**{name: x.expand(shape)}) for name, x in zip(names, tensors, strict=True)]
+    if min(event_dim, *map(len, shapes)):
+        p, q = ours.Independent(p, 1), ours.Independent(q, 1)
+        of_torch = [torchs.Independent(one, 1) for one in of_torch]
+    tolerance = 1e-12 if dtype == "float64" else 2e-5
+    expected = torchs.kl_divergence(*of_torch)
+    agree(ours.kl_divergence(p, q), expected, tolerance)
+    g = array(expected.shape, dtype, seed=seed + 4)
+    expected.backward(torch.tensor(g))
+    for grad, tensor in zip(ours.kl_divergence_backward(g, p, q), tensors, strict=True):
+        size = max(1, float(tensor.grad.abs().max()))
+        agree(grad / grad.dtype.type(size), tensor.grad / size, tolerance)
+
+
+def test_switches_that_never_or_always_say_one():
+    ends = np.array(
+        [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.25], [1.0, 0.25], [0.25, 0.0], [0.25, 1.0]]
+    )
+    p, q = (ours.Bernoulli(probs=one) for one in ends.T)
+    expected = torchs.kl_divergence(*(torchs.Bernoulli(torch.tensor(one)) for one in ends.T))
+    agree(ours.kl_divergence(p, q), expected)
+    assert np.isposinf(ours.kl_divergence(p, q)).tolist() == [False, True, True, False, False, False, True, True]
+
+
 def test_what_is_never_drawn_adds_nothing_and_what_is_called_impossible_is_too_far():
     """Where p has a logit of minus infinity, PyTorch's gradient of it is NaN."""
     x, y = array((4, 3)), array((4, 3), seed=1)
@@ -153,12 +192,9 @@ def test_nothing_is_kept_of_distributions_that_are_gone():
     ],
 )
 def test_other_pairs_are_refused_as_by_torch(pair):
-    with pytest.raises(NotImplementedError, match="kl_divergence: expected two Normal, two Categorical, or two Indep"):
+    with pytest.raises(
+        NotImplementedError, match="kl_divergence: expected two Normal, Categorical or Bernoulli, or two Indep"
+    ):
         ours.kl_divergence(*pair(ours, np.array))
     with pytest.raises(NotImplementedError):
         torchs.kl_divergence(*pair(torchs, torch.tensor))
-
-
-def test_a_divergence_of_switches_is_refused_by_name():
-    with pytest.raises(NotImplementedError, match="got Bernoulli and Bernoulli"):
-        ours.kl_divergence(ours.Bernoulli(0.5), ours.Bernoulli(0.5))

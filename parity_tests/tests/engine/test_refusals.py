@@ -45,6 +45,8 @@ def torch_run(case, inputs, grad_output=None):
     output.backward(torch.randn_like(output) if grad_output is None else grad_output)
 
 
+TRANSFORMERS = [f"Transformer{part}{kind}" for part in ("Encoder", "Decoder") for kind in ("", "Layer")]
+
 # Where PyTorch fails later, or only in its backward; ours is a RuntimeError before anything is computed.
 ANOTHER_KIND = {
     ("AvgPool2d", "no axis"): "IndexError",
@@ -61,11 +63,16 @@ ANOTHER_KIND = {
     ("PixelShuffle", "an empty last axis"): "its backward refuses what its forward takes",
     ("PixelUnshuffle", "an empty second axis"): "its output has the input's shape",
     ("PixelUnshuffle", "an empty last axis"): "its output has the input's shape",
-    ("MultiheadAttention", "a leading axis more"): "AssertionError",
-    ("MultiheadAttention", "an axis less"): "AssertionError",
-    ("MultiheadAttention", "no axis"): "AssertionError",
-    ("MultiheadAttention", "a longer last axis"): "AssertionError",
-    ("MultiheadAttention", "an empty last axis"): "AssertionError",
+    **{
+        (name, change): "AssertionError"
+        for name in ("MultiheadAttention", *TRANSFORMERS)
+        for change in ("a leading axis more", "an axis less", "no axis", "a longer last axis", "an empty last axis")
+    },
+    **{
+        (name, change): "AssertionError for a padding mask of another batch"
+        for name in TRANSFORMERS
+        for change in ("a longer first axis", "a longer second axis", "an empty second axis")
+    },
 }
 
 

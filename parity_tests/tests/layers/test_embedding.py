@@ -172,6 +172,43 @@ def test_refuses_by_name_what_is_left_out(options):
         nn.Embedding(3, 2, **options)
 
 
+@pytest.mark.parametrize("freeze", [True, False])
+@pytest.mark.parametrize("padding_idx", [None, 1, -1])
+@given(dtype=dtypes, seed=seeds)
+def test_from_pretrained_is_torchs(freeze, padding_idx, dtype, seed):
+    """It draws nothing, and the row for padding keeps its numbers."""
+    table, before = array((4, 3), dtype, seed=seed), random.get_state()
+    ours = nn.Embedding.from_pretrained(table, freeze, padding_idx)
+    theirs = torch.nn.Embedding.from_pretrained(torch.tensor(table), freeze, padding_idx)
+    assert random.get_state() == before
+    assert ours.weight.data is table
+    assert ours.weight.requires_grad == theirs.weight.requires_grad == (not freeze)
+    x, g = np.array([[3, 1], [3, 0]]), array((2, 2, 3), dtype, seed=seed + 1)
+    y, expected = ours(x), theirs(torch.tensor(x))
+    np.testing.assert_array_equal(y, expected.detach().numpy())
+    assert ours.backward(g) is None
+    if freeze:
+        assert ours.weight.grad is None
+    else:
+        expected.backward(torch.tensor(g))
+        np.testing.assert_allclose(ours.weight.grad, theirs.weight.grad.numpy(), rtol=1e-6)
+
+
+def test_from_pretrained_takes_tables_alone():
+    assert nn.Embedding.from_pretrained(np.ones((2, 3))).weight.data.dtype == np.float64
+    with pytest.raises(NotImplementedError, match="Embedding: max_norm is not supported"):
+        nn.Embedding.from_pretrained(np.ones((2, 3)), max_norm=1.0)
+    with pytest.raises(RuntimeError, match=r"Embedding: expected embeddings with 2 axes, got \(2,\)"):
+        nn.Embedding.from_pretrained(np.ones(2))
+    with pytest.raises(RuntimeError, match=r"Embedding: expected _weight of shape \(2, 3\), got \(3, 2\)"):
+        nn.Embedding(2, 3, _weight=np.ones((3, 2)))
+    for wrong in ([[1.0]], np.ones((2, 3), int)):
+        with pytest.raises(TypeError, match="Embedding: expected embeddings"):
+            nn.Embedding.from_pretrained(wrong)
+    with pytest.raises(ValueError, match="Embedding: expected padding_idx within 2 embeddings, got 2"):
+        nn.Embedding.from_pretrained(np.ones((2, 3)), padding_idx=2)
+
+
 def test_takes_torchs_arguments_in_their_order():
     ours, theirs = (inspect.signature(library.Embedding).parameters for library in (nn, torch.nn))
     for name in list(ours)[:-1]:

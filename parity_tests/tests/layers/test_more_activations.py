@@ -1,4 +1,4 @@
-"""PReLU, Hardtanh, ReLU6, Mish, SELU, CELU, LogSigmoid, Softsign, Softmin: against PyTorch, and by their own laws."""
+"""Activations beyond the classic ones: against PyTorch, and by their own laws."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scratch.nn as nn
+from parity_tests.catalogue.activations import TorchHardsigmoid
 from parity_tests.harness.compare import check
 from parity_tests.harness.refusals import refuses_as_torch
 from parity_tests.harness.strategies import array, dtypes, lay_out, layouts, random_state, seeds, tied
@@ -21,6 +22,8 @@ options = {
     "CELU": st.fixed_dictionaries({}, optional={"alpha": st.sampled_from([1.0, 0.25, 2.5, -0.5])}),
     "LogSigmoid": st.just({}),
     "Softsign": st.just({}),
+    "Hardswish": st.just({}),
+    "Hardsigmoid": st.just({}),
 }
 activations = st.sampled_from(sorted(options)).flatmap(lambda name: st.tuples(st.just(name), options[name]))
 shapes = st.lists(st.integers(0, 5), max_size=4).map(tuple)
@@ -33,7 +36,8 @@ with_inplace = [name for name in (*options, "ReLU6") if name not in ("LogSigmoid
 
 
 def both(name, kwargs):
-    return getattr(nn, name)(**kwargs), getattr(torch.nn, name)(**kwargs)
+    reference = TorchHardsigmoid() if name == "Hardsigmoid" else getattr(torch.nn, name)(**kwargs)
+    return getattr(nn, name)(**kwargs), reference
 
 
 @given(activation=activations, shape=shapes, factor=st.sampled_from([1, 8]), dtype=dtypes, layout=layouts, seed=seeds)
@@ -63,7 +67,7 @@ SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e4, -1e4, 6.0, -1.0, 19.0, 90.0,
 def test_special_values_are_torchs(name, kwargs, dtype):
     tiny = np.finfo(dtype).smallest_subnormal
     x = np.array([*SPECIAL, tiny, -tiny] * 4, dtype)  # tiles of a whole vector register, as in test_activation.py
-    if name in ("SELU", "CELU", "Hardtanh", "ReLU6") and (dtype == "float32" or name.endswith("LU")):
+    if name in ("SELU", "CELU", "Hardtanh", "ReLU6", "Hardswish") and (dtype == "float32" or name.endswith("LU")):
         x = x[~np.isnan(x)]  # the gradient at NaN depends on PyTorch's dtype and length
     check(*both(name, kwargs), x).raise_if_different()
 
@@ -73,6 +77,18 @@ def test_special_values_are_torchs(name, kwargs, dtype):
 def test_upstream_nan_and_infinity_are_torchs(name, kwargs, value):
     x = np.array([-2.0, -0.5, 0.0, 0.5, 2.0] * 8)
     check(*both(name, kwargs), x, grad_output=np.full(x.shape, value)).raise_if_different()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_hard_sigmoid_is_torchs_own_layer(dtype):
+    """Its slope is a sixth; PyTorch's is that number in float32."""
+    x = np.array([-4.0, -3.0, -2.9, 0.0, 1.5, 3.0, 5.0, np.nan, np.inf, -np.inf] * 4, dtype)
+    layer, g = nn.Hardsigmoid(), array(x.shape, dtype)
+    tensor = torch.tensor(x, requires_grad=True)
+    expected = torch.nn.Hardsigmoid()(tensor)
+    expected.backward(torch.tensor(g))
+    np.testing.assert_allclose(layer(x), expected.detach().numpy(), rtol=4 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(layer.backward(g), tensor.grad.numpy(), rtol=2e-7)
 
 
 def test_a_clipped_nan_stays_nan_and_has_no_gradient():
@@ -102,7 +118,7 @@ def test_results_lie_in_memory_as_the_input_does(activation, layout):
 @pytest.mark.parametrize("name", with_inplace)
 def test_inplace_changes_nothing(name):
     layer, x = getattr(nn, name)(inplace=True), array((3, 5))
-    check(layer, getattr(torch.nn, name)(), x).raise_if_different()
+    check(layer, both(name, {})[1], x).raise_if_different()
     before = x.copy()
     np.testing.assert_array_equal(layer(x), getattr(nn, name)()(x))
     np.testing.assert_array_equal(x, before)

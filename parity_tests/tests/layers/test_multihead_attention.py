@@ -181,6 +181,23 @@ def test_self_attention_sums_three_gradients():
         np.testing.assert_allclose(one.grad, other.grad.numpy(), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_a_dropout_behind_it_draws_torchs_mask(batch_first, need_weights):
+    """It draws in the order of the memory, where PyTorch's attention leaves its output step by step."""
+    ours, theirs = pair(batch_first=batch_first)
+    theirs = theirs.double()
+    theirs.load_state_dict({key: torch.tensor(values) for key, values in ours.state_dict().items()})
+    ours.call = theirs.call = {"need_weights": need_weights}
+    inputs = [array((3, 5, 4), seed=place) for place in range(3)]
+    found, expected = ours(*inputs), theirs(*map(torch.tensor, inputs))
+    found, expected = (one[0] if need_weights else one for one in (found, expected))
+    scratch.manual_seed(3)
+    torch.manual_seed(3)
+    dropped, twin = nn.Dropout()(found), torch.nn.Dropout()(expected).detach().numpy()
+    np.testing.assert_array_equal(dropped == 0, twin == 0)
+
+
 @pytest.mark.parametrize("average", [True, False])
 @pytest.mark.parametrize("batched", [True, False])
 def test_outputs_that_nobody_reads(average, batched):

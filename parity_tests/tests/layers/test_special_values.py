@@ -25,6 +25,7 @@ UNLIKE_TORCH = {
     ("CELU", "nan"): "as ELU's",
     ("Hardtanh", "nan"): "PyTorch's gradient at NaN depends on the dtype and on the array's length",
     ("ReLU6", "nan"): "as Hardtanh's",
+    ("Hardswish", "nan"): "as Hardtanh's",
     **dict.fromkeys(
         [("SoftMarginLoss", name) for name in ("inf", "-inf", "1e4", "-1e4", "1e15")],
         "PyTorch overflows where the score's sign is wrong: see test_likelihoods_and_margins.py",
