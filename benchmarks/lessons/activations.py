@@ -36,7 +36,7 @@ its units there never learns; activations whose slope on the left is small but n
 Zero-centred outputs. A weight's gradient is the unit's gradient times the weight's input. Where all inputs are
 positive, as behind a sigmoid, all weights of a unit move up together or down together for a given row, so the way to a
 place that needs both is a zigzag (LeCun et al., Efficient BackProp, 1998, section 4.3). Tanh is centred: tanh(x) = 2
-sigmoid(2x) - 1. The table counts how often all weights of a unit have gradients of one sign: after sigmoids always,
+sigmoid(2 x) - 1. The table counts how often all weights of a unit have gradients of one sign: after sigmoids always,
 after tanh hardly ever. But after ReLUs it is always, too: being centred is not everything.
 
 Sparsity and speed. Half of ReLU's outputs are exactly 0 at the start, and more after training (Glorot et al., Deep

@@ -12,11 +12,11 @@ what their names say. (A loop that updates a global model instead of the one pas
 curves compare nothing.)
 
 What to look for. On 1,500 points a network of 4,482 numbers hardly overfits, and the first five curves stay within each
-other's bands; a decay of 1e-3 shrinks a weight by 600 steps x 3e-3 x 1e-3 = 0.2%, and its curve lies on the plain one.
-On 64 points the plain network's test loss falls, turns, and climbs, while its accuracy barely moves: it stays right
-about most points, and grows ever surer of its mistakes. Dropout of 0.2 does not stop that here; batch norm slows it,
-and so does a decay strong enough to matter (1 instead of 1e-3), which costs a little where there is enough data. A
-regulariser is a hypothesis about the data, and a test set says whether it holds.
+other's bands; a decay of 1e-3 shrinks a weight by 0.2% (600 steps, 3e-3 times 1e-3 each), and its curve lies on the
+plain one. On 64 points the plain network's test loss falls, turns, and climbs, while its accuracy barely moves: it
+stays right about most points, and grows ever surer of its mistakes. Dropout of 0.2 does not stop that here; batch norm
+slows it, and so does a decay strong enough to matter (1 instead of 1e-3), which costs a little where there is enough
+data. A regulariser is a hypothesis about the data, and a test set says whether it holds.
 
 Dropout as an ensemble. Each mask gives a different network, and all share their weights. Evaluation runs one network,
 the scaled one, with no unit dropped. If only the input of the last layer is dropped, its probabilities are the

@@ -12,6 +12,7 @@ from benchmarks.pages.speed import Speed
 from parity_tests import catalogue
 from parity_tests.harness import pencil
 
+WIDTH = 78
 HEADINGS = re.compile(r"^(?P<title>[A-Z][\w ]+)\n-{3,}\n", re.MULTILINE)
 
 
@@ -20,7 +21,7 @@ def section(cls: type, kind: str, context: Context, speed: Speed) -> Html:
     name = cls.__name__
     summary, parts = _docstring(inspect.getdoc(cls) or "")
     shown = [element("p", inline(one, context)) for one in summary]
-    shown.append(code.block(_wrapped(f"{name}{_untyped(cls)}")))
+    shown.append(code.block(_call(cls)))
     for title, text in parts.items():
         if title == "Examples":
             shown += [element("h4", "An example"), code.block(inspect.cleandoc(text), code.SESSION)]
@@ -36,17 +37,19 @@ def section(cls: type, kind: str, context: Context, speed: Speed) -> Html:
     return element("section", element("h3", name), *shown, id=name, class_="class")
 
 
-def _untyped(cls: type) -> str:
-    parameters = [one.replace(annotation=one.empty) for one in inspect.signature(cls).parameters.values()]
-    text = str(inspect.Signature(parameters))
-    return text.replace("<class 'numpy.float32'>", "np.float32")
-
-
-def _wrapped(call: str) -> str:
-    if len(call) <= 78:
-        return call
-    name, _, rest = call.partition("(")
-    return f"{name}(\n    {rest.removesuffix(')')}\n)"
+def _call(cls: type) -> str:
+    """Return how the class is called, without types, on lines of at most `WIDTH` characters."""
+    untyped = [str(one.replace(annotation=one.empty)) for one in inspect.signature(cls).parameters.values()]
+    parameters = [one.replace("<class 'numpy.float32'>", "np.float32") for one in untyped]
+    if len(whole := f"{cls.__name__}({', '.join(parameters)})") <= WIDTH:
+        return whole
+    lines = [""]
+    for one in parameters:
+        if len(f"    {lines[-1]} {one},") > WIDTH:
+            lines.append("")
+        lines[-1] += f" {one},"
+    inside = "\n".join(f"   {line}" for line in lines)
+    return f"{cls.__name__}(\n{inside.removesuffix(',')}\n)"
 
 
 def _docstring(text: str) -> tuple[list[str], dict[str, str]]:
@@ -64,8 +67,8 @@ def _definitions(text: str, context: Context) -> Html:
     for term, said in re.findall(r"^(\S.*)\n?((?:(?: {4}.*)?\n?)*)", text, re.MULTILINE):
         name, _, kind = term.partition(" : ")
         plain = not said.strip() and not kind
-        head = [inline(term, context)] if plain else [element("code", name), " ", element("span", kind, class_="kind")]
-        items.append(element("dt", *head))
+        marked = element("code", name), " ", element("span", inline(kind, context), class_="kind")
+        items.append(element("dt", *((inline(term, context),) if plain else marked)))
         if said.strip():
             items.append(element("dd", inline(said, context)))
     return element("dl", *items, class_="options")

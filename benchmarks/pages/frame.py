@@ -57,7 +57,7 @@ def framed(page: Page, before: Page | None, after: Page | None) -> str:
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
-        element("meta", name="description", content=page.sentence),
+        element("meta", name="description", content=page.sentence.replace("`", "")),
         element("title", title),
         element("link", rel="icon", href="data:,"),
         element("link", rel="stylesheet", href=f"{page.root}style.css"),

@@ -10,6 +10,7 @@ from benchmarks.pages.discovery import KINDS, Topic, title_of
 from benchmarks.pages.frame import SITE, Page
 from benchmarks.pages.html import Html, element, join
 from benchmarks.pages.lesson_page import path_of
+from benchmarks.pages.prose import Context, inline
 from parity_tests.museum import EXHIBITS
 
 SAID = {
@@ -20,8 +21,16 @@ SAID = {
 }
 
 
-def index_page(topics: list[Topic]) -> Page:
-    """Return the index."""
+def index_page(topics: list[Topic], links: dict[str, str]) -> Page:
+    """Return the index.
+
+    Parameters
+    ----------
+    topics : list of Topic
+    links : dict
+        Addresses by name.
+    """
+    context = Context(links)
     field = element("input", type="search", id="search", name="q", autocomplete="off", aria_controls="results")
     lead = (
         "Every layer of a neural network, forward and backward: the derivation, the code and the numbers side by side."
@@ -39,10 +48,10 @@ def index_page(topics: list[Topic]) -> Page:
         element(
             "script", Html(json.dumps(_entries(topics)).replace("<", "\\u003c")), type="application/json", id="entries"
         ),
-        element("section", element("h2", "The course"), _course(), id="course"),
+        element("section", element("h2", "The course"), _course(context), id="course"),
     ]
     for kind in KINDS:
-        cards = element("ul", *(_card(one) for one in topics if one.kind == kind), class_="cards")
+        cards = element("ul", *(_card(one, context) for one in topics if one.kind == kind), class_="cards")
         said = element("p", SAID[kind], class_="said") if kind in SAID else None
         parts.append(element("section", element("h2", title_of(kind)), said, cards, id=kind))
     parts.append(element("section", element("h2", "The exercises"), _exercises(), id="exercises"))
@@ -50,22 +59,22 @@ def index_page(topics: list[Topic]) -> Page:
     return Page("index.html", SITE, lead, "", join(parts))
 
 
-def _course() -> Html:
+def _course(context: Context) -> Html:
     items = []
     for name in lessons.NAMES:
         title, sentence = docstring.title_of(lessons.get(name).__doc__)
         link = element("a", title, href=path_of(name))
-        items.append(element("li", link, element("p", _sentence(sentence)) if sentence else None))
+        items.append(element("li", link, element("p", _sentence(sentence, context)) if sentence else None))
     return element("ol", *items, class_="course")
 
 
-def _card(topic: Topic) -> Html:
+def _card(topic: Topic, context: Context) -> Html:
     several = len(topic.classes) > 1 or (topic.classes and topic.classes[0].__name__ != topic.title)
     names = [element("a", cls.__name__, href=f"{topic.path}#{cls.__name__}") for cls in topic.classes]
     return element(
         "li",
         element("a", topic.title, href=topic.path, class_="name"),
-        element("p", _sentence(topic.sentence)),
+        element("p", _sentence(topic.sentence, context)),
         element("p", join(names, " "), class_="names") if several else None,
     )
 
@@ -80,8 +89,8 @@ def _museum() -> Html:
     return element("p", said, element("a", "Walk through it", href=mistakes.PATH), ".")
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _sentence(text: str, context: Context) -> Html:
+    return inline(text[:1].upper() + text[1:], context)
 
 
 def _entries(topics: list[Topic]) -> list[dict[str, str]]:

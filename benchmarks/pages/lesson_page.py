@@ -40,7 +40,7 @@ def lesson_page(name: str, links: dict[str, str], figures: Path | None) -> Page:
     title, sentence = docstring.title_of(lesson.__doc__)
     context = Context(links)
     said = next((one for one in sections(COURSE, links) if _file(lesson) in one.source), None)
-    parts = [_head(name, title, sentence)]
+    parts = [_head(name, title, sentence, context)]
     if said is not None:
         parts.append(element("section", said.body, id="short", class_="short", aria_label="In short"))
     parts.append(element("section", *_text(lesson, context), id="lesson", class_="lesson"))
@@ -64,14 +64,14 @@ def _code(name: str, lesson: ModuleType) -> Iterator[Html]:
         yield element("details", element("summary", element("code", file)), code.block(source))
 
 
-def _head(name: str, title: str, sentence: str) -> Html:
+def _head(name: str, title: str, sentence: str, context: Context) -> Html:
     place = lessons.NAMES.index(name) + 1
     lead = sentence[:1].upper() + sentence[1:]
     return element(
         "header",
         element("p", f"Lesson {place} of {len(lessons.NAMES)}", class_="file"),
         element("h1", title),
-        element("p", lead, class_="lead") if lead else None,
+        element("p", inline(lead, context), class_="lead") if lead else None,
         class_="title",
     )
 

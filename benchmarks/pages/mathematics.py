@@ -13,15 +13,14 @@ What does not parse stays as it is, monospaced.
 import re
 from collections.abc import Collection
 
-from benchmarks.pages import mathml
+from benchmarks.pages import mathml, words
 from benchmarks.pages.html import Html, element, escape, join
-from benchmarks.pages.mathml import BIG, GREEK, SIGNS
+from benchmarks.pages.mathml import BIG, SIGNS
 from benchmarks.pages.notation import Unreadable, tokens
+from benchmarks.pages.words import FUNCTIONS
 
-FUNCTIONS = frozenset(re.findall(r"\w+", "exp log sqrt max min sign clip tanh sin cos argmax mean floor ceil"))
-WORDS = frozenset(re.findall(r"\w+", "as at in of if is to or and by for where else elsewhere with the"))
 PAUSES = (",", ";", ":")
-RELATIONS = {"=", "+=", "==", "<=", ">=", "!=", "<", ">", "<-"}
+RELATIONS = {"=", "+=", "==", "<=", ">=", "!=", "<", ">", "<-", "||"}
 LONG = 24
 
 
@@ -40,6 +39,14 @@ def typeset(text: str, names: Collection[str]) -> Html:
         return _Reader(text, names).phrase()
     except Unreadable:
         return element("code", " ".join(text.split()), class_="text")
+
+
+def within(text: str, names: Collection[str]) -> Html | None:
+    """Return a formula within a sentence, on one line: a / b keeps its slash; None if it cannot be read."""
+    try:
+        return _Reader(text, names, slashed=True).phrase()
+    except Unreadable:
+        return None
 
 
 def equation(text: str, names: Collection[str]) -> tuple[Html, Html]:
@@ -66,8 +73,8 @@ def operation(word: str) -> Html:
 class _Reader:
     """A text, read from left to right."""
 
-    def __init__(self, text: str, names: Collection[str]) -> None:
-        self.text, self.names = text, names
+    def __init__(self, text: str, names: Collection[str], slashed: bool = False) -> None:
+        self.text, self.names, self.slashed = text, names, slashed
         self.tokens, self.place = list(tokens(text)), 0
 
     # Looking ahead.
@@ -85,25 +92,9 @@ class _Reader:
         """Whether there is a space before the current token."""
         return self.place < len(self.tokens) and self.tokens[self.place].spaced
 
-    def is_word(self, place: int | None = None) -> bool:
+    def is_word(self) -> bool:
         """Whether the token is prose."""
-        place = self.place if place is None else place
-        if place >= len(self.tokens) or self.tokens[place].kind != "name":
-            return place < len(self.tokens) and self.tokens[place].kind == "prose"
-        name, index = self.tokens[place].word, self.tokens[place].index
-        if name == "a" and place + 1 < len(self.tokens) and self.is_word(place + 1):
-            return True
-        if name in self.names or index:
-            return False
-        if name in WORDS:
-            return True
-        stem = name.rstrip("'")
-        if len(stem) == 1 or stem in GREEK or stem in FUNCTIONS or stem.split("_")[0] in {*BIG, *FUNCTIONS, "grad"}:
-            return False
-        known = stem.isupper() or re.search(r"\d|_", stem)
-        behind = self.tokens[place + 1 : place + 2]
-        called = behind and behind[0].word == "(" and not behind[0].spaced
-        return not known and not called
+        return words.is_word(self.tokens, self.place, self.names)
 
     def take(self, word: str) -> None:
         if self.word != word:
@@ -156,14 +147,20 @@ class _Reader:
 
     def fraction(self) -> Html:
         """Return a product, over a factor if there is one."""
-        bare = self.word == "(" and self.behind_bracket() == "/"
+        bare = self.word == "(" and self.behind_bracket() == "/" and not self.slashed
         top = self.factor(bare=True) if bare else self.product()
-        while self.word in ("/", "*"):
+        while self.word in ("/", "*", "×"):
             word = self.word
             self.place += 1
-            below = self.factor(bare=word == "/")
-            top = element("mfrac", top, below) if word == "/" else join((top, mathml.operator("*"), below))
+            below = self.factor(bare=word == "/" and not self.slashed)
+            top = self.over(top, below) if word == "/" else join((top, mathml.operator(word), below))
         return top
+
+    def over(self, top: Html, below: Html) -> Html:
+        """Return a fraction."""
+        if not self.slashed:
+            return element("mfrac", top, below)
+        return element("mrow", top, element("mo", "/", lspace="0.08em", rspace="0.08em"), below)
 
     def behind_bracket(self) -> str:
         """Return the token behind the bracket that closes the one at hand."""
@@ -182,11 +179,15 @@ class _Reader:
         return element("mrow", *factors)
 
     def starts_factor(self) -> bool:
-        if self.kind in ("number", "rate") or self.word in ("(", "..."):
+        if self.kind in ("number", "rate") or self.word in ("(", "[", "..."):
             return True
         if self.word == "|":
-            return self.spaced and not self.closes_bar()
+            return self.spaced and not self.closes_bar() and not self.is_given()
         return self.kind == "name" and not self.is_word()
+
+    def is_given(self) -> bool:
+        """Whether a bar has spaces on either side, as in p(a | s)."""
+        return self.spaced and self.place + 1 < len(self.tokens) and self.tokens[self.place + 1].spaced
 
     def closes_bar(self) -> bool:
         return self.place + 1 == len(self.tokens) or self.tokens[self.place + 1].word in {")", ",", *"+-/^"}
@@ -219,12 +220,14 @@ class _Reader:
         if kind == "rate":  # a derivative: dL/dw
             parts = (mathml.name(one[1:], self.names) for one in word.split("/"))
             top, below = (element("mrow", element("mo", "∂"), one) for one in parts)
-            return element("mfrac", top, below)
+            return self.over(top, below)
         if word == "(":
             inside = self.inside(")")
             if bare and self.word != "^" and "<mo>,</mo>" not in inside:
                 return inside
             return mathml.bracketed("(", inside, ")")
+        if word == "[":
+            return self.matrix() if self.word == "[" else mathml.bracketed("[", self.inside("]"), "]")
         if word == "|":
             inside = element("mrow", *self.sum())
             self.take("|")
@@ -235,6 +238,23 @@ class _Reader:
             return element("mrow", element("mo", SIGNS.get(word, word), form="prefix"), self.factor())
         raise Unreadable(self.text)
 
+    def matrix(self) -> Html:
+        """Return a matrix, given as [[1, 2], [3, 4]]."""
+        rows = []
+        while self.word == "[":
+            self.place += 1
+            cells = [join(self.relation())]
+            while self.word == ",":
+                self.place += 1
+                cells.append(join(self.relation()))
+            self.take("]")
+            rows.append(element("mtr", *(element("mtd", cell) for cell in cells)))
+            if self.word == ",":
+                self.place += 1
+        self.take("]")
+        table = element("mtable", *rows)
+        return element("mrow", element("mo", "[", form="prefix"), table, element("mo", "]", form="postfix"))
+
     def inside(self, end: str) -> Html:
         """Return what is between brackets, words among it."""
         parts: list[Html] = []
@@ -244,7 +264,7 @@ class _Reader:
             if self.is_word():
                 parts.append(element("mtext", f"\u00a0{self.word}\u00a0"))
                 self.place += 1
-            elif self.word in PAUSES:
+            elif self.word in PAUSES or (self.word == "|" and self.is_given()):
                 parts.append(element("mo", self.word))
                 self.place += 1
             else:

@@ -4,14 +4,19 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from benchmarks.pages import mathematics
+from benchmarks.pages import formulas, mathematics
 from benchmarks.pages.docstring import Displayed
 from benchmarks.pages.html import Html, element, escape, join
+from benchmarks.pages.mathml import GREEK
+from benchmarks.pages.notation import TIMES
 
-PIECE = re.compile(
-    r"``(?P<literal>[^`]+)``|`(?P<name>[^`]+)`|(?P<gradient>\bgrad_\w+\b)|(?P<label>\b[FBU]\d+[a-z]?\b)"
-    rf"|(?P<greek>\b(?:{'|'.join(mathematics.GREEK)})\d*\b)|(?P<operation>\b(?:sum|max|min|prod)_[a-z]{{1,3}}\b)"
+REFERENCE = re.compile(
+    r"``(?P<literal>[^`]+)``|`(?P<name>[^`]+)`|(?P<label>\b[FBU]\d+[a-z]?\b)"
     r"|(?P<file>\b(?:scratch|torch_ref|benchmarks|parity_tests)/[\w/]+\.(?:py|md)\b)"
+)
+QUANTITY = re.compile(
+    r"(?P<gradient>\bgrad_\w+\b)"
+    rf"|(?P<greek>\b(?:{'|'.join(GREEK)})\d*\b)|(?P<operation>\b(?:sum|max|min|prod)_(?!lr)[a-z]{{1,3}}\b)"
     r"|(?P<word>\b[a-z]\w*_\w*\b)"
 )
 
@@ -44,26 +49,44 @@ def inline(text: str, context: Context) -> Html:
     """Return a sentence, or several."""
     text = " ".join(text.split())
     parts, end = [], 0
-    for match in PIECE.finditer(text):
-        parts += [escape(text[end : match.start()]), _piece(match, context)]
+    for match in REFERENCE.finditer(text):
+        parts += [_plain(text[end : match.start()], context), _reference(match, context)]
         end = match.end()
-    return join([*parts, escape(text[end:])])
+    return join([*parts, _plain(text[end:], context)])
 
 
-def _piece(match: re.Match, context: Context) -> Html:
+def _plain(text: str, context: Context) -> Html:
+    """Return text without references: its formulas, and the words between them."""
+    parts, end = [], 0
+    for begin, stop, formula in formulas.within(text, context.names):
+        parts += [_words(text[end:begin], context), formula]
+        end = stop
+    return join([*parts, _words(text[end:], context)])
+
+
+def _words(text: str, context: Context) -> Html:
+    parts, end = [], 0
+    for match in QUANTITY.finditer(text):
+        parts += [escape(TIMES.sub("×", text[end : match.start()])), _quantity(match, context)]
+        end = match.end()
+    return join([*parts, escape(TIMES.sub("×", text[end:]))])
+
+
+def _quantity(match: re.Match, context: Context) -> Html:
     kind, word = match.lastgroup, match[match.lastgroup]
-    if kind == "gradient" or (kind in ("greek", "word") and word in context.names):
+    if kind in ("gradient", "greek") or (kind == "word" and word in context.names):
         return mathematics.quantity(word, context.names)
     stem, _, index = word.rpartition("_")
     if kind == "word" and (stem in context.names or len(stem) == 1) and len(index) < 4:
         return mathematics.quantity(word, context.names)
-    if kind == "operation":
-        return mathematics.operation(word)
+    return mathematics.operation(word) if kind == "operation" else escape(word)
+
+
+def _reference(match: re.Match, context: Context) -> Html:
+    kind, word = match.lastgroup, match[match.lastgroup]
     if kind == "label":
         anchor = context.anchors.get(word)
         return element("a", word, href=f"#{anchor}", class_="ref") if anchor else escape(word)
-    if kind in ("greek", "word"):
-        return escape(word)
     address = _address(word, context.links)
     shown = element("code", word)
     return element("a", shown, href=address) if address else shown
@@ -102,9 +125,15 @@ def _marked(line: str) -> Html:
 
 
 def _formula(line: str, context: Context) -> Html | None:
-    cells = re.split(r" {2,}", re.sub(r"\s+(\+?=)\s+", r" \1 ", line.strip()))
-    found = [place for place, cell in enumerate(cells) if re.search(r" \+?= ", cell)]
-    if len(found) != 1 or len(cells) > 3 or found[0] == 2:
+    cells = re.split(r" {2,}", re.sub(r"\s+(\+?=|<-)\s+", r" \1 ", line.strip()))
+    found = [place for place, cell in enumerate(cells) if re.search(r" (\+?=|<-) ", cell)]
+    named = re.match(r"(\w+:) (\S.*)", line.strip())
+    if not found and named and len(cells) == 1:  # "closed: base gamma^epoch"
+        cells, found = list(named.groups()), [1]
+    if not found:
+        return None
+    cells[found[0] : found[-1] + 1] = [" ".join(cells[found[0] : found[-1] + 1])]  # several, with commas between them
+    if len(cells) > 3 or found[0] == 2:
         return None
     left, right = mathematics.equation(cells[found[0]], context.names)
     formula = join((left, right), " ")

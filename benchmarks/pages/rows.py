@@ -41,16 +41,26 @@ def rows(derivation: Derivation, context: Context) -> Html:
     return element("div", *parts, class_="both")
 
 
+def sides(line: Line, names: frozenset[str]) -> tuple[Html, Html, Html | None]:
+    """Return an equation's sides and its shape; None for the shape if the right side ends in it: "z, as (N, O)"."""
+    shape = element("span", line.statement.shape, class_="shape") if line.statement.shape else None
+    said = line.equation.removesuffix(line.statement.shape or "")
+    left, right = mathematics.equation(said, names)
+    if said == line.equation:
+        return left, right, shape
+    return left, join((right, shape), "\u00a0"), None
+
+
 def _row(derivation: Derivation, line: Line, names: frozenset[str], context: Context) -> Html:
     label = line.statement.label
     here = anchor(derivation, label)
-    left, right = mathematics.equation(line.equation, names)
+    left, right, shape = sides(line, names)
     formula = [element("span", left, class_="lhs"), element("span", right, class_="rhs")]
     equation = element(
         "div",
         element("a", label, href=f"#{here}", class_="label"),
         *formula,
-        element("span", line.statement.shape, class_="shape") if line.statement.shape else None,
+        shape,
         element("p", _remark(line.remark, names, context), class_="remark") if line.remark else None,
         class_="equation",
     )

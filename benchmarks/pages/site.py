@@ -179,7 +179,7 @@ def _pages(figures: Path | None) -> list:
     def links(path: str) -> dict[str, str]:
         return {name: root_of(path) + address for name, address in addresses.items()}
 
-    pages = [index_page(found)]
+    pages = [index_page(found, addresses)]
     pages += [lesson_page(name, links(path_of(name)), figures) for name in lessons.NAMES]
     pages += [topic_page(topic, links(topic.path), speed) for topic in found]
     pages.append(exercises.exercises_page(links(exercises.PATH)))

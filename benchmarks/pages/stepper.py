@@ -13,7 +13,7 @@ from benchmarks.pages import mathematics, numbers
 from benchmarks.pages.examples import Example
 from benchmarks.pages.html import Html, element, escape, join
 from benchmarks.pages.relations import Line, lines_of, names_of
-from benchmarks.pages.rows import anchor
+from benchmarks.pages.rows import anchor, sides
 from parity_tests.harness.derivation import Derivation
 from parity_tests.harness.execution import Step
 from parity_tests.harness.trace import Trace
@@ -115,7 +115,7 @@ class _Panels:
     def _computed(self, step: Step) -> Panel:
         line = self.lines[step.label]
         here = anchor(self.derivation, step.label)
-        left, right = mathematics.equation(step.equation, self.names)
+        left, right, _ = sides(line, self.names)
         label = element("a", step.label, href=f"#{here}", class_="label")
         title = join([self.turn, label, " ", element("span", left, " ", right, class_="formula")])
         empty = "np.empty" in step.statement  # uninitialised memory says nothing

@@ -27,7 +27,7 @@ def topic_page(topic: Topic, links: dict[str, str], speed: Speed) -> Page:
     speed : Speed
     """
     found = examples(topic)
-    parts = [_head(topic)]
+    parts = [_head(topic, Context(links))]
     contents: list[tuple[str, str]] = []
     by_name = {one.name: one for one in topic.derivations}
     legend = _symbols(topic.module.__doc__)
@@ -67,7 +67,7 @@ def topic_page(topic: Topic, links: dict[str, str], speed: Speed) -> Page:
     return Page(topic.path, topic.title, topic.sentence, topic.kind, join(parts), tuple(contents))
 
 
-def _head(topic: Topic) -> Html:
+def _head(topic: Topic, context: Context) -> Html:
     names = [element("a", element("code", cls.__name__), href=f"#{cls.__name__}") for cls in topic.classes]
     file = element("p", element("code", topic.file), class_="file")
     sentence = topic.sentence[:1].upper() + topic.sentence[1:]
@@ -75,7 +75,7 @@ def _head(topic: Topic) -> Html:
         "header",
         file,
         element("h1", breakable(topic.title)),
-        element("p", sentence, class_="lead") if sentence else None,
+        element("p", inline(sentence, context), class_="lead") if sentence else None,
         element("p", join(names, " "), class_="names") if len(names) > 1 else None,
         class_="title",
     )

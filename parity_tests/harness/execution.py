@@ -101,15 +101,20 @@ def in_columns(text: str, docstring: str, shape: str | None) -> tuple[str, str]:
     first, *more = text.split("\n")
     indent = next(len(line) - len(first) for line in docstring.splitlines() if line.endswith(first))
     lines = [" " * indent + first, *more]
-    found = next((match for line in lines if (match := re.search(f" {re.escape(str(shape))}( |$)", line))), None)
+    found = _first(f" {re.escape(str(shape))}( |$)", lines) or _first(r"(?<=\S) {3,}(?=\S)", lines)
     if found is None:
         return " ".join(text.split()), ""
     equation, remark = [], []
     for line in lines:
         if line == found.string:
-            equation.append(line[: found.start()])
+            said = line[: found.start()].rstrip()
+            equation.append(line[: found.end()] if said.endswith(" as") else said)  # "as (N, O)" says what it becomes
             remark.append(line[found.end() :])
             continue
         for part in re.finditer(r"\S+(?: \S+)*", line):
             (equation if part.start() < found.start() else remark).append(part.group())
     return " ".join(" ".join(equation).split()), " ".join(" ".join(remark).split())
+
+
+def _first(pattern: str, lines: list[str]) -> re.Match | None:
+    return next((match for line in lines if (match := re.search(pattern, line))), None)

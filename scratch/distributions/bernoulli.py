@@ -1,6 +1,7 @@
 r"""The Bernoulli distribution: yes or no, 1 or 0; a policy of switches, a pixel of a picture in black and white.
 
-    p  probability of a 1    x  its logit, log p - log(1 - p)    s(x) = 1 / (1 + exp(-x))    y  output    all (...)
+    p  (...)  probability of a 1               s  (...)  sigmoid of the logit, s(x) = 1 / (1 + exp(-x))
+    x  (...)  its logit, log p - log(1 - p)    y  (...)  output
 
 log_prob is minus the binary cross-entropy of the logit and the value: see `scratch.nn.binary_cross_entropy`.
 

@@ -1,9 +1,11 @@
 r"""The normal distribution: independent numbers, each with its own mean and standard deviation.
 
-    v  value           noise  standard normal numbers       All arrays are broadcast together, to (...). A gradient has
-    m  loc, the mean   C      log(2 pi) / 2                 the shape of its array, (v), (m), (s): a broadcast becomes a
-                                                            sum.
+    v  value                            noise  standard normal numbers
+    m  loc, the mean                    C      log(2 pi) / 2
     s  scale, the standard deviation
+
+All arrays are broadcast together, to (...). A gradient has the shape of its array, (v), (m), (s): a broadcast becomes a
+sum.
 
 log_prob
     F1  z = (v - m) / s                                (...)   how many standard deviations from the mean

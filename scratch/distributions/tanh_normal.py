@@ -1,8 +1,11 @@
 r"""The tanh-squashed normal distribution: normally distributed numbers, bent into (-1, 1); actions with limits.
 
-    u  normally distributed        y      tanh u, in (-1, 1)       All arrays are broadcast together, to (...). A
-    m  loc, s  scale, of u         noise  standard normal          gradient has the shape of its array, (y), (m), (s): a
-    C  log(2 pi) / 2                                               broadcast becomes a sum.
+    u  normally distributed    y      tanh u, in (-1, 1)
+    m  loc of u                noise  standard normal
+    s  scale of u              C      log(2 pi) / 2
+
+All arrays are broadcast together, to (...). A gradient has the shape of its array, (y), (m), (s): a broadcast becomes a
+sum.
 
 A density counts probability per length, and tanh changes lengths by its slope: p(y) = p(u) / (1 - tanh^2 u). The
 logarithm of that slope, without a difference of nearly equal numbers:

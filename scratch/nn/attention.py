@@ -1,10 +1,10 @@
 r"""Scaled dot-product attention: every query looks at all keys, and takes the values of those that fit it.
 
-    L  queries    query    (..., L, D)  what is looked for        attn_mask  (..., L, S)  added to the scores: 0 where a
-    S  keys       key      (..., S, D)  what is looked at                    query may see a key, -infinity where not
-    D  of a key   value    (..., S, V)  what is taken from it     factor     (..., L, S)  of dropout; 1 for none
-    V  of a value weights  (..., L, S)  how much of each          scale      usually 1 / sqrt(D)
-                  y        (..., L, V)  output                    unseen     the weights of a query that sees no key
+    L  queries     query    (..., L, D)  what is looked for       attn_mask  (..., L, S)  added to the scores: 0 where a
+    S  keys        key      (..., S, D)  what is looked at                   query may see a key, -infinity where not
+    D  of a key    value    (..., S, V)  what is taken from it    factor     (..., L, S)  of dropout; 1 for none
+    V  of a value  weights  (..., L, S)  how much of each         scale      usually 1 / sqrt(D)
+                   y        (..., L, V)  output                   unseen     the weights of a query that sees no key
 
 scaled_dot_product_attention
     F1  scores = scale query key^T               (..., L, S)  how well each key fits each query

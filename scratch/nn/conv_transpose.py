@@ -17,7 +17,7 @@ conv_transpose2d
     F5  size = s (H - 1) + d (kh - 1) + 1 + b      (2,)               H1, W1: room for all of them
     F6  y1 = 0                                     (N, O, H1, W1)
     F7  y1_no,(sh+di),(sw+dj) += windows_nohwij    (N, O, H1, W1)     col2im; a loop over i, j
-    F8  places = y1 without a rows and columns at each side, channels last
+    F8  places = y1, cut by a at each side, channels last
                                                    (N, P, Q, O)
     F9  z = places + bias                          (N, P, Q, O)
     F10 y = z, channels first                      (N, O, P, Q)

@@ -1,9 +1,10 @@
 r"""LSTMCell: a recurrent step with a memory beside the state, written, kept and read through gates.
 
-    N  batch        x      (N, I)  input                 weight_ih  (4H, I)  from input to the gates, rows i, f, g, o
-    I  input_size   h, c   (N, H)  state, memory before  weight_hh  (4H, H)  from state to the gates, rows i, f, g, o
-    H  hidden_size  h1, c1 (N, H)  next state, memory    bias_ih, bias_hh  (4H,)
-    i  input gate   f  forget gate                       g  what is to be written    o  output gate
+    N  batch        x       (N, I)  input                 weight_ih  (4H, I)  from input to the gates, rows i, f, g, o
+    I  input_size   h, c    (N, H)  state, memory before  weight_hh  (4H, H)  from state to the gates, rows i, f, g, o
+    H  hidden_size  h1, c1  (N, H)  next state, memory    bias_ih, bias_hh  (4H,)
+    i  input gate   f       forget gate                   g  what is to be written
+                    o       output gate
 
 lstm_cell
     F1  z = x weight_ih^T + bias_ih
@@ -30,7 +31,8 @@ lstm_cell
     B5  grad_z_g = grad_g (1 - g^2)              (N, H)   F5: tanh' = 1 - tanh^2
     B4  grad_z_f = grad_f f (1 - f)              (N, H)   F4: the sigmoid's slope
     B3  grad_z_i = grad_i i (1 - i)              (N, H)   F3: likewise
-    B2  grad_z = grad_z_i, _f, _g, _o            (N, 4H)  F2: the quarters, side by side
+    B2  grad_z = grad_z_i, grad_z_f,
+            grad_z_g, grad_z_o                   (N, 4H)  F2: the quarters, side by side
     B1a grad_bias_ih = sum_n grad_z              (4H,)    F1: a broadcast becomes a sum over the batch
     B1b grad_bias_hh = sum_n grad_z              (4H,)    F1: likewise
     B1c grad_weight_ih = grad_z^T x              (4H, I)  F1: as in Linear

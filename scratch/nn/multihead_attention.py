@@ -3,7 +3,7 @@ r"""MultiheadAttention: several attentions side by side, each on projections of 
     N  batch        query  (N, L, E)  what is looked for         in_proj_weight  (3E, E)  rows for q, k and v
     L  queries      key    (N, S, E)  what is looked at          in_proj_bias    (3E,)
     S  keys         value  (N, S, E)  what is taken from it      attn_mask, factor, scale, unseen: as in
-    E  embed_dim    y      (N, L, E)  output, before out_proj    `scratch.nn.attention`
+    E  embed_dim    y      (N, L, E)  output, before out_proj      `scratch.nn.attention`
     h  num_heads    D      E / h: the part of E that a head has
 
 multi_head_attention

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.engines import Engine
 from benchmarks.figures.style import INK
-from benchmarks.lessons.support.drawing import BLUE, COLOURS, GREEN, ORANGE, RED, engine_key, line, sheet
+from benchmarks.lessons.support.drawing import BLUE, COLOURS, GREEN, ORANGE, RED, decimal, engine_key, line, sheet
 from benchmarks.tasks import Data
 
 SIZES, DRAWS, WARM_UP = (1, 4, 16, 64, 256), 40, 50
@@ -102,18 +102,22 @@ def draw(noises: dict[str, Noise], scalings: dict[str, np.ndarray], seconds: dic
     sizes = np.array(SIZES)
     line(left, sizes, {name: one.spread for name, one in noises.items()}, BLUE, "measured")
     first = next(iter(noises.values())).spread
-    left.plot(sizes, first[-1] * np.sqrt(sizes[-1] / sizes), ":", color=INK, lw=1, label="1/sqrt(B)")
-    left.set(title="Noise of a batch's gradient", xlabel="batch size B", ylabel="|g_B - g| / |g|", yscale="log")
+    left.plot(sizes, first[-1] * np.sqrt(sizes[-1] / sizes), ":", color=INK, lw=1, label=r"$1/\sqrt{B}$")
+    left.set(title="Noise of a batch's gradient", xlabel="batch size B", ylabel=r"$|g_B - g|\,/\,|g|$", yscale="log")
+    decimal(left.yaxis)
     left.set_xscale("log", base=2)
     left.set_xticks(sizes, [str(size) for size in sizes])
     left.legend()
     for row, (how, colour) in enumerate(SCALES.items()):
         line(middle, np.array(RATES), {name: losses[row] for name, losses in scalings.items()}, colour, how)
     middle.set(title=f"Loss after {STEPS} steps", xlabel="learning rate", xscale="log", ylim=(0, 1.6))
+    middle.set_xticks(RATES, [f"{rate:g}" for rate in RATES])
+    middle.set_xticks([], minor=True)
     middle.legend(fontsize=8, loc="upper center")
     for (name, taken), colour in zip(seconds.items(), (COLOURS[0], ORANGE), strict=False):
         right.plot(WIDTHS, 1e3 * taken, "o-", color=colour, label=name)
-    right.set(title="Time of a step, ms", xlabel="hidden units in each layer", yscale="log")
+    right.set(title="Time of a step", ylabel="milliseconds", xlabel="hidden units in each layer", yscale="log")
+    decimal(right.yaxis)
     right.set_xscale("log", base=2)
     right.set_xticks(WIDTHS, [str(width) for width in WIDTHS])
     right.legend()

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.figures.style import INK, LABELS, new_figure
 
@@ -37,6 +39,13 @@ def ruled(axes: Axes) -> None:
     """Draw a quiet grid behind the curves."""
     axes.grid(True, color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def decimal(axis: Axis) -> None:
+    """Label a logarithmic axis 0.5, 1, 2, 5, 10 and so on; by default, part of a decade reads 6 x 10^0, 2 x 10^1."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def line(axes: Axes, x: np.ndarray, ys: Mapping[str, np.ndarray], colour: str, label: str | None = None) -> None:

@@ -189,6 +189,17 @@ def test_the_softmax_of_the_page_is_three_quarters(engine):
     assert np.allclose(grads, [[-0.25, 0.25], [0.75, -0.75]], rtol=0, atol=1e-12)
 
 
+def test_a_steps_time_is_labelled_in_plain_numbers():
+    noises = dict.fromkeys(engines.NAMES, batches.Noise(np.ones(len(batches.SIZES)), 1.0))
+    losses = dict.fromkeys(engines.NAMES, np.ones((len(batches.SCALES), len(batches.RATES))))
+    figure = batches.draw(noises, losses, {"scratch": np.array([0.006, 0.008, 0.063])})
+    figure.canvas.draw()
+    axis = figure.axes[-1].yaxis
+    lowest, highest = axis.get_view_interval()
+    shown = {one.get_text() for one in axis.get_ticklabels(which="both") if lowest <= one.get_position()[1] <= highest}
+    assert shown == {"", "10", "20", "50"}
+
+
 def test_a_batchs_noise_falls_as_one_over_its_roots_size(engine, moons, monkeypatch):
     monkeypatch.setattr(batches, "SIZES", (4, 64))
     noise = batches.noise(engine, moons, seed=0)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from benchmarks import cli
-from parity_tests.catalogue import CATALOGUE, named, of_kind
+from benchmarks.figures.parity import parity
+from parity_tests.catalogue import CATALOGUE, KINDS, named, of_kind
 from parity_tests.harness.compare import check
-from parity_tests.harness.sweep import QUANTITIES, sweep
+from parity_tests.harness.sweep import QUANTITIES, Row, Worst, sweep
 from scratch import models, nn, optim
 
 each_entry = pytest.mark.parametrize("entry", CATALOGUE, ids=[entry.name for entry in CATALOGUE])
@@ -58,6 +59,23 @@ def test_the_command_prints_and_draws(capsys, tmp_path):
     assert all(entry.name in shown for entry in CATALOGUE)
     assert "all agree." in shown
     assert (tmp_path / "parity.png").stat().st_size > 10_000
+
+
+def test_the_figure_has_every_name_and_fits_a_page():
+    rows = [
+        Row(one.name, one.kind, dtype, worst={"output": Worst(share=2.0 if one.name == "GELU" else 0.1)})
+        for kind in KINDS
+        for one in of_kind(kind)
+        for dtype in ("float64", "float32")
+    ]
+    figure = parity(rows)
+    names = [label.get_text() for axes in figure.axes[:-1] for label in axes.get_yticklabels()]
+    assert [name for name in names if name in {row.name for row in rows}] == [row.name for row in rows[::2]]
+    width, height = figure.get_size_inches()
+    assert height < 1.4 * width
+    shown = np.ma.concatenate([axes.collections[0].get_array() for axes in figure.axes[:-1]])
+    assert (shown > 0).sum() == 2
+    assert (np.isclose(shown, -1)).sum() == len(rows) - 2
 
 
 def test_a_wrong_layer_is_found_and_named(capsys, monkeypatch):

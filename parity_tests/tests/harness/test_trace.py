@@ -122,7 +122,12 @@ def test_equations_and_remarks_are_told_apart_by_their_columns():
         "grad_a = grad_b / c + 2 d grad_e for each n",
         "F4 and F3: a is used twice, an addition",
     )
-    assert in_columns(text, docstring, None)[1] == ""
+    assert in_columns("y = 2 a     twice", "    F1  y = 2 a     twice", "()") == ("y = 2 a", "twice")
+    assert in_columns("y = 2 a", "    F1  y = 2 a", None) == ("y = 2 a", "")
+    assert in_columns("y = a, as (N, O)  back", "    F1  y = a, as (N, O)  back", "(N, O)") == (
+        "y = a, as (N, O)",
+        "back",
+    )
 
 
 def test_uses_are_kept_apart():

@@ -36,6 +36,8 @@ SHOWN = """() => [...document.querySelectorAll(".stepper")].map((stepper) => ({
 LOADED = """() => ({
   title: document.title,
   headings: document.querySelectorAll("h1").length,
+  outside: [...document.querySelectorAll(".top a")].filter((one) =>
+    one.getBoundingClientRect().right > one.parentElement.getBoundingClientRect().right + 1).length,
   broken: [...document.images].filter((one) => one.complete && !one.naturalWidth).length,
   next: document.querySelector("a[rel=next]")?.href,
   previous: document.querySelector("a[rel=prev]")?.href,
@@ -46,6 +48,11 @@ LOADED = """() => ({
 WIDER = "* { letter-spacing: 0.12em !important; word-spacing: 0.16em !important; line-height: 1.5 !important; }"
 
 PHONE = 375
+
+# The boxes that scroll sideways by themselves and do not shade the edge behind which there is more.
+UNMARKED = """() => [...document.querySelectorAll("article *")].filter((one) =>
+  one.scrollWidth > one.clientWidth + 1 && ["auto", "scroll"].includes(getComputedStyle(one).overflowX)
+  && !getComputedStyle(one).backgroundAttachment.includes("local")).map((one) => `${one.tagName}.${one.className}`)"""
 
 # How wide a page becomes: as it is, and with the last step of each of its steppers open.
 WIDEST = """() => Math.max(
@@ -61,13 +68,15 @@ WIDEST = """() => Math.max(
 def window(chromium, site, paths):
     """Return a window as wide as a phone in which each page was opened, with what each said and showed, by path.
 
-    ``widths`` says how wide each page became: in its own fonts, and in wider ones.
+    ``widths`` says how wide each page became: in its own fonts, and in wider ones; ``unmarked`` which boxes scroll
+    without a sign of it.
     """
     window = Reader(chromium, site, viewport={"width": PHONE, "height": 800})
-    window.said, window.shown, window.widths = {}, {}, {}
+    window.said, window.shown, window.widths, window.unmarked = {}, {}, {}, {}
     for path in paths:
         page = window.open(path)
         window.said[path], window.shown[path] = page.evaluate(LOADED), page.evaluate(SHOWN)
+        window.unmarked[path] = page.evaluate(UNMARKED)
         own = page.evaluate(WIDEST)
         page.add_style_tag(content=WIDER)
         window.widths[path] = own, page.evaluate(WIDEST)
@@ -98,6 +107,7 @@ def test_every_page_loads_from_the_folder_and_asks_nobody(window, paths, site):
         assert said["title"]
         assert said["headings"] == 1
         assert said["broken"] == 0, path
+        assert said["outside"] == 0, f"{path}: the menu is cut"
     assert window.faults == []
     assert {url for url in window.requests if not url.startswith((site.as_uri(), "data:"))} == set()
 
@@ -221,6 +231,10 @@ def test_arrows_move_the_steps_that_are_at_hand(reader):
 
 def test_a_step_has_an_address(reader):
     page = reader.open(f"{LAYER}#batch_norm@B5")
+    cut = page.evaluate(LOADED)["outside"]
+    assert cut == 0, "the menu is cut in a window of 1280 pixels"
+    brackets = page.evaluate("() => getComputedStyle(document.querySelector('.step.at .matrix')).backgroundImage")
+    assert brackets.count("gradient") == 4
     assert page.locator("#batch_norm-steps .step.at").get_attribute("data-row") == "batch_norm-B5"
 
 
@@ -324,6 +338,18 @@ def test_previous_and_next_lead_through_all_pages(window, paths, site):
 
 def test_nothing_scrolls_sideways_on_a_phone(window, paths):
     assert {path: window.widths[path] for path in paths if max(window.widths[path]) > PHONE} == {}
+
+
+def test_what_scrolls_by_itself_shows_where_there_is_more(window, paths):
+    assert {path: window.unmarked[path] for path in paths if window.unmarked[path]} == {}
+
+
+def test_equations_of_a_lesson_stand_below_each_other_on_a_phone(reading):
+    page = reading(viewport={"width": PHONE, "height": 800}).open("lessons/neuron.html")
+    lefts = page.evaluate(
+        "() => [...document.querySelectorAll('.formulas .formula')].map((e) => e.getBoundingClientRect().x)"
+    )
+    assert max(lefts[:7]) - min(lefts[:7]) < 1
 
 
 def test_text_has_contrast_in_light_and_in_dark(reading):

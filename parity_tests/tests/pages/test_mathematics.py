@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from benchmarks.pages import docstring, html, numbers
+from benchmarks.pages import docstring, formulas, html, numbers
 from benchmarks.pages.docstring import Displayed, Legend, Part, Prose
 from benchmarks.pages.mathematics import equation, typeset
 from parity_tests.harness.derivation import derivations, files
@@ -60,6 +60,58 @@ def test_words_between_formulas_stay_words():
     assert "<mi>else</mi>" not in found
     assert " swap, else" in typeset("mean for ``swap``, else n", NAMES)
     assert "a window&#x27;s" in typeset("how many of a window's values", NAMES | {"a"})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("mean where a weight sees no label", "where a weight sees no label"),
+        ("the mean of x at n", "the mean of"),
+        ("sum of grad_x where centred", "sum of"),
+        ("n where the windows begin", "where the windows begin"),
+        ("x in the shape of label", "in the shape of"),
+        ("an x before losses", "an"),
+    ],
+)
+def test_names_that_are_plain_words_after_an_article_are_prose(text, words):
+    outside = re.sub(r"<math.*?</math>", " ", typeset(text, NAMES | {"begin"}))
+    assert words in re.sub(r"\s+", " ", outside)
+    assert "<mi>a</mi>" not in typeset(text, NAMES)
+
+
+def test_what_stands_beside_an_operator_is_a_quantity():
+    assert "<mi>a</mi>" in typeset("x padded with a zeros", {"a"})
+    assert "<mi>up</mi>" in typeset("x / (up + down)", NAMES)
+    assert "<mi>kh</mi>" in typeset("n kh kw", NAMES)
+    assert "\N{MULTIPLICATION SIGN}" in typeset("blocks of r x r pixels", NAMES)
+
+
+def test_a_matrix_has_its_rows_between_brackets():
+    found = typeset("x = (2/n) [[1, x], [x^2, n]]", NAMES)
+    assert found.count("<mtr>") == 2
+    assert found.count("<mtd>") == 4
+    assert "π</mi>" in typeset("log pi(x | n)", NAMES)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The running means of g and of g^2, and more.", ["g^2"]),
+        ("the gradient of lambda/2 |w|^2; here it is less", ["lambda/2 |w|^2"]),
+        ("Write the derivative of 1 / (1 + exp(-x)), then stop.", ["1 / (1 + exp(-x))"]),
+        ("tanh' = 1 - tanh^2, and tanh is saved", ["tanh' = 1 - tanh^2"]),
+        ("falls as gamma^epoch, not as (1 - epoch / total)^power", ["gamma^epoch", "(1 - epoch / total)^power"]),
+        ("dL/dw is 8 where x > 0, and on the line t = 2x + 1", ["dL/dw", "x > 0", "t = 2x + 1"]),
+        ("whatever |g| is, (..., C r^2, H / r)", ["|g|", "(..., C r^2, H / r)"]),
+        ("np.exp(10) @ x, y = x @ weight.T, kernel_size=3, x.exp() = 2 f.", []),
+        ("a (1999, p = 2); a policy and a value, one of a few - or so; at x = 0 SELU", ["p = 2", "x = 0"]),
+        ("Nothing of the kind: at most 1/4, cross-entropy, 10,000 and a window's mean.", []),
+    ],
+)
+def test_formulas_in_a_sentence_are_found_by_their_signs(text, expected):
+    found = list(formulas.within(text, NAMES))
+    assert [text[begin:end] for begin, end, _ in found] == expected
+    assert not any("<mfrac>" in formula for _, _, formula in found)
 
 
 @pytest.mark.parametrize("text", ["x (", "x +", "|x", "x ] y", "x $ y", "x / / y"])
@@ -117,6 +169,8 @@ def test_every_derivation_has_its_place_in_its_docstring(name):
     parts = [one.name for one in docstring.blocks(module.__doc__, names) if isinstance(one, Part)]
     with_equations = [one.name for one in derivations(name) if one.equations]
     assert parts == with_equations
+    legends = [block.lines for block in docstring.blocks(module.__doc__, names) if isinstance(block, Legend)]
+    assert all(docstring.definitions(lines) or all(" = " in line for line in lines) for lines in legends)
 
 
 @pytest.mark.parametrize("module", [docstring, html, numbers], ids=lambda module: module.__name__)

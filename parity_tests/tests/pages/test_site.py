@@ -32,15 +32,24 @@ class Parsed(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.ids, self.links, self.elements = [], [], []
+        self.ids, self.links, self.elements, self.open, self.prose = [], [], [], [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         found = dict(attributes)
         self.elements.append((tag, found))
+        self.open.append(tag)
         self.ids += [found["id"]] if "id" in found else []
         self.links += [found[key] for key in ("href", "src") if key in found]
         self.links += [f"{found['action']}"] if "action" in found else []
+
+    def handle_endtag(self, tag):
+        while self.open.pop() != tag:  # those without an end
+            pass
+
+    def handle_data(self, data):
+        if not {"code", "pre", "math", "script", "title"} & set(self.open):
+            self.prose.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +87,26 @@ def test_every_mistake_is_in_the_museum_and_on_its_layers_page(site):
     page = (site / "scratch/nn/batchnorm.html").read_text()
     mine = [one for one in EXHIBITS if {"BatchNorm1d", "BatchNorm2d"} & set(one.of)]
     assert page.count("museum.html#") == len(mine) > 3
+
+
+def test_what_a_mistake_passes_is_not_among_what_catches_it(site):
+    museum = (site / "museum.html").read_text()
+    lists = re.findall(r"Caught by .*?</ul>", museum)
+    assert len(lists) == len(EXHIBITS)
+    assert set(re.findall(r"<li>(.*?)</li>", "".join(lists))) == {"PyTorch", "finite differences", "laws"}
+    assert museum.count("Passes a check with") == sum(bool(one.passes_ones) for one in EXHIBITS)
+
+
+def test_sentences_have_neither_raw_markup_nor_formulas_in_plain_text(parsed):
+    raw = re.compile(r"`|\w\^|\^\w|\b(?:sqrt|exp)\(|<-|\*\*|\w \*= |\bd[A-Z]/d")
+    found = {
+        path: [one for one in page.prose if raw.search(re.sub(r"np\.exp\(", "", one))] for path, page in parsed.items()
+    }
+    assert {path: said for path, said in found.items() if said} == {}
+    descriptions = [
+        one["content"] for page in parsed.values() for _, one in page.elements if one.get("name") == "description"
+    ]
+    assert not any("`" in one for one in descriptions)
 
 
 def test_every_exercise_is_on_its_page_and_leads_to_its_layer_and_back(site, parsed):

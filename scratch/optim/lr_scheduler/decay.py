@@ -9,7 +9,7 @@ step_lr
 
 multi_step_lr
     U1  count = how often epoch is among the milestones
-    U2  lr_next = lr gamma^count                                closed: base gamma^(milestones up to epoch)
+    U2  lr_next = lr gamma^count                                closed: base gamma^n, for n milestones up to epoch
 
 exponential_lr
     U1  lr_next = gamma lr if epoch > 0, else lr                closed: base gamma^epoch
