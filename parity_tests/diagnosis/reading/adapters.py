@@ -104,13 +104,13 @@ def of_optimizer(thing: Callable, step: str, has_params: bool, against: str, ste
     """
     name = thing.__name__
     call = f"{name}({', '.join(inspect.signature(thing).parameters)})"
+    made, first, moved = "options", "", f"{name}(...)  # {call}, of p.data, p.grad and self.optimizer"
     if isinstance(thing, type):
         made = f"{name}({'[p.data for p in params], ' * has_params}**options)  # {call}"
-        signature = inspect.signature(getattr(thing, step)) if step else "(...)"
-        own = ", ".join(list(getattr(signature, "parameters", ["..."]))[1:])
-        first = f"        self.optimizer.{step or '...'}(...)  # {step}({own}): the gradients are p.grad\n"
-    else:
-        made, first = f"options  # {call}", ""
+        moved = "...  # the parameter after the step"
+    if isinstance(thing, type) and step:
+        own = ", ".join(list(inspect.signature(getattr(thing, step)).parameters)[1:])
+        first = f"        self.optimizer.{step}(...)  # {step}({own}): the gradients are p.grad\n"
     return f'''\
 from {stem} import {name}
 
@@ -122,7 +122,7 @@ class Adapter:
 
     def step(self):
 {first}        for p in self.params:
-            p.data = ...  # the parameter after the step
+            p.data = {moved}
 
 
 # backprop check {stem}_adapter.py:Adapter --against {against} --args "lr=1e-3"'''

@@ -186,6 +186,15 @@ class Descent:
     def step(self, grads):
         for param, grad in zip(self.params, grads):
             param -= self.lr * grad
+
+
+class Nothing:
+    def go(self):
+        pass
+
+
+def descend(w):
+    return w
 """
 
 
@@ -201,6 +210,16 @@ def test_an_optimizers_adapter_runs_once_it_is_filled_in(check_file, step, expec
     filled = adapter.replace("step(...)", "step([p.grad for p in self.params])").replace("p.data = ...", "pass")
     status, out, err = check_file(source + filled.replace("from my import Descent", ""), "Adapter", *against)
     assert (status, err) == (expected, ""), out
+
+
+@pytest.mark.parametrize("name", ["Nothing", "descend"])
+def test_an_optimizers_adapter_is_python(check_file, name):
+    status, out, err = check_file(OPTIMIZER, name, "--against", "torch.optim.SGD")
+    assert status == 2
+    assert len(err.splitlines()) == 1
+    adapter = out.partition(":\n\n")[2]
+    assert f"from my import {name}" in adapter
+    compile(adapter, "my_adapter.py", "exec")
 
 
 def test_a_dictionary_is_no_layer(check_file):
