@@ -242,7 +242,7 @@ def read_json(path: Path, sha256: str | None = None) -> dict:
 
 def missing(path: Path) -> str:
     """Say that a file of a run is missing."""
-    return f"{shown(path)} does not exist; is {shown(path.parent)} the folder of a finished run?"
+    return f"{shown(path)} does not exist; is {shown(path.parent)} the folder of a run?"
 
 
 def parse_json(content: bytes | str) -> object:

@@ -78,8 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layout",
         choices=("batch,features", "features,batch"),
+        metavar="AXES",
         default="batch,features",
-        help="features,batch: the columns are the examples (detected where PyTorch refuses the input)",
+        help="batch,features or features,batch: with the latter the columns are the examples (batch,features; detected "
+        "where PyTorch refuses the input)",
     )
     parser.add_argument(
         "--averages", action="store_true", help="gradients of parameters are means over the batch, not sums"
@@ -95,10 +97,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("finite differences need --dtype float64; name a layer with --against for float32")
     if not 0 <= args.seed < 2**31:
         raise UsageError(f"--seed: expected 0 or more, below 2^31, got {args.seed}")
-    path, _, names = args.layer.rpartition(":")
-    path = Path(path)
-    if path.suffix != ".py" or not path.is_file() or not names:
-        raise UsageError(f"expected FILE.py:NAME with a file that exists, got {args.layer!r}")
+    path, names = _named(args.layer)
     shapes = [_shape(text) for text in args.input]
     limits = _range(args.range) if args.range is not None else None
     from parity_tests.diagnosis.examine import examine
@@ -130,6 +129,16 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     print(verdict.text)
     return verdict.status
+
+
+def _named(text: str) -> tuple[Path, str]:
+    file, colon, names = text.rpartition(":")
+    path = Path(file if colon else text)
+    if path.suffix != ".py" or not path.is_file():
+        raise UsageError(f"expected FILE.py:NAME with a file that exists, got {text!r}")
+    if not (colon and names):
+        raise UsageError(f"expected FILE.py:NAME with the NAME of what to check in {path.name}, got {text!r}")
+    return path, names
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -69,17 +69,20 @@ def difference(histories: dict[str, dict[str, list[float]]], epoch: int) -> floa
     return max(abs(one[curve][epoch] - other[curve][epoch]) for curve in CURVES)
 
 
-def summary_table(histories: dict[str, dict[str, list[float]]], required: float) -> Table:
-    """Return a row for each engine: where it ended, what the task's recipe asks for, and how long it took."""
-    columns = ("engine", "test loss", "test accuracy", "the recipe must reach", "seconds", "seconds an epoch")
-    table = new_table(*columns, words=1)
+def summary_table(histories: dict[str, dict[str, list[float]]], required: float | None) -> Table:
+    """Return a row for each engine: where it ended, what the task's recipe asks for, and how long it took.
+
+    ``required`` is None where the run is not by the recipe: nothing is asked of it.
+    """
+    asked = [] if required is None else ["the recipe must reach"]
+    table = new_table("engine", "test loss", "test accuracy", *asked, "seconds", "seconds an epoch", words=1)
     for engine, history in histories.items():
         seconds = history["seconds"]
         table.add_row(
             engine,
             f"{history['test_loss'][-1]:.4f}",
             f"{history['test_accuracy'][-1]:.4f}",
-            f"{required:.4f}",
+            *([] if required is None else [f"{required:.4f}"]),
             f"{sum(seconds):.1f}",
             f"{sum(seconds) / len(seconds):.2f}",
         )

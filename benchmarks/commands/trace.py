@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +167,7 @@ def show(traced: Module | Optimizer, found: list[Trace]) -> None:
         if not one.backward:
             continue
         for name, value in {"grad_y": one.grad_y, **one.grad_others}.items():
-            screen.print(f"{name} = {numbers(value)}\n")
+            screen.print(f"{name} = {textwrap.indent(numbers(value), ' ' * (len(name) + 3)).lstrip()}\n")
         backward = new_table("", "backward", "gradient", "by the tape", "", words=5)
         for step in one.backward:
             tape = "" if step.tape is None else numbers(step.tape)

@@ -79,10 +79,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", type=argument_types.path, metavar="RUN", help="continue a run, in its folder")
 
 
-RECIPE = (
-    *("epochs", "batch_size", "lr", "weight_decay", "dropout", "seed", "dtype", "device", "processes"),
-    *("precision", "compile"),
-)
+HYPERPARAMETERS = ("epochs", "batch_size", "lr", "weight_decay", "dropout")
+RECIPE = (*HYPERPARAMETERS, "seed", "dtype", "device", "processes", "precision", "compile")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -126,7 +124,8 @@ def begin(
             config = record.describe(settings, record.fingerprint(data), every_engine) | {"unfinished": begun_with}
             record.write_config(run, config)
             trained = train_and_draw(run, config, every_engine, data, data_dir, every, interrupts)
-    report(run, settings, trained)
+    report(settings, trained)
+    say_written(run)
 
 
 def resume(args: argparse.Namespace) -> None:
@@ -143,11 +142,18 @@ def resume(args: argparse.Namespace) -> None:
             raise Failure(f"{shown(run / record.CONFIG)}: {error}") from None
         if record.fingerprint(data) != config["data"]:
             raise Failure(f"{shown(run)} began with other data of {settings.task} than {shown(data_dir)} holds now")
+        for engine in every_engine:
+            if engine.name == "torch" and args.device is None:
+                engine.reason = "where the run began"
         if begun_with:
             note_threads(config["threads"], record.threads(on_device, every_engine))
         every = args.checkpoint_every or begun_with.get("checkpoint_every")
         trained = train_and_draw(run, config, every_engine, data, data_dir, every, interrupts)
-    report(run, settings, trained)
+    report(settings, trained)
+    if begun_with:
+        say_written(run)
+    else:
+        print(f"The run was finished; its figures in {shown(run)} were drawn again")
 
 
 def check_no_contradiction(args: argparse.Namespace, settings: Settings) -> None:
@@ -215,7 +221,8 @@ def train_and_draw(
     settings, trained = Settings.of_config(config), []
     with run_tables.progress_bars(settings.epochs, math.ceil(len(data.x_train) / settings.batch_size)) as add_bar:
         for engine in every_engine:
-            on_step = add_bar(engine.name)
+            part = folder.part(run, engine.name, settings.engine)
+            on_step = None if folder.is_finished(part) else add_bar(engine.name)  # no bar where nothing trains
             trained.append(train_or_load(run, config, engine, data, data_dir, on_step, every, interrupts))
     finish(run, config)
     figures.draw(run, tasks.get(settings.task), data, trained)
@@ -232,8 +239,8 @@ def _saying_how_to_go_on(run: Path) -> Iterator[None]:
         raise
 
 
-def report(run: Path, settings: Settings, trained: list[Trained]) -> None:
-    """Show the tables, and where the run was written."""
+def report(settings: Settings, trained: list[Trained]) -> None:
+    """Show the tables."""
     from benchmarks.commands import run_tables
     from benchmarks.runs import drift
     from benchmarks.tables import console
@@ -244,9 +251,17 @@ def report(run: Path, settings: Settings, trained: list[Trained]) -> None:
     for one in trained:
         screen.print(f"{one.engine.name} computed on {one.engine.device}: {one.engine.reason}")
     screen.print(run_tables.epochs_table(histories))
-    screen.print(run_tables.summary_table(histories, task.accuracy))
+    recipe = Settings.of_recipe(task, settings.engine)
+    by_recipe = all(getattr(settings, name) == getattr(recipe, name) for name in HYPERPARAMETERS)
+    screen.print(run_tables.summary_table(histories, task.accuracy if by_recipe else None))
     if len(histories) > 1:
         losses = [history["step_loss"] for history in histories.values()]
         screen.print(run_tables.drift_table([(settings, drift.between(*losses))]))
+
+
+def say_written(run: Path) -> None:
+    """Say where the run was written."""
+    from benchmarks.tables import console
+
     names = ", ".join(shown(name) for name in sorted(path.name for path in run.iterdir()))
-    screen.print(f"Written to {shown(run)}: {names}", soft_wrap=True)
+    console().print(f"Written to {shown(run)}: {names}", soft_wrap=True)

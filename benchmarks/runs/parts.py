@@ -27,7 +27,7 @@ def train_or_load(
     engine: Engine,
     data: Data,
     data_dir: Path,
-    on_step: Callable,
+    on_step: Callable | None,
     every: int | None,
     interrupts: Interrupts,
 ) -> Trained:
@@ -42,8 +42,8 @@ def train_or_load(
     data : Data
     data_dir : Path
         Where the processes find the data, if there are several.
-    on_step : callable
-        Called with the progress after every step.
+    on_step : callable or None
+        Called with the progress after every step; None where the part is finished.
     every : int or None
         Steps between two checkpoints.
     interrupts : Interrupts

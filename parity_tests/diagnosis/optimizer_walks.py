@@ -51,10 +51,7 @@ def walk_of(cls: type, args: tuple, start: dict, gradients: list, stage: Stage) 
         if isinstance(cls, type)
         else "expected f(w, dw, config) that returns (w, config), or f(options) that returns (init, update, get_params)"
     )
-    raise NotUnderstoodError(
-        f"{cls.__name__}: {wanted} ({trouble})",
-        ADAPTER.format(name=cls.__name__, module=cls.__module__),
-    )
+    raise NotUnderstoodError(f"{cls.__name__}: {wanted} ({trouble})")
 
 
 def _method(optimizer: object) -> tuple[Callable, str]:
@@ -152,19 +149,3 @@ def _by_array(cls: type, args: tuple, params: dict, gradients: list, stage: Stag
                 raise TypeError("update returned another shape")
         walk.append({key: np.array(v) for key, v in params.items()})
     return walk, f"{name}(w, grad), an optimizer for each array", options
-
-
-ADAPTER = '''\
-from {module} import {name}
-
-
-class Adapter:
-    def __init__(self, params, **options):  # objects with .data and .grad
-        self.params, self.optimizer = params, {name}(**options)
-
-    def step(self):
-        for p in self.params:
-            p.data = ...  # what self.optimizer makes of p.data and p.grad
-
-
-# backprop check my_adapter.py:Adapter --against torch.optim.Adam --args "lr=1e-3"'''

@@ -5,13 +5,16 @@ PyTorch's optimizer gets the options that the learner's object holds, under PyTo
 
 import copy
 import inspect
+import itertools
 import types
 
 import numpy as np
 
 from parity_tests.diagnosis import against
+from parity_tests.diagnosis.optimizer_options import OPTIONS
 from parity_tests.diagnosis.optimizer_rules import VARIANTS
 from parity_tests.diagnosis.optimizer_walks import METHODS, walk_of
+from parity_tests.diagnosis.reading import adapters
 from parity_tests.diagnosis.reading.names import BACKWARD, FORWARD
 from parity_tests.diagnosis.reading.running import NotUnderstoodError, Stage
 from parity_tests.diagnosis.request import Request, Verdict
@@ -62,7 +65,10 @@ def examine(
     name = request.against or f"torch.optim.{NAMES[cls.__name__.lower()]}"
     start = {key: array(shape, seed=request.seed + i) for i, (key, shape) in enumerate(SHAPES.items())}
     gradients = _gradients(start, request.seed)
-    walk, form, options = walk_of(cls, args, start, gradients, stage)
+    try:
+        walk, form, options = walk_of(cls, args, start, gradients, stage)
+    except NotUnderstoodError as error:
+        raise NotUnderstoodError(str(error), _adapter(cls, name, request)) from error
     theirs, given = _torch_walk(name, options, literal, start, gradients)
     read = [
         "read as:",
@@ -85,6 +91,13 @@ def examine(
         lines.append(f"  {key} has moved by {ours[at]:.6g} at {place}, expected {right[at]:.6g}")
     lines += [f"-> {sentence}" for sentence in _named(name, walk, start, gradients, given)]
     return Verdict(1, "\n".join([text, "", *lines]))
+
+
+def _adapter(cls: type, name: str, request: Request) -> str:
+    step = next((one for one in METHODS[:-1] if callable(getattr(cls, one, None))), "")
+    first = next(iter(inspect.signature(cls).parameters), "")
+    has_params = first not in ("", *itertools.chain(*OPTIONS.values()))
+    return adapters.of_optimizer(cls, step, has_params, name, request.path.stem)
 
 
 def _gradients(start: dict[str, np.ndarray], seed: int) -> list[dict[str, np.ndarray]]:

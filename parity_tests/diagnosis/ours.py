@@ -1,21 +1,19 @@
-"""What our own files say of a wrong layer: the equation of the derivation, and the exhibit of the museum."""
+"""What our own files say of a wrong layer: the equations of the derivation, and the exhibit of the museum."""
 
-import importlib
+import contextlib
 import inspect
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 import scratch
+from parity_tests.diagnosis import equations
 from parity_tests.diagnosis.reading.learner import Learner
-from parity_tests.harness.derivation import LABEL
+from parity_tests.harness.calls import recorded_calls
+from parity_tests.harness.derivation import Derivation
 from parity_tests.harness.report import AGAIN, Report
+from parity_tests.harness.trace import derivation_of
 from scratch import nn
-
-ALIAS = re.compile(r"B\d+[a-z]? grad_\w+ = grad_\w+ {2,}")  # it only gives the gradient another name
-ROOT = Path(scratch.__file__).parents[1]
 
 
 def sentences(
@@ -25,7 +23,9 @@ def sentences(
     cls = _class(name)
     if cls is None or not report.differs:
         return []
-    return [*_equations(cls, report), *_exhibits(cls, learner, report, args, inputs, seed)]
+    derivation = _derivation(cls, learner, report, args, inputs, seed)
+    said = equations.sentences(derivation, report) if derivation is not None else []
+    return [*said, *_exhibits(cls, learner, report, args, inputs, seed)]
 
 
 def _class(name: str | None) -> type | None:
@@ -34,34 +34,14 @@ def _class(name: str | None) -> type | None:
     return found[0] if found and last else None
 
 
-def _equations(cls: type, report: Report) -> Iterator[str]:
-    module = importlib.import_module(cls.__module__)
-    file = Path(inspect.getfile(cls)).relative_to(ROOT)
-    equations = _section(module.__doc__ or "", getattr(cls, "functions", (cls,))[0].__name__)
-    said = set()
-    for quantity in report.wrong:
-        if "grad_" not in quantity.name or quantity.name.endswith(AGAIN):
-            continue
-        wanted = "grad_x" if quantity.name.startswith("grad_input") else quantity.name
-        while wanted in equations and (quantity.name, wanted) not in said:
-            said.add((quantity.name, wanted))
-            text = " ".join(equations[wanted].split())
-            yield f"{quantity.name} in our derivation, {file}: {text}"
-            wanted = text.partition(" = ")[2].partition(" ")[0] if ALIAS.match(equations[wanted]) else ""
-
-
-def _section(lesson: str, name: str) -> dict[str, str]:
-    """Return the equations of backward under a function's name, by the gradient that they compute."""
-    lines = lesson.splitlines()
-    start = lines.index(name) + 1 if name in lines else 0
-    found: dict[str, str] = {}
-    for line in lines[start:]:
-        if start and line and not line.startswith(" "):
-            break
-        if (match := LABEL.match(line)) and match["label"].startswith("B"):
-            text = match["text"]
-            found.setdefault(text.partition(" = ")[0].split()[-1], f"{match['label']} {text}")
-    return found
+def _derivation(
+    cls: type, learner: Learner, report: Report, args: tuple[list, dict], inputs: tuple, seed: int
+) -> Derivation | None:
+    # A layer may have several, as batch norm has in training and in evaluation: we want the one that it runs here.
+    with recorded_calls() as calls, contextlib.suppress(Exception):
+        _quantities(cls, learner, report, args, inputs, seed)
+    own = [call for call in calls if call.functions[0].__module__ == cls.__module__]
+    return derivation_of(own[0].name, cls.__module__) if own else None
 
 
 def _exhibits(
@@ -87,7 +67,7 @@ def _quantities(
 ) -> dict[str, np.ndarray]:
     options = dict(args[1])
     if "dtype" in inspect.signature(cls).parameters:
-        options["dtype"] = inputs[0].dtype
+        options["dtype"] = inputs[0].dtype if inputs[0].dtype.kind == "f" else np.dtype(np.float64)  # indices
     layer = cls(*args[0], **options).train(learner.training)
     state = {name: values for name, values in learner.state_dict().items() if name in layer.state_dict()}
     layer.load_state_dict(state, strict=False)

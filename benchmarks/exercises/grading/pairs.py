@@ -120,21 +120,24 @@ class Grader:
             returns = "None: is there a `return`?" if run.returned is None else f"{len(returned)}."
             return verdict.say(f"It has to return {len(wanted)} values, {listed([n or 'None' for n in names])}, and "
                                f"returns {returns}", "bad")  # fmt: skip
-        wrong = []
+        wrong, faults = [], []
         for name, value, right in zip(names, returned, wanted, strict=False):
             if name is None or value is Ellipsis or name in {one[1] for one in blank}:
                 continue
             if not isinstance(value, (np.ndarray, float, int, np.generic)):
                 kind = "None" if value is None else type(value).__name__
-                verdict.say(f"{name} has to be an array, and is {kind}.", "bad")
-                return self._with_line(verdict, run, name)
-            if np.shape(value) != np.shape(right) and isinstance(right, np.ndarray):
-                verdict.say(wording.about_shape(name, np.asarray(value), right), "bad")
-                return self._with_line(verdict, run, name)
-            if not agree(value, right):
+                faults.append((name, f"{name} has to be an array, and is {kind}."))
+            elif np.shape(value) != np.shape(right) and isinstance(right, np.ndarray):
+                faults.append((name, wording.about_shape(name, np.asarray(value), right)))
+            elif not agree(value, right):
                 wrong.append((name, value, right))
             else:
                 self.right.append(name)
+        # The first line that goes wrong is shown: the rest may follow from it.
+        line = lambda one: run.assigned.get(one[0], np.inf)  # noqa: E731
+        first = min(faults, key=line, default=None)
+        if first is not None and line(first) <= min(map(line, wrong), default=np.inf):
+            return self._with_line(verdict.say(first[1], "bad"), run, first[0])
         return wrong
 
     def _with_line(self, verdict: Verdict, run: Run, name: str) -> Verdict:
@@ -173,9 +176,8 @@ class Grader:
         for one, got, true in wrong:
             bad = int((~np.isclose(got, true, rtol=1e-7, atol=1e-12, equal_nan=True)).sum())
             size = np.size(got)
-            verdict.say(
-                f"{one} {np.shape(got)}: " + (f"{bad} of {size} elements are wrong." if size > 1 else "wrong."), "bad"
-            )
+            which = f"{bad} of {size} elements {'is' if bad == 1 else 'are'} " if size > 1 else ""
+            verdict.say(f"{one} {np.shape(got)}: {which}wrong.", "bad")
         if right and backward:
             verdict.say(f"{listed(right)}: right.", "good")
         if blank:
@@ -199,6 +201,8 @@ class Grader:
             whole = [] if blank else witnesses.suspects(self.exercise, self.functions, trial)[:1]
             factor = wording.about_factor(value, wanted, trial)
             own = [f"{name}: {factor}"] if factor else []
+            if is_on_the_way and factor.endswith(wording.UNEXPLAINED):
+                own += whole
             for sentence in (own or whole) if is_on_the_way else (whole or own):
                 verdict.say().say(f"-> {sentence}")
         return verdict

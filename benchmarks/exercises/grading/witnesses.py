@@ -87,6 +87,7 @@ def suspects(exercise: Derived, functions: tuple[Callable, ...], trial: cases.Tr
         report = with_pair(case, cases.originals(exercise), functions).check(seed)
         chance = (wording.PLACE,) if has_branches(case) else (wording.PLACE, wording.SIDE)
         said = [sentence for sentence in report.suspects(report) if not any(one in sentence for one in chance)]
+        said.sort(key=lambda sentence: sentence.startswith("backward is "))  # it names no mistake
         return [wording.in_the_files_names(exercise, sentence) for sentence in said]
     return []
 

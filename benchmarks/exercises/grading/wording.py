@@ -13,6 +13,7 @@ from parity_tests.harness.trace import operands
 
 SIDE, PLACE = "differs only where the input is", "differs only at"
 """What the diagnosis says about functions with branches (about others only by chance), and what the picture shows."""
+UNEXPLAINED = "times what it should be"
 
 
 def about_shape(name: str, value: Any, wanted: Any) -> str:
@@ -64,7 +65,7 @@ def about_factor(value: Any, wanted: Any, trial: Trial) -> str:
     divisor = next((side for side in sorted(sides) if side > 2 and np.isclose(factor * side, 1)), 0)
     if divisor:
         return f"divided by {divisor}, the length of an axis: averaged instead of summed?"
-    return f"it is {factor:.4g} times what it should be"
+    return f"it is {factor:.4g} {UNEXPLAINED}"
 
 
 def arguments(exercise: Derived, trial: Trial) -> str:

@@ -81,10 +81,13 @@ def scaled(case: Case) -> Pairs:
                 extra += "" if varied else f" (or a constant {value:.4g}: it is the same at another batch size)"
                 sentence = said.format(count, " or ".join(names), count) + extra
                 yield sentence, case.expected * factor * (value if times else 1 / value)
+    scale = "a scale of 1/sqrt(4) {}, 4 being the number of input features; or " * (_dot_products(case) == 4)
     if other is None or _ratio(other, 0.5):
-        yield "half of what it should be: a factor of 2 is lost (the derivative of a square?)", case.expected / 2
+        why = f"{scale.format('too many')}a factor of 2 is lost" + " (the derivative of a square?)" * (not scale)
+        yield f"half of what it should be: {why}", case.expected / 2
     if other is None or _ratio(other, 2):
-        yield "twice what it should be: a factor of 2 too many, or a path counted twice", case.expected * 2
+        why = f"{scale.format('is missing')}a factor of 2 too many" + ", or a path counted twice" * (not scale)
+        yield f"twice what it should be: {why}", case.expected * 2
     p = case.option("p")
     if isinstance(p, float) and 0 < p < 1:
         if case.option("training"):
@@ -92,6 +95,24 @@ def scaled(case: Case) -> Pairs:
             yield f"dropout's factor 1/(1-p) is applied twice, p = {p}", case.expected / (1 - p)
         else:
             yield f"dropout's factor 1/(1-p) is applied in evaluation, p = {p}", case.expected / (1 - p)
+
+
+@guess("grad_input")
+def bare_loss(case: Case) -> Pairs:
+    """Return a loss's derivative for one example, or one element, alone."""
+    if case.grads[0].ndim:
+        return
+    derivative = case.rerun(grads=(np.ones_like(case.grads[0]), *case.grads[1:]))
+    counts = _counts(case)
+    for count in sorted(set(counts.values()) - {1}):
+        names = " or ".join(words for words, one in counts.items() if one == count)
+        yield f"grad_output is ignored, and so is the mean's 1/{count}, {names}", derivative * count
+
+
+def _dot_products(case: Case) -> int:
+    # The length of the vectors whose dot products attention scales: 0 without two inputs of such vectors.
+    sides = {x.shape[-1] if x.ndim > 1 else 0 for x in case.inputs[:2] if x.dtype.kind == "f"}
+    return sides.pop() if len(case.inputs) > 1 and len(sides) == 1 else 0
 
 
 def _constant_ratio(case: Case) -> bool:
@@ -131,7 +152,7 @@ def _counts(case: Case) -> dict[str, int]:
         counts["the batch size times the positions"] = y.shape[0] * positions
     counts["the number of classes or channels"] = y.shape[1] if y.ndim > 1 else 1
     counts["the number of all elements"] = y.size
-    if x.ndim <= 3:
+    if x.ndim <= 3 or _dot_products(case):
         counts["the number of input features"] = x.shape[-1] if x.ndim else 1
     kernel = case.option("kernel_size")
     if kernel is not None:

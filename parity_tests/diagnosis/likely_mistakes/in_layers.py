@@ -223,6 +223,24 @@ def softmax(case: Case) -> Pairs:
                 yield "the target is not subtracted from the probabilities: p - onehot(target)", y * g / rows
 
 
+@guess("grad_input")
+def prediction_minus_truth(case: Case) -> Pairs:
+    """Take softmax - onehot(target) for cross-entropy's gradient where its options ask for more."""
+    x, target = case.inputs[0].astype(np.float64), case.inputs[1]
+    left_out = ["the classes' weights"] if case.option("weight") is not None else []
+    left_out += ["label_smoothing"] if case.option("label_smoothing") else []
+    ignored = target == case.option("ignore_index")
+    left_out += ["ignore_index"] if np.any(ignored) else []
+    if not left_out:
+        return  # the same is said of any loss
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    bare = e / e.sum(axis=1, keepdims=True) - (target[:, None] == np.arange(x.shape[1]))
+    bare[ignored] = case.got[ignored]  # there is no truth to subtract: anything may stand there
+    also = ", the mean's 1/N" if case.option("reduction") == "mean" else ""
+    yield f"softmax(x) - onehot(target) alone: left out are {', '.join(left_out)}, grad_output{also}", bare
+    yield f"softmax(x) - onehot(target) alone: left out are {', '.join(left_out)}, grad_output", bare / len(x)
+
+
 @guess("output")
 def normalized_over_other_axes(case: Case) -> Pairs:
     """Divide by the sum over other axes than the one over which the probabilities sum to one."""

@@ -17,6 +17,8 @@ from parity_tests.diagnosis.reading.running import LearnerRaisedError
 from parity_tests.harness.report import Report
 from scratch.tape import NotFollowedError
 
+MAXIMA = ("amax", "max")
+
 
 @dataclass
 class Located:
@@ -93,8 +95,11 @@ def right(recognized: Recognized, one: Computed) -> str:
     if node is None or not forward.grads.contributions(node):
         return ""
     said = []
+    size = np.abs(forward.grads[node]).max(initial=0)
     for use in forward.grads.contributions(node):
-        if use.user is not None:
+        # The largest element that a softmax subtracts changes nothing: its path adds up to 0, and needs no line.
+        nothing = use.user is not None and use.user.operation in MAXIMA and np.abs(use.grad).max() <= 1e-12 * size
+        if use.user is not None and not nothing:
             said.append(operations.rule(use.user, use.place, forward.word, node))
     joined = " + ".join(dict.fromkeys(said))
     named = {node: forward.names[node]} | forward.names if node in forward.names else forward.names

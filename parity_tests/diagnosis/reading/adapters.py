@@ -95,3 +95,34 @@ class Adapter:
 
 
 # backprop check {stem}_adapter.py:Adapter --input 3,5"""
+
+
+def of_optimizer(thing: Callable, step: str, has_params: bool, against: str, stem: str) -> str:
+    """Return an adapter for an optimizer: a class whose method ``step`` takes the step, or a function.
+
+    ``has_params`` says whether the class takes the parameters first; ``stem`` is the file's name without its ending.
+    """
+    name = thing.__name__
+    call = f"{name}({', '.join(inspect.signature(thing).parameters)})"
+    made, first, moved = "options", "", f"{name}(...)  # {call}, of p.data, p.grad and self.optimizer"
+    if isinstance(thing, type):
+        made = f"{name}({'[p.data for p in params], ' * has_params}**options)  # {call}"
+        moved = "...  # the parameter after the step"
+    if isinstance(thing, type) and step:
+        own = ", ".join(list(inspect.signature(getattr(thing, step)).parameters)[1:])
+        first = f"        self.optimizer.{step}(...)  # {step}({own}): the gradients are p.grad\n"
+    return f'''\
+from {stem} import {name}
+
+
+class Adapter:
+    def __init__(self, params, **options):  # objects with .data and .grad; options named as PyTorch names them
+        self.params = params
+        self.optimizer = {made}
+
+    def step(self):
+{first}        for p in self.params:
+            p.data = {moved}
+
+
+# backprop check {stem}_adapter.py:Adapter --against {against} --args "lr=1e-3"'''

@@ -36,6 +36,12 @@ def test_linear_is_shown_whole(capsys):
     assert shown.count(" equal") == 3
 
 
+def test_the_rows_of_the_upstream_gradient_stand_below_one_another(capsys):
+    lines = said(capsys, "MaxPool2d").splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("grad_y = [[[["))
+    assert len(lines[first + 1]) - len(lines[first + 1].lstrip(" ")) == len("grad_y = [[[")
+
+
 def test_the_uses_of_a_quantity_are_named(capsys):
     shown = said(capsys, "BatchNorm1d")
     assert "+ F6" in shown

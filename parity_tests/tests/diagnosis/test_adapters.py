@@ -175,6 +175,53 @@ def test_an_adapter_runs_as_it_is_printed(check_file, tmp_path, capsys, name, op
         assert expected in out
 
 
+OPTIMIZER = """
+import numpy as np
+
+
+class Descent:
+    def __init__(self, params, lr=0.1):
+        self.params, self.lr = params, lr
+
+    def step(self, grads):
+        for param, grad in zip(self.params, grads):
+            param -= self.lr * grad
+
+
+class Nothing:
+    def go(self):
+        pass
+
+
+def descend(w):
+    return w
+"""
+
+
+@pytest.mark.parametrize(("step", "expected"), [("-=", 0), ("+=", 1)])
+def test_an_optimizers_adapter_runs_once_it_is_filled_in(check_file, step, expected):
+    source, against = OPTIMIZER.replace("-=", step), ("--against", "torch.optim.SGD", "--args", "lr=1e-3")
+    status, out, _ = check_file(source, "Descent", *against)
+    assert status == 2
+    said, _, adapter = out.partition(":\n\n")
+    assert said == "An adapter to fill in, as my_adapter.py"
+    command = '# backprop check my_adapter.py:Adapter --against torch.optim.SGD --args "lr=1e-3"'
+    assert adapter.strip().splitlines()[-1] == command
+    filled = adapter.replace("step(...)", "step([p.grad for p in self.params])").replace("p.data = ...", "pass")
+    status, out, err = check_file(source + filled.replace("from my import Descent", ""), "Adapter", *against)
+    assert (status, err) == (expected, ""), out
+
+
+@pytest.mark.parametrize("name", ["Nothing", "descend"])
+def test_an_optimizers_adapter_is_python(check_file, name):
+    status, out, err = check_file(OPTIMIZER, name, "--against", "torch.optim.SGD")
+    assert status == 2
+    assert len(err.splitlines()) == 1
+    adapter = out.partition(":\n\n")[2]
+    assert f"from my import {name}" in adapter
+    compile(adapter, "my_adapter.py", "exec")
+
+
 def test_a_dictionary_is_no_layer(check_file):
     status, out, err = check_file("THINGS = {}\n", "THINGS", "--input", "4,3")
     assert (status, out) == (2, "")

@@ -240,6 +240,18 @@ def test_a_file_that_is_not_there(capsys, tmp_path):
         assert "expected FILE.py:NAME with a file that exists" in capsys.readouterr().err
 
 
+def test_a_file_without_a_name(capsys, tmp_path):
+    (tmp_path / "my.py").write_text(SMALL)
+    for layer in (f"{tmp_path}/my.py", f"{tmp_path}/my.py:"):
+        assert main(["check", layer, "--input", "4,3"]) == 2
+        assert "expected FILE.py:NAME with the NAME of what to check in my.py, got" in capsys.readouterr().err
+
+
+def test_the_help_shows_values_with_commas_apart(capsys):
+    assert main(["check", "--help"]) == 0
+    assert "{batch,features,features,batch}" not in capsys.readouterr().out
+
+
 def test_the_engines_own_layers_can_be_checked(capsys):
     import scratch.nn.linear
 

@@ -174,7 +174,8 @@ def test_a_checkpoint_of_another_run(capsys, tmp_path, unfinished, monkeypatch):
 
 
 def test_resume_refuses_what_is_no_run(capsys, tmp_path):
-    assert "config.json does not exist" in refused(capsys, 1, ["train", "--resume", tmp_path])
+    said = refused(capsys, 1, ["train", "--resume", tmp_path])
+    assert f"config.json does not exist; is {tmp_path} the folder of a run?" in said
     assert "config.json does not exist" in refused(capsys, 1, ["train", "--resume", tmp_path / "absent"])
 
 
@@ -192,13 +193,19 @@ def test_resume_refuses_a_part_of_another_run(capsys, tmp_path, monkeypatch):
 
 def test_resuming_a_finished_run_draws_its_figures_again(capsys, tmp_path):
     run = tmp_path / "run"
-    assert cli.main(["train", "moons", "--engine", "scratch", *SHORT, "--out", str(run)]) == 0
+    assert cli.main(["train", "moons", "--engine", "torch", *SHORT, "--out", str(run)]) == 0
     (run / "curves.png").unlink()
     (run / "checkpoint.safetensors").write_bytes(b"left by a kill after the end")
     before = contents(run)
-    capsys.readouterr()
+    said = capsys.readouterr().out
+    assert f"Written to {run}: " in said
+    assert "the recipe must reach" not in said  # three epochs are not the recipe
     assert cli.main(["train", "--resume", str(run)]) == 0
-    assert "scratch" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "torch computed on cpu: where the run began" in out
+    assert f"The run was finished; its figures in {run} were drawn again" in out
+    assert "Written" not in out
+    assert "0/" not in err  # no bar: nothing trains
     assert (run / "curves.png").exists()
     assert not (run / "checkpoint.safetensors").exists()
     assert {path: content for path, content in before.items() if path.suffix in (".json", ".safetensors")}.items() >= {
