@@ -19,7 +19,7 @@ class MLP(nn.Module):
     pdrop : float
         Probability with which dropout zeroes a hidden unit.
     use_bn : bool
-        Whether each hidden layer is batch-normalised before its ReLU.
+        Whether each hidden layer is batch-normalized before its ReLU.
     dtype : numpy dtype
         float32 or float64.
 

@@ -96,7 +96,7 @@ def _rule(found: Derivation, label: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    # Do not capitalise a name: "x is used twice", "z_no = ...".
+    # Do not capitalize a name: "x is used twice", "z_no = ...".
     first = re.match(r"[\w-]*", text)
     is_word = (first is not None and len(first[0]) > 2 and "_" not in first[0]) or text.startswith(("a ", "in ", "as "))
     text = text[0].upper() + text[1:] if is_word and not NAMED.match(text) else text

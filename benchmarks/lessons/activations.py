@@ -25,7 +25,7 @@ and a product of twenty factors well below 1 is practically 0. A sigmoid's slope
 power is 1e-12. ReLU's slope of 1 lets the gradient through, but only if the weights are scaled for it: PyTorch's
 default draws them with a variance of 1/(3 fan_in), which shrinks a ReLU network's gradient by sqrt(1/6) per layer. With
 weights of variance gain^2/fan_in (Xavier and Kaiming), ReLU and tanh keep the gradient's size, and the sigmoid still
-loses it. (With the default initialisation, the curves of ReLU and tanh are flat and low in the first layers. A weight's
+loses it. (With the default initialization, the curves of ReLU and tanh are flat and low in the first layers. A weight's
 gradient is the product of the gradient from above and of the differences between the points from below, and each layer
 shrinks both by the same factor: the gradient on its way back, the differences on their way forward.)
 
@@ -51,7 +51,7 @@ or ReLU (SAC); encoders of pixels use ReLU (DQN, dqn_zoo/networks.py); Dreamer's
 squashed action is a tanh, too: SAC draws from a normal distribution and applies tanh, whose slope enters the
 likelihood. Units that fall silent while the targets move are known there as dormant neurons (Sokar et al., 2023).
 
-Takeaways. An activation's slope is what matters for learning. A product of slopes below 1 vanishes; initialise for the
+Takeaways. An activation's slope is what matters for learning. A product of slopes below 1 vanishes; initialize for the
 activation. A ReLU that is silent on all data stays silent. Centred outputs help, a slope of 1 helps more. Compare
 activations each at its own best learning rate.
 
@@ -80,7 +80,7 @@ NAMES = ("Sigmoid", "Tanh", "ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Softplu
 X = np.arange(-1000, 1001) / 100
 DEPTH, WIDTH = 20, 64
 DEEP = {"Sigmoid": ORANGE, "Tanh": BLUE, "ReLU": GREEN}
-STARTS = ("PyTorch's default initialisation", "Xavier initialisation, with the activation's gain")
+STARTS = ("PyTorch's default initialization", "Xavier initialization, with the activation's gain")
 RATES = {0.3: BLUE, 2.0: ORANGE, 4.0: RED}
 SEEDS = 5
 SHIFT = 3.0
@@ -237,7 +237,7 @@ def run(board: Blackboard) -> None:
     }
     board.table(
         f"Norm of the gradient of the weights, {DEPTH} layers",
-        ("activation", "initialisation", "layer 1", "layer 10", f"layer {DEPTH}", f"layer 1 / layer {DEPTH}"),
+        ("activation", "initialization", "layer 1", "layer 10", f"layer {DEPTH}", f"layer 1 / layer {DEPTH}"),
         [
             (name, ("default", "Xavier")[scaled], *(f"{norm[k]:.1e}" for k in (0, 9, -1)), f"{norm[0] / norm[-1]:.1e}")
             for (name, scaled), norm in norms[first].items()

@@ -25,7 +25,7 @@ teacher's action far better than chance; no more is claimed.
 The backward pass tells where the network looks: the gradient of "up rather than down" with respect to the pixels, and
 that of the value, from the same code that computes the gradients for learning. The policy looks at the ball's path and
 the paddles. The critic has seen only some twenty points, far too few: it learns them by heart, and on unseen states it
-is worse than the mean. Its picture shows how: with seed 0 the score is brightest, and by the score it recognises the
+is worse than the mean. Its picture shows how: with seed 0 the score is brightest, and by the score it recognizes the
 games.
 
 In reinforcement learning. The encoder is DQN's (Mnih et al., 2015), and the two heads on it are those of A3C and PPO.

@@ -1,4 +1,4 @@
-r"""Normalisation: batch norm and layer norm, and which numbers they take the mean over.
+r"""Normalization: batch norm and layer norm, and which numbers they take the mean over.
 
 All norms compute the same thing, over different sets of numbers:
 
@@ -18,7 +18,7 @@ evaluation it uses running statistics, gathered in training, r <- 0.9 r + 0.1 (t
 row by row. Layer norm has only one mode: it always looks at one row at a time.
 
 Small batches. The mean of N numbers is off by std/sqrt(N), their variance by about var sqrt(2/(N - 1)). Batch norm
-passes this noise on to the network: it is mild at 64 rows, where it acts as a regulariser, and ruinous at 2, where
+passes this noise on to the network: it is mild at 64 rows, where it acts as a regularizer, and ruinous at 2, where
 every sum becomes +1 or -1 whatever it was. The layers before it then get no gradient except from eps and rounding (the
 layer removes the mean and the component along its output, so sqrt((N - 2)/N) of the gradient gets through), and Adam
 scales even that up to whole steps. Here, and only here, the two engines part ways, because they differ in rounding.

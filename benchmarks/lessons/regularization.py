@@ -1,11 +1,11 @@
-r"""Regularisation: what keeps a network from learning the noise, and what only seems to.
+r"""Regularization: what keeps a network from learning the noise, and what only seems to.
 
 Four ways, on the two-moons MLP, each against the plain network:
 
     dropout       y = x m / (1 - p),  m = 0 with probability p     in training; nothing in evaluation
     weight decay  w <- w - lr (step + decay w)                     AdamW: "decoupled", outside the gradient
     both          dropout and weight decay
-    batch norm    each unit's sums are normalised over the batch   the batch's noise is the regulariser
+    batch norm    each unit's sums are normalized over the batch   the batch's noise is the regularizer
 
 Each curve is a separate network, built from a seed, trained and tested by one function, so two curves differ only in
 what their names say. (A loop that updates a global model instead of the one passed to it is a common slip: its two
@@ -16,11 +16,11 @@ other's bands; a decay of 1e-3 shrinks a weight by 0.2% (600 steps, 3e-3 times 1
 plain one. On 64 points the plain network's test loss falls, turns, and climbs, while its accuracy barely moves: it
 stays right about most points, and grows ever surer of its mistakes. Dropout of 0.2 does not stop that here; batch norm
 slows it, and so does a decay strong enough to matter (1 instead of 1e-3), which costs a little where there is enough
-data. A regulariser is a hypothesis about the data, and a test set says whether it holds.
+data. A regularizer is a hypothesis about the data, and a test set says whether it holds.
 
 Dropout as an ensemble. Each mask gives a different network, and all share their weights. Evaluation runs one network,
 the scaled one, with no unit dropped. If only the input of the last layer is dropped, its probabilities are the
-normalised geometric mean of all masks' probabilities, exactly, because the logits are linear in the mask (Baldi and
+normalized geometric mean of all masks' probabilities, exactly, because the logits are linear in the mask (Baldi and
 Sadowski, Understanding dropout, 2013); the lesson goes through all masks of six units. With a ReLU after a layer with
 dropout it is an approximation. The lesson draws up to 100 masks for a trained network: their geometric mean comes close
 to the scaled network, and the mean of the probabilities themselves has a lower loss than either, because it is less
@@ -31,11 +31,11 @@ Szegedy (2015) gave this change that name, and proposed batch norm against it. S
 normalization help optimization?, 2018) added noise after each batch norm, so that the inputs changed more than without
 batch norm, and the network still trained as fast; and measured by gradients, batch norm did not reduce the shift. What
 they found instead is a smoother loss: the gradient changes less along a step, so longer steps can be trusted. That
-batch norm regularises is a third thing: it comes from the noise of the batch, which the lesson on normalisation
+batch norm regularizes is a third thing: it comes from the noise of the batch, which the lesson on normalization
 measures.
 
 L2 in the loss is not weight decay, once the optimizer is Adam. If decay w is added to the gradient (Adam's
-weight_decay), it is normalised, too: the step is lr m/sqrt(v), so a weight with large gradients (large v) is hardly
+weight_decay), it is normalized, too: the step is lr m/sqrt(v), so a weight with large gradients (large v) is hardly
 decayed, and one with small gradients loses lr per step, whatever decay is. AdamW multiplies every weight by 1 - lr
 decay. The figure shows both on weights whose gradients pull to and fro and lead nowhere.
 
@@ -48,7 +48,7 @@ there is less to overfit and more that changes. What is really used:
     DQN        none of the four. The published code has a "weight cost", 0 by default (dqn/NeuralQLearner.lua: wc), no
                dropout, no norm (dqn_zoo/networks.py). RMSProp, a target network, clipped errors.
     PPO        none by default (OpenAI Baselines, common/models.py; ppo2/model.py: Adam with epsilon 1e-5). Gradients
-               are clipped, advantages normalised over the batch, the policy's entropy may be a bonus in the loss.
+               are clipped, advantages normalized over the batch, the policy's entropy may be a bonus in the loss.
     SAC        none on the weights; a penalty of 1e-3 on the policy's means and log deviations in the first code
                (haarnoja/sac, distributions/normal.py: reg). Entropy is part of the objective.
     Dreamer    v1: no norm, weight decay 0 (dreamer.py); v2: weight decay 1e-6 (configs.yaml: wd), layer norm in the
@@ -60,7 +60,7 @@ policy optimization, 2021); dropout together with layer norm in the critic (Hira
 DroQ); batch norm in the critic, once current and next states go through it in one batch and the target network is
 dropped (Bhatt et al., CrossQ, 2024).
 
-Takeaways. A regulariser is a hypothesis; a test set judges it. Dropout's evaluation network stands for all of its
+Takeaways. A regularizer is a hypothesis; a test set judges it. Dropout's evaluation network stands for all of its
 masks. With Adam, decay the weights, not the gradient. PyTorch's weight_decay is twice the textbook's lambda. Reference
 agents use little of this, and norms more than the rest.
 
@@ -101,7 +101,7 @@ from benchmarks.tasks import Data
 
 
 class Variant(NamedTuple):
-    """A way to regularise."""
+    """A way to regularize."""
 
     dropout: float = 0.0
     decay: float = 0.0
@@ -182,7 +182,7 @@ def compare(engine: Engine, data: Data, setting: Setting, first_seed: int) -> di
 def draw_curves(outcomes: dict[str, dict[str, dict[str, Outcome]]]) -> Figure:
     """Draw test loss and accuracy against the epoch, for the large and the small training set."""
     figure, every = sheet(
-        2, 2, 6.4, f"Regularisation on the two moons: means and ranges of {SEEDS} seeds", sharex="col"
+        2, 2, 6.4, f"Regularization on the two moons: means and ranges of {SEEDS} seeds", sharex="col"
     )
     first = next(iter(outcomes))
     for column, setting in enumerate(SETTINGS):

@@ -118,7 +118,7 @@ class _Panels:
         left, right, _ = sides(line, self.names)
         label = element("a", step.label, href=f"#{here}", class_="label")
         title = join([self.turn, label, " ", element("span", left, " ", right, class_="formula")])
-        empty = "np.empty" in step.statement  # uninitialised memory says nothing
+        empty = "np.empty" in step.statement  # uninitialized memory says nothing
         made = [self._figure(name, value, empty) for name, value in step.values.items()]
         parts = [element("div", *made, class_="values made")]
         if step.verdict:

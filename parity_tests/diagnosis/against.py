@@ -1,4 +1,4 @@
-"""What a layer may be compared with: PyTorch's layers, losses, optimizers, initialisers and functions; nothing else."""
+"""What a layer may be compared with: PyTorch's layers, losses, optimizers, initializers and functions; nothing else."""
 
 from __future__ import annotations
 

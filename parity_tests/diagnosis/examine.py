@@ -1,4 +1,4 @@
-"""The whole of ``backprop check``: a file's layer, loss, optimizer or initialiser is run, read and compared.
+"""The whole of ``backprop check``: a file's layer, loss, optimizer or initializer is run, read and compared.
 
 After the comparison on random numbers come further ones (`further`), then extreme ones (`extremes`); where forward
 draws at random, its draws are held fixed for the gradients, and their distribution is compared (`randomness`).
@@ -29,7 +29,7 @@ from parity_tests.diagnosis import (
     training_step,
     trial_inputs,
 )
-from parity_tests.diagnosis import initialisers as initialisers_
+from parity_tests.diagnosis import initializers as initializers_
 from parity_tests.diagnosis.diagnose import RIGHT_FOR_FORWARD
 from parity_tests.diagnosis.lines import locate
 from parity_tests.diagnosis.reading import conversions
@@ -95,7 +95,7 @@ def _kind(request: Request, module: object) -> Callable | None:
     ):
         return training_step.examine
     if name.startswith("torch.nn.init."):
-        return initialisers_.examine
+        return initializers_.examine
     if not name and "." not in request.names:
         optimizers.refuse_without_twin(thing)
     return None

@@ -45,7 +45,7 @@ class Figures:
         named, located = self.wrong - len(self.nameless), self.lines - len(self.elsewhere)
         forms = len({subject.file for subject in SUBJECTS})
         rows = [
-            ("right layers, losses, optimizers and initialisers", f"{self.right}, in {forms} forms"),
+            ("right layers, losses, optimizers and initializers", f"{self.right}, in {forms} forms"),
             ("taken as written", f"{self.as_written} of {self.right}"),
             ("accused", f"{len(self.accused)} of {self.right}"),
             ("arrays that they learn, neither seen nor mentioned", f"{len(self.unmentioned)}"),

@@ -7,7 +7,7 @@
 
 Forward runs twice, on arrays and on the tape. Then backward runs on arrays, and what it computes is compared with the
 true gradients: `grad_centred` with the gradient of `centred`. A statement that computes only a part of one, a term of a
-sum, is recognised by the contributions that the tape keeps apart; one that only makes room for a later statement's
+sum, is recognized by the contributions that the tape keeps apart; one that only makes room for a later statement's
 numbers is reported as that.
 
 As JSON (`Trace.as_json`), from which the pages are made:

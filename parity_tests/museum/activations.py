@@ -271,7 +271,7 @@ def gate_taken_for_a_constant_backward(grad_y, saved):
 class GateTakenForAConstant(nn.GLU):
     """The gates depend on the input, too; their path is forgotten.
 
-    The gates stay as they were initialised, about half open, and the layer is a linear one.
+    The gates stay as they were initialized, about half open, and the layer is a linear one.
     """
 
     functions = glu, gate_taken_for_a_constant_backward

@@ -142,7 +142,7 @@ def adadelta_without_numerator(w, g, v, u, t, *, lr, rho, eps, weight_decay, max
 class NumeratorForgotten(optim.Adadelta):
     """A step is measured by the steps before; without that numerator this is RMSprop with a learning rate of 1.
 
-    The first step is three, whatever w is: everything that was learned or initialised is gone.
+    The first step is three, whatever w is: everything that was learned or initialized is gone.
     """
 
     rule = adadelta_without_numerator

@@ -26,7 +26,7 @@ log_prob
     B1b grad_loc = -sum grad_z / s                       (..., K, D)  F1: a sign
     B1c grad_scale = -sum (grad_parts + grad_z z) / s    (..., K, D)  F2 and F1: s is used twice
 
-Each component is pulled towards the values that it is responsible for, in proportion: what expectation-maximisation
+Each component is pulled towards the values that it is responsible for, in proportion: what expectation-maximization
 does, by gradient descent. As world models use it, each number has a mixture of its own, D = 1.
 
 Source: Bishop, "Mixture Density Networks", 1994, equations 33 to 40; Ha and Schmidhuber, "World Models", 2018.

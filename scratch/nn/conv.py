@@ -42,7 +42,7 @@ multiplications. With any stride, B6b to B1 are a layer of their own: `scratch.n
 
 Conv1d is Conv2d on images of one row: (N, C, L) is treated as (N, C, 1, L), and a kernel of k places as one of 1 x k.
 
-The default initialisation is `Linear`'s, with fan_in = K.
+The default initialization is `Linear`'s, with fan_in = K.
 
 Deep learning's convolution is a cross-correlation: forward does not flip the kernel. PyTorch's counterparts:
 ``torch.nn.Conv2d``, ``torch.nn.Conv1d``. Left out: ``device``. A negative padding always raises; in PyTorch it raises

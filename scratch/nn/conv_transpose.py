@@ -50,7 +50,7 @@ What is cut off has a gradient of 0, and 0 times NaN or infinity is NaN. So an i
 those places of its channel's kernels that lie on what is cut off, as in PyTorch's float64 code. In float32, PyTorch
 leaves those products out where its kernel for larger layers runs.
 
-The default initialisation is `Linear`'s, with fan_in = O/G kh kw, the size of weight[0]. This is PyTorch's choice,
+The default initialization is `Linear`'s, with fan_in = O/G kh kw, the size of weight[0]. This is PyTorch's choice,
 although an output is not a sum of that many terms.
 
 ConvTranspose1d is ConvTranspose2d on images of one row: (N, C, L) is treated as (N, C, 1, L).

@@ -170,9 +170,9 @@ def orthogonal_(target: Target, gain: float = 1.0, generator: random.Generator |
     """Fill with ``gain`` times a matrix whose rows, or columns if they are fewer, are orthonormal.
 
     The axes after the first count as one. A matrix of normal numbers has no preferred direction, so the Q of its QR
-    factorisation is a uniformly distributed orthogonal matrix, once R's diagonal fixes the signs that the factorisation
+    factorization is a uniformly distributed orthogonal matrix, once R's diagonal fixes the signs that the factorization
     leaves open (Mezzadri, "How to generate random matrices from the classical compact groups", 2007; for its use: Saxe
-    et al., 2014). The draws are PyTorch's, but the factorisation rounds differently, so the result equals PyTorch's up
+    et al., 2014). The draws are PyTorch's, but the factorization rounds differently, so the result equals PyTorch's up
     to rounding, not bit for bit.
 
     Raises

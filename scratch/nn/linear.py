@@ -19,7 +19,7 @@ The shapes alone nearly force B1: of all products of an (N, O) and an (N, I) arr
 
 Any other axes before the last (a sequence, say) count as batch. An input of shape (I,) is a batch of one.
 
-The default initialisation draws weight and bias uniformly from [-1/sqrt(I), 1/sqrt(I)): `kaiming_uniform_` with
+The default initialization draws weight and bias uniformly from [-1/sqrt(I), 1/sqrt(I)): `kaiming_uniform_` with
 a = sqrt(5) has the bound sqrt(6 / ((1 + 5) I)) = 1/sqrt(I) (He et al., "Delving Deep into Rectifiers", 2015, section
 2.2; the choice of a is PyTorch's).
 

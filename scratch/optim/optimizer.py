@@ -10,7 +10,7 @@ The step writes into the array ``Parameter.data`` in place. That array stays the
 it (a state dict, a second parameter that is tied to it) sees the new values, as in PyTorch.
 
 Weight decay. ``weight_decay`` = lambda adds lambda w to the gradient of a parameter w. That is the gradient of
-lambda/2 |w|^2, so PyTorch's convention is that the loss has gained lambda/2 |w|^2. A textbook that penalises with
+lambda/2 |w|^2, so PyTorch's convention is that the loss has gained lambda/2 |w|^2. A textbook that penalizes with
 lambda |w|^2 has the gradient 2 lambda w, and needs a ``weight_decay`` of twice its lambda here. Biases and the scales
 of normalization layers decay like all the rest, unless they are in a group of their own with ``weight_decay`` 0.
 

@@ -5,7 +5,7 @@ NumPy's two operations round twice.
 
 `log` and `sin_cos` are approximations, and two libraries seldom agree on every last bit. For float64, PyTorch calls the
 system's mathematical library, as Python's ``math`` does. For float32 on x86 processors it has its own functions, after
-the Cephes library (Moshier, 1984-92; vectorised by Pommier and Garberoglio). They work like most such functions, in two
+the Cephes library (Moshier, 1984-92; vectorized by Pommier and Garberoglio). They work like most such functions, in two
 steps: an identity brings the argument into a small interval, and there a polynomial approximates the function.
 
     log    x = m 2^e with sqrt(1/2) <= m < sqrt(2);   ln x = e ln 2 + ln m,   ln(1 + t) = t - t^2/2 + t^3 P(t)

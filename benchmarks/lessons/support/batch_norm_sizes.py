@@ -1,4 +1,4 @@
-"""How the batch size affects batch norm: the measurements and the figure of the lesson on normalisation."""
+"""How the batch size affects batch norm: the measurements and the figure of the lesson on normalization."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Sizes(NamedTuple):
 
 
 def mlp(engine: Engine, norm: str) -> object:
-    """Build a network of two hidden layers, normalised or not."""
+    """Build a network of two hidden layers, normalized or not."""
     nn, dtype = engine.nn, engine.dtype
     kinds = {"batch norm": nn.BatchNorm1d, "layer norm": nn.LayerNorm}
     layers = []
@@ -74,7 +74,7 @@ def noise(engine: Engine, size: int, seed: int) -> tuple[float, float, float]:
 
 
 def loss_in_training_mode(engine: Engine, model: object, data: Data, size: int, seed: int) -> float:
-    """Return the test loss when every batch of ``size`` test rows is normalised by its own statistics."""
+    """Return the test loss when every batch of ``size`` test rows is normalized by its own statistics."""
     order = np.random.default_rng(seed).integers(0, len(data.x_test), size=(1024 // size, size))
     state, criterion = engine.state(model), engine.nn.CrossEntropyLoss()
     model.train()

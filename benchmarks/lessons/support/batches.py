@@ -13,7 +13,7 @@ from benchmarks.lessons.support.drawing import BLUE, COLOURS, GREEN, ORANGE, RED
 from benchmarks.tasks import Data
 
 SIZES, DRAWS, WARM_UP = (1, 4, 16, 64, 256), 40, 50
-SCALES = {"as they are": BLUE, "second feature times 30": RED, "times 30, then standardised": GREEN}
+SCALES = {"as they are": BLUE, "second feature times 30": RED, "times 30, then standardized": GREEN}
 RATES, STEPS, BATCH = (0.01, 0.03, 0.1, 0.3, 1.0), 100, 64
 WIDTHS, ROUNDS = (8, 64, 512), 5
 

@@ -1,4 +1,4 @@
-"""Dropout as an ensemble: the mean over many masks against the scaled network; for the lesson on regularisation."""
+"""Dropout as an ensemble: the mean over many masks against the scaled network; for the lesson on regularization."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ axes[0, 0].legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# The gradient on its way back through twenty layers, each initialised for its activation.
+# The gradient on its way back through twenty layers, each initialized for its activation.
 
 # %%
 for name in ("Sigmoid", "Tanh", "ReLU"):

@@ -1,4 +1,4 @@
-"""Cells of the lesson on normalisation."""
+"""Cells of the lesson on normalization."""
 
 # %%
 import numpy as np

@@ -1,4 +1,4 @@
-"""Cells of the lesson on regularisation."""
+"""Cells of the lesson on regularization."""
 
 # %%
 import matplotlib.pyplot as plt

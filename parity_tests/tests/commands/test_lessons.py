@@ -327,7 +327,7 @@ def test_each_variant_trains_its_own_network(engine, moons):
 
 
 @pytest.mark.parametrize(("name", "axes"), [("BatchNorm2d", (0, 2, 3)), ("LayerNorm", (1, 2, 3))])
-def test_a_normalisation_tells_what_it_averages_over(engine, name, axes):
+def test_a_normalization_tells_what_it_averages_over(engine, name, axes):
     gradient = normalization.shared(engine, normalization.CUBES[name][1], seed=0)
     expected = np.zeros(normalization.SHAPE, bool)
     expected[tuple(slice(None) if axis in axes else normalization.MARKED[axis] for axis in range(4))] = True

@@ -1,4 +1,4 @@
-"""Constants that forward computes anew, as spectral normalisation's singular vectors in training."""
+"""Constants that forward computes anew, as spectral normalization's singular vectors in training."""
 
 SOURCE = """
 import numpy as np

@@ -92,7 +92,7 @@ def test_models(name, options, dtype):
 
 
 @given(seed=seeds, shape=shapes, dtype=dtypes, name=st.sampled_from(DRAWS), data=st.data())
-def test_initialisers(seed, shape, dtype, name, data):
+def test_initializers(seed, shape, dtype, name, data):
     options = {}
     if name.startswith("kaiming"):
         options["mode"] = data.draw(st.sampled_from(["fan_in", "fan_out"]))
@@ -136,7 +136,7 @@ def test_a_layer_without_inputs_has_a_bias_of_zeros_as_in_torch():
 
 @given(seed=seeds, shape=shapes, dtype=dtypes, gain=st.sampled_from([1.0, math.sqrt(2), 0.01]))
 def test_orthogonal(seed, shape, dtype, gain):
-    """Rows or columns are orthonormal, and equal to PyTorch's, from the same draws, up to the factorisation's rounding.
+    """Rows or columns are orthonormal, and equal to PyTorch's, from the same draws, up to the factorization's rounding.
 
     The result is the orthogonal factor of a random matrix that may be ill-conditioned, so the allowed difference is
     the rounding of the entries times the condition number.

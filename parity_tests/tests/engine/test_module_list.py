@@ -19,7 +19,7 @@ LIBRARIES = nn, torch.nn
 
 
 def layer(library, number):
-    """Return a layer that is recognised by its number of outputs."""
+    """Return a layer that is recognized by its number of outputs."""
     return library.Linear(2, number)
 
 

@@ -43,7 +43,7 @@ def given_as(name, shape, dtype="float64", seed=0):
 
 @each_dtype
 @each_given
-def test_logits_and_probs_are_normalised(name, dtype):
+def test_logits_and_probs_are_normalized(name, dtype):
     x = given_as(name, (4, 3), dtype)
     mine, reference = ours.Categorical(**{name: x}), torchs.Categorical(**{name: torch.tensor(x)})
     tolerance = 1e-12 if dtype == "float64" else 3e-6

@@ -18,7 +18,7 @@ ZEROS = {nn: lambda *shape: np.zeros(shape), torch.nn: lambda *shape: torch.zero
 
 
 def value(library, kind, number):
-    """Return a value of a kind, which is recognised by its size."""
+    """Return a value of a kind, which is recognized by its size."""
     if kind == "parameter":
         return library.Parameter(ZEROS[library](number))
     if kind == "module":

@@ -16,7 +16,7 @@ LIBRARIES = nn, torch.nn
 
 
 def layer(library, number):
-    """Return a layer that is recognised by its number of inputs."""
+    """Return a layer that is recognized by its number of inputs."""
     return library.Linear(number, 1)
 
 

@@ -111,7 +111,7 @@ def test_an_inner_layer_that_was_told_so_is_named_by_its_neighbour():
 
 
 def test_a_constant_lives_as_long_as_the_forward_that_knows_it():
-    """It is recognised by its ``id``, which another array might get once it is gone."""
+    """It is recognized by its ``id``, which another array might get once it is gone."""
 
     class Forgetful(nn.Module):
         def __init__(self):

@@ -109,7 +109,7 @@ def test_the_layers_are_torchs(kind, axes, sides, one, batch, image, dtype, layo
 
 @pytest.mark.parametrize("axes", [1, 2])
 def test_circular_padding_is_never_negative(axes):
-    """PyTorch repeats what is left and, where that is too little, uninitialised memory."""
+    """PyTorch repeats what is left and, where that is too little, uninitialized memory."""
     for padding in (-1, (2, -1, 0, 0)[: 2 * axes]):
         with pytest.raises(RuntimeError, match=f"CircularPad{axes}d: expected padding of 0 or more"):
             make(nn, "CircularPad", axes, padding)

@@ -225,7 +225,7 @@ def test_multi_margins_edges(p, reduction):
 
 
 def test_multi_margin_of_no_rows_is_nothing():
-    """PyTorch returns uninitialised memory."""
+    """PyTorch returns uninitialized memory."""
     x, target = np.ones((0, 3)), np.ones(0, np.int64)
     assert nn.MultiMarginLoss(reduction="sum")(x, target) == 0
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Optimizers, initialisers, and a model that trains itself: how each is called, and its wrong twins."""
+"""Optimizers, initializers, and a model that trains itself: how each is called, and its wrong twins."""
 
 from parity_tests.diagnosis.collection.twins.subject import Subject, Twin
 
@@ -31,14 +31,14 @@ TRAINING = (
         ),
     ),
     Subject(
-        "initialisers.py",
+        "initializers.py",
         "xavier_normal",
         {"inputs": [], "against": "torch.nn.init.xavier_normal_"},
         0,
         (Twin("2.0 / (fan_in + fan_out)", "2.0 / fan_in + fan_out", ("sqrt(2 / fan_in + fan_out)",), False),),
     ),
     Subject(
-        "initialisers.py",
+        "initializers.py",
         "kaiming_uniform",
         {"inputs": [], "against": "torch.nn.init.kaiming_uniform_"},
         0,

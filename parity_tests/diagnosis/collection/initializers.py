@@ -1,4 +1,4 @@
-"""Initialisers."""
+"""Initializers."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Compare an initialiser with PyTorch's: the distribution's kind, its spread and bounds, and which fan sets them."""
+"""Compare an initializer with PyTorch's: the distribution's kind, its spread and bounds, and which fan sets them."""
 
 import types
 from collections.abc import Callable
@@ -39,7 +39,7 @@ FORMULAS: dict[str, Callable[[float, float], float]] = {
 def examine(
     request: Request, module: types.ModuleType, args: tuple[list, dict], literal: tuple[list, dict], stage: Stage
 ) -> Verdict:
-    """Return the verdict on an initialiser."""
+    """Return the verdict on an initializer."""
     function = getattr(module, request.names, None)
     if not callable(function):
         raise NotUnderstoodError(f"{request.path.name} has no class or function {request.names!r}")
