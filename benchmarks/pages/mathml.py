@@ -63,7 +63,7 @@ def name(word: str, names: Collection[str], index: str = "") -> Html:
     of = word.removeprefix("grad_")
     if word not in names and of not in names and "_" in of:
         stem, _, tail = of.rpartition("_")
-        if gradient or stem in names or len(stem) == 1:
+        if tail != "backward" and (gradient or stem in names or len(stem) == 1):
             of, index = stem, tail + index
     quantity, nabla = _plain(of), element("mo", "∇", form="prefix", rspace="0")
     below = letters(index.lstrip("_")) if index else None

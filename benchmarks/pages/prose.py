@@ -125,7 +125,8 @@ def _marked(line: str) -> Html:
 
 
 def _formula(line: str, context: Context) -> Html | None:
-    cells = re.split(r" {2,}", re.sub(r"\s+(\+?=|<-)\s+", r" \1 ", line.strip()))
+    spaced = re.sub(r"^([FBU]\d+[a-z]?) ", r"\1  ", re.sub(r"\s+(\+?=|<-)\s+", r" \1 ", line.strip()))
+    cells = re.split(r" {2,}", spaced)
     found = [place for place, cell in enumerate(cells) if re.search(r" (\+?=|<-) ", cell)]
     named = re.match(r"(\w+:) (\S.*)", line.strip())
     if not found and named and len(cells) == 1:  # "closed: base gamma^epoch"

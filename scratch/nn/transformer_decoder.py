@@ -1,9 +1,9 @@
 r"""TransformerDecoderLayer: attention among targets, then to a memory, then a network; each added to its input.
 
-    T  targets    x       (T, N, E)  input             attention  `self_attn` and dropout, of one array three times
-    S  sources    memory  (S, N, E)  encoder's output  cross      `multihead_attn` and dropout, with targets as queries,
-    N  batch      y       (T, N, E)  output                       and memory as keys and values
-    E  d_model                                         network    linear, activation, dropout, linear, dropout
+    T  targets    x       (T, N, E)  input               attention  self_attn and dropout, of one array three times
+    S  sources    memory  (S, N, E)  encoder's output    cross      multihead_attn and dropout, of targets and memory
+    N  batch      y       (T, N, E)  output              network    linear, activation, dropout, linear, dropout
+    E  d_model
 
 With ``norm_first=False``, as in the paper, the sums are normalized:
 

@@ -1,8 +1,8 @@
 r"""TransformerEncoderLayer: attention between positions, then a small network on each, both added to their inputs.
 
-    L  positions    x  (L, N, E)  input         attention  `self_attn` and dropout, of one array as query, key and value
-    N  batch        y  (L, N, E)  output        network    linear, activation, dropout, linear, dropout
-    E  d_model      h  (L, N, E)  after attention                norm1, norm2  `LayerNorm`
+    L  positions    x  (L, N, E)  input              attention     self_attn and dropout, of one array three times
+    N  batch        y  (L, N, E)  output             network       linear, activation, dropout, linear, dropout
+    E  d_model      h  (L, N, E)  after attention    norm1, norm2  LayerNorm
 
 With ``norm_first=False``, as in the paper, the sums are normalized:
 
@@ -12,10 +12,11 @@ With ``norm_first=False``, as in the paper, the sums are normalized:
     F4  y = norm2(t)
 
     B4  grad_t = norm2_backward(grad_y)                              F4
-    B3  grad_h = grad_t + network_backward(grad_t)                   F3: h is used twice, so two gradients are added:
-                                                                     a sum passes its gradient to both of its terms
+    B3  grad_h = grad_t + network_backward(grad_t)                   F3: h is used twice, so two gradients are added
     B2  grad_s = norm1_backward(grad_h)                              F2
-    B1  grad_x = grad_s + attention_backward(grad_s)                 F1: as F3
+    B1  grad_x = grad_s + attention_backward(grad_s)                 F1: x is used twice, too
+
+A sum passes its gradient to both of its terms: that is all that a skip connection does in backward.
 
 With ``norm_first=True`` each part normalizes what it reads:
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from benchmarks.pages import docstring, formulas, html, numbers
+from benchmarks.pages import docstring, formulas, html, numbers, prose
 from benchmarks.pages.docstring import Displayed, Legend, Part, Prose
 from benchmarks.pages.mathematics import equation, typeset
 from parity_tests.harness.derivation import derivations, files
@@ -36,6 +36,7 @@ def test_an_index_is_what_is_no_part_of_a_name():
     assert found.startswith('<math displaystyle="true"><mrow><mrow><msub><mi>x1</mi>') or "<mi>x1</mi>" in found
     assert "<msub>" in typeset("grad_x1_nc,(sp+di)", NAMES)
     assert "<msub>" not in typeset("pos_weight", NAMES | {"pos_weight"})
+    assert "<msub>" not in typeset("scaled_backward(n)", NAMES)
 
 
 def test_a_space_before_a_bracket_makes_a_product_of_a_call():
@@ -50,6 +51,14 @@ def test_roots_bars_and_powers():
     assert "<mn>10</mn>" in typeset("max(x, 1e-12)", NAMES)
     assert "∞" in typeset("-inf", NAMES)
     assert "<mi>β</mi><mn>1</mn>" in typeset("beta1^n", NAMES)
+
+
+@pytest.mark.parametrize("line", ["B3  grad_x = n   F3", "B3a grad_x, mean = n   F3", "B3b grad_x = n   F3"])
+def test_a_displayed_equation_stands_behind_its_label(line):
+    shown = prose.displayed(Displayed((line,)), prose.Context(names=NAMES))
+    label, formula, aside = re.findall(r'class="(name|formula|aside)"', shown)
+    assert (label, formula, aside) == ("name", "formula", "aside")
+    assert f'class="name">{line.split()[0]}<' in shown
 
 
 def test_words_between_formulas_stay_words():
