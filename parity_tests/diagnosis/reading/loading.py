@@ -18,12 +18,14 @@ from parity_tests.diagnosis.reading.running import NotUnderstoodError, Stage
 def loaded(path: Path, stage: Stage) -> Iterator[ModuleType]:
     """Run the file and yield its module; afterwards forget it and the neighbours that it imported.
 
-    The file sees a command line of its own, without arguments.
+    The file sees a command line of its own, without arguments. Nothing is written beside it: its bytecode would be
+    taken for that of the next version if that is as long and is saved within the same second.
     """
     path = path.resolve()
     root, name = _package(path)
     before, sys.path[:] = list(sys.path), [str(root), *sys.path]
     argv, sys.argv = sys.argv, [str(path)]
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     known = dict(sys.modules)
     for stem in {part.stem for part in (*path.parent.glob("*.py"), *root.glob("*.py"))} & set(known):
         if _inside(known[stem], None):
@@ -33,7 +35,7 @@ def loaded(path: Path, stage: Stage) -> Iterator[ModuleType]:
             module = importlib.import_module(name) if "." in name else _run(path, name)
         yield module
     finally:
-        sys.path[:], sys.argv = before, argv
+        sys.path[:], sys.argv, sys.dont_write_bytecode = before, argv, written
         for new in [n for n, found in sys.modules.items() if n not in known and _inside(found, root)]:
             del sys.modules[new]
 

@@ -268,3 +268,18 @@ def test_a_training_step_is_held_to_the_gradient_of_its_loss(capsys):
     options = ["--args", "3, 4", "--input", "5,3", "--input", "5"]
     assert main(["check", f"{training_steps.__file__}:Regression", *options]) == 0
     assert "All agree: two steps, 4 parameters." in capsys.readouterr().out
+
+
+PAIR = "from near import FACTOR\n\n\ndef forward(x):\n    return FACTOR * x\n\n\ndef backward(g):\n    return 2 * g\n"
+
+
+def test_the_next_version_of_a_file_is_read_however_soon_it_is_saved(checked, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    near = tmp_path / "near.py"
+    for factor, expected in (("2", 0), ("3", 1), ("2", 0)):
+        near.write_text(f"FACTOR = {factor}\n")
+        status, out = checked(PAIR, "forward,backward", "--input", "5,3")
+        assert status == expected, out
+    status, out = checked(PAIR.replace("2 * g", "3 * g"), "forward,backward", "--input", "5,3")
+    assert status == 1, out
+    assert {path.name for path in tmp_path.iterdir()} == {"my.py", "near.py"}
