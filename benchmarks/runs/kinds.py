@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -66,16 +67,24 @@ def _between(low: float, high: float) -> str:
 
 
 @dataclass(frozen=True)
-class Integer(Kind):
-    """A whole number."""
+class Bounded(Kind):
+    """A number between bounds, which are within."""
 
     low: float = -math.inf
     high: float = math.inf
+    called: ClassVar[str]
 
     @property
     def words(self) -> str:
         """Return the kind's name."""
-        return f"an integer{_between(self.low, self.high)}"
+        return f"{self.called}{_between(self.low, self.high)}"
+
+
+@dataclass(frozen=True)
+class Integer(Bounded):
+    """A whole number."""
+
+    called = "an integer"
 
     def fits(self, value: object) -> bool:
         """Whether it is an integer within the bounds; true and false are not."""
@@ -87,16 +96,10 @@ class Integer(Kind):
 
 
 @dataclass(frozen=True)
-class Number(Kind):
+class Number(Bounded):
     """A finite number."""
 
-    low: float = -math.inf
-    high: float = math.inf
-
-    @property
-    def words(self) -> str:
-        """Return the kind's name."""
-        return f"a finite number{_between(self.low, self.high)}"
+    called = "a finite number"
 
     def fits(self, value: object) -> bool:
         """Whether it is a finite number within the bounds; true and false are not."""
@@ -113,10 +116,7 @@ class Number(Kind):
 class Whole(Number):
     """A whole number, which may be written as 3.0."""
 
-    @property
-    def words(self) -> str:
-        """Return the kind's name."""
-        return f"a whole number{_between(self.low, self.high)}"
+    called = "a whole number"
 
     def fits(self, value: object) -> bool:
         """Whether it is a whole number within the bounds."""

@@ -66,6 +66,15 @@ def transformer_layers(d: Draw, name: str) -> tuple[nn.Module, torch.nn.Module, 
     return *layers, size
 
 
+def transformer_stacks(d: Draw, name: str, **theirs: bool) -> tuple[nn.Module, torch.nn.Module, nn.Module, int]:
+    """Return a stack of each engine, the layer that ours copies, and its size; ``theirs`` are PyTorch's options."""
+    one, its_reference, size = transformer_layers(d, f"{name}Layer")
+    count, has_norm = d.integer(1, 2), d.one_of(True, False)
+    layer = getattr(nn, name)(one, count, nn.LayerNorm(size, dtype=d.dtype) if has_norm else None)
+    norm = torch.nn.LayerNorm(size) if has_norm else None
+    return layer, getattr(torch.nn, name)(its_reference, count, norm, **theirs), one, size
+
+
 def sequences(d: Draw, batch_first: bool, size: int, *lengths: int) -> list[np.ndarray]:
     """Return batches of sequences of these lengths, or one sequence each."""
     batch = () if d.fixed_batch is None and d.rng.random() < 0.2 else (d.batch(0, 1, 3),)
@@ -109,11 +118,7 @@ def transformer_encoder_layer(d: Draw) -> LayerCase:
 @entry("TransformerEncoder", "layer")
 def transformer_encoder(d: Draw) -> LayerCase:
     """One or two layers, with and without a norm behind them."""
-    one, its_reference, size = transformer_layers(d, "TransformerEncoderLayer")
-    count, has_norm = d.integer(1, 2), d.one_of(True, False)
-    layer = nn.TransformerEncoder(one, count, nn.LayerNorm(size, dtype=d.dtype) if has_norm else None)
-    norm = torch.nn.LayerNorm(size) if has_norm else None
-    reference = torch.nn.TransformerEncoder(its_reference, count, norm, enable_nested_tensor=False)
+    layer, reference, one, size = transformer_stacks(d, "TransformerEncoder", enable_nested_tensor=False)
     (x,) = sequences(d, one.self_attn.batch_first, size, d.integer(1, 3))
     return LayerCase(in_a_mode(d, layer), reference, (x, *masks_of(d, x, x, one)))
 
@@ -130,10 +135,6 @@ def transformer_decoder_layer(d: Draw) -> LayerCase:
 @entry("TransformerDecoder", "layer")
 def transformer_decoder(d: Draw) -> LayerCase:
     """One or two layers, which read the same memory, with and without a norm behind them."""
-    one, its_reference, size = transformer_layers(d, "TransformerDecoderLayer")
-    count, has_norm = d.integer(1, 2), d.one_of(True, False)
-    layer = nn.TransformerDecoder(one, count, nn.LayerNorm(size, dtype=d.dtype) if has_norm else None)
-    norm = torch.nn.LayerNorm(size) if has_norm else None
+    layer, reference, one, size = transformer_stacks(d, "TransformerDecoder")
     x, memory = sequences(d, one.self_attn.batch_first, size, d.integer(1, 3), d.integer(1, 4))
-    reference = torch.nn.TransformerDecoder(its_reference, count, norm)
     return LayerCase(in_a_mode(d, layer), reference, (x, memory, *masks_of(d, x, x, one)[:1]))

@@ -74,7 +74,8 @@ def _moved_beyond(x: np.ndarray, axis: int | None, end: int) -> np.ndarray:
     """Return an input with other numbers in what was added to it."""
     if axis is None or x.ndim <= axis or x.dtype.kind != "f":
         return x
-    return np.concatenate([*np.split(x, [end], axis)[:1], nudged(np.split(x, [end], axis)[1])], axis)
+    before, added = np.split(x, [end], axis)
+    return np.concatenate([before, nudged(added)], axis)
 
 
 def _last_line(error: LearnerRaisedError) -> str:

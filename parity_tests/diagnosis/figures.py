@@ -13,9 +13,7 @@ from parity_tests.diagnosis.request import Request, Verdict
 from parity_tests.museum.exhibit import EXHIBITS, LayerExhibit
 
 HERE = Path(__file__).parent / "collection"
-LOCATED = re.compile(
-    r"(?:The first wrong line is|The first line that may be wrong is|Something is missing in what) line (\d+)"
-)
+LOCATED = re.compile(r"(?:The first wrong line is|Something is missing in what) line (\d+)")
 DESCRIPTIONS = (
     "in our derivation",
     "this is what the museum's",

@@ -19,7 +19,7 @@ hardswish
 At the bounds, the kinks, there is no derivative. Like PyTorch we take the slopes outside: 0 and, for Hardswish, 1 at 3.
 
 NaN stays NaN in forward. Its gradient is 0 in Hardsigmoid, as in PyTorch, and NaN in Hardswish; in PyTorch it is grad_y
-at the end of some float32 arrays. At minus infinity, infinity times zero makes Hardswish's y NaN, and the gradient 0.
+at the end of some arrays. At minus infinity, infinity times zero makes Hardswish's y NaN, and the gradient 0.
 
 Source: Howard et al., "Searching for MobileNetV3", 2019, section 5.2. PyTorch's counterparts: ``torch.nn.Hardsigmoid``,
 ``torch.nn.Hardswish``. Differs from PyTorch: Hardsigmoid's slope is 1/6 to the last digit, where PyTorch's is rounded
