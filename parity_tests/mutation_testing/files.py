@@ -71,7 +71,7 @@ TOPICS = {
     "layers/test_patches.py": "conv padded_images patch_plan",
     "layers/test_pooling.py": "avg_pooling image_layer max_pooling pool_lines pool_windows pooling",
     "layers/test_rmsnorm.py": "row_norm",
-    "layers/test_multihead_attention.py": "attention",
+    "layers/test_multihead_attention.py": "attention attention_layer",
     "layers/test_recurrent.py": "gru lstm rnn sequence_layer sequence_products",
     "layers/test_recurrent_cell.py": "gru_cell layer lstm_cell rnn_cell",
     "layers/test_special.py": "keep_where normal_distribution normal_tail",
