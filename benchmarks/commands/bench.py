@@ -205,11 +205,13 @@ def explain(screen: object, name: str, rounds: int, threads: int) -> None:
 def measure(name: str, args: argparse.Namespace, threads: int, apart: bool) -> list[dict]:
     """Run one benchmark with ``threads`` threads, and never in this process if it is to be ``apart``."""
     from benchmarks.speed import benches
+    from benchmarks.speed.progress import progress
 
     if name == "train":
         return benches.train(argument_types.data_dir(args.data_dir), args.epochs, args.repeats or 1, threads)
     if name == "memory":
         return benches.memory(argument_types.data_dir(args.data_dir), args.repeats or 1, threads)
     rivals = list(args.engine_b or DEFAULT_RIVALS[name])
-    begin = threads if apart else 0
-    return benches.repeat(getattr(benches, name), args.repeats or 3, rivals, args.rounds, threads, threads=begin)
+    bench, repeats, begin = getattr(benches, name), args.repeats or 3, threads if apart else 0
+    with progress(name, repeats) as on_row:
+        return benches.repeat(bench, repeats, rivals, args.rounds, threads, threads=begin, on_row=on_row)

@@ -1,14 +1,15 @@
-"""The benchmarks: each returns rows, a dict for each piece of work and contender, ready for JSON and for the tables.
+"""The benchmarks: each gives rows, a dict for each piece of work and contender, ready for JSON and for the tables.
 
 Every row has ``work``, ``contender``, ``dtype``, ``seconds`` (of the contender), ``scratch_seconds`` and ``ratio``:
 scratch's time over the contender's, the median over the rounds.
 """
 
+import functools
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
@@ -42,7 +43,13 @@ def _row(name: str, contender: str, dtype: str, ours: Times, theirs: Times, **mo
     }
 
 
-def repeat(bench: Callable[..., list[dict]], repeats: int, *arguments: object, threads: int = 0) -> list[dict]:
+def repeat(
+    bench: Callable[..., Iterable[dict]],
+    repeats: int,
+    *arguments: object,
+    threads: int = 0,
+    on_row: Callable[[int, dict], object] = lambda process, row: None,
+) -> list[dict]:
     """Run a benchmark in several processes, one after the other, and return the medians of their rows.
 
     Where a process's memory ends up is chance, and can slow a step down by a third for as long as the process lives;
@@ -59,6 +66,8 @@ def repeat(bench: Callable[..., list[dict]], repeats: int, *arguments: object, t
     threads : int
         How many threads the processes begin with. Then even a single run gets a new process, because the libraries of
         this one have begun with another number. 0 leaves the number to the libraries.
+    on_row : callable
+        Called after each row, with the number of the process, from 1, and the row. Nothing is being measured meanwhile.
 
     Returns
     -------
@@ -66,20 +75,27 @@ def repeat(bench: Callable[..., list[dict]], repeats: int, *arguments: object, t
         Rows like the benchmark's, each with ``ratios``: one for each process.
     """
     if repeats == 1 and not threads:
-        return combine([bench(*arguments)])
+        return combine([_rows(functools.partial(on_row, 1), bench, arguments)])
+    runs = []
     try:
         with environment.processes_with_threads(threads) if threads else nullcontext():
-            return combine([workers.run(_measure, 1, (bench, arguments), _hear_nothing) for _ in range(repeats)])
+            for process in range(1, repeats + 1):
+                runs.append(workers.run(_measure, 1, (bench, arguments), functools.partial(on_row, process)))
     except RuntimeError as error:
         raise Failure(f"measuring: {error}") from None
+    return combine(runs)
 
 
 def _measure(rank: int, processes: int, send: Callable, bench: Callable, arguments: tuple) -> list[dict]:
-    return bench(*arguments)
+    return _rows(send, bench, arguments)
 
 
-def _hear_nothing(message: object) -> None:
-    """Answer a measuring process, which sends no messages."""
+def _rows(on_row: Callable[[dict], object], bench: Callable[..., Iterable[dict]], arguments: tuple) -> list[dict]:
+    rows = []
+    for row in bench(*arguments):
+        rows.append(row)
+        on_row(row)
+    return rows
 
 
 def combine(runs: list[list[dict]]) -> list[dict]:
@@ -96,10 +112,9 @@ def combine(runs: list[list[dict]]) -> list[dict]:
     return combined
 
 
-def layers(rivals: list[str], rounds: int, threads: int) -> list[dict]:
+def layers(rivals: list[str], rounds: int, threads: int) -> Iterator[dict]:
     """Time forward and backward of each layer, at the shapes of the course's networks."""
     ours = Scratch(threads)
-    found = []
     for dtype in DTYPES:
         for name in [rival for rival in rivals if hasattr(CONTENDERS[rival], "layer")]:
             theirs = CONTENDERS[name](threads)
@@ -107,13 +122,11 @@ def layers(rivals: list[str], rounds: int, threads: int) -> list[dict]:
                 functions = {"scratch": ours.layer(layer, dtype), name: theirs.layer(layer, dtype)}
                 times = interleave(functions, rounds, threads)
                 more = {"network": layer.network, "operations": layer.operations, "shape": list(layer.shape)}
-                found.append(_row(layer.name, name, dtype, times["scratch"], times[name], **more))
-    return found
+                yield _row(layer.name, name, dtype, times["scratch"], times[name], **more)
 
 
-def steps(rivals: list[str], rounds: int, threads: int) -> list[dict]:
+def steps(rivals: list[str], rounds: int, threads: int) -> Iterator[dict]:
     """Time whole training steps, all contenders in turn."""
-    found = []
     for dtype in DTYPES:
         for step in (work.cnn_step(), work.mlp_step()):
             functions = {"scratch": Scratch(threads).step(step, dtype)}
@@ -122,14 +135,13 @@ def steps(rivals: list[str], rounds: int, threads: int) -> list[dict]:
                 if not (name == "jax" and dtype == "float64"):
                     functions[name] = CONTENDERS[name](threads).step(step, dtype)
             times = interleave(functions, rounds, threads)
-            rows = [_row(step.name, name, dtype, times["scratch"], times[name]) for name in times if name != "scratch"]
-            found += rows
-    return found
+            ours = times.pop("scratch")
+            for name, theirs in times.items():
+                yield _row(step.name, name, dtype, ours, theirs)
 
 
-def scaling(rivals: list[str], rounds: int, threads: int) -> list[dict]:
+def scaling(rivals: list[str], rounds: int, threads: int) -> Iterator[dict]:
     """Time SmallCNN's step per image, from small batches to large ones."""
-    found = []
     for batch in BATCHES:
         step = work.cnn_step(batch)
         functions = {"scratch": Scratch(threads).step(step, "float32")}
@@ -137,8 +149,8 @@ def scaling(rivals: list[str], rounds: int, threads: int) -> list[dict]:
         times = interleave(functions, rounds, threads)
         per_image = {name: Times(value.seconds / batch) for name, value in times.items()}
         ours = per_image.pop("scratch")
-        found += [_row(step.name, name, "float32", ours, theirs, batch=batch) for name, theirs in per_image.items()]
-    return found
+        for name, theirs in per_image.items():
+            yield _row(step.name, name, "float32", ours, theirs, batch=batch)
 
 
 def train(data_dir: Path, epochs: int, repeats: int, threads: int) -> list[dict]:

@@ -1,6 +1,7 @@
 """The benchmarks: that they time what they say, pair the turns, and refuse what they cannot read."""
 
 import dataclasses
+import functools
 import importlib
 import itertools
 import json
@@ -13,10 +14,11 @@ import time
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from benchmarks import cli
 from benchmarks.errors import Failure
-from benchmarks.speed import benches, mnist_run, report, results, timing, work
+from benchmarks.speed import benches, mnist_run, progress, report, results, timing, work
 from benchmarks.speed.contenders import CONTENDERS, Plain, Scratch, TorchEager
 from benchmarks.speed.timing import Times, interleave
 from benchmarks.tables import console
@@ -120,12 +122,31 @@ def test_a_rivals_name_is_not_cut_off(rival, capsys):
 
 
 def test_each_repeat_is_a_process_of_its_own():
-    (row,) = benches.repeat(process, 2, ["mlp"], 1.0)
+    seen = []
+    on_row = lambda number, row: seen.append((number, row["work"], row["scratch_quartiles"][0] == os.getpid()))  # noqa: E731
+    (row,) = benches.repeat(process, 2, ["mlp"], 1.0, on_row=on_row)
     assert (row["work"], row["ratio"], row["ratios"]) == ("mlp", 0.25, [0.25, 0.25])
     assert row["scratch_quartiles"][0] not in (os.getpid(), 0)
-    (row,) = benches.repeat(process, 1, ["mlp"], 1.0)
+    (row,) = benches.repeat(process, 1, ["mlp"], 1.0, on_row=on_row)
     assert row["scratch_quartiles"] == [os.getpid(), 1e9]
     assert row["ratios"] == [0.25]
+    assert seen == [(1, "mlp", False), (2, "mlp", False), (1, "mlp", True)]
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_a_benchmark_says_how_far_it_is(is_terminal, monkeypatch, capsys):
+    (row,) = process(["mlp"], 1.0)
+    row |= {"dtype": "float32", "contender": "torch"}
+    monkeypatch.setattr(progress, "Console", functools.partial(Console, force_terminal=is_terminal, width=100))
+    with progress.progress("steps", 2) as on_row:
+        for number in (1, 1, 2, 2):
+            on_row(number, row)
+    shown = capsys.readouterr().err
+    if is_terminal:
+        assert "process 1 of 2, 2 rows (mlp, float32, torch)" in shown
+        assert "process 2 of 2, 1 of 2 rows (mlp, float32, torch)" in shown
+    else:
+        assert shown.splitlines() == ["Measuring steps: process 1 of 2", "Measuring steps: process 2 of 2"]
 
 
 def test_what_several_processes_measured_becomes_its_median():
