@@ -53,6 +53,11 @@ def _broken(cls: type, hold_to: Callable[[Callable], None]) -> list[str]:
 def same(found: np.ndarray, expected: np.ndarray, tolerance: float = 1e-9) -> None:
     """Raise ``AssertionError`` unless two arrays are equal up to rounding; NaN equals nothing."""
     size = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
+    if (
+        np.shape(found) == np.shape(expected)
+        and np.max(np.abs(found - expected), initial=0.0) <= tolerance * size < np.inf
+    ):
+        return  # what follows takes ten times as long as most laws
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * size, equal_nan=False)
 
 

@@ -4,6 +4,8 @@ import inspect
 import types
 from collections.abc import Callable
 
+from parity_tests.diagnosis.reading.signatures import parameters_of
+
 
 def undecorated(function: Callable) -> Callable:
     """Return the function that ``def inner(*args, **kwargs)`` calls, bound as ``inner`` is; else the function itself.
@@ -13,7 +15,7 @@ def undecorated(function: Callable) -> Callable:
     inner = getattr(function, "__func__", function)
     if not isinstance(inner, types.FunctionType) or not inner.__closure__:
         return function
-    kinds = {p.kind for p in inspect.signature(function).parameters.values()}
+    kinds = {p.kind for p in parameters_of(function)}
     if kinds != {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
         return function
     held = [cell.cell_contents for cell in inner.__closure__ if cell.cell_contents is not inner]

@@ -15,6 +15,7 @@ from parity_tests.diagnosis.reading.names import BACKWARD, BACKWARD_PARTS, CONTE
 from parity_tests.diagnosis.reading.of_functions import by_keyword, partner_of, partners
 from parity_tests.diagnosis.reading.places import World
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.diagnosis.reading.signatures import parameters_of
 from scratch.nn import Module
 
 
@@ -89,7 +90,7 @@ class Found:
         if function is None:
             return []
         try:
-            found = list(inspect.signature(undecorated(function)).parameters.values())
+            found = parameters_of(undecorated(function))
         except (TypeError, ValueError):
             return []
         return found[1:] if found and CONTEXTS.match(found[0].name) else found
@@ -97,10 +98,10 @@ class Found:
     def has_context(self, function: Callable) -> bool:
         """Return whether a function's first parameter is a context."""
         try:
-            names = list(inspect.signature(undecorated(function)).parameters)
+            found = parameters_of(undecorated(function))
         except (TypeError, ValueError):
             return False
-        return bool(names) and bool(CONTEXTS.match(names[0]))
+        return bool(found) and bool(CONTEXTS.match(found[0].name))
 
 
 def _holds_data(one: object) -> bool:

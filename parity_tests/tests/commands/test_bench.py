@@ -200,22 +200,16 @@ def test_a_peak_of_memory_is_not_the_parents():
     assert 1e6 < int(answer.stdout) < 1 << 29
 
 
-def linger(rivals):
-    """Print the process id, and measure for ever."""
-    print(os.getpid(), flush=True)
-    time.sleep(600)
-
-
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_measuring_process_outlives_the_command(number):
     code = (
         "from benchmarks.runs.interrupts import Interrupts\n"
         "from benchmarks.speed import benches\n"
-        "from parity_tests.tests.commands.test_bench import linger\n"
+        "from parity_tests.harness.waiting import measure_for_ever\n"
         "if __name__ == '__main__':\n"
         "    with Interrupts():\n"
-        "        benches.repeat(linger, 2, [])\n"
+        "        benches.repeat(measure_for_ever, 2, [])\n"
     )
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     command = subprocess.Popen([sys.executable, "-c", code], **options)

@@ -332,7 +332,7 @@ def test_an_unforeseen_error_is_one_line_too(capsys, tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_output_that_cannot_be_printed_does_not_lose_the_run(tmp_path):
-    words = ["train", "moons", "--engine", "torch", "--out", str(tmp_path / "run"), *QUICK]
+    words = ["train", "moons", "--engine", "scratch", "--out", str(tmp_path / "run"), *QUICK]
     with open("/dev/full", "w") as full:
         done = backprop(*words, stdout=full)
         _, said = done.communicate(timeout=120)

@@ -2,17 +2,27 @@
 
 A layer's own test file looks closer at its kinks, ties and extremes. Here each entry of the catalogue, with options
 drawn at random, gets one special number into the middle of its input, or of its upstream gradient.
+
+Each test holds both modes to one run of PyTorch's layer, which takes longer than ours.
 """
+
+import copy
+import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from parity_tests.catalogue import LayerCase, of_kind
-from parity_tests.harness.compare import check
+import scratch
+from parity_tests.catalogue import of_kind
+from parity_tests.harness.compare import Report, check, run
+from parity_tests.harness.modes import kernels_only
 from parity_tests.harness.outputs import with_gradient
 from parity_tests.harness.refusals import refuses_as_torch
 from parity_tests.harness.torch_releases import NO_SLOPE_AT_THE_MARGIN
+
+pytestmark = kernels_only  # and the plain functions after them: see `in_both_modes`
 
 ENTRIES = of_kind("layer", "loss")
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
@@ -45,6 +55,27 @@ if not NO_SLOPE_AT_THE_MARGIN:
 REINFORCEMENT = {"PolicyGradientLoss", "Entropy", "ActorCriticLoss"}
 
 
+@functools.cache
+def drawn(entry, dtype, seed):
+    """Return a case that many tests share: they leave its layers and its arrays as they are."""
+    return entry.case(dtype, seed, batch=3)
+
+
+def in_both_modes(case, seed, grad_output=None):
+    """Return the kernels' report, and the plain functions' with the same expectations and budgets."""
+    fast = (
+        case.check(seed)
+        if grad_output is None
+        else check(case.layer, case.reference, *case.inputs, grad_output=grad_output, seed=seed)
+    )
+    plain = Report(f"plain: {fast.title}")
+    with scratch.plain():
+        got, *_ = run(copy.deepcopy(case.layer), case.inputs, grad_output, seed, plain.faults)
+    assert {name for name, values in got.items() if values is not None} == {one.name for one in fast.quantities}
+    plain.quantities = [replace(one, got=got[one.name]) for one in fast.quantities]
+    return fast, plain
+
+
 def with_special(values, name):
     """Return a copy with the number of that name in its middle."""
     values = np.array(values, order="C")
@@ -53,14 +84,15 @@ def with_special(values, name):
     return values
 
 
-def special_inputs(case, name):
-    """Return a case's inputs with one special number; if they are indices, it goes into the numbers they look up."""
+def with_special_input(case, name):
+    """Return a case with one special number in its input; if that is indices, in the numbers that they look up."""
     x, *others = case.inputs
     if x.dtype.kind == "f":
-        return with_special(x, name), *others
-    parameter = next(case.layer.parameters())
+        return replace(case, inputs=(with_special(x, name), *others), budgets={})
+    layer = copy.deepcopy(case.layer)
+    parameter = next(layer.parameters())
     parameter.data = with_special(parameter.data, name)
-    return case.inputs
+    return replace(case, layer=layer, budgets={})
 
 
 @each_entry
@@ -72,13 +104,16 @@ def test_one_in_the_input(entry, name, dtype):
     if dtype == "float32" and (entry.name, name) in UNLIKE_TORCH_IN_FLOAT32:
         pytest.skip(UNLIKE_TORCH_IN_FLOAT32[entry.name, name])
     for seed in range(CASES):
-        case = entry.case(dtype, seed, batch=3)
-        inputs = special_inputs(case, name)
-        if entry.name == "BCELoss" and not 0 <= inputs[0].reshape(-1)[inputs[0].size // 2] <= 1:
-            torchs = [torch.tensor(x) for x in inputs]
-            refuses_as_torch(lambda: case.layer(*inputs), lambda: case.reference(*torchs))  # noqa: B023
+        case = with_special_input(drawn(entry, dtype, seed), name)
+        x = case.inputs[0]
+        if entry.name == "BCELoss" and not 0 <= x.reshape(-1)[x.size // 2] <= 1:
+            torchs = [torch.tensor(x) for x in case.inputs]
+            for mode in (False, True):
+                with scratch.plain(mode):
+                    refuses_as_torch(lambda: case.layer(*case.inputs), lambda: case.reference(*torchs))  # noqa: B023
         else:
-            LayerCase(case.layer, case.reference, inputs).check(seed).raise_if_different()
+            for report in in_both_modes(case, seed):
+                report.raise_if_different()
 
 
 @each_entry
@@ -89,16 +124,16 @@ def test_one_in_the_upstream_gradient(entry, name):
     Whether the rest is NaN or infinity depends on the order of a sum.
     """
     for seed in range(CASES):
-        case = entry.case("float64", seed, batch=3)
+        case = drawn(entry, "float64", seed)
         with np.errstate(all="ignore"):
-            outputs = with_gradient(case.layer(*case.inputs))
+            outputs = with_gradient(copy.deepcopy(case.layer)(*case.inputs))
         rng = np.random.default_rng(seed)
         grad_output = tuple(with_special(rng.normal(size=output.shape), name) for output in outputs)
-        report = check(case.layer, case.reference, *case.inputs, grad_output=grad_output, seed=seed)
-        assert not report.faults
-        for quantity in report.quantities:
-            both = ~np.isfinite(quantity.got) & ~np.isfinite(quantity.expected)
-            assert not (quantity.different & ~(both & (name == "inf"))).any(), report
+        for report in in_both_modes(case, seed, grad_output=grad_output):
+            assert not report.faults
+            for quantity in report.quantities:
+                both = ~np.isfinite(quantity.got) & ~np.isfinite(quantity.expected)
+                assert not (quantity.different & ~(both & (name == "inf"))).any(), report
 
 
 @each_entry
@@ -110,7 +145,8 @@ def test_empty_batch(entry, dtype):
     if entry.name in ("PixelShuffle", "PixelUnshuffle"):
         pytest.skip("PyTorch's own shapes are wrong there: see test_pixel_shuffle.py")
     for seed in range(2 * CASES):
-        entry.case(dtype, seed, batch=0).check(seed).raise_if_different()
+        for report in in_both_modes(entry.case(dtype, seed, batch=0), seed):
+            report.raise_if_different()
 
 
 @each_entry
@@ -119,11 +155,12 @@ def test_any_memory_will_do(entry, layout):
     """An input that is read-only, reversed or broadcast (strides of 0) gives PyTorch's numbers all the same."""
     if entry.name == "Dropout":
         pytest.skip("masks follow the memory, as PyTorch's do: see test_random.py")
-    case = entry.case("float64", 1, batch=3)
+    case = drawn(entry, "float64", 1)
     x = np.array(case.inputs[0])
     if layout == "reversed":
         x = x[::-1]
     elif layout == "broadcast":
         x = np.broadcast_to(x[:1], x.shape)
     x.flags.writeable = False
-    LayerCase(case.layer, case.reference, (x, *case.inputs[1:])).check(1).raise_if_different()
+    for report in in_both_modes(replace(case, inputs=(x, *case.inputs[1:]), budgets={}), 1):
+        report.raise_if_different()

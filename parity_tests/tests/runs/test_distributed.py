@@ -82,12 +82,6 @@ def die(device, send, how):
     torch.distributed.all_reduce(torch.ones(1))
 
 
-def say_who(rank, processes, send):
-    """Send this process's id as a message and wait for ever."""
-    send(os.getpid())
-    time.sleep(600)
-
-
 def listen_and_gather(device, send):
     """Return which interface was chosen, where this process listens, and what `gather` gives."""
     rank = torch.distributed.get_rank()
@@ -225,9 +219,9 @@ def test_a_process_that_stands_still_ends_the_job_when_the_time_is_up(forked):
 @posix
 def test_processes_end_with_their_parent():
     code = (
-        "from parity_tests.tests.runs.test_distributed import say_who; from torch_ref.scale import workers\n"
+        "from parity_tests.harness.waiting import work_for_ever; from torch_ref.scale import workers\n"
         "if __name__ == '__main__':\n"
-        "    workers.run(say_who, 1, (), lambda pid: print(pid, flush=True))\n"
+        "    workers.run(work_for_ever, 1, (), lambda pid: print(pid, flush=True))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     worker = int(parent.stdout.readline())
