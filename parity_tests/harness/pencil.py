@@ -46,6 +46,7 @@ ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "AvgPool1d": ((2,), {}, (1, 1, 5)),
     "MaxPool2d": ((2,), {}, (1, 1, 4, 4)),
     "AvgPool2d": ((2,), {}, (1, 1, 4, 4)),
+    "AdaptiveAvgPool1d": ((2,), {}, (1, 1, 3)),
     "AdaptiveAvgPool2d": ((2,), {}, (1, 1, 3, 3)),
     "BatchNorm1d": ((2,), {}, (4, 2)),
     "BatchNorm2d": ((2,), {}, (2, 2, 1, 2)),

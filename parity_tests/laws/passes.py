@@ -90,7 +90,7 @@ def twice_the_weight_is_twice_the_gradient(layer: nn.Module, x: np.ndarray) -> N
 REARRANGING = (nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
 AFFINE = (
     *(nn.Linear, *REARRANGING, nn.Dropout),
-    *(Convolution, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Upsample, _Pad),
+    *(Convolution, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.Upsample, _Pad),
 )
 
 

@@ -69,7 +69,7 @@ TOPICS = {
     ),
     "layers/test_padding.py": "image_layer padded_images",
     "layers/test_patches.py": "conv padded_images patch_plan",
-    "layers/test_pooling.py": "avg_pooling image_layer max_pooling pool_lines pool_windows pooling",
+    "layers/test_pooling.py": "adaptive_pooling avg_pooling image_layer max_pooling pool_lines pool_windows pooling",
     "layers/test_rmsnorm.py": "row_norm",
     "layers/test_multihead_attention.py": "attention attention_layer",
     "layers/test_recurrent.py": "gru lstm rnn sequence_layer sequence_products",

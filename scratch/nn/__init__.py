@@ -1,7 +1,8 @@
 """Layers and losses, mirroring ``torch.nn``: one topic per file, each a derivation and the code that follows it."""
 
 from scratch.nn import init, utils
-from scratch.nn.avg_pooling import AdaptiveAvgPool2d, AvgPool1d, AvgPool2d
+from scratch.nn.adaptive_pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d
+from scratch.nn.avg_pooling import AvgPool1d, AvgPool2d
 from scratch.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from scratch.nn.binary_cross_entropy import BCELoss, BCEWithLogitsLoss
 from scratch.nn.container import Sequential
@@ -77,6 +78,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AvgPool1d",
     "AvgPool2d",

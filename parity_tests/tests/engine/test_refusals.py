@@ -51,6 +51,7 @@ TRANSFORMERS = [f"Transformer{part}{kind}" for part in ("Encoder", "Decoder") fo
 ANOTHER_KIND = {
     ("AvgPool2d", "no axis"): "IndexError",
     ("AdaptiveAvgPool2d", "no axis"): "ValueError",
+    ("AdaptiveAvgPool1d", "an empty second axis"): "its backward refuses what its forward takes",
     ("RMSNorm", "no axis"): "ValueError",
     ("AdaptiveAvgPool2d", "an empty second axis"): "its backward refuses what its forward takes",
     **{(f"Conv{n}d", "a leading axis more"): "NotImplementedError, for padding by reflection" for n in (1, 2)},
