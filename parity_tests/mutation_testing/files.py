@@ -27,7 +27,7 @@ NOT_MUTATED = {
 
 WINOGRAD = "winograd winograd_chunk winograd_form winograd_tiles"
 SCHEDULERS = "cosine cycled_momentum cyclic decay factors one_cycle plateau sequential"
-OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
+OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading nadam optimizer options radam rmsprop sgd state"
 TOPICS = {
     "engine/test_between.py": "between container",
     "engine/test_defaults.py": f"{SCHEDULERS} {OPTIMIZERS}",
