@@ -60,6 +60,7 @@ ARGUMENTS: dict[str, tuple[tuple, dict, tuple[int, ...]]] = {
     "MultiheadAttention": ((2, 1), {}, (2, 1, 2)),
     "TransformerEncoderLayer": ((3, 1, 2, 0.0), {}, (2, 1, 3)),
     "TransformerDecoderLayer": ((3, 1, 2, 0.0), {}, (2, 1, 3)),
+    "Transformer": ((3, 1, 1, 1, 2, 0.0), {}, (2, 1, 3)),
     "Softmax": ((1,), {}, (2, 3)),
     "LogSoftmax": ((1,), {}, (2, 3)),
     "Softmin": ((1,), {}, (2, 3)),

@@ -125,7 +125,7 @@ def looks_at_the_whole_batch(layer: nn.Module, x: np.ndarray) -> bool:
 def joins_the_batch(layer: nn.Module, x: np.ndarray) -> bool:
     """Return whether the first axis of input and output is not the batch."""
     # It is the sequence's steps.
-    if isinstance(layer, (Recurrent, nn.MultiheadAttention, TransformerLayer, TransformerStack)):
+    if isinstance(layer, (Recurrent, nn.MultiheadAttention, TransformerLayer, TransformerStack, nn.Transformer)):
         return True
     return isinstance(layer, nn.Flatten) and layer.start_dim in (0, -x.ndim)
 

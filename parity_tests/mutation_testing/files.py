@@ -75,7 +75,7 @@ TOPICS = {
     "layers/test_recurrent.py": "gru lstm rnn sequence_layer sequence_products",
     "layers/test_recurrent_cell.py": "gru_cell layer lstm_cell rnn_cell",
     "layers/test_special.py": "keep_where normal_distribution normal_tail",
-    "layers/test_transformer.py": "transformer_decoder transformer_encoder transformer_layer",
+    "layers/test_transformer.py": "transformer transformer_decoder transformer_encoder transformer_layer",
     "layers/test_unflatten.py": "flatten",
     "layers/test_winograd.py": f"conv conv_transpose padded_images patch_plan patches {WINOGRAD}",
     "losses/test_actor_critic.py": "policy_gradient",

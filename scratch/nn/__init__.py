@@ -64,6 +64,7 @@ from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
 from scratch.nn.softmin import Softmin
 from scratch.nn.softsign import Softsign
+from scratch.nn.transformer import Transformer
 from scratch.nn.transformer_decoder import TransformerDecoder, TransformerDecoderLayer
 from scratch.nn.transformer_encoder import TransformerEncoder, TransformerEncoderLayer
 from scratch.nn.triplet_margin import TripletMarginLoss
@@ -154,6 +155,7 @@ __all__ = [
     "Softplus",
     "Softsign",
     "Tanh",
+    "Transformer",
     "TransformerDecoder",
     "TransformerDecoderLayer",
     "TransformerEncoder",
