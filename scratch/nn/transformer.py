@@ -98,6 +98,7 @@ class Transformer(Module, saves=False):
             custom_decoder = TransformerDecoder(of_decoder, num_decoder_layers, norm())
         self.encoder, self.decoder = custom_encoder, custom_decoder
         self.reset_parameters()
+        self._dtype = check_float_dtype(self, dtype)
         self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
 
     def reset_parameters(self) -> None:
@@ -115,7 +116,7 @@ class Transformer(Module, saves=False):
     def check(self, src: np.ndarray, tgt: np.ndarray) -> None:
         """Raise unless both are sequences, or batches of as many, of the right size."""
         for name, x in (("src", src), ("tgt", tgt)):
-            check_is_array(self, x, name, np.dtype(np.float32))
+            check_is_array(self, x, name, self._dtype)
             if x.ndim not in (2, 3) or x.shape[-1] != self.d_model:
                 raise RuntimeError(
                     f"{name_of(self)}: expected {name} with 2 or 3 axes, the last {self.d_model} long, got {x.shape}"

@@ -11,12 +11,12 @@ m and v have the shape of w, and every operation on them is elementwise.
     U2   shrunk = w                                         (...)   decoupled decay: w (1 - lr lambda), as in AdamW
     U3   penalized = slope + lambda w                       (...)   L2; slope itself where the decay is decoupled
     U4   mu = beta1 (1 - 0.96^(t psi) / 2)                  ()      this step's momentum: from beta1/2 up to beta1
-    U5   mu_ahead = beta1 (1 - 0.96^((t + 1) psi) / 2)      ()      the next step's
+    U5   mu_next = beta1 (1 - 0.96^((t + 1) psi) / 2)       ()      the next step's
     U6   p_next = p mu                                      ()
     U7   m_next = m + (1 - beta1) (penalized - m)           (...)   = beta1 m + (1 - beta1) penalized
     U8   v_next = beta2 v + (1 - beta2) penalized^2         (...)
     U9   v_hat = v_next / (1 - beta2^t)                     (...)   v starts at 0: this takes out the bias towards it
-    U10  m_ahead = mu_ahead m_next / (1 - p_next mu_ahead)  (...)   where m will be, if the next gradient is 0,
+    U10  m_ahead = mu_next m_next / (1 - p_next mu_next)    (...)   where m will be, if the next gradient is 0,
                    + (1 - mu) penalized / (1 - p_next)              and the part of g in it
     U11  w_next = shrunk - lr m_ahead / (sqrt(v_hat) + eps) (...)
 
@@ -24,7 +24,7 @@ m and v have the shape of w, and every operation on them is elementwise.
 
 Why. Adam's step is that of m_next = mu m + (1 - mu) g, a little of the newest gradient and much of the old m. Nesterov
 takes the momentum's part of the *next* step already now: m_next is known as soon as g is, so it can stand in the place
-of the old m. That is U10: mu_ahead m_next + (1 - mu) g, each part divided by what is missing in it because m started at
+of the old m. That is U10: mu_next m_next + (1 - mu) g, each part divided by what is missing in it because m started at
 0. As in `scratch.optim.sgd` with ``nesterov``, the newest gradient weighs more, and m reacts a step earlier.
 
 In the first steps m is the mean of a few gradients. It is trusted less there: mu begins at about half of beta1, and
@@ -68,14 +68,12 @@ def nadam(
     shrunk = w * (1 - lr * weight_decay) if decoupled_weight_decay else w  # U2 (...)
     penalized = slope if decoupled_weight_decay or weight_decay == 0 else slope + weight_decay * w  # U3 (...)
     mu = beta1 * (1 - 0.96 ** (t * momentum_decay) / 2)  # U4 ()
-    mu_ahead = beta1 * (1 - 0.96 ** ((t + 1) * momentum_decay) / 2)  # U5 ()
+    mu_next = beta1 * (1 - 0.96 ** ((t + 1) * momentum_decay) / 2)  # U5 ()
     p_next = p * mu  # U6 ()
     m_next = m + (1 - beta1) * (penalized - m)  # U7 (...)
     v_next = beta2 * v + (1 - beta2) * penalized**2  # U8 (...)
     v_hat = v_next / (1 - beta2**t)  # U9 (...)
-    m_ahead = (
-        mu_ahead / (1 - float(p_next) * mu_ahead) * m_next + (1 - mu) / (1 - float(p_next)) * penalized
-    )  # U10 (...)
+    m_ahead = mu_next / (1 - float(p_next) * mu_next) * m_next + (1 - mu) / (1 - float(p_next)) * penalized  # U10 (...)
     w_next = shrunk - lr * m_ahead / (np.sqrt(v_hat) + eps)  # U11 (...)
     return w_next, m_next, v_next, p_next
 
