@@ -18,9 +18,9 @@ def nadam_without_schedule(w, g, m, v, p, t, *, lr, betas, eps, weight_decay, ma
 
 @optimizer(caught="torch laws", lr=0.1)
 class MomentumNotScheduled(optim.NAdam):
-    """NAdam's momentum grows from half of beta1; here it is beta1 from the beginning, as in Keras' first versions.
+    """NAdam's momentum grows from half of beta1 to beta1; here it is beta1 from the beginning.
 
-    The first steps follow gradients of weights that have long changed, and overshoot.
+    The first step is two fifths too long, and those that follow trust a mean of few gradients too much.
     """
 
     rule = nadam_without_schedule
@@ -40,7 +40,7 @@ def nadam_not_ahead(w, g, m, v, p, t, *, lr, betas, eps, weight_decay, momentum_
 class ThisStepsMomentumTwice(optim.NAdam):
     """The old gradients get the next step's momentum and its product; here it is this step's.
 
-    The first step is too long, by a quarter with the defaults; later there is little to see.
+    The first steps are a few hundredths too long; later there is nothing to see.
     """
 
     rule = nadam_not_ahead

@@ -28,7 +28,7 @@ of the old m. That is U10: mu_next m_next + (1 - mu) g, each part divided by wha
 0. As in `scratch.optim.sgd` with ``nesterov``, the newest gradient weighs more, and m reacts a step earlier.
 
 In the first steps m is the mean of a few gradients. It is trusted less there: mu begins at about half of beta1, and
-grows to beta1 in some ten thousand steps with the default of psi; a psi of 0 keeps it at half of beta1.
+grows to beta1 in some twenty thousand steps with the default of psi; a psi of 0 keeps it at half of beta1.
 
 p is kept beside m and v, since beta1 and psi may change between steps. It is a float32 number, as in PyTorch, whatever
 the parameters' dtype. Dozat averages m with mu as well; PyTorch does so with beta1, as here, so the bias is not quite
