@@ -132,6 +132,21 @@ def test_a_stack_copies_its_layer(name):
             np.testing.assert_array_equal(parameter.data, copy.data)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_position_that_sees_nothing_gets_nothing_from_attention(name):
+    """It would be NaN if the weights were asked for, here as in PyTorch."""
+    ours, theirs = both(name, dropout=0.0)
+    hidden = np.arange(3) == 1
+    call = {"TransformerEncoder": "mask", "TransformerEncoderLayer": "src_mask"}.get(name, "tgt_mask")
+    masks = {call: np.repeat(hidden[:, None], 3, axis=1)}
+    if "Decoder" in name:
+        masks["memory_mask"] = np.repeat(hidden[:, None], 4, axis=1)
+    inputs = inputs_of(name)
+    assert np.isfinite(ours(*inputs, **masks)).all()
+    ours._call_off()
+    compare(ours, theirs, inputs, masks)
+
+
 def test_a_hint_that_a_mask_is_causal_needs_the_mask():
     encoder, decoder = made(nn, "TransformerEncoder"), made(nn, "TransformerDecoder")
     for call in (lambda: encoder(Q, is_causal=True), lambda: decoder(Q, S, tgt_is_causal=True)):
