@@ -7,7 +7,8 @@ from benchmarks.pages.html import Html, element
 
 GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "eps": "ε", "epsilon": "ε", "lambda": "λ", "mu": "μ",
-    "tau": "τ", "pi": "π", "phi": "φ", "Phi": "Φ", "sigma": "σ", "rho": "ρ", "theta": "θ", "eta": "η", "kappa": "κ",
+    "psi": "ψ", "tau": "τ", "pi": "π", "phi": "φ", "Phi": "Φ", "sigma": "σ", "rho": "ρ", "theta": "θ", "eta": "η",
+    "kappa": "κ",
 }  # fmt: skip
 SIGNS = {
     "-": "−", "<=": "≤", ">=": "≥", "!=": "≠", "...": "…", "<-": "←", "+-": "±", "*": "·", "+=": "+=", "==": "==",

@@ -1,5 +1,7 @@
 """Attention's cases."""
 
+import warnings
+
 import numpy as np
 import torch
 
@@ -43,8 +45,8 @@ def multihead_attention(d: Draw) -> LayerCase:
     return LayerCase(layer.train(d.one_of(True, False)), reference, (d.array(q), d.array(s), d.array(s)))
 
 
-def transformer_layers(d: Draw, name: str) -> tuple[nn.Module, torch.nn.Module, int]:
-    """Return a transformer's layer of each engine, with options crossed, and its size."""
+def transformer_layers(d: Draw, name: str, **more: int) -> tuple[nn.Module, torch.nn.Module, int]:
+    """Return a transformer, or a layer of one, of each engine, with options crossed, and its size."""
     heads = d.integer(1, 3)
     # A norm of two numbers always gives -1 and 1: what is left of its gradients is rounding.
     size = heads * d.integer(3 if heads == 1 else 2, 4)
@@ -62,7 +64,9 @@ def transformer_layers(d: Draw, name: str) -> tuple[nn.Module, torch.nn.Module, 
     # PyTorch's decoder loses a module when it is copied, but not a function.
     for engine, silu, own in ((nn, nn.SiLU(), {"dtype": d.dtype}), (torch.nn, torch.nn.functional.silu, {})):
         chosen = {"activation": silu} if activation == "SiLU" else activation
-        layers.append(getattr(engine, name)(size, heads, **options, **chosen, **own))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "enable_nested_tensor is True")  # which is about speed in evaluation
+            layers.append(getattr(engine, name)(size, heads, **options, **chosen, **own, **more))
     return *layers, size
 
 
@@ -138,3 +142,15 @@ def transformer_decoder(d: Draw) -> LayerCase:
     layer, reference, one, size = transformer_stacks(d, "TransformerDecoder")
     x, memory = sequences(d, one.self_attn.batch_first, size, d.integer(1, 3), d.integer(1, 4))
     return LayerCase(in_a_mode(d, layer), reference, (x, memory, *masks_of(d, x, x, one)[:1]))
+
+
+@entry("Transformer", "layer")
+def transformer(d: Draw) -> LayerCase:
+    """One or two layers on either side, which hide no, one, two or all three kinds of pairs."""
+    counts = {"num_encoder_layers": d.integer(1, 2), "num_decoder_layers": d.integer(1, 2)}
+    layer, reference, size = transformer_layers(d, "Transformer", **counts)
+    lengths = s, t = d.integer(1, 4), d.integer(1, 3)
+    src, tgt = sequences(d, layer.batch_first, size, *lengths)
+    # PyTorch cannot reshape the masks of an empty batch.
+    masks = [hides(d, *shape) for shape in ((s, s), (t, t), (t, s))][: d.integer(0, 3) if src.size else 0]
+    return LayerCase(in_a_mode(d, layer), reference, (src, tgt, *masks))

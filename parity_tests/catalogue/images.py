@@ -158,14 +158,25 @@ def avg_pool1d(d: Draw) -> LayerCase:
     return pooling(d, "AvgPool1d", lambda: window(d, 1) | d.some_of(count_include_pad=(True, False)), arrays.array, 1)
 
 
+def adaptive_pooling(d: Draw, axes: int, *more: tuple) -> LayerCase:
+    """Return a case of AdaptiveAvgPool1d or AdaptiveAvgPool2d; ``more`` are output sizes of its own."""
+
+    def options() -> dict:
+        return {"output_size": d.one_of(d.integer(1, 6), d.integers(1, 6, axes), *more)}
+
+    return pooling(d, f"AdaptiveAvgPool{axes}d", options, arrays.array, axes)
+
+
 @entry("AdaptiveAvgPool2d", "layer")
 def adaptive_avg_pool2d(d: Draw) -> LayerCase:
     """Draw outputs smaller and larger than the image."""
+    return adaptive_pooling(d, 2, (None, d.integer(1, 6)))
 
-    def options() -> dict:
-        return {"output_size": d.one_of(d.integer(1, 6), d.integers(1, 6, 2), (None, d.integer(1, 6)))}
 
-    return pooling(d, "AdaptiveAvgPool2d", options, arrays.array)
+@entry("AdaptiveAvgPool1d", "layer")
+def adaptive_avg_pool1d(d: Draw) -> LayerCase:
+    """Draw outputs smaller and larger than the sequence."""
+    return adaptive_pooling(d, 1)
 
 
 def padding(name: str, axes: int) -> None:

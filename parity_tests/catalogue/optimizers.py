@@ -130,6 +130,29 @@ adam("Adam")
 adam("AdamW")
 
 
+def options_of_variants(d: Draw) -> dict[str, object]:
+    """Return the options that NAdam and RAdam share; RAdam never divides by v where beta2 is 0.6."""
+    return {"lr": d.one_of(0.001, 0.01)} | d.some_of(
+        betas=((0.3, 0.8), (0.0, 0.9), (0.9, 0.99), (0.9, 0.6)),
+        eps=(1e-8, 1e-2),
+        weight_decay=(0.0, 0.05),
+        decoupled_weight_decay=(True, False),
+        maximize=(True, False),
+    )
+
+
+@entry("NAdam", "optimizer", share=4)
+def nadam(d: Draw) -> OptimizerCase:
+    """As RAdam, and how fast the momentum grows: from slowly to at once, and not at all."""
+    return case(d, "NAdam", options_of_variants(d) | d.some_of(momentum_decay=(4e-3, 0.5, 0.0)))
+
+
+@entry("RAdam", "optimizer", share=4)
+def radam(d: Draw) -> OptimizerCase:
+    """Draw betas, eps, weight decay, decoupled or not, maximize."""
+    return case(d, "RAdam", options_of_variants(d))
+
+
 @entry("RMSprop", "optimizer", share=4)
 def rmsprop(d: Draw) -> OptimizerCase:
     """Draw alpha, eps, momentum, weight decay, centered, maximize."""

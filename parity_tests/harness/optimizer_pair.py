@@ -34,6 +34,18 @@ adam = st.fixed_dictionaries(
         "maximize": booleans,
     }
 )
+# RAdam divides by v from the seventh step on where beta2 is 0.8, and never where it is 0.6.
+radam = st.fixed_dictionaries(
+    {
+        "lr": st.sampled_from([0.0, 0.01]),
+        "betas": st.sampled_from([(0.9, 0.999), (0.3, 0.8), (0.0, 0.9), (0.9, 0.6)]),
+        "eps": st.sampled_from([1e-8, 1e-2]),
+        "weight_decay": decays,
+        "decoupled_weight_decay": booleans,
+        "maximize": booleans,
+    }
+)
+nadam = st.tuples(radam, st.sampled_from([4e-3, 0.0, 0.5])).map(lambda both: both[0] | {"momentum_decay": both[1]})
 rmsprop = st.fixed_dictionaries(
     {
         "lr": st.sampled_from([0.0, 0.01]),
@@ -67,11 +79,13 @@ adadelta = st.fixed_dictionaries(
 cases = st.one_of(
     st.tuples(st.just("SGD"), sgd),
     st.tuples(st.sampled_from(["Adam", "AdamW"]), adam),
+    st.tuples(st.just("NAdam"), nadam),
+    st.tuples(st.just("RAdam"), radam),
     st.tuples(st.just("RMSprop"), rmsprop),
     st.tuples(st.just("Adagrad"), adagrad),
     st.tuples(st.just("Adadelta"), adadelta),
 )
-NAMES = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta"]
+NAMES = ["SGD", "Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta"]
 EACH = [
     ("SGD", {"lr": 0.1}),
     ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.2, "weight_decay": 0.1}),
@@ -82,6 +96,12 @@ EACH = [
     ("Adam", {"lr": 0.1, "amsgrad": True}),
     ("AdamW", {"lr": 0.1}),
     ("AdamW", {"lr": 0.1, "weight_decay": 1.0}),
+    ("NAdam", {"lr": 0.1}),
+    ("NAdam", {"lr": 0.1, "betas": (0.7, 0.9), "momentum_decay": 0.3, "weight_decay": 0.1}),
+    ("NAdam", {"lr": 0.1, "weight_decay": 1.0, "decoupled_weight_decay": True}),
+    ("RAdam", {"lr": 0.1}),
+    ("RAdam", {"lr": 0.1, "betas": (0.7, 0.8), "eps": 1e-3, "weight_decay": 0.1}),
+    ("RAdam", {"lr": 0.1, "weight_decay": 1.0, "decoupled_weight_decay": True}),
     ("RMSprop", {"lr": 0.02}),
     ("RMSprop", {"lr": 0.02, "alpha": 0.9, "momentum": 0.5, "centered": True, "weight_decay": 0.1}),
     ("Adagrad", {"lr": 0.1}),
@@ -121,6 +141,16 @@ class Pair:
             self.torch_optimizer.step()
             for parameter, grad in zip(self.ours, before, strict=True):
                 np.testing.assert_array_equal(parameter.grad, grad)
+
+    def load_into_torchs(self, state):
+        """Load a state into PyTorch's optimizer, with NAdam's products in float32, as they were saved.
+
+        PyTorch converts them to the parameters' dtype, and goes on from there otherwise than without the load.
+        """
+        self.torch_optimizer.load_state_dict(state)
+        for entry in self.torch_optimizer.state.values():
+            if "mu_product" in entry:
+                entry["mu_product"] = entry["mu_product"].float()
 
     def compare(self):
         """Compare the parameters, the states and the groups' options."""

@@ -103,3 +103,20 @@ def the_memory_is_a_set(layer: nn.Module, x: np.ndarray, memory: np.ndarray, *ma
     same(found_memory, np.take(grad_memory, order, axis))
     for one, other in zip(learned_moved, learned, strict=True):
         same(one, other)
+
+
+@law(nn.Transformer)
+def the_sources_are_a_set(layer: nn.Transformer, src: np.ndarray, tgt: np.ndarray, *masks: np.ndarray) -> None:
+    """Reordering the sources, and the masks with them, changes no output; their gradient is reordered likewise."""
+    axis = batch_first(layer, src)
+    order = np.random.default_rng(5).permutation(src.shape[axis])
+    moved = [*[mask[order][:, order] for mask in masks[:1]], *masks[1:2], *[mask[:, order] for mask in masks[2:]]]
+    layer.eval()
+    (y,) = forward(layer, src, tgt, *masks)
+    (g,) = random_grads((y,))
+    grad_src, *others = backward(layer, g)
+    same(forward(layer, np.take(src, order, axis), tgt, *moved)[0], y)
+    grad_moved, *others_moved = backward(layer, g)
+    same(grad_moved, np.take(grad_src, order, axis))
+    for one, other in zip(others_moved, others, strict=True):
+        same(one, other)

@@ -299,7 +299,7 @@ def max_pooling_moves_with_its_image(layer: nn.Module, x: np.ndarray) -> None:
     same(forward(layer, x - 100)[0], forward(layer, x)[0] - 100)
 
 
-@law(nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Upsample)
+@law(nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.Upsample)
 def a_flat_image_stays_flat(layer: nn.Module, x: np.ndarray) -> None:
     """The mean of equal numbers is that number, unless zeros of the padding count, or the divisor is given."""
     padded = np.any(getattr(layer, "padding", 0)) and layer.count_include_pad
@@ -309,10 +309,11 @@ def a_flat_image_stays_flat(layer: nn.Module, x: np.ndarray) -> None:
     same(y, np.full_like(y, 3.0))
 
 
-@law(nn.AdaptiveAvgPool2d)
-def an_image_in_the_mirror_is_pooled_in_the_mirror(layer: nn.AdaptiveAvgPool2d, x: np.ndarray) -> None:
-    """The windows are the same counted from either end of the image."""
-    same(forward(layer, x[..., ::-1, ::-1])[0], forward(layer, x)[0][..., ::-1, ::-1])
+@law(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
+def an_image_in_the_mirror_is_pooled_in_the_mirror(layer: nn.Module, x: np.ndarray) -> None:
+    """The windows are the same counted from either end of the image, or of the sequence."""
+    places = tuple(range(2, x.ndim))
+    same(forward(layer, np.flip(x, places))[0], np.flip(forward(layer, x)[0], places))
 
 
 @law(nn.Conv2d)

@@ -39,11 +39,11 @@ def without_a_gradient_nothing_moves(cls: type, options: dict) -> None:
 
 @law(optim.Optimizer)
 def a_gradient_of_zero_moves_by_decay_only(cls: type, options: dict) -> None:
-    """Plain SGD and AdamW shrink every number by the factor 1 - lr lambda; without decay nothing moves at all."""
+    """Plain SGD and decoupled decay shrink all numbers by 1 - lr lambda; without decay nothing moves at all."""
     lr, decay = options["lr"], options.get("weight_decay", 0.0)
     zero = [np.zeros(6)]
     same(steps(maker(cls, options, weight_decay=0.0), zero)[1], START)
-    if issubclass(cls, (optim.SGD, optim.AdamW)):
+    if issubclass(cls, (optim.SGD, optim.AdamW)) or options.get("decoupled_weight_decay"):
         same(steps(maker(cls, options, **{"nesterov": False} if issubclass(cls, optim.SGD) else {}), zero)[1],
              START * (1 - lr * decay))  # fmt: skip
 
@@ -119,6 +119,49 @@ def l2_does_not_lengthen_adams_first_step(cls: type, options: dict) -> None:
     lr = options["lr"]
     first = steps(maker(cls, options, weight_decay=0.1, maximize=False, eps=1e-30), [GRADIENT])[1]
     same(START - first, lr * np.sign(GRADIENT + 0.1 * START))
+
+
+@law(optim.NAdam)
+def without_momentum_there_is_nothing_to_look_ahead_along(cls: type, options: dict) -> None:
+    """Where beta1 is 0, NAdam takes Adam's steps."""
+    shared = {"lr": options["lr"], "betas": (0.0, options.get("betas", (0, 0.999))[1]), "eps": options.get("eps", 1e-8)}
+    grads = [GRADIENT * factor for factor in (1.0, -0.3, 2.0, 0.7)]
+    path = steps(maker(cls, options, **shared, weight_decay=0.0, maximize=False), grads)
+    for one, other in zip(path, steps(maker(optim.Adam, shared), grads), strict=True):
+        same(one, other)
+
+
+@law(optim.NAdam)
+def the_momentum_of_a_steady_gradient_is_a_step_ahead(cls: type, options: dict) -> None:
+    """In the end a step is lr (1 - mu_t + mu_(t + 1)) long: the next step's momentum, and the rest of this one's."""
+    t, beta, psi = 400, options.get("betas", (0.9,))[0], options.get("momentum_decay", 4e-3)
+    path = steps(maker(cls, options, weight_decay=0.0, maximize=False), [GRADIENT] * t)
+    mu, mu_ahead = (beta * (1 - 0.96 ** (one * psi) / 2) for one in (t, t + 1))
+    length = options["lr"] * (1 - mu + mu_ahead)
+    same((path[-2] - path[-1]) / length, GRADIENT / (np.abs(GRADIENT) + options.get("eps", 1e-8)))
+
+
+@law(optim.RAdam)
+def a_step_varies_as_much_as_any_other(cls: type, options: dict) -> None:
+    """A mean of n squares varies by n / ((n - 2)(n - 4)); lr makes up for it, and is divided by nothing up to n = 5.
+
+    The mean age of the gradients in v, by which they are counted here, is that of n with equal weights: (n + 1) / 2.
+    """
+    beta, eps, count = options.get("betas", (0, 0.999))[1], options.get("eps", 1e-8), 30
+    path = steps(maker(cls, options, weight_decay=0.0, maximize=False), [GRADIENT] * count)
+    moves = -np.diff(path, axis=0) / options["lr"]
+
+    def variance(t: int) -> float:
+        weights = beta ** np.arange(t)
+        n = 2 * np.average(np.arange(1, t + 1), weights=weights) - 1
+        return n / ((n - 2) * (n - 4)) if n > 5 else np.inf
+
+    for t, move in enumerate(moves, 1):
+        here, in_the_end = variance(t), variance(100_000)
+        share = np.sqrt(in_the_end / here) if np.isfinite(here) else None
+        # v is (1 - beta^t) g^2, and eps is added to its root before the correction.
+        divisor = np.abs(GRADIENT) + eps / np.sqrt(1 - beta**t)
+        same(move, GRADIENT if share is None else share * GRADIENT / divisor)
 
 
 @law(optim.RMSprop)

@@ -90,7 +90,7 @@ def twice_the_weight_is_twice_the_gradient(layer: nn.Module, x: np.ndarray) -> N
 REARRANGING = (nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
 AFFINE = (
     *(nn.Linear, *REARRANGING, nn.Dropout),
-    *(Convolution, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Upsample, _Pad),
+    *(Convolution, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.Upsample, _Pad),
 )
 
 
@@ -125,7 +125,7 @@ def looks_at_the_whole_batch(layer: nn.Module, x: np.ndarray) -> bool:
 def joins_the_batch(layer: nn.Module, x: np.ndarray) -> bool:
     """Return whether the first axis of input and output is not the batch."""
     # It is the sequence's steps.
-    if isinstance(layer, (Recurrent, nn.MultiheadAttention, TransformerLayer, TransformerStack)):
+    if isinstance(layer, (Recurrent, nn.MultiheadAttention, TransformerLayer, TransformerStack, nn.Transformer)):
         return True
     return isinstance(layer, nn.Flatten) and layer.start_dim in (0, -x.ndim)
 

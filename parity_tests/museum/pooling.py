@@ -7,11 +7,8 @@ import numpy as np
 from parity_tests.harness.arrays import array, distinct, tied
 from parity_tests.museum.exhibit import layer
 from scratch import nn
-from scratch.nn.avg_pooling import (
-    adaptive_avg_pool2d_backward,
-    avg_pool2d,
-    avg_pool2d_backward,
-)
+from scratch.nn.adaptive_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward
+from scratch.nn.avg_pooling import avg_pool2d, avg_pool2d_backward
 from scratch.nn.max_pooling import max_pool2d, max_pool2d_backward
 
 IMAGE = distinct((2, 3, 7, 5))
@@ -136,6 +133,55 @@ class WindowsRoundedDown(nn.AdaptiveAvgPool2d):
     """
 
     functions = windows_rounded_down, adaptive_avg_pool2d_backward
+
+
+def windows_of_one_size(x, output_size):
+    """Pool, with the stride rounded down, and windows as long as it takes for the last to reach the end."""
+    sides = []
+    for length, count in zip(x.shape[2:], output_size, strict=True):
+        stride = length // count
+        sides.append([slice(place * stride, length - (count - 1 - place) * stride) for place in range(count)])
+    rows, columns = sides
+    y = np.empty((*x.shape[:2], *output_size), x.dtype)
+    for p, q in np.ndindex(*output_size):
+        y[:, :, p, q] = x[:, :, rows[p], columns[q]].mean(axis=(2, 3))
+    return y, (x, rows, columns)
+
+
+@layer(array((2, 3, 11)), args=(4,), caught="torch", passes_ones=False, of="AdaptiveAvgPool1d AdaptiveAvgPool2d")
+class WindowsOfOneSize(nn.AdaptiveAvgPool1d):
+    """AvgPool1d with stride L // Q and kernel_size L - (Q - 1) stride, as in many an export to another format.
+
+    Right where Q divides L; otherwise all that remains goes into every window, which see more of the same places.
+    """
+
+    functions = windows_of_one_size, adaptive_avg_pool2d_backward
+
+
+def mean_window_backward(grad_y, saved):
+    """Undo `adaptive_avg_pool2d` as if all windows had the mean size."""
+    x, rows, columns = saved
+    grad_x = np.zeros_like(x)
+    n = math.prod(x.shape[2:]) / math.prod(grad_y.shape[2:])
+    for p, q in np.ndindex(*grad_y.shape[2:]):
+        grad_x[:, :, rows[p], columns[q]] += grad_y[:, :, p, q, None, None] / n
+    return grad_x
+
+
+@layer(
+    array((2, 3, 11)),
+    args=(4,),
+    caught="torch differences laws",
+    passes_ones=False,
+    of="AdaptiveAvgPool1d AdaptiveAvgPool2d",
+)
+class MeanWindow(nn.AdaptiveAvgPool1d):
+    """A window's gradient is divided by the number of its own places; here it is by L / Q, the same for all.
+
+    Right where Q divides L; otherwise the windows overlap, and the gradients are too large.
+    """
+
+    functions = adaptive_avg_pool2d, mean_window_backward
 
 
 def place_in_the_window(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices):

@@ -1,4 +1,6 @@
-"""Transformers: skip connections, a memory that several layers read, and the order of a stack."""
+"""Transformers: skip connections, a memory that several layers read, the order of a stack, the encoder's gradient."""
+
+import warnings
 
 import numpy as np
 import torch
@@ -99,3 +101,38 @@ class MemoryOfOneLayer(InADecoder):
         for one in reversed(self.layers):
             grad_output, grad_memory = one.backward(grad_output)
         return grad_output, grad_memory
+
+
+def torch_transformer():
+    """Return the same in PyTorch."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "enable_nested_tensor is True")
+        return torch.nn.Transformer(4, 2, 1, 2, 5, 0.0)
+
+
+@layer(X, array((3, 2, 4), seed=2), args=(4, 2, 1, 2, 5, 0.0), torch=torch_transformer, caught="torch differences laws",
+       passes_ones=True)  # fmt: skip
+class TargetsGradientIntoTheEncoder(nn.Transformer):
+    """The encoder gets the gradient of its output, the memory; here it gets that of the targets.
+
+    The decoder returns both, and where source and target are of one length, as in copying or sorting, they have the
+    same shape. The decoder learns as well as it can from an encoder that is led astray.
+    """
+
+    def backward(self, grad_output):
+        grad_tgt, _ = self.decoder.backward(grad_output)
+        return self.encoder.backward(grad_tgt), grad_tgt
+
+
+@layer(X, array((3, 2, 4), seed=2), args=(4, 2, 1, 2, 5, 0.0), torch=torch_transformer, caught="torch differences",
+       passes_ones=False)  # fmt: skip
+class SourcesForgotten(nn.Transformer):
+    """The sources reach the output through the memory; here no gradient goes back to them, and none to the encoder.
+
+    The encoder keeps its random weights. The loss falls all the same, as the decoder learns to live with them.
+    """
+
+    def backward(self, grad_output):
+        grad_tgt, grad_memory = self.decoder.backward(grad_output)
+        self.encoder._call_off()
+        return np.zeros_like(grad_memory), grad_tgt

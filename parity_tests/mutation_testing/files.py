@@ -27,7 +27,7 @@ NOT_MUTATED = {
 
 WINOGRAD = "winograd winograd_chunk winograd_form winograd_tiles"
 SCHEDULERS = "cosine cycled_momentum cyclic decay factors one_cycle plateau sequential"
-OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading optimizer options rmsprop sgd state"
+OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading nadam optimizer options radam rmsprop sgd state"
 TOPICS = {
     "engine/test_between.py": "between container",
     "engine/test_defaults.py": f"{SCHEDULERS} {OPTIMIZERS}",
@@ -69,13 +69,13 @@ TOPICS = {
     ),
     "layers/test_padding.py": "image_layer padded_images",
     "layers/test_patches.py": "conv padded_images patch_plan",
-    "layers/test_pooling.py": "avg_pooling image_layer max_pooling pool_lines pool_windows pooling",
+    "layers/test_pooling.py": "adaptive_pooling avg_pooling image_layer max_pooling pool_lines pool_windows pooling",
     "layers/test_rmsnorm.py": "row_norm",
     "layers/test_multihead_attention.py": "attention attention_layer",
     "layers/test_recurrent.py": "gru lstm rnn sequence_layer sequence_products",
     "layers/test_recurrent_cell.py": "gru_cell layer lstm_cell rnn_cell",
     "layers/test_special.py": "keep_where normal_distribution normal_tail",
-    "layers/test_transformer.py": "transformer_decoder transformer_encoder transformer_layer",
+    "layers/test_transformer.py": "transformer transformer_decoder transformer_encoder transformer_layer",
     "layers/test_unflatten.py": "flatten",
     "layers/test_winograd.py": f"conv conv_transpose padded_images patch_plan patches {WINOGRAD}",
     "losses/test_actor_critic.py": "policy_gradient",

@@ -1,7 +1,8 @@
 """Layers and losses, mirroring ``torch.nn``: one topic per file, each a derivation and the code that follows it."""
 
 from scratch.nn import init, utils
-from scratch.nn.avg_pooling import AdaptiveAvgPool2d, AvgPool1d, AvgPool2d
+from scratch.nn.adaptive_pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d
+from scratch.nn.avg_pooling import AvgPool1d, AvgPool2d
 from scratch.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from scratch.nn.binary_cross_entropy import BCELoss, BCEWithLogitsLoss
 from scratch.nn.container import Sequential
@@ -63,6 +64,7 @@ from scratch.nn.sigmoid import Sigmoid, SiLU, Softplus, Tanh
 from scratch.nn.softmax import LogSoftmax, Softmax
 from scratch.nn.softmin import Softmin
 from scratch.nn.softsign import Softsign
+from scratch.nn.transformer import Transformer
 from scratch.nn.transformer_decoder import TransformerDecoder, TransformerDecoderLayer
 from scratch.nn.transformer_encoder import TransformerEncoder, TransformerEncoderLayer
 from scratch.nn.triplet_margin import TripletMarginLoss
@@ -77,6 +79,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AvgPool1d",
     "AvgPool2d",
@@ -152,6 +155,7 @@ __all__ = [
     "Softplus",
     "Softsign",
     "Tanh",
+    "Transformer",
     "TransformerDecoder",
     "TransformerDecoderLayer",
     "TransformerEncoder",

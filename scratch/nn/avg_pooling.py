@@ -1,4 +1,4 @@
-r"""AvgPool2d, AvgPool1d and AdaptiveAvgPool2d: the mean of each window of an image, or of a sequence.
+r"""AvgPool2d and AvgPool1d: the mean of each window of an image, or of a sequence.
 
     N, C     batch, channels                 x  (N, C, H, W)   input
     H, W     the image's rows and columns    y  (N, C, P, Q)   output
@@ -26,31 +26,14 @@ avg_pool2d
 
 AvgPool1d is AvgPool2d on images of one row: (N, C, L) is treated as (N, C, 1, L).
 
-AdaptiveAvgPool2d chooses its windows so that there are P x Q of them, whatever the size of the image. Window p begins
-at row floor(p H / P) and ends before row ceil((p + 1) H / P), so the windows cover the image, and neighbours overlap by
-at most one row; likewise across.
-
-adaptive_avg_pool2d
-    F1  size = P, Q                                     (2,)            the image's own where output_size is None
-    F2  rows = the rows of window p                     (P,)            slices
-    F3  columns = the columns of window q               (Q,)            slices
-    F4  y = room for the means                          (N, C, P, Q)
-    F5  y_pq = the mean of x at rows_p, columns_q       (N, C, P, Q)    a loop over p, q
-
-    B5a grad_x = 0                                      (N, C, H, W)    F5: room for sums
-    B5b grad_x at rows_p, columns_q += grad_y_pq / n    (N, C, H, W)    F5: each of the window's n pixels has the share
-                                                                        1 / n in the mean; a pixel in several windows
-                                                                        gets the sum
-
-PyTorch's counterparts: ``torch.nn.AvgPool2d``, ``torch.nn.AvgPool1d``, ``torch.nn.AdaptiveAvgPool2d``.
-Integer images are refused.
+PyTorch's counterparts: ``torch.nn.AvgPool2d``, ``torch.nn.AvgPool1d``. Integer images are refused.
 """
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from scratch.checks import as_tuple, check_flag, check_integer
-from scratch.nn.image_layer import ImageLayer, Size
+from scratch.checks import check_flag, check_integer
+from scratch.nn.image_layer import Size
 from scratch.nn.pooling import Pooling
 
 
@@ -90,27 +73,6 @@ def avg_pool2d_backward(
         columns = slice(j, j + stride[1] * grad_y.shape[3], stride[1])
         grad_x1[:, :, rows, columns] += grad_total
     grad_x = grad_x1[:, :, padding[0] :, padding[1] :][:, :, : x_shape[2], : x_shape[3]]  # B2 (N, C, H, W)
-    return grad_x
-
-
-def adaptive_avg_pool2d(x: np.ndarray, output_size: tuple[int | None, int | None]) -> tuple[np.ndarray, tuple]:
-    """Return the means of windows that divide the image into ``output_size`` rows and columns."""
-    size = [own if given is None else given for own, given in zip(x.shape[2:], output_size, strict=True)]  # F1 (2,)
-    rows = [slice(p * x.shape[2] // size[0], -(-(p + 1) * x.shape[2] // size[0])) for p in range(size[0])]  # F2 (P,)
-    columns = [slice(q * x.shape[3] // size[1], -(-(q + 1) * x.shape[3] // size[1])) for q in range(size[1])]  # F3 (Q,)
-    y = np.empty_like(x, shape=(*x.shape[:2], *size))  # F4 (N, C, P, Q)
-    for p, q in np.ndindex(*size):  # F5 (N, C, P, Q)
-        y[:, :, p, q] = x[:, :, rows[p], columns[q]].mean(axis=(2, 3))
-    return y, (x, rows, columns)
-
-
-def adaptive_avg_pool2d_backward(grad_y: np.ndarray, saved: tuple) -> np.ndarray:
-    """Undo `adaptive_avg_pool2d`."""
-    x, rows, columns = saved
-    grad_x = np.zeros_like(x)  # B5a (N, C, H, W)
-    for p, q in np.ndindex(*grad_y.shape[2:]):  # B5b (N, C, H, W)
-        window = grad_x[:, :, rows[p], columns[q]]
-        window += grad_y[:, :, p, q, None, None] / (window.shape[2] * window.shape[3])
     return grad_x
 
 
@@ -213,51 +175,3 @@ class AvgPool1d(_AvgPool):
         super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
         # PyTorch stores these as tuples, but those of the other poolings as they are given.
         self.kernel_size, self.stride, self.padding = self._kernel, self._stride, self._padding
-
-
-class AdaptiveAvgPool2d(ImageLayer):
-    """The mean over windows that divide the image into ``output_size`` rows and columns.
-
-    Parameters
-    ----------
-    output_size : int, or pair of int or None
-        P and Q; None keeps the image's own.
-
-    Raises
-    ------
-    TypeError, RuntimeError
-        If ``output_size`` is neither an integer nor a pair, or is negative.
-    RuntimeError
-        If the input is not (N, C, H, W) or (C, H, W), or has no rows or columns.
-
-    Examples
-    --------
-    >>> layer = AdaptiveAvgPool2d((1, 2))
-    >>> layer(np.array([[[1.0, 3.0, 5.0]]]))
-    array([[[2., 4.]]])
-    >>> layer.backward(np.array([[[10.0, 20.0]]]))
-    array([[[ 5., 15., 10.]]])
-    """
-
-    functions = adaptive_avg_pool2d, adaptive_avg_pool2d_backward
-
-    def __init__(self, output_size: int | tuple[int | None, int | None]) -> None:
-        super().__init__()
-        if output_size is None:
-            raise TypeError("AdaptiveAvgPool2d: expected output_size to be an integer or a pair, got None")
-        self.output_size = output_size
-        entries = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
-        if len(entries) != 2:
-            raise RuntimeError(f"AdaptiveAvgPool2d: expected output_size to have two entries, got {output_size!r}")
-        given = [entry for entry in entries if entry is not None]
-        if given:
-            as_tuple(self, "output_size", given, 2, least=0)
-        self._entries = tuple(entries)
-
-    def arguments(self) -> tuple:
-        """Return `adaptive_avg_pool2d`'s arguments after ``x``."""
-        return (self._entries,)
-
-    def extra_repr(self) -> str:
-        """Return the constructor's arguments."""
-        return f"output_size={self.output_size}"

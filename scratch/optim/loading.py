@@ -40,11 +40,10 @@ def check_entry(
     owner: str,
     number: object,
     entry: Mapping,
-    names: tuple[str, ...],
+    shapes: dict[str, tuple[int, ...]],
     optional: tuple[str, ...],
-    shape: tuple[int, ...],
 ) -> dict[str, np.ndarray]:
-    """Return copies of a parameter's arrays in a state dict, which must have these ``names``; "step" has no axes.
+    """Return copies of a parameter's arrays in a state dict, which must have these names and ``shapes``.
 
     Raises
     ------
@@ -53,14 +52,14 @@ def check_entry(
     """
     arrays = {name: np.asarray(value).copy() for name, value in entry.items() if value is not None}
     whose = f"of parameter {number}"
-    for name in (*arrays, *names):
-        if name not in names:
-            raise ValueError(f"{owner}: the state {whose} has an unknown {name!r}; known are {', '.join(names)}")
+    for name in (*arrays, *shapes):
+        if name not in shapes:
+            raise ValueError(f"{owner}: the state {whose} has an unknown {name!r}; known are {', '.join(shapes)}")
         if name not in arrays:
             if name not in optional:
                 raise ValueError(f"{owner}: the state {whose} has no {name}")
             continue
-        array, expected = arrays[name], () if name == "step" else shape
+        array, expected = arrays[name], shapes[name]
         if array.dtype.kind not in "iuf":
             raise ValueError(f"{owner}: expected {name} {whose} to hold numbers, got dtype {array.dtype}")
         if array.shape != expected:

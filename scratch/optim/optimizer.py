@@ -107,6 +107,8 @@ class Optimizer:
         of its arguments. It is given only the options that it names.
     state_names, optional_names : tuple of str
         PyTorch's names of the arrays in the rule's state, in the rule's order; and of those that are optional.
+    scalars : dict of float
+        The names among `state_names` of what is a single float32 number for each parameter, and what it starts at.
     counts_steps : bool
         Whether the state dict has the number of steps.
     param_groups : list of dict
@@ -127,6 +129,7 @@ class Optimizer:
     rule: ClassVar[Rule]
     state_names: ClassVar[tuple[str, ...]] = ()
     optional_names: ClassVar[tuple[str, ...]] = ()
+    scalars: ClassVar[dict[str, float]] = {}
     counts_steps: ClassVar[bool] = True
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -178,7 +181,7 @@ class Optimizer:
         by_dtype: dict[np.dtype, list[Parameter]] = {}
         for parameter in params:
             by_dtype.setdefault(parameter.dtype, []).append(parameter)
-        self._states.append([State(name_of(self), parameters) for parameters in by_dtype.values()])
+        self._states.append([State(name_of(self), parameters, self.scalars) for parameters in by_dtype.values()])
 
     def _check_iterable(self, name: str, params: Any, *refused: type) -> None:
         if isinstance(params, Module):
@@ -202,7 +205,8 @@ class Optimizer:
         """
         loss = None if closure is None else closure()
         plain = dispatch.is_plain()
-        run = update if plain else dispatch.kernel_of(update)
+        # The fast update lays parameters end to end, where a rule cannot take a scalar of each.
+        run = update if plain or self.scalars else dispatch.kernel_of(update)
         updates = []
         for number, states in enumerate(self._states):
             rule, names, options = self._plan(number)
@@ -297,7 +301,8 @@ class Optimizer:
         loaded = {}
         for number, entry in state_dict["state"].items():
             places[number] = state, index = own[order[number]]
-            loaded[number] = check_entry(name_of(self), number, entry, names, self.optional_names, state.shapes[index])
+            shapes = {name: () if name == "step" or name in self.scalars else state.shapes[index] for name in names}
+            loaded[number] = check_entry(name_of(self), number, entry, shapes, self.optional_names)
         changed = []
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             changed.append({name: value for name, value in saved.items() if name != "params"})

@@ -20,6 +20,8 @@ class State:
     owner : str
         The optimizer's name, for messages.
     parameters : list of Parameter
+    scalars : dict of float
+        The names of single numbers that are kept for each parameter, and what they start at.
 
     Attributes
     ----------
@@ -32,7 +34,7 @@ class State:
         What the fast update remembers from step to step; None at first, and after a parameter was given another array.
     """
 
-    def __init__(self, owner: str, parameters: list[Parameter]) -> None:
+    def __init__(self, owner: str, parameters: list[Parameter], scalars: dict[str, float]) -> None:
         self.owner, self.parameters = owner, parameters
         self.dtype, self.shapes = parameters[0].dtype, [parameter.shape for parameter in parameters]
         self.steps = [0] * len(parameters)
@@ -43,6 +45,8 @@ class State:
         self._seen: list[np.ndarray | None] = [None] * len(parameters)
         self._arrays: dict[str, np.ndarray] = {}
         self._initial: dict[str, float] = {}
+        self._scalars = {name: np.full(len(parameters), start, np.float32) for name, start in scalars.items()}
+        self._scalars_at_first = scalars
 
     def start_at(self, name: str, value: float) -> None:
         """Create the array of a name before the first step, filled with one value."""
@@ -61,10 +65,12 @@ class State:
 
     def of(self, index: int) -> dict[str, np.ndarray]:
         """Return the numbers kept for one parameter, in its shape: views, not copies."""
-        return {name: self.view(name, index) for name in self._arrays}
+        return {name: self.view(name, index) for name in (*self._arrays, *self._scalars)}
 
     def view(self, name: str, index: int) -> np.ndarray:
-        """Return the numbers of a name for one parameter, in its shape."""
+        """Return the numbers of a name for one parameter, in its shape; a scalar, without axes."""
+        if name in self._scalars:
+            return self._scalars[name][index, ...]
         return self.array(name)[self.starts[index] : self.starts[index + 1]].reshape(self.shapes[index])
 
     def forget(self) -> None:
@@ -72,6 +78,8 @@ class State:
         self.steps = [0] * len(self.parameters)
         for name, array in self._arrays.items():
             array.fill(self._initial.get(name, 0))
+        for name, numbers in self._scalars.items():
+            numbers.fill(self._scalars_at_first[name])
 
     def taking_part(self) -> list[int]:
         """Return the places of the parameters that a step changes: those with a gradient that require one.

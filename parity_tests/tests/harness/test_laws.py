@@ -132,6 +132,9 @@ ADAM = [{}, {"betas": (0.5, 0.7)}, {"amsgrad": True}, {"eps": 1e-3}]
 OPTIMIZERS = [
     *[(optim.SGD, options) for options in SGD],
     *[(cls, options) for cls in (optim.Adam, optim.AdamW) for options in ADAM],
+    *[(optim.NAdam, options) for options in ({}, {"betas": (0.5, 0.7)}, {"momentum_decay": 0.3}, {"eps": 1e-3})],
+    *[(optim.RAdam, options) for options in ({}, {"betas": (0.5, 0.8)}, {"betas": (0.9, 0.6)}, {"eps": 1e-3})],
+    *[(cls, {"decoupled_weight_decay": True}) for cls in (optim.NAdam, optim.RAdam)],
     *[(optim.RMSprop, options) for options in ({}, {"momentum": 0.9}, {"centered": True, "alpha": 0.8}, {"eps": 1e-3})],
     *[(optim.Adagrad, options) for options in ({}, {"lr_decay": 0.3}, {"initial_accumulator_value": 0.4})],
     *[(optim.Adadelta, options) for options in ({}, {"rho": 0.5}, {"eps": 1e-3})],

@@ -123,10 +123,13 @@ def test_adaptive_avg_pool_is_torchs(output_size, batch, image, dtype, layout, s
     compare(nn.AdaptiveAvgPool2d(output_size), torch.nn.AdaptiveAvgPool2d(output_size), x, seed)
 
 
-@pytest.mark.parametrize("size", [0, (0, 2), (2, 0)])
-def test_adaptive_avg_pool_to_nothing_is_torchs(size):
-    x = array((2, 3, 4, 5))
-    ours, theirs = nn.AdaptiveAvgPool2d(size), torch.nn.AdaptiveAvgPool2d(size)
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [*[("AdaptiveAvgPool2d", size) for size in (0, (0, 2), (2, 0))], ("AdaptiveAvgPool1d", 0)],
+)
+def test_adaptive_avg_pool_to_nothing_is_torchs(name, size):
+    x = array((2, 3, 4, 5) if name == "AdaptiveAvgPool2d" else (2, 3, 5))
+    ours, theirs = getattr(nn, name)(size), getattr(torch.nn, name)(size)
     y = ours(x)
     assert y.shape == tuple(theirs(torch.from_numpy(x)).shape)
     assert not ours.backward(y).any()  # where PyTorch refuses to go back
@@ -207,6 +210,7 @@ def test_windows_side_by_side_leave_a_rest(name, image):
         (nn.MaxPool2d(3, stride=2, padding=1, ceil_mode=True), (2, 3, 6, 7)),
         (nn.AvgPool2d((3, 2), stride=2, padding=1, ceil_mode=True, count_include_pad=False), (2, 3, 6, 7)),
         (nn.AdaptiveAvgPool2d((3, None)), (2, 3, 7, 4)),
+        (nn.AdaptiveAvgPool1d(3), (2, 3, 7)),
     ],
 )
 def test_is_its_finite_differences(layer, shape):
@@ -232,6 +236,7 @@ def test_special_values_are_torchs(options, values, seed):
     )
     check(layer, torch_layer, x).raise_if_different()
     check(nn.AvgPool2d(**options), torch.nn.AvgPool2d(**options), x).raise_if_different()
+    check(nn.AdaptiveAvgPool1d(3), torch.nn.AdaptiveAvgPool1d(3), x[..., 0, :]).raise_if_different()
 
 
 def test_an_infinite_gradient_goes_to_the_maximum_alone():
@@ -409,6 +414,23 @@ def test_avg_pool_of_sequences_is_torchs(kernel_size, part, batch, sequence, dty
     of_sequences("AvgPool1d", options, array, batch, sequence, dtype, layout, seed)
 
 
+@given(size=st.integers(1, 6), batch=batches, sequence=sequences, dtype=dtypes, layout=layouts, seed=seeds)
+def test_adaptive_avg_pool_of_sequences_is_torchs(size, batch, sequence, dtype, layout, seed):
+    of_sequences("AdaptiveAvgPool1d", {"output_size": size}, array, batch, sequence, dtype, layout, seed)
+
+
+@pytest.mark.parametrize(
+    ("output_size", "shape"),
+    [
+        *[(size, (1, 2, 5)) for size in (-1, 2.0, None, True, (None,), (2, 3), ())],
+        *[(2, shape) for shape in ((5,), (1, 1, 2, 5), (2, 3, 0))],
+    ],
+)
+def test_adaptive_avg_pool_of_sequences_refuses_what_torch_refuses_in_the_same_kind(output_size, shape):
+    refused = layer_refuses_as_torch("AdaptiveAvgPool1d", {"output_size": output_size}, shape)
+    assert "AdaptiveAvgPool1d: expected" in refused
+
+
 @pytest.mark.parametrize("name", ["MaxPool1d", "AvgPool1d"])
 @pytest.mark.parametrize(
     ("options", "shape"),
@@ -435,6 +457,8 @@ def test_of_sequences_prints_as_torchs():
     for options in ({"kernel_size": 2}, {"kernel_size": (3,), "stride": 2, "padding": 1, "ceil_mode": True}):
         for name in ("MaxPool1d", "AvgPool1d"):
             assert repr(getattr(nn, name)(**options)) == repr(getattr(torch.nn, name)(**options))
+    for size in (2, (3,)):
+        assert repr(nn.AdaptiveAvgPool1d(size)) == repr(torch.nn.AdaptiveAvgPool1d(size))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Transformers: options crossed, masks of floats, hints, dropout, initial values, copies of layers, refusals."""
 
 import functools
+import warnings
 
 import numpy as np
 import pytest
@@ -131,6 +132,21 @@ def test_a_stack_copies_its_layer(name):
             np.testing.assert_array_equal(parameter.data, copy.data)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_position_that_sees_nothing_gets_nothing_from_attention(name):
+    """It would be NaN if the weights were asked for, here as in PyTorch."""
+    ours, theirs = both(name, dropout=0.0)
+    hidden = np.arange(3) == 1
+    call = {"TransformerEncoder": "mask", "TransformerEncoderLayer": "src_mask"}.get(name, "tgt_mask")
+    masks = {call: np.repeat(hidden[:, None], 3, axis=1)}
+    if "Decoder" in name:
+        masks["memory_mask"] = np.repeat(hidden[:, None], 4, axis=1)
+    inputs = inputs_of(name)
+    assert np.isfinite(ours(*inputs, **masks)).all()
+    ours._call_off()
+    compare(ours, theirs, inputs, masks)
+
+
 def test_a_hint_that_a_mask_is_causal_needs_the_mask():
     encoder, decoder = made(nn, "TransformerEncoder"), made(nn, "TransformerDecoder")
     for call in (lambda: encoder(Q, is_causal=True), lambda: decoder(Q, S, tgt_is_causal=True)):
@@ -204,3 +220,149 @@ def test_options_of_speed_change_nothing():
     ]
     for other in ones[1:]:
         np.testing.assert_array_equal(ones[0], other)
+
+
+# Encoder and decoder together.
+
+
+def whole(engine, activation="relu", **options):
+    """Return a Transformer of either engine."""
+    own = {"dtype": np.float64} if engine is nn else {"dtype": torch.float64}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "enable_nested_tensor is True")
+        return engine.Transformer(6, 2, 2, 1, 5, activation=ACTIVATIONS[activation](engine), **options, **own)
+
+
+def sources_and_targets(batch_first=False):
+    return inputs_of("Decoder", batch_first)[::-1]
+
+
+@given(
+    mask=st.sampled_from([None, "boolean", "added"]),
+    padding=st.booleans(),
+    activation=st.sampled_from(sorted(ACTIVATIONS)),
+    dropout=st.sampled_from([0.0, 0.3]),
+    batch_first=st.booleans(),
+    norm_first=st.booleans(),
+    bias=st.booleans(),
+    seed=seeds,
+)
+def test_a_transformer_is_torchs(mask, padding, activation, dropout, batch_first, norm_first, bias, seed):
+    options = {"dropout": dropout, "batch_first": batch_first, "norm_first": norm_first, "bias": bias}
+    ours, theirs = random_state(whole(nn, activation, **options), 1), whole(torch.nn, activation, **options)
+    for parameter in ours.parameters():
+        parameter.data *= 0.5
+    theirs.load_state_dict({key: torch.tensor(values) for key, values in ours.state_dict().items()})
+    rng, call = np.random.default_rng(seed), {}
+
+    def hidden(*shape):
+        hides = rng.random(shape) < 0.4
+        hides[..., 0] = False
+        return hides if mask == "boolean" else np.where(hides, -np.inf, rng.normal(size=shape))
+
+    if mask:
+        call = {"src_mask": hidden(4, 4), "tgt_mask": hidden(3, 3), "memory_mask": hidden(3, 4)}
+    if mask and padding:
+        shapes = {"src": (2, 4), "tgt": (2, 3), "memory": (2, 4)}
+        call |= {f"{name}_key_padding_mask": hidden(*shape) for name, shape in shapes.items()}
+    compare(ours, theirs, sources_and_targets(batch_first), call, seed)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_transformer_begins_as_torchs(bias):
+    scratch.manual_seed(5)
+    torch.manual_seed(5)
+    ours, expected = whole(nn, bias=bias), whole(torch.nn, bias=bias).state_dict()
+    assert list(ours.state_dict()) == list(expected)
+    for key, values in ours.state_dict().items():
+        np.testing.assert_array_equal(values, expected[key].numpy())
+    assert scratch.random.rand(1) == torch.rand(1).numpy()
+    assert (ours.d_model, ours.nhead, ours.batch_first) == (6, 2, False)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_subsequent_mask_is_torchs_and_hides_later_targets(dtype):
+    mask = nn.Transformer.generate_square_subsequent_mask(3, dtype)
+    expected = torch.nn.Transformer.generate_square_subsequent_mask(3, dtype=getattr(torch, dtype))
+    np.testing.assert_array_equal(mask, expected.numpy(), strict=True)
+    assert nn.Transformer.generate_square_subsequent_mask(2).dtype == np.float32
+    ours, (src, tgt) = whole(nn, dropout=0.0), sources_and_targets()
+    hint = {"tgt_mask": mask.astype(np.float64), "tgt_is_causal": True}
+    y = ours(src, tgt, **hint)
+    _, grad_tgt = ours.backward(array(y.shape, seed=3) * (np.arange(3) < 2)[:, None, None])
+    assert not grad_tgt[2].any()
+    assert grad_tgt[1].all()
+    for size, kind in ((-1, RuntimeError), (2.0, TypeError)):
+        refuses_as_torch(
+            lambda size=size: nn.Transformer.generate_square_subsequent_mask(size),
+            lambda size=size: torch.nn.Transformer.generate_square_subsequent_mask(size),
+        )
+        with pytest.raises(kind, match="Transformer: expected sz"):
+            nn.Transformer.generate_square_subsequent_mask(size)
+
+
+def test_hints_reach_their_stacks():
+    ours, (src, tgt) = whole(nn), sources_and_targets()
+    for name in ("src", "tgt", "memory"):
+        with pytest.raises(RuntimeError, match="expected attn_mask along with is_causal, got None"):
+            ours(src, tgt, **{f"{name}_is_causal": True})
+
+
+class Doubled(nn.Module):
+    """Stands for a custom encoder, or a decoder that adds the sum of the memory."""
+
+    def forward(self, x, memory=0.0, **masks):
+        self.has_memory, self.masks = np.ndim(memory) > 0, set(masks)
+        return 2 * x + np.sum(memory)
+
+    def backward(self, grad_y):
+        grad_x = 2 * grad_y
+        return (grad_x, np.full_like(grad_y, grad_y.sum())) if self.has_memory else grad_x
+
+
+def test_custom_parts_take_the_place_of_its_own():
+    ours, x = nn.Transformer(6, 2, custom_encoder=Doubled(), custom_decoder=Doubled()), array((3, 2, 6))
+    assert not list(ours.parameters())
+    y, g = ours(x, x + 1), array((3, 2, 6), seed=1)
+    np.testing.assert_allclose(y, 2 * (x + 1) + 2 * x.sum())
+    grad_src, grad_tgt = ours.backward(g)
+    np.testing.assert_allclose(grad_src, np.full_like(x, 2 * g.sum()))
+    np.testing.assert_allclose(grad_tgt, 2 * g)
+    assert ours.encoder.masks == {"mask", "src_key_padding_mask", "is_causal"}
+    one = nn.Linear(6, 6)
+    before = one.weight.data.copy()
+    assert nn.Transformer(6, 2, 1, 1, custom_decoder=one).decoder is one
+    assert (one.weight.data != before).all()  # drawn again with all the rest, as in PyTorch
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_a_transformer_refuses_what_does_not_fit_and_keeps_nothing(batch_first):
+    ours, theirs = whole(nn, batch_first=batch_first), whole(torch.nn, batch_first=batch_first)
+    src, tgt = sources_and_targets(batch_first)
+    cut = np.s_[:1] if batch_first else np.s_[:, :1]
+    for inputs, said in (
+        ((src, tgt[cut]), "src and tgt of one batch, got"),
+        ((src[..., :5], tgt), "src with 2 or 3 axes, the last 6 long, got"),
+        ((src, tgt[..., :5]), "tgt with 2 or 3 axes, the last 6 long, got"),
+    ):
+        message = refuses_as_torch(
+            lambda inputs=inputs: ours(*inputs), lambda inputs=inputs: theirs(*map(torch.tensor, inputs))
+        )
+        assert f"Transformer: expected {said}" in message
+    for inputs, said in (
+        ((src, tgt[0]), "Transformer: expected src and tgt of one batch"),
+        ((src[0, 0], tgt), "Transformer: expected src with 2 or 3 axes"),
+        ((src, tgt.astype(np.float32)), "TransformerDecoderLayer: expected input of dtype float64, got float32"),
+    ):
+        with pytest.raises(RuntimeError, match=said):
+            ours(*inputs)
+    with pytest.raises(
+        TypeError, match=r"Transformer: expected tgt to be a numpy\.ndarray, .* np\.array\(tgt, np\.float64\)"
+    ):
+        ours(src, tgt.tolist())
+    y = ours(src, tgt)
+    ours._call_off()
+    ours(src, tgt)
+    ours.backward(array(y.shape, seed=3))
+    y = ours(src[:, 0], tgt[:, 0])
+    ours.backward(array(y.shape, seed=3))

@@ -18,6 +18,8 @@ from scratch.optim.adadelta import adadelta
 from scratch.optim.adagrad import adagrad
 from scratch.optim.adam import adam
 from scratch.optim.adamw import adamw
+from scratch.optim.nadam import nadam
+from scratch.optim.radam import radam
 from scratch.optim.rmsprop import rmsprop
 from scratch.optim.sgd import sgd
 
@@ -74,7 +76,7 @@ def test_a_parameter_without_gradient_stays(name, options):
 @each_optimizer
 def test_gradients_of_nan_and_infinity_are_torchs(name, options):
     pair = Pair(name, options, shapes=[(6,)])
-    for _ in range(2):
+    for _ in range(8):  # RAdam divides from the sixth step on
         pair.ours[0].grad = np.array([np.nan, np.inf, -np.inf, 0.0, 1e200, 1e-200])
         pair.torchs[0].grad = torch.tensor(pair.ours[0].grad)
         pair.optimizer.step()
@@ -208,16 +210,18 @@ def test_plain_and_fast_take_the_same_steps_and_may_take_turns(name, options):
             np.testing.assert_array_equal(others[0].data, other.data, strict=True)
 
 
-@pytest.mark.parametrize("rule", [sgd, adam, adamw, rmsprop, adagrad, adadelta])
+@pytest.mark.parametrize("rule", [sgd, adam, adamw, nadam, radam, rmsprop, adagrad, adadelta])
 @pytest.mark.parametrize("flag", [False, True])
-@pytest.mark.parametrize("t", [1, 3])
+@pytest.mark.parametrize("t", [1, 3, 9])
 def test_rules_write_to_no_argument_and_return_new_arrays(rule, flag, t):
     names = list(inspect.signature(rule).parameters)
-    arrays = [np.abs(array((3, 4), seed=seed)) / 10**seed for seed in range(names.index("t"))]
+    shapes = [() if name == "p" else (3, 4) for name in names[: names.index("t")]]
+    arrays = [np.abs(np.array(array(shape, seed=seed))) / 10**seed for seed, shape in enumerate(shapes)]
+    arrays = [np.asarray(one) for one in arrays]
     for one in arrays:
         one.flags.writeable = False
     numbers = {"lr": 0.1, "momentum": 0.9 * flag, "dampening": 0.0, "weight_decay": 0.1 * flag}
-    numbers |= {"betas": (0.9, 0.99), "eps": 1e-8, "alpha": 0.9, "rho": 0.9, "lr_decay": 0.1}
+    numbers |= {"betas": (0.9, 0.99), "eps": 1e-8, "alpha": 0.9, "rho": 0.9, "lr_decay": 0.1, "momentum_decay": 0.1}
     options = {name: numbers.get(name, flag) for name in names[names.index("t") + 1 :]}
     returned = rule(*arrays, t, **options)
     assert len(returned) == len(arrays) - 1
@@ -326,6 +330,8 @@ def test_options_may_change_between_steps(name, options):
     changes = {"lr": 0.05, "weight_decay": 0.3, "maximize": True}
     if name == "SGD":
         changes |= {"momentum": 0.7, "nesterov": False, "dampening": 0.5}
+    if name == "NAdam":
+        changes |= {"momentum_decay": 0.2, "betas": (0.6, 0.8)}
     pair.step(2)
     for key, value in changes.items():
         pair.optimizer.param_groups[0][key] = pair.torch_optimizer.param_groups[0][key] = value
@@ -392,6 +398,42 @@ def test_adams_first_step_is_lr_times_the_sign(scale):
     parameter.grad = g
     optim.Adam([parameter], lr=0.25).step()
     np.testing.assert_allclose(parameter.data, -0.25 * np.sign(g), rtol=1e-4)
+
+
+def test_nadams_momentum_product_is_each_parameters_own():
+    """Two parameters that took as many steps have different products, if the momentum changed in between."""
+    pair = Pair("NAdam", {"lr": 0.1}, shapes=[(3,), (2,)])
+    for absent, beta in ((0, 0.9), (1, 0.5)):
+        pair.optimizer.param_groups[0]["betas"] = pair.torch_optimizer.param_groups[0]["betas"] = (beta, 0.99)
+        pair.give_gradients()
+        pair.ours[absent].grad = pair.torchs[absent].grad = None
+        pair.optimizer.step()
+        pair.torch_optimizer.step()
+    pair.step(3)
+    pair.compare()
+    products = [state["mu_product"] for state in pair.optimizer.state_dict()["state"].values()]
+    assert products[0] < products[1]
+    pair.optimizer.load_state_dict({"state": {}, "param_groups": pair.optimizer.state_dict()["param_groups"]})
+    pair.give_gradients()
+    pair.optimizer.step()
+    assert pair.optimizer.state_dict()["state"][0]["mu_product"] > 0.25  # it began at 1 again
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
+def test_radams_first_five_steps_are_those_of_sgd(scale):
+    parameter = Parameter(np.zeros(9))
+    parameter.grad = scale * array((9,), seed=3)
+    optimizer = optim.RAdam([parameter], lr=0.25)
+    for t in range(1, 6):
+        optimizer.step()
+        np.testing.assert_allclose(parameter.data, -0.25 * t * parameter.grad, rtol=1e-12)
+    optimizer.step()
+    np.testing.assert_allclose(
+        parameter.data + 1.25 * parameter.grad,
+        -0.25 * 0.0258211 * np.sign(parameter.grad),
+        rtol=1e-3,
+        atol=1e-11 * scale,
+    )
 
 
 @pytest.mark.parametrize(("size", "step"), [(1e3, 1.0), (1e-4, 1.0), (1e-6, 100 / 101), (1e-8, 0.5)])

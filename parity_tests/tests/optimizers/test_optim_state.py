@@ -38,7 +38,7 @@ def move_state(name, options, absent, dtype, seed):
     tensors = {n: {key: torch.tensor(v) for key, v in state.items()} for n, state in ours["state"].items()}
     torchs = copy.deepcopy(torchs)
     pair.torch_optimizer = getattr(torch.optim, name)(pair.torchs, lr=0.7)
-    pair.torch_optimizer.load_state_dict({"state": tensors, "param_groups": ours["param_groups"]})
+    pair.load_into_torchs({"state": tensors, "param_groups": ours["param_groups"]})
     pair.optimizer = getattr(optim, name)(pair.ours, lr=0.7)
     pair.optimizer.load_state_dict(torchs)
     pair.step(10, absent)
@@ -141,6 +141,9 @@ def tensors():
         ("Adam", {"betas": (0, 0.9)}),
         ("AdamW", {"betas": (0.9, 1.5)}),
         ("AdamW", {"decoupled_weight_decay": True}),
+        ("NAdam", {"momentum_decay": -0.1}),
+        *[(name, {"eps": -1e-8}) for name in ("NAdam", "RAdam")],
+        *[(name, {"betas": betas}) for name in ("NAdam", "RAdam") for betas in ((1.0, 0.9), (0.9, -0.1))],
         *[("RMSprop", {option: -0.1}) for option in ("alpha", "eps", "momentum")],
         *[("Adagrad", {option: -0.1}) for option in ("lr_decay", "initial_accumulator_value", "eps")],
         *[("Adadelta", {option: -0.1}) for option in ("rho", "eps")],
@@ -157,11 +160,13 @@ def test_options_that_torch_refuses_are_refused(name, options):
 BAD_NUMBERS = [(value, TypeError) for value in (None, "0.1", [0.1], np.array([0.1, 0.2]), True, 1j)]
 BAD_NUMBERS += [(float("nan"), ValueError), (float("inf"), ValueError), (np.float32("nan"), ValueError)]
 NUMBERS = [("SGD", "momentum"), ("SGD", "dampening"), ("Adam", "eps"), ("AdamW", "eps")]
+NUMBERS += [("NAdam", "eps"), ("NAdam", "momentum_decay"), ("RAdam", "eps")]
 NUMBERS += [("RMSprop", option) for option in ("alpha", "eps", "momentum")]
 NUMBERS += [("Adagrad", option) for option in ("lr_decay", "initial_accumulator_value", "eps")]
 NUMBERS += [("Adadelta", option) for option in ("rho", "eps")]
 NUMBERS += [(name, option) for name in NAMES for option in ("lr", "weight_decay")]
 FLAGS = [("SGD", "nesterov"), ("Adam", "amsgrad"), ("AdamW", "amsgrad"), ("Adam", "decoupled_weight_decay")]
+FLAGS += [(name, "decoupled_weight_decay") for name in ("NAdam", "RAdam")]
 FLAGS += [("RMSprop", "centered"), *[(name, "maximize") for name in NAMES]]
 
 
@@ -182,7 +187,7 @@ def test_a_flag_that_is_no_bool_is_refused_by_name(name, option, value):
         getattr(optim, name)(parameters(), **{option: value})
 
 
-@pytest.mark.parametrize("name", ["Adam", "AdamW"])
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "NAdam", "RAdam"])
 @pytest.mark.parametrize(
     ("betas", "error"),
     [
@@ -232,7 +237,7 @@ def test_loading_what_state_dict_returned_changes_nothing(name, options):
     pair = Pair(name, options)
     pair.step(3)
     pair.optimizer.load_state_dict(pair.optimizer.state_dict())
-    pair.torch_optimizer.load_state_dict(pair.torch_optimizer.state_dict())
+    pair.load_into_torchs(pair.torch_optimizer.state_dict())
     pair.compare()
     pair.step(3)
     pair.compare()
@@ -287,7 +292,7 @@ def test_a_damaged_state_is_refused_and_changes_nothing(damage, message):
 
 def test_an_array_may_be_missed_behind_one_that_may_be_missing():
     with pytest.raises(ValueError, match="Adam: the state of parameter 3 has no mean"):
-        check_entry("Adam", 3, {}, ("largest", "mean"), ("largest",), (2,))
+        check_entry("Adam", 3, {}, {"largest": (2,), "mean": (2,)}, ("largest",))
 
 
 @pytest.mark.parametrize("name", NAMES)
