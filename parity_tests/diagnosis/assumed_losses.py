@@ -22,20 +22,38 @@ def _cross_entropy(p: np.ndarray, y: np.ndarray) -> np.ndarray:
     return -np.sum(y * np.log(p) + (1 - y) * np.log(1 - p))
 
 
-LOSSES: dict[str, Callable] = {
-    "the binary cross-entropy, its sum over the outputs averaged over the {m} examples": lambda p, y, m: (
-        _cross_entropy(p, y) / m
+@dataclass(frozen=True)
+class Usual:
+    """One of the usual losses of a prediction p with a target y, of m examples.
+
+    ``of_rows`` is the loss of probabilities that sum to one. ``fallback`` is assumed where nothing is right.
+    """
+
+    words: str
+    value: Callable
+    of_rows: bool = False
+    fallback: bool = False
+
+
+LOSSES = (
+    Usual(
+        "the binary cross-entropy, its sum over the outputs averaged over the {m} examples",
+        lambda p, y, m: _cross_entropy(p, y) / m,
     ),
-    "the binary cross-entropy, summed": lambda p, y, m: _cross_entropy(p, y),
-    "the binary cross-entropy, averaged over all elements": lambda p, y, m: _cross_entropy(p, y) / y.size,
-    "-sum(y log p), averaged over the {m} examples": lambda p, y, m: -np.sum(y * np.log(p)) / m,
-    "-sum(y log p)": lambda p, y, m: -np.sum(y * np.log(p)),
-    "the squared error, halved and averaged over the {m} examples": lambda p, y, m: np.sum((p - y) ** 2) / (2 * m),
-    "the squared error, averaged over the {m} examples": lambda p, y, m: np.sum((p - y) ** 2) / m,
-    "the squared error, halved": lambda p, y, m: np.sum((p - y) ** 2) / 2,
-    "the squared error, averaged over all elements": lambda p, y, m: np.sum((p - y) ** 2) / y.size,
-    "the squared error": lambda p, y, m: np.sum((p - y) ** 2),
-}
+    Usual("the binary cross-entropy, summed", lambda p, y, m: _cross_entropy(p, y)),
+    Usual("the binary cross-entropy, averaged over all elements", lambda p, y, m: _cross_entropy(p, y) / y.size),
+    Usual("-sum(y log p), averaged over the {m} examples", lambda p, y, m: -np.sum(y * np.log(p)) / m, of_rows=True),
+    Usual("-sum(y log p)", lambda p, y, m: -np.sum(y * np.log(p)), of_rows=True),
+    Usual(
+        "the squared error, halved and averaged over the {m} examples",
+        lambda p, y, m: np.sum((p - y) ** 2) / (2 * m),
+        fallback=True,
+    ),
+    Usual("the squared error, averaged over the {m} examples", lambda p, y, m: np.sum((p - y) ** 2) / m),
+    Usual("the squared error, halved", lambda p, y, m: np.sum((p - y) ** 2) / 2, fallback=True),
+    Usual("the squared error, averaged over all elements", lambda p, y, m: np.sum((p - y) ** 2) / y.size),
+    Usual("the squared error", lambda p, y, m: np.sum((p - y) ** 2)),
+)
 
 
 def count_of_examples(x: np.ndarray, y: np.ndarray) -> int:
@@ -76,11 +94,15 @@ class Called:
 
 @dataclass
 class Loss:
-    """A loss of a network's inputs and target, and what it is if not a method; ``assumed`` if nobody says so."""
+    """A loss of a network's inputs and target, and what it is if not a method.
+
+    ``assumed`` if nobody says so; ``fallback`` if it is to be assumed where nothing is right.
+    """
 
     function: Callable
     words: str
     assumed: bool = False
+    fallback: bool = False
 
 
 def losses(network: object, inputs: tuple[np.ndarray, ...], stage: Stage, but: str = "") -> Iterator[Loss]:
@@ -149,16 +171,16 @@ def _of_prediction(
         if is_number(_tried(function, (made, target), stage)):
             yield Loss(_of_output(predict, function), f"the loss is {own_name} of what {name} returns")
             return
-    for said, loss in LOSSES.items():
-        if (count == 1 and "{m}" in said) or not np.isfinite(loss(made, target, count)):
+    for one in LOSSES:
+        if (count == 1 and "{m}" in one.words) or not np.isfinite(one.value(made, target, count)):
             continue  # the same as the sum; or a logarithm of what is no probability
 
-        def usual(x: np.ndarray, y: np.ndarray, loss: Callable = loss) -> object:
+        def usual(x: np.ndarray, y: np.ndarray, loss: Callable = one.value) -> object:
             p = _first(predict(x))
             return loss(p, _as_prediction(p, y), count_of_examples(x, y))
 
-        words = f"{said.format(m=count)}, of what {name} returns"
-        yield Loss(Called(usual, predict, "loss"), words, assumed=True)
+        words = f"{one.words.format(m=count)}, of what {name} returns"
+        yield Loss(Called(usual, predict, "loss"), words, assumed=True, fallback=one.fallback)
 
 
 def _of_output(predict: Callable, loss: Callable) -> Called:

@@ -30,7 +30,7 @@ from parity_tests.diagnosis import (
     trial_inputs,
 )
 from parity_tests.diagnosis import initializers as initializers_
-from parity_tests.diagnosis.diagnose import RIGHT_FOR_FORWARD
+from parity_tests.diagnosis.diagnose import Suspects
 from parity_tests.diagnosis.lines import locate
 from parity_tests.diagnosis.reading import conversions
 from parity_tests.diagnosis.reading import find as finding
@@ -189,7 +189,8 @@ def _examine_layer(
         text = str(report)
         unused = [one for one in learner.reading.learned if not one.moves]
         # If the mistake is in forward, backward's lines would be blamed for it; a Jacobian's are no gradients.
-        elsewhere = bool(overflow or unused or learner.jacobian or RIGHT_FOR_FORWARD in text)
+        forward_alone = isinstance(report.suspects, Suspects) and report.suspects.right_for_forward
+        elsewhere = bool(overflow or unused or learner.jacobian or forward_alone)
         located = locate.located(learner, report, inputs) if report.differs and not elsewhere else ""
         own = ours.sentences(request.against, learner, report, literal, inputs, request.seed) if not overflow else []
         parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]

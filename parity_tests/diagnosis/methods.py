@@ -234,7 +234,7 @@ def _best(candidates: list[Candidate], what: str) -> tuple[Candidate, list[str]]
     if best.complete:
         return best, [f"{said}; under it all is right"]
     if not best.right:
-        best = next((one for one in candidates if one.loss.words.startswith("the squared error, halved")), best)
+        best = next((one for one in candidates if one.loss.fallback), best)
         said = f"the loss is not in the file: assumed to be {best.loss.words}"
         return best, [f"{said}; nothing is right, neither under it nor under another of the usual losses"]
     distinct: dict[tuple, Candidate] = {tuple(one.right): one for one in reversed(candidates) if one.right}

@@ -44,6 +44,8 @@ INPUTS = re.compile(r"^(x|xs|z|a|h|theta|inputs?|input_|inp|data|arr)$", re.I)
 SWITCHES = re.compile(r"^(training|train|is_?train(ing)?|train_?mode|train_?flg|is_training)$", re.I)
 GENERATORS = re.compile(r"^(rng|generator|random_state)$")
 
+CONFIGS = re.compile(r"^(config|conf|state|cfg|optim_config|opt_state|cache|memory)$")  # of an optimizer's function
+
 PARAMS = {  # what cs231n's assignments pass to their functions
     "bn_param": {"mode": "train"},
     "ln_param": {},
