@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity_tests.diagnosis.reading.names import MAYBE_TARGETS, TARGETS, listed
+from parity_tests.diagnosis.reading.outputs import return_names
 from parity_tests.diagnosis.reading.places import World
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 
@@ -116,8 +117,8 @@ def losses(network: object, inputs: tuple[np.ndarray, ...], stage: Stage, but: s
             yield Loss(method, "")
             return
     made = prediction(network, inputs[0], stage, but) if len(inputs) == 2 else None
-    if made is not None:
-        yield from _of_prediction(network, getattr(network, made[1]), made[0], inputs, stage)
+    for index in _last_ones(network, getattr(network, made[1]), inputs[0], stage) if made is not None else ():
+        yield from _of_prediction(network, getattr(network, made[1]), index, inputs, stage)
 
 
 def _is_loss_of_data(network: object, method: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> bool:
@@ -141,17 +142,46 @@ def prediction(network: object, x: np.ndarray, stage: Stage, but: str = "") -> t
     """Return what the network makes of its input, and the name of the method; None if it has none."""
     names = [name for name in PREDICTIONS if name != but and inspect.ismethod(getattr(network, name, None))]
     for name in names:
-        made = _first(_tried(getattr(network, name), (x,), stage))
-        if isinstance(made, np.ndarray) and made.dtype.kind == "f" and made.ndim:
-            return made, name
+        predict = getattr(network, name)
+        returned = _tried(predict, (x,), stage)
+        if _is_prediction(_at(returned, 0)):
+            return _at(returned, _last_ones(network, predict, x, stage)[0]), name
     return None
 
 
+def _is_prediction(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim > 0
+
+
+def _last_ones(network: object, predict: Callable, x: np.ndarray, stage: Stage) -> list[int]:
+    """Return which of the arrays that are returned may be the prediction: those that depend on the most, last first.
+
+    Of ``(a_h, a_out)`` it is ``a_out``: the hidden layer's activations depend on fewer parameters.
+    """
+    usual = _tried(predict, (x,), stage)
+    places = [i for i, value in enumerate(usual) if _is_prediction(value)] if isinstance(usual, tuple) else []
+    if len(places) < 2:
+        return [0]
+    world, counts = World([network], ["self"]), dict.fromkeys(reversed(places), 0)
+    for place, values in [(p, np.array(v)) for p, v in world.places() if v.ndim and v.dtype.kind == "f"]:
+        world.restore()
+        world.put(place, values + 0.1 * (1 + np.abs(values)))
+        moved = _tried(predict, (x,), stage)
+        for i in counts if isinstance(moved, tuple) and len(moved) == len(usual) else ():
+            counts[i] += not np.array_equal(moved[i], usual[i])
+    world.restore()
+    return [i for i, count in counts.items() if count == max(counts.values())]
+
+
 def _of_prediction(
-    network: object, predict: Callable, made: np.ndarray, inputs: tuple[np.ndarray, ...], stage: Stage
+    network: object, predict: Callable, index: int, inputs: tuple[np.ndarray, ...], stage: Stage
 ) -> Iterator[Loss]:
     x, y = inputs
-    target, name = _as_prediction(made, y), predict.__name__
+    made = _at(_tried(predict, (x,), stage), index)
+    target, name = _as_prediction(made, y), f"what {predict.__name__} returns"
+    if index:
+        own = return_names(predict)
+        name = f"{own[index] if index < len(own) and own[index] else f'value {index}'} of {name}"
     for held in HELD:
         for way in ("fn", "forward", "loss", "calculate", "__call__"):
             function = getattr(getattr(network, held, None), way, None)
@@ -160,7 +190,7 @@ def _of_prediction(
             function = _prediction_first(function)
             if is_number(_tried(function, (made, target), stage)):
                 called = f"self.{held}" + f".{way}" * (way != "__call__")
-                yield Loss(_of_output(predict, function), f"the loss is {called} of what {name} returns")
+                yield Loss(_of_output(predict, index, function), f"the loss is {called} of {name}")
                 return
     count = count_of_examples(x, y)
     for own_name in OWN:
@@ -169,23 +199,24 @@ def _of_prediction(
             continue
         function = _prediction_first(function)
         if is_number(_tried(function, (made, target), stage)):
-            yield Loss(_of_output(predict, function), f"the loss is {own_name} of what {name} returns")
+            yield Loss(_of_output(predict, index, function), f"the loss is {own_name} of {name}")
             return
+    target = _in_rows(made, target)
     for one in LOSSES:
         if (count == 1 and "{m}" in one.words) or not np.isfinite(one.value(made, target, count)):
             continue  # the same as the sum; or a logarithm of what is no probability
 
         def usual(x: np.ndarray, y: np.ndarray, loss: Callable = one.value) -> object:
-            p = _first(predict(x))
-            return loss(p, _as_prediction(p, y), count_of_examples(x, y))
+            p = _at(predict(x), index)
+            return loss(p, _in_rows(p, _as_prediction(p, y)), count_of_examples(x, y))
 
-        words = f"{one.words.format(m=count)}, of what {name} returns"
+        words = f"{one.words.format(m=count)}, of {name}"
         yield Loss(Called(usual, predict, "loss"), words, assumed=True, fallback=one.fallback)
 
 
-def _of_output(predict: Callable, loss: Callable) -> Called:
+def _of_output(predict: Callable, index: int, loss: Callable) -> Called:
     def own(x: np.ndarray, y: np.ndarray) -> object:
-        p = _first(predict(x))
+        p = _at(predict(x), index)
         return loss(p, _as_prediction(p, y))
 
     return Called(own, predict, "loss")
@@ -213,10 +244,15 @@ def _tried(function: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> 
     return np.zeros(0) if returned is None or isinstance(returned, str | dict | list) else returned
 
 
-def _first(returned: object) -> object:
-    return returned[0] if isinstance(returned, tuple) and returned else returned
+def _at(returned: object, index: int) -> object:
+    return returned[index] if isinstance(returned, tuple) and len(returned) > index else returned
 
 
 def _as_prediction(made: np.ndarray, target: np.ndarray) -> np.ndarray:
     # A target without the second axis of the prediction would be broadcast.
     return target.reshape(made.shape) if target.size == made.size else target
+
+
+def _in_rows(made: np.ndarray, target: np.ndarray) -> np.ndarray:
+    # Classes, of a network that makes one-hot rows of them itself.
+    return np.eye(made.shape[1])[target] if target.dtype.kind in "iu" and made.ndim == target.ndim + 1 == 2 else target

@@ -4,6 +4,7 @@ After the comparison on random numbers come further ones (`further`), then extre
 draws at random, its draws are held fixed for the gradients, and their distribution is compared (`randomness`).
 """
 
+import dataclasses
 import warnings
 from collections.abc import Callable
 
@@ -65,6 +66,9 @@ def examine(request: Request) -> Verdict:
             if not methods.is_named(module, request.names):
                 return _examine_layer(request, module, args, literal, stage)
             method = methods.examine(request, module, args, stage)
+            if method is None:
+                request = dataclasses.replace(request, names=request.names.rpartition(".")[0])
+                return _examine_layer(request, module, args, literal, stage)
             return method.verdict or _examine_layer(request, module, args, literal, stage, method)
     except LearnerRaisedError as error:
         return Verdict(1, str(error))

@@ -43,6 +43,7 @@ def compare(
     left = _Left(learner)
     with drawing(learner, seed + 1):  # a mask that is drawn once and kept has to be another one
         run(left.learner, first)
+        left.learner.flush()
     left.learner.parameters = later.parameters
     generators.reseed(generators.generators(left.learner.world.roots), learner.stage.seed)
     theirs = _after(theirs, learner, first)

@@ -113,6 +113,11 @@ def alike(one: str, other: str) -> bool:
     return _plain(one) == _plain(other)
 
 
+def ends_alike(name: str, ending: str) -> bool:
+    """Return whether a name ends with another, a word of three letters or more: t_log_var with LogVar."""
+    return len(ending) > 2 and name.lower().replace("_", "").endswith(ending.lower().replace("_", ""))
+
+
 def _plain(name: str) -> str:
     name = name.lower().replace("_", "")
     for ending in ("es", "s"):

@@ -35,6 +35,11 @@ def tell(learner: Learner, report: Report) -> None:
             + f"; {learner.optimizers.words()} was put back before each backward, so what a step takes over from the "
             "last one (momentum) was not compared" * bool(learner.optimizers.words())
         )
+    if learner.reading.flush:
+        report.notes.append(
+            f"{learner.found.forward_name} keeps every batch until {learner.reading.flush}() is called, so that was "
+            "called after each backward: the gradients of several batches at once were not compared"
+        )
     for place, shape in learner.reading.unseen:
         own = learner.world.words(place)
         if place in learner.reading.adaptive:
