@@ -15,7 +15,7 @@ OWN = ("loss", "compute_loss", "cost", "loss_fn", "evaluate_loss", "objective")
 HELD = ("loss", "cost", "criterion", "loss_fn", "loss_function", "loss_func", "cost_function", "cost_fn")
 PREDICTIONS = listed(
     "forward feedforward feed_forward forward_pass forward_propagation forward_prop fprop predict_proba predict query "
-    "scores __call__"
+    "scores run inference __call__"
 )
 
 

@@ -22,6 +22,7 @@ from parity_tests.diagnosis import (
     methods,
     optimizers,
     ours,
+    own_steps,
     randomness,
     scalars,
     target_in_backward,
@@ -213,6 +214,10 @@ def _examine_layer(
         said.append(further_one)
     if theirs is None and not request.range and (paid := kinks.paid_twice(learner, inputs)):
         return failed(paid)
+    stepped, fault = own_steps.compare(learner, inputs)
+    said += [stepped] * bool(stepped)
+    if fault:
+        return failed(fault)
     found_faults, found_notes = extremes.look(learner, theirs, inputs, target, request)
     said += [f"note: {note}" for note in found_notes]
     if found_faults:

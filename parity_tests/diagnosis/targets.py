@@ -103,12 +103,13 @@ def broadcast(learner: Learner, inputs: tuple, request: Request) -> list[str]:
     try:
         as_it_is = float(learner.forward(prediction, other))
         shaped = float(learner.forward(prediction, other.reshape(prediction.shape)))
+        shuffled = float(learner.forward(prediction, np.roll(other, 1)))
     except LearnerRaisedError:
         return []
     finally:
         learner.forward(*inputs)
-    if np.isclose(as_it_is, shaped, rtol=1e-9):
-        return []
+    if np.isclose(as_it_is, shaped, rtol=1e-9) or not np.isclose(as_it_is, shuffled, rtol=1e-9):
+        return []  # each prediction has its own target
     return [
         f"the target's shape {other.shape} is broadcast against {prediction.shape} to {wide}: every prediction is "
         f"compared with every target (the loss is {as_it_is:.6g}; with the target in the predictions' shape it is "

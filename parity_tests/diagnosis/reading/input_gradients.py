@@ -105,8 +105,7 @@ def assign(
                 found[i] = Source(leaf=name)
                 left.pop(name)
     for i in [i for i in likely if i not in found]:
-        wanted = {f"d{names[i]}", f"grad_{names[i]}", f"d_{names[i]}", f"{names[i]}_grad"}
-        by_name = [p for p in written if p.last in wanted or p.last in INPUT_GRADIENTS]
+        by_name = [p for p in written if names[i] in words.undressed(p.last) or p.last in INPUT_GRADIENTS]
         by_name = [p for p in by_name if p not in {s.place for s in found.values()} and len(p.steps) == 1]
         if by_name and not leaves:
             found[i] = Source(place=by_name[0])

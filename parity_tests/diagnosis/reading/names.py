@@ -30,7 +30,9 @@ MAYBE_TARGETS = re.compile(r"^(y|y_i|y_batch)$", re.I)
 CACHES = re.compile(r"cache|saved|memo|memory|context|^ctx$|residual|tape|stored|^state$|^aux$", re.I)
 CONTEXTS = re.compile(r"^(ctx|context)$")
 RATES = re.compile(r"^(lr|learning_?rate|learn_?rate|eta|alpha_lr|lr_?alpha|step_?size|rate|l_?rate|current_lr)$", re.I)
-OUTPUTS = re.compile(r"^(y|out|outputs?|a|act|activations?|s|p|probs?|y_?hat|y_?pred|result|sigma|h)$", re.I)
+OUTPUTS = re.compile(
+    r"^(y|out|outputs?|a|act|activations?|s|p|probs?|y_?hat|y_?pred|result|sigma|h|h_?t|h_?next|next_?h)$", re.I
+)
 UPSTREAM = re.compile(
     r"^(d(out|y|z|a|h|c|x|s|o|l|v|p|values?|logits|loss|next\w*|upper|top|[A-Z]\w*|_\w+|output\w*)?|g|gy|gs|gout|gz|grad\w*|"
     r"\w*_grad|\w*gradients?|upstream\w*|delta\w*|errors?|err|error_\w+|\w*_error|nabla\w*|e|cotangent|ct|dnext_\w+)$"

@@ -115,6 +115,8 @@ class Plan:
     def _outputs(self, returned: object) -> tuple[np.ndarray, ...]:
         if self.found.backward is None and isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1]):
             self.pulled, returned = returned[1], returned[0]
+        if self.returns_gradients and _is_loss_last(returned):
+            returned = returned[::-1]
         self.split, self.handed = alone(*self._signatures()), set()
         if self.numbers:
             returned = self._as_array(returned)
@@ -258,3 +260,14 @@ class Plan:
         if self.split.packed:
             return {self.split.packed: self.made.pack(self.split.outputs, grads)}
         return {name: grads[place] for name, place in self.split.takers.items()}
+
+
+def _is_loss_last(returned: object) -> bool:
+    """Return whether a function returned gradients and then the loss: ``return grads, cost``."""
+    return (
+        isinstance(returned, tuple)
+        and len(returned) == 2
+        and isinstance(returned[0], dict | list)
+        and np.ndim(returned[1]) == 0
+        and isinstance(returned[1], float | np.ndarray | np.floating)
+    )

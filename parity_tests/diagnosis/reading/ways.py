@@ -28,10 +28,12 @@ def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Ite
     for order, onehot, convention in itertools.product(
         _orders(found, options, len(inputs)), (False, True) if classes else (False,), _conventions(found)
     ):
+        ignored = convention == "none" and has_only_options(found)
+        said = [f"{found.backward_name} ignores its argument: right for the last layer of a network, where that is 1"]
         for mean in (False, True) if convention != "upstream" else (False,):
             if convention == "derivative" and _is_of_output(found):
                 yield Plan(found, options, order, convention, onehot, mean, classes=classes, at_output=True)
-            yield Plan(found, options, order, convention, onehot, mean, classes=classes)
+            yield Plan(found, options, order, convention, onehot, mean, classes=classes, extra_words=said * ignored)
         for number in range(1, SPLITS) if convention == "upstream" else ():
             yield Plan(found, options, order, convention, onehot, classes=classes, split_number=number)
     said = f"{found.backward_name} returns the gradients of the parameters first: only in this order do they agree"
@@ -42,6 +44,12 @@ def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Ite
             yield Plan(found, options, tuple(range(len(inputs))), "upstream", split_number=number, listed=True)
     for convention in _conventions(found):
         yield Plan(found, options, order, convention, numbers=True, extra_words=["arrays are lists of numbers"])
+
+
+def has_only_options(found: Found) -> bool:
+    """Return whether each argument of backward has a default, and there is one."""
+    parameters = [p for p in found.parameters(found.backward) if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    return bool(parameters) and all(p.default is not p.empty for p in parameters)
 
 
 def _required(found: Found) -> list[str]:
@@ -77,6 +85,8 @@ def _conventions(found: Found) -> list[str]:
     parameters = [p for p in found.parameters(function) if p.kind is not p.VAR_KEYWORD]
     if not parameters:
         return ["none"]
+    if has_only_options(found):
+        return ["upstream", "none"]  # dout=1 of a network's last layer, which may ignore it
     fronts = [p.name for p in found.parameters(found.forward)]
     first = parameters[0].name
     required = [p for p in parameters if p.default is p.empty]
