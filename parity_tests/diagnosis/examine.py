@@ -163,7 +163,8 @@ def _examine_layer(
     learner, inputs, said_of_rows = targets.rows_that_sum_to_one(
         learner, theirs, inputs, request, found, options, stage
     )
-    notes += said_of_rows
+    inputs, said_of_probabilities = targets.probabilities(learner, inputs, request)
+    notes += [*said_of_rows, *said_of_probabilities]
     report = check(learner, theirs, *inputs, seed=request.seed, strict=False)
     report.faults += faults
     if faults:

@@ -182,6 +182,23 @@ def rows_that_sum_to_one(
     return fresh, others, [note]
 
 
+def probabilities(learner: Learner, inputs: tuple, request: Request) -> tuple[tuple, list[str]]:
+    """Use rows of probabilities as the target where a loss is NaN for other values: it takes their logarithm."""
+    if request.target != "values" or not np.isnan(_loss(learner, inputs)):
+        return inputs, []
+    powers = np.exp(inputs[-1])
+    others = (*inputs[:-1], (powers / powers.sum(axis=-1, keepdims=True)).astype(request.dtype))
+    if np.isnan(_loss(learner, others)):
+        learner.forward(*inputs)
+        return inputs, []
+    return others, ["the target was drawn as rows of probabilities: the loss is NaN for other values"]
+
+
+def _loss(learner: Learner, inputs: tuple) -> float:
+    made = learner.forward(*inputs)
+    return float(made) if np.ndim(made) == 0 and not isinstance(made, tuple) else 0.0
+
+
 def is_loss(theirs: Callable | None) -> bool:
     """Return whether PyTorch's layer is a loss."""
     return theirs is not None and isinstance(theirs, torch.nn.modules.loss._Loss)

@@ -39,6 +39,12 @@ def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Ite
     said = f"{found.backward_name} returns the gradients of the parameters first: only in this order do they agree"
     order = _orders(found, options, len(inputs))[0]
     yield Plan(found, options, order, "upstream", parameters_first=True, extra_words=[said])
+    if options.target is not None and found.owner is not None and "derivative" in _conventions(found):
+        said = f"{found.backward_name} gets the prediction that {found.forward_name} left in an attribute"
+        for hot in (False, True) if classes else (False,):
+            yield Plan(
+                found, options, order, "derivative", hot, classes=classes, of_prediction=True, extra_words=[said]
+            )
     if len(inputs) > 1 and options.target is None and len(_required(found)) == 1:
         for number in range(SPLITS):
             yield Plan(found, options, tuple(range(len(inputs))), "upstream", split_number=number, listed=True)
