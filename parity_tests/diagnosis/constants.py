@@ -91,7 +91,8 @@ def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, .
                 return f"right with {words} as a constant in {said}", ""
     listed = " and ".join(missing or names)
     return "", (
-        f"{listed} is declared a constant, but treating it as one in any of its uses does not make the gradients right"
+        f"{listed} is declared a constant, but treating it as one in any of its uses does not make the gradients right "
+        "(is another value one, too? --constant NAME for each)"
     )
 
 
