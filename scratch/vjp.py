@@ -177,6 +177,12 @@ def _dot(a: Any, b: Any) -> Any:
     return a @ b if np.ndim(a) and np.ndim(b) else a * b
 
 
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    if ord not in (None, 2) or (ord == 2 and (np.ndim(x) if axis is None else np.size(axis)) != 1):
+        raise NotFollowedError(f"numpy.linalg.norm: the tape knows the root of the sum of squares, not ord={ord!r}")
+    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+
+
 RULES: dict[Callable, tuple] = {
     # elementwise, of one operand
     np.negative: (lambda g, y, x: -g,),
@@ -245,6 +251,8 @@ RULES: dict[Callable, tuple] = {
 
 COMPOSED: dict[Callable, Callable] = {
     np.dot: _dot,
+    np.linalg.norm: _norm,
+    np.outer: lambda a, b: np.reshape(a, (-1, 1)) * np.reshape(b, -1),
     np.split: _split,
     np.array_split: _split,
     np.vstack: lambda xs: np.concatenate([np.atleast_2d(x) for x in xs]),

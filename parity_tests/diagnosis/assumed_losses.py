@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity_tests.diagnosis.reading.names import MAYBE_TARGETS, TARGETS, listed
+from parity_tests.diagnosis.reading.outputs import return_names
 from parity_tests.diagnosis.reading.places import World
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 
@@ -14,7 +15,7 @@ OWN = ("loss", "compute_loss", "cost", "loss_fn", "evaluate_loss", "objective")
 HELD = ("loss", "cost", "criterion", "loss_fn", "loss_function", "loss_func", "cost_function", "cost_fn")
 PREDICTIONS = listed(
     "forward feedforward feed_forward forward_pass forward_propagation forward_prop fprop predict_proba predict query "
-    "scores __call__"
+    "scores run inference __call__"
 )
 
 
@@ -22,20 +23,38 @@ def _cross_entropy(p: np.ndarray, y: np.ndarray) -> np.ndarray:
     return -np.sum(y * np.log(p) + (1 - y) * np.log(1 - p))
 
 
-LOSSES: dict[str, Callable] = {
-    "the binary cross-entropy, its sum over the outputs averaged over the {m} examples": lambda p, y, m: (
-        _cross_entropy(p, y) / m
+@dataclass(frozen=True)
+class Usual:
+    """One of the usual losses of a prediction p with a target y, of m examples.
+
+    ``of_rows`` is the loss of probabilities that sum to one. ``fallback`` is assumed where nothing is right.
+    """
+
+    words: str
+    value: Callable
+    of_rows: bool = False
+    fallback: bool = False
+
+
+LOSSES = (
+    Usual(
+        "the binary cross-entropy, its sum over the outputs averaged over the {m} examples",
+        lambda p, y, m: _cross_entropy(p, y) / m,
     ),
-    "the binary cross-entropy, summed": lambda p, y, m: _cross_entropy(p, y),
-    "the binary cross-entropy, averaged over all elements": lambda p, y, m: _cross_entropy(p, y) / y.size,
-    "-sum(y log p), averaged over the {m} examples": lambda p, y, m: -np.sum(y * np.log(p)) / m,
-    "-sum(y log p)": lambda p, y, m: -np.sum(y * np.log(p)),
-    "the squared error, halved and averaged over the {m} examples": lambda p, y, m: np.sum((p - y) ** 2) / (2 * m),
-    "the squared error, averaged over the {m} examples": lambda p, y, m: np.sum((p - y) ** 2) / m,
-    "the squared error, halved": lambda p, y, m: np.sum((p - y) ** 2) / 2,
-    "the squared error, averaged over all elements": lambda p, y, m: np.sum((p - y) ** 2) / y.size,
-    "the squared error": lambda p, y, m: np.sum((p - y) ** 2),
-}
+    Usual("the binary cross-entropy, summed", lambda p, y, m: _cross_entropy(p, y)),
+    Usual("the binary cross-entropy, averaged over all elements", lambda p, y, m: _cross_entropy(p, y) / y.size),
+    Usual("-sum(y log p), averaged over the {m} examples", lambda p, y, m: -np.sum(y * np.log(p)) / m, of_rows=True),
+    Usual("-sum(y log p)", lambda p, y, m: -np.sum(y * np.log(p)), of_rows=True),
+    Usual(
+        "the squared error, halved and averaged over the {m} examples",
+        lambda p, y, m: np.sum((p - y) ** 2) / (2 * m),
+        fallback=True,
+    ),
+    Usual("the squared error, averaged over the {m} examples", lambda p, y, m: np.sum((p - y) ** 2) / m),
+    Usual("the squared error, halved", lambda p, y, m: np.sum((p - y) ** 2) / 2, fallback=True),
+    Usual("the squared error, averaged over all elements", lambda p, y, m: np.sum((p - y) ** 2) / y.size),
+    Usual("the squared error", lambda p, y, m: np.sum((p - y) ** 2)),
+)
 
 
 def count_of_examples(x: np.ndarray, y: np.ndarray) -> int:
@@ -76,11 +95,15 @@ class Called:
 
 @dataclass
 class Loss:
-    """A loss of a network's inputs and target, and what it is if not a method; ``assumed`` if nobody says so."""
+    """A loss of a network's inputs and target, and what it is if not a method.
+
+    ``assumed`` if nobody says so; ``fallback`` if it is to be assumed where nothing is right.
+    """
 
     function: Callable
     words: str
     assumed: bool = False
+    fallback: bool = False
 
 
 def losses(network: object, inputs: tuple[np.ndarray, ...], stage: Stage, but: str = "") -> Iterator[Loss]:
@@ -94,8 +117,8 @@ def losses(network: object, inputs: tuple[np.ndarray, ...], stage: Stage, but: s
             yield Loss(method, "")
             return
     made = prediction(network, inputs[0], stage, but) if len(inputs) == 2 else None
-    if made is not None:
-        yield from _of_prediction(network, getattr(network, made[1]), made[0], inputs, stage)
+    for index in _last_ones(network, getattr(network, made[1]), inputs[0], stage) if made is not None else ():
+        yield from _of_prediction(network, getattr(network, made[1]), index, inputs, stage)
 
 
 def _is_loss_of_data(network: object, method: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> bool:
@@ -119,17 +142,46 @@ def prediction(network: object, x: np.ndarray, stage: Stage, but: str = "") -> t
     """Return what the network makes of its input, and the name of the method; None if it has none."""
     names = [name for name in PREDICTIONS if name != but and inspect.ismethod(getattr(network, name, None))]
     for name in names:
-        made = _first(_tried(getattr(network, name), (x,), stage))
-        if isinstance(made, np.ndarray) and made.dtype.kind == "f" and made.ndim:
-            return made, name
+        predict = getattr(network, name)
+        returned = _tried(predict, (x,), stage)
+        if _is_prediction(_at(returned, 0)):
+            return _at(returned, _last_ones(network, predict, x, stage)[0]), name
     return None
 
 
+def _is_prediction(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim > 0
+
+
+def _last_ones(network: object, predict: Callable, x: np.ndarray, stage: Stage) -> list[int]:
+    """Return which of the arrays that are returned may be the prediction: those that depend on the most, last first.
+
+    Of ``(a_h, a_out)`` it is ``a_out``: the hidden layer's activations depend on fewer parameters.
+    """
+    usual = _tried(predict, (x,), stage)
+    places = [i for i, value in enumerate(usual) if _is_prediction(value)] if isinstance(usual, tuple) else []
+    if len(places) < 2:
+        return [0]
+    world, counts = World([network], ["self"]), dict.fromkeys(reversed(places), 0)
+    for place, values in [(p, np.array(v)) for p, v in world.places() if v.ndim and v.dtype.kind == "f"]:
+        world.restore()
+        world.put(place, values + 0.1 * (1 + np.abs(values)))
+        moved = _tried(predict, (x,), stage)
+        for i in counts if isinstance(moved, tuple) and len(moved) == len(usual) else ():
+            counts[i] += not np.array_equal(moved[i], usual[i])
+    world.restore()
+    return [i for i, count in counts.items() if count == max(counts.values())]
+
+
 def _of_prediction(
-    network: object, predict: Callable, made: np.ndarray, inputs: tuple[np.ndarray, ...], stage: Stage
+    network: object, predict: Callable, index: int, inputs: tuple[np.ndarray, ...], stage: Stage
 ) -> Iterator[Loss]:
     x, y = inputs
-    target, name = _as_prediction(made, y), predict.__name__
+    made = _at(_tried(predict, (x,), stage), index)
+    target, name = _as_prediction(made, y), f"what {predict.__name__} returns"
+    if index:
+        own = return_names(predict)
+        name = f"{own[index] if index < len(own) and own[index] else f'value {index}'} of {name}"
     for held in HELD:
         for way in ("fn", "forward", "loss", "calculate", "__call__"):
             function = getattr(getattr(network, held, None), way, None)
@@ -138,7 +190,7 @@ def _of_prediction(
             function = _prediction_first(function)
             if is_number(_tried(function, (made, target), stage)):
                 called = f"self.{held}" + f".{way}" * (way != "__call__")
-                yield Loss(_of_output(predict, function), f"the loss is {called} of what {name} returns")
+                yield Loss(_of_output(predict, index, function), f"the loss is {called} of {name}")
                 return
     count = count_of_examples(x, y)
     for own_name in OWN:
@@ -147,23 +199,24 @@ def _of_prediction(
             continue
         function = _prediction_first(function)
         if is_number(_tried(function, (made, target), stage)):
-            yield Loss(_of_output(predict, function), f"the loss is {own_name} of what {name} returns")
+            yield Loss(_of_output(predict, index, function), f"the loss is {own_name} of {name}")
             return
-    for said, loss in LOSSES.items():
-        if (count == 1 and "{m}" in said) or not np.isfinite(loss(made, target, count)):
+    target = _in_rows(made, target)
+    for one in LOSSES:
+        if (count == 1 and "{m}" in one.words) or not np.isfinite(one.value(made, target, count)):
             continue  # the same as the sum; or a logarithm of what is no probability
 
-        def usual(x: np.ndarray, y: np.ndarray, loss: Callable = loss) -> object:
-            p = _first(predict(x))
-            return loss(p, _as_prediction(p, y), count_of_examples(x, y))
+        def usual(x: np.ndarray, y: np.ndarray, loss: Callable = one.value) -> object:
+            p = _at(predict(x), index)
+            return loss(p, _in_rows(p, _as_prediction(p, y)), count_of_examples(x, y))
 
-        words = f"{said.format(m=count)}, of what {name} returns"
-        yield Loss(Called(usual, predict, "loss"), words, assumed=True)
+        words = f"{one.words.format(m=count)}, of {name}"
+        yield Loss(Called(usual, predict, "loss"), words, assumed=True, fallback=one.fallback)
 
 
-def _of_output(predict: Callable, loss: Callable) -> Called:
+def _of_output(predict: Callable, index: int, loss: Callable) -> Called:
     def own(x: np.ndarray, y: np.ndarray) -> object:
-        p = _first(predict(x))
+        p = _at(predict(x), index)
         return loss(p, _as_prediction(p, y))
 
     return Called(own, predict, "loss")
@@ -191,10 +244,15 @@ def _tried(function: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> 
     return np.zeros(0) if returned is None or isinstance(returned, str | dict | list) else returned
 
 
-def _first(returned: object) -> object:
-    return returned[0] if isinstance(returned, tuple) and returned else returned
+def _at(returned: object, index: int) -> object:
+    return returned[index] if isinstance(returned, tuple) and len(returned) > index else returned
 
 
 def _as_prediction(made: np.ndarray, target: np.ndarray) -> np.ndarray:
     # A target without the second axis of the prediction would be broadcast.
     return target.reshape(made.shape) if target.size == made.size else target
+
+
+def _in_rows(made: np.ndarray, target: np.ndarray) -> np.ndarray:
+    # Classes, of a network that makes one-hot rows of them itself.
+    return np.eye(made.shape[1])[target] if target.dtype.kind in "iu" and made.ndim == target.ndim + 1 == 2 else target

@@ -17,6 +17,7 @@ from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnders
 from parity_tests.harness.report import Report
 from scratch.tape import NotFollowedError, Value
 
+MOST_USES = 10
 USUAL = re.compile(r"^(adv(antages?)?|td_?errors?|td_?targets?|baselines?)$", re.I)
 
 
@@ -51,35 +52,48 @@ def usual(learner: Learner, inputs: tuple[np.ndarray, ...], report: Report) -> t
 
 
 def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, ...]) -> tuple[str, str]:
-    """Return a note if the gradients are right with the named values constant in some use, else what is wrong."""
+    """Return a note if the gradients are right with the named values constant in some uses, else what is wrong.
+
+    A name is settled already if it is an input, or an array that forward leaves alone. Several are tried together, with
+    the state that forward keeps: the vectors of a spectral norm depend on each other.
+    """
     fronts = learner.input_names(len(inputs))
-    known = {place.last for place, _ in learner.reading.constants} | set(fronts)
-    known |= {name for name, _ in learner.reading.beside}
-    for name in [name for name in names if name not in known]:
-        try:
-            forward = forward_on_the_tape(learner, inputs)
-        except (NotFollowedError, LearnerRaisedError) as error:
-            said = f"cannot tell whether {name} is a constant: the tape does not follow forward ({error})"
-            written = name in {place.last for place, _ in learner.reading.state}
-            return "", said + "; forward writes it anew: does it leave it alone in evaluation mode (--eval)?" * written
-        node = next((n for n, word in forward.names.items() if word == name), None)
-        if node is None:
-            held = ", ".join(sorted(set(forward.names.values())))
-            raise NotUnderstoodError(f"--constant: forward computes no {name}; it computes {held}")
-        found = list(_got(learner, forward, inputs))
-        uses = [one for one in forward.grads.contributions(node) if one.user is not None]
-        for count in range(1, len(uses) + 1):
-            for cut in itertools.combinations(uses, count):
-                lost = [forward.tape.gradients(Value(node), one.grad) for one in cut]
-                if all(same(got, forward.grads[n] - sum(grads[n] for grads in lost)) for n, got in found):
-                    said = " and ".join(forward.word(one.user) for one in cut)
-                    return f"right with {name} as a constant in {said}", ""
-        return (
-            "",
-            f"{name} is declared a constant, but treating it as one in any of its uses does not make the gradients "
-            "right",
-        )
-    return "", ""
+    written = {place.last for place, _ in learner.reading.state}
+    alone = {place.last for place, _ in learner.reading.constants} | set(fronts)
+    alone |= {name for name, _ in learner.reading.beside}
+    missing = [name for name in names if name not in alone]
+    if not names:
+        return "", ""
+    try:
+        forward = forward_on_the_tape(learner, inputs)
+    except (NotFollowedError, LearnerRaisedError, TypeError, ValueError, AttributeError, LookupError) as error:
+        if not missing:
+            return "", ""
+        said = f"cannot tell whether {missing[0]} is a constant: the tape does not follow forward ({error})"
+        rewritten = missing[0] in written
+        return "", said + "; forward writes it anew: does it leave it alone in evaluation mode (--eval)?" * rewritten
+    nodes = [(n, word) for n, word in forward.names.items() if word in {*names, *written} and n.edges]
+    if not missing and not any(word in names for _, word in nodes):
+        return "", ""
+    if unknown := [name for name in missing if name not in forward.names.values()]:
+        held = ", ".join(sorted(set(forward.names.values())))
+        raise NotUnderstoodError(f"--constant: forward computes no {unknown[0]}; it computes {held}")
+    found = list(_got(learner, forward, inputs))
+    uses = [(n, one) for n, _ in nodes for one in forward.grads.contributions(n) if one.user is not None]
+    if not missing and all(same(got, forward.grads[n]) for n, got in found):
+        return "", ""
+    for count in range(1, len(uses) + 1) if len(uses) <= MOST_USES else ():
+        for cut in itertools.combinations(uses, count):
+            lost = [forward.tape.gradients(Value(n), one.grad) for n, one in cut]
+            if all(same(got, forward.grads[n] - sum(grads[n] for grads in lost)) for n, got in found):
+                said = " and ".join(dict.fromkeys(forward.word(one.user) for _, one in cut))
+                words = " and ".join(dict.fromkeys(word for n, word in nodes if any(n is node for node, _ in cut)))
+                return f"right with {words} as a constant in {said}", ""
+    listed = " and ".join(missing or names)
+    return "", (
+        f"{listed} is declared a constant, but treating it as one in any of its uses does not make the gradients right "
+        "(is another value one, too? --constant NAME for each)"
+    )
 
 
 def _got(learner: Learner, forward: Forward, inputs: tuple[np.ndarray, ...]) -> Iterator[tuple[object, np.ndarray]]:

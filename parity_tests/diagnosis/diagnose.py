@@ -41,14 +41,12 @@ def explains(guessed: np.ndarray, case: Case) -> bool:
     return not same_as_expected and np.abs(guessed - case.got).max() <= close
 
 
-RIGHT_FOR_FORWARD = "backward is the derivative of this forward"
-
-
 @dataclass
 class Suspects:
     """Called with a report, it returns the sentences that explain what differs in it.
 
     ``layer`` is the layer under test and ``got`` what it gave, by name; the rest is what it was compared with and on.
+    ``right_for_forward``: whether backward turned out to be the derivative of a wrong forward.
     """
 
     layer: Module
@@ -59,6 +57,7 @@ class Suspects:
     count: int
     state: dict[str, np.ndarray]
     torch_layer: Callable | None = None
+    right_for_forward: bool = False
     _other: tuple | None = None
 
     def __call__(self, report: Report) -> list[str]:
@@ -183,9 +182,10 @@ class Suspects:
             if along.different:
                 yield "backward is not the derivative of this forward either, according to finite differences"
             elif not np.isnan(along.allowed):
+                self.right_for_forward = True
                 yield (
-                    f"{RIGHT_FOR_FORWARD}, according to finite differences: fix forward, and backward only has to "
-                    "follow"
+                    "backward is the derivative of this forward, according to finite differences: fix forward, and "
+                    "backward only has to follow"
                 )
 
     def _case(self, report: Report, quantity: Quantity) -> Case:

@@ -28,7 +28,7 @@ class Network:
 
     def __init__(self, found: Found, holder: str, parameters: dict[str, np.ndarray]) -> None:
         self._found, self._holder, self.parameters = found, holder, parameters
-        self._loss: Callable = next(iter(LOSSES.values()))
+        self._loss: Callable = LOSSES[0].value
 
     def outputs(self, x: np.ndarray) -> object:
         """Run forward; keep what it returns besides the output for backward."""
@@ -132,10 +132,10 @@ def _with_loss(
     hot = np.eye(OUTPUTS)[rng.integers(0, OUTPUTS, max(output.shape))]
     sums_to_one = np.allclose(output.sum(axis=0 if columns else 1), 1)
     y = (hot.T if columns else hot) if sums_to_one else rng.integers(0, 2, output.shape).astype(np.float64)
-    best, words_of_best, right = None, "", 0
+    best, right = None, 0
     # For two outputs that sum to one the two cross-entropies are the same; softmax's keeps its own name.
-    for said, loss in sorted(LOSSES.items(), key=lambda pair: sums_to_one and not pair[0].startswith("-sum")):
-        network._loss = loss
+    for loss in sorted(LOSSES, key=lambda one: sums_to_one and not one.of_rows):
+        network._loss = loss.value
         try:
             with stage(network._found.backward_name):
                 network.forward(x, y)
@@ -144,13 +144,13 @@ def _with_loss(
         except LearnerRaisedError:
             return None
         if agree > right:
-            best, words_of_best, right = loss, said, agree
+            best, right = loss, agree
     if best is None:
         return None
-    network._loss = best
+    network._loss = best.value
     count = len(network.parameters)
     shapes = ", ".join(f"{key} {values.shape}" for key, values in network.parameters.items())
-    loss_words = words_of_best.format(m=count_of_examples(x, y))
+    loss_words = best.words.format(m=count_of_examples(x, y))
     said = [
         f"{network._holder} was filled with {shapes}, by the keys and products in {network._found.forward_name}",
         f"the loss is not in the file: assumed to be {loss_words}; under it {right} of the {count} gradients are right",

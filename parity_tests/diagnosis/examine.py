@@ -4,6 +4,7 @@ After the comparison on random numbers come further ones (`further`), then extre
 draws at random, its draws are held fixed for the gradients, and their distribution is compared (`randomness`).
 """
 
+import dataclasses
 import warnings
 from collections.abc import Callable
 
@@ -21,6 +22,7 @@ from parity_tests.diagnosis import (
     methods,
     optimizers,
     ours,
+    own_steps,
     randomness,
     scalars,
     target_in_backward,
@@ -30,7 +32,7 @@ from parity_tests.diagnosis import (
     trial_inputs,
 )
 from parity_tests.diagnosis import initializers as initializers_
-from parity_tests.diagnosis.diagnose import RIGHT_FOR_FORWARD
+from parity_tests.diagnosis.diagnose import Suspects
 from parity_tests.diagnosis.lines import locate
 from parity_tests.diagnosis.reading import conversions
 from parity_tests.diagnosis.reading import find as finding
@@ -65,6 +67,9 @@ def examine(request: Request) -> Verdict:
             if not methods.is_named(module, request.names):
                 return _examine_layer(request, module, args, literal, stage)
             method = methods.examine(request, module, args, stage)
+            if method is None:
+                request = dataclasses.replace(request, names=request.names.rpartition(".")[0])
+                return _examine_layer(request, module, args, literal, stage)
             return method.verdict or _examine_layer(request, module, args, literal, stage, method)
     except LearnerRaisedError as error:
         return Verdict(1, str(error))
@@ -158,7 +163,8 @@ def _examine_layer(
     learner, inputs, said_of_rows = targets.rows_that_sum_to_one(
         learner, theirs, inputs, request, found, options, stage
     )
-    notes += said_of_rows
+    inputs, said_of_probabilities = targets.probabilities(learner, inputs, request)
+    notes += [*said_of_rows, *said_of_probabilities]
     report = check(learner, theirs, *inputs, seed=request.seed, strict=False)
     report.faults += faults
     if faults:
@@ -189,7 +195,8 @@ def _examine_layer(
         text = str(report)
         unused = [one for one in learner.reading.learned if not one.moves]
         # If the mistake is in forward, backward's lines would be blamed for it; a Jacobian's are no gradients.
-        elsewhere = bool(overflow or unused or learner.jacobian or RIGHT_FOR_FORWARD in text)
+        forward_alone = isinstance(report.suspects, Suspects) and report.suspects.right_for_forward
+        elsewhere = bool(overflow or unused or learner.jacobian or forward_alone)
         located = locate.located(learner, report, inputs) if report.differs and not elsewhere else ""
         own = ours.sentences(request.against, learner, report, literal, inputs, request.seed) if not overflow else []
         parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]
@@ -208,6 +215,10 @@ def _examine_layer(
         said.append(further_one)
     if theirs is None and not request.range and (paid := kinks.paid_twice(learner, inputs)):
         return failed(paid)
+    stepped, fault = own_steps.compare(learner, inputs)
+    said += [stepped] * bool(stepped)
+    if fault:
+        return failed(fault)
     found_faults, found_notes = extremes.look(learner, theirs, inputs, target, request)
     said += [f"note: {note}" for note in found_notes]
     if found_faults:

@@ -71,6 +71,11 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
         sentence += (
             f" where PyTorch gives {np.asarray(expected[0]).flat[0]:.4g}" if loss else " where PyTorch is finite"
         )
+    if loss and not bad_gradient and _has_zeros_that_matter(learner, inputs):
+        return "", (
+            f"{sentence}; the gradient is right there. The target has zeros, and 0 times the logarithm of 0 is NaN: "
+            "let such a term be 0, as in p * np.log(np.where(p > 0, p, 1))"
+        )
     if loss and not bad_gradient:
         return "", (
             f"{sentence}; the gradient is right there. It is the logarithm of a probability that has become 0: compute "
@@ -82,6 +87,19 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
         return "", ""
     advice = "exp overflows: subtract the maximum of each row (not of the whole array) before it, or use exp(-|x|)"
     return f"{sentence}: {advice if not zero else '0/0, or the logarithm of 0'}", ""
+
+
+def _has_zeros_that_matter(learner: Learner, inputs: tuple) -> bool:
+    """Return whether the loss is finite once the zeros of its target are not."""
+    others = tuple(np.where(x == 0, 0.1, x) if x.dtype.kind == "f" else x for x in inputs[1:])
+    if not any((x == 0).any() for x in inputs[1:] if x.dtype.kind == "f"):
+        return False
+    try:
+        return bool(np.isfinite(learner.forward(inputs[0], *others)).all())
+    except LearnerRaisedError:
+        return False
+    finally:
+        learner.forward(*inputs)
 
 
 def _bad(output: np.ndarray, expected: np.ndarray | None) -> bool:

@@ -43,8 +43,8 @@ def is_named(module: types.ModuleType, names: str) -> bool:
     return "," not in names and owner_of_method(module, names) is not None
 
 
-def examine(request: Request, module: types.ModuleType, args: tuple[list, dict], stage: Stage) -> Method:
-    """Construct the class, run the method once, and return what it is."""
+def examine(request: Request, module: types.ModuleType, args: tuple[list, dict], stage: Stage) -> Method | None:
+    """Construct the class, run the method once, and return what it is; None if it is the backward of its class."""
     cls, name, file = owner_of_method(module, request.names), request.names.rpartition(".")[2], request.path.name
     if not request.inputs:
         raise NotUnderstoodError("--input SHAPE is needed: the shape of the input, such as --input 4,3")
@@ -59,6 +59,10 @@ def examine(request: Request, module: types.ModuleType, args: tuple[list, dict],
         if name not in (*words.BACKWARD, *words.FORWARD):
             raise
         return Method(found=of_object(network, module, file))  # backward before any forward
+    except NotUnderstoodError:
+        if name not in words.BACKWARD or method_called(network, words.FORWARD) is None:
+            raise
+        return None  # it takes what forward returns
     finally:
         world.restore()
     gives = Giving(network, method, module, inputs, stage, request, options, world)
@@ -234,7 +238,7 @@ def _best(candidates: list[Candidate], what: str) -> tuple[Candidate, list[str]]
     if best.complete:
         return best, [f"{said}; under it all is right"]
     if not best.right:
-        best = next((one for one in candidates if one.loss.words.startswith("the squared error, halved")), best)
+        best = next((one for one in candidates if one.loss.fallback), best)
         said = f"the loss is not in the file: assumed to be {best.loss.words}"
         return best, [f"{said}; nothing is right, neither under it nor under another of the usual losses"]
     distinct: dict[tuple, Candidate] = {tuple(one.right): one for one in reversed(candidates) if one.right}

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 
 OPTIONS = {
-    "lr": ("lr", "learning_rate", "eta", "alpha", "current_learning_rate", "step_size", "l_rate"),
+    "lr": ("lr", "learning_rate", "eta", "alpha", "current_learning_rate", "step_size", "l_rate", "learning_rate_init"),
     "beta1": ("beta1", "beta_1", "b1", "beta1_"),
     "beta2": ("beta2", "beta_2", "b2"),
     "eps": ("eps", "epsilon", "e"),
@@ -13,6 +13,11 @@ OPTIONS = {
     "weight_decay": ("weight_decay", "wd", "l2"),
     "nesterov": ("nesterov",),
 }
+
+
+def is_option(name: str) -> bool:
+    """Return whether an argument of a constructor is called as an option."""
+    return name == "betas" or any(name in names for names in OPTIONS.values())
 
 
 def renamed(cls: Callable, named: dict) -> dict:

@@ -33,6 +33,8 @@ def adam(**changed: object) -> Rule:
         state["m"], state["v"] = (m_hat, v_hat) if changed.get("stored") else (m, v)
         root = np.sqrt(v_hat + eps) if changed.get("eps_inside") else np.sqrt(v_hat) + eps
         root = v_hat + eps if changed.get("no_root") else root
+        if small := changed.get("eps_first"):
+            root = (np.sqrt(v) + small) / np.sqrt(c2)
         moved = w - lr * m_hat / root * (-1 if changed.get("uphill") else 1)
         return moved - lr * decay * w * bool(changed.get("decoupled"))
 
@@ -83,6 +85,10 @@ EPS = (
     "eps is added under the root; PyTorch adds it to the root. Neither is wrong: with another eps both train alike, "
     "but the numbers are not PyTorch's"
 )
+EPS_FIRST = (
+    "eps, {:g}, is added to the root of the uncorrected second moment; PyTorch adds it to that of the corrected one. "
+    "Neither is wrong: the paper gives this form, too, as the faster one"
+)
 ADAM: dict[str, Rule] = {
     "the bias correction multiplies by 1 - beta^t; it has to divide": adam(multiplied=True),
     "the bias correction is by 1 - beta, the same at each step; it has to be 1 - beta^t": adam(no_power=True),
@@ -91,6 +97,8 @@ ADAM: dict[str, Rule] = {
     "the second moment is not corrected for its start at 0": adam(first_only=True),
     "the first moment is not corrected for its start at 0": adam(second_only=True),
     EPS: adam(eps_inside=True),
+    EPS_FIRST.format(1e-8): adam(eps_first=1e-8),
+    EPS_FIRST.format(1e-7): adam(eps_first=1e-7),
     "the step is divided by the second moment; take its root": adam(no_root=True),
     "the second moment averages the gradient's magnitude; it has to be its square": adam(unsquared=True),
     "beta1 and beta2 are swapped": adam(swapped=True),

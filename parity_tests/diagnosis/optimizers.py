@@ -5,15 +5,13 @@ PyTorch's optimizer gets the options that the learner's object holds, under PyTo
 
 import copy
 import inspect
-import itertools
 import types
 
 import numpy as np
 
 from parity_tests.diagnosis import against
-from parity_tests.diagnosis.optimizer_options import OPTIONS
 from parity_tests.diagnosis.optimizer_rules import VARIANTS
-from parity_tests.diagnosis.optimizer_walks import METHODS, walk_of
+from parity_tests.diagnosis.optimizer_walks import METHODS, takes_parameters, walk_of
 from parity_tests.diagnosis.reading import adapters
 from parity_tests.diagnosis.reading.names import BACKWARD, FORWARD
 from parity_tests.diagnosis.reading.running import NotUnderstoodError, Stage
@@ -33,13 +31,21 @@ TAKES = {
     "Adagrad": ("lr", "eps", "weight_decay"),
 }
 NAMES = {"rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "adagrad": "Adagrad", "momentum": "SGD"}
+NAMES |= {"momentumsgd": "SGD", "sgdmomentum": "SGD", "stochasticgradientdescent": "SGD", "gradientdescent": "SGD"}
+EPS = (1e-6, 1e-7, 1e-10)
+"""Other values of eps that people write into the formula."""
 
 
 def is_optimizer(thing: object) -> bool:
     """Return whether a class steps parameters and has no forward."""
     if not isinstance(thing, type) or any(hasattr(thing, name) for name in ("forward", "backward", "gradient")):
         return False
-    return any(hasattr(thing, name) for name in METHODS[:-1]) and thing.__name__.lower() in NAMES
+    return any(hasattr(thing, name) for name in METHODS[:-1]) and bool(_twin(thing))
+
+
+def _twin(cls: type) -> str:
+    """Return PyTorch's name for ``Adam``, ``Optimizer_Adam`` or ``AdamOptimizer``; "" for another class."""
+    return NAMES.get(cls.__name__.lower().replace("optimizer", "").replace("_", ""), "")
 
 
 def refuse_without_twin(thing: object) -> None:
@@ -62,7 +68,7 @@ def examine(
     cls = getattr(module, request.names, None)
     if not callable(cls):
         raise NotUnderstoodError(f"{request.path.name} has no class or function {request.names!r}")
-    name = request.against or f"torch.optim.{NAMES[cls.__name__.lower()]}"
+    name = request.against or f"torch.optim.{_twin(cls)}"
     start = {key: array(shape, seed=request.seed + i) for i, (key, shape) in enumerate(SHAPES.items())}
     gradients = _gradients(start, request.seed)
     try:
@@ -70,6 +76,11 @@ def examine(
     except NotUnderstoodError as error:
         raise NotUnderstoodError(str(error), _adapter(cls, name, request)) from error
     theirs, given = _torch_walk(name, options, literal, start, gradients)
+    if "eps" not in given and "eps" in TAKES.get(name.rpartition(".")[2], ()):
+        for eps in EPS:  # written into the formula
+            other = _torch_walk(name, options | {"eps": eps}, literal, start, gradients)
+            if not _agree(walk, theirs) and _agree(walk, other[0]):
+                theirs, given = other
     read = [
         "read as:",
         f"  ({request.path.name} was run)",
@@ -95,14 +106,16 @@ def examine(
 
 def _adapter(cls: type, name: str, request: Request) -> str:
     step = next((one for one in METHODS[:-1] if callable(getattr(cls, one, None))), "")
-    first = next(iter(inspect.signature(cls).parameters), "")
-    has_params = first not in ("", *itertools.chain(*OPTIONS.values()))
-    return adapters.of_optimizer(cls, step, has_params, name, request.path.stem)
+    return adapters.of_optimizer(cls, step, takes_parameters(cls), name, request.path.stem)
 
 
 def _gradients(start: dict[str, np.ndarray], seed: int) -> list[dict[str, np.ndarray]]:
     rng = np.random.default_rng([seed, 7])
     return [{key: rng.normal(0.3, 1.0, values.shape) for key, values in start.items()} for _ in range(STEPS)]
+
+
+def _agree(one: list, other: list) -> bool:
+    return all(map(_close, one, other))
 
 
 def _close(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:

@@ -43,6 +43,7 @@ def compare(
     left = _Left(learner)
     with drawing(learner, seed + 1):  # a mask that is drawn once and kept has to be another one
         run(left.learner, first)
+        left.learner.flush()
     left.learner.parameters = later.parameters
     generators.reseed(generators.generators(left.learner.world.roots), learner.stage.seed)
     theirs = _after(theirs, learner, first)
@@ -101,7 +102,11 @@ class _Left:
 
     def _changed(self) -> list[Place]:
         self.world.restore()
-        places = [p for p, v in self.world.places() if not np.array_equal(self.arrays.get(p), v, equal_nan=True)]
+        places = [
+            p
+            for p, v in self.world.places()
+            if p not in self.arrays or not np.array_equal(self.arrays[p], v, equal_nan=True)
+        ]
         for root, contents in enumerate(self.world.start):
             for key, value in contents.items():
                 if isinstance(value, int | str) and value != self.start[root].get(key):  # a counter or a flag

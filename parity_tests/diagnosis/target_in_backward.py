@@ -8,8 +8,10 @@ from parity_tests.diagnosis import targets
 from parity_tests.diagnosis.assumed_losses import Called, losses, prediction
 from parity_tests.diagnosis.methods import Giving, Method
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.options import Options
+from parity_tests.diagnosis.reading.outputs import return_names
 from parity_tests.diagnosis.reading.running import Stage
 from parity_tests.diagnosis.request import Request
 from parity_tests.harness import arrays
@@ -24,7 +26,11 @@ def completed(
     target = next((name for name in backs if words.TARGETS.match(name) or words.MAYBE_TARGETS.match(name)), "")
     given = len(request.inputs) + (request.target is not None)
     others = [name for name in backs if name != target]
-    if found.owner is None or not target or len(fronts) != 1 or given != 2 or others not in ([], fronts):
+    kept = [name for name in others if name not in fronts]
+    if found.owner is None or not target or len(fronts) != 1 or given != 2:
+        return request, None, inputs
+    places = _places(found, kept, inputs[0], stage)
+    if None in places.values():
         return request, None, inputs
     made = prediction(found.owner, inputs[0], stage)
     found.world.restore()
@@ -37,7 +43,9 @@ def completed(
     )
 
     def backward(x: object, y: object) -> object:
-        return found.backward(**({front.name: x} if others else {}), **{target: y})
+        given = {target: y} | ({front.name: x} if front.name in others else {})
+        made = found.forward(x) if places else ()
+        return found.backward(**given, **{name: made[place] for name, place in places.items()})
 
     method = Called(backward, found.backward).taking([front, back])
     gives = Giving(found.owner, method, found.module, inputs, stage, request, options, found.world)
@@ -48,3 +56,17 @@ def completed(
     read = gives.gradients(known)
     read.said.append(f"{found.backward_name} takes {target}, the target, which {found.forward_name} does not take")
     return request, read, inputs
+
+
+def _places(found: Found, kept: list[str], x: np.ndarray, stage: Stage) -> dict[str, int | None]:
+    """Return which of forward's values each of these arguments of backward gets, by name; None for none."""
+    if not kept:
+        return {}
+    with stage(found.forward_name, reseed=True):
+        made = found.forward(np.copy(x))
+    found.world.restore()
+    count = len(made) if isinstance(made, tuple) else 0
+    names = return_names(undecorated(found.forward))
+    if len(names) == count and set(kept) <= set(names):
+        return {name: names.index(name) for name in kept}
+    return {name: place if len(kept) == count else None for place, name in enumerate(kept)}

@@ -23,9 +23,11 @@ def completed(
     The shape is that of what its ``predict`` or ``forward`` returns; where it has none, and the loss cannot be run on
     a target of the input's shape, another width is tried: those that its parameters have.
     """
-    if request.target is None or request.target_shape is not None or request.against or len(inputs) != 2:
+    if request.target is None or request.target_shape is not None or request.against:
         return request, []
-    if found.owner is None or not any(v.ndim and v.dtype.kind == "f" for _, v in found.world.places()):
+    if found.owner is None:
+        return _of_function(request, found, options, inputs, stage)
+    if len(inputs) != 2 or not any(v.ndim and v.dtype.kind == "f" for _, v in found.world.places()):
         return request, []
     x = inputs[0]
     made = assumed_losses.prediction(found.owner, x, stage, found.forward_name)
@@ -36,14 +38,37 @@ def completed(
         return _with(request, made[0].shape, f"that of what {made[1]} returns")
     trouble = _trouble(found, options, inputs, stage)
     others = [shape for shape in _others(trouble, found, x) if len(shape) == 2 or not by_class]
-    for shape in others if trouble is not None else ():
+    if trouble is not None and (first := _first(request, others, found, options, stage)) is not None:
+        return first
+    if trouble is None and request.target in ("values", "binary"):
+        return request, [f"the target has the input's shape, {x.shape} (another --input gives it another)"]
+    return request, []
+
+
+def _of_function(
+    request: Request, found: Found, options: Options, inputs: tuple[np.ndarray, ...], stage: Stage
+) -> tuple[Request, list[str]]:
+    """Return the same for a loss that is a function of weights, data and classes: loss(W, X, y), loss(params, X, y)."""
+    trouble = _trouble(found, options, inputs, stage) if request.target == "classes" else None
+    if trouble is None:
+        return request, []
+    data = [x for x in inputs[:-1] if x.ndim == 2]
+    widths = [size for x in data for size in x.shape[1:]]
+    others = [(len(x), width) for x in data for width in dict.fromkeys(widths) if width > 1]
+    others = [shape for x in data[:1] for shape in _others(trouble, found, x) if len(shape) == 2] + others
+    return _first(request, others, found, options, stage) or (request, [])
+
+
+def _first(
+    request: Request, shapes: list[tuple[int, ...]], found: Found, options: Options, stage: Stage
+) -> tuple[Request, list[str]] | None:
+    """Return the request with the first of the shapes on which the loss runs, None if it runs on none."""
+    for shape in shapes:
         tried, said = _with(request, shape, "the first on which the loss runs; another --input gives it another")
         drawn, _ = targets.draw(tried, arrays.array)
         if _trouble(found, options, drawn, stage) is None:
             return tried, said
-    if trouble is None and request.target in ("values", "binary"):
-        return request, [f"the target has the input's shape, {x.shape} (another --input gives it another)"]
-    return request, []
+    return None
 
 
 def _with(request: Request, shape: tuple[int, ...], why: str) -> tuple[Request, list[str]]:
@@ -54,7 +79,7 @@ def _with(request: Request, shape: tuple[int, ...], why: str) -> tuple[Request, 
 def _trouble(found: Found, options: Options, inputs: tuple[np.ndarray, ...], stage: Stage) -> Exception | None:
     """Return why the loss cannot be run, None if it can."""
     trouble = None
-    for plan in plans(found, dataclasses.replace(options, target=1), inputs):
+    for plan in plans(found, dataclasses.replace(options, target=len(inputs) - 1), inputs):
         try:
             with stage(found.forward_name, reseed=True):
                 plan.forward(inputs)

@@ -103,12 +103,13 @@ def broadcast(learner: Learner, inputs: tuple, request: Request) -> list[str]:
     try:
         as_it_is = float(learner.forward(prediction, other))
         shaped = float(learner.forward(prediction, other.reshape(prediction.shape)))
+        shuffled = float(learner.forward(prediction, np.roll(other, 1)))
     except LearnerRaisedError:
         return []
     finally:
         learner.forward(*inputs)
-    if np.isclose(as_it_is, shaped, rtol=1e-9):
-        return []
+    if np.isclose(as_it_is, shaped, rtol=1e-9) or not np.isclose(as_it_is, shuffled, rtol=1e-9):
+        return []  # each prediction has its own target
     return [
         f"the target's shape {other.shape} is broadcast against {prediction.shape} to {wide}: every prediction is "
         f"compared with every target (the loss is {as_it_is:.6g}; with the target in the predictions' shape it is "
@@ -179,6 +180,23 @@ def rows_that_sum_to_one(
         f"to one, and those of the {request.target} drawn for --target {request.target} do not"
     )
     return fresh, others, [note]
+
+
+def probabilities(learner: Learner, inputs: tuple, request: Request) -> tuple[tuple, list[str]]:
+    """Use rows of probabilities as the target where a loss is NaN for other values: it takes their logarithm."""
+    if request.target != "values" or not np.isnan(_loss(learner, inputs)):
+        return inputs, []
+    powers = np.exp(inputs[-1])
+    others = (*inputs[:-1], (powers / powers.sum(axis=-1, keepdims=True)).astype(request.dtype))
+    if np.isnan(_loss(learner, others)):
+        learner.forward(*inputs)
+        return inputs, []
+    return others, ["the target was drawn as rows of probabilities: the loss is NaN for other values"]
+
+
+def _loss(learner: Learner, inputs: tuple) -> float:
+    made = learner.forward(*inputs)
+    return float(made) if np.ndim(made) == 0 and not isinstance(made, tuple) else 0.0
 
 
 def is_loss(theirs: Callable | None) -> bool:

@@ -68,6 +68,8 @@ def backward_arguments(
             value = kept.value(name)
         elif words.OUTPUTS.match(name) and (plan.convention == "upstream" or plan.at_output):
             value = plan.outputs[0]
+        elif plan.of_prediction and (made := plan.prediction()) is not None:
+            value = made
         elif unnamed:
             value = unnamed.pop(0)
         else:

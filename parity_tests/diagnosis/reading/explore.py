@@ -7,7 +7,7 @@ shape fit. What changes the output and has no gradient is named.
 
 import numpy as np
 
-from parity_tests.diagnosis.reading import beside, lazy_parameters
+from parity_tests.diagnosis.reading import beside, flushes, lazy_parameters
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.gradients import assign
 from parity_tests.diagnosis.reading.influences import Influences, influences
@@ -26,10 +26,12 @@ def explore(trials: Trials, constants: tuple[str, ...] = ()) -> tuple[Reading, O
     creates belong to the layer's start from now on (`lazy_parameters`).
     """
     trials.outputs({})
-    created = lazy_parameters.start_with_them(trials)
+    flush = flushes.method_of(trials)
+    created = lazy_parameters.start_with_them(trials, flush)
     found = influences(trials)
     written = trials.written(found.drawn)
     reading, optimizers = _sorted(trials, found, written, constants)
+    reading.flush = flush
     caches = trials.overwritten([place for place, _ in reading.state if place in created])
     reading.state = [one for one in reading.state if one[0] not in caches]
     if trials.plan.beside():

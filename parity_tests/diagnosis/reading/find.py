@@ -10,6 +10,7 @@ import numpy as np
 from parity_tests.diagnosis.reading import adapters, holders
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.flagged import Flagged, with_flag
+from parity_tests.diagnosis.reading.function_contents import FUNCTIONS
 from parity_tests.diagnosis.reading.lookup import named_in
 from parity_tests.diagnosis.reading.names import BACKWARD, BACKWARD_PARTS, CONTEXTS, DERIVATIVES, FORWARD, RATES
 from parity_tests.diagnosis.reading.of_functions import by_keyword, partner_of, partners
@@ -201,11 +202,15 @@ def of_object(thing: object, module: types.ModuleType | None = None, file: str =
 
 def method_called(thing: object, names: list[str], *parts: str) -> Callable | None:
     """Return a method with one of the names, or with one of the parts in its own."""
+    held = getattr(thing, "__dict__", {})
     for name in names:
         if name == "__call__" and not any("__call__" in vars(cls) for cls in type(thing).__mro__):
             continue
-        if callable(getattr(type(thing), name, None)) or callable(getattr(thing, "__dict__", {}).get(name)):
+        if callable(getattr(type(thing), name, None)) or isinstance(held.get(name), FUNCTIONS):
             return getattr(thing, name)
+    for name in names:
+        if callable(held.get(name)):
+            return held[name]  # an object that is called, such as a loss
     own = [name for name in dir(type(thing)) if not name.startswith("__") and callable(getattr(thing, name, None))]
     for part in parts:
         for name in own:

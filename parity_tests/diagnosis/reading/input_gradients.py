@@ -82,6 +82,9 @@ def assign(
         if name is not None and len(leaves) > 1:
             found[i] = Source(leaf=name)
             left.pop(name)
+    for i, name in _by_ending({i: names[i] for i in order if i not in found}, left).items():
+        found[i] = Source(leaf=name)
+        left.pop(name)
     waiting = [i for i in order if i not in found]
     likely = [i for i in waiting if not words.TARGETS.match(names[i])] or waiting
     for name in [n for n in left if n.rpartition(".")[2] in INPUT_GRADIENTS]:
@@ -102,9 +105,19 @@ def assign(
                 found[i] = Source(leaf=name)
                 left.pop(name)
     for i in [i for i in likely if i not in found]:
-        wanted = {f"d{names[i]}", f"grad_{names[i]}", f"d_{names[i]}", f"{names[i]}_grad"}
-        by_name = [p for p in written if p.last in wanted or p.last in INPUT_GRADIENTS]
+        by_name = [p for p in written if names[i] in words.undressed(p.last) or p.last in INPUT_GRADIENTS]
         by_name = [p for p in by_name if p not in {s.place for s in found.values()} and len(p.steps) == 1]
         if by_name and not leaves:
             found[i] = Source(place=by_name[0])
     return found
+
+
+def _by_ending(names: dict[int, str], leaves: dict[str, np.ndarray]) -> dict[int, str]:
+    """Return which gradient is called as the end of one input's name, and of no other's: dLogVar of t_log_var."""
+    found: dict[int, list[str]] = {}
+    for leaf in leaves if len(names) > 1 else ():
+        owners = words.undressed(leaf.rpartition(".")[2])
+        fitting = [i for i, name in names.items() if any(words.ends_alike(name, one) for one in owners)]
+        if len(fitting) == 1:
+            found.setdefault(fitting[0], []).append(leaf)
+    return {i: some[0] for i, some in found.items() if len(some) == 1}

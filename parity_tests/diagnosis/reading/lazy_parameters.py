@@ -10,10 +10,11 @@ from parity_tests.diagnosis.reading.places import Place
 from parity_tests.diagnosis.reading.trials import Trials
 
 
-def start_with_them(trials: Trials) -> set[Place]:
+def start_with_them(trials: Trials, flush: str) -> set[Place]:
     """Take the state after a first forward as the start if it creates parameters: what changes a second forward.
 
-    Return the places of all that it creates, caches among them; none if it creates no parameters.
+    Return the places of all that it creates, caches among them; none if it creates no parameters. ``flush`` is the name
+    of the method that empties what forward keeps in lists, if it has one.
     """
     world = trials.world
     world.restore()
@@ -47,6 +48,8 @@ def start_with_them(trials: Trials) -> set[Place]:
         if not equal(first, moved):
             forward()
             generators.put_back(draws)
+            if flush:
+                getattr(trials.plan.found.owner, flush)()
             world.snapshot()
             return set(now) - known
     return set()

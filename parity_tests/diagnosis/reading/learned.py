@@ -48,6 +48,8 @@ class Reading:
         The parameters whose step tells no gradient, each with the optimizer that takes it.
     unused : list of (Place, shape)
         What has a weight's name, and what forward does not use.
+    flush : str
+        The method that empties the lists that grow with each forward.
     """
 
     learned: list[Learned] = field(default_factory=list)
@@ -58,3 +60,4 @@ class Reading:
     beside: list[tuple[str, tuple]] = field(default_factory=list)
     adaptive: dict[Place, Place] = field(default_factory=dict)
     unused: list[tuple[Place, tuple]] = field(default_factory=list)
+    flush: str = ""

@@ -137,6 +137,7 @@ class Learner:
     def _forward_again(self) -> None:
         # Without a reset; where forward carries a state on and gives another output, with a reset of all but gradients.
         first = self.outputs
+        self.flush()
         self.write()
         generators.put_back(self._draws)
         self._forward(self.last)
@@ -149,6 +150,12 @@ class Learner:
             self.world.put(place, values)
         self.write()
         self._forward(self.last)
+
+    def flush(self) -> None:
+        """Empty the lists that grow with each forward, where the layer has a method for it."""
+        if self.reading.flush:
+            with self.stage(self.reading.flush):
+                getattr(self.found.owner, self.reading.flush)()
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Yield the parameters under PyTorch's names, or under their own where none matched."""
@@ -271,7 +278,7 @@ class Learner:
             self._first |= {name: seen}
             parameter.grad = seen
             return
-        afresh = learned.gradient.step or learned.gradient.place is None
+        afresh = learned.gradient.step or learned.gradient.place is None or bool(self.reading.flush)
         parameter.grad, added = collect.after_second(self._first.get(name), seen, afresh)
         if added is not None:
             self.accumulates[name] = added

@@ -108,6 +108,9 @@ def _value(node: ast.AST, module: ModuleType | None) -> object:
     if isinstance(node, ast.List | ast.Tuple):
         values = [_value(element, module) for element in node.elts]
         return values if isinstance(node, ast.List) else tuple(values)
+    if isinstance(node, ast.Dict) and None not in node.keys:
+        pairs = zip(node.keys, node.values, strict=True)
+        return {ast.literal_eval(key): _value(value, module) for key, value in pairs if key is not None}
     raise ValueError("neither a literal nor a name of the file")
 
 

@@ -30,7 +30,9 @@ MAYBE_TARGETS = re.compile(r"^(y|y_i|y_batch)$", re.I)
 CACHES = re.compile(r"cache|saved|memo|memory|context|^ctx$|residual|tape|stored|^state$|^aux$", re.I)
 CONTEXTS = re.compile(r"^(ctx|context)$")
 RATES = re.compile(r"^(lr|learning_?rate|learn_?rate|eta|alpha_lr|lr_?alpha|step_?size|rate|l_?rate|current_lr)$", re.I)
-OUTPUTS = re.compile(r"^(y|out|outputs?|a|act|activations?|s|p|probs?|y_?hat|y_?pred|result|sigma|h)$", re.I)
+OUTPUTS = re.compile(
+    r"^(y|out|outputs?|a|act|activations?|s|p|probs?|y_?hat|y_?pred|result|sigma|h|h_?t|h_?next|next_?h)$", re.I
+)
 UPSTREAM = re.compile(
     r"^(d(out|y|z|a|h|c|x|s|o|l|v|p|values?|logits|loss|next\w*|upper|top|[A-Z]\w*|_\w+|output\w*)?|g|gy|gs|gout|gz|grad\w*|"
     r"\w*_grad|\w*gradients?|upstream\w*|delta\w*|errors?|err|error_\w+|\w*_error|nabla\w*|e|cotangent|ct|dnext_\w+)$"
@@ -43,6 +45,8 @@ GRADIENTS = re.compile(r"^(\w*grads?|\w*gradients|gs|d_?params?|nabla\w*)$", re.
 INPUTS = re.compile(r"^(x|xs|z|a|h|theta|inputs?|input_|inp|data|arr)$", re.I)
 SWITCHES = re.compile(r"^(training|train|is_?train(ing)?|train_?mode|train_?flg|is_training)$", re.I)
 GENERATORS = re.compile(r"^(rng|generator|random_state)$")
+
+CONFIGS = re.compile(r"^(config|conf|state|cfg|optim_config|opt_state|cache|memory)$")  # of an optimizer's function
 
 PARAMS = {  # what cs231n's assignments pass to their functions
     "bn_param": {"mode": "train"},
@@ -109,6 +113,11 @@ def undressed(name: str) -> set[str]:
 def alike(one: str, other: str) -> bool:
     """Return whether two names are the same apart from case, underscores and the plural."""
     return _plain(one) == _plain(other)
+
+
+def ends_alike(name: str, ending: str) -> bool:
+    """Return whether a name ends with another, a word of three letters or more: t_log_var with LogVar."""
+    return len(ending) > 2 and name.lower().replace("_", "").endswith(ending.lower().replace("_", ""))
 
 
 def _plain(name: str) -> str:

@@ -48,6 +48,8 @@ class Plan:
         Whether gradients returned without names begin with those of the parameters: (dW, dx).
     at_output : bool
         Whether a derivative's argument is forward's output, as in ``sigmoid_grad(s)``.
+    of_prediction : bool
+        Whether backward of a loss gets the probabilities that forward left in an attribute, beside the target.
     """
 
     found: Found
@@ -61,6 +63,7 @@ class Plan:
     parameters_first: bool = False
     numbers: bool = False
     at_output: bool = False
+    of_prediction: bool = False
     classes: int = 0
     returned: object = None
     shaken: int | None = None
@@ -115,6 +118,8 @@ class Plan:
     def _outputs(self, returned: object) -> tuple[np.ndarray, ...]:
         if self.found.backward is None and isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1]):
             self.pulled, returned = returned[1], returned[0]
+        if self.returns_gradients and _is_loss_last(returned):
+            returned = returned[::-1]
         self.split, self.handed = alone(*self._signatures()), set()
         if self.numbers:
             returned = self._as_array(returned)
@@ -200,6 +205,13 @@ class Plan:
             return False
         return isinstance(value, np.ndarray | float | np.floating) and np.asarray(value).dtype.kind in kinds
 
+    def prediction(self) -> np.ndarray | None:
+        """Return what forward left in an attribute, of the input's shape: the output of a softmax with its loss."""
+        held = getattr(self.found.owner, "__dict__", {})
+        values = [held.get(name) for name in ("output", "outputs", "y_pred", "probs", "softmax", "p", "y")]
+        shape = np.shape(self.inputs[0])
+        return next((value for value in values if isinstance(value, np.ndarray) and value.shape == shape), None)
+
     def _attribute(self) -> np.ndarray | None:
         # Forward returned nothing: take the array that it left in an attribute, under the likeliest name.
         owner = self.found.owner
@@ -258,3 +270,14 @@ class Plan:
         if self.split.packed:
             return {self.split.packed: self.made.pack(self.split.outputs, grads)}
         return {name: grads[place] for name, place in self.split.takers.items()}
+
+
+def _is_loss_last(returned: object) -> bool:
+    """Return whether a function returned gradients and then the loss: ``return grads, cost``."""
+    return (
+        isinstance(returned, tuple)
+        and len(returned) == 2
+        and isinstance(returned[0], dict | list)
+        and np.ndim(returned[1]) == 0
+        and isinstance(returned[1], float | np.ndarray | np.floating)
+    )

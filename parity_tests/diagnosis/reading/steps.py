@@ -36,6 +36,11 @@ def rate_of(found: Found, place: Place, given: float) -> tuple[float, Place | No
     return 1.0, None
 
 
+def rate_held(owner: object) -> float | None:
+    """Return the learning rate that an object has as an attribute, None if it has none."""
+    return _number(vars(owner))
+
+
 def _number(attributes: dict) -> float | None:
     values = [v for n, v in attributes.items() if words.RATES.match(n) and isinstance(v, float | int)]
     return float(values[0]) if values else None

@@ -35,6 +35,11 @@ def tell(learner: Learner, report: Report) -> None:
             + f"; {learner.optimizers.words()} was put back before each backward, so what a step takes over from the "
             "last one (momentum) was not compared" * bool(learner.optimizers.words())
         )
+    if learner.reading.flush:
+        report.notes.append(
+            f"{learner.found.forward_name} keeps every batch until {learner.reading.flush}() is called, so that was "
+            "called after each backward: the gradients of several batches at once were not compared"
+        )
     for place, shape in learner.reading.unseen:
         own = learner.world.words(place)
         if place in learner.reading.adaptive:
@@ -102,8 +107,8 @@ def _inputs(learner: Learner, report: Report) -> None:
         return
     if not learner.reading.inputs and _is_network(learner):
         report.notes.append(
-            f"{returning} returns no gradient of {names[0]}: the first layer of a network needs "
-            "none; it was not compared"
+            f"{returning} returns no gradient of {' and '.join(names[i] for i in without)}: the first layer of a "
+            "network needs none; not compared"
         )
         return
     for i in without:
@@ -115,4 +120,5 @@ def _inputs(learner: Learner, report: Report) -> None:
 
 def _is_network(learner: Learner) -> bool:
     matrices = [one for one in learner.reading.learned if len([n for n in one.shape if n > 1]) > 1]
-    return len(matrices) > 1
+    indices = {tuple(key for _, key in one.place.steps if isinstance(key, int)) for one in learner.reading.learned}
+    return len(matrices) > 1 or len(indices) > 1  # in the layers of a list

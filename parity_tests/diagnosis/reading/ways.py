@@ -26,22 +26,37 @@ def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Ite
     integer = options.target is not None and inputs[options.target].dtype.kind in "iu"
     classes = options.classes or (inputs[0].shape[1] if integer and inputs[0].ndim > 1 else 0)
     for order, onehot, convention in itertools.product(
-        _orders(found, options, len(inputs)), (False, True) if classes else (False,), _conventions(found)
+        _orders(found, options, len(inputs)), (False, True) if classes else (False,), _conventions(found, options)
     ):
+        ignored = convention == "none" and may_ignore(found, options)
+        said = [f"{found.backward_name} ignores its argument: right for the last layer of a network, where that is 1"]
         for mean in (False, True) if convention != "upstream" else (False,):
             if convention == "derivative" and _is_of_output(found):
                 yield Plan(found, options, order, convention, onehot, mean, classes=classes, at_output=True)
-            yield Plan(found, options, order, convention, onehot, mean, classes=classes)
+            yield Plan(found, options, order, convention, onehot, mean, classes=classes, extra_words=said * ignored)
         for number in range(1, SPLITS) if convention == "upstream" else ():
             yield Plan(found, options, order, convention, onehot, classes=classes, split_number=number)
     said = f"{found.backward_name} returns the gradients of the parameters first: only in this order do they agree"
     order = _orders(found, options, len(inputs))[0]
     yield Plan(found, options, order, "upstream", parameters_first=True, extra_words=[said])
+    if options.target is not None and found.owner is not None and "derivative" in _conventions(found, options):
+        said = f"{found.backward_name} gets the prediction that {found.forward_name} left in an attribute"
+        for hot in (False, True) if classes else (False,):
+            yield Plan(
+                found, options, order, "derivative", hot, classes=classes, of_prediction=True, extra_words=[said]
+            )
     if len(inputs) > 1 and options.target is None and len(_required(found)) == 1:
         for number in range(SPLITS):
             yield Plan(found, options, tuple(range(len(inputs))), "upstream", split_number=number, listed=True)
-    for convention in _conventions(found):
+    for convention in _conventions(found, options):
         yield Plan(found, options, order, convention, numbers=True, extra_words=["arrays are lists of numbers"])
+
+
+def may_ignore(found: Found, options: Options) -> bool:
+    """Return whether backward's only argument may be ignored: ``dout=1`` of a network's last layer; PyTorch uses it."""
+    parameters = found.parameters(found.backward)
+    is_one = len(parameters) == 1 and isinstance(parameters[0].default, float | int) and parameters[0].default == 1
+    return is_one and not options.torch_order
 
 
 def _required(found: Found) -> list[str]:
@@ -70,13 +85,15 @@ def _orders(found: Found, options: Options, count: int) -> list[tuple[int, ...]]
     return [order] if strong or weak or count != 2 else list(dict.fromkeys([order, straight]))
 
 
-def _conventions(found: Found) -> list[str]:
+def _conventions(found: Found, options: Options) -> list[str]:
     function = found.backward
     if function is None:
         return ["upstream"]
     parameters = [p for p in found.parameters(function) if p.kind is not p.VAR_KEYWORD]
     if not parameters:
         return ["none"]
+    if may_ignore(found, options):
+        return ["upstream", "none"]
     fronts = [p.name for p in found.parameters(found.forward)]
     first = parameters[0].name
     required = [p for p in parameters if p.default is p.empty]

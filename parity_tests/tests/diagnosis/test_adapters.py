@@ -183,8 +183,8 @@ class Descent:
     def __init__(self, params, lr=0.1):
         self.params, self.lr = params, lr
 
-    def step(self, grads):
-        for param, grad in zip(self.params, grads):
+    def step(self, *, by):
+        for param, grad in zip(self.params, by):
             param -= self.lr * grad
 
 
@@ -207,7 +207,7 @@ def test_an_optimizers_adapter_runs_once_it_is_filled_in(check_file, step, expec
     assert said == "An adapter to fill in, as my_adapter.py"
     command = '# backprop check my_adapter.py:Adapter --against torch.optim.SGD --args "lr=1e-3"'
     assert adapter.strip().splitlines()[-1] == command
-    filled = adapter.replace("step(...)", "step([p.grad for p in self.params])").replace("p.data = ...", "pass")
+    filled = adapter.replace("step(...)", "step(by=[p.grad for p in self.params])").replace("p.data = ...", "pass")
     status, out, err = check_file(source + filled.replace("from my import Descent", ""), "Adapter", *against)
     assert (status, err) == (expected, ""), out
 
