@@ -26,6 +26,7 @@ def explore(trials: Trials, constants: tuple[str, ...] = ()) -> tuple[Reading, O
     creates belong to the layer's start from now on (`lazy_parameters`).
     """
     trials.outputs({})
+    trials.world.look_again()
     created = lazy_parameters.start_with_them(trials)
     found = influences(trials)
     written = trials.written(found.drawn)
@@ -42,7 +43,9 @@ def _sorted(
 ) -> tuple[Reading, Optimizers]:
     world, arrays, moving = trials.world, found.arrays, found.moving
     kept = trials.left_alone(arrays)
-    wanted = _wanted(world, found, written, kept)
+    unmoved = [p for p in kept if p not in moving and written.has_gradient_of(world.aliases(p))]
+    copies = trials.overwritten(unmoved) if unmoved else set()  # of parameters: forward puts them there
+    wanted = _wanted(world, found, written, kept - copies)
     learned = {p: v for p, v in wanted.items() if not _is_constant(world, p, constants)}
 
     def slope(place: Place | int, along: np.ndarray) -> float:
@@ -74,7 +77,7 @@ def _sorted(
         else:
             reading.unseen.append((place, values.shape))
     for place, values in arrays.items():
-        if place in wanted or place in written.arrays:
+        if place in wanted or place in written.arrays or place in copies:
             continue
         if place not in kept:
             reading.state.append((place, values.shape))
