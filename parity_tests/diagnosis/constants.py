@@ -54,7 +54,7 @@ def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, .
     """Return a note if the gradients are right with the named values constant in some use, else what is wrong."""
     fronts = learner.input_names(len(inputs))
     known = {place.last for place, _ in learner.reading.constants} | set(fronts)
-    known |= {name for name, _ in learner.reading.beside}
+    known |= {name for name, _ in learner.reading.beside} | set(learner.reading.outside)
     for name in [name for name in names if name not in known]:
         try:
             forward = forward_on_the_tape(learner, inputs)

@@ -88,6 +88,8 @@ def like(held: object, values: np.ndarray) -> object:
         return type(held)(np.asarray(values, np.float64).tobytes())
     if isinstance(held, list):
         return values.tolist()
+    if isinstance(held, tuple):
+        return _as_tuples(values.tolist())
     return memoryview(np.array(values)) if isinstance(held, memoryview) else values
 
 
@@ -99,8 +101,13 @@ def _are_numbers(value: bytes | bytearray) -> bool:
 
 
 def is_list_of_floats(value: object) -> bool:
-    """Return whether a list stands for an array: numbers with a fraction among them; whole ones may be sizes."""
-    if not isinstance(value, list) or not value or not isinstance(value[0], list | float):
+    """Return whether a list stands for an array: numbers with a fraction among them; whole ones may be sizes.
+
+    A tuple of numbers may be an option, such as the two ends of a range; a tuple of tuples stands for an array, too.
+    """
+    if not (isinstance(value, list) or type(value) is tuple) or not value:
+        return False
+    if not isinstance(value[0], list | tuple if type(value) is tuple else list | tuple | float):
         return False
     try:
         found = np.array(value)
@@ -109,8 +116,12 @@ def is_list_of_floats(value: object) -> bool:
     return found.dtype.kind == "f" and found.ndim > 0 and not _holds_arrays(value)
 
 
-def _holds_arrays(value: list) -> bool:
-    return any(isinstance(v, np.ndarray) or (isinstance(v, list) and _holds_arrays(v)) for v in value)
+def _holds_arrays(value: list | tuple) -> bool:
+    return any(isinstance(v, np.ndarray) or (isinstance(v, list | tuple) and _holds_arrays(v)) for v in value)
+
+
+def _as_tuples(value: object) -> object:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
 
 
 def holds_numbers(value: object) -> bool:

@@ -101,6 +101,8 @@ def _of_object(value: object) -> Iterator[tuple[object, object]]:
 def _can_be_written_to(value: object) -> bool:
     """Return whether numbers can be changed in place; a read-only array is made writable, where that is possible."""
     there = buffers.seen_as_array(value)
+    if isinstance(there, tuple):
+        return False
     if isinstance(there, np.ndarray) and not there.flags.writeable:
         with contextlib.suppress(ValueError):
             there.flags.writeable = True

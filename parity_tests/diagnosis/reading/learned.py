@@ -48,6 +48,10 @@ class Reading:
         The parameters whose step tells no gradient, each with the optimizer that takes it.
     unused : list of (Place, shape)
         What has a weight's name, and what forward does not use.
+    outside : list of str
+        The files that forward reads.
+    strays : list of (name, shape)
+        What backward returns, and what is the gradient of nothing that was found.
     """
 
     learned: list[Learned] = field(default_factory=list)
@@ -58,3 +62,5 @@ class Reading:
     beside: list[tuple[str, tuple]] = field(default_factory=list)
     adaptive: dict[Place, Place] = field(default_factory=dict)
     unused: list[tuple[Place, tuple]] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    strays: list[tuple[str, tuple]] = field(default_factory=list)

@@ -125,7 +125,7 @@ class World:
         groups: dict[int, list[Place]] = {}
         arrays: dict[int, np.ndarray] = {}
         for place, value in self._found(aliases=True):
-            if isinstance(value, np.ndarray) or not isinstance(value, float | np.floating | list | bytes):
+            if isinstance(value, np.ndarray) or not isinstance(value, float | np.floating | list | tuple | bytes):
                 groups.setdefault(id(value), []).append(place)
                 arrays[id(value)] = value
         arrays |= self._fixed

@@ -245,6 +245,11 @@ w0_, layer = w0, Layer(b0)
         "self.b (2,): parameter",
     ),
     "a memory view": ("layer = Stored()\nlayer.p = w0, memoryview(b0)\n", "self.p[1] (2,): parameter"),
+    "a list of tuples": (
+        "layer = Stored()\nlayer.p = w0, [tuple(b0.tolist())]\n"
+        "Stored.get = lambda self: tuple(map(np.array, self.p))\n",
+        "self.p[1] (1, 2): parameter",
+    ),
     "bytes": (
         "layer = Stored()\nlayer.w, layer.b = w0, b0.tobytes()\n"
         "Stored.get = lambda self: (self.w, np.frombuffer(self.b))\n",
