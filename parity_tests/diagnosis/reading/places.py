@@ -192,6 +192,13 @@ class World:
                 return None
         return value
 
+    def labels(self, place: Place) -> list[Place]:
+        """Return a place under each name on the way to what was found elsewhere, the last one first; else itself."""
+        if self.roots[place.root] is not self._elsewhere:
+            return [place]
+        words = re.findall(r"[A-Za-z_]\w*", str(place.steps[0][1]))
+        return [Place(place.root, (("attr", word),)) for word in reversed(words)]
+
     def is_fixed(self, place: Place) -> bool:
         """Return whether what is at a place can only be written to: nothing can be put in its place."""
         held = self.held(place)
