@@ -60,7 +60,7 @@ def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, .
     fronts = learner.input_names(len(inputs))
     written = {place.last for place, _ in learner.reading.state}
     alone = {place.last for place, _ in learner.reading.constants} | set(fronts)
-    alone |= {name for name, _ in learner.reading.beside}
+    alone |= {name for name, _ in learner.reading.beside} | set(learner.reading.outside)
     missing = [name for name in names if name not in alone]
     if not names:
         return "", ""

@@ -52,6 +52,8 @@ def _run(
             names[dressed.node] = front[i]
         passed.append(dressed)
     for one in learner.reading.learned:
+        if learner.world.is_fixed(one.place):
+            raise NotFollowedError(f"{learner.world.words(one.place)} can only be written to")
         value = tape.watch(np.array(learner.world.get(one.place), np.float64))
         names[value.node] = one.own_name
         learner.world.put(one.place, value)

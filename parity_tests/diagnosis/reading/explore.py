@@ -7,7 +7,7 @@ shape fit. What changes the output and has no gradient is named.
 
 import numpy as np
 
-from parity_tests.diagnosis.reading import beside, flushes, lazy_parameters
+from parity_tests.diagnosis.reading import beside, flushes, lazy_parameters, outside
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.gradients import assign
 from parity_tests.diagnosis.reading.influences import Influences, influences
@@ -26,12 +26,14 @@ def explore(trials: Trials, constants: tuple[str, ...] = ()) -> tuple[Reading, O
     creates belong to the layer's start from now on (`lazy_parameters`).
     """
     trials.outputs({})
+    trials.world.look_again()
     flush = flushes.method_of(trials)
     created = lazy_parameters.start_with_them(trials, flush)
-    found = influences(trials)
+    with outside.read() as outer:
+        found = influences(trials)
     written = trials.written(found.drawn)
     reading, optimizers = _sorted(trials, found, written, constants)
-    reading.flush = flush
+    reading.flush, reading.outside = flush, list(outer)
     caches = trials.overwritten([place for place, _ in reading.state if place in created])
     reading.state = [one for one in reading.state if one[0] not in caches]
     if trials.plan.beside():
@@ -44,7 +46,9 @@ def _sorted(
 ) -> tuple[Reading, Optimizers]:
     world, arrays, moving = trials.world, found.arrays, found.moving
     kept = trials.left_alone(arrays)
-    wanted = _wanted(world, found, written, kept)
+    unmoved = [p for p in kept if p not in moving and written.has_gradient_of(world.aliases(p))]
+    copies = trials.overwritten(unmoved) if unmoved else set()  # of parameters: forward puts them there
+    wanted = _wanted(world, found, written, kept - copies)
     learned = {p: v for p, v in wanted.items() if not _is_constant(world, p, constants)}
 
     def slope(place: Place | int, along: np.ndarray) -> float:
@@ -59,6 +63,9 @@ def _sorted(
     if trials.plan.returns_gradients and trials.plan.outputs[0].ndim == 0:
         taken = {source.leaf for source in [*sources.values(), *input_sources.values()] if source is not None}
         reading.beside = [(n, v.shape) for n, v in written.leaves.items() if v is not None and n not in taken]
+    elif not constants:
+        used = [source.leaf for source in [*sources.values(), *input_sources.values()] if source is not None]
+        reading.strays = _strays(trials, written, used)
     for place, values in wanted.items():
         if place not in learned:
             reading.constants.append((place, values.shape))
@@ -76,7 +83,7 @@ def _sorted(
         else:
             reading.unseen.append((place, values.shape))
     for place, values in arrays.items():
-        if place in wanted or place in written.arrays:
+        if place in wanted or place in written.arrays or place in copies:
             continue
         if place not in kept:
             reading.state.append((place, values.shape))
@@ -85,6 +92,24 @@ def _sorted(
     looked_at = {place for place, _ in [*reading.state, *reading.unseen, *reading.constants]}
     world.release(set(moving) | set(written.arrays) | looked_at)
     return reading, optimizers
+
+
+def _strays(trials: Trials, written: Written, used: list[str | None]) -> list[tuple[str, tuple]]:
+    """Return the name and shape of what backward returns and what is no gradient of anything that was found.
+
+    Backward may return a gradient that is read elsewhere, and the arrays that it was given, once more.
+    """
+    known = [*written.arrays.values(), *trials.inputs, *(values for _, values in trials.world.places())]
+    known += [written.leaves[name] for name in used if name is not None]
+    return [
+        (name, values.shape)
+        for name, values in written.leaves.items()
+        if name not in used
+        and values is not None
+        and values.dtype.kind in "fc"
+        and np.any(values)
+        and not any(one.shape == values.shape and np.array_equal(one, values, equal_nan=True) for one in known)
+    ]
 
 
 def _wanted(world: World, found: Influences, written: Written, kept: set[Place]) -> dict[Place, np.ndarray]:

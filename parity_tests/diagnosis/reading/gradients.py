@@ -31,6 +31,12 @@ def assign(
     array at a place, or to an input.
     """
     plan, aliases, identities = trials.plan, trials.world.aliases, written.identities
+
+    def gradient_of(alias: Place) -> Place | None:
+        labels = trials.world.labels(alias)
+        found = (_named(one, free_written, anywhere=labels != [alias]) for one in labels)
+        return next((one for one in found if one is not None), None)
+
     free_leaves = {name: values for name, values in written.leaves.items() if values is not None}
     free_written = dict(written.arrays)
     sources: dict[Place, Source | None] = {}
@@ -44,7 +50,7 @@ def assign(
         return source
 
     for place, values in wanted.items():
-        named = any(_named(alias, free_written) for alias in aliases(place))
+        named = any(gradient_of(alias) for alias in aliases(place))
         if place in free_written and free_written[place].shape == values.shape and not named:
             rate, optimizer = rate_of(plan.found, place, RATE)
             sources[place] = Source(step=True, rate=rate, optimizer=optimizer)
@@ -52,7 +58,7 @@ def assign(
     for place, shape in {place: values.shape for place, values in wanted.items()}.items():
         if place in sources:
             continue
-        named = [other for alias in aliases(place) if (other := _named(alias, free_written)) is not None]
+        named = [other for alias in aliases(place) if (other := gradient_of(alias)) is not None]
         once = list({identities[other]: other for other in named}.values())
         own = {n: v for n, v in free_leaves.items() if n not in of_inputs or (not once and fits(v.shape, shape))}
         if (name := _leaf_of(place, aliases(place), own, wanted)) is not None:
@@ -146,11 +152,11 @@ def _leaf_of(place: Place, aliases: tuple[Place, ...], leaves: dict[str, np.ndar
     return None
 
 
-def _named(place: Place, written: dict[Place, np.ndarray]) -> Place | None:
-    """Return what is called the gradient of ``place``: in the same holder, or in a holder beside it."""
+def _named(place: Place, written: dict[Place, np.ndarray], anywhere: bool = False) -> Place | None:
+    """Return what is called the gradient of ``place``: in the same holder, in one beside it, or ``anywhere``."""
     candidates = []
     for other in written:
-        if other == place or other.root != place.root:
+        if other == place or (other.root != place.root and not anywhere):
             continue
         near = _common(place, other)
         if _is_of(other.last, place, other):

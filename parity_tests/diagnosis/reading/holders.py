@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parity_tests.diagnosis.reading import function_contents
+from parity_tests.diagnosis.reading import buffers, function_contents
 from parity_tests.diagnosis.reading.function_contents import FUNCTIONS
 from parity_tests.diagnosis.reading.running import ROOT
 from parity_tests.diagnosis.reading.running import is_theirs as is_theirs_by_path
@@ -36,7 +36,7 @@ def children(value: object, top: bool = False) -> Iterator[tuple[Step, object]]:
     """Yield what ``value`` holds, each with the step to it; of a module or a class only at the ``top``."""
     if isinstance(value, types.ModuleType | type):
         mro = (value,) if isinstance(value, type) else ()
-        for name, child in (contents(value) | functions(value)).items() if top else ():
+        for name, child in (_plain(contents(value)) | functions(value)).items() if top else ():
             yield _attribute_step(name, mro), child
     elif isinstance(value, types.FunctionType):
         for name, child in contents(value).items():
@@ -65,14 +65,18 @@ def _items(value: object) -> Iterator[tuple[Step, object]]:
 
 
 def _attributes(value: object) -> Iterator[tuple[Step, object]]:
+    if buffers.is_torch_module(value):
+        yield from ((("attr", name), child) for name, child in buffers.of_torch_module(value).items())
     if type(value).__module__.split(".")[0] in ("numpy", "torch", "random", "builtins"):
         return
     held = attributes(value)
+    if buffers.is_torch_module(value):
+        held = {name: child for name, child in held.items() if name not in buffers.OF_TORCH_MODULES}
     if isinstance(value, Module | Parameter):
         held = {name: child for name, child in held.items() if not _is_the_engines(name, type(value))}
     for cls in type(value).__mro__:
         if is_theirs(cls):
-            held = contents(cls) | held
+            held = _plain(contents(cls)) | held
     for name, child in held.items():
         yield _attribute_step(name, type(value).__mro__), child
 
@@ -98,6 +102,11 @@ def contents(root: object) -> dict:
         return {"args": root.args, "keywords": root.keywords}
     held = attributes(root)
     return held | {ITEMS: root[:] if isinstance(root, list) else dict(root)} if isinstance(root, list | dict) else held
+
+
+def _plain(held: dict) -> dict:
+    # What is read from a descriptor is another thing: no path leads through it.
+    return {name: value for name, value in held.items() if not hasattr(type(value), "__get__")}
 
 
 def functions(root: types.ModuleType | type) -> dict[str, types.FunctionType]:
@@ -136,6 +145,8 @@ def is_data(value: object) -> bool:
     """Return whether a value of a module, a class or a closure may hold numbers."""
     if isinstance(value, np.ndarray | list | dict | tuple | float | int):
         return True
+    if buffers.holds_numbers(value) or buffers.is_torch_module(value):
+        return True
     if isinstance(value, np.random.Generator | np.random.RandomState | random.Random):
         return True
     if isinstance(value, OPAQUE) or type(value).__module__.split(".")[0] in ("numpy", "torch", "builtins"):
@@ -147,20 +158,18 @@ def is_theirs(one: type | types.FunctionType) -> bool:
     """Return whether a class or a function is the learner's, and may hold data; an enumeration's are no data."""
     if one.__module__ == "__main__":
         return True
-    return _is_their_file(sys.modules.get(one.__module__)) and not (
-        isinstance(one, type) and issubclass(one, enum.Enum)
-    )
+    return is_their_file(sys.modules.get(one.__module__)) and not (isinstance(one, type) and issubclass(one, enum.Enum))
 
 
 def file_of(one: object) -> types.ModuleType | None:
     """Return the learner's file that something is, or in which a class or a function was defined."""
     if isinstance(one, type | types.FunctionType):
         one = sys.modules.get(one.__module__)
-    return one if isinstance(one, types.ModuleType) and _is_their_file(one) else None
+    return one if isinstance(one, types.ModuleType) and is_their_file(one) else None
 
 
-def _is_their_file(module: types.ModuleType | None) -> bool:
-    # Not Python's, not an installed one, not ours.
+def is_their_file(module: types.ModuleType | None) -> bool:
+    """Return whether a module is the learner's file: not Python's, not an installed one, not ours."""
     file = getattr(module, "__file__", None)
     return file is not None and "site-packages" not in file and is_theirs_by_path(file) and not file.startswith(ENGINES)
 
@@ -195,7 +204,7 @@ def put(holder: object, steps: tuple[Step, ...], value: object) -> object:
         fill(holder, contents(holder) | {key: value})
     elif kind in ("attr", "private"):
         if not rest or follow(holder, steps[0]) is not value:
-            setattr(holder, key, value)
+            _set(holder, key, value)
     elif kind == "cell":
         function_contents.put(holder, key, value)
     elif kind == "tuple":
@@ -204,3 +213,10 @@ def put(holder: object, steps: tuple[Step, ...], value: object) -> object:
     else:
         holder[key] = value
     return holder
+
+
+def _set(holder: object, name: str, value: object) -> None:
+    try:
+        setattr(holder, name, value)
+    except AttributeError:  # a frozen dataclass
+        object.__setattr__(holder, name, value)

@@ -50,6 +50,10 @@ class Reading:
         What has a weight's name, and what forward does not use.
     flush : str
         The method that empties the lists that grow with each forward.
+    outside : list of str
+        The files that forward reads.
+    strays : list of (name, shape)
+        What backward returns, and what is the gradient of nothing that was found.
     """
 
     learned: list[Learned] = field(default_factory=list)
@@ -61,3 +65,5 @@ class Reading:
     adaptive: dict[Place, Place] = field(default_factory=dict)
     unused: list[tuple[Place, tuple]] = field(default_factory=list)
     flush: str = ""
+    outside: list[str] = field(default_factory=list)
+    strays: list[tuple[str, tuple]] = field(default_factory=list)

@@ -4,18 +4,21 @@ An array in an attribute, in a slot, in a dictionary or a list, in an object ins
 or among the file's own globals has a `Place`. A `World` remembers all of it, to restore it later.
 """
 
+import collections
 import contextlib
 import copy
 import re
+import sys
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from parity_tests.diagnosis.reading import generators, holders
+from parity_tests.diagnosis.reading import buffers, elsewhere, generators, holders
 from parity_tests.diagnosis.reading.holders import OPAQUE, Step
 from parity_tests.diagnosis.reading.names import GRADIENTS
-from parity_tests.diagnosis.reading.reached import DEEP, classes_and_files, functions
+from parity_tests.diagnosis.reading.reached import DEEP, classes_and_files, functions, named_files
 
 LARGE = 100_000
 """Arrays of more elements than this are not copied for each run: they are put back where a run has changed them."""
@@ -76,13 +79,42 @@ class World:
     """
 
     def __init__(self, roots: list[object], prefixes: list[str]) -> None:
-        classes, files = classes_and_files(roots)
-        self.roots = [*roots, *classes, *files]
-        self.prefixes = [*prefixes, *(one.__name__ for one in (*classes, *files))]
-        self._functions = functions(self.roots)
+        self.roots, self.prefixes = list(roots), list(prefixes)
+        self._modules = set(sys.modules)
+        self._elsewhere = types.SimpleNamespace()
+        self._fixed: dict[int, object] = {}
         self.start: list[dict] = []
         self.draws: list[tuple[object, object]] = []
+        self._add([self._elsewhere], [""])
+        self._look_again()
         self.snapshot()
+
+    def look_again(self) -> None:
+        """Put everything back to the start, with what a first forward imported, made or cached."""
+        self.restore()
+        if self._look_again():
+            self.snapshot()
+
+    def _look_again(self) -> bool:
+        before = len(self.roots), set(self._fixed)
+        while True:
+            classes, files = classes_and_files(self.roots)
+            files += [one for one in named_files([*self.roots, *files], self._modules) if one not in files]
+            if not classes and not files:
+                break
+            self._add([*classes, *files], [one.__name__ for one in (*classes, *files)])
+        self._functions = functions(self.roots)
+        vars(self._elsewhere).clear()
+        known: set[int] = set()
+        collections.deque(self._found(aliases=True, seen=known), maxlen=0)
+        found = elsewhere.numbers(self.roots, self.prefixes, known)
+        vars(self._elsewhere).update(found)
+        self._fixed = {id(value): value for value in found.values()}
+        return before != (len(self.roots), set(self._fixed))
+
+    def _add(self, roots: list[object], prefixes: list[str]) -> None:
+        self.roots += roots
+        self.prefixes += prefixes
 
     def words(self, place: Place) -> str:
         """Return a place as the code writes it."""
@@ -93,23 +125,24 @@ class World:
         groups: dict[int, list[Place]] = {}
         arrays: dict[int, np.ndarray] = {}
         for place, value in self._found(aliases=True):
-            if isinstance(value, np.ndarray):
+            if isinstance(value, np.ndarray) or not isinstance(value, float | np.floating | list | tuple | bytes):
                 groups.setdefault(id(value), []).append(place)
                 arrays[id(value)] = value
+        arrays |= self._fixed
         self._aliases = {place: tuple(group) for group in groups.values() for place in group}
-        self._large = [value for value in arrays.values() if value.size > LARGE]
+        large = {key for key, value in arrays.items() if _is_kept(value)}
+        self._kept = [value for key, value in arrays.items() if key in large or key in self._fixed]
         self._shared: list[object] = []
         self.start = self._copies([holders.contents(one) for one in self._restored()])
         shared = {id(value) for one in self._shared for _, value in self._walk(0, (), one, set(), False)}
-        watched = [value for key, value in arrays.items() if key in shared or value.size > LARGE]
-        self._watched = [(value, value.copy()) for value in watched]
+        watched = [value for key, value in arrays.items() if key in shared | large | set(self._fixed)]
+        self._watched = [(value, np.array(buffers.seen_as_array(value))) for value in watched]
         self.draws = generators.states(generators.generators(self.roots))
 
     def restore(self) -> None:
         """Put everything back to the start, apart from what other files hold."""
         for held, values in self._watched:
-            if held.flags.writeable and not np.array_equal(held, values):
-                held[...] = values
+            buffers.write(held, values)
         for one, contents in zip(self._restored(), self._copies(self.start), strict=True):
             holders.fill(one, contents)
         generators.put_back(self.draws)  # those that are not copied: of a class, of another module
@@ -117,23 +150,23 @@ class World:
     @contextlib.contextmanager
     def starting_here(self) -> Iterator[None]:
         """Take the present state as the start, for a while."""
-        before = self.start, self.draws, self._aliases, self._large, self._watched
+        before = self.start, self.draws, self._aliases, self._kept, self._watched
         self.snapshot()
         try:
             yield
         finally:
-            self.start, self.draws, self._aliases, self._large, self._watched = before
+            self.start, self.draws, self._aliases, self._kept, self._watched = before
 
     def release(self, kept: set[Place]) -> None:
         """Stop watching the large arrays that are at none of these places: a data set takes long to look at."""
-        held = {id(self.get(place)) for place in kept}
+        held = {id(self.held(place)) for place in kept}
         self._watched = [(value, values) for value, values in self._watched if id(value) in held]
 
     def _restored(self) -> list[object]:
         return [*self.roots, *self._functions]
 
     def _copies(self, contents: list[dict]) -> list[dict]:
-        memo = {id(one): one for one in [*self.roots, *self._large]}
+        memo = {id(one): one for one in [*self.roots, *self._kept]}
         return [{key: self._copy(value, memo) for key, value in one.items()} for one in contents]
 
     def _copy(self, value: object, memo: dict) -> object:
@@ -144,26 +177,44 @@ class World:
             return value  # a file, a lock, a module: shared, as it cannot be copied
 
     def get(self, place: Place) -> object:
-        """Return what is at a place now; None if the path no longer exists."""
+        """Return what is at a place now, as an array if it stands for one; None if the path no longer exists."""
+        return buffers.seen_as_array(self.held(place))
+
+    def held(self, place: Place) -> object:
+        """Return what is at a place now, of whichever kind; None if the path no longer exists."""
         value = self.roots[place.root]
         for step in place.steps:
+            if step == ("attr", "data") and buffers.is_tensor(value):
+                continue  # ``tensor.data`` is another object each time
             try:
                 value = holders.follow(value, step)
             except (AttributeError, KeyError, IndexError, TypeError, ValueError):
                 return None
         return value
 
+    def labels(self, place: Place) -> list[Place]:
+        """Return a place under each name on the way to what was found elsewhere, the last one first; else itself."""
+        if self.roots[place.root] is not self._elsewhere:
+            return [place]
+        words = re.findall(r"[A-Za-z_]\w*", str(place.steps[0][1]))
+        return [Place(place.root, (("attr", word),)) for word in reversed(words)]
+
+    def is_fixed(self, place: Place) -> bool:
+        """Return whether what is at a place can only be written to: nothing can be put in its place."""
+        held = self.held(place)
+        return id(held) in self._fixed or buffers.is_tensor(held) or buffers.is_buffer(held)
+
     def put(self, place: Place, value: object) -> None:
         """Put ``value`` at a place, and wherever else the same array is held."""
-        held = self.get(place)
-        if isinstance(held, np.ndarray) and isinstance(value, np.ndarray):
-            if held.shape == value.shape and held.dtype == value.dtype and held.flags.writeable:
-                held[...] = value
+        held = self.held(place)
+        if isinstance(value, np.ndarray):
+            if (id(held) in self._fixed or buffers.takes(held, value)) and buffers.write(held, value):
                 return
-        elif isinstance(held, float | np.floating) and isinstance(value, np.ndarray) and not value.ndim:
-            value = float(value) if type(held) is float else value.dtype.type(value)
-        elif isinstance(held, list) and isinstance(value, np.ndarray):
-            value = value.tolist()
+            if isinstance(held, float | np.floating):
+                if not value.ndim:
+                    value = float(value) if type(held) is float else value.dtype.type(value)
+            else:
+                value = buffers.like(held, value)
         for other in self.aliases(place):
             holders.put(self.roots[other.root], other.steps, value)
 
@@ -174,18 +225,27 @@ class World:
     def places(self, aliases: bool = False) -> Iterator[tuple[Place, np.ndarray]]:
         """Yield each array (or list of numbers) that can be reached: with its first place, or with all of them."""
         for place, value in self._found(aliases):
-            yield place, np.asarray(value)
+            there = np.asarray(buffers.seen_as_array(value))
+            yield place, there.copy() if buffers.is_buffer(value) else there  # while it is seen, it cannot grow
 
-    def _found(self, aliases: bool) -> Iterator[tuple[Place, object]]:
-        seen: set[int] = {id(root) for root in self.roots}
-        for number, root in enumerate(self.roots):
+    def _found(self, aliases: bool, seen: set[int] | None = None) -> Iterator[tuple[Place, object]]:
+        seen = set() if seen is None else seen
+        seen |= {id(root) for root in self.roots}
+        # An array that is found elsewhere, too, goes by the place that has a path.
+        for number, root in sorted(enumerate(self.roots), key=lambda pair: pair[1] is self._elsewhere):
             for step, value in holders.children(root, top=True):
                 yield from self._walk(number, (step,), value, seen, aliases)
 
     def _walk(
         self, root: int, steps: tuple[Step, ...], value: object, seen: set[int], aliases: bool
     ) -> Iterator[tuple[Place, object]]:
-        if isinstance(value, OPAQUE) or len(steps) > DEEP:
+        if len(steps) > DEEP or (isinstance(value, OPAQUE) and not buffers.is_buffer(value)):
+            return
+        if buffers.is_tensor(value) or buffers.is_buffer(value):
+            if id(value) in seen and not aliases:
+                return
+            seen.add(id(value))
+            yield from _of_buffer(root, steps, value)
             return
         if isinstance(value, np.ndarray | float | np.floating):
             if isinstance(value, np.ndarray):
@@ -200,7 +260,7 @@ class World:
         if id(value) in seen:
             return
         seen.add(id(value))
-        if _is_numbers(value):
+        if buffers.is_list_of_floats(value):
             yield Place(root, steps), value
             if not GRADIENTS.match(str(steps[-1][1])):
                 return  # a list of gradients may have one number for each of a list of parameters
@@ -213,16 +273,16 @@ class World:
             yield from self._walk(root, (*steps, step), child, seen, aliases)
 
 
-def _is_numbers(value: object) -> bool:
-    # A list of numbers with a fraction among them stands for an array; one of whole numbers may be sizes.
-    if not isinstance(value, list) or not value or not isinstance(value[0], list | float):
-        return False
-    try:
-        array = np.array(value)
-    except ValueError:
-        return False
-    return array.dtype.kind == "f" and array.ndim > 0 and not _holds_arrays(value)
+def _is_kept(value: object) -> bool:
+    # A copy of an array of a class of the learner's would lack its attributes.
+    return np.size(buffers.seen_as_array(value)) > LARGE or bool(getattr(value, "__dict__", {}))
 
 
-def _holds_arrays(value: list) -> bool:
-    return any(isinstance(v, np.ndarray) or (isinstance(v, list) and _holds_arrays(v)) for v in value)
+def _of_buffer(root: int, steps: tuple[Step, ...], value: object) -> Iterator[tuple[Place, object]]:
+    # A tensor has its numbers in ``data``, and what PyTorch's autograd leaves in ``grad``.
+    if not buffers.is_tensor(value):
+        yield Place(root, steps), value
+        return
+    yield Place(root, (*steps, ("attr", "data"))), value
+    if value.is_leaf and value.grad is not None:
+        yield Place(root, (*steps, ("attr", "grad"))), value.grad

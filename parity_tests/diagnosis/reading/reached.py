@@ -1,7 +1,10 @@
 """What can be reached from the roots of a search and is a root of its own: classes, functions that hold data, files."""
 
+import re
+import sys
 import types
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +27,28 @@ def classes_and_files(roots: list[object]) -> tuple[list[type], list[types.Modul
         modules |= dict.fromkeys(files)
         new = [one for one in (*fresh, *files) if not any(one is root for root in roots)]
     return [c for c in classes if c not in roots], [m for m in modules if not any(m is root for root in roots)]
+
+
+def named_files(roots: list[object], before: set[str]) -> list[types.ModuleType]:
+    """Return more files in the learner's folder: those that his files name, or that were not loaded ``before``."""
+    known = [one for one in dict.fromkeys(map(holders.file_of, roots)) if one is not None]
+    words = {word for one in known for word in re.findall(r"\w+", _source(one))}
+    folders = [Path(one.__file__).parent for one in known]
+    found = []
+    for name, module in list(sys.modules.items()):
+        if name in before and name.rpartition(".")[2] not in words:
+            continue
+        new = holders.file_of(module) is not None and not any(module is one for one in (*known, *roots))
+        if new and any(Path(module.__file__).is_relative_to(folder) for folder in folders):
+            found.append(module)
+    return found
+
+
+def _source(module: types.ModuleType) -> str:
+    try:
+        return Path(module.__file__).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def functions(roots: list[object]) -> list[types.FunctionType]:

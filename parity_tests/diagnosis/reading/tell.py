@@ -5,6 +5,7 @@ import numpy as np
 from parity_tests.diagnosis.reading import data
 from parity_tests.diagnosis.reading.describe import lines
 from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.outside import PICKLE
 from parity_tests.harness.report import Report
 
 ASSIGNED = (
@@ -53,6 +54,18 @@ def tell(learner: Learner, report: Report) -> None:
             f"{own} {shape}: the output depends on it, but no gradient of it was found (a constant? say --constant "
             f"{place.last or place.name})"
         )
+    for name, shape in learner.reading.strays:
+        report.unseen.append(
+            f"{name} {shape} of what {learner.found.backward_name} returns: not compared: it is not clear of what it "
+            "is the gradient; keep the parameter in an array"
+        )
+    for name in learner.reading.outside:
+        if name not in learner.constants:
+            what = f"a {name}" if name == PICKLE else name
+            report.unseen.append(
+                f"{learner.found.forward_name} reads {what}: the numbers in it were not compared; keep them in an "
+                f"array (constants? say --constant {name})"
+            )
     for one in learner.reading.learned:
         for place in one.gradient.beside:
             report.unseen.append(

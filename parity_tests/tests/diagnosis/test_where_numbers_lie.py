@@ -108,6 +108,37 @@ def test_what_has_no_gradient_is_named(command, name):
     assert f"{said}: the output depends on it, but no gradient of it was found" in out
 
 
+@pytest.mark.parametrize(
+    ("keep", "get", "name"),
+    [
+        ("np.save(FILE, W)", "np.load(FILE)", "W.npy"),
+        ("FILE = __import__('pickle').dumps(W)", "__import__('pickle').loads(FILE)", "pickle"),
+    ],
+)
+def test_what_forward_reads_each_time_is_named(check_file, keep, get, name):
+    source = f"""
+import numpy as np
+
+FILE = __file__.replace("my.py", "W.npy")
+W = np.ones((3, 4))
+{keep}
+del W
+
+
+class Layer:
+    def forward(self, x):
+        return x @ {get}
+
+    def backward(self, g):
+        return g @ {get}.T
+"""
+    status, out, _ = check_file(source, "Layer", "--input", "5,3")
+    assert (status, "All agree." in out) == (1, False), out
+    assert f"{name}: the numbers in it were not compared" in out
+    status, out, _ = check_file(source, "Layer", "--input", "5,3", "--constant", name)
+    assert (status, "All agree." in out) == (0, True), out
+
+
 def test_two_gradients_of_one_array_of_which_one_is_all_of_it_are_not_decided(command):
     status, out = command("TiedInOne", ["--args", "3", "--input", "5,3"])
     assert status == 1
