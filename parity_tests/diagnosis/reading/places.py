@@ -18,7 +18,7 @@ import numpy as np
 from parity_tests.diagnosis.reading import buffers, elsewhere, generators, holders
 from parity_tests.diagnosis.reading.holders import OPAQUE, Step
 from parity_tests.diagnosis.reading.names import GRADIENTS
-from parity_tests.diagnosis.reading.reached import DEEP, classes_and_files, functions, named_files
+from parity_tests.diagnosis.reading.reached import DEEP, classes_and_files, folders, functions, named_files
 
 LARGE = 100_000
 """Arrays of more elements than this are not copied for each run: they are put back where a run has changed them."""
@@ -80,7 +80,7 @@ class World:
 
     def __init__(self, roots: list[object], prefixes: list[str]) -> None:
         self.roots, self.prefixes = list(roots), list(prefixes)
-        self._modules = set(sys.modules)
+        self._modules, self._folders = set(sys.modules), folders(roots)
         self._elsewhere = types.SimpleNamespace()
         self._fixed: dict[int, object] = {}
         self.start: list[dict] = []
@@ -99,7 +99,9 @@ class World:
         before = len(self.roots), set(self._fixed)
         while True:
             classes, files = classes_and_files(self.roots)
-            files += [one for one in named_files([*self.roots, *files], self._modules) if one not in files]
+            files += [
+                one for one in named_files([*self.roots, *files], self._folders, self._modules) if one not in files
+            ]
             if not classes and not files:
                 break
             self._add([*classes, *files], [one.__name__ for one in (*classes, *files)])

@@ -29,17 +29,22 @@ def classes_and_files(roots: list[object]) -> tuple[list[type], list[types.Modul
     return [c for c in classes if c not in roots], [m for m in modules if not any(m is root for root in roots)]
 
 
-def named_files(roots: list[object], before: set[str]) -> list[types.ModuleType]:
-    """Return more files in the learner's folder: those that his files name, or that were not loaded ``before``."""
+def folders(roots: list[object]) -> list[Path]:
+    """Return the folders of the learner's files."""
+    return [Path(one.__file__).parent for one in dict.fromkeys(map(holders.file_of, roots)) if one is not None]
+
+
+def named_files(roots: list[object], inside: list[Path], before: set[str]) -> list[types.ModuleType]:
+    """Return more files inside folders: those that the files there name, or that were not loaded ``before``."""
     known = [one for one in dict.fromkeys(map(holders.file_of, roots)) if one is not None]
-    words = {word for one in known for word in re.findall(r"\w+", _source(one))}
-    folders = [Path(one.__file__).parent for one in known]
+    here = [one for one in known if any(Path(one.__file__).is_relative_to(folder) for folder in inside)]
+    words = {word for one in here for word in re.findall(r"\w+", _source(one))}
     found = []
     for name, module in list(sys.modules.items()):
-        if name in before and name.rpartition(".")[2] not in words:
-            continue
+        if hasattr(module, "__path__") or (name in before and name.rpartition(".")[2] not in words):
+            continue  # a package leads to all of its files, also to those that have nothing to do with these
         new = holders.file_of(module) is not None and not any(module is one for one in (*known, *roots))
-        if new and any(Path(module.__file__).is_relative_to(folder) for folder in folders):
+        if new and any(Path(module.__file__).is_relative_to(folder) for folder in inside):
             found.append(module)
     return found
 
