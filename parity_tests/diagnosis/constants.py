@@ -7,6 +7,7 @@ it), so each use is tried: the tape gives the gradient minus what the path throu
 import itertools
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from parity_tests.diagnosis.lines.learner import forward_on_the_tape
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
 from parity_tests.harness.report import Report
-from scratch.tape import NotFollowedError, Value
+from scratch.tape import Node, NotFollowedError, Value
 
 MOST_USES = 10
 USUAL = re.compile(r"^(adv(antages?)?|td_?errors?|td_?targets?|baselines?)$", re.I)
@@ -72,28 +73,66 @@ def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, .
         said = f"cannot tell whether {missing[0]} is a constant: the tape does not follow forward ({error})"
         rewritten = missing[0] in written
         return "", said + "; forward writes it anew: does it leave it alone in evaluation mode (--eval)?" * rewritten
-    nodes = [(n, word) for n, word in forward.names.items() if word in {*names, *written} and n.edges]
-    if not missing and not any(word in names for _, word in nodes):
+    nodes = [n for n, word in forward.names.items() if _last(word) in {*names, *written} and n.edges]
+    if not missing and not any(_last(forward.names[n]) in names for n in nodes):
         return "", ""
-    if unknown := [name for name in missing if name not in forward.names.values()]:
-        held = ", ".join(sorted(set(forward.names.values())))
-        raise NotUnderstoodError(f"--constant: forward computes no {unknown[0]}; it computes {held}")
+    held = sorted({*forward.names.values(), *map(_last, forward.names.values())})
+    if unknown := [name for name in missing if name not in held]:
+        computed = ", ".join(sorted(set(forward.names.values())))
+        raise NotUnderstoodError(f"--constant: forward computes no {unknown[0]}; it computes {computed}")
     found = list(_got(learner, forward, inputs))
-    uses = [(n, one) for n, _ in nodes for one in forward.grads.contributions(n) if one.user is not None]
     if not missing and all(same(got, forward.grads[n]) for n, got in found):
         return "", ""
+    uses = _uses(forward, nodes)
     for count in range(1, len(uses) + 1) if len(uses) <= MOST_USES else ():
         for cut in itertools.combinations(uses, count):
-            lost = [forward.tape.gradients(Value(n), one.grad) for n, one in cut]
+            lost = [forward.tape.gradients(Value(use.node), use.grad) for use in cut]
             if all(same(got, forward.grads[n] - sum(grads[n] for grads in lost)) for n, got in found):
-                said = " and ".join(dict.fromkeys(forward.word(one.user) for _, one in cut))
-                words = " and ".join(dict.fromkeys(word for n, word in nodes if any(n is node for node, _ in cut)))
-                return f"right with {words} as a constant in {said}", ""
+                said = " and ".join(dict.fromkeys(use.words for use in cut))
+                cut_names = " and ".join(dict.fromkeys(forward.names[use.node] for use in cut))
+                return f"right with {cut_names} as a constant in {said}", ""
     listed = " and ".join(missing or names)
     return "", (
         f"{listed} is declared a constant, but treating it as one in any of its uses does not make the gradients right "
         "(is another value one, too? --constant NAME for each)"
     )
+
+
+class _Use(NamedTuple):
+    node: Node
+    grad: np.ndarray
+    words: str
+
+
+def _last(word: str) -> str:
+    return word.removeprefix("the later ").rpartition(".")[2]
+
+
+def _uses(forward: Forward, nodes: list[Node]) -> list[_Use]:
+    """Return the uses in which a value can be a constant, each with what it adds to the value's gradient.
+
+    Where a constant is only a step on the way to another, as a vector before it is normalized, it is one in all of the
+    other's computation or in none. Half of it is no function's gradient, and may by chance be that of a wrong layer.
+    """
+    users: dict[Node, list[Node]] = {}
+    ends: dict[Node, set[Node | None]] = {}
+    for node in reversed(forward.tape.nodes):
+        for edge in node.edges:
+            users.setdefault(edge.operand, []).append(node)
+        after = [ends[user] for user in users.get(node, ())]
+        ends[node] = {node} if node in forward.names else set().union(*after) if after else {None}
+    found = []
+    for node in nodes:
+        within = []
+        for one in forward.grads.contributions(node):
+            if one.user is not None and ends[one.user] <= set(nodes):
+                within.append(one)
+            elif one.user is not None:
+                found.append(_Use(node, one.grad, forward.word(one.user)))
+        if within:
+            words = " and ".join(dict.fromkeys(forward.word(one.user) for one in within))
+            found.append(_Use(node, sum(one.grad for one in within), words))
+    return found
 
 
 def _got(learner: Learner, forward: Forward, inputs: tuple[np.ndarray, ...]) -> Iterator[tuple[object, np.ndarray]]:

@@ -1,5 +1,7 @@
 """Constants that forward computes anew, as spectral normalization's singular vectors in training."""
 
+import pytest
+
 SOURCE = """
 import numpy as np
 
@@ -26,10 +28,28 @@ class SpectralLinear:
 OPTIONS = ["SpectralLinear", "--args", "4,3", "--input", "5,4", "--constant", "u", "--constant", "v"]
 
 
-def test_evaluation_mode_is_suggested_where_forward_writes_a_constant_anew(checked):
+UNFOLLOWED = SOURCE.replace("np.linalg.norm(v)", "float(np.linalg.norm(v))")
+PROJECTION = " - (dW * self.W).sum() / self.sigma * np.outer(self.u, self.v)"
+
+
+def test_constants_that_forward_writes_anew_are_left_out_of_the_gradient(checked):
     status, out = checked(SOURCE, *OPTIONS)
+    assert status == 0, out
+    assert "right with " in out
+
+
+@pytest.mark.parametrize("options", [[], ["--eval"]])
+@pytest.mark.parametrize("wrong", ["", PROJECTION.replace("self.v)", "self.x[0])"), PROJECTION.replace("-", "+")])
+def test_what_else_is_left_out_is_no_constant(checked, options, wrong):
+    status, out = checked(SOURCE.replace(PROJECTION, wrong), *OPTIONS, *options)
+    assert status == 1, out
+    assert "grad_W: 12 of 12 elements differ" in out
+
+
+def test_evaluation_mode_is_suggested_where_the_tape_does_not_follow(checked):
+    status, out = checked(UNFOLLOWED, *OPTIONS)
     assert status == 1
     assert "forward writes it anew: does it leave it alone in evaluation mode (--eval)?" in out
-    status, out = checked(SOURCE, *OPTIONS, "--eval")
+    status, out = checked(UNFOLLOWED, *OPTIONS, "--eval")
     assert status == 0, out
     assert "\ngrad_W " in out
