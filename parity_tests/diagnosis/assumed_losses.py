@@ -8,8 +8,8 @@ import numpy as np
 
 from parity_tests.diagnosis.reading.names import MAYBE_TARGETS, TARGETS, listed
 from parity_tests.diagnosis.reading.outputs import return_names
-from parity_tests.diagnosis.reading.places import World
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
+from parity_tests.diagnosis.reading.world import World
 
 OWN = ("loss", "compute_loss", "cost", "loss_fn", "evaluate_loss", "objective")
 HELD = ("loss", "cost", "criterion", "loss_fn", "loss_function", "loss_func", "cost_function", "cost_fn")

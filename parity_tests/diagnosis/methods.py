@@ -19,10 +19,11 @@ from parity_tests.diagnosis.reading.find import Found, constructed, method_calle
 from parity_tests.diagnosis.reading.forward_arguments import forward_arguments
 from parity_tests.diagnosis.reading.leaves import leaves_of
 from parity_tests.diagnosis.reading.options import Options
-from parity_tests.diagnosis.reading.places import Place, World
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.plans import RATE
 from parity_tests.diagnosis.reading.read import read
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.diagnosis.reading.world import World
 from parity_tests.diagnosis.request import Request, Verdict
 from parity_tests.harness import arrays
 from parity_tests.harness.compare import check

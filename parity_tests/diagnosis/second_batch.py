@@ -17,7 +17,7 @@ from parity_tests.diagnosis import against
 from parity_tests.diagnosis.randomness import drawing
 from parity_tests.diagnosis.reading import generators
 from parity_tests.diagnosis.reading.learner import Learner
-from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.read import differentiates
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
 from parity_tests.diagnosis.repeated import outputs, repeat, run

@@ -17,9 +17,10 @@ from parity_tests.diagnosis.assumed_losses import OWN
 from parity_tests.diagnosis.reading import generators
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.find import Found
-from parity_tests.diagnosis.reading.places import Place, World
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.plans import RATE
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.diagnosis.reading.world import World
 from parity_tests.diagnosis.request import Request, Verdict
 from parity_tests.harness import arrays
 from scratch.gradcheck import STEP

@@ -9,7 +9,7 @@ from parity_tests.diagnosis.lines.backward import Backward, Computed, recorded, 
 from parity_tests.diagnosis.lines.forward import Forward, Names, name_locals
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.learner import Learner
-from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, is_theirs
 from scratch.tape import Node, NotFollowedError, Tape, Value
 

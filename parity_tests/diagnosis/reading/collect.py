@@ -3,8 +3,8 @@
 import numpy as np
 
 from parity_tests.diagnosis.reading.learned import Learned
-from parity_tests.diagnosis.reading.places import World
 from parity_tests.diagnosis.reading.source import Source
+from parity_tests.diagnosis.reading.world import World
 
 Leaves = dict[str, np.ndarray | None]
 """What backward returned, by name."""

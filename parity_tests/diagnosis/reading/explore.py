@@ -12,11 +12,12 @@ from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.gradients import assign
 from parity_tests.diagnosis.reading.influences import Influences, influences
 from parity_tests.diagnosis.reading.learned import Learned, Reading
-from parity_tests.diagnosis.reading.places import Place, World
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.source import Source
 from parity_tests.diagnosis.reading.steps import Optimizers, velocities
 from parity_tests.diagnosis.reading.trials import Trials, Written
 from parity_tests.diagnosis.reading.views import parts, same
+from parity_tests.diagnosis.reading.world import World
 
 
 def explore(trials: Trials, constants: tuple[str, ...] = ()) -> tuple[Reading, Optimizers]:

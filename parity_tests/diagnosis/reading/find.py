@@ -14,9 +14,9 @@ from parity_tests.diagnosis.reading.function_contents import FUNCTIONS
 from parity_tests.diagnosis.reading.lookup import named_in
 from parity_tests.diagnosis.reading.names import BACKWARD, BACKWARD_PARTS, CONTEXTS, DERIVATIVES, FORWARD, RATES
 from parity_tests.diagnosis.reading.of_functions import by_keyword, partner_of, partners
-from parity_tests.diagnosis.reading.places import World
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from parity_tests.diagnosis.reading.signatures import parameters_of
+from parity_tests.diagnosis.reading.world import World
 from scratch.nn import Module
 
 

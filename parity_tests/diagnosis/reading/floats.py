@@ -10,7 +10,8 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import holders
 from parity_tests.diagnosis.reading.names import GRADIENTS
-from parity_tests.diagnosis.reading.places import Place, World
+from parity_tests.diagnosis.reading.place import Place
+from parity_tests.diagnosis.reading.world import World
 
 PARAMETERS = re.compile(r"^_*(params?|parameters|weights|biases|theta|learn\w*|trainable\w*)$", re.I)
 OPTIONS = re.compile(

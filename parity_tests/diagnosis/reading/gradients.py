@@ -8,7 +8,7 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import input_gradients, tied
 from parity_tests.diagnosis.reading import names as words
-from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.plans import RATE
 from parity_tests.diagnosis.reading.shapes import fits
 from parity_tests.diagnosis.reading.source import Source

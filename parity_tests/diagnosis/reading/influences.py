@@ -7,9 +7,10 @@ import numpy as np
 from parity_tests.diagnosis.reading import floats
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.moving import drawn as random_numbers
-from parity_tests.diagnosis.reading.places import Place, World
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
 from parity_tests.diagnosis.reading.trials import Changes, Trials, Written
+from parity_tests.diagnosis.reading.world import World
 
 
 @dataclass

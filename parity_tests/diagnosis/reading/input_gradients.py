@@ -7,7 +7,7 @@ import numpy as np
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading import tied
 from parity_tests.diagnosis.reading.moving import drawn
-from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.plans import Plan
 from parity_tests.diagnosis.reading.shapes import fits
 from parity_tests.diagnosis.reading.source import Source

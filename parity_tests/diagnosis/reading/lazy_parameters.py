@@ -6,7 +6,7 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import generators
 from parity_tests.diagnosis.reading.moving import equal, nudged
-from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.trials import Trials
 
 

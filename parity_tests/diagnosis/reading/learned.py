@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.source import Source
 from parity_tests.diagnosis.reading.views import View
 

@@ -13,7 +13,7 @@ from parity_tests.diagnosis.reading.evaluation_mode import switch_to_evaluation
 from parity_tests.diagnosis.reading.explore import explore
 from parity_tests.diagnosis.reading.learned import Learned
 from parity_tests.diagnosis.reading.moving import equal, nudged
-from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.plans import Plan
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 from parity_tests.diagnosis.reading.source import Source

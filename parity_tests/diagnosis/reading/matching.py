@@ -8,7 +8,7 @@ import numpy as np
 from parity_tests.diagnosis.reading.learned import Learned
 from parity_tests.diagnosis.reading.learner import Learner, Parameter
 from parity_tests.diagnosis.reading.names import meaning
-from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.views import Parts, View, views
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.place import Place
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.find import Found
-from parity_tests.diagnosis.reading.places import OPAQUE, Place, World
+from parity_tests.diagnosis.reading.holders import OPAQUE
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.trials import Trials, Written
+from parity_tests.diagnosis.reading.world import World
 
 
 def rate_of(found: Found, place: Place, given: float) -> tuple[float, Place | None]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from parity_tests.diagnosis.reading.moving import drawn
 from parity_tests.diagnosis.reading.names import GRADIENTS
-from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.source import Source
 
 CLOSE = 1e-6

@@ -7,7 +7,7 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.moving import equal, nudged
-from parity_tests.diagnosis.reading.places import Place
+from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.plans import Plan
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 from parity_tests.harness.arrays import array
