@@ -95,15 +95,16 @@ def _sorted(
     return reading, optimizers
 
 
-def _strays(trials: Trials, written: Written, used: list[str | None]) -> list[tuple[str, tuple]]:
-    """Return the name and shape of what backward returns and what is no gradient of anything that was found.
+def _strays(trials: Trials, written: Written, used: list[str | None]) -> list[str]:
+    """Return the names of what backward returns and what is no gradient of anything that was found.
 
-    Backward may return a gradient that is read elsewhere, and the arrays that it was given, once more.
+    Such are the gradients of hidden layers. Backward may also return a gradient that is read elsewhere, and the arrays
+    that it was given, once more.
     """
     known = [*written.arrays.values(), *trials.inputs, *(values for _, values in trials.world.places())]
     known += [written.leaves[name] for name in used if name is not None]
     return [
-        (name, values.shape)
+        name
         for name, values in written.leaves.items()
         if name not in used
         and values is not None

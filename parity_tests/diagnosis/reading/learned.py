@@ -52,7 +52,7 @@ class Reading:
         The method that empties the lists that grow with each forward.
     outside : list of str
         The files that forward reads.
-    strays : list of (name, shape)
+    strays : list of str
         What backward returns, and what is the gradient of nothing that was found.
     """
 
@@ -66,4 +66,4 @@ class Reading:
     unused: list[tuple[Place, tuple]] = field(default_factory=list)
     flush: str = ""
     outside: list[str] = field(default_factory=list)
-    strays: list[tuple[str, tuple]] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)

@@ -54,10 +54,10 @@ def tell(learner: Learner, report: Report) -> None:
             f"{own} {shape}: the output depends on it, but no gradient of it was found (a constant? say --constant "
             f"{place.last or place.name})"
         )
-    for name, shape in learner.reading.strays:
-        report.unseen.append(
-            f"{name} {shape} of what {learner.found.backward_name} returns: not compared: it is not clear of what it "
-            "is the gradient; keep the parameter in an array"
+    if learner.reading.strays:
+        report.notes.append(
+            f"{', '.join(learner.reading.strays)} of what {learner.found.backward_name} returns: the gradient of no "
+            "input or parameter that was found; not compared"
         )
     for name in learner.reading.outside:
         if name not in learner.constants:

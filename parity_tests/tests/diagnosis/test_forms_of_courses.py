@@ -193,6 +193,20 @@ def network(params, X, y):
     e = np.exp(scores - scores.max(axis=1, keepdims=True))
     p = e / e.sum(axis=1, keepdims=True)
     return -np.log(p[range(len(y)), y]).mean(), {"W": X.T @ (p - np.eye(p.shape[1])[y]) / len(y)}
+
+
+class Listed:
+    def __init__(self, i, h, o):
+        self.p = {"W1": np.random.randn(i, h), "W2": np.random.randn(h, o)}
+
+    def forward(self, x):
+        self.x, self.a1 = x, np.tanh(x @ self.p["W1"])
+        return self.a1 @ self.p["W2"]
+
+    def backward(self, dz2):
+        da1 = dz2 @ self.p["W2"].T
+        dz1 = da1 * (1 - self.a1**2)
+        return {"dW2": self.a1.T @ dz2, "dA1": da1, "dZ1": dz1, "dW1": self.x.T @ dz1, "dx": dz1 @ self.p["W1"].T}
 """
 
 X = ["--input", "5,4"]
@@ -220,6 +234,13 @@ CASES = [
         "(g + W).sum()",
     ),
     ("Updating", ["--args", "4, 3", *X], "by the learning rate times its", "lr * self.db", "lr * self.dW.sum(axis=0)"),
+    (
+        "Listed",
+        ["--args", "4, 6, 3", *X],
+        "dA1, dZ1 of what backward returns: the",
+        "(1 - self.a1**2)",
+        "(1 - self.a1)",
+    ),
     ("Mean", THREE, "the gradient of t_log_var", "dLogVar = -np", "dLogVar = np"),
     ("Divergence", [*X, "--target", "values"], "drawn as rows of probabilities", "-self.p / len(self.p)", "-self.p"),
 ]
