@@ -47,7 +47,7 @@ def numbers(roots: list[object], prefixes: list[str], known: set[int]) -> dict[s
         seen.add(id(value))
         shown = {id(child) for _, child in holders.children(value, top)} if id(value) in known or top else set()
         for step, child in _referents(value, top):
-            if isinstance(child, ATOMS):
+            if isinstance(child, ATOMS) or holders.only_shows(child):
                 continue
             said = _label(label, step)
             is_numbers = buffers.holds_numbers(child)

@@ -24,6 +24,8 @@ from scratch.nn.module import Module
 from scratch.nn.parameter import Parameter
 
 OPAQUE = (types.ModuleType, type, types.BuiltinFunctionType, str, bytes, bool, int, complex, np.dtype, type(None))
+SHOWING = ("matplotlib", "mpl_toolkits", "plotly", "PIL", "tqdm", "rich", "logging")
+"""Packages that draw and report. A figure has thousands of arrays, of which no layer's output is made."""
 Step = tuple[str, object]
 ENGINES = (*(str(ROOT / name) for name in ("scratch", "torch_ref", "benchmarks")), str(Path(enum.__file__).parent))
 ITEMS = "[...]"
@@ -89,6 +91,11 @@ def _is_the_engines(name: str, cls: type) -> bool:
 def _attribute_step(name: str, classes: tuple[type, ...]) -> Step:
     mangled = any(name.startswith(f"_{cls.__name__.lstrip('_')}__") for cls in classes)
     return ("private" if mangled else "attr"), name
+
+
+def only_shows(value: object) -> bool:
+    """Return whether a value belongs to one of the packages of `SHOWING`."""
+    return type(value).__module__.partition(".")[0] in SHOWING
 
 
 def contents(root: object) -> dict:

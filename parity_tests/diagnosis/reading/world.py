@@ -36,6 +36,7 @@ class World:
         self._modules, self._folders = set(sys.modules), folders(roots)
         self._elsewhere = types.SimpleNamespace()
         self._fixed: dict[int, object] = {}
+        self._showing: dict[int, object] = {}  # figures and the like are not copied
         self.start: list[dict] = []
         self.draws: list[tuple[object, object]] = []
         self._add([self._elsewhere], [""])
@@ -121,7 +122,7 @@ class World:
         return [*self.roots, *self._functions]
 
     def _copies(self, contents: list[dict]) -> list[dict]:
-        memo = {id(one): one for one in [*self.roots, *self._kept]}
+        memo = {id(one): one for one in [*self.roots, *self._kept, *self._showing.values()]}
         return [{key: self._copy(value, memo) for key, value in one.items()} for one in contents]
 
     def _copy(self, value: object, memo: dict) -> object:
@@ -194,6 +195,9 @@ class World:
     def _walk(
         self, root: int, steps: tuple[Step, ...], value: object, seen: set[int], aliases: bool
     ) -> Iterator[tuple[Place, object]]:
+        if holders.only_shows(value):
+            self._showing[id(value)] = value
+            return
         if len(steps) > DEEP or (isinstance(value, OPAQUE) and not buffers.is_buffer(value)):
             return
         if buffers.is_tensor(value) or buffers.is_buffer(value):

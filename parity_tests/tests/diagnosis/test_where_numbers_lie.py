@@ -1,8 +1,12 @@
 """Every array and number that the output depends on is compared, wherever it lies, or is named as not compared."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from parity_tests.diagnosis.reading.world import World
 from parity_tests.harness.report import Report
 from parity_tests.tests.diagnosis.layers_by_holder import HOLDERS
 
@@ -137,6 +141,18 @@ class Layer:
     assert f"{name}: the numbers in it were not compared" in out
     status, out, _ = check_file(source, "Layer", "--input", "5,3", "--constant", name)
     assert (status, "All agree." in out) == (0, True), out
+
+
+def test_figures_are_neither_copied_nor_moved():
+    one = SimpleNamespace(W=np.ones(2), figures=[Figure()])
+    one.axes = one.figures[0].add_subplot()
+    before = one.figures[0], one.axes
+    world = World([one], ["self"])
+    assert [place.name for place, _ in world.places()] == ["W"]
+    one.W, one.axes = None, None
+    world.restore()
+    assert one.W.tolist() == [1, 1]
+    assert all(now is then for now, then in zip((one.figures[0], one.axes), before, strict=True))
 
 
 def test_two_gradients_of_one_array_of_which_one_is_all_of_it_are_not_decided(command):
