@@ -319,6 +319,7 @@ def test_a_backward_needs_its_forward():
         policy.log_prob_backward(np.ones(3))
 
 
+@pytest.mark.usefixtures("torch_checks")
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.nan])
 def test_a_scale_that_is_not_positive_is_refused_as_torch_refuses_it(scale):
     with pytest.raises(ValueError, match=f"Normal: expected scale of more than 0, got {scale}"):

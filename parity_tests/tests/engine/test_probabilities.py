@@ -221,6 +221,7 @@ def test_an_error_names_what_the_user_called():
 # Refusals.
 
 
+@pytest.mark.usefixtures("torch_checks")
 @pytest.mark.parametrize(
     ("call", "kind", "words"),
     [
