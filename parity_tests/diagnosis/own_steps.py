@@ -38,8 +38,8 @@ def compare(learner: Learner, inputs: tuple) -> tuple[str, str]:
         gradients, once = _step(learner, inputs, 1.0, name, given)
         _, twice = _step(learner, inputs, 2.0, name, given)
         _, thrice = _step(learner, inputs, 3.0, name, given)
-    except LearnerRaisedError as error:
-        return "", f"{name}: {error}"
+    except LearnerRaisedError as error:  # it may want an optimizer first
+        return f"note: {name} was not compared: {str(error).splitlines()[-1]}", ""
     if not any(map(np.any, once.values())):
         return "", ""  # of a base class
     call = f"{name}({', '.join(given)})"

@@ -265,6 +265,7 @@ def test_a_right_layer_agrees_and_its_wrong_twin_is_accused(check_file, name, op
         ("self.b -= 0 * lr", "update(lr) moves the parameters by different multiples of their gradients: W by 0.125"),
         ("self.b -= lr * self.dW.sum(axis=0)", "update(lr) does not move b along the gradient"),
         ("self.b -= lr * self.db**2", "update(lr) was not compared: its step is not linear in the gradient"),
+        ("self.optimizer.step()", "update was not compared: AttributeError"),
     ],
 )
 def test_a_step_that_is_not_along_the_gradient_is_named(check_file, wrong, said):
