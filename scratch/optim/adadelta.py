@@ -30,7 +30,7 @@ import numpy as np
 
 from scratch.checks import name_of
 from scratch.optim.optimizer import Optimizer, Params
-from scratch.optim.options import check_bool, check_number
+from scratch.optim.options import check_each
 
 
 def adadelta(
@@ -110,7 +110,7 @@ class Adadelta(Optimizer):
 
     def check_options(self, options: dict) -> dict:
         """Return the options as Python's own numbers, or raise if one is out of its domain."""
-        checked: dict = {name: check_number(self, name, options[name]) for name in ("lr", "rho", "eps", "weight_decay")}
+        checked = check_each(self, options, ("lr", "rho", "eps", "weight_decay"), ("maximize",))
         if checked["rho"] > 1:
             raise ValueError(f"{name_of(self)}: expected rho of 1 or less, got {options['rho']}")
-        return checked | {"maximize": check_bool(self, "maximize", options["maximize"])}
+        return checked

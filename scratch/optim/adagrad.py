@@ -26,7 +26,7 @@ Differs from PyTorch: the parameters of a group that is added later have their s
 import numpy as np
 
 from scratch.optim.optimizer import Optimizer, Params
-from scratch.optim.options import check_bool, check_number
+from scratch.optim.options import check_each
 
 
 def adagrad(
@@ -125,5 +125,4 @@ class Adagrad(Optimizer):
     def check_options(self, options: dict) -> dict:
         """Return the options as Python's own numbers, or raise if one is out of its domain."""
         numbers = "lr", "lr_decay", "eps", "weight_decay", "initial_accumulator_value"
-        checked: dict = {name: check_number(self, name, options[name]) for name in numbers}
-        return checked | {"maximize": check_bool(self, "maximize", options["maximize"])}
+        return check_each(self, options, numbers, ("maximize",))

@@ -31,7 +31,7 @@ PyTorch's counterpart: ``torch.optim.Adam``.
 import numpy as np
 
 from scratch.optim.optimizer import Optimizer, Params, Rule
-from scratch.optim.options import check_betas, check_bool, check_number
+from scratch.optim.options import check_betas, check_each
 
 
 def adam(
@@ -131,10 +131,8 @@ class Adam(Optimizer):
 
     def check_options(self, options: dict) -> dict:
         """Return the options as Python's own numbers, or raise if one is out of its domain."""
-        checked: dict = {name: check_number(self, name, options[name]) for name in ("lr", "eps", "weight_decay")}
-        checked["betas"] = check_betas(self, options["betas"])
         flags = "amsgrad", "maximize", "decoupled_weight_decay"
-        return checked | {name: check_bool(self, name, options[name]) for name in flags}
+        return check_each(self, options, ("lr", "eps", "weight_decay"), flags)
 
     def rule_of(self, options: dict) -> Rule:
         """Return the class's rule, or AdamW's where the decay is decoupled."""

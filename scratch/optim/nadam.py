@@ -43,7 +43,7 @@ from typing import ClassVar
 import numpy as np
 
 from scratch.optim.optimizer import Optimizer, Params
-from scratch.optim.options import check_betas, check_bool, check_number
+from scratch.optim.options import check_betas, check_each
 
 
 def nadam(
@@ -148,7 +148,4 @@ class NAdam(Optimizer):
     def check_options(self, options: dict) -> dict:
         """Return the options as Python's own numbers, or raise if one is out of its domain."""
         numbers = "lr", "eps", "weight_decay", "momentum_decay"
-        checked: dict = {name: check_number(self, name, options[name]) for name in numbers}
-        checked["betas"] = check_betas(self, options["betas"])
-        flags = "decoupled_weight_decay", "maximize"
-        return checked | {name: check_bool(self, name, options[name]) for name in flags}
+        return check_each(self, options, numbers, ("decoupled_weight_decay", "maximize"))

@@ -5,7 +5,7 @@ A NumPy scalar counts as a number. It is converted, because float32 arrays times
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,3 +40,11 @@ def check_betas(owner: object, betas: Any) -> tuple[float, float]:
     if not all(isinstance(beta, float) and 0 <= beta < 1 for beta in betas):
         raise ValueError(f"{name_of(owner)}: expected betas to be floats within [0, 1), got {betas}")
     return float(betas[0]), float(betas[1])
+
+
+def check_each(owner: object, options: Mapping, numbers: Iterable[str], flags: Iterable[str]) -> dict[str, Any]:
+    """Return the options of these names as Python's own numbers and bools, and the betas if there are any."""
+    checked: dict[str, Any] = {name: check_number(owner, name, options[name]) for name in numbers}
+    if "betas" in options:
+        checked["betas"] = check_betas(owner, options["betas"])
+    return checked | {name: check_bool(owner, name, options[name]) for name in flags}

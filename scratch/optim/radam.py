@@ -44,7 +44,7 @@ import math
 import numpy as np
 
 from scratch.optim.optimizer import Optimizer, Params
-from scratch.optim.options import check_betas, check_bool, check_number
+from scratch.optim.options import check_betas, check_each
 
 
 def radam(
@@ -149,7 +149,4 @@ class RAdam(Optimizer):
 
     def check_options(self, options: dict) -> dict:
         """Return the options as Python's own numbers, or raise if one is out of its domain."""
-        checked: dict = {name: check_number(self, name, options[name]) for name in ("lr", "eps", "weight_decay")}
-        checked["betas"] = check_betas(self, options["betas"])
-        flags = "maximize", "decoupled_weight_decay"
-        return checked | {name: check_bool(self, name, options[name]) for name in flags}
+        return check_each(self, options, ("lr", "eps", "weight_decay"), ("maximize", "decoupled_weight_decay"))

@@ -41,7 +41,7 @@ PyTorch's counterpart: ``torch.optim.RMSprop``.
 import numpy as np
 
 from scratch.optim.optimizer import Optimizer, Params
-from scratch.optim.options import check_bool, check_number
+from scratch.optim.options import check_each
 
 
 def rmsprop(
@@ -141,8 +141,7 @@ class RMSprop(Optimizer):
     def check_options(self, options: dict) -> dict:
         """Return the options as Python's own numbers, or raise if one is out of its domain."""
         numbers = "lr", "momentum", "alpha", "eps", "weight_decay"
-        checked: dict = {name: check_number(self, name, options[name]) for name in numbers}
-        return checked | {name: check_bool(self, name, options[name]) for name in ("centered", "maximize")}
+        return check_each(self, options, numbers, ("centered", "maximize"))
 
     def kept(self, options: dict) -> tuple[str | None, ...]:
         """Return the names of the mean square, of the buffer with momentum, and of the mean if centered."""

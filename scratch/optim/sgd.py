@@ -24,7 +24,7 @@ import numpy as np
 
 from scratch.checks import name_of
 from scratch.optim.optimizer import Optimizer, Params
-from scratch.optim.options import check_bool, check_number
+from scratch.optim.options import check_each, check_number
 
 
 def sgd(
@@ -110,9 +110,8 @@ class SGD(Optimizer):
 
     def check_options(self, options: dict) -> dict:
         """Return the options as Python's own numbers, or raise if one is out of its domain."""
-        checked = {name: check_number(self, name, options[name]) for name in ("lr", "momentum", "weight_decay")}
+        checked = check_each(self, options, ("lr", "momentum", "weight_decay"), ("nesterov", "maximize"))
         checked["dampening"] = check_number(self, "dampening", options["dampening"], at_least=None)
-        checked |= {name: check_bool(self, name, options[name]) for name in ("nesterov", "maximize")}
         if checked["nesterov"] and (checked["momentum"] == 0 or checked["dampening"] != 0):
             raise ValueError(
                 f"{name_of(self)}: nesterov needs a momentum and no dampening, "
