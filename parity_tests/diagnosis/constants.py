@@ -55,11 +55,10 @@ def usual(learner: Learner, inputs: tuple[np.ndarray, ...], report: Report) -> t
 def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, ...]) -> tuple[str, str]:
     """Return a note if the gradients are right with the named values constant in some uses, else what is wrong.
 
-    A name is settled already if it is an input, or an array that forward leaves alone. Several are tried together, with
-    the state that forward keeps: the vectors of a spectral norm depend on each other.
+    A name is settled already if it is an input, or an array that forward leaves alone. Several are tried together: the
+    vectors of a spectral norm depend on each other.
     """
     fronts = learner.input_names(len(inputs))
-    written = {place.last for place, _ in learner.reading.state}
     alone = {place.last for place, _ in learner.reading.constants} | set(fronts)
     alone |= {name for name, _ in learner.reading.beside} | set(learner.reading.outside)
     missing = [name for name in names if name not in alone]
@@ -71,13 +70,12 @@ def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, .
         if not missing:
             return "", ""
         said = f"cannot tell whether {missing[0]} is a constant: the tape does not follow forward ({error})"
-        rewritten = missing[0] in written
+        rewritten = missing[0] in {place.last for place, _ in learner.reading.state}
         return "", said + "; forward writes it anew: does it leave it alone in evaluation mode (--eval)?" * rewritten
-    nodes = [n for n, word in forward.names.items() if _last(word) in {*names, *written} and n.edges]
-    if not missing and not any(_last(forward.names[n]) in names for n in nodes):
+    nodes = [n for n, word in forward.names.items() if n.edges and not set(names).isdisjoint(_names_of(word))]
+    if not missing and not nodes:
         return "", ""
-    held = sorted({*forward.names.values(), *map(_last, forward.names.values())})
-    if unknown := [name for name in missing if name not in held]:
+    if unknown := [name for name in missing if not any(name in _names_of(word) for word in forward.names.values())]:
         computed = ", ".join(sorted(set(forward.names.values())))
         raise NotUnderstoodError(f"--constant: forward computes no {unknown[0]}; it computes {computed}")
     found = list(_got(learner, forward, inputs))
@@ -104,8 +102,8 @@ class _Use(NamedTuple):
     words: str
 
 
-def _last(word: str) -> str:
-    return word.removeprefix("the later ").rpartition(".")[2]
+def _names_of(word: str) -> tuple[str, str]:
+    return word, word.removeprefix("the later ").rpartition(".")[2]
 
 
 def _uses(forward: Forward, nodes: list[Node]) -> list[_Use]:

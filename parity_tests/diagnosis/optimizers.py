@@ -33,7 +33,7 @@ TAKES = {
 NAMES = {"rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "adagrad": "Adagrad", "momentum": "SGD"}
 NAMES |= {"momentumsgd": "SGD", "sgdmomentum": "SGD", "stochasticgradientdescent": "SGD", "gradientdescent": "SGD"}
 EPS = (1e-6, 1e-7, 1e-10)
-"""Other values of eps that people write into the formula."""
+"""Other values of eps that people write into the formula, where no attribute tells."""
 
 
 def is_optimizer(thing: object) -> bool:
@@ -76,11 +76,9 @@ def examine(
     except NotUnderstoodError as error:
         raise NotUnderstoodError(str(error), _adapter(cls, name, request)) from error
     theirs, given = _torch_walk(name, options, literal, start, gradients)
-    if "eps" not in given and "eps" in TAKES.get(name.rpartition(".")[2], ()):
-        for eps in EPS:  # written into the formula
-            other = _torch_walk(name, options | {"eps": eps}, literal, start, gradients)
-            if not _agree(walk, theirs) and _agree(walk, other[0]):
-                theirs, given = other
+    if "eps" not in given and "eps" in TAKES.get(name.rpartition(".")[2], ()) and not _agree(walk, theirs):
+        others = (_torch_walk(name, options | {"eps": eps}, literal, start, gradients) for eps in EPS)
+        theirs, given = next((other for other in others if _agree(walk, other[0])), (theirs, given))
     read = [
         "read as:",
         f"  ({request.path.name} was run)",

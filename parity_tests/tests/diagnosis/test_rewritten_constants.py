@@ -46,6 +46,12 @@ def test_what_else_is_left_out_is_no_constant(checked, options, wrong):
     assert "grad_W: 12 of 12 elements differ" in out
 
 
+def test_only_what_is_declared_is_a_constant(checked):
+    status, out = checked(SOURCE, *OPTIONS[:-2])
+    assert status == 1, out
+    assert "u is declared a constant, but treating it as one in any of its uses does not make" in out
+
+
 def test_evaluation_mode_is_suggested_where_the_tape_does_not_follow(checked):
     status, out = checked(UNFOLLOWED, *OPTIONS)
     assert status == 1
