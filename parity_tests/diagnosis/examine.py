@@ -4,6 +4,7 @@ After the comparison on random numbers come further ones (`further`), then extre
 draws at random, its draws are held fixed for the gradients, and their distribution is compared (`randomness`).
 """
 
+import contextlib
 import dataclasses
 import warnings
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from parity_tests.diagnosis import (
     fitting,
     further,
     kinks,
+    left_out,
     methods,
     optimizers,
     ours,
@@ -36,6 +38,7 @@ from parity_tests.diagnosis.diagnose import Suspects
 from parity_tests.diagnosis.lines import locate
 from parity_tests.diagnosis.reading import conversions
 from parity_tests.diagnosis.reading import find as finding
+from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.loading import loaded, parse_args
 from parity_tests.diagnosis.reading.of_functions import is_pair
 from parity_tests.diagnosis.reading.options import Options
@@ -165,18 +168,20 @@ def _examine_layer(
     )
     inputs, said_of_probabilities = targets.probabilities(learner, inputs, request)
     notes += [*said_of_rows, *said_of_probabilities]
-    report = check(learner, theirs, *inputs, seed=request.seed, strict=False)
+    report = _compared(learner, theirs, inputs, request, notes)
     report.faults += faults
     if faults:
         report.quantities = [q for q in report.quantities if not faults or q.ok]
-    report.notes += notes
-    report.read.insert(0, f"({request.path.name} was run)")
-    reports = [report]
     if report.differs and theirs is None and conventions.means_over_columns(learner, report, inputs):
         learner.averages = True
-        report = check(learner, None, *inputs, seed=request.seed, strict=False)
-        report.read.insert(0, f"({request.path.name} was run)")
-        report.notes.append(conventions.MEANS)
+        report = _compared(learner, None, inputs, request, [*notes, conventions.MEANS])
+    left = left_out.find(learner, inputs, request) if report.wrong and theirs is None and not report.faults else None
+    if left is not None and left.guards_logarithm:
+        with left.as_zero():
+            report = _compared(learner, None, inputs, request, [*notes, left.words])
+    elif left is not None:
+        report.suspects = lambda report: [left.words]
+    reports = [report]
     note, fault = constants.settle(learner, inputs, request.constants)
     if theirs is None and not request.constants:
         note, fault = constants.usual(learner, inputs, report)
@@ -189,6 +194,10 @@ def _examine_layer(
         report.unseen.append("nothing was compared: backward gives no gradient of anything that the output depends on")
     if not report.ok:
         overflow = extremes.overflow(learner, theirs, inputs)
+        if overflow and theirs is None and request.range is None and trial_inputs.runs_on_shares(learner, inputs):
+            request = dataclasses.replace(request, range=trial_inputs.SHARES)
+            verdict = _examine_layer(request, module, args, literal, stage, method)
+            return dataclasses.replace(verdict, text=f"{verdict.text}\nnote: {trial_inputs.SHARES_DRAWN}")
         if overflow:
             report.quantities = [q for q in report.quantities if not q.nothing_decided]
             report.faults.append(overflow)
@@ -196,7 +205,7 @@ def _examine_layer(
         unused = [one for one in learner.reading.learned if not one.moves]
         # If the mistake is in forward, backward's lines would be blamed for it; a Jacobian's are no gradients.
         forward_alone = isinstance(report.suspects, Suspects) and report.suspects.right_for_forward
-        elsewhere = bool(overflow or unused or learner.jacobian or forward_alone)
+        elsewhere = bool(overflow or unused or learner.jacobian or forward_alone or left)
         located = locate.located(learner, report, inputs) if report.differs and not elsewhere else ""
         own = ours.sentences(request.against, learner, report, literal, inputs, request.seed) if not overflow else []
         parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]
@@ -207,12 +216,13 @@ def _examine_layer(
         report.agreement = "On these numbers they agree."
         return Verdict(1, "\n".join([str(report), *said, *faults]), reports, learner)
 
-    for further_one in further.compare(learner, theirs, inputs, request, report):
-        if isinstance(further_one, Report):
-            further_one.read, further_one.notes = [], []  # said already
-            reports.append(further_one)
-            return failed("", str(further_one))
-        said.append(further_one)
+    with left.as_zero() if left is not None else contextlib.nullcontext():
+        for further_one in further.compare(learner, theirs, inputs, request, report):
+            if isinstance(further_one, Report):
+                further_one.read, further_one.notes = [], []  # said already
+                reports.append(further_one)
+                return failed("", str(further_one))
+            said.append(further_one)
     if theirs is None and not request.range and (paid := kinks.paid_twice(learner, inputs)):
         return failed(paid)
     stepped, fault = own_steps.compare(learner, inputs)
@@ -224,6 +234,15 @@ def _examine_layer(
     if found_faults:
         return failed(*found_faults)
     return Verdict(0, "\n".join([str(report), *said]), reports, learner)
+
+
+def _compared(
+    learner: Learner, theirs: Callable | None, inputs: tuple[np.ndarray, ...], request: Request, notes: list[str]
+) -> Report:
+    report = check(learner, theirs, *inputs, seed=request.seed, strict=False)
+    report.read.insert(0, f"({request.path.name} was run)")
+    report.notes += notes
+    return report
 
 
 def _found(request: Request, module: object, args: tuple[list, dict], options: Options, stage: Stage) -> finding.Found:

@@ -4,6 +4,8 @@ import functools
 import itertools
 from collections.abc import Callable
 
+import numpy as np
+
 from parity_tests.diagnosis import masks, targets
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.learner import Learner
@@ -11,6 +13,10 @@ from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.read import prepare, read
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 from parity_tests.diagnosis.request import Request
+
+SHARES = (0.05, 0.95)
+"""The range of probabilities, for a loss that takes their logarithms."""
+SHARES_DRAWN = "the inputs were drawn between 0 and 1: forward gives NaN for others (see --range)"
 
 
 def read_on_trial_inputs(
@@ -40,6 +46,18 @@ def read_on_trial_inputs(
     if not _wants_indices(trouble) or not rows or theirs is not None:
         raise trouble
     return *_with_indices(tried, inputs, options.target, min(rows), request.seed), []
+
+
+def runs_on_shares(learner: Learner, inputs: tuple[np.ndarray, ...]) -> bool:
+    """Return whether forward is finite for inputs between 0 and 1."""
+    moved = tuple(np.clip(np.abs(x), *SHARES) if x.dtype.kind == "f" else x for x in inputs)
+    try:
+        made = learner.forward(*moved)
+    except LearnerRaisedError:
+        return False
+    finally:
+        learner.forward(*inputs)
+    return all(np.isfinite(y).all() for y in (made if isinstance(made, tuple) else (made,)))
 
 
 def _wants_indices(error: LearnerRaisedError) -> bool:

@@ -86,7 +86,7 @@ def assign(
         found[i] = Source(leaf=name)
         left.pop(name)
     waiting = [i for i in order if i not in found]
-    likely = [i for i in waiting if not words.TARGETS.match(names[i])] or waiting
+    likely = _likely(waiting, names)
     for name in [n for n in left if n.rpartition(".")[2] in INPUT_GRADIENTS]:
         at = next((i for i in likely if i not in found), None)
         if at is not None and len(leaves) > 1:
@@ -110,6 +110,14 @@ def assign(
         if by_name and not leaves:
             found[i] = Source(place=by_name[0])
     return found
+
+
+def _likely(waiting: list[int], names: list[str]) -> list[int]:
+    """Return the inputs that may have a gradient, by their names: not a target, nor y beside a prediction."""
+    patterns = [words.TARGETS]
+    if any(words.PREDICTIONS.match(names[i]) for i in waiting):
+        patterns.append(words.MAYBE_TARGETS)
+    return [i for i in waiting if not any(pattern.match(names[i]) for pattern in patterns)] or waiting
 
 
 def _by_ending(names: dict[int, str], leaves: dict[str, np.ndarray]) -> dict[int, str]:

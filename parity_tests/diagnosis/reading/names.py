@@ -27,6 +27,7 @@ TARGETS = re.compile(
     re.I,
 )
 MAYBE_TARGETS = re.compile(r"^(y|y_i|y_batch)$", re.I)
+PREDICTIONS = re.compile(r"^(y_?hats?|y_?pred(s|icted)?|preds?|predictions?|predicted|probs?|logits|scores)$", re.I)
 CACHES = re.compile(r"cache|saved|memo|memory|context|^ctx$|residual|tape|stored|^state$|^aux$", re.I)
 CONTEXTS = re.compile(r"^(ctx|context)$")
 RATES = re.compile(r"^(lr|learning_?rate|learn_?rate|eta|alpha_lr|lr_?alpha|step_?size|rate|l_?rate|current_lr)$", re.I)
