@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.names import MAYBE_TARGETS, TARGETS, listed
 from parity_tests.diagnosis.reading.outputs import return_names
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
@@ -71,26 +72,6 @@ def is_number(value: object) -> bool:
         and np.ndim(value) == 0
         and np.asarray(value).dtype.kind == "f"
     )
-
-
-class Called:
-    """A function with the name, the source and the first arguments of somebody's method, and another body."""
-
-    def __init__(self, body: Callable, method: Callable, name: str = "") -> None:
-        self.body = body
-        self.__name__ = name or method.__name__
-        code = getattr(getattr(method, "__func__", method), "__code__", None)
-        if code is not None:
-            self.__code__ = code
-
-    def taking(self, parameters: list[inspect.Parameter]) -> "Called":
-        """Say what it takes; return it."""
-        self.__signature__ = inspect.Signature(parameters)
-        return self
-
-    def __call__(self, *inputs: np.ndarray) -> object:
-        """Call the body."""
-        return self.body(*inputs)
 
 
 @dataclass
