@@ -89,11 +89,11 @@ class World:
         large = {key for key, value in arrays.items() if _is_kept(value)}
         self._kept = [value for key, value in arrays.items() if key in large or key in self._fixed]
         self._shared: list[object] = []
+        self.draws = generators.states(generators.generators(self.roots))
         self.start = self._copies([holders.contents(one) for one in self._restored()])
         shared = {id(value) for one in self._shared for _, value in self._walk(0, (), one, set(), False)}
         watched = [value for key, value in arrays.items() if key in shared | large | set(self._fixed)]
         self._watched = [(value, np.array(buffers.seen_as_array(value))) for value in watched]
-        self.draws = generators.states(generators.generators(self.roots))
 
     def restore(self) -> None:
         """Put everything back to the start, apart from what other files hold."""
@@ -101,7 +101,7 @@ class World:
             buffers.write(held, values)
         for one, contents in zip(self._restored(), self._copies(self.start), strict=True):
             holders.fill(one, contents)
-        generators.put_back(self.draws)  # those that are not copied: of a class, of another module
+        generators.put_back(self.draws)
 
     @contextlib.contextmanager
     def starting_here(self) -> Iterator[None]:
@@ -122,7 +122,9 @@ class World:
         return [*self.roots, *self._functions]
 
     def _copies(self, contents: list[dict]) -> list[dict]:
-        memo = {id(one): one for one in [*self.roots, *self._kept, *self._showing.values()]}
+        # A generator's state is put back. To copy it, number by number, would take longer than most forwards.
+        plain = [one for one, _ in self.draws if type(one) in generators.KINDS]
+        memo = {id(one): one for one in [*self.roots, *self._kept, *self._showing.values(), *plain]}
         return [{key: self._copy(value, memo) for key, value in one.items()} for one in contents]
 
     def _copy(self, value: object, memo: dict) -> object:
