@@ -168,7 +168,7 @@ def _of_prediction(
             function = getattr(getattr(network, held, None), way, None)
             if not callable(function) or getattr(function, "__self__", None) is network:
                 continue
-            function = _prediction_first(function)
+            function = _of_held(network, held, way)
             if is_number(_tried(function, (made, target), stage)):
                 called = f"self.{held}" + f".{way}" * (way != "__call__")
                 yield Loss(_of_output(predict, index, function), f"the loss is {called} of {name}")
@@ -193,6 +193,14 @@ def _of_prediction(
 
         words = f"{one.words.format(m=count)}, of {name}"
         yield Loss(Called(usual, predict, "loss"), words, assumed=True, fallback=one.fallback)
+
+
+def _of_held(network: object, held: str, way: str) -> Callable:
+    def loss(p: np.ndarray, y: np.ndarray) -> object:
+        # Looked up in each call: at each return to the start, the network gets another copy of what it holds.
+        return _prediction_first(getattr(getattr(network, held), way))(p, y)
+
+    return loss
 
 
 def _of_output(predict: Callable, index: int, loss: Callable) -> Called:
