@@ -13,7 +13,7 @@ from parity_tests.tests.diagnosis.layers_by_holder import HOLDERS
 ALONG = "All agree. Compared along random directions, not element by element: grad_W."
 SHAPE = ["--args", "3,4", "--input", "5,3"]
 RIGHT = {
-    "Embedding": (["--input", "4,5"], ["self.W (20000, 64): parameter; gradient in self.dW", "\ngrad_W ", ALONG]),
+    "Embedding": (["--input", "4,5"], ["self.W (2000, 64): parameter; gradient in self.dW", "\ngrad_W ", ALONG]),
     "InTheClass": (SHAPE, ['self.params["W"] (3, 4): parameter; gradient in self.grads["W"]', "\nparams.grad_W "]),
     "Handed": (SHAPE, ["gradient in self.layer.dW; the same array as self.layer.W", "\nparams.grad_W "]),
     "Gathered": (SHAPE, ['gradient in self.grads["W"]; the same array as self.layer.W', "\nparams.grad_W "]),
@@ -66,7 +66,7 @@ WRONG = {
     "private": ("Private", ("self.__dW = self.__x.T @ g", "self.__dW = self.__x.T @ g * 2"), "grad_Base__W: 9 of 9"),
 }
 UNCOMPARED = {
-    "Embedding": (["--input", "4,5"], ("np.add.at(self.dW, self.i, g)", "del self.dW"), "self.W (20000, 64)"),
+    "Embedding": (["--input", "4,5"], ("np.add.at(self.dW, self.i, g)", "del self.dW"), "self.W (2000, 64)"),
     "Centred": (["--input", "5,3"], ("", ""), "MEAN (1000, 1200)"),
     "Scale": (["--input", "5,3"], ('self.grads["s"] =', "ds ="), 'self.params["s"] ()'),
     "ScaleInLists": (["--input", "5,3"], ("self.grads[0] =", "ds ="), "self.params[0] ()"),
