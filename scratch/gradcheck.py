@@ -111,15 +111,15 @@ def compare_elements(
     """Return backward and finite differences for each element of the inputs and parameters.
 
     ``grad_output`` holds an upstream gradient for each floating output; random by default. Each element takes four
-    forward passes over all numbers of all arrays: where that is more than ``work`` numbers per array, the array is
-    compared along `directions` instead, one number for each.
+    forward passes over all numbers of all arrays: where that is more than ``work`` numbers per array, an array of
+    more elements than there are `directions` is compared along those instead, one number for each.
     """
     problem = _Problem(layer, inputs, seed, grad_output)
     comparisons = []
     gradients = problem.gradients()
     total = sum(values.size for _, values, _ in gradients)
     for name, values, analytic in gradients:
-        if values.size * total > work:
+        if values.size > DIRECTIONS and values.size * total > work:
             comparisons.append(_along_directions(problem, name, values, analytic))
             continue
         numeric, allowed = np.zeros(values.shape), np.zeros(values.shape)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.names import MAYBE_TARGETS, TARGETS, listed
 from parity_tests.diagnosis.reading.outputs import return_names
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
@@ -71,26 +72,6 @@ def is_number(value: object) -> bool:
         and np.ndim(value) == 0
         and np.asarray(value).dtype.kind == "f"
     )
-
-
-class Called:
-    """A function with the name, the source and the first arguments of somebody's method, and another body."""
-
-    def __init__(self, body: Callable, method: Callable, name: str = "") -> None:
-        self.body = body
-        self.__name__ = name or method.__name__
-        code = getattr(getattr(method, "__func__", method), "__code__", None)
-        if code is not None:
-            self.__code__ = code
-
-    def taking(self, parameters: list[inspect.Parameter]) -> "Called":
-        """Say what it takes; return it."""
-        self.__signature__ = inspect.Signature(parameters)
-        return self
-
-    def __call__(self, *inputs: np.ndarray) -> object:
-        """Call the body."""
-        return self.body(*inputs)
 
 
 @dataclass
@@ -187,7 +168,7 @@ def _of_prediction(
             function = getattr(getattr(network, held, None), way, None)
             if not callable(function) or getattr(function, "__self__", None) is network:
                 continue
-            function = _prediction_first(function)
+            function = _of_held(network, held, way)
             if is_number(_tried(function, (made, target), stage)):
                 called = f"self.{held}" + f".{way}" * (way != "__call__")
                 yield Loss(_of_output(predict, index, function), f"the loss is {called} of {name}")
@@ -212,6 +193,14 @@ def _of_prediction(
 
         words = f"{one.words.format(m=count)}, of {name}"
         yield Loss(Called(usual, predict, "loss"), words, assumed=True, fallback=one.fallback)
+
+
+def _of_held(network: object, held: str, way: str) -> Callable:
+    def loss(p: np.ndarray, y: np.ndarray) -> object:
+        # Looked up in each call: at each return to the start, the network gets another copy of what it holds.
+        return _prediction_first(getattr(getattr(network, held), way))(p, y)
+
+    return loss
 
 
 def _of_output(predict: Callable, index: int, loss: Callable) -> Called:

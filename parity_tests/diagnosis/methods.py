@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity_tests.diagnosis import targets, training_step
-from parity_tests.diagnosis.assumed_losses import Called, Loss, is_number, losses
+from parity_tests.diagnosis.assumed_losses import Loss, is_number, losses
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.find import Found, constructed, method_called, of_object, owner_of_method
 from parity_tests.diagnosis.reading.forward_arguments import forward_arguments
 from parity_tests.diagnosis.reading.leaves import leaves_of

@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 
 from parity_tests.diagnosis import targets
-from parity_tests.diagnosis.assumed_losses import Called, losses, prediction
+from parity_tests.diagnosis.assumed_losses import losses, prediction
 from parity_tests.diagnosis.methods import Giving, Method
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.options import Options

@@ -139,7 +139,7 @@ def _optimizers(
     taken = {place: one.optimizer or next(iter(kept), None) for place, one in steps.items()}
     taken = {place: by for place, by in taken.items() if by is not None}
     trials.world.restore()
-    optimizers = Optimizers(trials.world, {one.optimizer for one in steps.values() if one.optimizer}, kept)
+    optimizers = Optimizers(trials.world, dict.fromkeys(one.optimizer for one in steps.values() if one.optimizer), kept)
     moved = [trials.moved_by_backward(list(taken), factor) for factor in (1.0, 2.0)] if taken else []
     adaptive = {}
     for place, optimizer in taken.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity_tests.diagnosis.reading import adapters, holders
+from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.flagged import Flagged, with_flag
 from parity_tests.diagnosis.reading.function_contents import FUNCTIONS
@@ -106,7 +107,8 @@ class Found:
 
 
 def _holds_data(one: object) -> bool:
-    return not isinstance(one, type | types.ModuleType) and bool(holders.contents(one))
+    # What a stand-in of ours calls belongs to the owner, which is a root. The rest of it would be copied for each run.
+    return not isinstance(one, type | types.ModuleType | Called) and bool(holders.contents(one))
 
 
 def find(module: types.ModuleType, names: str, args: tuple[list, dict], stage: Stage, file: str) -> Found:

@@ -150,6 +150,8 @@ def fill(root: object, held: dict) -> None:
 
 def is_data(value: object) -> bool:
     """Return whether a value of a module, a class or a closure may hold numbers."""
+    if isinstance(value, types.FunctionType):  # the most of what classes and modules hold
+        return False
     if isinstance(value, np.ndarray | list | dict | tuple | float | int):
         return True
     if buffers.holds_numbers(value) or buffers.is_torch_module(value):
@@ -158,7 +160,7 @@ def is_data(value: object) -> bool:
         return True
     if isinstance(value, OPAQUE) or type(value).__module__.split(".")[0] in ("numpy", "torch", "builtins"):
         return False
-    return hasattr(value, "__dict__") and not isinstance(value, types.FunctionType)
+    return hasattr(value, "__dict__")
 
 
 def is_theirs(one: type | types.FunctionType) -> bool:

@@ -90,7 +90,6 @@ class Learner:
         self.world.restore()
         self.backwards, self.last = 0, inputs
         self.write()
-        self._draws = generators.states(generators.generators(self.world.roots)) if self.world.draws else []
         return self._forward(inputs)
 
     __call__ = forward
@@ -139,7 +138,7 @@ class Learner:
         first = self.outputs
         self.flush()
         self.write()
-        generators.put_back(self._draws)
+        generators.put_back(self.world.draws)
         self._forward(self.last)
         if equal(first, self.outputs):
             return

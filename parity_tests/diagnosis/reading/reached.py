@@ -41,7 +41,7 @@ def named_files(roots: list[object], inside: list[Path], before: set[str]) -> li
     words = {word for one in here for word in re.findall(r"\w+", _source(one))}
     found = []
     for name, module in list(sys.modules.items()):
-        if hasattr(module, "__path__") or (name in before and name.rpartition(".")[2] not in words):
+        if (name in before and name.rpartition(".")[2] not in words) or hasattr(module, "__path__"):
             continue  # a package leads to all of its files, also to those that have nothing to do with these
         new = holders.file_of(module) is not None and not any(module is one for one in (*known, *roots))
         if new and any(Path(module.__file__).is_relative_to(folder) for folder in inside):

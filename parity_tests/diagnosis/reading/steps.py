@@ -7,6 +7,7 @@ be told from it.
 """
 
 import copy
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -59,7 +60,7 @@ class Optimizers:
         The arrays with which backward itself takes steps.
     """
 
-    def __init__(self, world: World, places: set[Place], velocities: list[Place]) -> None:
+    def __init__(self, world: World, places: Iterable[Place], velocities: list[Place]) -> None:
         self.world, self.velocities = world, velocities
         self.start = {place: copy.deepcopy(vars(world.get(place))) for place in places}
         self._first = {place: copy.deepcopy(world.get(place)) for place in velocities}

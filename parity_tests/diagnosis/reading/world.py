@@ -7,6 +7,7 @@ or among the file's own globals has a `Place`. A `World` remembers all of it, to
 import collections
 import contextlib
 import copy
+import operator
 import re
 import sys
 import types
@@ -89,40 +90,52 @@ class World:
         large = {key for key, value in arrays.items() if _is_kept(value)}
         self._kept = [value for key, value in arrays.items() if key in large or key in self._fixed]
         self._shared: list[object] = []
+        self.draws = generators.states(generators.generators(self.roots))
         self.start = self._copies([holders.contents(one) for one in self._restored()])
+        empty = [one for one, held in zip(self.roots, self.start, strict=False) if isinstance(one, type) and not held]
+        self._empty = {id(one): dict(vars(one)) for one in empty}
         shared = {id(value) for one in self._shared for _, value in self._walk(0, (), one, set(), False)}
         watched = [value for key, value in arrays.items() if key in shared | large | set(self._fixed)]
         self._watched = [(value, np.array(buffers.seen_as_array(value))) for value in watched]
-        self.draws = generators.states(generators.generators(self.roots))
 
     def restore(self) -> None:
         """Put everything back to the start, apart from what other files hold."""
         for held, values in self._watched:
             buffers.write(held, values)
         for one, contents in zip(self._restored(), self._copies(self.start), strict=True):
-            holders.fill(one, contents)
-        generators.put_back(self.draws)  # those that are not copied: of a class, of another module
+            if not self._is_still_empty(one):
+                holders.fill(one, contents)
+        generators.put_back(self.draws)
 
     @contextlib.contextmanager
     def starting_here(self) -> Iterator[None]:
         """Take the present state as the start, for a while."""
-        before = self.start, self.draws, self._aliases, self._kept, self._watched
+        before = self.start, self.draws, self._aliases, self._kept, self._watched, self._empty
         self.snapshot()
         try:
             yield
         finally:
-            self.start, self.draws, self._aliases, self._kept, self._watched = before
+            self.start, self.draws, self._aliases, self._kept, self._watched, self._empty = before
 
     def release(self, kept: set[Place]) -> None:
         """Stop watching the large arrays that are at none of these places: a data set takes long to look at."""
         held = {id(self.held(place)) for place in kept}
         self._watched = [(value, values) for value, values in self._watched if id(value) in held]
 
+    def _is_still_empty(self, one: object) -> bool:
+        # Most classes of a file hold no data, and most forwards give them none.
+        before = self._empty.get(id(one))
+        if before is None or before.keys() != vars(one).keys():
+            return False
+        return all(map(operator.is_, before.values(), vars(one).values()))
+
     def _restored(self) -> list[object]:
         return [*self.roots, *self._functions]
 
     def _copies(self, contents: list[dict]) -> list[dict]:
-        memo = {id(one): one for one in [*self.roots, *self._kept, *self._showing.values()]}
+        # A generator's state is put back. To copy it, number by number, would take longer than most forwards.
+        plain = [one for one, _ in self.draws if type(one) in generators.KINDS]
+        memo = {id(one): one for one in [*self.roots, *self._kept, *self._showing.values(), *plain]}
         return [{key: self._copy(value, memo) for key, value in one.items()} for one in contents]
 
     def _copy(self, value: object, memo: dict) -> object:

@@ -8,7 +8,7 @@ MEAN = np.linspace(0, 1, 1_200_000).reshape(1000, 1200)
 
 class Embedding:
     def __init__(self):
-        self.W = np.random.randn(20000, 64)
+        self.W = np.random.randn(2000, 64)
 
     def forward(self, i):
         self.i = i

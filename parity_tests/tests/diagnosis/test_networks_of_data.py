@@ -63,6 +63,20 @@ class MSE:
         return 2 * self.d
 
 
+class Counting:
+    '''Refuses the tenth call: the count of calls has to be put back before each pass.'''
+
+    def __init__(self):
+        self.n = 0
+
+    def forward(self, p, t):
+        self.n, self.d = self.n + 1, p - t
+        return np.sum(self.d**2) if self.n < 10 else np.nan
+
+    def backward(self):
+        return 2 * self.d
+
+
 class CrossEntropy:
     def loss(self, y, y_pred):
         return -np.sum(y * np.log(y_pred) + (1 - y) * np.log(1 - y_pred))
@@ -135,6 +149,7 @@ RIGHT = [
     ("Column", [*ONE, "--target", "binary"], "the target has the shape (5, 1)", ["grad_w", "grad_b"]),
     ("Regression.fit", [*ONE, "--input", "5"], "self.b (): changes the loss", []),
     ("Later", LATER, "the loss is self.loss.forward of what forward returns", ["grad_W"]),
+    ("Later", [*LATER[:1], "3, 2, Counting()", *LATER[2:]], "the loss is self.loss.forward", ["grad_W"]),
     ("TargetFirst", [*WIDE, "binary"], "the loss is self.loss.loss of what forward returns", ["grad_W"]),
     ("Unstated", [*WIDE, "values"], "assumed to be the squared error, halved and averaged", ["grad_W", "grad_b"]),
 ]

@@ -111,6 +111,9 @@ def test_its_draws_are_distributed_like_pytorchs(checked, name):
     status, out = checked(LAYERS, name, *AGAINST)
     assert status == 0, out
     assert "over 300 draws the output is distributed like PyTorch's" in out
+
+
+def test_the_same_draws_in_each_pass_are_named(checked):
     assert "makes the same draws in each pass" in checked(LAYERS, "TheSameMask", *AGAINST)[1]
 
 
