@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratch import random
+from scratch.grad_mode import no_grad
 from scratch.nn.layer import Layer
 from scratch.nn.module import Module
 
@@ -210,6 +211,7 @@ class _Problem:
         grads = returned if isinstance(returned, tuple) else (returned,)
         self.grad_inputs = [None if grad is None else np.array(grad) for grad in grads[: len(inputs)]]
 
+    @no_grad()
     def forward(self) -> np.ndarray:
         """Run the layer on the inputs as they are now; return its floating-point outputs laid end to end."""
         for view, start in self.frozen:

@@ -12,6 +12,7 @@ PyTorch's counterpart: ``torch.Generator``. Left out: devices, ``seed()``. Diffe
 seed, ``manual_seed`` refuses a float (PyTorch truncates it), and the state is made of plain values.
 """
 
+import functools
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -84,10 +85,7 @@ class Generator:
 
     def _started(self) -> "np.random.MT19937":
         if self._twister is None:
-            words = [self._seed & WORD]
-            for i in range(1, STATE_WORDS):
-                words.append((1812433253 * (words[-1] ^ (words[-1] >> 30)) + i) & WORD)
-            self._twister = _twister(words, STATE_WORDS)
+            self._twister = _twister(_first_words(self._seed & WORD), STATE_WORDS)
         return self._twister
 
     def get_state(self) -> dict[str, Any]:
@@ -130,6 +128,14 @@ class Generator:
         if not 0 <= position <= STATE_WORDS or not 0 <= seed < 2**64:
             raise RuntimeError(f"set_state: position {position} or seed {seed} is out of range")
         self._seed, self._twister, self.next_normal = seed, _twister(words, position), next_normal
+
+
+@functools.lru_cache(maxsize=8)  # checks start from the same seed over and over
+def _first_words(seed: int) -> tuple[int, ...]:
+    words = [seed]
+    for i in range(1, STATE_WORDS):
+        words.append((1812433253 * (words[-1] ^ (words[-1] >> 30)) + i) & WORD)
+    return tuple(words)
 
 
 def _twister(words: Sequence[int], position: int) -> "np.random.MT19937":
