@@ -36,8 +36,8 @@ from scratch.nn.module import Module
 
 STEP = 2.0**-12
 ROUNDINGS = 64
-LITTLE_MORE = 1000
-"""Up to so many times the allowed error, the cause may still be rounding inside forward."""
+COARSE = 1e-5
+"""With more rounding inside forward than this, relative to the slope, finite differences say nothing."""
 OTHER_STEPS = 0.95, 0.9, 0.8, 0.7, 0.6
 SPREADS = 8
 """How many times their spread, since rounding errors may by chance be nearly the same for all steps."""
@@ -238,9 +238,10 @@ class _Problem:
     def slope_near(self, move: Callable[[float], None], h: float, expected: float) -> tuple[float, float]:
         """Return `slope`; where it is not quite ``expected``, allow for its spread over other steps, too."""
         slope, allowed = self.slope(move, h)
-        if allowed < abs(slope - expected) < LITTLE_MORE * allowed:
+        coarse = COARSE * max(1.0, abs(slope))
+        if allowed < abs(slope - expected) < coarse:
             slopes = [slope, *[self.slope(move, share * h)[0] for share in OTHER_STEPS]]
-            allowed += SPREADS * (max(slopes) - min(slopes))
+            allowed += min(SPREADS * (max(slopes) - min(slopes)), coarse)
         return slope, allowed
 
     def slope(self, move: Callable[[float], None], h: float) -> tuple[float, float]:
