@@ -117,7 +117,7 @@ def _examine_layer(
     stage: Stage,
     method: methods.Method | None = None,
 ) -> Verdict:
-    theirs = None
+    theirs, within = None, []
     if not request.inputs:
         raise NotUnderstoodError("--input SHAPE is needed: the shape of the input, such as --input 4,3")
     inputs, target = targets.draw(request, arrays.array)
@@ -132,6 +132,7 @@ def _examine_layer(
     if request.against is not None:
         theirs = against.built(request.against, literal)
         theirs = theirs.train(request.training) if hasattr(theirs, "train") else theirs
+        request, inputs, within = fitting.within_domain(request, theirs, inputs)
         inputs, theirs = fitting.fitted(request, options, theirs, inputs)
     found = method.found if method is not None else _found(request, module, args, options, stage)
     if method is None and theirs is None:
@@ -154,7 +155,7 @@ def _examine_layer(
         if refused is None:
             raise
         raise refused from error
-    notes = [*assumed, *drawn]
+    notes = [*within, *assumed, *drawn]
     if randomness.is_random(learner, theirs, inputs):
         notes += randomness.compare(learner, theirs, inputs, request.seed)
         theirs = None

@@ -11,6 +11,8 @@ from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.running import NotUnderstoodError
 from parity_tests.diagnosis.request import Request
+from parity_tests.diagnosis.trial_inputs import SHARES
+from parity_tests.harness import arrays
 from parity_tests.harness.lazy_torch import torch
 
 
@@ -44,6 +46,17 @@ def completed(request: Request, found: Found, options: Options) -> tuple[Request
     count = request.inputs[0][0]
     said = f"{', '.join(missing)}: drawn, a number for each of the {count} examples (assumed; another --input changes "
     return dataclasses.replace(request, inputs=[*request.inputs, *[(count,)] * wanted]), [f"{said}it)"]
+
+
+def within_domain(request: Request, theirs: Callable, inputs: tuple) -> tuple[Request, tuple, list[str]]:
+    """Return the request and the inputs, between 0 and 1 if PyTorch refuses others, as its BCELoss does; and say so."""
+    if request.range is not None or not against.refusal(theirs, inputs):
+        return request, inputs, []
+    request_within = dataclasses.replace(request, range=SHARES)
+    within, _ = targets.draw(request_within, arrays.array)
+    if against.refusal(theirs, within):
+        return request, inputs, []
+    return request_within, within, [f"the inputs were drawn between 0 and 1: {request.against} refuses others"]
 
 
 def fitted(request: Request, options: Options, theirs: Callable, inputs: tuple) -> tuple[tuple, Callable]:

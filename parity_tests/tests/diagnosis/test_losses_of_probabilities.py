@@ -1,5 +1,7 @@
 """Losses that take logarithms of probabilities: guards that backward leaves out, and inputs that are probabilities."""
 
+import sys
+
 import pytest
 
 LOSSES = """
@@ -68,6 +70,15 @@ class Norm:
         std = np.sqrt((self.centred**2).mean(axis=0) + 1e-5)
         n = self.centred / std
         return (grad - grad.mean(axis=0) - n * (grad * n).mean(axis=0)) / std
+
+
+class BCELoss:
+    def forward(self, p, t):
+        self.p, self.t = p, t
+        return bce(t, p)
+
+    def backward(self):
+        return bce_prime(self.t, self.p)
 """
 X = ("--input", "5,3")
 BINARY = (*X, "--target", "binary")
@@ -104,6 +115,21 @@ def test_a_right_loss_agrees_and_its_wrong_twin_does_not(check_file, name, optio
     assert "differ" in out
 
 
+def test_inputs_are_probabilities_where_pytorch_refuses_others(check_file):
+    options = (*BINARY, "--against", "torch.nn.BCELoss")
+    status, out, err = check_file(LOSSES, "BCELoss", *options)
+    assert (status, err) == (0, ""), out
+    assert "note: the inputs were drawn between 0 and 1: torch.nn.BCELoss refuses others" in out
+    status, out, _ = check_file(
+        LOSSES.replace("(1 - y) * np.log(1 - y_hat)", "0.5 * np.log(1 - y_hat)"), "BCELoss", *options
+    )
+    assert status == 1
+    assert "output: 1 of 1 elements differs" in out
+    status, out, _ = check_file(LOSSES.replace("np.log(1 - y_hat)", "np.log(1 - y_hat + 1e-8)"), "BCELoss", *options)
+    assert status == 1
+    assert "museum" not in out
+
+
 def test_a_constant_outside_a_logarithm_is_named_as_the_mistake(check_file):
     backward = "std = np.sqrt((self.centred**2).mean(axis=0) + 1e-5)\n        n"
     assert LOSSES.count(backward) == 1
@@ -114,12 +140,9 @@ def test_a_constant_outside_a_logarithm_is_named_as_the_mistake(check_file):
     assert "backward leaves out the 1e-05 that line 60 of my.py adds: all agree once it is 0" in out
 
 
-def test_the_file_is_left_as_it_was(check_file):
-    source = LOSSES + "\n\nbefore = SoftmaxWithLoss.forward.__code__\n"
-    source += "import atexit, sys\nsys._learners_forward = SoftmaxWithLoss.forward, before\n"
-    status, *_ = check_file(source, "SoftmaxWithLoss", *X, "--target", "classes")
+def test_the_function_gets_its_code_back(check_file):
+    kept = "\n\nimport sys\n\nsys.learners_forward = SoftmaxWithLoss.forward, SoftmaxWithLoss.forward.__code__\n"
+    status, *_ = check_file(LOSSES + kept, "SoftmaxWithLoss", *X, "--target", "classes")
     assert status == 0
-    import sys
-
-    function, before = vars(sys).pop("_learners_forward")
-    assert function.__code__ is before
+    forward, code = vars(sys).pop("learners_forward")
+    assert forward.__code__ is code
