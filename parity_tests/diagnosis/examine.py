@@ -195,7 +195,8 @@ def _examine_layer(
         report.unseen.append("nothing was compared: backward gives no gradient of anything that the output depends on")
     if not report.ok:
         overflow = extremes.overflow(learner, theirs, inputs)
-        if overflow and theirs is None and request.range is None and trial_inputs.runs_on_shares(learner, inputs):
+        may_move = theirs is None and request.range is None
+        if overflow and may_move and trial_inputs.runs_on_shares(learner, inputs, options.target):
             request = dataclasses.replace(request, range=trial_inputs.SHARES)
             verdict = _examine_layer(request, module, args, literal, stage, method)
             return dataclasses.replace(verdict, text=f"{verdict.text}\nnote: {trial_inputs.SHARES_DRAWN}")

@@ -48,9 +48,11 @@ def read_on_trial_inputs(
     return *_with_indices(tried, inputs, options.target, min(rows), request.seed), []
 
 
-def runs_on_shares(learner: Learner, inputs: tuple[np.ndarray, ...]) -> bool:
-    """Return whether forward is finite for inputs between 0 and 1."""
-    moved = tuple(np.clip(np.abs(x), *SHARES) if x.dtype.kind == "f" else x for x in inputs)
+def runs_on_shares(learner: Learner, inputs: tuple[np.ndarray, ...], target: int | None) -> bool:
+    """Return whether forward is finite for inputs between 0 and 1; the target stays as it is."""
+    moved = tuple(
+        np.clip(np.abs(x), *SHARES) if x.dtype.kind == "f" and i != target else x for i, x in enumerate(inputs)
+    )
     try:
         made = learner.forward(*moved)
     except LearnerRaisedError:

@@ -278,3 +278,4 @@ def test_zeros_of_the_target_are_named(check_file):
     status, out, _ = check_file(FORMS, "Divergence", *X, "--target", "one-hot")
     assert status == 1
     assert "The target has zeros, and 0 times the logarithm of 0 is NaN" in out
+    assert "drawn between 0 and 1" not in out
