@@ -60,11 +60,11 @@ def _about_a_pair(exercise: Derived, functions: tuple[Callable, ...]) -> dict[st
                 return _objection("PyTorch", case, report.words(), "")
         for _, case in cases.layer_cases(exercise, "float64", WITHOUT):
             learners, ours = with_pair(case, original, functions).layer, case.layer
-            if not check(ours, None, *case.inputs).differs:
+            report = check(learners, None, *case.inputs)
+            if not report.differs:
                 asked["finite differences"] += 1
-                report = check(learners, None, *case.inputs)
-                if report.differs:
-                    return _objection("finite differences", case, report.words(), "")
+            elif not check(ours, None, *case.inputs).differs:  # ours may depart from them by a convention
+                return _objection("finite differences", case, report.words(), "")
             kept = [law for law in laws.laws_of(type(ours)) if keeps(ours, law, case.inputs)]
             asked["laws"] += bool(kept)
             broken = [law.__name__ for law in kept if not keeps(learners, law, case.inputs)]

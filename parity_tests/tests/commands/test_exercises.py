@@ -74,6 +74,20 @@ def test_the_original_is_accepted(exercise, tmp_path):
     assert "PyTorch" in verdict.text
 
 
+def test_finite_differences_object_without_pytorch(monkeypatch):
+    monkeypatch.setattr(witnesses, "WITH_TORCH", 0)
+    monkeypatch.setattr(witnesses, "_museums_cases", lambda original: [])
+    exercise = next(one for one in TO_WRITE if one.name == "conv2d")
+    forward, backward = cases.originals(exercise)
+
+    @functools.wraps(backward)
+    def too_large(*given):
+        return tuple(1.01 * grad for grad in backward(*given))
+
+    verdict = witnesses.verdict(exercise, (forward, too_large))
+    assert "Finite differences objects" in verdict.text
+
+
 @each(TO_WRITE)
 def test_a_blank_gets_a_kind_word(exercise, tmp_path):
     path = write(tmp_path, exercise, sheets.sheet(exercise))
