@@ -22,6 +22,7 @@ from benchmarks.speed import benches, mnist_run, progress, report, results, timi
 from benchmarks.speed.contenders import CONTENDERS, Plain, Scratch, TorchEager
 from benchmarks.speed.timing import Times, interleave
 from benchmarks.tables import console
+from parity_tests.harness.in_processes import rows_of_this_process
 from parity_tests.tests.commands.test_cli import refused
 
 
@@ -105,13 +106,6 @@ def test_steps_writes_draws_and_compares(tmp_path, capsys, monkeypatch):
     assert "steps.json exists already" in refused(capsys, 1, arguments)
 
 
-def process(rivals, seconds):
-    """Return a benchmark's rows, which contain the id of the process that measured them."""
-    row = {"work": rivals[0], "seconds": 4.0, "scratch_seconds": seconds, "ratio": seconds / 4}
-    ranges = {"range": [2.0, 6.0], "scratch_range": [seconds - 0.5, 2 * seconds]}
-    return [{**row, **ranges, "quartiles": [3.0, 5.0], "scratch_quartiles": [os.getpid(), 1e9]}]
-
-
 @pytest.mark.parametrize("rival", CONTENDERS)
 def test_a_rivals_name_is_not_cut_off(rival, capsys):
     numbers = {name: [0.0123, 0.0234] for name in ("scratch_quartiles", "ratios")}
@@ -124,10 +118,10 @@ def test_a_rivals_name_is_not_cut_off(rival, capsys):
 def test_each_repeat_is_a_process_of_its_own():
     seen = []
     on_row = lambda number, row: seen.append((number, row["work"], row["scratch_quartiles"][0] == os.getpid()))  # noqa: E731
-    (row,) = benches.repeat(process, 2, ["mlp"], 1.0, on_row=on_row)
+    (row,) = benches.repeat(rows_of_this_process, 2, ["mlp"], 1.0, on_row=on_row)
     assert (row["work"], row["ratio"], row["ratios"]) == ("mlp", 0.25, [0.25, 0.25])
     assert row["scratch_quartiles"][0] not in (os.getpid(), 0)
-    (row,) = benches.repeat(process, 1, ["mlp"], 1.0, on_row=on_row)
+    (row,) = benches.repeat(rows_of_this_process, 1, ["mlp"], 1.0, on_row=on_row)
     assert row["scratch_quartiles"] == [os.getpid(), 1e9]
     assert row["ratios"] == [0.25]
     assert seen == [(1, "mlp", False), (2, "mlp", False), (1, "mlp", True)]
@@ -135,7 +129,7 @@ def test_each_repeat_is_a_process_of_its_own():
 
 @pytest.mark.parametrize("is_terminal", [False, True])
 def test_a_benchmark_says_how_far_it_is(is_terminal, monkeypatch, capsys):
-    (row,) = process(["mlp"], 1.0)
+    (row,) = rows_of_this_process(["mlp"], 1.0)
     row |= {"dtype": "float32", "contender": "torch"}
     monkeypatch.setattr(progress, "Console", functools.partial(Console, force_terminal=is_terminal, width=100))
     with progress.progress("steps", 2) as on_row:
@@ -150,7 +144,7 @@ def test_a_benchmark_says_how_far_it_is(is_terminal, monkeypatch, capsys):
 
 
 def test_what_several_processes_measured_becomes_its_median():
-    one, two, three = (process(["mlp"], seconds)[0] for seconds in (1.0, 8.0, 2.0))
+    one, two, three = (rows_of_this_process(["mlp"], seconds)[0] for seconds in (1.0, 8.0, 2.0))
     two["quartiles"] = [2.0, 9.0]
     (row,) = benches.combine([[one], [two], [three]])
     assert (row["scratch_seconds"], row["ratio"], row["ratios"]) == (2.0, 0.5, [0.25, 2.0, 0.5])
@@ -206,7 +200,7 @@ def test_no_measuring_process_outlives_the_command(number):
     code = (
         "from benchmarks.runs.interrupts import Interrupts\n"
         "from benchmarks.speed import benches\n"
-        "from parity_tests.harness.waiting import measure_for_ever\n"
+        "from parity_tests.harness.in_processes import measure_for_ever\n"
         "if __name__ == '__main__':\n"
         "    with Interrupts():\n"
         "        benches.repeat(measure_for_ever, 2, [])\n"

@@ -219,7 +219,7 @@ def test_a_process_that_stands_still_ends_the_job_when_the_time_is_up(forked):
 @posix
 def test_processes_end_with_their_parent():
     code = (
-        "from parity_tests.harness.waiting import work_for_ever; from torch_ref.scale import workers\n"
+        "from parity_tests.harness.in_processes import work_for_ever; from torch_ref.scale import workers\n"
         "if __name__ == '__main__':\n"
         "    workers.run(work_for_ever, 1, (), lambda pid: print(pid, flush=True))\n"
     )
