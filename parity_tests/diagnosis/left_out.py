@@ -19,6 +19,7 @@ from types import CodeType, FunctionType
 import numpy as np
 
 from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.running import LearnerRaisedError
 from parity_tests.diagnosis.request import Request
 from parity_tests.harness.compare import check
 
@@ -70,8 +71,11 @@ def find(learner: Learner, inputs: tuple[np.ndarray, ...], request: Request) -> 
     """Return the small number of the file, or of one that it imports, with which all agree once it is 0."""
     for function in _functions(request.path.resolve().parent):
         for left in _small_terms(function):
-            with left.as_zero():
-                report = check(learner, None, *inputs, seed=request.seed, strict=False, work=0)
+            try:
+                with left.as_zero():
+                    report = check(learner, None, *inputs, seed=request.seed, strict=False, work=0)
+            except LearnerRaisedError:
+                continue
             if report.quantities and not report.differs:
                 return left
     return None
@@ -91,8 +95,11 @@ def _functions(folder: Path) -> Iterator[FunctionType]:
 
 
 def _small_terms(function: FunctionType) -> Iterator[LeftOut]:
-    lines, first = inspect.getsourcelines(function)
-    tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+    try:
+        lines, first = inspect.getsourcelines(function.__code__)
+        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+    except (OSError, SyntaxError):
+        return
     if not isinstance(tree, ast.FunctionDef):
         return
     ast.increment_lineno(tree, first - 1)

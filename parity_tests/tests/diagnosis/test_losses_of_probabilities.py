@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-LOSSES = """
+LOSSES = '''
 import numpy as np
 
 TINY = 1e-7
@@ -79,7 +79,33 @@ class BCELoss:
 
     def backward(self):
         return bce_prime(self.t, self.p)
+
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Options:  # its __init__ has no source
+    eps: float = 1e-7
+
+    def power(self):
+        """
+Text that begins further to the left than the function.
 """
+        return np.log(self.eps + 1e-9)
+
+
+class Private:
+    def __init__(self):
+        self.__w = np.array([1.5, 0.5, 2.0])
+
+    def forward(self, x):
+        self.x = x
+        return np.log(x * x * self.__w + 1e-7)
+
+    def backward(self, grad):
+        return grad / self.x
+'''
 X = ("--input", "5,3")
 BINARY = (*X, "--target", "binary")
 GUARD = "adds against log(0) is taken as 0: backward is that of the loss without it"
@@ -138,6 +164,12 @@ def test_a_constant_outside_a_logarithm_is_named_as_the_mistake(check_file):
     status, out, _ = check_file(LOSSES.replace(backward, backward.replace(" + 1e-5", "")), "Norm", *X)
     assert status == 1
     assert "backward leaves out the 1e-05 that line 60 of my.py adds: all agree once it is 0" in out
+
+
+def test_a_number_that_is_not_followed_is_passed_over(check_file):
+    status, out, err = check_file(LOSSES, "Private", *X)
+    assert (status, err) == (1, "")
+    assert "differ" in out
 
 
 def test_the_function_gets_its_code_back(check_file):
