@@ -48,9 +48,8 @@ def multihead_attention(d: Draw) -> LayerCase:
 def transformer_layers(d: Draw, name: str, **more: int) -> tuple[nn.Module, torch.nn.Module, int]:
     """Return a transformer, or a layer of one, of each engine, with options crossed, and its size."""
     heads = d.integer(1, 3)
-    # A norm of two numbers always gives -1 and 1: what is left of its gradients is rounding. Nor are there many: finite
-    # differences take four forward passes for each weight.
-    size = heads * d.integer(3 if heads == 1 else 2, 3)
+    # A norm of two numbers always gives -1 and 1: what is left of its gradients is rounding.
+    size = heads * d.integer(3 if heads == 1 else 2, 4)
     # Of a single hidden unit's bias, PyTorch's own float32 error, on which the budget rests, may be tiny by luck.
     options = d.some_of(
         dim_feedforward=(3, 5),

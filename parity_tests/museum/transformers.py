@@ -9,8 +9,8 @@ from parity_tests.harness.arrays import array
 from parity_tests.museum.exhibit import layer
 from scratch import nn
 
-X, MEMORY = array((4, 2, 3), seed=1), array((5, 2, 3), seed=2)
-SIZES = (3, 1, 5, 0.0)
+X, MEMORY = array((3, 2, 4), seed=1), array((5, 2, 4), seed=2)
+SIZES = (4, 2, 5, 0.0)
 
 
 @layer(X, args=SIZES, caught="torch differences laws", passes_ones=True)
@@ -107,10 +107,10 @@ def torch_transformer():
     """Return the same in PyTorch."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "enable_nested_tensor is True")
-        return torch.nn.Transformer(3, 1, 1, 1, 5, 0.0)
+        return torch.nn.Transformer(4, 2, 1, 2, 5, 0.0)
 
 
-@layer(X, array((4, 2, 3), seed=2), args=(3, 1, 1, 1, 5, 0.0), torch=torch_transformer, caught="torch differences laws",
+@layer(X, array((3, 2, 4), seed=2), args=(4, 2, 1, 2, 5, 0.0), torch=torch_transformer, caught="torch differences laws",
        passes_ones=True)  # fmt: skip
 class TargetsGradientIntoTheEncoder(nn.Transformer):
     """The encoder gets the gradient of its output, the memory; here it gets that of the targets.
@@ -124,7 +124,7 @@ class TargetsGradientIntoTheEncoder(nn.Transformer):
         return self.encoder.backward(grad_tgt), grad_tgt
 
 
-@layer(X, array((4, 2, 3), seed=2), args=(3, 1, 1, 1, 5, 0.0), torch=torch_transformer, caught="torch differences",
+@layer(X, array((3, 2, 4), seed=2), args=(4, 2, 1, 2, 5, 0.0), torch=torch_transformer, caught="torch differences",
        passes_ones=False)  # fmt: skip
 class SourcesForgotten(nn.Transformer):
     """The sources reach the output through the memory; here no gradient goes back to them, and none to the encoder.
