@@ -116,8 +116,9 @@ def _examine_layer(
     literal: tuple[list, dict],
     stage: Stage,
     method: methods.Method | None = None,
+    within: str = "",
 ) -> Verdict:
-    theirs, within = None, []
+    theirs = None
     if not request.inputs:
         raise NotUnderstoodError("--input SHAPE is needed: the shape of the input, such as --input 4,3")
     inputs, target = targets.draw(request, arrays.array)
@@ -155,7 +156,11 @@ def _examine_layer(
         if refused is None:
             raise
         raise refused from error
-    notes = [*within, *assumed, *drawn]
+    if theirs is None and request.range is None and trial_inputs.runs_on_shares_alone(learner, inputs, options.target):
+        request = dataclasses.replace(request, range=trial_inputs.SHARES)
+        return _examine_layer(request, module, args, literal, stage, method, "forward gives NaN for others")
+    notes = [f"the inputs were drawn between 0 and 1: {within} (see --range)"] if within else []
+    notes += [*assumed, *drawn]
     if randomness.is_random(learner, theirs, inputs):
         notes += randomness.compare(learner, theirs, inputs, request.seed)
         theirs = None
@@ -180,6 +185,7 @@ def _examine_layer(
     if left is not None and left.guards_logarithm:
         with left.as_zero():
             report = _compared(learner, None, inputs, request, [*notes, left.words])
+        report.agreement = f"All agree, with {left.name} taken as 0."
     elif left is not None:
         report.suspects = lambda report: [left.words]
     reports = [report]
@@ -195,11 +201,6 @@ def _examine_layer(
         report.unseen.append("nothing was compared: backward gives no gradient of anything that the output depends on")
     if not report.ok:
         overflow = extremes.overflow(learner, theirs, inputs)
-        may_move = theirs is None and request.range is None
-        if overflow and may_move and trial_inputs.runs_on_shares(learner, inputs, options.target):
-            request = dataclasses.replace(request, range=trial_inputs.SHARES)
-            verdict = _examine_layer(request, module, args, literal, stage, method)
-            return dataclasses.replace(verdict, text=f"{verdict.text}\nnote: {trial_inputs.SHARES_DRAWN}")
         if overflow:
             report.quantities = [q for q in report.quantities if not q.nothing_decided]
             report.faults.append(overflow)

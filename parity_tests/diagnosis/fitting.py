@@ -48,15 +48,15 @@ def completed(request: Request, found: Found, options: Options) -> tuple[Request
     return dataclasses.replace(request, inputs=[*request.inputs, *[(count,)] * wanted]), [f"{said}it)"]
 
 
-def within_domain(request: Request, theirs: Callable, inputs: tuple) -> tuple[Request, tuple, list[str]]:
-    """Return the request and the inputs, between 0 and 1 if PyTorch refuses others, as its BCELoss does; and say so."""
+def within_domain(request: Request, theirs: Callable, inputs: tuple) -> tuple[Request, tuple, str]:
+    """Return the request and the inputs, between 0 and 1 if PyTorch refuses others, as BCELoss does, and the reason."""
     if request.range is not None or not against.refusal(theirs, inputs):
-        return request, inputs, []
+        return request, inputs, ""
     request_within = dataclasses.replace(request, range=SHARES)
     within, _ = targets.draw(request_within, arrays.array)
     if against.refusal(theirs, within):
-        return request, inputs, []
-    return request_within, within, [f"the inputs were drawn between 0 and 1: {request.against} refuses others"]
+        return request, inputs, ""
+    return request_within, within, f"{request.against} refuses others"
 
 
 def fitted(request: Request, options: Options, theirs: Callable, inputs: tuple) -> tuple[tuple, Callable]:

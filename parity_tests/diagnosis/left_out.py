@@ -37,15 +37,19 @@ class LeftOut:
     guards_logarithm: bool
 
     @property
+    def name(self) -> str:
+        """What it is called, and where it is."""
+        file = Path(self.function.__code__.co_filename).name
+        return f"the {ast.unparse(self.terms[0])} that line {self.terms[0].lineno} of {file} adds"
+
+    @property
     def words(self) -> str:
         """What there is to say about it."""
-        file = Path(self.function.__code__.co_filename).name
-        where = f"the {ast.unparse(self.terms[0])} that line {self.terms[0].lineno} of {file} adds"
         if self.guards_logarithm:
-            return f"{where} against log(0) is taken as 0: backward is that of the loss without it"
+            return f"{self.name} guards against log(0): backward is that of the loss without it"
         return (
-            f"backward leaves out {where}: all agree once it is 0; differentiate with it, or leave it out of forward, "
-            "too"
+            f"backward leaves out {self.name}: all agree once it is 0; differentiate with it, or leave it out of "
+            "forward, too"
         )
 
     @contextlib.contextmanager
@@ -73,7 +77,7 @@ def find(learner: Learner, inputs: tuple[np.ndarray, ...], request: Request) -> 
         for left in _small_terms(function):
             try:
                 with left.as_zero():
-                    report = check(learner, None, *inputs, seed=request.seed, strict=False, work=0)
+                    report = check(learner, None, *inputs, seed=request.seed, strict=False)
             except LearnerRaisedError:
                 continue
             if report.quantities and not report.differs:

@@ -8,35 +8,18 @@ from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.read import differentiates
 from parity_tests.diagnosis.reading.trials import upstream
 from parity_tests.harness.compare import check
-from parity_tests.harness.reference import WORK
 from parity_tests.harness.report import Report
 
 MANY = 400
 """With more numbers than this, finite differences are first taken along one direction through all of them."""
 
 
-def repeat(
-    learner: Learner, theirs: Callable | None, inputs: tuple, seed: int, names: Iterable[str], wider: bool = False
-) -> Report:
-    """Compare the quantities called ``names``, those that could be compared before.
-
-    Finite differences are first taken along random directions through each array, and of each element where something
-    differs or is undecided. Not so for ``wider`` numbers: the large gradients among them would hide the small ones.
-    """
+def repeat(learner: Learner, theirs: Callable | None, inputs: tuple, seed: int, names: Iterable[str]) -> Report:
+    """Compare the quantities called ``names``, those that could be compared before."""
     count = sum(x.size for x in inputs) + sum(p.data.size for _, p in learner.named_parameters())
     if theirs is None and count > MANY and differentiates(learner, inputs):
         return Report(learner.title)
-    if theirs is None and not wider:
-        report = _checked(learner, theirs, inputs, seed, names, work=0)
-        if not report.differs and not any(np.any(q.undecided) for q in report.quantities):
-            return report
-    return _checked(learner, theirs, inputs, seed, names)
-
-
-def _checked(
-    learner: Learner, theirs: Callable | None, inputs: tuple, seed: int, names: Iterable[str], work: float = WORK
-) -> Report:
-    report = check(learner, theirs, *inputs, seed=seed, strict=False, work=work)
+    report = check(learner, theirs, *inputs, seed=seed, strict=False)
     names = set(names)
     report.quantities = [q for q in report.quantities if q.name in names]
     return report

@@ -16,7 +16,6 @@ from parity_tests.diagnosis.request import Request
 
 SHARES = (0.05, 0.95)
 """The range of probabilities, for a loss that takes their logarithms."""
-SHARES_DRAWN = "the inputs were drawn between 0 and 1: forward gives NaN for others (see --range)"
 
 
 def read_on_trial_inputs(
@@ -48,8 +47,10 @@ def read_on_trial_inputs(
     return *_with_indices(tried, inputs, options.target, min(rows), request.seed), []
 
 
-def runs_on_shares(learner: Learner, inputs: tuple[np.ndarray, ...], target: int | None) -> bool:
-    """Return whether forward is finite for inputs between 0 and 1; the target stays as it is."""
+def runs_on_shares_alone(learner: Learner, inputs: tuple[np.ndarray, ...], target: int | None) -> bool:
+    """Return whether forward gives NaN, but not for inputs between 0 and 1; the target stays as it is."""
+    if not any(np.isnan(y).any() for y in learner.outputs):
+        return False
     moved = tuple(
         np.clip(np.abs(x), *SHARES) if x.dtype.kind == "f" and i != target else x for i, x in enumerate(inputs)
     )

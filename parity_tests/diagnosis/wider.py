@@ -40,7 +40,7 @@ def compare(
             continue
         # Twice: a hidden kink may lie within the step of one number, but not of others.
         for once in (seed, seed + 1):
-            report = repeat(learner, theirs, _spread(inputs, moved, limit, once), seed, names, wider=True)
+            report = repeat(learner, theirs, _spread(inputs, moved, limit, once), seed, names)
             _leave_out_what_is_small(report, usual)
             if not report.differs:
                 agreed.append(f"±{limit}")

@@ -24,7 +24,7 @@ from parity_tests.diagnosis.diagnose import Suspects
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.read import of_anything
 from parity_tests.diagnosis.reading.tell import tell
-from parity_tests.harness.reference import SECOND, WORK, FiniteDifferences, Torch, compared_dtype, grad_name, numbered
+from parity_tests.harness.reference import SECOND, FiniteDifferences, Torch, compared_dtype, grad_name, numbered
 from parity_tests.harness.report import AGAIN, Quantity, Report
 from scratch.nn import Module, Parameter
 
@@ -36,7 +36,6 @@ def check(
     grad_output: np.ndarray | tuple[np.ndarray, ...] | None = None,
     seed: int = 0,
     strict: bool = True,
-    work: float = WORK,
 ) -> Report:
     """Compare a scratch layer or loss with its PyTorch counterpart on ``inputs``; change neither.
 
@@ -59,9 +58,6 @@ def check(
         The upstream gradient's seed; both engines' generators are set to it before each forward pass.
     strict : bool
         Whether a buffer that PyTorch has and ``scratch_layer`` lacks is an error.
-    work : float
-        The most numbers, elements times all numbers of a layer, for which finite differences are taken of each element
-        of an array. Beyond, they are taken along eight random directions.
 
     Returns
     -------
@@ -80,7 +76,7 @@ def check(
     dtype = compared_dtype(inputs, state.values())
     report = Report(f"{_name(scratch_layer)} against {against}: {dtype}, input {shapes}")
     if torch_layer is None or getattr(layer, "unmatched", None):
-        reference = FiniteDifferences(scratch_layer, seed, work)
+        reference = FiniteDifferences(scratch_layer, seed)
     else:
         reference = Torch(torch_layer, state, layer.training, seed, strict)
         if reference.mismatch:
@@ -113,7 +109,7 @@ def _expectations(
     if isinstance(reference, Torch) and not reference.is_module and names:
         # A PyTorch function has no parameters, so those of the layer are compared with finite differences.
         wanted = {grad_name(name) for name in names}
-        own = FiniteDifferences(layer, reference.seed, WORK).expectations(inputs, grads, count)
+        own = FiniteDifferences(layer, reference.seed).expectations(inputs, grads, count)
         found += [e for e in own if e.name.removesuffix(AGAIN) in wanted]
     return found
 

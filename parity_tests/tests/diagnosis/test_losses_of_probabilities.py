@@ -108,11 +108,11 @@ class Private:
 '''
 X = ("--input", "5,3")
 BINARY = (*X, "--target", "binary")
-GUARD = "adds against log(0) is taken as 0: backward is that of the loss without it"
+GUARD = "adds taken as 0."
 CASES = [
-    ("SoftmaxWithLoss", (*X, "--target", "classes"), f"the epsilon that line 11 of my.py {GUARD}"),
-    ("BCEWithLogits", BINARY, f"the self.eps that line 25 of my.py {GUARD}"),
-    ("Weighted", BINARY, f"the TINY that line 34 of my.py {GUARD}"),
+    ("SoftmaxWithLoss", (*X, "--target", "classes"), f"All agree, with the epsilon that line 11 of my.py {GUARD}"),
+    ("BCEWithLogits", BINARY, f"All agree, with the self.eps that line 25 of my.py {GUARD}"),
+    ("Weighted", BINARY, f"All agree, with the TINY that line 34 of my.py {GUARD}"),
     ("bce,bce_prime", (*X, *X), "the inputs were drawn between 0 and 1: forward gives NaN for others"),
     ("bce,bce_prime", BINARY, "the inputs were drawn between 0 and 1: forward gives NaN for others"),
     ("Entropy", X, "the inputs were drawn between 0 and 1: forward gives NaN for others"),
