@@ -160,14 +160,9 @@ def bernoulli_(array: np.ndarray, p: float = 0.5, generator: Generator | None = 
         array[...] = (mcg31.uniform(seed, array.size) < p).reshape(array.shape)  # in C order, whatever the memory's
         return array
     # The u of `_uniform` is less than p where its bits, u 2^53, are less than p 2^53: there is no need to make floats
-    # of them. The upper word's 21 bits decide, except once in two million times.
-    words = (generator or default_generator).words(2 * array.size)
-    upper, lower = divmod(math.ceil(p * 2.0**53), 1 << 32)
-    bits = words[::2] & np.uint64(2**21 - 1)
-    is_one, is_open = bits < np.uint64(upper), bits == np.uint64(upper)
-    if np.count_nonzero(is_open):
-        is_one |= is_open & (words[1::2] < np.uint64(lower))
-    return _fill(array, is_one)
+    # of them.
+    bits = _bits_of_uniform(array.size, generator)
+    return _fill(array, bits < np.uint64(math.ceil(p * 2.0**53)))
 
 
 def normal_(array: np.ndarray, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> np.ndarray:
