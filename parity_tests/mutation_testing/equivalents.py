@@ -37,6 +37,26 @@ def why_equivalent(file: str, before: str, after: str) -> str | None:
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "scratch/nn/hardswish.py",
+        "y = np.where(x >= 3, 1, np.maximum(x + 3, 0) / 6)  # F1 (...)",
+        "y = np.where(x > 3, 1, np.maximum(x + 3, 0) / 6)  # F1 (...)",
+    ): "at the bound itself both branches have its value",
+    (
+        "scratch/nn/hardswish.py",
+        "gate = np.where(x >= 3, 1, np.maximum(x + 3, 0) / 6)  # F1 (...)",
+        "gate = np.where(x > 3, 1, np.maximum(x + 3, 0) / 6)  # F1 (...)",
+    ): "at the bound itself both branches have its value",
+    (
+        "scratch/nn/selu.py",
+        "grad_e = np.where(positive, 0, SCALE * ALPHA * grad_y)  # B3 (...)",
+        "grad_e = np.where(positive, 1, SCALE * ALPHA * grad_y)  # B3 (...)",
+    ): "where x is positive, another branch is taken",
+    (
+        "scratch/nn/selu.py",
+        "grad_e = np.where(positive, 0, alpha * grad_y)  # B3 (...)",
+        "grad_e = np.where(positive, 1, alpha * grad_y)  # B3 (...)",
+    ): "where x is positive, another branch is taken",
+    (
         "scratch/nn/hardtanh.py",
         "y = np.where(x >= max_val, max_val, np.maximum(x, min_val))  # F1 (...)",
         "y = np.where(x > max_val, max_val, np.maximum(x, min_val))  # F1 (...)",

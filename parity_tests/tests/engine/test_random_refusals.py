@@ -49,6 +49,30 @@ def test_refusals_leave_the_generator_as_it_was(name):
     assert random.get_state() == before
 
 
+NOTHING_TO_FILL = {
+    "uniform_": random.uniform_,
+    "bernoulli_": random.bernoulli_,
+    "normal_": random.normal_,
+    "rand": lambda _: random.rand(-1),
+    "randn": lambda _: random.randn(-1),
+    "randint": lambda _: random.randint(0, 3, (-1,)),
+    "randperm": lambda _: random.randperm(-1),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING_TO_FILL)
+def test_a_refusal_names_the_draw(name):
+    with pytest.raises((TypeError, RuntimeError), match=f"^{name}: expected"):
+        NOTHING_TO_FILL[name](None)
+
+
+def test_a_state_at_its_first_word_is_one():
+    random.manual_seed(5)
+    state = {**random.get_state(), "position": 0}
+    random.set_state(state)
+    assert random.get_state() == state
+
+
 @pytest.mark.parametrize("engine", [random, torch_random])
 @pytest.mark.parametrize(
     ("kind", "change"),

@@ -60,6 +60,7 @@ def test_backward_is_the_derivative(activation, shape, seed):
 
 
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e4, -1e4, 6.0, -1.0, 19.0, 90.0, -90.0, 800.0, -800.0]
+KINKS_AND_BEYOND = [-3.5, -3.0, -1.5, -1.0, 1.0, 1.5, 3.0, 3.5, 6.0, 6.5]
 
 
 @each_activation
@@ -77,6 +78,12 @@ def test_special_values_are_torchs(name, kwargs, dtype):
 def test_upstream_nan_and_infinity_are_torchs(name, kwargs, value):
     x = np.array([-2.0, -0.5, 0.0, 0.5, 2.0] * 8)
     check(*both(name, kwargs), x, grad_output=np.full(x.shape, value)).raise_if_different()
+
+
+@each_activation
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_numbers_at_the_kinks_and_just_beyond_are_torchs(name, kwargs, dtype):
+    check(*both(name, kwargs), np.array(KINKS_AND_BEYOND * 4, dtype)).raise_if_different()
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
