@@ -34,6 +34,7 @@ TOPICS = {
     "engine/test_fusion.py": f"conv_relu_pool container fusion {WINOGRAD}",
     "engine/test_init.py": "linear",
     "engine/test_module_list.py": "module_dict module_list",
+    "engine/test_sequential.py": "container",
     "engine/test_saving.py": "layer module ownership record recorded reused",
     "engine/test_order_of_passes.py": "container fusion layer module parameter record recorded reused saving",
     "engine/test_module.py": "between container dropout flatten layer linear module_state module_tree parameter",
