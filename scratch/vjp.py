@@ -45,7 +45,8 @@ def moves(function: Callable, *places: int) -> tuple:
     def rule(place: int, g: np.ndarray, y: np.ndarray, *args: Any, **options: Any) -> np.ndarray:
         x = args[place]
         numbered = [np.zeros(np.shape(one), int) if k in places else one for k, one in enumerate(args)]
-        numbered[place] = np.arange(1, x.size + 1).reshape(x.shape)
+        numbered[place] = np.empty_like(x, int)  # in memory as x is, which matters for order="K"
+        numbered[place][...] = np.arange(1, x.size + 1).reshape(x.shape)
         numbers = function(*numbered, **options)
         return np.bincount(numbers.ravel(), g.ravel(), x.size + 1)[1:].reshape(x.shape)
 
@@ -180,7 +181,11 @@ def _dot(a: Any, b: Any) -> Any:
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     if ord not in (None, 2) or (ord == 2 and (np.ndim(x) if axis is None else np.size(axis)) != 1):
         raise NotFollowedError(f"numpy.linalg.norm: the tape knows the root of the sum of squares, not ord={ord!r}")
-    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+    if axis is not None:
+        return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+    numbers = np.ravel(x, order="K")  # as NumPy does: a sum in another order may differ in the last bit
+    root = np.sqrt(numbers @ numbers)
+    return np.reshape(root, (1,) * np.ndim(x)) if keepdims else root
 
 
 RULES: dict[Callable, tuple] = {

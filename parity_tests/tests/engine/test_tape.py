@@ -108,6 +108,8 @@ CASES = {
     "prod with zeros": Case(lambda x: np.prod(x * np.array([0.0, 0.0, 2.0]), axis=1), ONE),
     "cumsum": Case(lambda x: np.cumsum(x * x, axis=1) * x.cumsum(axis=0), ONE),
     "norm": Case(lambda x: np.linalg.norm(x) * np.linalg.norm(x, axis=-1, keepdims=True), ONE),
+    "ravel in the memory's order": Case(lambda x: x.T.ravel("K") * np.ravel(x, order="A"), ONE),
+    "norm of all": Case(lambda x: np.linalg.norm(x.T) * np.linalg.norm(x, keepdims=True), ((7, 9),)),
     "norm of vectors": Case(lambda x: np.linalg.norm(x, 2, axis=1), ONE),
     "outer": Case(lambda x: np.outer(x[0], x), ONE),
     "cumsum of all": Case(lambda x: np.cumsum(x * x), ONE),
