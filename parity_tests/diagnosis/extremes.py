@@ -83,7 +83,7 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
             f"{sentence}; the gradient is right there. It is the logarithm of a probability that has become 0: compute "
             "it from the scores instead, x - max - log(sum(exp(x - max)))"
         )
-    if loss and expected is None and bad_output and min(smallest, default=1.0) == 0:
+    if loss and expected is None and bad_output and np.min(smallest, initial=1.0) == 0:
         return "", (
             f"{sentence}, and so is the gradient. It is the logarithm of a probability that has become 0, and backward "
             "divides by it: compute both from the scores instead, the gradient as p - y"

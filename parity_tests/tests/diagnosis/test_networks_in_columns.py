@@ -319,3 +319,19 @@ def test_a_wrong_network_is_accused(check_file, source, name, options, right, wr
     assert (status, err) == (1, ""), out
     assert "All agree" not in out
     assert "differ" in out
+
+
+def test_a_gradient_of_the_data_that_is_not_that_of_the_sum_is_compared_as_it_is(check_file):
+    right, wrong = 'dA" + str(l)] = dA_prev_temp', 'dA" + str(l)] = dA_prev_temp * (1 if l else 1.01)'
+    status, out, _ = check_file(DEEP.replace(right, wrong), FUNCTIONS, *TWO)
+    assert status == 1
+    assert "grad_input: 20 of 20 elements differ" in out
+    assert "leaves out the 1/m" not in out
+
+
+def test_a_sigmoid_that_overflows_is_still_at_fault(check_file):
+    right, wrong = "s = 1 / (1 + np.exp(-z))", "s = np.exp(z) / (1 + np.exp(z))"
+    assert right in LOGISTIC
+    status, out, _ = check_file(LOGISTIC.replace(right, wrong), "propagate", *NUMBER)
+    assert status == 1
+    assert "exp overflows" in out
