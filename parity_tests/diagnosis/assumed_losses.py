@@ -13,6 +13,7 @@ from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 from parity_tests.diagnosis.reading.world import World
 
 OWN = ("loss", "compute_loss", "cost", "loss_fn", "evaluate_loss", "objective")
+OF_PREDICTIONS = (*OWN, "compute_cost", "cost_function", "loss_function", "calculate_loss", "calculate_cost")
 HELD = ("loss", "cost", "criterion", "loss_fn", "loss_function", "loss_func", "cost_function", "cost_fn")
 PREDICTIONS = listed(
     "forward feedforward feed_forward forward_pass forward_propagation forward_prop fprop predict_proba predict query "
@@ -174,11 +175,11 @@ def _of_prediction(
                 yield Loss(_of_output(predict, index, function), f"the loss is {called} of {name}")
                 return
     count = count_of_examples(x, y)
-    for own_name in OWN:
+    for own_name in OF_PREDICTIONS:
         function = getattr(network, own_name, None)
         if not inspect.ismethod(function):
             continue
-        function = _prediction_first(function)
+        function = prediction_first(function)
         if is_number(_tried(function, (made, target), stage)):
             yield Loss(_of_output(predict, index, function), f"the loss is {own_name} of {name}")
             return
@@ -198,7 +199,7 @@ def _of_prediction(
 def _of_held(network: object, held: str, way: str) -> Callable:
     def loss(p: np.ndarray, y: np.ndarray) -> object:
         # Looked up in each call: at each return to the start, the network gets another copy of what it holds.
-        return _prediction_first(getattr(getattr(network, held), way))(p, y)
+        return prediction_first(getattr(getattr(network, held), way))(p, y)
 
     return loss
 
@@ -211,7 +212,7 @@ def _of_output(predict: Callable, index: int, loss: Callable) -> Called:
     return Called(own, predict, "loss")
 
 
-def _prediction_first(loss: Callable) -> Callable:
+def prediction_first(loss: Callable) -> Callable:
     """Return a loss that takes the prediction first, also where its first argument is the target by name."""
     try:
         names = [p.name for p in inspect.signature(loss).parameters.values() if p.default is p.empty]

@@ -1,4 +1,4 @@
-"""A convention that is not a mistake: where the examples are columns, a layer's own gradients are means over them."""
+"""Conventions that are not mistakes: some gradients are means over the examples, others are sums."""
 
 import numpy as np
 
@@ -18,4 +18,34 @@ def means_over_columns(learner: Learner, report: Report, inputs: tuple[np.ndarra
     if report.faults or learner.averages or inputs[0].ndim != 2 or any(q.fault for q in wrong) or len(wrong) < 2:
         return False
     axis = learner.example_axes(inputs)[0]
-    return axis == 1 and all(np.allclose(q.got * inputs[0].shape[1], q.expected, rtol=1e-6) for q in wrong)
+    each_example = all(np.ndim(output) for output in learner.outputs)  # a loss has averaged, or not
+    return (
+        axis == 1
+        and each_example
+        and all(np.allclose(q.got * inputs[0].shape[1], q.expected, rtol=1e-6) for q in wrong)
+    )
+
+
+def sum_for_data(learner: Learner, report: Report, inputs: tuple[np.ndarray, ...]) -> str:
+    """Return what to say if a network's gradients of its data are of the sum over the examples, not of its loss.
+
+    Some gradient of a parameter has to be right, and so that of the loss, which averages. What else differs counts.
+    """
+    first = [q for q in report.quantities if not q.name.endswith(AGAIN) and not q.fault]
+    data = [q for q in first if q.name.startswith("grad_input")]
+    right = [q for q in first if q not in data and q.ok and np.any(q.got)]
+    axis = learner.example_axes(inputs)[0]
+    if not learner.found.of_data or report.faults or not data or not right or axis is None:
+        return ""
+    count = inputs[0].shape[axis]
+    if any(q.ok or not np.allclose(q.got, count * q.expected, rtol=1e-6, atol=1e-9) for q in data):
+        return ""
+    names = learner.input_names(len(inputs))
+    of = " and ".join(names[i] for i in learner.reading.inputs)
+    return f"the gradient of {of} divided by {count}, the number of examples"
+
+
+SUM = (
+    "backward leaves out the 1/m of the loss on its way to the data, and puts it in for each parameter: right by the "
+    "convention of courses that write networks this way. The gradient of the data is that of the sum over the examples"
+)

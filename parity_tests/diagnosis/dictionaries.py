@@ -1,25 +1,36 @@
 """A network as two functions and a dictionary of parameters, without its loss, as many courses write it.
 
 The keys that ``forward_propagation(X, parameters)`` and ``backward_propagation(parameters, cache, X, Y)`` use tell what
-is in the dictionary, and the order of their products tells the shapes. The loss is defined elsewhere: it is taken to be
-the usual one under which most of the gradients are right.
+is in the dictionary, and the order of their products tells the shapes; of keys made from a number, ``"W" + str(l)``,
+there are three. The loss is that of the file. Where it is defined elsewhere, it is taken to be the usual one under
+which most of the gradients are right.
 """
 
+import dataclasses
+import functools
 import inspect
+import itertools
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+import types
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from parity_tests.diagnosis.assumed_losses import LOSSES, count_of_examples
+from parity_tests.diagnosis import targets
+from parity_tests.diagnosis.assumed_losses import LOSSES, OF_PREDICTIONS, count_of_examples, prediction_first
+from parity_tests.diagnosis.methods import Method
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.find import Found
+from parity_tests.diagnosis.reading.options import Options
+from parity_tests.diagnosis.reading.outputs import return_names
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
+from parity_tests.diagnosis.request import Request
 from parity_tests.harness import arrays
 
 HIDDEN = (4, 6, 7, 8)
-OUTPUTS = 2
+OUTPUTS = (2, 1)
+NUMBERS = ((1, 2, 3), (0, 1, 2))
 STEP = 2.0**-17
 
 
@@ -28,7 +39,11 @@ class Network:
 
     def __init__(self, found: Found, holder: str, parameters: dict[str, np.ndarray]) -> None:
         self._found, self._holder, self.parameters = found, holder, parameters
+        self._names = return_names(undecorated(found.forward))
         self._loss: Callable = LOSSES[0].value
+        self.own_loss = _loss_beside(found.module, holder)
+        if self.own_loss is not None:
+            self._loss = self._value_of_own_loss
 
     def outputs(self, x: np.ndarray) -> object:
         """Run forward; keep what it returns besides the output for backward."""
@@ -53,65 +68,90 @@ class Network:
 
     def _arguments(self) -> dict:
         given = {}
+        values = (self._output, *self._rest)
+        made = dict(zip(self._names, values, strict=True)) if len(self._names) == len(values) else {}
         for parameter in self._found.parameters(self._found.backward):
             name = parameter.name
             if name in self._handed:
                 given[name] = self._handed[name]
             elif words.TARGETS.match(name) or words.MAYBE_TARGETS.match(name):
                 given[name] = self._target
+            elif name in made:
+                given[name] = made[name]
             elif words.CACHES.search(name) and self._rest:
                 given[name] = self._rest[0] if len(self._rest) == 1 else self._rest
             elif parameter.default is parameter.empty:
                 given[name] = self._output if words.OUTPUTS.match(name) or not self._rest else self._rest[0]
         return given
 
-
-@dataclass
-class Completed:
-    """What can be compared, on which inputs, and what was assumed."""
-
-    found: Found
-    inputs: tuple[np.ndarray, ...]
-    said: list[str]
+    def _value_of_own_loss(self, p: np.ndarray, y: np.ndarray, m: int) -> object:
+        names = [one.name for one in inspect.signature(self.own_loss).parameters.values()]
+        given = {self._holder: self.parameters} if self._holder in names else {}
+        return prediction_first(functools.partial(self.own_loss, **given))(p, y)
 
 
-def complete(found: Found, inputs: tuple[np.ndarray, ...], stage: Stage, seed: int) -> Completed | None:
-    """Return the network with its dictionary filled and its loss, None if it is not of this kind."""
-    holder, keys = _dictionary(found)
-    if found.backward is None or not keys or len(inputs) != 1 or inputs[0].ndim != 2:
-        return None
-    (x,) = inputs
-    for columns in (True, False):
-        for parameters in _filled(keys, x.shape[0 if columns else 1], columns):
-            network = Network(found, holder, parameters)
-            try:
-                with stage(found.forward_name):
-                    output = np.asarray(network.outputs(np.array(x)))
-            except LearnerRaisedError:
+def completed(
+    request: Request, found: Found, options: Options, inputs: tuple[np.ndarray, ...], stage: Stage
+) -> tuple[Request, Method | None, tuple[np.ndarray, ...]]:
+    """Return the network with its dictionary filled and its loss, None if it is not of this kind.
+
+    The request and the inputs fit its target.
+    """
+    backs = [p.name for p in found.parameters(found.backward)]
+    takes_target = any(words.TARGETS.match(name) or words.MAYBE_TARGETS.match(name) for name in backs)
+    if not takes_target or found.owner is not None or options.extras or inputs[0].ndim != 2:
+        return request, None, inputs
+    x = inputs[0]
+    for holder, keys in _dictionaries(found) if len(request.inputs) <= 2 else ():
+        for width, columns in itertools.product(OUTPUTS, (True, False)):
+            shape = (width, x.shape[1]) if columns else (x.shape[0], width)
+            if len(request.inputs) > 1 and request.inputs[1] != shape:
                 continue
-            if output.shape == ((OUTPUTS, x.shape[1]) if columns else (x.shape[0], OUTPUTS)):
-                return _with_loss(network, x, output, columns, stage, seed)
-    return None
+            for parameters in _filled(keys, x.shape[0 if columns else 1], width, columns):
+                network = Network(found, holder, parameters)
+                try:
+                    with stage(found.forward_name):
+                        output = np.asarray(network.outputs(np.array(x)))
+                except LearnerRaisedError:
+                    continue
+                if output.shape == shape:
+                    return _with_target(request, network, inputs, output, columns, stage)
+    return request, None, inputs
 
 
-def _dictionary(found: Found) -> tuple[str, list[str]]:
+def _dictionaries(found: Found) -> Iterator[tuple[str, list[str]]]:
+    """Yield the name of forward's dictionary, and what its keys may be."""
     try:
         source = inspect.getsource(found.forward)
     except (OSError, TypeError):
-        return "", []
+        return
     for parameter in found.parameters(found.forward)[1:]:
-        keys = re.findall(rf"\b{re.escape(parameter.name)}\[['\"](\w+)['\"]\]", source)
-        if keys:
-            return parameter.name, list(dict.fromkeys(keys))
-    return "", []
+        start = rf"\b{re.escape(parameter.name)}\["
+        keys = list(dict.fromkeys(re.findall(start + r"['\"](\w+)['\"]\]", source)))
+        stems = list(dict.fromkeys(re.findall(start + r"(?:f['\"](\w+)\{|['\"](\w+)['\"]\s*\+)", source)))
+        if keys and not stems:
+            yield parameter.name, keys
+        for numbers in NUMBERS if stems else ():
+            yield parameter.name, [f"{one or other}{number}" for number in numbers for one, other in stems]
 
 
-def _filled(keys: list[str], features: int, columns: bool) -> list[dict[str, np.ndarray]]:
+def _loss_beside(module: types.ModuleType | None, holder: str) -> Callable | None:
+    """Return the file's loss of a prediction and a target; it may take the dictionary, too."""
+    for name in OF_PREDICTIONS:
+        function = getattr(module, name, None)
+        if isinstance(function, types.FunctionType):
+            parameters = inspect.signature(function).parameters.values()
+            if sum(one.default is one.empty and one.name != holder for one in parameters) == 2:
+                return function
+    return None
+
+
+def _filled(keys: list[str], features: int, outputs: int, columns: bool) -> list[dict[str, np.ndarray]]:
     weights = [key for key in keys if key.lower().startswith(("w", "theta"))]
     biases = [key for key in keys if key.lower().startswith("b")]
     if len(weights) + len(biases) != len(keys) or not weights or len(biases) > len(weights) or len(weights) > 4:
         return []
-    widths = [features, *HIDDEN[: len(weights) - 1], OUTPUTS]
+    widths = [features, *HIDDEN[: len(weights) - 1], outputs]
     found = []
     for turned, flat in ((columns, False), (columns, True), (not columns, False), (not columns, True)):
         shapes = {}
@@ -121,17 +161,48 @@ def _filled(keys: list[str], features: int, columns: bool) -> list[dict[str, np.
         for number, key in enumerate(sorted(biases)):
             out = widths[number + 1]
             shapes[key] = (out,) if flat else (out, 1) if columns else (1, out)
-        found.append({key: arrays.array(shape, seed=i) for i, (key, shape) in enumerate(shapes.items())})
+        found.append({key: arrays.array(shape, seed=i) / 4 for i, (key, shape) in enumerate(shapes.items())})
     return found
 
 
-def _with_loss(
-    network: Network, x: np.ndarray, output: np.ndarray, columns: bool, stage: Stage, seed: int
-) -> Completed | None:
-    rng = np.random.default_rng(seed)
-    hot = np.eye(OUTPUTS)[rng.integers(0, OUTPUTS, max(output.shape))]
+def _with_target(
+    request: Request,
+    network: Network,
+    inputs: tuple[np.ndarray, ...],
+    output: np.ndarray,
+    columns: bool,
+    stage: Stage,
+) -> tuple[Request, Method | None, tuple[np.ndarray, ...]]:
     sums_to_one = np.allclose(output.sum(axis=0 if columns else 1), 1)
-    y = (hot.T if columns else hot) if sums_to_one else rng.integers(0, 2, output.shape).astype(np.float64)
+    request = dataclasses.replace(targets.with_shape_of_target(request, 1), target_shape=output.shape)
+    if sums_to_one or request.target in ("classes", "one-hot"):
+        request = dataclasses.replace(request, inputs=request.inputs[:1], target=None, target_shape=None)
+    inputs, _ = targets.draw(request, arrays.array)
+    if len(inputs) == 1:
+        rng = np.random.default_rng(request.seed)
+        width, count = output.shape if columns else output.shape[::-1]
+        hot = np.eye(width)[rng.integers(0, width, count)]
+        hot_or_binary = (hot.T if columns else hot) if sums_to_one else rng.integers(0, 2, output.shape)
+        inputs = (*inputs, hot_or_binary.astype(np.float64))
+    method = _with_loss(network, *inputs, sums_to_one, stage)
+    return request, method, inputs
+
+
+def _with_loss(network: Network, x: np.ndarray, y: np.ndarray, sums_to_one: bool, stage: Stage) -> Method | None:
+    count = len(network.parameters)
+    shapes = ", ".join(f"{key} {values.shape}" for key, values in network.parameters.items())
+    said = [f"{network._holder} was filled with {shapes}, by the keys and products in {network._found.forward_name}"]
+    found = Found(
+        network._found.forward_name,
+        network.forward,
+        network.backward,
+        owner=network,
+        module=network._found.module,
+        of_data=True,
+    )
+    if network.own_loss is not None:
+        said.append(f"the loss is {network.own_loss.__name__} of what {network._found.forward_name} returns")
+        return Method(found=found, said=said)
     best, right = None, 0
     # For two outputs that sum to one the two cross-entropies are the same; softmax's keeps its own name.
     for loss in sorted(LOSSES, key=lambda one: sums_to_one and not one.of_rows):
@@ -148,16 +219,11 @@ def _with_loss(
     if best is None:
         return None
     network._loss = best.value
-    count = len(network.parameters)
-    shapes = ", ".join(f"{key} {values.shape}" for key, values in network.parameters.items())
     loss_words = best.words.format(m=count_of_examples(x, y))
-    said = [
-        f"{network._holder} was filled with {shapes}, by the keys and products in {network._found.forward_name}",
-        f"the loss is not in the file: assumed to be {loss_words}; under it {right} of the {count} gradients are right",
-    ]
-    title = network._found.forward_name
-    found = Found(title, network.forward, network.backward, owner=network, module=network._found.module)
-    return Completed(found, (x, y), said)
+    said.append(
+        f"the loss is not in the file: assumed to be {loss_words}; under it {right} of the {count} gradients are right"
+    )
+    return Method(found=found, said=said)
 
 
 def _agrees(network: Network, key: str, grads: dict, x: np.ndarray, y: np.ndarray) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from parity_tests.diagnosis import (
     against,
+    coarseness,
     constants,
     conventions,
     dictionaries,
@@ -137,17 +138,17 @@ def _examine_layer(
         inputs, theirs = fitting.fitted(request, options, theirs, inputs)
     found = method.found if method is not None else _found(request, module, args, options, stage)
     if method is None and theirs is None:
+        request, method, inputs = dictionaries.completed(request, found, options, inputs, stage)
+        options.target = options.target if method is None else 1
+    if method is None and theirs is None:
         request, method, inputs = target_in_backward.completed(request, found, options, inputs, stage)
-        found = method.found if method is not None else found
+    found = method.found if method is not None else found
     request, assumed = fitting.completed(request, found, options)
     assumed = [*assumed, *method.said] if method is not None else assumed
     request, shaped = target_shapes.completed(request, found, options, inputs, stage)
     assumed = [*assumed, *shaped]
     options.classes = request.target_shape[1] if request.target == "classes" and request.target_shape else 0
-    completed = dictionaries.complete(found, inputs, stage, request.seed) if theirs is None else None
-    if completed is not None:
-        found, inputs, assumed, options.target = completed.found, completed.inputs, completed.said, 1
-    elif shaped or (assumed and method is None):
+    if shaped or (assumed and method is None):
         inputs, options.target = targets.draw(request, arrays.array)
     try:
         learner, inputs, drawn = trial_inputs.read_on_trial_inputs(request, found, inputs, options, stage, theirs)
@@ -174,6 +175,9 @@ def _examine_layer(
     )
     inputs, said_of_probabilities = targets.probabilities(learner, inputs, request)
     notes += [*said_of_rows, *said_of_probabilities]
+    if theirs is None and np.ndim(learner.outputs[0]) == 0:
+        inputs, smaller = coarseness.smaller_weights(learner, inputs, targets.others(request, inputs))
+        notes += [smaller] * bool(smaller)
     report = _compared(learner, theirs, inputs, request, notes)
     report.faults += faults
     if faults:
@@ -181,6 +185,10 @@ def _examine_layer(
     if report.differs and theirs is None and conventions.means_over_columns(learner, report, inputs):
         learner.averages = True
         report = _compared(learner, None, inputs, request, [*notes, conventions.MEANS])
+    if report.differs and theirs is None and (summed := conventions.sum_for_data(learner, report, inputs)):
+        learner.data_summed = True
+        report = _compared(learner, None, inputs, request, [*notes, conventions.SUM])
+        report.agreement = f"All agree, with {summed}."
     left = left_out.find(learner, inputs, request) if report.wrong and theirs is None and not report.faults else None
     if left is not None and left.guards_logarithm:
         with left.as_zero():

@@ -9,6 +9,7 @@ from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
 from parity_tests.diagnosis.reading.trials import upstream
 from parity_tests.diagnosis.request import Request
+from parity_tests.diagnosis.wider import logarithms
 
 LARGE = 1000.0
 """Beyond 710, exp overflows in float64."""
@@ -50,7 +51,8 @@ def _inputs(x: np.ndarray) -> list[tuple[str, np.ndarray]]:
 
 def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -> tuple[str, str]:
     try:
-        made = learner.forward(*inputs)
+        with logarithms() as smallest:
+            made = learner.forward(*inputs)
         outputs = made if isinstance(made, tuple) else (made,)
         grads = learner.backward(*[g if g.ndim else float(g) for g in upstream(outputs)])
     except LearnerRaisedError as error:
@@ -80,6 +82,11 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
         return "", (
             f"{sentence}; the gradient is right there. It is the logarithm of a probability that has become 0: compute "
             "it from the scores instead, x - max - log(sum(exp(x - max)))"
+        )
+    if loss and expected is None and bad_output and np.min(smallest, initial=1.0) == 0:
+        return "", (
+            f"{sentence}, and so is the gradient. It is the logarithm of a probability that has become 0, and backward "
+            "divides by it: compute both from the scores instead, the gradient as p - y"
         )
     if zero and expected is None:
         return "", f"{sentence} (0/0, or the logarithm of 0?)"

@@ -25,7 +25,8 @@ def completed(
     fronts = [p.name for p in found.parameters(found.forward) if p.default is p.empty]
     backs = [p.name for p in found.parameters(found.backward) if p.default is p.empty]
     target = next((name for name in backs if words.TARGETS.match(name) or words.MAYBE_TARGETS.match(name)), "")
-    given = len(request.inputs) + (request.target is not None)
+    shaped = targets.with_shape_of_target(request, 1)
+    given = len(shaped.inputs) + (shaped.target is not None)
     others = [name for name in backs if name != target]
     kept = [name for name in others if name not in fronts]
     if found.owner is None or not target or len(fronts) != 1 or given != 2:
@@ -36,8 +37,8 @@ def completed(
     made = prediction(found.owner, inputs[0], stage)
     found.world.restore()
     if request.target is not None and made is not None:
-        request = dataclasses.replace(request, target_shape=made[0].shape)
-        inputs, _ = targets.draw(request, arrays.array)
+        request = dataclasses.replace(shaped, target_shape=shaped.target_shape or made[0].shape)
+        inputs, options.target = targets.draw(request, arrays.array)
     front, back = (
         found.parameters(found.forward)[0],
         next(p for p in found.parameters(found.backward) if p.name == target),
@@ -45,7 +46,7 @@ def completed(
 
     def backward(x: object, y: object) -> object:
         given = {target: y} | ({front.name: x} if front.name in others else {})
-        made = found.forward(x) if places else ()
+        made = _as_tuple(found.forward(x)) if places else ()
         return found.backward(**given, **{name: made[place] for name, place in places.items()})
 
     method = Called(backward, found.backward).taking([front, back])
@@ -64,10 +65,14 @@ def _places(found: Found, kept: list[str], x: np.ndarray, stage: Stage) -> dict[
     if not kept:
         return {}
     with stage(found.forward_name, reseed=True):
-        made = found.forward(np.copy(x))
+        made = _as_tuple(found.forward(np.copy(x)))
     found.world.restore()
-    count = len(made) if isinstance(made, tuple) else 0
+    count = len(made)
     names = return_names(undecorated(found.forward))
     if len(names) == count and set(kept) <= set(names):
         return {name: names.index(name) for name in kept}
     return {name: place if len(kept) == count else None for place, name in enumerate(kept)}
+
+
+def _as_tuple(made: object) -> tuple:
+    return made if isinstance(made, tuple) else (made,)

@@ -33,6 +33,13 @@ def draw(request: Request, how: Callable) -> tuple[tuple[np.ndarray, ...], int |
     return tuple(inputs), len(inputs) - 1
 
 
+def with_shape_of_target(request: Request, count: int) -> Request:
+    """Return the request of ``count`` inputs and a target: what is one input too many is the target's shape."""
+    if request.target is None or len(request.inputs) != count + 1:
+        return request
+    return dataclasses.replace(request, inputs=request.inputs[:-1], target_shape=request.inputs[-1])
+
+
 def others(request: Request, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
     """Return other numbers of the same kind: drawn anew where they were drawn, else the examples in another order."""
     drawn, _ = draw(request, arrays.array)

@@ -80,7 +80,7 @@ def spread(x: np.ndarray, limit: float, seed: int) -> np.ndarray:
 def _smallest_logarithm(learner: Learner, inputs: tuple) -> float | None:
     """Return the smallest number of which forward takes the logarithm, at most 1; None if forward is not finite."""
     try:
-        with _logarithms() as smallest:
+        with logarithms() as smallest:
             made = outputs(learner, inputs)
     except LearnerRaisedError:
         return None
@@ -88,8 +88,8 @@ def _smallest_logarithm(learner: Learner, inputs: tuple) -> float | None:
 
 
 @contextlib.contextmanager
-def _logarithms() -> Iterator[list[float]]:
-    # The smallest argument of each call of a logarithm.
+def logarithms() -> Iterator[list[float]]:
+    """Collect the smallest argument of each call of a logarithm, at most 1."""
     smallest: list[float] = []
     kept = {name: getattr(np, name) for name in ("log", "log2", "log10")}
 

@@ -5,17 +5,25 @@ from collections.abc import Callable
 import numpy as np
 
 
-def axes(forward: Callable[..., object], inputs: tuple[np.ndarray, ...], default: int = 0) -> list[int | None]:
+def axes(
+    forward: Callable[..., object], inputs: tuple[np.ndarray, ...], data: list[int], default: int = 0
+) -> list[int | None]:
     """Return the axis of the examples in each input, None for an input that all examples share, as weights are.
 
     An axis of the first input is that of the examples if changing the input at one index changes the output only at the
     same index of one of the output's axes. Another input has an axis of examples if changing it acts on the same axis
-    of the output. Where the output has no such axis (a loss), the examples lie along ``default``.
+    of the output. Where the output has no such axis (a loss), the examples lie along the axis that is as long in all of
+    the ``data``, ``default`` where that leaves a choice or none: weights (5, 1), data (5, 4), targets (1, 4).
     """
     first = next(((at, out) for at, out in _pairs(forward, inputs, 0)), None)
     if first is None:
-        count = inputs[0].shape[default] if inputs[0].ndim > default else 1
-        return [default if x.ndim > default and x.shape[default] == count else None for x in inputs]
+        lengths = [{inputs[i].shape[axis] if inputs[i].ndim > axis else None for i in data} for axis in range(2)]
+        fits = [axis for axis in (default, 1 - default) if len(lengths[axis]) == 1 and not lengths[axis] & {None, 1}]
+        along = fits[0] if fits else default
+        count = next((inputs[i].shape[along] for i in data if inputs[i].ndim > along), 1)
+        return [
+            along if i in data and x.ndim > along and x.shape[along] == count else None for i, x in enumerate(inputs)
+        ]
     found: list[int | None] = [first[0]]
     for index in range(1, len(inputs)):
         found.append(next((at for at, out in _pairs(forward, inputs, index) if out == first[1]), None))

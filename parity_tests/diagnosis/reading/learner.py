@@ -45,6 +45,11 @@ class Learner:
         Where its code runs.
     averages : bool
         Whether the gradients of what all examples share are meant as means over the examples.
+
+    Attributes
+    ----------
+    data_summed : bool
+        Whether the gradients of a network's data are meant as those of the loss summed over the examples.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Learner:
     ) -> None:
         self.plan, self.found, self.dtype = plan, plan.found, dtype
         self.constants, self.stage, self.averages = constants, stage or Stage(), averages
+        self.data_summed = False
         self._axes: list[int | None] | None = None
         self.title, self.training = self.found.title, plan.options.training
         self.world = self.found.world
@@ -99,10 +105,16 @@ class Learner:
         if self._axes is None:
             averages, self.averages = self.averages, False
             try:
-                self._axes = examples.axes(self.forward, inputs, int(self.plan.options.in_columns))
+                in_columns = int(self.plan.options.in_columns)
+                self._axes = examples.axes(self.forward, inputs, self.data(inputs), in_columns)
             finally:
                 self.averages = averages
         return self._axes
+
+    def data(self, inputs: tuple[np.ndarray, ...]) -> list[int]:
+        """Return which inputs are data: those without a gradient if they are several, weights being the others."""
+        without = [i for i in range(len(inputs)) if i not in self.reading.inputs]
+        return without if len(without) > 1 else list(range(len(inputs)))
 
     def _forward(self, inputs: tuple[np.ndarray, ...]) -> np.ndarray | tuple[np.ndarray, ...]:
         with self.stage("forward", reseed=True):
@@ -304,6 +316,11 @@ class Learner:
         found = self._real(found, self.input_names(len(self.last))[index])
         if self.averages and self.example_axes(self.last)[index] is None:
             found = found * self._examples()
+        shape = np.shape(self.plan.inputs[index])
+        if index not in self.data(self.last) and found.size == np.prod(shape) == 1 and found.ndim < len(shape):
+            found = found.reshape(shape)  # of a bias (1,): a step leaves its shape as it is
+        if self.data_summed:
+            found = found / self._examples()
         self.jacobian = collect.is_jacobian(found, self.plan.factor, np.shape(self.plan.inputs[index]))
         if self.jacobian:
             return self.plan.undressed(collect.of_jacobian(found, self.plan.factor))
