@@ -13,9 +13,10 @@ Your layer may be a class or an object with forward(x) and backward(grad_output)
 depends on, wherever it keeps them; gradients are what backward writes or returns. The report begins with how your code
 was read. Where it is not understood, you get an adapter to paste and run.
 
-Both layers get the same random parameters and a random upstream gradient; then come inputs with ties and zeros, inputs
-over a wider range and extreme ones, and a second batch without a reset after the first. Without --against, the
-gradients are compared with finite differences of forward. A classic mistake is named. Reading your file runs it.
+Both layers get the same random parameters and a random upstream gradient; then come inputs with ties and zeros, other
+draws, inputs over a wider range and extreme ones, other sizes, and a second batch without a reset after the first.
+Without --against, the gradients are compared with finite differences of forward. A classic mistake is named. Reading
+your file runs it.
 
 exit status: 0 they agree; 1 they differ, or not everything was compared (something the output depends on has no
 gradient; finite differences have no answer where forward has a kink), or your code raised; 2 the command is not

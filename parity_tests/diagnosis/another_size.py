@@ -71,11 +71,11 @@ def _ratios(one: int, other: int) -> tuple[float, ...]:
 
 
 def _moved_beyond(x: np.ndarray, axis: int | None, end: int) -> np.ndarray:
-    """Return an input with other numbers in what was added to it."""
-    if axis is None or x.ndim <= axis or x.dtype.kind != "f":
+    """Return an input with other numbers in what was added to it; indices stay indices, in another order."""
+    if axis is None or x.ndim <= axis:
         return x
     before, added = np.split(x, [end], axis)
-    return np.concatenate([before, nudged(added)], axis)
+    return np.concatenate([before, nudged(added) if x.dtype.kind == "f" else np.roll(added, 1, axis)], axis)
 
 
 def _last_line(error: LearnerRaisedError) -> str:

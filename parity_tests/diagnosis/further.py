@@ -1,4 +1,4 @@
-"""What is compared once the usual numbers agree: ties and zeros, other draws, a wider range, other batches."""
+"""What is compared once the usual numbers agree: ties, zeros, other draws, a wider range, other sizes and batches."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,7 +9,10 @@ from parity_tests.diagnosis import (
     another_size,
     ignored_targets,
     kinks,
+    larger_upstream,
     other_draws,
+    other_numbers,
+    other_sizes,
     second_batch,
     targets,
     wider,
@@ -38,13 +41,25 @@ def compare(
     if report is not None:
         yield report
     yield from [said] * bool(said)
+    said, report = other_numbers.compare(learner, theirs, inputs, request.seed, names)
+    if report is not None:
+        yield report
+    yield from [said] * bool(said)
     yield from ignored_targets.compare(learner, theirs, inputs, request, names)
     if request.range is None:
         said, report = wider.compare(learner, theirs, inputs, request.seed, usual)
         yield from said
         if report is not None:
             yield report
+    said, report = larger_upstream.compare(learner, inputs)
+    if report is not None:
+        yield report
+    yield from [said] * bool(said)
     said, report = another_size.compare(learner, theirs, inputs, request.seed, names)
+    if report is not None:
+        yield report
+    yield from [said] * bool(said)
+    said, report = other_sizes.compare(learner, theirs, inputs, request.seed, names)
     if report is not None:
         yield report
     yield from [said] * bool(said)

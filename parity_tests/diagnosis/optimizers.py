@@ -20,6 +20,8 @@ from parity_tests.harness.arrays import array
 from parity_tests.harness.lazy_torch import torch
 
 STEPS = 300
+LARGE_FROM, LARGE = 250, 100.0
+"""The last gradients are this many times as large: a clip lies beyond the usual ones."""
 SHAPES = {"W": (3, 4), "b": (4,)}
 TAKES = {
     "SGD": ("lr", "momentum", "weight_decay", "nesterov"),
@@ -109,7 +111,8 @@ def _adapter(cls: type, name: str, request: Request) -> str:
 
 def _gradients(start: dict[str, np.ndarray], seed: int) -> list[dict[str, np.ndarray]]:
     rng = np.random.default_rng([seed, 7])
-    return [{key: rng.normal(0.3, 1.0, values.shape) for key, values in start.items()} for _ in range(STEPS)]
+    sizes = [1.0 if step < LARGE_FROM else LARGE for step in range(STEPS)]
+    return [{key: size * rng.normal(0.3, 1.0, values.shape) for key, values in start.items()} for size in sizes]
 
 
 def _agree(one: list, other: list) -> bool:

@@ -2,16 +2,18 @@
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from parity_tests.diagnosis import masks, targets
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.moving import equal
 from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.read import prepare, read
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
+from parity_tests.diagnosis.repeated import outputs
 from parity_tests.diagnosis.request import Request
 
 SHARES = (0.05, 0.95)
@@ -37,11 +39,21 @@ def read_on_trial_inputs(
             trouble = trouble or error
             continue
         if said or not masks.without_gradient(learner, values):
-            return learner, values, said
+            first = learner, values, said
+            break
         first = first or (learner, values, said)
-    if first is not None:
-        return first
     rows = [len(v) for _, v in found.world.places() if v.ndim > 1 and v.dtype.kind == "f"]
+    if first is not None:
+        if not rows or theirs is not None:
+            return first
+        learner, values, said = first
+        truncated = [i for i in learner.without_gradient if i != options.target and _is_truncated(learner, values, i)]
+        if not truncated:
+            return first
+        drawn = _drawn_indices(values, truncated, min(rows), request.seed)
+        names = ", ".join(learner.input_names(len(values))[i] for i in truncated)
+        note = f"{names}: drawn as indices, as {found.forward_name} makes whole numbers of it"
+        return tried(drawn), drawn, [*said, note]
     if not _wants_indices(trouble) or not rows or theirs is not None:
         raise trouble
     return *_with_indices(tried, inputs, options.target, min(rows), request.seed), []
@@ -67,6 +79,27 @@ def _wants_indices(error: LearnerRaisedError) -> bool:
     return "arrays used as indices must be of integer" in str(error)
 
 
+def _is_truncated(learner: Learner, inputs: tuple[np.ndarray, ...], index: int) -> bool:
+    """Return whether forward makes an input whole numbers, as ``idx.astype(int)`` does, and uses it."""
+
+    def made(x: np.ndarray) -> list[np.ndarray]:
+        return outputs(learner, tuple(x if i == index else one for i, one in enumerate(inputs)))
+
+    x = inputs[index]
+    try:
+        return equal(made(x), made(np.trunc(x))) and not equal(made(x), made(x + 1))
+    except LearnerRaisedError:
+        return False
+    finally:
+        learner.forward(*inputs)
+
+
+def _drawn_indices(
+    inputs: tuple[np.ndarray, ...], chosen: Sequence[int], rows: int, seed: int
+) -> tuple[np.ndarray, ...]:
+    return tuple(targets.indices(x.shape, rows, seed + i) if i in chosen else x for i, x in enumerate(inputs))
+
+
 def _with_indices(
     tried: Callable[[tuple], Learner], inputs: tuple, target: int | None, rows: int, seed: int
 ) -> tuple[Learner, tuple]:
@@ -75,7 +108,7 @@ def _with_indices(
     choices = [c for count in range(1, len(places) + 1) for c in itertools.combinations(places, count)]
     trouble: LearnerRaisedError | None = None
     for chosen in choices:
-        drawn = tuple(targets.indices(x.shape, rows, seed + i) if i in chosen else x for i, x in enumerate(inputs))
+        drawn = _drawn_indices(inputs, chosen, rows, seed)
         try:
             return tried(drawn), drawn
         except LearnerRaisedError as error:

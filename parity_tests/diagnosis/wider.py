@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from parity_tests.diagnosis.clipping import clipped
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
 from parity_tests.diagnosis.repeated import outputs, repeat
@@ -49,8 +50,8 @@ def compare(
             if smallest < GUARDED:
                 guarded = True
                 continue
-            if clipped := _clipped(report):
-                return [*_words(agreed), f"note: on numbers up to ±{limit}, {clipped}; up to there, it is right"], None
+            if said := clipped(report):
+                return [*_words(agreed), f"note: on numbers up to ±{limit}, {said}; up to there, it is right"], None
             report.title += f", numbers up to ±{limit}"
             return _words(agreed), report
     if agreed:
@@ -122,25 +123,3 @@ def _allowed(quantity: Quantity, usual: Report) -> float:
     before = [one for one in usual.quantities if one.name == quantity.name]
     scale = max(np.abs(one.expected).max(initial=0) for one in (quantity, *before))
     return SIGNIFICANT[str(np.dtype(quantity.expected.dtype))] * scale
-
-
-def _clipped(report: Report) -> str:
-    """Return what is clipped, if all that differs is a gradient of a parameter that is cut off or scaled down."""
-    wrong = report.wrong
-    if report.faults or any(q.fault or q.name.startswith(("output", "grad_input", "buffer")) for q in wrong):
-        return ""
-    names = ", ".join(q.name for q in wrong)
-    limits = [np.abs(q.got).max() for q in wrong]
-    if all(_is_cut(q, c) for q, c in zip(wrong, limits, strict=True)) and np.ptp(limits) <= 1e-9 * max(limits):
-        return f"{names} {'is' if len(wrong) == 1 else 'are'} clipped to ±{limits[0]:.6g}"
-    factors = np.concatenate([(q.got / np.where(q.expected, q.expected, np.nan)).ravel() for q in wrong])
-    factors = factors[~np.isnan(factors)]
-    if factors.size >= 3 and np.ptp(factors) <= 1e-6 and 0 < factors[0] < 1:
-        return f"{names} {'is' if len(wrong) == 1 else 'are'} scaled down to a largest norm"
-    return ""
-
-
-def _is_cut(quantity: Quantity, limit: float) -> bool:
-    at = quantity.different
-    cut = np.sign(quantity.expected) * np.minimum(np.abs(quantity.expected), limit)
-    return bool(at.sum() >= 2 and np.allclose(quantity.got, cut, rtol=1e-9, atol=1e-6 * limit))

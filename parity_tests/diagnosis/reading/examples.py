@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from parity_tests.diagnosis.batches import longer
+from parity_tests.diagnosis.reading.running import LearnerRaisedError
+
 
 def axes(
     forward: Callable[..., object], inputs: tuple[np.ndarray, ...], data: list[int], default: int = 0
@@ -11,11 +14,14 @@ def axes(
     """Return the axis of the examples in each input, None for an input that all examples share, as weights are.
 
     An axis of the first input is that of the examples if changing the input at one index changes the output only at the
-    same index of one of the output's axes. Another input has an axis of examples if changing it acts on the same axis
+    same index of one of the output's axes. A column of a batch norm is independent of the others, too, but it is no
+    example if there can be no more of them. Another input has an axis of examples if changing it acts on the same axis
     of the output. Where the output has no such axis (a loss), the examples lie along the axis that is as long in all of
     the ``data``, ``default`` where that leaves a choice or none: weights (5, 1), data (5, 4), targets (1, 4).
     """
     first = next(((at, out) for at, out in _pairs(forward, inputs, 0)), None)
+    if first is not None and first[0] != default and _runs_longer_along(forward, inputs, default):
+        first = first if _runs_longer_along(forward, inputs, first[0]) else None  # columns of a batch norm
     if first is None:
         lengths = [{inputs[i].shape[axis] if inputs[i].ndim > axis else None for i in data} for axis in range(2)]
         fits = [axis for axis in (default, 1 - default) if len(lengths[axis]) == 1 and not lengths[axis] & {None, 1}]
@@ -47,6 +53,16 @@ def _pairs(forward: Callable[..., object], inputs: tuple[np.ndarray, ...], index
                 found.append((axis, out))
                 break
     return found
+
+
+def _runs_longer_along(forward: Callable[..., object], inputs: tuple[np.ndarray, ...], axis: int) -> bool:
+    if inputs[0].ndim <= axis:
+        return False
+    try:
+        forward(*(longer(x, inputs[0].shape[axis], axis) for x in inputs))
+    except LearnerRaisedError:
+        return False
+    return True
 
 
 def _output(forward: Callable[..., object], inputs: tuple[np.ndarray, ...]) -> np.ndarray:

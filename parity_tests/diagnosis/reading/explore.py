@@ -77,7 +77,7 @@ def _sorted(
             reading.learned.append(one)
         elif place not in moving:
             continue
-        elif words.is_running_statistic(place.last) or (place not in kept and trials.follows_input(place)):
+        elif words.is_running_statistic(*place.spellings) or (place not in kept and trials.follows_input(place)):
             reading.state.append((place, values.shape))
         elif values.dtype.kind in "iu" and not trials.fractions_matter(place, values):
             reading.constants.append((place, values.shape))

@@ -191,7 +191,7 @@ def _is_of(name: str, place: Place, other: Place | None = None) -> bool:
         grad_last = str(other.steps[-1][1])
         if grad_last in ("grad", "gradient", "g", "d") and other.steps[:-1] == place.steps[:-1]:
             return True
-        holder = [str(key) for _, key in other.steps[:-1]]
+        holder = [str(key).lstrip("_") for _, key in other.steps[:-1]]
         if any(words.HOLDERS.match(key) for key in holder) and words.alike(
             str(other.steps[-1][1]), str(place.steps[-1][1])
         ):

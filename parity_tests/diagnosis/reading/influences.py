@@ -53,7 +53,7 @@ def influences(trials: Trials) -> Influences:
         moving |= trials.moving({p: v for p, v in arrays.items() if p not in moving}, drawn)
         before = set(drawn)
         for number, (place, values) in enumerate((moving | named).items()):
-            if place not in drawn and values.dtype.kind in "fc" and not words.is_running_statistic(place.last):
+            if place not in drawn and values.dtype.kind in "fc" and not words.is_running_statistic(*place.spellings):
                 drawn[place] = random_numbers(values, seed=11 + number)
         if set(drawn) == before:
             break

@@ -68,6 +68,7 @@ class Learner:
         self.title, self.training = self.found.title, plan.options.training
         self.world = self.found.world
         self.unmatched: list[str] = []
+        self.not_kept: list[str] = []
         self.parameters: dict[str, Parameter] = {}
         self.buffers: dict[str, tuple[Place, np.ndarray]] = {}
         self._first: dict[str, np.ndarray] = {}

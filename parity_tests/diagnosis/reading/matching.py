@@ -78,7 +78,7 @@ def _take_buffers(learner: Learner, buffers: dict[str, tuple[int, ...]]) -> None
         for place, values in everything:
             if place in taken or np.size(values) != int(np.prod(shape)) or place in _learned(learner):
                 continue
-            if place.last == last or meaning(place.last) == last:
+            if any(last in (own, meaning(own)) for own in place.spellings):
                 kind = learner.dtype if values.dtype.kind == "f" else values.dtype
                 learner.buffers[name] = (place, np.array(values, kind).reshape(shape))
                 taken.add(place)

@@ -86,9 +86,9 @@ def is_weight(name: str) -> bool:
     return bool(WEIGHTS.match(name))
 
 
-def is_running_statistic(name: str) -> bool:
-    """Return whether an array is called as the running mean or variance of a batch norm."""
-    return meaning(name) in ("running_mean", "running_var")
+def is_running_statistic(*names: str) -> bool:
+    """Return whether an array, by one of its names, is the running mean or variance of a batch norm."""
+    return any(meaning(name) in ("running_mean", "running_var") for name in names)
 
 
 MARKS = re.compile(

@@ -28,6 +28,12 @@ class Place:
         return names[-1] if names else ""
 
     @property
+    def spellings(self) -> tuple[str, ...]:
+        """Its last name, alone and behind the one before: "mean" and "running_mean" of ``self.running["mean"]``."""
+        named = [_plain(step) for step in self.steps if isinstance(step[1], str)]
+        return self.last, "_".join(named[-2:])
+
+    @property
     def private_to(self) -> str:
         """The class whose private attribute it is: "_Linear" of ``self.__W``."""
         kind, key = self.steps[-1]

@@ -145,6 +145,7 @@ def prepare(
         learned = {name: tuple(t.shape) for name, t in theirs.named_parameters()}
         buffers = {name: tuple(t.shape) for name, t in theirs.named_buffers()}
         learner.unmatched = match(learner, learned, buffers, agrees)
+        learner.not_kept = [n for n, shape in buffers.items() if shape and n not in learner.buffers]
         extra = [name for name in learner.parameters if name not in learned]
         shapes = [n for n, p in learner.parameters.items() if n in learned and p.data.shape != learned[n]]
         learner.unmatched += [*extra, *shapes]

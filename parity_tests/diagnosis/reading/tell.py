@@ -76,6 +76,9 @@ def tell(learner: Learner, report: Report) -> None:
     for place, shape in learner.reading.unused:
         own = learner.world.words(place)
         report.notes.append(f"{own} {shape}: forward does not use it, and no gradient of it was found; not compared")
+    if learner.not_kept and learner.training:
+        names = " and ".join(learner.not_kept)
+        report.notes.append(f"PyTorch's {names}: no array of yours is called so, or the like; not compared")
     if learner.unmatched:
         report.unseen.append(
             f"the output was not compared with PyTorch's: {', '.join(learner.unmatched)} have no counterpart, so "

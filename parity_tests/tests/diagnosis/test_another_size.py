@@ -77,6 +77,36 @@ class Buffered:
         dx = np.zeros((5, 3))
         dx[...] = 2 * g
         return dx
+
+
+class BatchNorm:
+    def __init__(self, n):
+        self.gamma, self.beta = np.ones(n), np.zeros(n)
+
+    def forward(self, x):
+        self.inverse = 1 / np.sqrt(x.var(axis=0) + 1e-5)
+        self.normal = (x - x.mean(axis=0)) * self.inverse
+        return self.gamma * self.normal + self.beta
+
+    def backward(self, g):
+        n = len(g)
+        self.dgamma, self.dbeta = (g * self.normal).sum(axis=0), g.sum(axis=0)
+        d = g * self.gamma
+        return self.inverse / n * (n * d - d.sum(axis=0) - self.normal * (d * self.normal).sum(axis=0))
+
+
+class Embedding:
+    def __init__(self, n, m):
+        self.W = np.random.randn(n, m)
+
+    def forward(self, idx):
+        self.idx = idx
+        return self.W[idx]
+
+    def backward(self, g):
+        self.dW = np.zeros_like(self.W)
+        np.add.at(self.dW, self.idx[:, :-1], g[:, :-1])
+        np.add.at(self.dW, self.idx[:, -1], g[:, -1])
 """
 WRONG = {
     "a loss's mean": (
@@ -87,6 +117,20 @@ WRONG = {
         "grad_input: 16 of 16",
     ),
     "a bias's gradient": ("Linear", ["--args", "3,2", "--input", "5,3"], "* len(g)", "* 5", "grad_b: 2 of 2"),
+    "a normalization over the examples": (
+        "BatchNorm",
+        ["--args", "3", "--input", "5,3"],
+        "self.inverse / n *",
+        "self.inverse / 5 *",
+        "grad_input: 24 of 24",
+    ),
+    "a normalization against PyTorch's": (
+        "BatchNorm",
+        ["--args", "3", "--input", "5,3", "--against", "torch.nn.BatchNorm1d"],
+        "self.inverse / n *",
+        "self.inverse / BATCH *",
+        "grad_input: 24 of 24",
+    ),
     "against PyTorch's": (
         "Linear",
         ["--args", "3,2", "--input", "5,3", "--against", "torch.nn.Linear"],
@@ -137,3 +181,14 @@ def test_an_index_that_occurs_twice_in_a_larger_batch_is_no_fixed_size(checked):
     assert status == 1
     assert "grad_W: 3 of 21 elements differ" in out
     assert "-> right for the batch of 5 before: does an index occur twice in this one" in out
+
+
+def test_a_batch_of_indices_becomes_larger_too(checked):
+    options = ["--args", "7, 3", "--input", "2,4"]
+    status, out = checked(SOURCE, "Embedding", *options)
+    assert status == 0, out
+    assert "They agree on a batch of 5, too." in out
+    wrong = SOURCE.replace("np.add.at(self.dW, self.idx[:, -1], g[:, -1])", "self.dW[self.idx[:, -1]] += g[:, -1]")
+    status, out = checked(wrong, "Embedding", *options)
+    assert status == 1, out
+    assert "-> right for the batch of 2 before: does an index occur twice in this one" in out

@@ -203,6 +203,15 @@ def test_each_form_is_walked_and_its_wrong_twin_accused(check_file, name, said, 
     assert "the parameters differ" in out
 
 
+def test_gradients_that_are_clipped_are_found(check_file):
+    right = "velocities):\n        v[:] = momentum * v + g"
+    assert right in HEAVY_BALL
+    wrong = HEAVY_BALL.replace(right, right.replace("+ g", "+ np.clip(g, -9, 9)"))
+    status, out, _ = check_file(wrong, "in_place", "--against", "torch.optim.SGD", "--args", "lr=0.05")
+    assert status == 1
+    assert "the parameters differ" in out
+
+
 @pytest.mark.parametrize(("eps", "expected"), [("1e-7", "eps=1e-07"), ("1e-3", "W has moved by")])
 def test_an_eps_in_the_formula_is_recognized(check_file, eps, expected):
     source = ADAM.replace(", eps=1e-8", "").replace(" + eps)", f" + {eps})")

@@ -1,0 +1,27 @@
+"""Gradients of parameters that backward cuts off or scales down: right up to there, and meant so."""
+
+import numpy as np
+
+from parity_tests.harness.report import Quantity, Report
+
+
+def clipped(report: Report) -> str:
+    """Return what is clipped, if all that differs is a gradient of a parameter that is cut off or scaled down."""
+    wrong = report.wrong
+    if report.faults or any(q.fault or q.name.startswith(("output", "grad_input", "buffer")) for q in wrong):
+        return ""
+    names = ", ".join(q.name for q in wrong)
+    limits = [np.abs(q.got).max() for q in wrong]
+    if all(_is_cut(q, c) for q, c in zip(wrong, limits, strict=True)) and np.ptp(limits) <= 1e-9 * max(limits):
+        return f"{names} {'is' if len(wrong) == 1 else 'are'} clipped to ±{limits[0]:.6g}"
+    factors = np.concatenate([(q.got / np.where(q.expected, q.expected, np.nan)).ravel() for q in wrong])
+    factors = factors[~np.isnan(factors)]
+    if factors.size >= 3 and np.ptp(factors) <= 1e-6 and 0 < factors[0] < 1:
+        return f"{names} {'is' if len(wrong) == 1 else 'are'} scaled down to a largest norm"
+    return ""
+
+
+def _is_cut(quantity: Quantity, limit: float) -> bool:
+    at = quantity.different
+    cut = np.sign(quantity.expected) * np.minimum(np.abs(quantity.expected), limit)
+    return bool(at.sum() >= 2 and np.allclose(quantity.got, cut, rtol=1e-9, atol=1e-6 * limit))
