@@ -161,6 +161,7 @@ def _filled(keys: list[str], features: int, outputs: int, columns: bool) -> list
         for number, key in enumerate(sorted(biases)):
             out = widths[number + 1]
             shapes[key] = (out,) if flat else (out, 1) if columns else (1, out)
+        # Three layers of the usual numbers would end in probabilities of 0 and 1.
         found.append({key: arrays.array(shape, seed=i) / 4 for i, (key, shape) in enumerate(shapes.items())})
     return found
 
