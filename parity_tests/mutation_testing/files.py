@@ -31,6 +31,7 @@ OPTIMIZERS = "adadelta adagrad adam adamw flat_parameters loading nadam optimize
 TOPICS = {
     "engine/test_between.py": "between container",
     "engine/test_defaults.py": f"{SCHEDULERS} {OPTIMIZERS}",
+    "engine/test_distributions.py": "bernoulli probabilities",
     "engine/test_fusion.py": f"conv_relu_pool container fusion {WINOGRAD}",
     "engine/test_init.py": "linear",
     "engine/test_module_list.py": "module_dict module_list",

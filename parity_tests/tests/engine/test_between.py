@@ -77,6 +77,25 @@ def test_at_any_place_a_layer_is_what_it_is_alone(entry, plain, before, behind):
                 assert one.dtype == other.dtype
 
 
+@pytest.mark.parametrize("plain", [False, True], ids=["fast", "plain"])
+def test_a_number_without_axes_stays_an_array_between_layers(plain):
+    x, grad = np.array(0.5), np.array(3.0)
+    layers = nn.Tanh(), nn.Softsign(), nn.Hardswish(), nn.Tanh()
+    with scratch.plain(plain):
+        expected = x
+        for layer in layers:
+            expected = layer(expected)
+        expected_grad = grad
+        for layer in reversed(layers):
+            expected_grad = layer.backward(expected_grad)
+        model = nn.Sequential(*layers)
+        y = model(x)
+        grad_x = model.backward(grad)
+    assert isinstance(y, np.ndarray)
+    assert isinstance(grad_x, np.ndarray)
+    np.testing.assert_array_equal([y, grad_x], [expected, expected_grad])
+
+
 def test_only_a_layer_with_parameters_that_does_what_all_do_can_be_at_an_end():
     class Doubling(nn.Linear):
         def forward(self, x):

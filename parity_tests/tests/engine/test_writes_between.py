@@ -113,6 +113,24 @@ def test_what_backward_does_not_read_may_be_written_to():
     np.testing.assert_allclose(layer.weight.grad, grad.T @ x, rtol=1e-5)
 
 
+def test_a_step_with_one_parameter_of_several_counts():
+    layer, x = nn.LSTM(3, 2), array((4, 5, 3), dtype="float32")
+    y, _ = layer(x)
+    layer.weight_hh_l0.grad = np.ones((8, 2), np.float32)
+    optim.SGD([layer.weight_hh_l0], lr=0.5).step()
+    with pytest.raises(RuntimeError, match=f"weight_hh_l0 {WRITTEN}"):
+        layer.backward(array(y.shape, dtype="float32", seed=1))
+
+
+def test_two_models_that_take_turns_do_not_disturb_each_other():
+    one, other = nn.Linear(4, 2), nn.Linear(4, 2)
+    x, grad = array((3, 4), dtype="float32"), array((3, 2), seed=1, dtype="float32")
+    step(one)
+    one(x)
+    step(other)  # the step before the forward is the latest of this model's own
+    np.testing.assert_allclose(one.backward(grad), grad @ one.weight.data, rtol=1e-5)
+
+
 def test_a_step_after_the_backward_or_before_the_forward_is_none_between():
     layer, x, grad = nn.Linear(4, 2), array((3, 4), dtype="float32"), array((3, 2), seed=1, dtype="float32")
     for _ in range(2):

@@ -117,6 +117,16 @@ def test_avg_pool_is_torchs(
     compare(nn.AvgPool2d(kernel_size, **options), torch.nn.AvgPool2d(kernel_size, **options), x, seed)
 
 
+@pytest.mark.parametrize("plain", [False, True], ids=["fast", "plain"])
+@pytest.mark.parametrize("padding", [(1, 0), (0, 1)])
+def test_avg_pool_with_two_paddings_and_a_rest_is_torchs(padding, plain):
+    options = {"kernel_size": (2, 3), "stride": (2, 3), "padding": padding, "ceil_mode": True}
+    for image in ((4, 7), (5, 6), (6, 8)):
+        x = array((2, 3, *image))
+        with scratch.plain(plain):
+            compare(nn.AvgPool2d(**options), torch.nn.AvgPool2d(**options), x, 0)
+
+
 @given(output_size=output_sizes, batch=batches, image=images, dtype=dtypes, layout=layouts, seed=seeds)
 def test_adaptive_avg_pool_is_torchs(output_size, batch, image, dtype, layout, seed):
     x = array(image if batch is None else (batch, *image), dtype, seed=seed, layout=layout)
