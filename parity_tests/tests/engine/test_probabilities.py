@@ -53,6 +53,21 @@ def test_logits_and_probs_are_normalized(name, dtype):
     assert mine.given is x
 
 
+@each_dtype
+@pytest.mark.parametrize(
+    ("name", "rows"), [("probs", [[1, 0, 0], [0, 1, 0]]), ("logits", [[1000, 0, -1000], [0, 900, 0]])]
+)
+def test_what_is_certain_has_torchs_logarithm(name, rows, dtype):
+    x, action = np.array(rows, dtype), np.array([0, 1])
+    leaf = torch.tensor(x, requires_grad=True)
+    mine, reference = ours.Categorical(**{name: x}), torchs.Categorical(**{name: leaf})
+    found, expected = mine.log_prob(action), reference.log_prob(torch.tensor(action))
+    np.testing.assert_allclose(found, expected.detach(), rtol=1e-6, atol=0)  # log(1 - eps), or 0
+    g = array((2,), dtype)
+    (grad,) = torch.autograd.grad(expected, leaf, torch.tensor(g))
+    np.testing.assert_allclose(mine.log_prob_backward(g), grad, rtol=1e-6, atol=0)
+
+
 def test_a_divergence_that_is_written_out_is_torchs():
     x, y = array((4, 3)), array((4, 3), seed=1)
     values = []

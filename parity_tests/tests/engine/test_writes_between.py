@@ -114,12 +114,12 @@ def test_what_backward_does_not_read_may_be_written_to():
 
 
 def test_a_step_with_one_parameter_of_several_counts():
-    layer, x = nn.LSTM(3, 2), array((4, 5, 3), dtype="float32")
-    y, _ = layer(x)
-    layer.weight_hh_l0.grad = np.ones((8, 2), np.float32)
-    optim.SGD([layer.weight_hh_l0], lr=0.5).step()
-    with pytest.raises(RuntimeError, match=f"weight_hh_l0 {WRITTEN}"):
-        layer.backward(array(y.shape, dtype="float32", seed=1))
+    cell, grad = nn.LSTMCell(3, 2), array((5, 2), dtype="float32", seed=1)
+    cell(array((5, 3), dtype="float32"))
+    cell.weight_hh.grad = np.ones((8, 2), np.float32)
+    optim.SGD([cell.weight_hh], lr=0.5).step()
+    with pytest.raises(RuntimeError, match=f"weight_hh {WRITTEN}"):
+        cell.backward(grad, grad)
 
 
 def test_two_models_that_take_turns_do_not_disturb_each_other():
