@@ -63,13 +63,15 @@ def _losses(learner: Learner, inputs: tuple[np.ndarray, ...]) -> Iterator[np.nda
     """Yield the loss along a line through the weights and the inputs."""
     starts = {name: parameter.data for name, parameter in learner.parameters.items()}
     along = {name: array(values.shape, seed=i) for i, (name, values) in enumerate(starts.items())}
-    for number in range(POINTS):
+    try:
+        for number in range(POINTS):
+            for name, parameter in learner.parameters.items():
+                parameter.data = starts[name] + number * STEP * along[name]
+            moved = [
+                x + number * STEP * array(x.shape, seed=i) if i in learner.reading.inputs and x.dtype.kind == "f" else x
+                for i, x in enumerate(inputs)
+            ]
+            yield np.asarray(learner.forward(*moved))
+    finally:
         for name, parameter in learner.parameters.items():
-            parameter.data = starts[name] + number * STEP * along[name]
-        moved = [
-            x + number * STEP * array(x.shape, seed=i) if i in learner.reading.inputs and x.dtype.kind == "f" else x
-            for i, x in enumerate(inputs)
-        ]
-        yield np.asarray(learner.forward(*moved))
-    for name, parameter in learner.parameters.items():
-        parameter.data = starts[name]
+            parameter.data = starts[name]
