@@ -54,12 +54,12 @@ def examine(request: Request) -> Verdict:
             if kind is not None:
                 return kind(request, module, args, literal, stage)
             if not methods.is_named(module, request.names):
-                return _examine_layer(request, module, args, literal, stage)
+                return _compared(prepare(request, module, args, literal, stage))
             method = methods.examine(request, module, args, stage)
             if method is None:
                 request = dataclasses.replace(request, names=request.names.rpartition(".")[0])
-                return _examine_layer(request, module, args, literal, stage)
-            return method.verdict or _examine_layer(request, module, args, literal, stage, method)
+                return _compared(prepare(request, module, args, literal, stage))
+            return method.verdict or _compared(prepare(request, module, args, literal, stage, method))
     except LearnerRaisedError as error:
         return Verdict(1, str(error))
 
@@ -95,15 +95,7 @@ def _kind(request: Request, module: object) -> Callable | None:
     return None
 
 
-def _examine_layer(
-    request: Request,
-    module: object,
-    args: tuple[list, dict],
-    literal: tuple[list, dict],
-    stage: Stage,
-    method: methods.Method | None = None,
-) -> Verdict:
-    prepared = prepare(request, module, args, literal, stage, method)
+def _compared(prepared: Prepared) -> Verdict:
     report, left = usual_numbers.compare(prepared)
     return _compare_further(prepared, report, left) if report.ok else _explained(prepared, report, left)
 
