@@ -8,6 +8,7 @@ from parity_tests.diagnosis import against
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
 from parity_tests.diagnosis.reading.trials import upstream
+from parity_tests.diagnosis.repeated import outputs
 from parity_tests.diagnosis.request import Request
 from parity_tests.diagnosis.wider import logarithms
 
@@ -54,23 +55,22 @@ def _inputs(x: np.ndarray) -> list[tuple[str, np.ndarray]]:
 def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -> tuple[str, str]:
     try:
         with logarithms() as smallest:
-            made = learner.forward(*inputs)
-        outputs = made if isinstance(made, tuple) else (made,)
-        grads = learner.backward(*[g if g.ndim else float(g) for g in upstream(outputs)])
+            made = outputs(learner, inputs)
+        grads = learner.backward(*[g if g.ndim else float(g) for g in upstream(made)])
     except LearnerRaisedError as error:
         return f"at {words}: {error}", ""
     returned = list(grads) if isinstance(grads, tuple) else [grads]
     gradients = [g for g in [*returned, *(p.grad for _, p in learner.named_parameters())] if g is not None]
     expected = _theirs(theirs, learner, inputs)
-    bad_output = _bad(outputs[0], None if expected is None else expected[0])
+    bad_output = _bad(made[0], None if expected is None else expected[0])
     bad_gradient = any(np.isnan(g).any() for g in gradients)
     zero = words.endswith("of 0")
     if not bad_output and not bad_gradient:
         return "", ""
-    if any(np.isinf(y).any() for y in outputs) and _grows_beyond_all_numbers(learner, inputs):
+    if any(np.isinf(y).any() for y in made) and _grows_beyond_all_numbers(learner, inputs):
         return "", ""
-    loss = np.ndim(outputs[0]) == 0
-    what = "NaN" if np.isnan(outputs[0]).any() or bad_gradient else "infinity"
+    loss = np.ndim(made[0]) == 0
+    what = "NaN" if np.isnan(made[0]).any() or bad_gradient else "infinity"
     where = learner.found.forward_name if bad_output else learner.found.backward_name or learner.found.forward_name
     sentence = f"at {words}, {where} gives {what} from finite numbers"
     if expected is not None:
@@ -109,11 +109,10 @@ def _grows_beyond_all_numbers(learner: Learner, inputs: tuple) -> bool:
     try:
         for _ in range(HALVINGS):
             x = x / 2
-            made = learner.forward(x, *inputs[1:])
-            outputs = made if isinstance(made, tuple) else (made,)
-            if all(np.isfinite(y).all() for y in outputs):
-                return any(np.abs(y).max(initial=0) > HUGE for y in outputs)
-            if any(np.isnan(y).any() for y in outputs):
+            made = outputs(learner, (x, *inputs[1:]))
+            if all(np.isfinite(y).all() for y in made):
+                return any(np.abs(y).max(initial=0) > HUGE for y in made)
+            if any(np.isnan(y).any() for y in made):
                 return False
         return False
     finally:

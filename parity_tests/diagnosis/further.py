@@ -37,36 +37,29 @@ def compare(
             report.title += ", numbers with ties and zeros"
             yield report
         yield valid or "They agree on numbers with ties and zeros, too."
-    said, report = other_draws.compare(learner, inputs, request.seed, names) if theirs is None else ("", None)
-    if report is not None:
-        yield report
-    yield from [said] * bool(said)
-    said, report = other_numbers.compare(learner, theirs, inputs, request.seed, names)
-    if report is not None:
-        yield report
-    yield from [said] * bool(said)
+    if theirs is None:
+        yield from _told(*other_draws.compare(learner, inputs, request.seed, names))
+    yield from _told(*other_numbers.compare(learner, theirs, inputs, request.seed, names))
     yield from ignored_targets.compare(learner, theirs, inputs, request, names)
     if request.range is None:
         said, report = wider.compare(learner, theirs, inputs, request.seed, usual)
         yield from said
         if report is not None:
             yield report
-    said, report = larger_upstream.compare(learner, inputs)
-    if report is not None:
-        yield report
-    yield from [said] * bool(said)
-    said, report = another_size.compare(learner, theirs, inputs, request.seed, names)
-    if report is not None:
-        yield report
-    yield from [said] * bool(said)
-    said, report = other_sizes.compare(learner, theirs, inputs, request.seed, names)
-    if report is not None:
-        yield report
-    yield from [said] * bool(said)
+    yield from _told(*larger_upstream.compare(learner, inputs))
+    yield from _told(*another_size.compare(learner, theirs, inputs, request.seed, names))
+    yield from _told(*other_sizes.compare(learner, theirs, inputs, request.seed, names))
     report, note = second_batch.compare(learner, theirs, inputs, targets.others(request, inputs), request.seed, names)
     if report is not None:
         yield report
     yield f"note: {note}" if note else "They agree on a second batch, without a reset in between."
+
+
+def _told(said: str, report: Report | None) -> Iterator[str | Report]:
+    if report is not None:
+        yield report
+    if said:
+        yield said
 
 
 def _tied(request: Request, theirs: Callable | None, inputs: tuple) -> tuple | None:

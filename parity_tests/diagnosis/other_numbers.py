@@ -12,7 +12,7 @@ from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.moving import nudged
 from parity_tests.diagnosis.reading.read import differentiates
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
-from parity_tests.diagnosis.repeated import outputs, repeat
+from parity_tests.diagnosis.repeated import numbers_to_move, outputs, repeat
 from parity_tests.harness.report import Report
 
 DRAWS = (10, 50)
@@ -28,7 +28,7 @@ def compare(
     learner: Learner, theirs: Callable | None, inputs: tuple, seed: int, names: set[str]
 ) -> tuple[str, Report | None]:
     """Return what there is to say about other numbers, and the report on the first on which the layer differs."""
-    moved = [i for i in sorted(learner.reading.inputs) or [0] if inputs[i].dtype.kind == "f" and inputs[i].size]
+    moved = numbers_to_move(learner, inputs)
     agreed = 0
     fewest, most = DRAWS
     for number in range(min(most, max(fewest, NUMBERS // inputs[moved[0]].size)) if moved else 0):

@@ -25,6 +25,11 @@ def repeat(learner: Learner, theirs: Callable | None, inputs: tuple, seed: int, 
     return report
 
 
+def numbers_to_move(learner: Learner, inputs: tuple) -> list[int]:
+    """Return the inputs whose numbers may be others: those with a gradient, so that targets and indices stay."""
+    return [i for i in sorted(learner.reading.inputs) or [0] if inputs[i].dtype.kind == "f" and inputs[i].size]
+
+
 def outputs(learner: Learner, inputs: tuple) -> list[np.ndarray]:
     """Return forward's outputs from the layer's start."""
     made = learner.forward(*inputs)

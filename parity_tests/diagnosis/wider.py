@@ -13,7 +13,7 @@ import numpy as np
 from parity_tests.diagnosis.clipping import clipped
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
-from parity_tests.diagnosis.repeated import outputs, repeat
+from parity_tests.diagnosis.repeated import numbers_to_move, outputs, repeat
 from parity_tests.harness.report import Quantity, Report
 
 LIMITS = (14, 100)
@@ -29,8 +29,7 @@ def compare(
 ) -> tuple[list[str], Report | None]:
     """Return what there is to say about wider ranges, and the report on the first in which the layer differs."""
     names = [q.name for q in usual.quantities]
-    moved = sorted(learner.reading.inputs) or [0]
-    moved = [i for i in moved if inputs[i].dtype.kind == "f" and inputs[i].size]
+    moved = numbers_to_move(learner, inputs)
     if not moved or not names:
         return [], None
     agreed: list[str] = []
