@@ -56,11 +56,9 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
     try:
         with logarithms() as smallest:
             made = outputs(learner, inputs)
-        grads = learner.backward(*[g if g.ndim else float(g) for g in upstream(made)])
+        gradients = _gradients(learner, made)
     except LearnerRaisedError as error:
         return f"at {words}: {error}", ""
-    returned = list(grads) if isinstance(grads, tuple) else [grads]
-    gradients = [g for g in [*returned, *(p.grad for _, p in learner.named_parameters())] if g is not None]
     expected = _theirs(theirs, learner, inputs)
     bad_output = _bad(made[0], None if expected is None else expected[0])
     bad_gradient = any(np.isnan(g).any() for g in gradients)
@@ -100,10 +98,17 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
     return f"{sentence}: {advice if not zero else '0/0, or the logarithm of 0'}", ""
 
 
+def _gradients(learner: Learner, made: list[np.ndarray]) -> list[np.ndarray]:
+    grads = learner.backward(*[g if g.ndim else float(g) for g in upstream(made)])
+    returned = list(grads) if isinstance(grads, tuple) else [grads]
+    return [g for g in [*returned, *(p.grad for _, p in learner.named_parameters())] if g is not None]
+
+
 def _grows_beyond_all_numbers(learner: Learner, inputs: tuple) -> bool:
     """Return whether forward is huge where it is still finite, as the exp(log_var) of a VAE: infinity is right then.
 
-    The logarithm of a sum of exponentials, which overflows on the way, is not huge there.
+    The logarithm of a sum of exponentials, which overflows on the way, is not huge there. Nor is infinity an excuse for
+    a gradient that is NaN already there.
     """
     x = inputs[0]
     try:
@@ -111,7 +116,8 @@ def _grows_beyond_all_numbers(learner: Learner, inputs: tuple) -> bool:
             x = x / 2
             made = outputs(learner, (x, *inputs[1:]))
             if all(np.isfinite(y).all() for y in made):
-                return any(np.abs(y).max(initial=0) > HUGE for y in made)
+                is_huge = any(np.abs(y).max(initial=0) > HUGE for y in made)
+                return is_huge and not any(np.isnan(g).any() for g in _gradients(learner, made))
             if any(np.isnan(y).any() for y in made):
                 return False
         return False

@@ -144,3 +144,20 @@ def test_statistics_that_are_not_found_are_named(checked):
     status, out = checked(source, "BatchNorm", *TORCH)
     assert status == 0, out
     assert "note: PyTorch's running_mean and running_var: no array of yours is called so, or the like; not" in out
+
+
+@pytest.mark.parametrize(("gradient", "status"), [("self.y", 0), ("self.y**2 / self.y**2 * self.y", 1)])
+def test_infinity_is_no_excuse_for_a_gradient_that_overflows_before(checked, gradient, status):
+    source = f"""
+import numpy as np
+
+class Exponential:
+    def forward(self, x):
+        self.y = np.exp(x)
+        return self.y
+
+    def backward(self, g):
+        return g * ({gradient})
+"""
+    found, out = checked(source, "Exponential", "--input", "4,3")
+    assert found == status, out
