@@ -7,7 +7,15 @@ negated: a sigmoid is 1 / (1 + exp(-z)), and the minus sign costs nothing as par
 import numpy as np
 
 from scratch.kernels import buffer, memory, threads
-from scratch.kernels.sequence_products import as_column, batch_parts, by_gate, project, states, sums_over_steps
+from scratch.kernels.sequence_products import (
+    as_column,
+    batch_parts,
+    by_gate,
+    gradients,
+    gradients_of_part,
+    project,
+    states,
+)
 
 
 def lstm(
@@ -23,29 +31,33 @@ def lstm(
     size = h_0.shape[1]
     bias = as_column(bias_ih + bias_hh, weight_ih)
     weight_ih, weight_hh, bias = (by_gate(in_order(rows, size), size) for rows in (weight_ih, weight_hh, bias))
-    gates, h, c = project(x, weight_ih, bias), states(h_0, len(x)), states(c_0, len(x))
-    s = memory.empty((len(x), *h_0.shape), h_0.dtype)
+    y, h_n, c_n = memory.empty((len(x), *h_0.shape), x.dtype), np.empty_like(h_0), np.empty_like(c_0)
 
-    def take_steps(part: slice) -> None:
-        product, written = np.empty_like(gates[:, 0, part]), np.empty_like(c_0[part])
+    def take_steps(part: slice) -> tuple[np.ndarray, ...]:
+        x1 = np.ascontiguousarray(x[:, part])
+        gates, h, c = project(x1, weight_ih, bias), states(h_0[part], len(x)), states(c_0[part], len(x))
+        s = memory.empty((len(x), *h[0].shape), x.dtype)
+        product, written = np.empty_like(gates[:, 0]), np.empty_like(c[0])
         for t in range(len(x)):
-            z, c_t = gates[:, t, part], c[t + 1, part]
-            np.matmul(h[t, part], weight_hh, out=product)
+            z, c_t = gates[:, t], c[t + 1]
+            np.matmul(h[t], weight_hh, out=product)
             z += product
             i_f_o, g = z[:3], z[3]
             np.exp(i_f_o, out=i_f_o)
             i_f_o += 1
             np.reciprocal(i_f_o, out=i_f_o)
             np.tanh(g, out=g)
-            np.multiply(z[1], c[t, part], out=c_t)
+            np.multiply(z[1], c[t], out=c_t)
             c_t += np.multiply(z[0], g, out=written)
-            np.tanh(c_t, out=s[t, part])
-            np.multiply(z[2], s[t, part], out=h[t + 1, part])
+            np.tanh(c_t, out=s[t])
+            np.multiply(z[2], s[t], out=h[t + 1])
+        y[:, part], h_n[part], c_n[part] = h[1:], h[-1], c[-1]
+        return x1, h, c, gates, s
 
     parts = batch_parts(h_0)
     with buffer.for_rows(h_0.nbytes // len(parts)):
-        threads.run(take_steps, parts)
-    return h[1:], (x, h, c, gates, s), h[-1], c[-1]
+        saved = threads.results(take_steps, parts)
+    return y, (parts, saved), h_n, c_n
 
 
 def lstm_backward(
@@ -57,20 +69,20 @@ def lstm_backward(
     saved: tuple,
 ) -> tuple[np.ndarray | None, ...]:
     """Undo `lstm`."""
-    x, h, c, gates, s = saved
-    steps, batch, size = s.shape
-    grad_z = memory.empty((steps, batch, 4 * size), s.dtype)
+    parts, of_parts = saved
     grad_h, grad_c = np.empty_like(grad_h_n), np.empty_like(grad_c_n)
 
-    def undo_steps(part: slice) -> None:
-        (i, f, o, g), s_ = gates[:, :, part], s[:, part]
-        grads = grad_z[:, part].reshape(*s_.shape[:2], 4, size).transpose(2, 0, 1, 3)
-        slope_c = o * (1 - s_ * s_)  # from h1 to the memory
+    def undo_steps(part_saved: tuple[slice, tuple]) -> tuple[np.ndarray | None, ...]:
+        part, (x, h, c, (i, f, o, g), s) = part_saved
+        steps, batch, size = s.shape
+        grad_z = memory.empty((steps, batch, 4 * size), s.dtype)
+        grads = grad_z.reshape(steps, batch, 4, size).transpose(2, 0, 1, 3)
+        slope_c = o * (1 - s * s)  # from h1 to the memory
         slopes = memory.empty(grads.shape, s.dtype)
         np.multiply(g, i * (1 - i), out=slopes[0])  # from the memory to z_i
-        np.multiply(c[:-1, part], f * (1 - f), out=slopes[1])  # from the memory to z_f
+        np.multiply(c[:-1], f * (1 - f), out=slopes[1])  # from the memory to z_f
         np.multiply(i, 1 - g * g, out=slopes[2])  # from the memory to z_g
-        np.multiply(s_, o * (1 - o), out=slopes[3])  # from h1 to z_o
+        np.multiply(s, o * (1 - o), out=slopes[3])  # from h1 to z_o
         grad_h_t, grad_c_t = grad_h_n[part], grad_c_n[part].copy()
         for t in reversed(range(steps)):
             grad_h_t = grad_y[t, part] + grad_h_t
@@ -78,11 +90,11 @@ def lstm_backward(
             np.multiply(grad_c_t, slopes[:3, t], out=grads[:3, t])
             np.multiply(grad_h_t, slopes[3, t], out=grads[3, t])
             grad_c_t *= f[t]
-            grad_h_t = grad_z[t, part] @ weight_hh
+            grad_h_t = grad_z[t] @ weight_hh
         grad_h[part], grad_c[part] = grad_h_t, grad_c_t
+        return gradients_of_part(grad_z, grad_z, x, h[:-1], weight_ih, 3)
 
-    threads.run(undo_steps, batch_parts(grad_h))
-    grad_x, *grads = sums_over_steps(grad_z, grad_z, x, h[:-1], weight_ih, 3)
+    grad_x, *grads = gradients(threads.results(undo_steps, zip(parts, of_parts, strict=True)))
     return grad_x, grad_h, grad_c, *grads
 
 

@@ -2,8 +2,10 @@
 
 Each step needs the state of the step before, but the part of the gates that comes from the input does not, nor do the
 weights' gradients on the way back. So those are one product for the whole sequence, and only the small rest is done
-step by step. The sequences of a batch do not depend on one another: each thread goes through the steps for its part of
-them.
+step by step.
+
+The sequences of a batch do not depend on one another. Each thread does all of this for its part of them, from the input
+to the gradients, and waits for the others once.
 """
 
 import numpy as np
@@ -12,7 +14,6 @@ from scratch.kernels import memory, threads
 from scratch.kernels.channel_sums import channel_sum
 from scratch.kernels.output_mask import is_read
 
-ROWS = 256  # rows that one product sums over
 FEWEST_NUMBERS = 1 << 12  # in the states of a batch: with fewer, a second thread does not pay off
 SEQUENCES = 32  # in a part, if the batch has enough: with fewer rows, packing the weights for a product hardly pays off
 
@@ -54,21 +55,10 @@ def batch_parts(h_0: np.ndarray) -> list[slice]:
     return threads.shares(batch, parts)
 
 
-def sum_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return ``a^T b``, a sum over the rows of all steps.
-
-    OpenBLAS takes twice as long for a thousand rows as for a quarter of them four times.
-    """
-    total = threads.matmul(a[:ROWS].T, b[:ROWS])
-    for begin in range(ROWS, len(a), ROWS):
-        total += threads.matmul(a[begin : begin + ROWS].T, b[begin : begin + ROWS])
-    return total
-
-
-def sums_over_steps(
+def gradients_of_part(
     grad_a: np.ndarray, grad_b: np.ndarray, x: np.ndarray, h: np.ndarray, weight_ih: np.ndarray, first: int
 ) -> tuple[np.ndarray | None, ...]:
-    """Return the gradients of the input, of both weights and of both biases.
+    """Return the gradients of the input, of both weights and of both biases, from one part of the batch.
 
     Parameters
     ----------
@@ -82,10 +72,17 @@ def sums_over_steps(
     """
     a, b = rows(grad_a), rows(grad_b)
     grad_x = threads.matmul(a, weight_ih).reshape(x.shape) if is_read(0) else None
-    grad_weight_ih = sum_products(a, rows(x)) if is_read(first) else None
-    grad_weight_hh = sum_products(b, rows(h)) if is_read(first + 1) else None
+    grad_weight_ih = threads.sum_products(a, rows(x)) if is_read(first) else None
+    grad_weight_hh = threads.sum_products(b, rows(h)) if is_read(first + 1) else None
     grad_bias_ih = channel_sum(a) if is_read(first + 2) else None
     grad_bias_hh = None
     if is_read(first + 3):
         grad_bias_hh = channel_sum(b) if grad_bias_ih is None or grad_a is not grad_b else grad_bias_ih.copy()
     return grad_x, grad_weight_ih, grad_weight_hh, grad_bias_ih, grad_bias_hh
+
+
+def gradients(of_parts: list[tuple[np.ndarray | None, ...]]) -> tuple[np.ndarray | None, ...]:
+    """Return the gradients of the input and of the parameters, from those of all parts (see `gradients_of_part`)."""
+    of_x, *of_parameters = zip(*of_parts, strict=True)
+    grad_x = None if of_x[0] is None else np.concatenate(of_x, axis=1)
+    return grad_x, *[None if parts[0] is None else sum(parts[1:], start=parts[0]) for parts in of_parameters]

@@ -29,12 +29,14 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from scratch.kernels import blas, memory
 from scratch.kernels.blas import one_blas_thread
+
+T = TypeVar("T")
 
 # How much memory the work on a chunk may touch. Less would stay in a core's second-level cache (a megabyte or two), but
 # every NumPy call takes the GIL, and calls of less than some 20 microseconds wait for it so long that two threads get
@@ -256,6 +258,18 @@ def run(task: Callable[[Any], Any], items: Iterable) -> None:
                 raise error
     finally:
         _running.release()
+
+
+def results(task: Callable[[Any], T], items: Iterable) -> list[T]:
+    """Return what ``task(item)`` returns for each item, in order; several at once, as in `run`."""
+    items = list(items)
+    of_item: dict[int, T] = {}
+
+    def keep(index: int) -> None:
+        of_item[index] = task(items[index])
+
+    run(keep, range(len(items)))
+    return [of_item[index] for index in range(len(items))]
 
 
 def _touch_blas_memory() -> None:
