@@ -97,7 +97,7 @@ class Recurrent(SequenceLayer):
         output = self.unfold(y, x.shape)
         if recording.get():
             known = constants.get()
-            # With the kernels, backward reads the states from the output's own memory.
+            # So a later layer need not copy it. PyTorch's LSTM does not take writes to it either.
             locked = (output,) if output.flags.writeable else ()
             for array in locked:
                 array.setflags(write=False)
