@@ -55,6 +55,10 @@ class Found:
             self.prefixes.append("")
         self.world = World(self.roots, self.prefixes)
 
+    def __deepcopy__(self, memo: dict) -> "Found":
+        # A stand-in that holds it is copied before each forward. It says where to look, and no forward changes it.
+        return self
+
     def hand(self, extras: dict[str, object]) -> dict[str, object]:
         """Look for numbers in forward's further arguments, too; return the arguments as they are from now on."""
         holder = types.SimpleNamespace(**extras)
