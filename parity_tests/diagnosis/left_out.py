@@ -7,6 +7,7 @@ such as the eps of a normalization, backward is wrong without it.
 import ast
 import contextlib
 import copy
+import functools
 import inspect
 import re
 import sys
@@ -89,13 +90,19 @@ def _functions(folder: Path) -> Iterator[FunctionType]:
     # With the variables of a scope around it, a function's code cannot be replaced.
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
-        if file is None or not Path(file).resolve().is_relative_to(folder):
+        if file is None or folder not in _folders_around(file):
             continue
         for thing in list(vars(module).values()):
             for one in vars(thing).values() if isinstance(thing, type) else [thing]:
                 own = isinstance(one, FunctionType) and one.__module__ == module.__name__
                 if own and not one.__code__.co_freevars and one.__name__ != "<lambda>":
                     yield one
+
+
+@functools.cache
+def _folders_around(file: str) -> frozenset[Path]:
+    # Some thousand modules are loaded, and to resolve a path is a question to the file system for each of its parts.
+    return frozenset(Path(file).resolve().parents)
 
 
 def _small_terms(function: FunctionType) -> Iterator[LeftOut]:

@@ -252,13 +252,13 @@ class Learner:
         return leaves
 
     def _look_for_writes(self, inputs: tuple[np.ndarray, ...]) -> None:
-        fronts = self.input_names(len(inputs))
         for i, values in enumerate(inputs):
             before = self.plan.dressed(values, i)
             if not np.array_equal(before, self.plan.inputs[i], equal_nan=True):
+                front = self.input_names(len(inputs))[i]
                 self._fault(
-                    f"{self.found.forward_name} writes to its input {fronts[i]}, which belongs to the caller; "
-                    f"work on a copy, {fronts[i]} = {fronts[i]}.copy()"
+                    f"{self.found.forward_name} writes to its input {front}, which belongs to the caller; "
+                    f"work on a copy, {front} = {front}.copy()"
                 )
 
     def _fault(self, sentence: str) -> None:
