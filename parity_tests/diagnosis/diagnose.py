@@ -125,9 +125,9 @@ class Suspects:
             )
 
     def _another(self, quantity: Quantity) -> Case | None:
-        """Return the quantity's case for a batch of another size."""
+        """Return the quantity's case for a larger batch."""
         if self._other is None:
-            self._other = self._at_another_size() or ()
+            self._other = self._of_a_larger_batch() or ()
         if not self._other:
             return None
         suspects, report = self._other
@@ -135,7 +135,7 @@ class Suspects:
             return suspects._case(report, report[quantity.name])
         return None
 
-    def _at_another_size(self) -> tuple["Suspects", Report] | None:
+    def _of_a_larger_batch(self) -> tuple["Suspects", Report] | None:
         from parity_tests.harness.compare import check
 
         count = self.inputs[0].shape[0] if self.inputs[0].ndim else 0

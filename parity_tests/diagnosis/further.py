@@ -1,4 +1,4 @@
-"""What is compared once the usual numbers agree: ties, zeros, other draws, a wider range, other sizes and batches."""
+"""What is compared once the usual numbers agree: ties, other seeds and inputs, other sizes, a second batch."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,13 +6,13 @@ import numpy as np
 
 from parity_tests.diagnosis import (
     against,
-    another_size,
     ignored_targets,
     kinks,
+    larger_batch,
     larger_upstream,
-    other_draws,
-    other_numbers,
-    other_sizes,
+    longer_axes,
+    other_inputs,
+    other_seeds,
     second_batch,
     targets,
     wider,
@@ -38,8 +38,8 @@ def compare(
             yield report
         yield valid or "They agree on numbers with ties and zeros, too."
     if theirs is None:
-        yield from _told(*other_draws.compare(learner, inputs, request.seed, names))
-    yield from _told(*other_numbers.compare(learner, theirs, inputs, request.seed, names))
+        yield from _told(*other_seeds.compare(learner, inputs, request.seed, names))
+    yield from _told(*other_inputs.compare(learner, theirs, inputs, request.seed, names))
     yield from ignored_targets.compare(learner, theirs, inputs, request, names)
     if request.range is None:
         said, report = wider.compare(learner, theirs, inputs, request.seed, usual)
@@ -47,8 +47,8 @@ def compare(
         if report is not None:
             yield report
     yield from _told(*larger_upstream.compare(learner, inputs))
-    yield from _told(*another_size.compare(learner, theirs, inputs, request.seed, names))
-    yield from _told(*other_sizes.compare(learner, theirs, inputs, request.seed, names))
+    yield from _told(*larger_batch.compare(learner, theirs, inputs, request.seed, names))
+    yield from _told(*longer_axes.compare(learner, theirs, inputs, request.seed, names))
     report, note = second_batch.compare(learner, theirs, inputs, targets.others(request, inputs), request.seed, names)
     if report is not None:
         yield report

@@ -1,4 +1,4 @@
-"""Random draws other than the first: an index may be drawn twice."""
+"""Random draws from seeds other than the first: an index may be drawn twice."""
 
 SOURCE = """
 import numpy as np

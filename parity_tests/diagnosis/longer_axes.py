@@ -18,9 +18,9 @@ STEPS = (3, 2)
 def compare(
     learner: Learner, theirs: Callable | None, inputs: tuple, seed: int, names: set[str]
 ) -> tuple[str, Report | None]:
-    """Return what there is to say about other sizes than that of the batch, and the report if the layer differs there.
+    """Return what there is to say about longer axes than that of the batch, and the report if the layer differs there.
 
-    Of a loss only the batch has another size: classes of a target cannot be added.
+    Of a loss only the batch gets longer: classes of a target cannot be added.
     """
     agreed = []
     for larger in _larger(learner, theirs, inputs):

@@ -1,4 +1,4 @@
-"""Other sizes than that of the batch: backward may be right for squares, or for sequences of one length, alone."""
+"""Longer axes than that of the batch: backward may be right for squares, or for sequences of one length, alone."""
 
 import pytest
 

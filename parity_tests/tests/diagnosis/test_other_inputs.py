@@ -1,4 +1,4 @@
-"""Other draws of the numbers, and numbers near zero: a branch that the usual ones do not reach."""
+"""Other inputs, and inputs near zero: a branch that the usual ones do not reach."""
 
 import pytest
 

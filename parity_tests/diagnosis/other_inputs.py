@@ -1,4 +1,4 @@
-"""Other numbers of the usual range, those near zero among them: a branch may be rare, a margin narrow.
+"""Other inputs of the usual range, those near zero among them: a branch may be rare, a margin narrow.
 
 The usual numbers keep away from zero, and a loss of five examples may have none inside its margin. Only what has a
 gradient is drawn anew, so that targets and indices stay what they are.

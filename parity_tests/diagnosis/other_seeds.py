@@ -1,4 +1,4 @@
-"""A layer that draws at random, with other draws: an index that is drawn twice may be rare."""
+"""Random draws from other seeds, in a layer that draws: an index that is drawn twice may be rare."""
 
 from parity_tests.diagnosis.randomness import drawing, is_random
 from parity_tests.diagnosis.reading.learner import Learner

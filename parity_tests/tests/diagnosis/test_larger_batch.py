@@ -1,4 +1,4 @@
-"""After the usual batch comes one of another size: its size may be written into backward."""
+"""After the usual batch comes a larger one: its size may be written into backward."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A batch of another size: a backward that has the usual one's size written into it is right for that one alone."""
+"""A larger batch: a backward that has the usual one's size written into it is right for that one alone."""
 
 from collections.abc import Callable
 
