@@ -14,7 +14,7 @@ from parity_tests.diagnosis.reading.flagged import Flagged, with_flag
 from parity_tests.diagnosis.reading.function_contents import FUNCTIONS
 from parity_tests.diagnosis.reading.lookup import named_in
 from parity_tests.diagnosis.reading.names import BACKWARD, BACKWARD_PARTS, CONTEXTS, DERIVATIVES, FORWARD, RATES
-from parity_tests.diagnosis.reading.of_functions import by_keyword, partner_of, partners
+from parity_tests.diagnosis.reading.of_functions import by_keyword, pair_of, partners
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from parity_tests.diagnosis.reading.signatures import parameters_of
 from parity_tests.diagnosis.reading.world import World
@@ -230,11 +230,11 @@ def of_function(
 ) -> Found:
     """Return what a function offers: its partner in the module, what it builds, or what it returns."""
     parameters = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
-    partner = partner_of(module, name)
-    if partner is not None and args[0]:
+    pair = pair_of(module, name)
+    if pair is not None and args[0]:
         raise NotUnderstoodError(by_keyword(name, function))
-    if partner is not None:
-        return Found(name, function, partner, module=module)
+    if pair is not None:
+        return Found(name, *pair, module=module)
     if not (args[0] or args[1] or not parameters):
         return Found(name, function, with_flag(function), module=module)
     try:

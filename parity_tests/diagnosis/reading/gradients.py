@@ -70,10 +70,10 @@ def assign(
     of_data = plan.found.of_data and any(trials.world.prefixes[place.root] == "self" for place in wanted)
     if plan.parameters_first or of_data:
         _in_order(wanted, sources, free_leaves)
-    offered = free_leaves
+    offered = _beside_hidden_layers(trials, sources, free_leaves, slope)
     if of_data:
-        shapes = [x.shape for x in trials.inputs]
-        offered = {name: values for name, values in free_leaves.items() if values.shape in shapes}
+        shapes = [x.shape for i, x in enumerate(trials.inputs) if i != plan.options.target]
+        offered = {name: values for name, values in offered.items() if values.shape in shapes}
     gradients = input_gradients.without_others(trials, written.leaves, offered, slope)
     found_inputs = input_gradients.assign(plan, trials.inputs, constants, gradients, free_written)
     for name in [source.leaf for source in found_inputs.values() if source.leaf is not None]:
@@ -92,6 +92,26 @@ def assign(
             only = next((p for p in (_by_list(one, unused, shape) for one in aliases(place)) if p), None)
         sources[place] = None if only is None else take(Source(place=only))
     return sources, found_inputs
+
+
+def _beside_hidden_layers(
+    trials: Trials,
+    sources: dict[Place, Source | None],
+    leaves: dict[str, np.ndarray],
+    slope: Callable[[Place | int, np.ndarray], float],
+) -> dict[str, np.ndarray]:
+    """Return the gradients that may be an input's: dA1 beside dW1 is one only if its numbers are."""
+    numbers = {_number(source.leaf) for source in sources.values() if source is not None and source.leaf} - {"", "0"}
+    return {
+        name: values
+        for name, values in leaves.items()
+        if _number(name) not in numbers or input_gradients.is_right(trials, values, slope)
+    }
+
+
+def _number(name: str) -> str:
+    found = re.search(r"\d+$", name)
+    return found[0] if found else ""
 
 
 def _in_order(

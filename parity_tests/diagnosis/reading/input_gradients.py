@@ -45,17 +45,18 @@ def without_others(
     plan = trials.plan
     if not plan.returns_gradients or not any(map(_is_marked, leaves)):
         return free
+    return {name: values for name, values in free.items() if _is_marked(name) or is_right(trials, values, slope)}
 
-    def is_right(values: np.ndarray) -> bool:
-        for i, x in enumerate(trials.inputs):
-            if x.dtype.kind == "f" and x.shape == values.shape:
-                along = drawn(x, seed=7)
-                true = slope(i, along)
-                if abs((values * along).sum() * float(plan.factor) - true) <= tied.CLOSE * (1 + abs(true)):
-                    return True
-        return False
 
-    return {name: values for name, values in free.items() if _is_marked(name) or is_right(values)}
+def is_right(trials: Trials, values: np.ndarray, slope: Callable[[Place | int, np.ndarray], float]) -> bool:
+    """Return whether an array is an input's gradient by its numbers."""
+    for i, x in enumerate(trials.inputs):
+        if x.dtype.kind == "f" and x.shape == values.shape:
+            along = drawn(x, seed=7)
+            true = slope(i, along)
+            if abs((values * along).sum() * float(trials.plan.factor) - true) <= tied.CLOSE * (1 + abs(true)):
+                return True
+    return False
 
 
 def _is_marked(name: str) -> bool:

@@ -33,6 +33,15 @@ def partner_of(module: types.ModuleType, name: str) -> Callable | None:
     return next((vars(module)[other] for other in partners(name) if callable(vars(module).get(other))), None)
 
 
+def pair_of(module: types.ModuleType, name: str) -> tuple[Callable, Callable] | None:
+    """Return a function of a module and its backward, of which ``name`` is one; None if it stands alone."""
+    function, partner = vars(module).get(name), partner_of(module, name)
+    if partner is not None:
+        return function, partner
+    fronts = [front for front in vars(module) if name in partners(front) and partner_of(module, front) is function]
+    return (vars(module)[fronts[0]], function) if len(fronts) == 1 else None
+
+
 def is_pair(module: types.ModuleType, names: str) -> bool:
-    """Return whether ``names`` are two functions, or one that has its backward beside it."""
-    return "," in names or partner_of(module, names) is not None
+    """Return whether ``names`` are two functions, or one of two that are beside each other."""
+    return "," in names or pair_of(module, names) is not None
