@@ -17,6 +17,7 @@ from parity_tests.diagnosis import (
     further,
     kinks,
     left_out,
+    method_arguments,
     methods,
     optimizers,
     ours,
@@ -55,6 +56,7 @@ def examine(request: Request) -> Verdict:
                 return kind(request, module, args, literal, stage)
             if not methods.is_named(module, request.names):
                 return _compared(prepare(request, module, args, literal, stage))
+            request = method_arguments.with_shape_of_target(request, module)
             method = methods.examine(request, module, args, stage)
             if method is None:
                 request = dataclasses.replace(request, names=request.names.rpartition(".")[0])

@@ -14,9 +14,10 @@ import numpy as np
 
 from parity_tests.diagnosis import targets, training_step
 from parity_tests.diagnosis.assumed_losses import Loss, is_number, losses
+from parity_tests.diagnosis.method_arguments import takes_what_forward_returns
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.called import Called
-from parity_tests.diagnosis.reading.find import Found, constructed, method_called, of_object, owner_of_method
+from parity_tests.diagnosis.reading.find import Found, constructed, method_called, owner_of_method
 from parity_tests.diagnosis.reading.forward_arguments import forward_arguments
 from parity_tests.diagnosis.reading.leaves import leaves_of
 from parity_tests.diagnosis.reading.options import Options
@@ -53,6 +54,8 @@ def examine(request: Request, module: types.ModuleType, args: tuple[list, dict],
     inputs, _ = targets.draw(request, arrays.array)
     network = constructed(cls, args, stage, file)
     method = getattr(network, name)
+    if name in words.BACKWARD and takes_what_forward_returns(network, method):
+        return None
     world = World([network, module], ["self", ""])
     options = Options(training=request.training, file=file)
     try:
@@ -60,7 +63,7 @@ def examine(request: Request, module: types.ModuleType, args: tuple[list, dict],
     except LearnerRaisedError:
         if name not in (*words.BACKWARD, *words.FORWARD):
             raise
-        return Method(found=of_object(network, module, file))  # backward before any forward
+        return None  # backward before any forward
     except NotUnderstoodError:
         if name not in words.BACKWARD or method_called(network, words.FORWARD) is None:
             raise

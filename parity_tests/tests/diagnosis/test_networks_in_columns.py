@@ -73,6 +73,17 @@ KEEPS = (
     .replace("= caches[", "= self.caches[")
 )
 
+WITH_LOSS = (
+    NETWORK
+    + """
+    def loss(self, X, Y):
+        AL, caches = self.forward(X)
+        return self.compute_cost(AL, Y), self.backward(AL, Y, caches)
+"""
+)
+
+CACHES_FIRST = NETWORK.replace("def backward(self, AL, Y, caches)", "def backward(self, caches, Y, AL)")
+
 LOGISTIC = """
 import numpy as np
 
@@ -142,6 +153,7 @@ FUNCTIONS = "L_model_forward,L_model_backward"
 PROPAGATIONS = "forward_propagation,backward_propagation"
 TWO = ["--input", "5,4", "--input", "1,4"]
 BINARY = ["--input", "5,4", "--target", "binary"]
+BOTH = [*TWO, "--target", "binary"]
 LAYERS = ["--args", "[5, 4, 3, 1]"]
 WEIGHTS = ["--input", "5,1", "--input", "1", *TWO]
 NUMBER = ["--args", "b=0.0", "--input", "5,1", *TWO, "--target", "binary"]
@@ -149,14 +161,20 @@ DIVIDED = "All agree, with the gradient of X divided by 4, the number of example
 
 RIGHT = [
     (DEEP, FUNCTIONS, TWO, DIVIDED),
-    (DEEP, FUNCTIONS, [*TWO, "--target", "binary"], DIVIDED),
+    (DEEP, FUNCTIONS, BOTH, DIVIDED),
     (DEEP, FUNCTIONS, BINARY, DIVIDED),
     (NETWORK, "DeepNN", [*LAYERS, *TWO], DIVIDED),
-    (NETWORK, "DeepNN", [*LAYERS, *TWO, "--target", "binary"], DIVIDED),
+    (NETWORK, "DeepNN", [*LAYERS, *BOTH], DIVIDED),
     (NETWORK, "DeepNN.backward", [*LAYERS, *BINARY], DIVIDED),
+    (NETWORK, "DeepNN.backward", [*LAYERS, *TWO], DIVIDED),
+    (NETWORK, "DeepNN.backward", [*LAYERS, *BOTH], DIVIDED),
+    (CACHES_FIRST, "DeepNN.backward", [*LAYERS, *BOTH], DIVIDED),
+    (WITH_LOSS, "DeepNN.loss", [*LAYERS, *BOTH], DIVIDED),
     (KEEPS, "DeepNN", [*LAYERS, *BINARY], DIVIDED),
+    (KEEPS, "DeepNN.backward", [*LAYERS, *TWO], DIVIDED),
+    (KEEPS, "DeepNN.backward", [*LAYERS, *BOTH], DIVIDED),
     (TWO_LAYERS, PROPAGATIONS, TWO, "All agree."),
-    (TWO_LAYERS, PROPAGATIONS, [*TWO, "--target", "binary"], "All agree."),
+    (TWO_LAYERS, PROPAGATIONS, BOTH, "All agree."),
     (LOGISTIC, "propagate", WEIGHTS, "All agree."),
     (LOGISTIC, "propagate", NUMBER, "All agree."),
 ]
@@ -191,7 +209,11 @@ WRONG = [
     (DEEP, FUNCTIONS, TWO, 'dA" + str(l)] = dA_prev_temp', 'dA" + str(l)] = dA_prev_temp * (1 if l else 5 / m)'),
     (NETWORK, "DeepNN", [*LAYERS, *TWO], "dZ[Z <= 0] = 0", "dZ[A_prev[: len(dZ)] <= 0] = 0"),
     (NETWORK, "DeepNN", [*LAYERS, *TWO], "dAL * s * (1 - s)", "dAL"),
+    (NETWORK, "DeepNN.backward", [*LAYERS, *BOTH], "dZ[Z <= 0] = 0", "dZ[A_prev[: len(dZ)] <= 0] = 0"),
+    (CACHES_FIRST, "DeepNN.backward", [*LAYERS, *BOTH], "dAL * s * (1 - s)", "dAL"),
+    (WITH_LOSS, "DeepNN.loss", [*LAYERS, *BOTH], "str(self.L)] = 1 / m * np.sum", "str(self.L)] = np.sum"),
     (KEEPS, "DeepNN", [*LAYERS, *BINARY], "str(l + 1)] = 1 / m * np.sum", "str(l + 1)] = np.sum"),
+    (KEEPS, "DeepNN.backward", [*LAYERS, *BOTH], '"dA" + str(self.L - 1)] = np', '"dA" + str(self.L - 1)] = 2 * np'),
     (TWO_LAYERS, PROPAGATIONS, TWO, "db2 = 1 / m * np", "db2 = np"),
     (TWO_LAYERS, PROPAGATIONS, TWO, "(1 - np.power(A1, 2))", "(1 - A1)"),
     (TWO_LAYERS, PROPAGATIONS, TWO, "np.dot(dZ1, X.T)", "np.dot(dZ1 * A1, X.T)"),
