@@ -1,23 +1,22 @@
 """A network as two functions and a dictionary of parameters, without its loss, as many courses write it.
 
-The keys that ``forward_propagation(X, parameters)`` and ``backward_propagation(parameters, cache, X, Y)`` use tell what
-is in the dictionary, and the order of their products tells the shapes; of keys made from a number, ``"W" + str(l)``,
-there are three. The loss is that of the file. Where it is defined elsewhere, it is taken to be the usual one under
-which most of the gradients are right.
+The keys that ``forward_propagation(X, parameters)`` reads tell what is in the dictionary, and the order of their
+products tells the shapes; it may also be given. The loss is that of the file. Where it is defined elsewhere, it is
+taken to be the usual one under which most of the gradients are right.
 """
 
 import dataclasses
 import functools
 import inspect
 import itertools
-import re
 import types
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from parity_tests.diagnosis import targets
+from parity_tests.diagnosis import asked_keys, targets
 from parity_tests.diagnosis.assumed_losses import LOSSES, OF_PREDICTIONS, count_of_examples, prediction_first
+from parity_tests.diagnosis.filled_dictionaries import filled
 from parity_tests.diagnosis.methods import Method
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.decorators import undecorated
@@ -28,17 +27,15 @@ from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 from parity_tests.diagnosis.request import Request
 from parity_tests.harness import arrays
 
-HIDDEN = (4, 6, 7, 8)
 OUTPUTS = (2, 1)
-NUMBERS = ((1, 2, 3), (0, 1, 2))
 STEP = 2.0**-17
 
 
 class Network:
     """The two functions and a loss as one object, with the dictionary in an attribute."""
 
-    def __init__(self, found: Found, holder: str, parameters: dict[str, np.ndarray]) -> None:
-        self._found, self._holder, self.parameters = found, holder, parameters
+    def __init__(self, found: Found, holder: str, parameters: dict[str, np.ndarray], options: dict) -> None:
+        self._found, self._holder, self.parameters, self._options = found, holder, parameters, options
         self._names = return_names(undecorated(found.forward))
         self._loss: Callable = LOSSES[0].value
         self.own_loss = _loss_beside(found.module, holder)
@@ -47,10 +44,10 @@ class Network:
 
     def outputs(self, x: np.ndarray) -> object:
         """Run forward; keep what it returns besides the output for backward."""
-        first, *_ = [p.name for p in self._found.parameters(self._found.forward) if p.name != self._holder]
-        returned = self._found.forward(**{first: x, self._holder: self.parameters})
+        handed = {_data(self._found, self._holder): x, self._holder: self.parameters, **self._options}
+        returned = self._found.forward(**handed)
         parts = returned if isinstance(returned, tuple) else (returned,)
-        self._handed, self._rest = {first: x, self._holder: self.parameters}, parts[1:]
+        self._handed, self._rest = handed, parts[1:]
         return parts[0]
 
     def forward(self, X: np.ndarray, Y: np.ndarray) -> object:
@@ -99,40 +96,63 @@ def completed(
     """
     backs = [p.name for p in found.parameters(found.backward)]
     takes_target = any(words.TARGETS.match(name) or words.MAYBE_TARGETS.match(name) for name in backs)
-    if not takes_target or found.owner is not None or options.extras or inputs[0].ndim != 2:
+    if not takes_target or found.owner is not None or inputs[0].ndim != 2 or len(request.inputs) > 2:
         return request, None, inputs
-    x = inputs[0]
-    for holder, keys in _dictionaries(found) if len(request.inputs) <= 2 else ():
-        for width, columns in itertools.product(OUTPUTS, (True, False)):
-            shape = (width, x.shape[1]) if columns else (x.shape[0], width)
-            if len(request.inputs) > 1 and request.inputs[1] != shape:
-                continue
-            for parameters in _filled(keys, x.shape[0 if columns else 1], width, columns):
-                network = Network(found, holder, parameters)
-                try:
-                    with stage(found.forward_name):
-                        output = np.asarray(network.outputs(np.array(x)))
-                except LearnerRaisedError:
-                    continue
-                if output.shape == shape:
-                    return _with_target(request, network, inputs, output, columns, stage)
+    for network, columns, shape in _networks(found, options.extras, inputs[0], stage):
+        if len(request.inputs) > 1 and shape not in (None, request.inputs[1]):
+            continue
+        try:
+            with stage(found.forward_name):
+                output = np.asarray(network.outputs(np.array(inputs[0])))
+        except LearnerRaisedError:
+            continue
+        if output.shape == (shape or output.shape) and output.ndim == 2:
+            options.extras = {}
+            return _with_target(request, network, inputs, output, columns, shape is None, stage)
     return request, None, inputs
 
 
-def _dictionaries(found: Found) -> Iterator[tuple[str, list[str]]]:
-    """Yield the name of forward's dictionary, and what its keys may be."""
-    try:
-        source = inspect.getsource(found.forward)
-    except (OSError, TypeError):
+def _networks(
+    found: Found, given: dict[str, object], x: np.ndarray, stage: Stage
+) -> Iterator[tuple[Network, bool, tuple[int, int] | None]]:
+    """Yield networks, whether their examples are the columns, and what the shape of the output has to be."""
+    holder = next((name for name, value in given.items() if _is_filled(value)), None)
+    others = {name: value for name, value in given.items() if name != holder}
+    if holder is not None and _data(found, holder):
+        columns = any(np.shape(values)[1:] == x.shape[:1] for values in given[holder].values())
+        yield Network(found, holder, given[holder], others), columns, None
         return
-    for parameter in found.parameters(found.forward)[1:]:
-        start = rf"\b{re.escape(parameter.name)}\["
-        keys = list(dict.fromkeys(re.findall(start + r"['\"](\w+)['\"]\]", source)))
-        stems = list(dict.fromkeys(re.findall(start + r"(?:f['\"](\w+)\{|['\"](\w+)['\"]\s*\+)", source)))
-        if keys and not stems:
+    for name, keys in _dictionaries(found, others, x, stage):
+        for width, columns in itertools.product(OUTPUTS, (True, False)):
+            shape = (width, x.shape[1]) if columns else (x.shape[0], width)
+            for parameters in filled(keys, x.shape[0 if columns else 1], width, columns):
+                yield Network(found, name, parameters, others), columns, shape
+
+
+def _is_filled(value: object) -> bool:
+    return isinstance(value, dict) and bool(value) and all(isinstance(one, np.ndarray) for one in value.values())
+
+
+def _data(found: Found, holder: str) -> str:
+    """Return the name of forward's argument that is the data, beside the dictionary; "" if there is none."""
+    return next((p.name for p in found.parameters(found.forward) if p.name != holder), "")
+
+
+def _dictionaries(
+    found: Found, given: dict[str, object], x: np.ndarray, stage: Stage
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield the name of forward's dictionary, and what its keys may be."""
+    for parameter in found.parameters(found.forward):
+        data = _data(found, parameter.name)
+        if not data or {data, parameter.name} & set(given):
+            continue
+
+        def run(asked: dict, holder: str = parameter.name, data: str = data) -> None:
+            found.forward(**{data: np.array(x), holder: asked, **given})
+
+        for keys in asked_keys.keys(run, stage):
             yield parameter.name, keys
-        for numbers in NUMBERS if stems else ():
-            yield parameter.name, [f"{one or other}{number}" for number in numbers for one, other in stems]
+        found.world.restore()
 
 
 def _loss_beside(module: types.ModuleType | None, holder: str) -> Callable | None:
@@ -146,32 +166,13 @@ def _loss_beside(module: types.ModuleType | None, holder: str) -> Callable | Non
     return None
 
 
-def _filled(keys: list[str], features: int, outputs: int, columns: bool) -> list[dict[str, np.ndarray]]:
-    weights = [key for key in keys if key.lower().startswith(("w", "theta"))]
-    biases = [key for key in keys if key.lower().startswith("b")]
-    if len(weights) + len(biases) != len(keys) or not weights or len(biases) > len(weights) or len(weights) > 4:
-        return []
-    widths = [features, *HIDDEN[: len(weights) - 1], outputs]
-    found = []
-    for turned, flat in ((columns, False), (columns, True), (not columns, False), (not columns, True)):
-        shapes = {}
-        for number, key in enumerate(sorted(weights)):
-            into, out = widths[number], widths[number + 1]
-            shapes[key] = (out, into) if turned else (into, out)
-        for number, key in enumerate(sorted(biases)):
-            out = widths[number + 1]
-            shapes[key] = (out,) if flat else (out, 1) if columns else (1, out)
-        # Three layers of the usual numbers would end in probabilities of 0 and 1.
-        found.append({key: arrays.array(shape, seed=i) / 4 for i, (key, shape) in enumerate(shapes.items())})
-    return found
-
-
 def _with_target(
     request: Request,
     network: Network,
     inputs: tuple[np.ndarray, ...],
     output: np.ndarray,
     columns: bool,
+    given: bool,
     stage: Stage,
 ) -> tuple[Request, Method | None, tuple[np.ndarray, ...]]:
     sums_to_one = np.allclose(output.sum(axis=0 if columns else 1), 1)
@@ -185,14 +186,17 @@ def _with_target(
         hot = np.eye(width)[rng.integers(0, width, count)]
         hot_or_binary = (hot.T if columns else hot) if sums_to_one else rng.integers(0, 2, output.shape)
         inputs = (*inputs, hot_or_binary.astype(np.float64))
-    method = _with_loss(network, *inputs, sums_to_one, stage)
+    method = _with_loss(network, *inputs, sums_to_one, given, stage)
     return request, method, inputs
 
 
-def _with_loss(network: Network, x: np.ndarray, y: np.ndarray, sums_to_one: bool, stage: Stage) -> Method | None:
+def _with_loss(
+    network: Network, x: np.ndarray, y: np.ndarray, sums_to_one: bool, given: bool, stage: Stage
+) -> Method | None:
     count = len(network.parameters)
     shapes = ", ".join(f"{key} {values.shape}" for key, values in network.parameters.items())
-    said = [f"{network._holder} was filled with {shapes}, by the keys and products in {network._found.forward_name}"]
+    assumed = f"{network._holder} was filled with {shapes}, by the keys and products in {network._found.forward_name}"
+    said = [] if given else [assumed]
     found = Found(
         network._found.forward_name,
         network.forward,
