@@ -78,14 +78,14 @@ def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, .
     if unknown := [name for name in missing if not any(name in _names_of(word) for word in forward.names.values())]:
         computed = ", ".join(sorted(set(forward.names.values())))
         raise NotUnderstoodError(f"--constant: forward computes no {unknown[0]}; it computes {computed}")
-    found = list(_got(learner, forward, inputs))
-    if not missing and all(same(got, forward.grads[n]) for n, got in found):
+    found = list(got(learner, forward, inputs))
+    if not missing and all(same(grad, forward.grads[n]) for n, grad in found):
         return "", ""
     uses = _uses(forward, nodes)
     for count in range(1, len(uses) + 1) if len(uses) <= MOST_USES else ():
         for cut in itertools.combinations(uses, count):
             lost = [forward.tape.gradients(Value(use.node), use.grad) for use in cut]
-            if all(same(got, forward.grads[n] - sum(grads[n] for grads in lost)) for n, got in found):
+            if all(same(grad, forward.grads[n] - sum(grads[n] for grads in lost)) for n, grad in found):
                 said = " and ".join(dict.fromkeys(use.words for use in cut))
                 cut_names = " and ".join(dict.fromkeys(forward.names[use.node] for use in cut))
                 return f"right with {cut_names} as a constant in {said}", ""
@@ -133,7 +133,8 @@ def _uses(forward: Forward, nodes: list[Node]) -> list[_Use]:
     return found
 
 
-def _got(learner: Learner, forward: Forward, inputs: tuple[np.ndarray, ...]) -> Iterator[tuple[object, np.ndarray]]:
+def got(learner: Learner, forward: Forward, inputs: tuple[np.ndarray, ...]) -> Iterator[tuple[Node, np.ndarray]]:
+    """Yield the values on the tape that backward gives a gradient of, with that gradient."""
     outputs = learner.forward(*inputs)
     scalar = np.ndim(outputs[0] if isinstance(outputs, tuple) else outputs) == 0
     returned = learner.backward(*[float(g) if scalar else g for g in map(learner.plan.undressed, forward.upstream)])

@@ -1,6 +1,6 @@
 """The comparison on the usual numbers, with the conventions and constants under which what differs there is right."""
 
-from parity_tests.diagnosis import constants, conventions, left_out
+from parity_tests.diagnosis import constants, conventions, hidden_layers, left_out
 from parity_tests.diagnosis.prepared import Prepared
 from parity_tests.harness.compare import check
 from parity_tests.harness.report import AGAIN, Report
@@ -9,6 +9,8 @@ from parity_tests.harness.report import AGAIN, Report
 def compare(prepared: Prepared) -> tuple[Report, left_out.LeftOut | None]:
     """Return the report, and the number in forward that backward leaves out, if there is one."""
     learner, theirs, inputs, request = prepared.learner, prepared.theirs, prepared.inputs, prepared.request
+    hidden = hidden_layers.compare(learner, inputs)
+    prepared.notes += hidden.notes
     report = _compared(prepared)
     report.faults += prepared.faults
     if prepared.faults:
@@ -35,6 +37,7 @@ def compare(prepared: Prepared) -> tuple[Report, left_out.LeftOut | None]:
         report.notes.append(note)
     elif fault:
         report.faults.append(fault)
+    report.faults += hidden.faults
     if not report.quantities and not report.faults:
         report.unseen.append("nothing was compared: backward gives no gradient of anything that the output depends on")
     return report, left

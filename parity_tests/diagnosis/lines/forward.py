@@ -41,6 +41,8 @@ class Forward:
         The upstream gradient of a loss whose backward may leave it out: its end or its caller may multiply by it.
     functions : set of code
         The functions that forward called: where backward calls one of them, its lines compute no gradients.
+    bound : dict of str to set of Node
+        All that forward's own variables, attributes and keys have been.
 
     Attributes
     ----------
@@ -58,9 +60,10 @@ class Forward:
         names: Names,
         scalar: float | None = None,
         functions: frozenset[types.CodeType] = frozenset(),
+        bound: dict[str, set[Node]] | None = None,
     ) -> None:
         self.tape, self.upstream, self.names, self.scalar = tape, upstream, names, scalar
-        self.functions = functions
+        self.functions, self.bound = functions, bound or {}
         self.grads = tape.gradients(outputs, list(upstream))
         self.known = list(self._known(outputs))
 
@@ -168,9 +171,23 @@ def name_locals(names: Names, frame: types.FrameType, forward: str) -> None:
     """Give the values among a frame's local variables their names; ``forward`` is what the function is called."""
     for name, value in frame.f_locals.items():
         if isinstance(value, Value) and (node := _node(value)) is not None and node not in names:
-            own = frame.f_code.co_name == forward or "forward" in frame.f_code.co_name
+            own = _is_forward(frame, forward)
             said = name if own else f"{name} in {frame.f_code.co_name}"
             names[node] = f"the later {said}" if said in names.values() else said
+
+
+def bind(bound: dict[str, set[Node]], frame: types.FrameType, forward: str) -> None:
+    """Note what a frame's local variables are, and what their attributes and keys are, if it is forward's own."""
+    for name, value in frame.f_locals.items() if _is_forward(frame, forward) else ():
+        held = value if isinstance(value, dict) else getattr(value, "__dict__", {}) if name == "self" else {}
+        inner = {key: one for _, some in held.items() if isinstance(some, dict) for key, one in some.items()}
+        for key, one in [(name, value), *held.items(), *inner.items()]:
+            if isinstance(one, Value) and (node := _node(one)) is not None:
+                bound.setdefault(str(key), set()).add(node)
+
+
+def _is_forward(frame: types.FrameType, forward: str) -> bool:
+    return frame.f_code.co_name == forward or "forward" in frame.f_code.co_name
 
 
 def _node(value: Value) -> Node | None:

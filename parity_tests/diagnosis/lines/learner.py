@@ -6,7 +6,7 @@ import types
 import numpy as np
 
 from parity_tests.diagnosis.lines.backward import Backward, Computed, recorded, tracing, varied
-from parity_tests.diagnosis.lines.forward import Forward, Names, name_locals
+from parity_tests.diagnosis.lines.forward import Forward, Names, bind, name_locals
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.place import Place
@@ -31,14 +31,20 @@ def forward_on_the_tape(learner: Learner, inputs: tuple[np.ndarray, ...]) -> For
     )
     scalar = float(upstream[0]) if len(upstream) == 1 and upstream[0].ndim == 0 else None
     tape, names, functions = Tape(), {}, set()
-    returned = _run(learner, inputs, tape, names, functions)
+    bound: dict[str, set[Node]] = {}
+    returned = _run(learner, inputs, tape, names, functions, bound)
     outputs = _values_of(learner, returned, names)
     upstream = tuple(np.asarray(learner.plan.undressed(g)) for g in upstream)
-    return Forward(tape, outputs, upstream, names, scalar, frozenset(functions))
+    return Forward(tape, outputs, upstream, names, scalar, frozenset(functions), bound)
 
 
 def _run(
-    learner: Learner, inputs: tuple[np.ndarray, ...], tape: Tape, names: Names, functions: set[types.CodeType]
+    learner: Learner,
+    inputs: tuple[np.ndarray, ...],
+    tape: Tape,
+    names: Names,
+    functions: set[types.CodeType],
+    bound: dict[str, set[Node]],
 ) -> object:
     plan, found = learner.plan, learner.found
     learner.world.restore()
@@ -62,6 +68,7 @@ def _run(
         if is_theirs(frame.f_code.co_filename):
             functions.add(frame.f_code)
             name_locals(names, frame, found.forward_name)
+            bind(bound, frame, found.forward_name)
 
     held = plan.inputs
     try:

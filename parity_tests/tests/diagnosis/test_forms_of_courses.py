@@ -237,7 +237,7 @@ CASES = [
     (
         "Listed",
         ["--args", "4, 6, 3", *X],
-        "dA1, dZ1 of what backward returns: the",
+        "dA1 of what backward returns: the tape finds the same",
         "(1 - self.a1**2)",
         "(1 - self.a1)",
     ),
