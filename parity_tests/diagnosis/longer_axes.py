@@ -20,7 +20,7 @@ def compare(
 ) -> tuple[str, Report | None]:
     """Return what there is to say about longer axes than that of the batch, and the report if the layer differs there.
 
-    Of a loss only the batch gets longer: classes of a target cannot be added.
+    Of a loss, those are made longer that the target has, too: pixels, or steps. Classes cannot be added.
     """
     agreed = []
     for larger in _larger(learner, theirs, inputs):
@@ -41,15 +41,37 @@ def compare(
 
 def _larger(learner: Learner, theirs: Callable | None, inputs: tuple) -> Iterator[tuple[np.ndarray, ...]]:
     x = inputs[0]
-    examples = learner.example_axes(inputs)[0]
-    if x.ndim < 3 or not x.size or all(y.ndim == 0 for y in outputs(learner, inputs)):
+    if x.ndim < 3 or not x.size:
         return
+    examples = learner.example_axes(inputs)[0]
+    is_loss = all(y.ndim == 0 for y in outputs(learner, inputs))
     for axis in [axis for axis in range(x.ndim) if axis != examples]:
+        if is_loss and not _is_of_target(inputs, axis):
+            continue
+        axes = [_axis_of(one, x, axis) if is_loss else axis for one in inputs]
         for by in STEPS:
-            larger = tuple(longer(one, x.shape[axis], axis, by) for one in inputs)
+            pairs = zip(inputs, axes, strict=True)
+            larger = tuple(one if at is None else longer(one, x.shape[axis], at, by) for one, at in pairs)
             if _runs(learner, larger) and not (theirs is not None and against.refusal(theirs, larger)):
                 yield larger
                 break
+
+
+def _is_of_target(inputs: tuple, axis: int) -> bool:
+    """Return whether another input has an axis of a prediction, too, and no probabilities are along it."""
+    x, *others = inputs
+    shares = any(one.shape == x.shape and np.allclose(one.sum(axis), 1) for one in inputs)
+    return not shares and any(_axis_of(one, x, axis) is not None for one in others)
+
+
+def _axis_of(one: np.ndarray, x: np.ndarray, axis: int) -> int | None:
+    """Return a prediction's axis in an input of its shape, or in one that has classes for the second or last axis."""
+    if one.shape == x.shape:
+        return axis
+    for classes in (1, x.ndim - 1):
+        if classes != axis and one.shape == x.shape[:classes] + x.shape[classes + 1 :]:
+            return axis - (axis > classes)
+    return None
 
 
 def _runs(learner: Learner, inputs: tuple) -> bool:

@@ -25,6 +25,8 @@ def completed(
     """
     if request.target is None or request.target_shape is not None or request.against:
         return request, []
+    if request.target == "classes" and inputs[0].ndim > 2:
+        return _classes_last(request, found, options, inputs, stage)
     if found.owner is None:
         return _of_function(request, found, options, inputs, stage)
     if len(inputs) != 2 or not any(v.ndim and v.dtype.kind == "f" for _, v in found.world.places()):
@@ -43,6 +45,16 @@ def completed(
     if trouble is None and request.target in ("values", "binary"):
         return request, [f"the target has the input's shape, {x.shape} (another --input gives it another)"]
     return request, []
+
+
+def _classes_last(
+    request: Request, found: Found, options: Options, inputs: tuple[np.ndarray, ...], stage: Stage
+) -> tuple[Request, list[str]]:
+    """Return the same for scores of which the classes are the last axis: (examples, steps, classes)."""
+    if _trouble(found, options, inputs, stage) is None:
+        return request, []
+    count, *steps, classes = inputs[0].shape
+    return _first(request, [(count, classes, *steps)], found, options, stage) or (request, [])
 
 
 def _of_function(

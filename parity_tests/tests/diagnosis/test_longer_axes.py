@@ -97,3 +97,119 @@ def test_it_is_found_beside_pytorch_too(checked):
     assert "They agree on inputs of (2, 6, 4, 4) and (2, 3, 6, 4) and (2, 3, 4, 6), too." in out
     status, out = checked(pool.replace("range(w // 2)", "range(h // 2)"), "Pool", *AGAINST)
     assert status == 1, out
+
+
+LOSSES = '''
+import numpy as np
+
+
+def softmax(x, axis):
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+class Pixels:
+    def forward(self, logits, target):
+        n, c, h, w = logits.shape
+        self.p, self.t, self.at = softmax(logits, 1), target, np.ogrid[:n, :h, :w]
+        return -np.log(self.p[self.at[0], target, self.at[1], self.at[2]]).mean()
+
+    def backward(self):
+        d = self.p.copy()
+        d[self.at[0], self.t, self.at[1], self.at[2]] -= 1
+        return d / self.t.size
+
+
+class Steps:
+    def forward(self, logits, target):
+        self.p, self.t = softmax(logits, 2), target
+        return -np.log(np.take_along_axis(self.p, target[:, :, None], 2)).sum() / len(logits)
+
+    def backward(self):
+        hot = np.eye(self.p.shape[2])[self.t]
+        scale = len(self.p)
+        return (self.p - hot) / scale
+
+
+class OneHot:
+    def forward(self, logits, target):
+        self.p, self.t = softmax(logits, 1), target
+        self.count = len(logits) * logits.shape[2] * logits.shape[3]
+        return -(target * np.log(self.p)).sum() / self.count
+
+    def backward(self):
+        return (self.p - self.t) / self.count
+
+
+class Squared:
+    def forward(self, x, y):
+        self.x, self.y = x, y
+        return ((x - y) ** 2).mean()
+
+    def backward(self):
+        return 2 * (self.x - self.y) / self.x.size
+
+
+class FirstSteps:
+    """Only the first three of the steps count."""
+
+    def forward(self, x, y):
+        self.x, self.y = x, y
+        return ((x - y)[:, :3] ** 2).sum()
+
+    def backward(self):
+        d = 2 * (self.x - self.y)
+        d[:, 3:] = 0
+        return d
+'''
+
+IMAGES = ["--input", "2,3,2,4", "--target"]
+LOSSES_OF_SIZES = [
+    ("Pixels", [*IMAGES, "classes"], "(2, 3, 5, 4) and (2, 3, 2, 7)", "d / self.t.size", "d / len(self.t) / 8"),
+    (
+        "Steps",
+        ["--input", "2,5,3", "--target", "classes"],
+        "(2, 8, 3)",
+        "scale = len(self.p)",
+        "scale = self.t.size / 5",
+    ),
+    (
+        "OneHot",
+        [*IMAGES, "one-hot"],
+        "(2, 3, 5, 4) and (2, 3, 2, 7)",
+        "- self.t) / self.count",
+        "- self.t) / (8 * len(self.p))",
+    ),
+    (
+        "Squared",
+        [*IMAGES, "values"],
+        "(2, 6, 2, 4) and (2, 3, 5, 4) and (2, 3, 2, 7)",
+        "self.x.size",
+        "len(self.x) / 24",
+    ),
+    (
+        "Squared",
+        [*IMAGES, "binary"],
+        "(2, 6, 2, 4) and (2, 3, 5, 4) and (2, 3, 2, 7)",
+        "self.x.size",
+        "len(self.x) / 24",
+    ),
+    ("FirstSteps", ["--input", "2,5,3", "--target", "values"], "(2, 8, 3) and (2, 5, 6)", "d[:, 3:]", "d[:, 3:5]"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sizes", "right", "wrong"),
+    LOSSES_OF_SIZES,
+    ids=[f"{one[0]} {one[1][-1]}" for one in LOSSES_OF_SIZES],
+)
+def test_a_loss_is_compared_on_other_sizes_than_the_classes(checked, name, options, sizes, right, wrong):
+    assert right in LOSSES
+    status, out = checked(LOSSES, name, *options)
+    assert status == 0, out
+    assert f"They agree on inputs of {sizes}, too." in out
+    status, out = checked(LOSSES.replace(right, wrong), name, *options)
+    assert status == 1, out
+    assert "On these numbers they agree." in out
+    assert "another size" in out
+    assert "alone: is a length fixed, or taken from the wrong axis?" in out
