@@ -52,19 +52,24 @@ def compare(
 def _are_left_out(learner: Learner, inputs: tuple, target: int, value: int) -> bool:
     """Return whether forward runs with some targets of a value, and the predictions for them have no influence."""
     predictions = next((i for i in range(len(inputs)) if i != target), None)
-    chosen = inputs[target] == value
-    if predictions is None or inputs[predictions].ndim != chosen.ndim + 1:
+    if predictions is None:
         return False
-    moved = np.array(inputs[predictions])
-    by_class = np.moveaxis(moved, 1, -1)
-    by_class[chosen] = nudged(by_class[chosen])
-    others = (*inputs[:predictions], moved, *inputs[predictions + 1 :])
-    try:
-        return equal(outputs(learner, inputs), outputs(learner, others))
-    except LearnerRaisedError:
-        return False
-    finally:
-        learner.last = inputs
+    chosen, scores = inputs[target] == value, inputs[predictions]
+    for classes in {1, scores.ndim - 1}:
+        if chosen.shape != scores.shape[:classes] + scores.shape[classes + 1 :]:
+            continue
+        moved = np.array(scores)
+        by_class = np.moveaxis(moved, classes, -1)
+        by_class[chosen] = nudged(by_class[chosen])
+        others = (*inputs[:predictions], moved, *inputs[predictions + 1 :])
+        try:
+            if equal(outputs(learner, inputs), outputs(learner, others)):
+                return True
+        except LearnerRaisedError:
+            return False
+        finally:
+            learner.last = inputs
+    return False
 
 
 def _values(learner: Learner, request: Request) -> list[int]:

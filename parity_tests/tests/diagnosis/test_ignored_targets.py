@@ -94,3 +94,46 @@ def test_no_class_is_made_up_for_a_loss_that_ignores_none(checked):
     status, out = checked(SOURCE, "OneHot", *INPUT)
     assert status == 0, out
     assert "ignored" not in out
+
+
+SEQUENCES = """
+import numpy as np
+
+
+class TimeSoftmaxWithLoss:
+    def __init__(self):
+        self.ignore_label = -1
+
+    def forward(self, xs, ts):
+        N, T, V = xs.shape
+        mask = (ts != self.ignore_label).reshape(N * T)
+        xs, ts = xs.reshape(N * T, V), ts.reshape(N * T)
+        ys = np.exp(xs - xs.max(axis=1, keepdims=True))
+        ys /= ys.sum(axis=1, keepdims=True)
+        ls = np.log(ys[np.arange(N * T), ts])
+        ls *= mask
+        self.cache = (ts, ys, mask, (N, T, V))
+        return -np.sum(ls) / mask.sum()
+
+    def backward(self, dout=1):
+        ts, ys, mask, (N, T, V) = self.cache
+        dx = ys.copy()
+        dx[np.arange(N * T), ts] -= 1
+        dx *= dout / mask.sum()
+        dx *= mask[:, np.newaxis]
+        return dx.reshape((N, T, V))
+"""
+
+
+@pytest.mark.parametrize("shape", ["2,5,3", "2,3,3"])
+def test_the_classes_may_be_the_last_axis(checked, shape):
+    status, out = checked(SEQUENCES, "TimeSoftmaxWithLoss", "--input", shape, "--target", "classes")
+    assert status == 0, out
+    assert "They agree with targets of -1, which are ignored, too." in out
+    assert "ts: classes from 0 to 2" in out
+    for right, wrong in (("dx *= mask[:, np.newaxis]", "pass"), ("dout / mask.sum()", "dout / len(mask)")):
+        assert right in SEQUENCES
+        twin = SEQUENCES.replace(right, wrong)
+        status, out = checked(twin, "TimeSoftmaxWithLoss", "--input", shape, "--target", "classes")
+        assert status == 1
+        assert "every third target -1, which is ignored" in out
