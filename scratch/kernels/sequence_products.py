@@ -49,9 +49,12 @@ def states(h_0: np.ndarray, steps: int) -> np.ndarray:
 
 
 def batch_parts(h_0: np.ndarray) -> list[slice]:
-    """Return slices that divide the batch of states (N, H); they depend on its shape alone."""
+    """Return slices that divide the batch of states (N, H); they depend on its shape alone.
+
+    There are no more of them than threads that share work, since each has gradients of the weights of its own.
+    """
     batch = len(h_0)
-    parts = max(batch // SEQUENCES, 2) if h_0.size >= FEWEST_NUMBERS and batch > 1 else 1
+    parts = min(max(batch // SEQUENCES, 2), threads.MOST_WORKERS) if h_0.size >= FEWEST_NUMBERS and batch > 1 else 1
     return threads.shares(batch, parts)
 
 

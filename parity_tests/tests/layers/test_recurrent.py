@@ -421,6 +421,7 @@ def test_dropout_with_a_single_layer_warns_as_torch_does(name):
         (31, 200, [15, 16]),
         (96, 64, [32, 32, 32]),
         (127, 64, [42, 42, 43]),
+        (1000, 64, [250, 250, 250, 250]),  # each part has sums of its own, as large as the weights
     ],
 )
 def test_a_batch_is_shared_out_by_its_shape(batch, size, parts):
