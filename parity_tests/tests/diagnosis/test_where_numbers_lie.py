@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.world import World
 from parity_tests.harness.report import Report
 from parity_tests.tests.diagnosis.layers_by_holder import HOLDERS
@@ -154,6 +155,16 @@ def test_figures_are_neither_copied_nor_moved():
     world.restore()
     assert one.W.tolist() == [1, 1]
     assert all(now is then for now, then in zip((one.figures[0], one.axes), before, strict=True))
+
+
+def test_where_to_look_is_not_copied_with_a_stand_in():
+    found = Found("scaled", lambda x: 2 * x, None)
+    one = SimpleNamespace(W=np.ones(2), found=found)
+    world = World([one], ["self"])
+    one.W, one.found = None, None
+    world.restore()
+    assert one.W.tolist() == [1, 1]
+    assert one.found is found
 
 
 def test_what_a_class_without_data_is_given_is_taken_away_again():
