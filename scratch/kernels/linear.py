@@ -21,6 +21,7 @@ def linear_backward(
     """Undo `linear`; skip gradients that nobody reads."""
     (x,) = saved
     grad_bias = channel_sum(grad_y) if is_read(2) else None
-    grad_weight = threads.matmul(grad_y.T, x) if is_read(1) else None
-    grad_x = threads.matmul(grad_y, weight) if is_read(0) else None
+    grad_x, grad_weight = threads.matmuls(
+        (grad_y, weight) if is_read(0) else None, (grad_y.T, x) if is_read(1) else None
+    )
     return grad_x, grad_weight, grad_bias

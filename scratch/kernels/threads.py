@@ -37,6 +37,7 @@ from scratch.kernels import blas, memory
 from scratch.kernels.blas import one_blas_thread
 
 T = TypeVar("T")
+_Product = tuple[np.ndarray, np.ndarray, np.ndarray]  # two factors, and where to write
 
 # How much memory the work on a chunk may touch. Less would stay in a core's second-level cache (a megabyte or two), but
 # every NumPy call takes the GIL, and calls of less than some 20 microseconds wait for it so long that two threads get
@@ -150,25 +151,57 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
     out : numpy.ndarray, optional
         Where to write.
     """
+    if _is_left_whole(a, b):
+        return np.matmul(a, b, out=out)
+    product, tasks = _divided(a, b, out)
+    run(_multiply, tasks)
+    return product
+
+
+def matmuls(*factors: tuple[np.ndarray, np.ndarray] | None) -> list[np.ndarray | None]:
+    """Return the `matmul` of each pair, and None for None; the threads divide all of them, and wait once.
+
+    Parameters
+    ----------
+    *factors : pair of numpy.ndarray, or None
+        Two matrices or stacks of them.
+    """
+    pairs = [pair for pair in factors if pair is not None]
+    if any(_is_left_whole(a, b) for a, b in pairs):
+        return [None if pair is None else matmul(*pair) for pair in factors]
+    divided = [_divided(a, b, None) for a, b in pairs]
+    run(_multiply, itertools.chain(*[tasks for _, tasks in divided]))
+    products = iter([product for product, _ in divided])
+    return [None if pair is None else next(products) for pair in factors]
+
+
+def _is_left_whole(a: np.ndarray, b: np.ndarray) -> bool:
     if _touched < _num_threads:
         _touch_blas_memory()
     rows, columns = a.shape[-2], b.shape[-1]
-    parts = workers(max(rows, columns))
     # A product with a single row or column reads its numbers once: one thread keeps up with memory.
     is_small = a.nbytes * columns <= SMALL_PRODUCT or min(rows, columns) < 2
-    if is_small or parts < 2 or _running.locked():
-        return np.matmul(a, b, out=out)
+    return is_small or workers(max(rows, columns)) < 2 or _running.locked()
+
+
+def _divided(a: np.ndarray, b: np.ndarray, out: np.ndarray | None) -> tuple[np.ndarray, list[_Product]]:
+    """Return where the product will be, and what each thread multiplies."""
+    rows, columns = a.shape[-2], b.shape[-1]
+    parts = workers(max(rows, columns))
     product = out
     if product is None:
         product = memory.empty((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows, columns), a.dtype)
     if a.shape[:-2] == b.shape[:-2] != () and len(a) % parts == 0:
-        run(lambda part: np.matmul(a[part], b[part], out=product[part]), shares(len(a), parts))
+        return product, [(a[part], b[part], product[part]) for part in shares(len(a), parts)]
     # The longer side of the result is cut, so that each thread packs only its part of the longer factor.
-    elif rows >= columns:
-        run(lambda part: np.matmul(a[..., part, :], b, out=product[..., part, :]), shares(rows, parts))
-    else:
-        run(lambda part: np.matmul(a, b[..., part], out=product[..., part]), shares(columns, parts))
-    return product
+    if rows >= columns:
+        return product, [(a[..., part, :], b, product[..., part, :]) for part in shares(rows, parts)]
+    return product, [(a, b[..., part], product[..., part]) for part in shares(columns, parts)]
+
+
+def _multiply(task: _Product) -> None:
+    a, b, out = task
+    np.matmul(a, b, out=out)
 
 
 def sum_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:

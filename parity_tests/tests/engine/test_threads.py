@@ -288,6 +288,19 @@ def test_a_shared_product_is_the_product(count, rows, inner, columns, stack, has
         np.testing.assert_allclose(transposed, np.matmul(a.swapaxes(-1, -2), expected), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("small", [0, 1 << 16, 1 << 30])
+@pytest.mark.parametrize("wanted", [(True, True), (True, False), (False, True), (False, False)])
+def test_several_shared_products_are_the_products(wanted, small, monkeypatch):
+    monkeypatch.setattr(threads, "SMALL_PRODUCT", small)
+    rng = np.random.default_rng(0)
+    a, b, c = rng.normal(size=(70, 90)), rng.normal(size=(90, 2)), rng.normal(size=(70, 53))
+    pairs = [pair if is_wanted else None for pair, is_wanted in zip([(a, b), (a.T, c)], wanted, strict=True)]
+    for product, pair in zip(threads.matmuls(*pairs), pairs, strict=True):
+        assert (product is None) == (pair is None)
+        if pair is not None:
+            np.testing.assert_allclose(product, pair[0] @ pair[1], rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize(("rows", "columns"), [(90, 40), (40, 90)])
 @pytest.mark.parametrize(("of_a", "of_b"), [((), (4,)), ((4,), ()), ((4,), (1,)), ((1,), (4,)), ((2, 3), (2, 1))])
 def test_stacks_broadcast_on_threads_too(rows, columns, of_a, of_b, monkeypatch):
