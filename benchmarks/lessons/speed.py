@@ -166,9 +166,9 @@ chunk that has an infinity is done again by patches, where it stays an infinity.
 `threads.run` is the fourth rung's `each`, with threads that are started once and wait for work. A thread that is done
 helps with the others' shares. The BLAS's own threads are never woken (`blas.one_blas_thread`): after each product they
 would go on spinning (waiting without giving up the core) for more than a tenth of a second, and get in the way of ours.
-So `threads.matmul` shares out a large product that stands alone. `threads.sum_products` asks for a small result in
+So `products.matmul` shares out a large product that stands alone. `products.sum_products` asks for a small result in
 parts, because NumPy holds the GIL through a product with a small result, however long it takes, and the other threads
-would stand still. `threads._touch_blas_memory` is a surprise: until OpenBLAS has written to its own memory once, its
+would stand still. `threads.touch_blas_memory` is a surprise: until OpenBLAS has written to its own memory once, its
 float32 products can take several times as long. Time a rung by itself in a new process, and you may see that instead.
 
 `memory.empty` hands out memory that was used before. A fresh array of some megabytes costs more than it seems: the

@@ -281,13 +281,13 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "room that nobody uses, as `values` asks again",
     (
         "scratch/kernels/multihead_attention.py",
-        "if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 * inputs[0].itemsize > threads.SMALL_PRODUCT:",
-        "if max(len(rows) for rows in inputs) / inputs[0].shape[1] ** 2 * inputs[0].itemsize > threads.SMALL_PRODUCT:",
+        "if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 * inputs[0].itemsize > products.SMALL_PRODUCT:",
+        "if max(len(rows) for rows in inputs) / inputs[0].shape[1] ** 2 * inputs[0].itemsize > products.SMALL_PRODUCT:",
     ): "a choice of speed: whether threads share the products",
     (
         "scratch/kernels/multihead_attention.py",
-        "if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 * inputs[0].itemsize > threads.SMALL_PRODUCT:",
-        "if max(len(rows) for rows in inputs) * inputs[1].shape[1] ** 2 * inputs[0].itemsize > threads.SMALL_PRODUCT:",
+        "if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 * inputs[0].itemsize > products.SMALL_PRODUCT:",
+        "if max(len(rows) for rows in inputs) * inputs[1].shape[1] ** 2 * inputs[0].itemsize > products.SMALL_PRODUCT:",
     ): "a choice of speed: whether threads share the products",
     (
         "scratch/kernels/sequence_products.py",

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from scratch.kernels import memory, threads, winograd
+from scratch.kernels import memory, products, threads, winograd
 from scratch.kernels.output_mask import is_read
 from scratch.kernels.padded_images import NO_SIDES, Sides, pad_images
 from scratch.kernels.patch_plan import PatchPlan, as_rows
@@ -52,7 +52,7 @@ def conv2d(
         patches = plan.im2col(x[chunk])  # (G, n P Q, K)
         if keeps and kernels is None:
             kept[index] = patches
-        threads.matmul(patches, matrix, out=as_rows(y[chunk], groups))
+        products.matmul(patches, matrix, out=as_rows(y[chunk], groups))
         if bias_of_row is not None:
             place_by_place = y[chunk].transpose(0, 2, 3, 1)
             place_by_place += bias_of_row
@@ -99,9 +99,9 @@ def conv2d_backward(
         if grad_bias is not None:
             # The sum over rows is a product with ones: the BLAS does that faster.
             ones = np.ones((1, grad_rows.shape[1], 1), grad_rows.dtype)
-            grad_bias[...] = threads.sum_products(ones, grad_rows)
+            grad_bias[...] = products.sum_products(ones, grad_rows)
         if grad_matrix is not None:
-            grad_matrix[...] = threads.sum_products(patches_of(index, chunk), grad_rows)
+            grad_matrix[...] = products.sum_products(patches_of(index, chunk), grad_rows)
         if grad_chunk is not None:
             plan.undo(grad, matrix, flipped, grad_chunk)
 
@@ -135,9 +135,9 @@ def _undo_by_image(
     if grad_bias is not None:
         grad_bias[...] = (grads @ np.ones((places, 1), grads.dtype)).sum(axis=0).swapaxes(1, 2)
     if grad_matrix is not None and patches is not None:
-        grad_matrix[...] = threads.matmul(images_of(patches), grads.swapaxes(2, 3)).sum(axis=0)
+        grad_matrix[...] = products.matmul(images_of(patches), grads.swapaxes(2, 3)).sum(axis=0)
     if grad_x is not None:
         grad_patches = plan.empty_patches(n, grads.dtype)
         of_each = np.broadcast_to(matrix, (n, *matrix.shape))
-        threads.matmul(of_each, grads, out=images_of(grad_patches))
+        products.matmul(of_each, grads, out=images_of(grad_patches))
         plan.col2im(grad_patches, grad_x)

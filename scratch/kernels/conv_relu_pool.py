@@ -24,7 +24,7 @@ from itertools import product
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from scratch.kernels import memory, patch_plan, threads, winograd
+from scratch.kernels import memory, patch_plan, products, threads, winograd
 from scratch.kernels.blocks import constant
 from scratch.kernels.keep_where import keep_where
 from scratch.kernels.output_mask import is_read
@@ -80,7 +80,7 @@ def conv2d_relu_max_pool2d(
         if planes is None or not trusted:
             planes = memory.empty(plan.planes_of(chunk), x.dtype)
             patches = plan.im2col(x[chunk])
-            threads.matmul(patches, matrix, out=planes.reshape(-1, len(weight)))
+            products.matmul(patches, matrix, out=planes.reshape(-1, len(weight)))
             if keeps and kernels is None:
                 kept[index] = patches
         wins[index] = _pool(planes, y[chunk].transpose(2, 3, 0, 1), keep)
@@ -116,9 +116,9 @@ def conv2d_relu_max_pool2d_backward(
         if grad_matrix is not None:
             patches = kept[index] if kernels is None else None
             patches = plan.im2col(x[chunk]) if patches is None else patches
-            grad_matrix[...] = threads.sum_products(patches, grad_z)
+            grad_matrix[...] = products.sum_products(patches, grad_z)
         if grad_chunk is not None:
-            plan.col2im(threads.matmul(grad_z, matrix[:-1].T), grad_chunk)
+            plan.col2im(products.matmul(grad_z, matrix[:-1].T), grad_chunk)
 
     threads.run(work, enumerate(chunks))
     grad_weight = grad_bias = None

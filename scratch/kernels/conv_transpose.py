@@ -7,7 +7,7 @@ from the same patches.
 
 import numpy as np
 
-from scratch.kernels import memory, threads, winograd
+from scratch.kernels import memory, products, threads, winograd
 from scratch.kernels.channel_sums import channel_sum
 from scratch.kernels.output_mask import is_read
 from scratch.kernels.padded_images import pad_images
@@ -77,9 +77,9 @@ def conv_transpose2d_backward(
             return
         grad_patches = plan.im2col(grad_y[chunk])  # (G, n H W, K)
         if grad_chunk is not None:
-            threads.matmul(grad_patches, matrix, out=as_rows(grad_chunk, groups))
+            products.matmul(grad_patches, matrix, out=as_rows(grad_chunk, groups))
         if grad_matrix is not None:
-            grad_matrix[...] = threads.sum_products(grad_patches, as_rows(x1[chunk], groups))
+            grad_matrix[...] = products.sum_products(grad_patches, as_rows(x1[chunk], groups))
 
     if grad_x1 is not None or grad_matrices is not None:
         threads.run(undo, enumerate(chunks))

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from scratch.kernels import memory, threads
+from scratch.kernels import memory, products, threads
 from scratch.kernels.attention import scaled_dot_product_attention, scaled_dot_product_attention_backward
 from scratch.kernels.blocks import blocks
 from scratch.kernels.channel_sums import channel_sum
@@ -119,7 +119,7 @@ def _sum_into(grad_bias: np.ndarray, grad: np.ndarray) -> None:
 
 def _run(tasks: list[Callable[[], object]], inputs: list[np.ndarray]) -> None:
     # A small product is finished before another thread would have started on its part.
-    if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 * inputs[0].itemsize > threads.SMALL_PRODUCT:
+    if max(len(rows) for rows in inputs) * inputs[0].shape[1] ** 2 * inputs[0].itemsize > products.SMALL_PRODUCT:
         threads.run(lambda task: task(), tasks)
     else:
         for task in tasks:

@@ -20,7 +20,7 @@ import math
 
 import numpy as np
 
-from scratch.kernels import memory, threads
+from scratch.kernels import memory, products
 from scratch.kernels.padded_images import NO_SIDES, Sides, pad_images, padded_size, unpad_images
 from scratch.kernels.patches import Pair, by_planes, col2im, im2col, into_blocks, out_of_blocks, output_size
 from scratch.kernels.winograd_form import Form
@@ -142,7 +142,7 @@ class PatchPlan:
         target = self._target(grad_x, self.direct)
         padded = pad_images(grad_y, self.flipped_sides, channels_last=True)
         patches = im2col(padded, self.kernel, (1, 1), self.dilation, self.groups, planes=False)
-        threads.matmul(patches, flipped_matrix, out=as_rows(target, self.groups))
+        products.matmul(patches, flipped_matrix, out=as_rows(target, self.groups))
         self._undo_padding(target, grad_x)
 
     def undo(
@@ -153,7 +153,7 @@ class PatchPlan:
             self.convolve_flipped(grad_y, flipped_matrix, grad_x)
             return
         grad_patches = self.empty_patches(len(grad_x), grad_x.dtype)
-        threads.matmul(as_rows(grad_y, self.groups), matrix.transpose(0, 2, 1), out=grad_patches)  # (G, n P Q, K)
+        products.matmul(as_rows(grad_y, self.groups), matrix.transpose(0, 2, 1), out=grad_patches)  # (G, n P Q, K)
         self.col2im(grad_patches, grad_x)
 
     def _target(self, grad_x: np.ndarray, direct: bool) -> np.ndarray:

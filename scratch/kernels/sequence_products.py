@@ -10,7 +10,7 @@ to the gradients, and waits for the others once.
 
 import numpy as np
 
-from scratch.kernels import memory, threads
+from scratch.kernels import memory, products, threads
 from scratch.kernels.channel_sums import channel_sum
 from scratch.kernels.output_mask import is_read
 
@@ -26,7 +26,7 @@ def by_gate(weight: np.ndarray, size: int) -> np.ndarray:
 def project(x: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Return ``x`` (T, N, I) times the matrices (G, I, H), plus the bias (G, 1, H): a gate's numbers in one piece."""
     gates, inputs = memory.empty((len(weights), *x.shape[:2], weights.shape[2]), x.dtype), rows(x)
-    threads.matmul(inputs, weights, out=gates.reshape(len(weights), len(inputs), weights.shape[2]))
+    products.matmul(inputs, weights, out=gates.reshape(len(weights), len(inputs), weights.shape[2]))
     gates += bias[:, None]
     return gates
 
@@ -74,9 +74,9 @@ def gradients_of_part(
         The place of weight_ih's gradient among the results of the backward.
     """
     a, b = rows(grad_a), rows(grad_b)
-    grad_x = threads.matmul(a, weight_ih).reshape(x.shape) if is_read(0) else None
-    grad_weight_ih = threads.sum_products(a, rows(x)) if is_read(first) else None
-    grad_weight_hh = threads.sum_products(b, rows(h)) if is_read(first + 1) else None
+    grad_x = products.matmul(a, weight_ih).reshape(x.shape) if is_read(0) else None
+    grad_weight_ih = products.sum_products(a, rows(x)) if is_read(first) else None
+    grad_weight_hh = products.sum_products(b, rows(h)) if is_read(first + 1) else None
     grad_bias_ih = channel_sum(a) if is_read(first + 2) else None
     grad_bias_hh = None
     if is_read(first + 3):

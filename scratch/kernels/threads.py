@@ -12,8 +12,8 @@ Each thread begins with its own share of the chunks, the same in every run over 
 a core's cache what the layer before left there. A thread that is done helps with the others' shares, so which thread
 takes which chunk is not fixed, and the work on a chunk must write only to that chunk's memory. A sum over chunks (a
 weight's gradient) is kept for each chunk and summed afterwards, in order, so results do not depend on timing. Results
-of `run` over `chunks` do not depend on the number of threads either. Those of `matmul`, which divides its result evenly
-among the threads, may in their last bits, as with a BLAS's own threads.
+of `run` over `chunks` do not depend on the number of threads either. Those of `scratch.kernels.products`, which divides
+a result evenly among the threads, may in their last bits, as with a BLAS's own threads.
 
 All of this holds if one Python thread calls layers. The pool and the BLAS's number of threads belong to the process. If
 several threads call layers at once, one of them gets the pool, and meanwhile the others compute on one thread each;
@@ -24,7 +24,6 @@ To get the same bits each time, use processes instead of threads, or one thread 
 import contextvars
 import functools
 import itertools
-import math
 import os
 import queue
 import threading
@@ -33,11 +32,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from scratch.kernels import blas, memory
+from scratch.kernels import blas
 from scratch.kernels.blas import one_blas_thread
 
 T = TypeVar("T")
-_Product = tuple[np.ndarray, np.ndarray, np.ndarray]  # two factors, and where to write
 
 # How much memory the work on a chunk may touch. Less would stay in a core's second-level cache (a megabyte or two), but
 # every NumPy call takes the GIL, and calls of less than some 20 microseconds wait for it so long that two threads get
@@ -48,10 +46,6 @@ CACHE_BYTES = 20 << 18
 MOST_WORKERS = 4
 # Work on less memory than this is finished before another thread would have started on its part.
 SMALL_BYTES = 1 << 19
-# NumPy releases the GIL during a matrix product if the result has at least so many numbers.
-RELEASING_SIZE = 512
-# So many multiply-adds, times the bytes of a number, are finished before another thread would have started on its half.
-SMALL_PRODUCT = 7 << 21
 # Rows and inner dimension of a product that fills as much of the BLAS's own memory as any product of a layer.
 LARGE_PRODUCT = (512, 384)
 
@@ -59,7 +53,7 @@ LARGE_PRODUCT = (512, 384)
 _num_threads = blas.get_num_threads()
 _running = threading.Lock()
 _queues: list[queue.SimpleQueue] | None = None
-_touched = 0  # threads whose BLAS memory `_touch_blas_memory` has touched
+_touched = 0  # threads whose BLAS memory `touch_blas_memory` has touched
 
 
 def get_num_threads() -> int:
@@ -139,95 +133,9 @@ def each_part(task: Callable[..., None], *arrays: np.ndarray) -> None:
     run(lambda part: task(*[array[part] for array in arrays]), parts)
 
 
-def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Return ``a @ b``, divided among the threads; within a `run` of several tasks, on the task's own thread.
-
-    Left to itself, a BLAS would use its own threads; see `one_blas_thread`.
-
-    Parameters
-    ----------
-    a, b : numpy.ndarray
-        Two matrices or stacks of them, which broadcast.
-    out : numpy.ndarray, optional
-        Where to write.
-    """
-    if _is_left_whole(a, b):
-        return np.matmul(a, b, out=out)
-    product, tasks = _divided(a, b, out)
-    run(_multiply, tasks)
-    return product
-
-
-def matmuls(*factors: tuple[np.ndarray, np.ndarray] | None) -> list[np.ndarray | None]:
-    """Return the `matmul` of each pair, and None for None; the threads divide all of them, and wait once.
-
-    Parameters
-    ----------
-    *factors : pair of numpy.ndarray, or None
-        Two matrices or stacks of them.
-    """
-    pairs = [pair for pair in factors if pair is not None]
-    if any(_is_left_whole(a, b) for a, b in pairs):
-        return [None if pair is None else matmul(*pair) for pair in factors]
-    divided = [_divided(a, b, None) for a, b in pairs]
-    run(_multiply, itertools.chain(*[tasks for _, tasks in divided]))
-    products = iter([product for product, _ in divided])
-    return [None if pair is None else next(products) for pair in factors]
-
-
-def _is_left_whole(a: np.ndarray, b: np.ndarray) -> bool:
-    if _touched < _num_threads:
-        _touch_blas_memory()
-    rows, columns = a.shape[-2], b.shape[-1]
-    # A product with a single row or column reads its numbers once: one thread keeps up with memory.
-    is_small = a.nbytes * columns <= SMALL_PRODUCT or min(rows, columns) < 2
-    return is_small or workers(max(rows, columns)) < 2 or _running.locked()
-
-
-def _divided(a: np.ndarray, b: np.ndarray, out: np.ndarray | None) -> tuple[np.ndarray, list[_Product]]:
-    """Return where the product will be, and what each thread multiplies."""
-    rows, columns = a.shape[-2], b.shape[-1]
-    parts = workers(max(rows, columns))
-    product = out
-    if product is None:
-        product = memory.empty((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows, columns), a.dtype)
-    if a.shape[:-2] == b.shape[:-2] != () and len(a) % parts == 0:
-        return product, [(a[part], b[part], product[part]) for part in shares(len(a), parts)]
-    # The longer side of the result is cut, so that each thread packs only its part of the longer factor.
-    if rows >= columns:
-        return product, [(a[..., part, :], b, product[..., part, :]) for part in shares(rows, parts)]
-    return product, [(a, b[..., part], product[..., part]) for part in shares(columns, parts)]
-
-
-def _multiply(task: _Product) -> None:
-    a, b, out = task
-    np.matmul(a, b, out=out)
-
-
-def sum_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return ``a^T b`` for stacks of matrices (..., rows, K) and (..., rows, L): a sum over very many rows.
-
-    During a product with a small result NumPy holds the GIL, however many numbers are summed up in it, and the other
-    threads have to wait. So a small result is computed as several, each from a part of the rows, which are summed in
-    the end.
-
-    Parameters
-    ----------
-    a, b : numpy.ndarray
-        Of the same number of axes; an axis before the last two may be 1 in either.
-    """
-    rows, size = b.shape[-2], a.shape[-1] * math.prod(b.shape[:-2]) * b.shape[-1]
-    parts = _parts(rows, -(-RELEASING_SIZE // max(size, 1)))
-    if parts == 1:
-        return matmul(a.swapaxes(-1, -2), b)
-    a, b = (c.reshape(*c.shape[:-2], parts, rows // parts, c.shape[-1]) for c in (a, b))
-    return (a.swapaxes(-1, -2) @ b).sum(axis=-3)
-
-
-@functools.lru_cache(maxsize=256)
-def _parts(rows: int, least: int) -> int:
-    """Return the smallest number, ``least`` or more, of equal parts that ``rows`` can be cut into, or 1."""
-    return next((parts for parts in range(least, rows + 1) if rows % parts == 0), 1)
+def is_running() -> bool:
+    """Return whether the threads share work at this moment."""
+    return _running.locked()
 
 
 def run(task: Callable[[Any], Any], items: Iterable) -> None:
@@ -245,8 +153,7 @@ def run(task: Callable[[Any], Any], items: Iterable) -> None:
     Exception
         What a task raised, once all threads are done.
     """
-    if _touched < _num_threads:
-        _touch_blas_memory()
+    touch_blas_memory()
     items = list(items)
     helpers = workers(len(items)) - 1
     # A run inside another, or at the same time on another thread of the user's, takes its tasks one after the other.
@@ -305,7 +212,7 @@ def results(task: Callable[[Any], T], items: Iterable) -> list[T]:
     return [of_item[index] for index in range(len(items))]
 
 
-def _touch_blas_memory() -> None:
+def touch_blas_memory() -> None:
     """Multiply two matrices on every thread, so that the BLAS has written to the buffers into which it packs factors.
 
     OpenBLAS's float32 products prefetch memory beyond the numbers that they have packed. As long as nothing was ever
@@ -314,6 +221,8 @@ def _touch_blas_memory() -> None:
     process could stay slow as long as it runs.
     """
     global _touched
+    if _touched >= _num_threads:
+        return
     _touched = _num_threads
     factor = np.ones(LARGE_PRODUCT, np.float32)
     run(lambda _: factor @ factor.T, range(workers(_num_threads)))

@@ -61,7 +61,7 @@ from math import isfinite
 
 import numpy as np
 
-from scratch.kernels import buffer, threads
+from scratch.kernels import buffer, products
 from scratch.kernels.channel_sums import channel_sum
 from scratch.kernels.winograd_chunk import Chunk, as_matrices, chunk_of, take
 from scratch.kernels.winograd_form import Kernels
@@ -122,7 +122,7 @@ def _convolve(x: np.ndarray, kernels: Kernels, bias: np.ndarray | None, v: np.nd
     form, u = kernels
     chunk = chunk_of(x, u.shape[2], form)
     v = chunk.transform(x, v)  # F1
-    threads.matmul(as_matrices(v), u, out=chunk.m)  # F3
+    products.matmul(as_matrices(v), u, out=chunk.m)  # F3
     if bias is not None:
         chunk.bias[...] = bias
         take(chunk.add_bias)  # F4
@@ -205,12 +205,12 @@ def _undo(
         grad_bias[...] = channel_sum(chunk.m_11)  # B2
         trusted = _far_from_overflow(grad_bias.reshape(-1))
     if grad_matrix is not None and v is not None:
-        grad_u = threads.matmul(as_matrices(v).swapaxes(1, 2), chunk.m, out=chunk.grad_u)  # B3
+        grad_u = products.matmul(as_matrices(v).swapaxes(1, 2), chunk.m, out=chunk.grad_u)  # B3
         g = chunk.both_ways
-        threads.matmul(g.T, grad_u.reshape(len(g), -1), out=grad_matrix.reshape(g.shape[1], -1))  # B5
+        products.matmul(g.T, grad_u.reshape(len(g), -1), out=grad_matrix.reshape(g.shape[1], -1))  # B5
         trusted = trusted and _far_from_overflow(grad_u)
     if grad_x is not None:
-        threads.matmul(chunk.m, u_transposed, out=as_matrices(chunk.v))  # B4
+        products.matmul(chunk.m, u_transposed, out=as_matrices(chunk.v))  # B4
         take(chunk.put_together)  # B6
         chunk.grad_pixels.copy_to(grad_x)
         trusted = trusted and _far_from_overflow(grad_x)

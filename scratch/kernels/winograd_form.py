@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scratch.kernels import memory, threads
+from scratch.kernels import memory, products
 from scratch.kernels.padded_images import Sides
 from scratch.kernels.patches import Pair
 from scratch.kernels.winograd_tiles import OF_KERNEL, Tiles
@@ -63,7 +63,7 @@ class Form(NamedTuple):
     def transform_kernels(self, matrix: np.ndarray) -> "Kernels":
         """Return the transformed kernels, given w' (kh kw C, O), whose rows are in the order i, j, c."""
         g = self.tiles.both_ways.astype(matrix.dtype)
-        u = threads.matmul(g, matrix.reshape(g.shape[1], -1)).reshape(len(g), -1, matrix.shape[1])  # F2
+        u = products.matmul(g, matrix.reshape(g.shape[1], -1)).reshape(len(g), -1, matrix.shape[1])  # F2
         return Kernels(self, u)
 
 

@@ -12,7 +12,7 @@ from parity_tests.harness.modes import kernels_only
 from scratch.dispatch import output_mask
 from scratch.kernels import attention as fast
 from scratch.kernels import multihead_attention as fast_heads
-from scratch.kernels import threads
+from scratch.kernels import products
 from scratch.nn import attention as plain
 from scratch.nn import multihead_attention as plain_heads
 
@@ -131,7 +131,7 @@ def test_several_blocks_are_torchs(monkeypatch, dtype, block, mask, options):
     monkeypatch.setattr(fast, "BLOCK_BYTES", block)
     monkeypatch.setattr(fast_heads, "BLOCK_BYTES", block)
     monkeypatch.setattr(fast_heads, "COLUMNS", 4)
-    monkeypatch.setattr(threads, "SMALL_PRODUCT", 0)
+    monkeypatch.setattr(products, "SMALL_PRODUCT", 0)
     heads, size, batch, rng = 3, 9, 5, np.random.default_rng(3)
     ours = random_state(flat.MultiheadAttention(size, heads, **options, dtype=dtype), 1)
     for parameter in ours.parameters():

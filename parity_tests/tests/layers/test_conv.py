@@ -14,7 +14,7 @@ from parity_tests.harness.modes import kernels_only
 from parity_tests.harness.refusals import layer_refuses_as_torch
 from parity_tests.harness.strategies import array, dtypes, layouts, random_state, seeds
 from parity_tests.harness.threads import same_with_any_number_of_threads
-from scratch.kernels import threads
+from scratch.kernels import products
 from scratch.kernels.patch_plan import PatchPlan
 
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
@@ -337,7 +337,7 @@ def test_nothing_is_widened_on_the_way(monkeypatch):
 
         monkeypatch.setattr(owner, name, wrapped)
 
-    spy(threads, "sum_products")
+    spy(products, "sum_products")
     spy(PatchPlan, "col2im")
     layer, x = nn.Conv2d(2, 3, 3), array((2, 2, 9, 8), dtype=np.float32)
     layer.backward(array(layer(x).shape, dtype=np.float32))
