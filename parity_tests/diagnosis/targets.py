@@ -74,10 +74,11 @@ def target(kind: str, shape: tuple[int, ...], dtype: str, rng: np.random.Generat
 
 
 def indices(shape: tuple[int, ...], rows: int, seed: int) -> np.ndarray:
-    """Return indices of a table's rows, some of them several times."""
+    """Return indices of a table's rows, some of them several times; the first row, often the padding's, among them."""
     drawn = np.random.default_rng(seed).integers(0, rows, shape)
     drawn.flat[-1:] = drawn.flat[:1]
-    return drawn
+    least = drawn.min(initial=rows)
+    return drawn - least if (drawn > least).any() else drawn
 
 
 def same_reduction(learner: Learner, theirs: Callable, inputs: tuple) -> tuple[Callable, list[str]]:

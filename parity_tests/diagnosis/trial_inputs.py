@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,6 +17,11 @@ from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 from parity_tests.diagnosis.repeated import outputs
 from parity_tests.diagnosis.request import Request
 
+REFUSED = re.compile(
+    r"indices must be|valid indices|must be an integer array|cannot be interpreted as an integer|"
+    r"Cannot cast array data from dtype\('float\d+'\) to dtype\('int"
+)
+"""What NumPy and Python say of a float that is used as an index or as a count."""
 SHARES = (0.05, 0.95)
 """The range of probabilities, for a loss that takes their logarithms."""
 
@@ -30,6 +36,7 @@ def read_on_trial_inputs(
         ready = functools.partial(prepare, theirs=theirs, inputs=values, seed=request.seed, randomized=True)
         return read(found, values, options, stage, ready, **settings)
 
+    tables = _tables(found)
     first: tuple[Learner, tuple, list[str]] | None = None
     trouble: LearnerRaisedError | None = None
     for values, said in masks.drawn(found, inputs, options.extras, request.constants, request.seed):
@@ -42,21 +49,21 @@ def read_on_trial_inputs(
             first = learner, values, said
             break
         first = first or (learner, values, said)
-    rows = [len(v) for _, v in found.world.places() if v.ndim > 1 and v.dtype.kind == "f"]
+    tables = tables or _tables(found)  # those that the first forward makes
     if first is not None:
-        if not rows or theirs is not None:
+        if not tables or theirs is not None:
             return first
         learner, values, said = first
         truncated = [i for i in learner.without_gradient if i != options.target and _is_truncated(learner, values, i)]
         if not truncated:
             return first
-        drawn = _drawn_indices(values, truncated, min(rows), request.seed)
+        drawn = _drawn_indices(values, truncated, tables, request.seed)
         names = ", ".join(learner.input_names(len(values))[i] for i in truncated)
         note = f"{names}: drawn as indices, as {found.forward_name} makes whole numbers of it"
         return tried(drawn), drawn, [*said, note]
-    if not _wants_indices(trouble) or not rows or theirs is not None:
+    if not _wants_indices(trouble) or theirs is not None:
         raise trouble
-    return *_with_indices(tried, inputs, options.target, min(rows), request.seed), []
+    return *_with_indices(tried, inputs, options.target, tables, request.seed), []
 
 
 def runs_on_shares_alone(learner: Learner, inputs: tuple[np.ndarray, ...], target: int | None) -> bool:
@@ -75,8 +82,13 @@ def runs_on_shares_alone(learner: Learner, inputs: tuple[np.ndarray, ...], targe
     return all(np.isfinite(y).all() for y in (made if isinstance(made, tuple) else (made,)))
 
 
+def _tables(found: Found) -> list[int]:
+    # A bias in a row, (1, n), is no table.
+    return [len(v) for _, v in found.world.places() if v.ndim > 1 and len(v) > 1 and v.dtype.kind == "f"]
+
+
 def _wants_indices(error: LearnerRaisedError) -> bool:
-    return "arrays used as indices must be of integer" in str(error)
+    return REFUSED.search(str(error)) is not None
 
 
 def _is_truncated(learner: Learner, inputs: tuple[np.ndarray, ...], index: int) -> bool:
@@ -95,20 +107,21 @@ def _is_truncated(learner: Learner, inputs: tuple[np.ndarray, ...], index: int) 
 
 
 def _drawn_indices(
-    inputs: tuple[np.ndarray, ...], chosen: Sequence[int], rows: int, seed: int
+    inputs: tuple[np.ndarray, ...], chosen: Sequence[int], tables: list[int], seed: int
 ) -> tuple[np.ndarray, ...]:
+    rows = min(tables or [len(x) for i, x in enumerate(inputs) if i not in chosen and x.ndim > 1], default=1)
     return tuple(targets.indices(x.shape, rows, seed + i) if i in chosen else x for i, x in enumerate(inputs))
 
 
 def _with_indices(
-    tried: Callable[[tuple], Learner], inputs: tuple, target: int | None, rows: int, seed: int
+    tried: Callable[[tuple], Learner], inputs: tuple, target: int | None, tables: list[int], seed: int
 ) -> tuple[Learner, tuple]:
     """Read the layer with indices as its inputs: as few of them as it takes, from the first on."""
     places = [i for i in range(len(inputs)) if i != target]
     choices = [c for count in range(1, len(places) + 1) for c in itertools.combinations(places, count)]
     trouble: LearnerRaisedError | None = None
     for chosen in choices:
-        drawn = _drawn_indices(inputs, chosen, rows, seed)
+        drawn = _drawn_indices(inputs, chosen, tables, seed)
         try:
             return tried(drawn), drawn
         except LearnerRaisedError as error:
