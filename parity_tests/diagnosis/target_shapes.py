@@ -25,8 +25,10 @@ def completed(
     """
     if request.target is None or request.target_shape is not None or request.against:
         return request, []
-    if request.target == "classes" and inputs[0].ndim > 2:
-        return _classes_last(request, found, options, inputs, stage)
+    if request.target == "classes" and inputs[0].ndim > 2 and _trouble(found, options, inputs, stage) is not None:
+        last = [targets.classes_last(inputs[0].shape)]
+        first = _first(request, last, found, options, stage, "those of the last axis of the input")
+        return first or (request, [])
     if found.owner is None:
         return _of_function(request, found, options, inputs, stage)
     if len(inputs) != 2 or not any(v.ndim and v.dtype.kind == "f" for _, v in found.world.places()):
@@ -47,16 +49,6 @@ def completed(
     return request, []
 
 
-def _classes_last(
-    request: Request, found: Found, options: Options, inputs: tuple[np.ndarray, ...], stage: Stage
-) -> tuple[Request, list[str]]:
-    """Return the same for scores of which the classes are the last axis: (examples, steps, classes)."""
-    if _trouble(found, options, inputs, stage) is None:
-        return request, []
-    count, *steps, classes = inputs[0].shape
-    return _first(request, [(count, classes, *steps)], found, options, stage) or (request, [])
-
-
 def _of_function(
     request: Request, found: Found, options: Options, inputs: tuple[np.ndarray, ...], stage: Stage
 ) -> tuple[Request, list[str]]:
@@ -72,11 +64,16 @@ def _of_function(
 
 
 def _first(
-    request: Request, shapes: list[tuple[int, ...]], found: Found, options: Options, stage: Stage
+    request: Request,
+    shapes: list[tuple[int, ...]],
+    found: Found,
+    options: Options,
+    stage: Stage,
+    why: str = "the first on which the loss runs; another --input gives it another",
 ) -> tuple[Request, list[str]] | None:
     """Return the request with the first of the shapes on which the loss runs, None if it runs on none."""
     for shape in shapes:
-        tried, said = _with(request, shape, "the first on which the loss runs; another --input gives it another")
+        tried, said = _with(request, shape, why)
         drawn, _ = targets.draw(tried, arrays.array)
         if _trouble(found, options, drawn, stage) is None:
             return tried, said

@@ -73,6 +73,11 @@ def target(kind: str, shape: tuple[int, ...], dtype: str, rng: np.random.Generat
     return rng.integers(0, 2, shape).astype(dtype)
 
 
+def classes_last(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape with the classes where `target` has them, of predictions that have them along the last axis."""
+    return shape[0], shape[-1], *shape[1:-1]
+
+
 def indices(shape: tuple[int, ...], rows: int, seed: int) -> np.ndarray:
     """Return indices of a table's rows, some of them several times; the first row, often the padding's, among them."""
     drawn = np.random.default_rng(seed).integers(0, rows, shape)
@@ -159,35 +164,46 @@ def rows_that_sum_to_one(
     options: Options,
     stage: Stage,
 ) -> tuple[Learner, tuple, list[str]]:
-    """Use one-hot rows as the target where a softmax's loss assumes rows that sum to one."""
-    given = request.target in ("values", "binary") and options.target is not None and inputs[0].ndim == 2
-    if not given or np.shape(learner.outputs[0]) != () or differentiates(learner, inputs):
+    """Use one-hot rows as the target where a softmax's loss assumes rows that sum to one: where its classes lie."""
+    count = inputs[0].ndim
+    axes = {"values": (1, -1), "binary": (1, -1), "one-hot": (-1,) if count > 2 else ()}.get(request.target, ())
+    given = options.target is not None and count > 1 and np.shape(learner.outputs[0]) == ()
+    if not given or not axes or differentiates(learner, inputs):
         return learner, inputs, []
-    rows = target("one-hot", inputs[0].shape, request.dtype, np.random.default_rng(request.seed), request.seed)
-    others = (*inputs[:-1], rows)
-    try:
-        moved = (inputs[0] + 3.0, *others[1:])
-        if not np.isclose(float(learner.forward(*others)), float(learner.forward(*moved)), rtol=1e-9):
-            return learner, inputs, []
-        fresh = read(
-            found,
-            others,
-            options,
-            stage,
-            lambda one: prepare(one, theirs, others, request.seed, randomized=True),
-            dtype=request.dtype,
-            constants=request.constants,
+    for axis in dict.fromkeys(axis % count for axis in axes):
+        shape = inputs[0].shape if axis == 1 else classes_last(inputs[0].shape)
+        rows = target("one-hot", shape, request.dtype, np.random.default_rng(request.seed), request.seed)
+        others = (*inputs[:-1], np.ascontiguousarray(np.moveaxis(rows, 1, axis)))
+        try:
+            moved = (inputs[0] + 3.0, *others[1:])
+            if not np.isclose(float(learner.forward(*others)), float(learner.forward(*moved)), rtol=1e-9):
+                continue
+            fresh = read(
+                found,
+                others,
+                options,
+                stage,
+                lambda one, others=others: prepare(one, theirs, others, request.seed, randomized=True),
+                dtype=request.dtype,
+                constants=request.constants,
+            )
+        except LearnerRaisedError:
+            continue
+        if differentiates(fresh, others):
+            return fresh, others, [_right_for_rows(request.target)]
+    learner.forward(*inputs)
+    return learner, inputs, []
+
+
+def _right_for_rows(kind: str) -> str:
+    if kind == "one-hot":
+        return (
+            "the target was drawn as one-hot rows along the last axis: backward is right for those, not along axis 1"
         )
-    except LearnerRaisedError:
-        return learner, inputs, []
-    if not differentiates(fresh, others):
-        learner.forward(*inputs)
-        return learner, inputs, []
-    note = (
+    return (
         f"compared with one-hot targets, for which it is right: its backward assumes that each row of the target sums "
-        f"to one, and those of the {request.target} drawn for --target {request.target} do not"
+        f"to one, and those of the {kind} drawn for --target {kind} do not"
     )
-    return fresh, others, [note]
 
 
 def probabilities(learner: Learner, inputs: tuple, request: Request) -> tuple[tuple, list[str]]:
