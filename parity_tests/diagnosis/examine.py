@@ -33,7 +33,7 @@ from parity_tests.diagnosis.prepared import Prepared, prepare
 from parity_tests.diagnosis.reading.loading import loaded, parse_args
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from parity_tests.diagnosis.request import Request, Verdict
-from parity_tests.harness.report import Report
+from parity_tests.harness.report import AGAIN, Report
 
 
 def examine(request: Request) -> Verdict:
@@ -107,7 +107,8 @@ def _explained(prepared: Prepared, report: Report, left: left_out.LeftOut | None
     learner, theirs, inputs, request = prepared.learner, prepared.theirs, prepared.inputs, prepared.request
     overflow = extremes.overflow(learner, theirs, inputs)
     if overflow:
-        report.quantities = [q for q in report.quantities if not q.nothing_decided]
+        undecided = {q.name for q in report.quantities if q.nothing_decided}
+        report.quantities = [q for q in report.quantities if not {q.name, q.name.removesuffix(AGAIN)} & undecided]
         report.faults.append(overflow)
     text = str(report)
     unused = [one for one in learner.reading.learned if not one.moves]

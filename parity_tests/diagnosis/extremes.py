@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from parity_tests.diagnosis import against
+from parity_tests.diagnosis.reading.domain import positive
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
 from parity_tests.diagnosis.reading.trials import upstream
@@ -24,13 +25,21 @@ def look(
     """Return what is wrong at extreme inputs, and what deserves a note."""
     if request.range is not None or inputs[0].dtype.kind != "f" or not inputs[0].size:
         return [], []
+    faults, notes = _found(learner, theirs, inputs)
+    if faults:
+        with positive(learner) as others:
+            faults, notes = _found(learner, theirs, inputs) if others else (faults, notes)
+    return faults[:1], [] if faults else notes[:1]
+
+
+def _found(learner: Learner, theirs: Callable | None, inputs: tuple) -> tuple[list[str], list[str]]:
     faults, notes = [], []
     for words, extreme in _inputs(inputs[0]):
         others = (extreme, *inputs[1:])
         fault, note = _try(learner, theirs, others, words)
         faults += [fault] if fault else []
         notes += [note] if note else []
-    return faults[:1], [] if faults else notes[:1]
+    return faults, notes
 
 
 def overflow(learner: Learner, theirs: Callable | None, inputs: tuple) -> str:

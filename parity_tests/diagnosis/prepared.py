@@ -127,6 +127,8 @@ def prepare(
         return prepare(request, module, args, literal, stage, method, "forward gives NaN for others")
     notes = [f"the inputs were drawn between 0 and 1: {within} (see --range)"] if within else []
     notes += [*assumed, *drawn]
+    if learner.positive:
+        notes.append(f"{' and '.join(learner.positive)}: drawn as positive numbers; forward gives NaN for others")
     if randomness.is_random(learner, theirs, inputs):
         notes += randomness.compare(learner, theirs, inputs, request.seed)
         theirs = None

@@ -50,6 +50,8 @@ class Learner:
     ----------
     data_summed : bool
         Whether the gradients of a network's data are meant as those of the loss summed over the examples.
+    positive : list of str
+        Parameters that have positive numbers, because forward gives NaN for others.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Learner:
         self.world = self.found.world
         self.unmatched: list[str] = []
         self.not_kept: list[str] = []
+        self.positive: list[str] = []
         self.parameters: dict[str, Parameter] = {}
         self.buffers: dict[str, tuple[Place, np.ndarray]] = {}
         self._first: dict[str, np.ndarray] = {}

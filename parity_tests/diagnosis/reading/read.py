@@ -10,6 +10,7 @@ from contextlib import suppress
 import numpy as np
 
 from parity_tests.diagnosis.against import is_module, outputs, with_numbers
+from parity_tests.diagnosis.reading.domain import keep_positive
 from parity_tests.diagnosis.reading.find import Found, of_class, of_function, of_module, of_object
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.matching import match
@@ -128,6 +129,7 @@ def prepare(
     def agrees() -> bool:
         if randomized:
             random_state(learner, seed)
+            learner.positive = keep_positive(learner, inputs)
         if theirs is None:
             return True
         try:
