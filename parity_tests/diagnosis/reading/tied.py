@@ -37,7 +37,7 @@ def source(
     true = slope(place, along)
 
     def right(*places: Place) -> bool:
-        return abs(sum(np.vdot(along, written[one]).real for one in places) - true) <= CLOSE * (1 + abs(true))
+        return is_close(sum(np.vdot(along, written[one]).real for one in places), true)
 
     level = [one for one in found if (_in_holder(one), len(one.steps)) == (_in_holder(first), len(first.steps))]
     if len(level) == 1:
@@ -46,6 +46,11 @@ def source(
     if alone is None:
         return Source(place=first, more=tuple(level[1:]))
     return Source(place=alone, beside=tuple(one for one in level if one != alone and written[one].any()))
+
+
+def is_close(got: float, true: float) -> bool:
+    """Return whether a derivative along a direction is the true one, as finite differences can tell."""
+    return abs(got - true) <= CLOSE * (1 + abs(true))
 
 
 def _in_holder(place: Place) -> bool:
