@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity_tests.diagnosis import single_precision
 from parity_tests.diagnosis.batches import longer
 from parity_tests.diagnosis.evidence import GUESSES, Case
 
@@ -62,12 +63,8 @@ class Suspects:
 
     def __call__(self, report: Report) -> list[str]:
         """Return a sentence or more for each wrong quantity, none twice."""
-        if isinstance(self.reference, FiniteDifferences) and self._forward_is_rounded():
-            return [
-                "forward gives float32 numbers, too coarse for finite differences: compute in the input's dtype, here "
-                "float64, such as x.dtype instead of np.float32 (or compare in float32 with --against, if PyTorch has "
-                "the layer: there is no other comparison in float32)"
-            ]
+        if self.forward_is_rounded:
+            return [single_precision.WORDS]
         sentences = list(self._about_backward_alone(report))
         found: dict[str, list[str]] = {}
         for quantity in [q for q in report.wrong if q.whole is None]:
@@ -163,11 +160,13 @@ class Suspects:
             and self.layer.example_axes(self.inputs)[0] == 1
         )
 
-    def _forward_is_rounded(self) -> bool:
+    @property
+    def forward_is_rounded(self) -> bool:
+        """Whether finite differences are taken of a forward that rounds what it gives, or what it gets, to float32."""
+        if not isinstance(self.reference, FiniteDifferences):
+            return False
         outputs = [values for name, values in self.got.items() if name.startswith("output")]
-        with np.errstate(over="ignore"):
-            short = [np.array_equal(x, x.astype(np.float32)) and (x % 1).any() for x in outputs if x.dtype.kind == "f"]
-            return all(short) and not all(np.array_equal(x, x.astype(np.float32)) for x in self.inputs)
+        return single_precision.is_rounded(self.layer, outputs, self.inputs)
 
     def _about_backward_alone(self, report: Report) -> Iterator[str]:
         # Where forward is wrong, the gradients differ anyway; what counts is whether they are those of this forward.

@@ -113,8 +113,9 @@ def _explained(prepared: Prepared, report: Report, left: left_out.LeftOut | None
     text = str(report)
     unused = [one for one in learner.reading.learned if not one.moves]
     # If the mistake is in forward, backward's lines would be blamed for it; a Jacobian's are no gradients.
-    forward_alone = isinstance(report.suspects, Suspects) and report.suspects.right_for_forward
-    elsewhere = bool(overflow or unused or learner.jacobian or forward_alone or left)
+    suspects = report.suspects
+    in_forward = isinstance(suspects, Suspects) and (suspects.right_for_forward or suspects.forward_is_rounded)
+    elsewhere = bool(overflow or unused or learner.jacobian or in_forward or left)
     located = locate.located(learner, report, inputs) if report.differs and not elsewhere else ""
     own = (
         ours.sentences(request.against, learner, report, prepared.literal, inputs, request.seed) if not overflow else []

@@ -157,4 +157,19 @@ class Rounded:
 
     def backward(self, g):
         return g / (1 + np.exp(-self.x))
+
+
+class RoundedInside:
+    def __init__(self):
+        self.w = np.ones(3)
+
+    def forward(self, x):
+        self.x = x.astype(np.float32)
+        self.y = np.tanh(self.x * self.w)
+        return self.y
+
+    def backward(self, g):
+        d = (g * (1 - self.y**2)).astype(np.float32)
+        self.dw = (d * self.x).sum(axis=0)
+        return d * self.w
 """

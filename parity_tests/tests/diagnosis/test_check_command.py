@@ -138,6 +138,7 @@ ROOT = "times the root of 5, the number of input features: a scale of 1/sqrt(5) 
         ("RMSNorm", ["--args", "5", "--input", "4,5"], "the path through the root mean square is forgotten"),
         ("Residual", ["--args", "3", "--input", "4,3"], "the skip connection, y = x + f(x), is forgotten"),
         ("Rounded", ["--input", "4,3"], "forward gives float32 numbers, too coarse for finite differences"),
+        ("RoundedInside", ["--input", "4,3"], "forward gives float32 numbers, too coarse for finite differences"),
         (
             "Rounded",
             ["--input", "4,3", "--against", "torch.nn.Softplus"],
@@ -274,3 +275,10 @@ def test_a_random_forward_is_compared_with_its_draws_held_fixed(check_file):
     assert "note: forward draws at random" in out
     status, out, err = check_file(random + "  def backward(self, g): return g\n", "Drop", "--input", "4,3")
     assert (status, err) == (1, "")
+
+
+def test_no_line_is_accused_of_the_roundings_of_forward(checked):
+    status, out = checked(WRONG, "RoundedInside", "--input", "4,3")
+    assert status == 1, out
+    assert "The first wrong line" not in out
+    assert out.count("\n-> ") == 1
