@@ -132,7 +132,7 @@ def prediction(network: object, x: np.ndarray, stage: Stage, but: str = "") -> t
 
 
 def _is_prediction(value: object) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim > 0
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim > 0 and value.size > 0
 
 
 def _last_ones(network: object, predict: Callable, x: np.ndarray, stage: Stage) -> list[int]:
