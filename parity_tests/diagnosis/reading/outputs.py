@@ -69,6 +69,23 @@ def values_of(returned: object, found: list[str]) -> Values | None:
     return Values(names, list(returned), list if arrays else tuple)
 
 
+def unpacked(returned: object, names: list[str], shapes: list[tuple[int, ...]]) -> tuple[object, list[str]]:
+    """Return the values with the arrays of a state among them, as in ``h, (h, c)``, one by one and each once.
+
+    A state is a tuple of such ``shapes`` as the one that forward took. ``names`` are those in the return statement.
+    """
+    if not isinstance(returned, tuple):
+        return returned, names
+    values, own = [], []
+    for value, name in zip(returned, names if len(names) == len(returned) else [""] * len(returned), strict=True):
+        is_state = isinstance(value, tuple | list) and [np.shape(one) for one in value] == shapes
+        for one in value if is_state else [value]:
+            if not any(one is other for other in values):
+                values.append(one)
+                own.append("" if is_state else name)
+    return tuple(values), own
+
+
 def splits(made: Values, floating: list[int], backs: list[inspect.Parameter], fronts: list[str]) -> list[Split]:
     """Return the ways to read the values, the likeliest first.
 

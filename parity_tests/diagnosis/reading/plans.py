@@ -16,7 +16,7 @@ from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.forward_arguments import forward_arguments
 from parity_tests.diagnosis.reading.leaves import is_list_of_numbers, leaves_of
 from parity_tests.diagnosis.reading.options import Options
-from parity_tests.diagnosis.reading.outputs import Split, Values, alone, return_names, splits, values_of
+from parity_tests.diagnosis.reading.outputs import Split, Values, alone, return_names, splits, unpacked, values_of
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
 
 RATE = 0.125
@@ -40,8 +40,9 @@ class Plan:
         Whether the output has one number per example, and the gradients are those of its mean.
     split_number : int
         Which of the ways to read what forward returns it is (`splits`).
-    listed : bool
-        Whether forward takes all inputs as one list.
+    listed : int or None
+        The place of forward's argument that takes all inputs from there on: as one list, or as a tuple behind others,
+        such as the state (h, c) of an LSTM.
     numbers : bool
         Whether arrays are (nested) lists of Python's numbers.
     parameters_first : bool
@@ -59,7 +60,7 @@ class Plan:
     onehot: bool = False
     mean: bool = False
     split_number: int = 0
-    listed: bool = False
+    listed: int | None = None
     parameters_first: bool = False
     numbers: bool = False
     at_output: bool = False
@@ -99,7 +100,10 @@ class Plan:
     def arguments(self, passed: list) -> tuple[list, dict]:
         """Return the arguments of forward, given the inputs as the learner has them."""
         inputs = [passed[i] for i in self.order]
-        taken = forward_arguments(self.found, self.options, [inputs] if self.listed else inputs)
+        if self.listed is not None:
+            rest = inputs[self.listed :]
+            inputs = [*inputs[: self.listed], tuple(rest) if self.listed else rest]
+        taken = forward_arguments(self.found, self.options, inputs)
         self.filled = taken.filled
         self.extra_words += [said for said in taken.assumed if said not in self.extra_words]
         return taken.given, taken.named
@@ -107,8 +111,9 @@ class Plan:
     def input_names(self, count: int) -> list[str]:
         """Return forward's own names of the inputs, in the order of the inputs."""
         fronts = [p.name for p in self.found.parameters(self.found.forward) if p.name not in self.options.extras]
-        if self.listed:
-            return [f"{fronts[0]}[{i}]" for i in range(count)]
+        if self.listed is not None:
+            at = self.listed
+            return [*fronts[:at], *(f"{fronts[at]}[{i}]" for i in range(count - at))]
         found = [f"input {i}" for i in range(count)]
         for place, index in enumerate(self.order):
             if place < len(fronts):
@@ -123,7 +128,10 @@ class Plan:
         self.split, self.handed = alone(*self._signatures()), set()
         if self.numbers:
             returned = self._as_array(returned)
-        self.made = values_of(returned, [] if self.pulled else return_names(undecorated(self.found.forward)))
+        names = [] if self.pulled else return_names(undecorated(self.found.forward))
+        if self.listed:
+            returned, names = unpacked(returned, names, [np.shape(x) for x in self.inputs[self.listed :]])
+        self.made = values_of(returned, names)
         if self.made is not None:
             self.split = self._split(self.made)
             return tuple(self._as_output(self.made.values[i]) for i in self.split.outputs)

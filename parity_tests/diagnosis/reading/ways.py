@@ -45,9 +45,10 @@ def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Ite
             yield Plan(
                 found, options, order, "derivative", hot, classes=classes, of_prediction=True, extra_words=[said]
             )
-    if len(inputs) > 1 and options.target is None and len(_required(found)) == 1:
+    last = len(_required(found)) - 1
+    if 0 <= last < len(inputs) - 1 and options.target is None:
         for number in range(SPLITS):
-            yield Plan(found, options, tuple(range(len(inputs))), "upstream", split_number=number, listed=True)
+            yield Plan(found, options, tuple(range(len(inputs))), "upstream", split_number=number, listed=last)
     for convention in _conventions(found, options):
         yield Plan(found, options, order, convention, numbers=True, extra_words=["arrays are lists of numbers"])
 
