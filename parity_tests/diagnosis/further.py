@@ -13,6 +13,7 @@ from parity_tests.diagnosis import (
     longer_axes,
     other_inputs,
     other_seeds,
+    other_targets,
     second_batch,
     targets,
     wider,
@@ -40,6 +41,7 @@ def compare(
     if theirs is None:
         yield from _told(*other_seeds.compare(learner, inputs, request.seed, names))
     yield from _told(*other_inputs.compare(learner, theirs, inputs, request.seed, names))
+    yield from _told(*other_targets.compare(learner, theirs, inputs, request, names))
     yield from ignored_targets.compare(learner, theirs, inputs, request, names)
     if request.range is None:
         said, report = wider.compare(learner, theirs, inputs, request.seed, usual)
