@@ -197,9 +197,7 @@ def rows_that_sum_to_one(
 
 def _right_for_rows(kind: str) -> str:
     if kind == "one-hot":
-        return (
-            "the target was drawn as one-hot rows along the last axis: backward is right for those, not along axis 1"
-        )
+        return "the target was drawn as one-hot rows along the last axis: backward is right for those, not along axis 1"
     return (
         f"compared with one-hot targets, for which it is right: its backward assumes that each row of the target sums "
         f"to one, and those of the {kind} drawn for --target {kind} do not"
