@@ -71,7 +71,7 @@ def assign(
     of_data = plan.found.of_data and any(trials.world.prefixes[place.root] == "self" for place in wanted)
     if plan.parameters_first or of_data:
         _in_order(wanted, sources, free_leaves)
-    offered = _beside_hidden_layers(trials, sources, free_leaves, slope)
+    offered = _beside_hidden_layers(trials, sources, written.leaves, free_leaves, slope)
     if of_data:
         shapes = [x.shape for i, x in enumerate(trials.inputs) if i != plan.options.target]
         offered = {name: values for name, values in offered.items() if values.shape in shapes}
@@ -99,16 +99,32 @@ def assign(
 def _beside_hidden_layers(
     trials: Trials,
     sources: dict[Place, Source | None],
+    written: dict[str, np.ndarray],
     leaves: dict[str, np.ndarray],
     slope: Callable[[Place | int, np.ndarray], float],
 ) -> dict[str, np.ndarray]:
-    """Return the gradients that may be an input's: dA1 beside dW1 is one only if its numbers are."""
-    numbers = {_number(source.leaf) for source in sources.values() if source is not None and source.leaf} - {"", "0"}
-    return {
-        name: values
-        for name, values in leaves.items()
-        if _number(name) not in numbers or input_gradients.is_right(trials, values, slope)
-    }
+    """Return the gradients that may be an input's: dA1 beside dW1 and db1 is one if it is no array of that layer's."""
+    layers: dict[str, list[np.ndarray]] = {}
+    for source in sources.values():
+        if source is not None and source.leaf and _number(source.leaf) not in ("", "0"):
+            layers.setdefault(_number(source.leaf), []).append(written[source.leaf])
+
+    def is_hidden(name: str) -> bool:
+        own, stem = layers[_number(name)], name.removesuffix(_number(name))
+        if any(
+            name != other == stem + _number(other) and int(_number(other) or 0) < int(_number(name)) for other in leaves
+        ):
+            return True  # the data's comes last
+        return len(own) == 1 or _can_be_added(min(own, key=np.size).shape, leaves[name].shape)
+
+    numbered = {name for name in leaves if _number(name) in layers}
+    right = {name for name in numbered if input_gradients.is_right(trials, leaves[name], slope)}
+    others = numbered - (right or {name for name in numbered if not is_hidden(name)})
+    return {name: values for name, values in leaves.items() if name not in others}
+
+
+def _can_be_added(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    return len(shape) <= len(to) and all(one in (1, other) for one, other in zip(shape[::-1], to[::-1], strict=False))
 
 
 def _number(name: str) -> str:

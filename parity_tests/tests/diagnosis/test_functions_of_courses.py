@@ -24,9 +24,16 @@ CONVOLUTION = "conv_forward,conv_backward"
 POOLING = "pool_forward,pool_backward"
 RNN_CELL = "rnn_cell_forward,rnn_cell_backward"
 LSTM_CELL = "lstm_cell_forward,lstm_cell_backward"
+DEEP_NETWORK = "L_model_forward,L_model_backward"
 PROPAGATION = "forward_propagation,backward_propagation"
 
 FIRST_MAXIMUM = POOL.replace("mask = (x == np.max(x))", "mask = np.arange(x.size).reshape(x.shape) == np.argmax(x)")
+
+NUMBERED_BY_LAYER = (  # dA2 is returned by the second layer, the gradient of what it gets
+    DEEP.replace('grads["dA" + str(L - 1)] = dA', 'grads["dA" + str(L)] = dA')
+    .replace('grads["dA" + str(l)] = dA', 'grads["dA" + str(l + 1)] = dA')
+    .replace('grads["dA" + str(l + 1)], current', 'grads["dA" + str(l + 2)], current')
+)
 
 CASES = [
     (DEEP, LINEAR, LAYER, "db = 1 / m * np.sum", "db = np.sum"),
@@ -58,8 +65,10 @@ CASES = [
     (THREE_LAYERS, PROPAGATION, NETWORK, "dW2 = 1. / m", "dW2 = 2. / m"),
     (THREE_LAYERS, PROPAGATION, [*X, "--target", "binary"], "db1 = 1. / m", "db1 = 4. / m"),
     (THREE_LAYERS, PROPAGATION, BESIDE, "np.multiply(dA1, np.int64(A1 > 0))", "dA1"),
-    (DEEP, "L_model_forward,L_model_backward", BESIDE, "db = 1 / m * np.sum", "db = np.sum"),
-    (DEEP, "L_model_forward,L_model_backward", BESIDE, "str(l)] = dA", "str(l)] = (1 if l else 1.01) * dA"),
+    (NUMBERED_BY_LAYER, DEEP_NETWORK, NETWORK, "str(l + 1)] = dA", "str(l + 1)] = (1 if l else 1.01) * dA"),
+    (NUMBERED_BY_LAYER, DEEP_NETWORK, BESIDE, "db = 1 / m * np.sum", "db = np.sum"),
+    (DEEP, DEEP_NETWORK, BESIDE, "db = 1 / m * np.sum", "db = np.sum"),
+    (DEEP, DEEP_NETWORK, BESIDE, "str(l)] = dA", "str(l)] = (1 if l else 1.01) * dA"),
 ]
 
 
