@@ -222,6 +222,7 @@ RULES: dict[Callable, tuple] = {
     np.einsum: (None, *(functools.partial(_einsum, place) for place in range(4))),
     # reductions
     np.sum: (lambda g, y, x, axis=None, *, keepdims=False: _spread(g, x, axis, keepdims),),
+    np.nansum: (lambda g, y, x, axis=None, *, keepdims=False: np.where(np.isnan(x), 0, _spread(g, x, axis, keepdims)),),
     np.mean: (lambda g, y, x, axis=None, *, keepdims=False: _spread(g, x, axis, keepdims) * np.divide(y.size, x.size),),
     np.var: (_var,),
     np.std: (_std,),

@@ -13,7 +13,7 @@ from parity_tests.diagnosis.lines.first_wrong import FirstWrong
 from parity_tests.diagnosis.lines.learner import backward_by_lines, forward_on_the_tape
 from parity_tests.diagnosis.lines.recognize import Recognized
 from parity_tests.diagnosis.reading.learner import Learner
-from parity_tests.diagnosis.reading.running import LearnerRaisedError
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, is_theirs
 from parity_tests.harness.report import Report
 from scratch.tape import NotFollowedError
 
@@ -56,7 +56,15 @@ def _locate(learner: Learner, inputs: tuple[np.ndarray, ...]) -> Located:
         backward = backward_by_lines(learner, inputs, forward)
     except LearnerRaisedError as error:
         return Located(text=f"Cannot tell which line is wrong: {error}")
-    return verdict(Recognized(forward, backward))
+    found = verdict(Recognized(forward, backward))
+    axis = learner.example_axes(inputs)[0]
+    summed = axis is not None and found.right.startswith(f"this is {inputs[0].shape[axis]} times the gradient of ")
+    if summed and any(
+        found.wrong in (name, f"{found.wrong.partition('[')[0]}['{name}']") for name in learner.reading.strays
+    ):
+        # Right by the convention that the 1/m of the loss is put in for the parameters alone.
+        return Located(text=f"Cannot tell which line is wrong: {found.wrong} is that of the loss's sum.")
+    return found
 
 
 def verdict(recognized: Recognized) -> Located:
@@ -74,7 +82,7 @@ def verdict(recognized: Recognized) -> Located:
         found.line, found.wrong = first.line, first.name
         found.right = right(recognized, first)
     found.remarks = {n: "; ".join(_whole(words)) for n, words in said.get(code, {}).items()}
-    found.text = _text(code, found, first)
+    found.text = _text(code, found, first) if is_theirs(code.co_filename) else ""
     return found
 
 

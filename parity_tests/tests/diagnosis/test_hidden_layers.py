@@ -88,7 +88,6 @@ def test_a_wrong_gradient_of_a_hidden_layer_is_named(check_file, source, name, o
     ("source", "name", "options", "strays"),
     [
         (LAYERS, "NotFollowed", LAYER, "dA1, dZ1"),
-        (THREE_LAYERS, PROPAGATION, NETWORK, "dZ3, dA2, dZ2, dA1, dZ1"),  # the tape has no nansum
         (DEEP, "L_model_forward,L_model_backward", NETWORK, "dA2, dA1"),  # its forward calls every layer A
     ],
 )
@@ -97,6 +96,22 @@ def test_what_cannot_be_compared_is_named(check_file, source, name, options, str
     assert status == 0
     assert f"note: {strays} of what" in out
     assert "the gradient of no input or parameter that was found; not compared" in out
+
+
+@pytest.mark.parametrize("source", [COST, THREE_LAYERS])
+def test_no_line_is_blamed_that_leaves_out_the_number_of_examples(check_file, source):
+    wrong = source.replace("db1 = 1. / m", "db1 = 4. / m")
+    named = wrong.replace("    return {\n", "    grads = {\n") + "    return grads\n"
+    for twin, said in (
+        (wrong, ""),
+        (named, "Cannot tell which line is wrong: grads['dZ3'] is that of the loss's sum."),
+    ):
+        status, out, _ = check_file(twin, PROPAGATION, *NETWORK)
+        assert status == 1
+        assert "parameters.grad_b1: 4 of 4 elements differ" in out
+        assert said in out
+        assert "The first wrong line" not in out
+        assert "self._found" not in out  # a line of ours
 
 
 def test_wrong_parameters_are_named_first(check_file):

@@ -106,6 +106,7 @@ CASES = {
     "prod": Case(lambda x: x.prod(axis=(0, 2)) * np.prod(x), ((2, 3, 2),)),
     "prod with a zero": Case(lambda x: np.prod(x * np.array([1.0, 0.0, 2.0]) + [0, 0.0, 1], axis=1), ONE),
     "prod with zeros": Case(lambda x: np.prod(x * np.array([0.0, 0.0, 2.0]), axis=1), ONE),
+    "nansum": Case(lambda x: np.nansum(x * x, axis=1) * np.nansum(x), ONE),
     "cumsum": Case(lambda x: np.cumsum(x * x, axis=1) * x.cumsum(axis=0), ONE),
     "norm": Case(lambda x: np.linalg.norm(x) * np.linalg.norm(x, axis=-1, keepdims=True), ONE),
     "ravel in the memory's order": Case(lambda x: x.T.ravel("K") * np.ravel(x, order="A"), ONE),
