@@ -1,13 +1,16 @@
 """Other inputs of the usual range, those near zero among them: a branch may be rare, a margin narrow.
 
 The usual numbers keep away from zero, and a loss of five examples may have none inside its margin. Only what has a
-gradient is drawn anew, so that targets and indices stay what they are.
+gradient is drawn anew, so that targets and indices stay what they are; the parameters' numbers get other places and
+signs, as a single one has but one sign.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from parity_tests.diagnosis.clipping import clipped
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.moving import nudged
 from parity_tests.diagnosis.reading.read import differentiates
@@ -29,26 +32,64 @@ def compare(
 ) -> tuple[str, Report | None]:
     """Return what there is to say about other numbers, and the report on the first on which the layer differs."""
     moved = numbers_to_move(learner, inputs)
-    agreed = 0
     fewest, most = DRAWS
-    for number in range(min(most, max(fewest, NUMBERS // inputs[moved[0]].size)) if moved else 0):
+    count = min(most, max(fewest, NUMBERS // inputs[moved[0]].size)) if moved else fewest * bool(learner.parameters)
+    agreed, cut = 0, ""
+    found: list[Report] = []
+    for number in range(count):
         anew = tuple(_drawn(x, number, seed + i) if i in moved else x for i, x in enumerate(inputs))
-        if not _is_finite(learner, anew):
-            continue
-        # Twice: a hidden kink may lie within the step of one number, but not of others.
-        reports = []
-        for given in (anew, tuple(nudged(x) if i in moved else x for i, x in enumerate(anew))):
-            if theirs is None and differentiates(learner, given):
-                break
-            reports.append(repeat(learner, theirs, given, seed, names))
-            if not reports[-1].differs:
-                break
-        else:
-            reports[0].title += ", other numbers"
-            return "", reports[0]
-        agreed += 1
+        with _other_parameters(learner, number):
+            if not _is_finite(learner, anew):
+                continue
+            # Twice: a hidden kink may lie within the step of one number, but not of others.
+            beside = tuple(nudged(x) if i in moved else x for i, x in enumerate(anew))
+            report = _differing(learner, theirs, anew, seed, names)
+            if report is None or _differing(learner, theirs, beside, seed, names) is None:
+                agreed += 1
+                continue
+        found.append(report)
+        if said := clipped(report) or clipped(_of_all(found)):
+            cut = f"note: on other draws, {said}; up to there, it is right"
+        elif len(found) > 1:
+            return "", found[0]
     learner.last = inputs
-    return f"They agree on {agreed} other draws of the numbers, too." if agreed else "", None
+    if found and not cut:
+        return "", found[0]
+    said = f"They agree on {agreed} other draws of the numbers, too." if agreed else ""
+    return "\n".join(filter(None, (said, cut))), None
+
+
+def _of_all(reports: list[Report]) -> Report:
+    # One number that is cut off shows in several draws: the limit is the same.
+    return Report("", [q for report in reports for q in report.wrong])
+
+
+def _differing(learner: Learner, theirs: Callable | None, inputs: tuple, seed: int, names: set[str]) -> Report | None:
+    """Return the report if the layer differs, with what it suspects of these parameters."""
+    if theirs is None and differentiates(learner, inputs):
+        return None
+    report = repeat(learner, theirs, inputs, seed, names)
+    if not report.differs:
+        return None
+    report.title += ", other numbers"
+    said = report.suspects(report)
+    report.suspects = lambda _: said
+    return report
+
+
+@contextlib.contextmanager
+def _other_parameters(learner: Learner, number: int) -> Iterator[None]:
+    before = {name: parameter.data for name, parameter in learner.named_parameters()}
+    rng = np.random.default_rng([number, 3])
+    for name, values in before.items():
+        signs = 1 if name in learner.positive else rng.choice((-1, 1), values.shape)
+        placed = rng.permutation(values.reshape(-1)).reshape(values.shape)
+        learner.parameters[name].data = (signs * placed).astype(values.dtype)
+    try:
+        yield
+    finally:
+        for name, values in before.items():
+            learner.parameters[name].data = values
 
 
 def _drawn(x: np.ndarray, number: int, seed: int) -> np.ndarray:
