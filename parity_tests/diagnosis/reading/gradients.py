@@ -71,7 +71,7 @@ def assign(
     of_data = plan.found.of_data and any(trials.world.prefixes[place.root] == "self" for place in wanted)
     if plan.parameters_first or of_data:
         _in_order(wanted, sources, free_leaves)
-    offered = _beside_hidden_layers(trials, sources, written.leaves, free_leaves, slope)
+    offered = _beside_hidden_layers(trials, sources, written.leaves, free_leaves, of_inputs, slope)
     if of_data:
         shapes = [x.shape for i, x in enumerate(trials.inputs) if i != plan.options.target]
         offered = {name: values for name, values in offered.items() if values.shape in shapes}
@@ -101,6 +101,7 @@ def _beside_hidden_layers(
     sources: dict[Place, Source | None],
     written: dict[str, np.ndarray],
     leaves: dict[str, np.ndarray],
+    of_inputs: set[str],
     slope: Callable[[Place | int, np.ndarray], float],
 ) -> dict[str, np.ndarray]:
     """Return the gradients that may be an input's: dA1 beside dW1 and db1 is one if it is no array of that layer's."""
@@ -117,7 +118,7 @@ def _beside_hidden_layers(
             return True  # the data's comes last
         return len(own) == 1 or _can_be_added(min(own, key=np.size).shape, leaves[name].shape)
 
-    numbered = {name for name in leaves if _number(name) in layers}
+    numbered = {name for name in leaves if _number(name) in layers and name not in of_inputs}
     right = {name for name in numbered if input_gradients.is_right(trials, leaves[name], slope)}
     others = numbered - (right or {name for name in numbered if not is_hidden(name)})
     return {name: values for name, values in leaves.items() if name not in others}

@@ -119,3 +119,33 @@ def test_wrong_parameters_are_named_first(check_file):
     assert status == 1
     assert "parameters.grad_W2: 18 of 24 elements differ" in out  # beside the units that a ReLU keeps at zero
     assert "the tape finds another" not in out
+
+
+SIAMESE = """
+import numpy as np
+
+
+class Siamese:
+    def __init__(self):
+        self.W1, self.W2 = np.ones((3, 2)), np.ones((4, 2))
+
+    def forward(self, x1, x2):
+        self.x1, self.x2 = x1, x2
+        self.y = np.tanh(x1 @ self.W1 + x2 @ self.W2)
+        return self.y
+
+    def backward(self, dy):
+        dz = dy * (1 - self.y**2)
+        return {"dx1": dz @ self.W1.T, "dx2": dz @ self.W2.T, "dW1": self.x1.T @ dz, "dW2": self.x2.T @ dz}
+"""
+
+
+def test_an_inputs_gradient_is_none_of_a_hidden_layer_whatever_its_number(checked):
+    options = ["Siamese", "--input", "5,3", "--input", "5,4"]
+    status, out = checked(SIAMESE, *options)
+    assert (status, "All agree." in out) == (0, True), out
+    status, out = checked(SIAMESE.replace('"dx1": dz', '"dx1": 2 * dz'), *options)
+    assert status == 1
+    assert "grad_input[0]: 15 of 15 elements differ" in out
+    assert "grad_input[1], grad_W1 and grad_W2 agree" in out
+    assert "differs: the tape" not in out
