@@ -17,6 +17,7 @@ from parity_tests.diagnosis.assumed_losses import OWN
 from parity_tests.diagnosis.reading import generators
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.find import Found
+from parity_tests.diagnosis.reading.moving import drawn
 from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.plans import RATE
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
@@ -25,6 +26,11 @@ from parity_tests.diagnosis.request import Request, Verdict
 from parity_tests.harness import arrays
 from scratch.gradcheck import STEP
 
+KINK = 1e-6
+"""Slopes that differ by more of themselves have a kink between them."""
+FINER = (STEP, STEP / 2**4, STEP / 2**8)
+REDRAWS = 5
+"""How often a network gets other numbers where its own say little."""
 STEPS = "train_step training_step train_on_batch step_on_batch train_batch one_step fit_batch update_step".split()  # noqa: SIM905
 
 
@@ -60,11 +66,22 @@ class Trained:
         self.loss_name, self.step_name = loss.__name__, step.__name__
         base = self.loss({})
         self.world.restore()  # the step itself may return the loss
-        values = {p: np.array(v) for p, v in self.world.places() if v.dtype.kind in "fc"}
-        self.parameters = {p: v for p, v in values.items() if self.loss({p: v + 1e-3 * (1 + np.abs(v))}) != base}
+        values = {p: np.array(v) for p, v in self.world.places() if v.dtype.kind in "fc" and v.size}
+        moving = {p for p, v in values.items() if self.loss({p: v + 1e-3 * (1 + np.abs(v))}) != base}
+        moving |= self._moving_beside_others(values)
+        self.parameters = {p: v for p, v in values.items() if p in moving}
         if any(not v.ndim for v in self.parameters.values()):
             (first,), _ = self.steps(1)  # a number that the step leaves alone is an option
             self.parameters = {p: v for p, v in self.parameters.items() if v.ndim or first[p] != v}
+
+    def _moving_beside_others(self, values: dict[Place, np.ndarray]) -> set[Place]:
+        """Return the arrays that change the loss if all have other numbers: beside weights of 0, few others do."""
+        moved = _drawn_beside(values, 0)
+        try:
+            base = self.loss(moved)
+            return {p for p, v in values.items() if np.isfinite(base) and self.loss({**moved, p: v}) != base}
+        except LearnerRaisedError:
+            return set()
 
     def loss(self, changes: dict[Place, np.ndarray], inputs: tuple | None = None) -> float:
         """Return the loss with some of the parameters changed, of the first batch or of other inputs."""
@@ -78,17 +95,55 @@ class Trained:
         """Return the loss's gradient of one array, by finite differences; dL/dRe + i dL/dIm of a complex one."""
         values, found = np.array(at[place]), np.zeros_like(at[place])
         units = (1, 1j) if values.dtype.kind == "c" else (1,)
-        for index, unit in itertools.product(np.ndindex(values.shape), units):
-            start, slopes = values[index], []
-            for step in (STEP, STEP / 2):
-                ends = []
-                for sign in (1, -1):
-                    values[index] = start + sign * step * unit
-                    ends.append(self.loss({**at, place: values}, self.batches[batch]))
-                slopes.append((ends[0] - ends[1]) / (2 * step))
+
+        def slope(index: tuple[int, ...], by: complex) -> float:
+            start, ends = values[index], []
+            for sign in (1, -1):
+                values[index] = start + sign * by
+                ends.append(self.loss({**at, place: values}, self.batches[batch]))
             values[index] = start
-            found[index] += unit * (4 * slopes[1] - slopes[0]) / 3
+            return (ends[0] - ends[1]) / (2 * abs(by))
+
+        for index, unit in itertools.product(np.ndindex(values.shape), units):
+            for step in FINER:  # where a kink lies within a step, the slopes over it and over half of it differ
+                whole, half = slope(index, step * unit), slope(index, step / 2 * unit)
+                if abs(whole - half) <= KINK * (1 + abs(half)):
+                    break
+            found[index] += unit * (4 * half - whole) / 3
         return found
+
+    def redraw(self, seed: int) -> None:
+        """Start from other numbers, as long as the loss is finite there."""
+        before = self.parameters
+        self._start_at(_drawn_beside(before, seed))
+        if not np.isfinite(self.loss({})):
+            self._start_at(before)
+
+    def _start_at(self, parameters: dict[Place, np.ndarray]) -> None:
+        self.world.restore()
+        for place, values in parameters.items():
+            self.world.put(place, values)
+        self.world.snapshot()
+        self.parameters = {place: np.array(self.world.get(place)) for place in parameters}
+
+    def is_at_kink(self) -> bool:
+        """Return whether the loss's slopes to both sides of some number differ: a ReLU gets exactly 0."""
+        return any(map(self._is_at_kink, self.parameters))
+
+    def _is_at_kink(self, place: Place) -> bool:
+        start, here = self.parameters[place], self.loss({})
+
+        def slope(index: tuple[int, ...], step: float) -> float:  # to one side
+            values = np.array(start)
+            values[index] += step
+            return (self.loss({place: values}) - here) / step
+
+        for index in np.ndindex(start.shape):
+            # Half a step leaves half of what the curvature adds.
+            whole, half = (slope(index, step) - slope(index, -step) for step in (STEP, STEP / 2))
+            if abs(2 * half - whole) > KINK * (1 + abs(slope(index, STEP))):
+                return True
+        return False
 
     def steps(self, count: int, slower: float = 1.0) -> tuple[list[dict[Place, np.ndarray]], float]:
         """Take steps from the start; return the parameters after each, and the learning rate."""
@@ -108,6 +163,10 @@ class Trained:
         (first,), rate = self.steps(1)
         start = self.parameters
         return [p for p in start if _close((start[p] - first[p]) / rate, self.gradient(p, start))]
+
+
+def _drawn_beside(values: dict[Place, np.ndarray], seed: int) -> dict[Place, np.ndarray]:
+    return {p: v + max(0.3, np.std(v)) * drawn(v, seed * 100 + i) for i, (p, v) in enumerate(values.items())}
 
 
 def _arguments(found: Found, network: object, inputs: tuple, slower: float) -> tuple[dict, float]:
@@ -139,35 +198,51 @@ def examine(
 
 def judged(request: Request, trained: Trained, said: list[str]) -> Verdict:
     """Return the verdict on two steps of a network; ``said`` is what was assumed."""
-    inputs = trained.batches[0]
-    (first, second), rate = trained.steps(2)
-    start = {place: np.array(values) for place, values in trained.parameters.items()}
+    faults, rate, silent = _compared(trained)
+    for seed in range(REDRAWS):
+        if not silent and not (faults and trained.is_at_kink()):
+            break
+        trained.redraw(seed)
+        why = "at the start, a gradient is 0, or the loss has a kink (a ReLU of exactly 0)"
+        said = [*said, f"the parameters have other numbers: {why}"] if not seed else said
+        faults, rate, silent = _compared(trained)
     lines = ["read as:", f"  ({request.path.name} was run)"]
     lines.append(f"  {trained.step_name}: each parameter moves by {rate:g} times the gradient of {trained.loss_name}")
     lines += [f"  {one}" for one in said]
-    lines += [f"  {trained.world.words(place)} {values.shape}: changes the loss" for place, values in start.items()]
-    faults = []
+    places = trained.parameters.items()
+    lines += [f"  {trained.world.words(place)} {values.shape}: changes the loss" for place, values in places]
+    outcome = faults or [f"All agree: two steps, {len(places)} parameters."]
+    return Verdict(1 if faults else 0, "\n".join([*lines, "", *outcome]))
+
+
+def _compared(trained: Trained) -> tuple[list[str], float, bool]:
+    """Return what is wrong with two steps, the learning rate, and whether some gradient of the first is all zeros."""
+    (first, second), rate = trained.steps(2)
+    start = {place: np.array(values) for place, values in trained.parameters.items()}
+    faults, silent = [], False
     for place in start:
         own = trained.world.words(place)
         wanted = trained.gradient(place, start)
+        silent = silent or not np.any(wanted)
         moved = (start[place] - first[place]) / rate
         if not _close(moved, wanted):
             faults.append(f"{own}: the first step is not along the gradient{_why(trained, place, start, first, moved)}")
             continue
         then = trained.gradient(place, first, batch=1)
         moved = (first[place] - second[place]) / rate
+        if _close(moved, then):
+            continue
         if _close(moved, wanted + then):
             faults.append(f"{own}: the second step is along the sum of both gradients: zero them before each backward")
-        elif not _close(moved, then):
+        else:
             faults.append(
                 f"{own}: the second step, on other numbers, is not along the gradient, though the first is: is "
                 "something of the first batch kept?"
             )
-    faults += _broadcast(trained, inputs)
+    faults += _broadcast(trained, trained.batches[0])
     if not start:
         faults.append(f"nothing was compared: {trained.loss_name} depends on no array")
-    outcome = faults or [f"All agree: two steps, {len(start)} parameters."]
-    return Verdict(1 if faults else 0, "\n".join([*lines, "", *outcome]))
+    return faults, rate, silent
 
 
 def _close(one: np.ndarray, other: np.ndarray) -> bool:
