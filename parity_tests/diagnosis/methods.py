@@ -27,6 +27,7 @@ from parity_tests.diagnosis.reading.read import read
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from parity_tests.diagnosis.reading.world import World
 from parity_tests.diagnosis.request import Request, Verdict
+from parity_tests.diagnosis.trained import Trained
 from parity_tests.harness import arrays
 from parity_tests.harness.compare import check
 from parity_tests.harness.report import AGAIN
@@ -176,7 +177,7 @@ class Giving:
         batches = [self.inputs, targets.others(self.request, self.inputs)]
         candidates: list[Candidate] = []
         for loss in found if changed else ():
-            trained = training_step.Trained(self.network, self.world, batches, self.stage, loss.function, self.method)
+            trained = Trained(self.network, self.world, batches, self.stage, loss.function, self.method)
             if not set(trained.parameters) & set(changed):
                 continue
             right = trained.agreeing() if loss.assumed else list(trained.parameters)
