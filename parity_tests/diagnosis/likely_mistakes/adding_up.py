@@ -27,6 +27,23 @@ def summed_too_far(case: Case) -> Pairs:
         yield "summed over all axes, including its own: each element is the sum of all", total
 
 
+@guess("grad_parameter")
+def penalty(case: Case) -> Pairs:
+    """Add the gradient of a penalty on the weights that forward has not."""
+    weight = case.parameter
+    if weight is None or weight.shape != case.got.shape or weight.size < 2 or _constant_ratio(case):
+        return
+    for words, norm, own in (("the weights", "L2", weight), ("the weights' signs", "L1", np.sign(weight))):
+        factor = np.vdot(own, case.got - case.expected) / max(np.vdot(own, own), np.finfo(own.dtype).tiny)
+        yield (
+            (
+                f"{factor:.6g} times {words} is added: the gradient of an {norm} penalty, which is not in what forward "
+                "returns; leave it to the loss that has it, or to the optimizer's weight_decay"
+            ),
+            case.expected + factor * own,
+        )
+
+
 @guess(*GRADIENTS)
 def some_of_the_batch(case: Case) -> Pairs:
     """Lose all but one example: by assigning in a loop over the batch, or by indexing once too often."""
