@@ -1,6 +1,5 @@
 """A network that is trained: its loss, its step, and the loss's gradients by finite differences."""
 
-import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -72,23 +71,30 @@ class Trained:
 
     def gradient(self, place: Place, at: dict[Place, np.ndarray], batch: int = 0) -> np.ndarray:
         """Return the loss's gradient of one array, by finite differences; dL/dRe + i dL/dIm of a complex one."""
-        values, found = np.array(at[place]), np.zeros_like(at[place])
-        units = (1, 1j) if values.dtype.kind == "c" else (1,)
+        found = np.zeros_like(at[place])
+        for index in np.ndindex(found.shape):
+            found[index] = self.slope(place, index, at, batch)
+        return found
 
-        def slope(index: tuple[int, ...], by: complex) -> float:
-            start, ends = values[index], []
+    def slope(self, place: Place, index: tuple[int, ...], at: dict[Place, np.ndarray], batch: int = 0) -> complex:
+        """Return one element of `gradient`."""
+        values = np.array(at[place])
+        start = values[index]
+
+        def central(by: complex) -> float:
+            ends = []
             for sign in (1, -1):
                 values[index] = start + sign * by
                 ends.append(self.loss({**at, place: values}, self.batches[batch]))
-            values[index] = start
             return (ends[0] - ends[1]) / (2 * abs(by))
 
-        for index, unit in itertools.product(np.ndindex(values.shape), units):
+        found = 0.0
+        for unit in (1, 1j) if values.dtype.kind == "c" else (1,):
             for step in FINER:  # where a kink lies within a step, the slopes over it and over half of it differ
-                whole, half = slope(index, step * unit), slope(index, step / 2 * unit)
+                whole, half = central(step * unit), central(step / 2 * unit)
                 if abs(whole - half) <= KINK * (1 + abs(half)):
                     break
-            found[index] += unit * (4 * half - whole) / 3
+            found += unit * (4 * half - whole) / 3
         return found
 
     def redraw(self, seed: int) -> None:
