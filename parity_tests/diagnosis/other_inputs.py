@@ -48,20 +48,22 @@ def compare(
                 agreed += 1
                 continue
         found.append(report)
-        if said := clipped(report) or clipped(_of_all(found)):
-            cut = f"note: on other draws, {said}; up to there, it is right"
-        elif len(found) > 1:
+        cut = said_of_clips(found)
+        if not cut and len(found) > 1:
             return "", found[0]
     learner.last = inputs
     if found and not cut:
         return "", found[0]
     said = f"They agree on {agreed} other draws of the numbers, too." if agreed else ""
+    cut = f"note: on other draws, {cut}; up to there, it is right" if cut else ""
     return "\n".join(filter(None, (said, cut))), None
 
 
-def _of_all(reports: list[Report]) -> Report:
+def said_of_clips(reports: list[Report]) -> str:
+    """Return how gradients are clipped, if that explains all of the reports; nothing otherwise."""
     # One number that is cut off shows in several draws: the limit is the same.
-    return Report("", [q for report in reports for q in report.wrong])
+    together = clipped(Report("", [q for report in reports for q in report.wrong]))
+    return together or (clipped(reports[-1]) if all(map(clipped, reports)) else "")
 
 
 def _differing(learner: Learner, theirs: Callable | None, inputs: tuple, seed: int, names: set[str]) -> Report | None:

@@ -29,7 +29,7 @@ PROPAGATION = "forward_propagation,backward_propagation"
 
 FIRST_MAXIMUM = POOL.replace("mask = (x == np.max(x))", "mask = np.arange(x.size).reshape(x.shape) == np.argmax(x)")
 
-NUMBERED_BY_LAYER = (  # dA2 is returned by the second layer, the gradient of what it gets
+NUMBERED_BY_LAYER = (  # the second layer gives dA2, the gradient of its input
     DEEP.replace('grads["dA" + str(L - 1)] = dA', 'grads["dA" + str(L)] = dA')
     .replace('grads["dA" + str(l)] = dA', 'grads["dA" + str(l + 1)] = dA')
     .replace('grads["dA" + str(l + 1)], current', 'grads["dA" + str(l + 2)], current')

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from parity_tests.diagnosis.clipping import clipped
+from parity_tests.diagnosis.other_inputs import said_of_clips
 from parity_tests.harness.budget import Budget
 from parity_tests.harness.report import Quantity, Report
 
@@ -97,6 +98,16 @@ def test_a_clip_is_known_by_two_numbers_of_any_parameters():
     assert not clipped(report(one))
     assert not clipped(report(one, ([2.0, 6.0], [2.0, 4.0])))
     assert not clipped(report(one, ([2.0, -6.0], [2.0, 5.0])))
+
+
+def test_a_clip_explains_all_draws_or_none():
+    cut, other = report(([1.0, -7.0, 6.0], [1.0, -5.0, 5.0])), report(([3.0, -2.0], [3.0, 2.0]))
+    assert said_of_clips([cut]) == "grad_0 is clipped to ±5"
+    assert said_of_clips([report(([1.0, -7.0], [1.0, -5.0])), cut]) == "grad_0 is clipped to ±5"
+    assert not said_of_clips([other, cut])
+    assert not said_of_clips([cut, other])
+    scaled = report(([4.0, 2.0, 6.0], [2.0, 1.0, 3.0])), report(([4.0, 2.0, 6.0], [1.0, 0.5, 1.5]))
+    assert said_of_clips(list(scaled)) == "grad_0 is scaled down to a largest norm"
 
 
 def test_a_clip_that_other_parameters_reach_is_no_mistake(checked):
