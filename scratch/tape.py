@@ -100,9 +100,10 @@ class Value(NDArrayOperatorsMixin):
     @property
     def data(self) -> np.ndarray:
         """The numbers."""
-        if any(np.may_share_memory(self.node.data, old) for old in self.node.tape.overwritten):
+        data, overwritten = self.node.data, self.node.tape.overwritten
+        if any(np.may_share_memory(data, old) for old in overwritten.get(_owner(data), ())):
             raise NotFollowedError(f"{self.node.operation}: its result was written to in place under another name")
-        return self.node.data
+        return data
 
     shape = property(lambda self: self.node.data.shape)
     ndim = property(lambda self: self.node.data.ndim)
@@ -146,7 +147,8 @@ class Value(NDArrayOperatorsMixin):
     def __setitem__(self, index: Any, value: Any) -> None:
         # x[i] += 1 has already written to the view x[i]; now x itself has to follow.
         view, tape = self.node.data[index], self.node.tape
-        tape.overwritten = [one for one in tape.overwritten if one.__array_interface__ != view.__array_interface__]
+        known = tape.overwritten.get(_owner(view), [])
+        known[:] = [one for one in known if one.__array_interface__ != view.__array_interface__]
         self.overwrite(tape.record("setitem", with_item, RULES[with_item], (self, index, value), {}))
 
     def overwrite(self, result: "Value") -> None:
@@ -154,7 +156,7 @@ class Value(NDArrayOperatorsMixin):
         if result.shape != self.shape or not np.can_cast(result.dtype, self.dtype, "same_kind"):
             raise NotFollowedError(f"{result.node.operation}: {result!r} does not fit into {self!r} in place")
         result = result if result.dtype == self.dtype else result.astype(self.dtype)
-        self.node.tape.overwritten.append(self.node.data)
+        self.node.tape.overwritten.setdefault(_owner(self.node.data), []).append(self.node.data)
         self.node = result.node
 
     def __getattr__(self, name: str) -> Callable:
@@ -210,7 +212,7 @@ class Tape:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
-        self.overwritten: list[np.ndarray] = []
+        self.overwritten: dict[int, list[np.ndarray]] = {}  # by the array that owns the memory
 
     def watch(self, array: np.ndarray) -> Value:
         """Return a `Value` that stands for a floating-point array; the array itself is never written to."""
@@ -293,6 +295,12 @@ class Gradients:
     def __getitem__(self, value: Value | Node) -> np.ndarray:
         found = self.contributions(value)
         return _sum(found) if found else np.zeros(value.data.shape, value.data.dtype)
+
+
+def _owner(array: np.ndarray) -> int:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return id(array)
 
 
 def _sum(contributions: Sequence[Contribution]) -> np.ndarray:

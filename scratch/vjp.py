@@ -18,6 +18,7 @@ PyTorch's maximum and minimum give one half to each. clip passes the gradient at
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -178,6 +179,18 @@ def _dot(a: Any, b: Any) -> Any:
     return a @ b if np.ndim(a) and np.ndim(b) else a * b
 
 
+def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    if isinstance(axes, int):
+        axes = [*range(np.ndim(a) - axes, np.ndim(a))], [*range(axes)]
+    summed = [[axis % np.ndim(x) for axis in np.atleast_1d(own)] for x, own in zip((a, b), axes, strict=True)]
+    kept = [[axis for axis in range(np.ndim(x)) if axis not in own] for x, own in zip((a, b), summed, strict=True)]
+    shape = [x.shape[axis] for x, own in zip((a, b), kept, strict=True) for axis in own]
+    length = math.prod([np.shape(a)[axis] for axis in summed[0]])
+    rows = np.reshape(np.transpose(a, kept[0] + summed[0]), (-1, length))
+    columns = np.reshape(np.transpose(b, summed[1] + kept[1]), (length, -1))
+    return np.reshape(rows @ columns, shape)
+
+
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     if ord not in (None, 2) or (ord == 2 and (np.ndim(x) if axis is None else np.size(axis)) != 1):
         raise NotFollowedError(f"numpy.linalg.norm: the tape knows the root of the sum of squares, not ord={ord!r}")
@@ -257,6 +270,7 @@ RULES: dict[Callable, tuple] = {
 
 COMPOSED: dict[Callable, Callable] = {
     np.dot: _dot,
+    np.tensordot: _tensordot,
     np.linalg.norm: _norm,
     np.outer: lambda a, b: np.reshape(a, (-1, 1)) * np.reshape(b, -1),
     np.split: _split,

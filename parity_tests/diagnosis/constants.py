@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity_tests.diagnosis.lines.forward import Forward, same
+from parity_tests.diagnosis.lines.forward import Forward
+from parity_tests.diagnosis.lines.gradients import same
 from parity_tests.diagnosis.lines.learner import forward_on_the_tape
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError

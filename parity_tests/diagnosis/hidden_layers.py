@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity_tests.diagnosis.constants import got
-from parity_tests.diagnosis.lines.forward import Forward, same
+from parity_tests.diagnosis.lines.forward import Forward
+from parity_tests.diagnosis.lines.gradients import before, same
 from parity_tests.diagnosis.lines.learner import forward_on_the_tape
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.learner import Learner
@@ -73,11 +74,13 @@ def _right(forward: Forward, found: dict[str, tuple[np.ndarray, list[Node]]], co
 
 
 def _meant(forward: Forward, name: str) -> list[Node]:
-    """Return what forward has called by the name of which this is the gradient."""
+    """Return what forward has called by the name of which this is the gradient; nothing if a loop has several."""
     owners = words.undressed(_last(name))
-    return [
-        node for key, nodes in forward.bound.items() if any(words.alike(key, one) for one in owners) for node in nodes
-    ]
+    keys = [key for key in forward.bound if any(words.alike(key, one) for one in owners)]
+    found = list(dict.fromkeys(node for key in keys for node in forward.bound[key]))
+    filled = {before(node) for node in found if node.operation == "setitem"}
+    found = [node for node in found if node not in filled]
+    return found if len(found) == 1 or not forward.fills else []
 
 
 def _last(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Loops that write into arrays: the tape does not follow them all."""
+"""Loops that write into arrays."""
 
 import numpy as np
 

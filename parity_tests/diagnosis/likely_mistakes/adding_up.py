@@ -71,9 +71,9 @@ def path_round_the_layer(case: Case) -> Pairs:
 @guess(*EVERYTHING)
 def scaled(case: Case) -> Pairs:
     """Average where a sum belongs, or the reverse."""
-    other = case.another()
     if not _constant_ratio(case):
         return
+    other = case.another()
     for root, times, said in (
         (False, False, "divided by {}, {}: averaged instead of summed, or 1/{} applied twice"),
         (False, True, "times {}, {}: a missing 1/{}, summed instead of averaged"),

@@ -8,9 +8,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scratch.tape import Node
+from parity_tests.diagnosis.reading.running import is_theirs
+from scratch.tape import Node, NotFollowedError
 
-MOST_EVENTS = 4000
+MOST_ARRAYS = 4000
+
+
+class TooLongError(NotFollowedError):
+    """A loop computes so many arrays that it would take minutes to look at each."""
+
+    def __init__(self, function: types.CodeType) -> None:
+        super().__init__(
+            f"{function.co_name} computes more than {MOST_ARRAYS:,} arrays, too many to look at each; a smaller input "
+            "(--input) needs fewer"
+        )
 
 
 @dataclass(eq=False)
@@ -30,6 +41,8 @@ class Computed:
         What it is: a true gradient, or a part or a multiple of one; "" if it is none.
     whole : bool
         Whether it is a whole gradient.
+    node : Node or None
+        The value of whose gradient it is, or is a part.
     """
 
     line: int
@@ -41,6 +54,7 @@ class Computed:
     bare: bool = False
     words: str = ""
     whole: bool = False
+    node: Node | None = None
 
     @property
     def number(self) -> int | None:
@@ -95,9 +109,11 @@ def varied(grad: np.ndarray) -> np.ndarray:
 
 @contextlib.contextmanager
 def tracing(watch: Callable[[types.FrameType, str, object], None]) -> Iterator[None]:
-    """Call ``watch`` with every event of every function that is called."""
+    """Call ``watch`` with every event of each function of the learner's that is called."""
 
-    def trace(frame: types.FrameType, event: str, argument: object) -> Callable:
+    def trace(frame: types.FrameType, event: str, argument: object) -> Callable | None:
+        if not is_theirs(frame.f_code.co_filename):
+            return None
         watch(frame, event, argument)
         return trace
 
@@ -124,8 +140,10 @@ class _Recorder:
         self.last: dict[int, tuple[int, dict]] = {}
 
     def __call__(self, frame: types.FrameType, event: str, argument: object) -> None:
-        if len(self.computed) > MOST_EVENTS or not self.followed(frame):
+        if not self.followed(frame):
             return
+        if len(self.computed) > MOST_ARRAYS:
+            raise TooLongError(frame.f_code)
         key = id(frame)
         arrays = _arrays(frame)
         if event == "call":

@@ -10,8 +10,9 @@ import numpy as np
 
 from parity_tests.diagnosis.lines import statements
 from parity_tests.diagnosis.lines.backward import Computed
-from parity_tests.diagnosis.lines.forward import same
+from parity_tests.diagnosis.lines.gradients import Known, same
 from parity_tests.diagnosis.lines.recognize import Recognized
+from scratch.tape import Node
 
 
 class FirstWrong:
@@ -31,8 +32,7 @@ class FirstWrong:
         self.recognized, self.forward = recognized, recognized.forward
         self.computed = recognized.computed
         found = [one for one in self.computed if one.follows and not one.words and not self._is_given(one)]
-        # An array of zeros is not filled yet.
-        self.suspicious = [one for one in found if np.any(one.values) or recognized.last_of(one) is one]
+        self.suspicious = [one for one in found if not self._is_unfinished(one)]
 
     def find(self) -> Computed | None:
         """Return what the first wrong line computed, None if no line is wrong."""
@@ -49,6 +49,33 @@ class FirstWrong:
         if not candidates and self.suspicious:
             return self._origin(self.suspicious[0], set())
         return min(candidates, key=lambda one: order[id(one)]) if candidates else None
+
+    def needed(self, one: Computed) -> Node | None:
+        """Return the value whose gradient an array has to be for what the next lines make of it to be a gradient."""
+        place = next(i for i, other in enumerate(self.computed) if other is one)
+        for later in self.computed[place + 1 :]:
+            if later.name == one.name:
+                return None
+            if later.function is not one.function or one.name not in statements.names(later.function, later.line):
+                continue
+            found = [true.node for true in self._wholes_like(one) if self._makes_known(one, later, true.values)]
+            if found:
+                return next((node for node in found if node in self.forward.names), found[-1])
+        return None
+
+    def _wholes_like(self, one: Computed) -> list[Known]:
+        return [true for true in self.forward.known if true.whole and true.values.shape == one.values.shape]
+
+    def _makes_known(self, one: Computed, later: Computed, true: np.ndarray) -> bool:
+        """Return whether ``later`` computes a gradient, and not the same one, from ``true`` in the place of ``one``."""
+        made = self._made(one, later, true)
+        return made is not None and not same(made, true) and bool(self.forward.matches(made))
+
+    def _is_unfinished(self, one: Computed) -> bool:
+        # An array of zeros that is not filled yet, or a partial sum of what is right in the end.
+        last = self.recognized.last_of(one)
+        adds = statements.adds_to(one.function, one.line, one.name)
+        return last is not one and (not np.any(one.values) or (bool(last.whole) and adds))
 
     def _is_given(self, one: Computed) -> bool:
         return any(same(one.values, grad) for grad in self.forward.upstream)
@@ -98,28 +125,34 @@ class FirstWrong:
 
     def _would_mend(self, one: Computed, end: Computed) -> bool:
         """Return whether ``end`` comes out right if ``one`` is replaced by the gradient that its name claims to be."""
-        node = self.recognized.meant(one)
+        node = self.recognized.meant(one) or (None if one.whole else one.node)
         if node is None or self.forward.is_gradient(one.values, node):
             return False
         return self._mends(one, end, self.forward.grads[node])
 
     def _some_would_mend(self, one: Computed, end: Computed) -> bool:
         """Return whether ``end`` comes out right if ``one`` is replaced by the gradient of some value of its shape."""
-        known, scalar = self.forward.known, self.forward.scalar
-        wholes = (true.values for true in known if true.whole and true.values.shape == one.values.shape)
-        return scalar is not None and any(self._mends(one, end, true / scalar) for true in wholes)
+        scalar = self.forward.scalar
+        return scalar is not None and any(
+            self._mends(one, end, true.values / scalar) for true in self._wholes_like(one)
+        )
 
     def _mends(self, one: Computed, end: Computed, true: np.ndarray) -> bool:
         wanted = self.recognized.end(end) or self.recognized.meant(end)
-        if wanted is None or not one.name.isidentifier():
-            return False
+        if wanted is None:
+            return self._makes_known(one, end, true)
+        made = self._made(one, end, true)
+        return made is not None and self.forward.same(made, self.forward.grads[wanted])
+
+    def _made(self, one: Computed, end: Computed, true: np.ndarray) -> np.ndarray | None:
+        """Return what the right-hand side of ``end`` is with ``true`` in the place of ``one``."""
         expression = statements.expression(end.function, end.line, end.number)
-        if expression is None:
-            return False
+        if expression is None or not one.name.isidentifier():
+            return None
         with contextlib.suppress(Exception), np.errstate(all="ignore"):
-            made = eval(expression, {**end.scope, one.name: true})
-            return self.forward.same(np.asarray(made), self.forward.grads[wanted])
-        return False
+            made = np.asarray(eval(expression, {**end.scope, one.name: true}))
+            return made if made.dtype.kind == "f" else None
+        return None
 
     def _flows_into_right(self, one: Computed) -> bool:
         return any(

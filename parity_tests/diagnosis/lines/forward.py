@@ -4,26 +4,16 @@ import contextlib
 import itertools
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from parity_tests.diagnosis.lines import operations
+from parity_tests.diagnosis.lines.gradients import FilledGradients, Known, KnownGradients, same, shape_of, spread_from
 from parity_tests.diagnosis.reading import names as words
 from scratch.tape import Contribution, Node, Tape, Value
 
 Names = dict[Node, str]
 """What forward calls its values."""
-
-
-@dataclass(eq=False)
-class Known:
-    """A true gradient, or a part of one, in words."""
-
-    values: np.ndarray
-    words: str
-    node: Node
-    whole: bool
 
 
 class Forward:
@@ -43,12 +33,14 @@ class Forward:
         The functions that forward called: where backward calls one of them, its lines compute no gradients.
     bound : dict of str to set of Node
         All that forward's own variables, attributes and keys have been.
+    fills : bool
+        Whether forward fills new arrays, or makes them of lists: in a loop, a name stands for several values.
 
     Attributes
     ----------
-    grads : Gradients
+    grads : FilledGradients
         The true gradient of every value.
-    known : list of Known
+    known : KnownGradients
         These and their parts in words, those of the outputs first, then those of values with a name.
     """
 
@@ -61,11 +53,13 @@ class Forward:
         scalar: float | None = None,
         functions: frozenset[types.CodeType] = frozenset(),
         bound: dict[str, set[Node]] | None = None,
+        fills: bool = False,
     ) -> None:
         self.tape, self.upstream, self.names, self.scalar = tape, upstream, names, scalar
-        self.functions, self.bound = functions, bound or {}
-        self.grads = tape.gradients(outputs, list(upstream))
-        self.known = list(self._known(outputs))
+        self.functions, self.bound, self.fills = functions, bound or {}, fills
+        self.grads = FilledGradients(tape.gradients(outputs, list(upstream)))
+        self.known = KnownGradients(self._known(outputs))
+        self._meant: dict[tuple[str, str], Node | None] = {}
 
     def word(self, node: Node, depth: int = 0) -> str:
         """Return a value's name, or the expression that computed it."""
@@ -82,6 +76,11 @@ class Forward:
 
         ``owner`` is the path to the object whose method it is: of two layers' weights, its own are meant.
         """
+        if (name, owner) not in self._meant:
+            self._meant[name, owner] = self._look_up(name, owner)
+        return self._meant[name, owner]
+
+    def _look_up(self, name: str, owner: str) -> Node | None:
         name = name.removeprefix("self.")
         base, _, key = name.partition("[")
         key = key.rstrip("]").strip("'\"")
@@ -107,16 +106,27 @@ class Forward:
         """Return whether an array is a true gradient, or becomes it times the upstream gradient of a loss."""
         return same(values, true) or (self.scalar is not None and same(values * self.scalar, true))
 
+    def matches(self, values: np.ndarray) -> list[Known]:
+        """Return the true gradients that an array is, or a part of one, perhaps times the loss's upstream gradient."""
+        scaled = [] if self.scalar is None else self.known.same_as(values * self.scalar)
+        return self.known.same_as(values) + scaled
+
     def is_gradient(self, values: np.ndarray, node: Node) -> bool:
         """Return whether an array is the gradient of a value; zeros are that of a value that has no influence."""
         true = self.grads[node]
-        if values.shape != true.shape and [n for n in values.shape if n != 1] != [n for n in true.shape if n != 1]:
+        if shape_of(values) != shape_of(true):
             return False
         return self.same(values, true) or (not np.any(true) and not np.any(values))
 
     def is_value(self, values: np.ndarray) -> bool:
         """Return whether forward computed an array."""
         return any(same(values, node.data) for node in self.tape.nodes)
+
+    def multiple_of(self, values: np.ndarray) -> Node | None:
+        """Return the value of whose gradient an array is a multiple, None if it may be that of several."""
+        found = self.known.multiples_of(values)
+        unclear = not found or any(not one.whole or not same(one.values, found[0].values) for one in found)
+        return None if unclear else found[0].node
 
     def closest(self, values: np.ndarray) -> Node | None:
         """Return the value with a name whose gradient an array is most nearly a multiple of, None if it is far off."""
@@ -139,6 +149,9 @@ class Forward:
                 yield Known(grads[node], f"the gradient of {self.word(node)}", node, True)
         for node in nodes:
             yield from self._parts(node)
+            grad = spread_from(grads[node])
+            if grad.size < node.data.size:
+                yield Known(grad, f"the gradient of {self.word(node)}, not yet spread over its elements", node, False)
 
     def _parts(self, node: Node) -> Iterator[Known]:
         contributions = [one for one in self.grads.contributions(node) if one.user is not None]
@@ -193,14 +206,3 @@ def _is_forward(frame: types.FrameType, forward: str) -> bool:
 def _node(value: Value) -> Node | None:
     # None while the value is still being made.
     return value.__dict__.get("node")
-
-
-def same(one: np.ndarray, other: np.ndarray) -> bool:
-    """Return whether two gradients are equal up to rounding and axes of length 1; zeros are equal to nothing."""
-    one, other = np.asarray(one), np.asarray(other)
-    if one.shape != other.shape:
-        if [n for n in one.shape if n != 1] != [n for n in other.shape if n != 1]:
-            return False
-        one = one.reshape(other.shape)
-    size = np.abs(other).max(initial=0)
-    return bool(size > 0 and np.allclose(one, other, rtol=1e-7, atol=1e-9 * size))

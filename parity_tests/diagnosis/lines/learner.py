@@ -5,12 +5,21 @@ import types
 
 import numpy as np
 
-from parity_tests.diagnosis.lines.backward import Backward, Computed, recorded, tracing, varied
+from parity_tests.diagnosis.lines.backward import (
+    MOST_ARRAYS,
+    Backward,
+    Computed,
+    TooLongError,
+    recorded,
+    tracing,
+    varied,
+)
 from parity_tests.diagnosis.lines.forward import Forward, Names, bind, name_locals
+from parity_tests.diagnosis.lines.new_arrays import on_tape
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.place import Place
-from parity_tests.diagnosis.reading.running import LearnerRaisedError, is_theirs
+from parity_tests.diagnosis.reading.running import LearnerRaisedError
 from scratch.tape import Node, NotFollowedError, Tape, Value
 
 
@@ -30,12 +39,30 @@ def forward_on_the_tape(learner: Learner, inputs: tuple[np.ndarray, ...]) -> For
         np.asarray(rng.uniform(0.5, 2, np.shape(y)) * rng.choice([-1, 1], np.shape(y))) for y in learner.outputs
     )
     scalar = float(upstream[0]) if len(upstream) == 1 and upstream[0].ndim == 0 else None
+    try:
+        return _followed(learner, inputs, upstream, scalar, [])
+    except TooLongError:
+        raise
+    except (NotFollowedError, LearnerRaisedError, TypeError, ValueError, AttributeError, LookupError):
+        files = [root for root in learner.world.roots if isinstance(root, types.ModuleType)]
+        return _followed(learner, inputs, upstream, scalar, files)
+
+
+def _followed(
+    learner: Learner,
+    inputs: tuple[np.ndarray, ...],
+    upstream: tuple[np.ndarray, ...],
+    scalar: float | None,
+    files: list[types.ModuleType],
+) -> Forward:
+    # New arrays that these files make are on the tape, too.
     tape, names, functions = Tape(), {}, set()
     bound: dict[str, set[Node]] = {}
-    returned = _run(learner, inputs, tape, names, functions, bound)
+    with on_tape(tape, files):
+        returned = _run(learner, inputs, tape, names, functions, bound)
     outputs = _values_of(learner, returned, names)
     upstream = tuple(np.asarray(learner.plan.undressed(g)) for g in upstream)
-    return Forward(tape, outputs, upstream, names, scalar, frozenset(functions), bound)
+    return Forward(tape, outputs, upstream, names, scalar, frozenset(functions), bound, bool(files))
 
 
 def _run(
@@ -65,10 +92,11 @@ def _run(
         learner.world.put(one.place, value)
 
     def watch(frame: types.FrameType, event: str, argument: object) -> None:
-        if is_theirs(frame.f_code.co_filename):
-            functions.add(frame.f_code)
-            name_locals(names, frame, found.forward_name)
-            bind(bound, frame, found.forward_name)
+        if len(tape.nodes) > MOST_ARRAYS:
+            raise TooLongError(frame.f_code)
+        functions.add(frame.f_code)
+        name_locals(names, frame, found.forward_name)
+        bind(bound, frame, found.forward_name)
 
     held = plan.inputs
     try:
@@ -113,7 +141,7 @@ def backward_by_lines(learner: Learner, inputs: tuple[np.ndarray, ...], forward:
 
     def followed(frame: types.FrameType) -> bool:
         # What an optimizer computes is no gradient.
-        return is_theirs(frame.f_code.co_filename) and not learner.optimizers.have(frame.f_locals.get("self"))
+        return not learner.optimizers.have(frame.f_locals.get("self"))
 
     def run(*grads: np.ndarray) -> list[Computed]:
         learner.forward(*inputs)

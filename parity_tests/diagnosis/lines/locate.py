@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity_tests.diagnosis.lines import made_of, operations, statements
-from parity_tests.diagnosis.lines.backward import Computed
+from parity_tests.diagnosis.lines.backward import Computed, TooLongError
 from parity_tests.diagnosis.lines.first_wrong import FirstWrong
 from parity_tests.diagnosis.lines.learner import backward_by_lines, forward_on_the_tape
 from parity_tests.diagnosis.lines.recognize import Recognized
@@ -48,13 +48,15 @@ def located(learner: Learner, report: Report, inputs: tuple[np.ndarray, ...]) ->
 def _locate(learner: Learner, inputs: tuple[np.ndarray, ...]) -> Located:
     try:
         forward = forward_on_the_tape(learner, inputs)
+    except TooLongError as error:
+        return Located(text=f"Cannot tell which line is wrong: {error}.")
     except NotFollowedError as error:
         return Located(text=f"Cannot tell which line is wrong: the tape does not follow forward ({error}).")
     except (LearnerRaisedError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
         return Located(text=f"Cannot tell which line is wrong: forward does not run on the tape ({error}).")
     try:
         backward = backward_by_lines(learner, inputs, forward)
-    except LearnerRaisedError as error:
+    except (TooLongError, LearnerRaisedError) as error:
         return Located(text=f"Cannot tell which line is wrong: {error}")
     found = verdict(Recognized(forward, backward))
     axis = learner.example_axes(inputs)[0]
@@ -80,26 +82,28 @@ def verdict(recognized: Recognized) -> Located:
     found = Located()
     if first is not None:
         found.line, found.wrong = first.line, first.name
-        found.right = right(recognized, first)
+        found.right = right(looked, first)
     found.remarks = {n: "; ".join(_whole(words)) for n, words in said.get(code, {}).items()}
     found.text = _text(code, found, first) if is_theirs(code.co_filename) else ""
     return found
 
 
+def _once(words: list[str]) -> list[str]:
+    # A loop does the same with a value and with the later ones.
+    return list({one.replace("the later ", ""): one for one in reversed(words)}.values())[::-1]
+
+
 def _whole(words: list[str]) -> list[str]:
     # In a loop, parts add up to the whole.
     wholes = {one for one in words if one.startswith("the gradient of ")}
-    return [
-        w for w in dict.fromkeys(words) if w.removeprefix("part of ").partition(":")[0] not in wholes or w in wholes
-    ]
+    return [w for w in _once(words) if w.removeprefix("part of ").partition(":")[0] not in wholes or w in wholes]
 
 
-def right(recognized: Recognized, one: Computed) -> str:
+def right(looked: FirstWrong, one: Computed) -> str:
     """Return what a wrong array is, and what it should be; "" if that cannot be told."""
-    forward = recognized.forward
-    node = recognized.end(one) or recognized.meant(one) or recognized.part_of(one)
-    if node is None:
-        node = forward.closest(one.values)
+    recognized, forward = looked.recognized, looked.forward
+    node = recognized.end(one) or recognized.meant(one) or one.node or looked.needed(one)
+    node = node or forward.multiple_of(one.values) or forward.closest(one.values)
     if node is None or not forward.grads.contributions(node):
         return ""
     said = []
@@ -109,9 +113,10 @@ def right(recognized: Recognized, one: Computed) -> str:
         nothing = use.user is not None and use.user.operation in MAXIMA and np.abs(use.grad).max() <= 1e-12 * size
         if use.user is not None and not nothing:
             said.append(operations.rule(use.user, use.place, forward.word, node))
-    joined = " + ".join(dict.fromkeys(said))
+    joined = " + ".join(_once(said))
     named = {node: forward.names[node]} | forward.names if node in forward.names else forward.names
     values = recognized.applied(one)
+    values = values.reshape(node.data.shape) if values.size == node.data.size else values
     words = (
         made_of.multiple(values, forward.grads, node, forward.word(node))
         or one.words

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from scratch.tape import Gradients, Node
+from parity_tests.diagnosis.lines.gradients import FilledGradients
+from scratch.tape import Node
 
 MOST = 40
 SLOPES = {
@@ -22,7 +23,7 @@ SLOPES = {
 }
 
 
-def describe(values: np.ndarray, grads: Gradients, named: dict[Node, str], equal: Callable[..., bool]) -> str:
+def describe(values: np.ndarray, grads: FilledGradients, named: dict[Node, str], equal: Callable[..., bool]) -> str:
     """Express ``values`` by the true gradients and forward's values, in words; "" if that does not succeed."""
     nodes = [node for node in named if node.data.dtype.kind == "f"][:MOST]
     with np.errstate(all="ignore"):
@@ -35,7 +36,7 @@ def describe(values: np.ndarray, grads: Gradients, named: dict[Node, str], equal
     return ""
 
 
-def multiple(values: np.ndarray, grads: Gradients, node: Node, name: str) -> str:
+def multiple(values: np.ndarray, grads: FilledGradients, node: Node, name: str) -> str:
     """Return which multiple of a node's gradient ``values`` are, "" if they are not a multiple of it."""
     ratio = _ratio(values, grads[node])
     if ratio is None or ratio == 1:
@@ -44,7 +45,7 @@ def multiple(values: np.ndarray, grads: Gradients, node: Node, name: str) -> str
 
 
 def _candidates(
-    shape: tuple[int, ...], nodes: list[Node], grads: Gradients, named: dict[Node, str]
+    shape: tuple[int, ...], nodes: list[Node], grads: FilledGradients, named: dict[Node, str]
 ) -> Iterator[tuple[str, np.ndarray]]:
     for node in nodes:
         grad = grads[node]

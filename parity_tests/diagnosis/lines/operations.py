@@ -74,6 +74,7 @@ def rule(user: Node, place: int, word: Callable[[Node], str], operand: Node) -> 
         "transpose": f"{g}.T",
         "reshape": f"{g} in the shape of {x}",
         "getitem": f"{g} at the same place, 0 elsewhere",
+        "setitem": f"{g} where {x} was written" if place else f"{g} where nothing was written",
         "where": f"{g} where {x} was chosen, 0 elsewhere",
         "amax": f"{g} to the largest",
         "max": f"{g} to the largest",

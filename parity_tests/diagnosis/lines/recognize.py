@@ -6,7 +6,8 @@ import numpy as np
 
 from parity_tests.diagnosis.lines import made_of
 from parity_tests.diagnosis.lines.backward import Backward, Computed
-from parity_tests.diagnosis.lines.forward import Forward, same
+from parity_tests.diagnosis.lines.forward import Forward
+from parity_tests.diagnosis.lines.gradients import same
 from scratch.tape import Node
 
 
@@ -61,19 +62,15 @@ class Recognized:
             one.words = f"a step along the gradient of {forward.word(node)}" if one.whole else ""
             return
         wanted = self.meant(one)
-        matches = [known for known in forward.known if forward.same(one.values, known.values)]
+        matches = forward.matches(one.values)
         if not matches:
             return
         best = next((k for k in matches if wanted is not None and k.node is wanted), matches[0])
-        one.words, one.whole = best.words, best.whole
+        one.words, one.whole, one.node = best.words, best.whole, best.node
 
     def meant(self, one: Computed) -> Node | None:
         """Return the value whose gradient an array's name claims to be."""
         return self.forward.meant(one.name, self.backward.owners.get(id(one.scope.get("self")), ""))
-
-    def part_of(self, one: Computed) -> Node | None:
-        """Return the value of whose gradient an array is a part."""
-        return next((k.node for k in self.forward.known if k.words == one.words and not k.whole), None)
 
     def is_stored(self, one: Computed) -> bool:
         """Return whether an array is stored as a gradient, in an attribute, a dictionary or a list."""

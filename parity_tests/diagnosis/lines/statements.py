@@ -27,6 +27,7 @@ def at(code: types.CodeType, line: int) -> ast.AST | None:
     return None
 
 
+@functools.lru_cache(maxsize=256)
 def is_loop(code: types.CodeType, line: int) -> bool:
     """Return whether a line begins a loop."""
     try:
@@ -65,6 +66,15 @@ def names(code: types.CodeType, line: int, number: int | None = None, target: st
     return found
 
 
+def adds_to(code: types.CodeType, line: int, name: str) -> bool:
+    """Return whether a line changes what a name stands for: a part of it, or by an operation such as ``+=``."""
+    statement = at(code, line)
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    changed = [one.value for one in targets if isinstance(one, ast.Subscript)]
+    changed += [statement.target] if isinstance(statement, ast.AugAssign) else []
+    return any(ast.unparse(one) == name for one in changed) or name in names(code, line)
+
+
 def returns_a_name(code: types.CodeType, line: int, number: int | None) -> bool:
     """Return whether a line returns what was computed before: a name, or an attribute."""
     statement = at(code, line)
@@ -76,7 +86,7 @@ def returns_a_name(code: types.CodeType, line: int, number: int | None) -> bool:
 def expression(code: types.CodeType, line: int, number: int | None) -> types.CodeType | None:
     """Return the right-hand side of the statement in a line, compiled."""
     statement = at(code, line)
-    if not isinstance(statement, ast.Assign | ast.Return) or statement.value is None:
+    if not isinstance(statement, ast.Assign | ast.AugAssign | ast.Return) or statement.value is None:
         return None
     value = part(statement, number)
     value = statement.value if value is statement else value

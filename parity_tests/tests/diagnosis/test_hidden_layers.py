@@ -12,6 +12,8 @@ MASKED = MASKED.replace("A2, W2, b2, Z3, A3, W3, b3)", "A2, W2, b2, Z3, A3, W3, 
 MASKED = MASKED.replace("    dZ2 = ", "    dA2 = dA2 * D2\n    dA2 = dA2 / 0.5\n    dZ2 = ")
 
 LAYERS = """
+import math
+
 import numpy as np
 
 
@@ -41,13 +43,31 @@ class InAttributes(InDictionary):
         return self.a1 @ self.p["W2"]
 
 
+class InALoop(InDictionary):
+    def forward(self, x):
+        self.x = x
+        z1, a1 = np.empty((2, len(x), self.p["W1"].shape[1]))
+        for i in range(len(x)):
+            z1[i] = x[i] @ self.p["W1"]
+            a1[i] = np.tanh(z1[i])
+        self.cache["A1"] = a1
+        return self.cache["A1"] @ self.p["W2"]
+
+
+class ByExample(InDictionary):
+    def forward(self, x):
+        self.x, rows = x, []
+        for example in x:
+            a1 = np.tanh(example @ self.p["W1"])
+            rows.append(a1)
+        self.cache["A1"] = np.array(rows)
+        return self.cache["A1"] @ self.p["W2"]
+
+
 class NotFollowed(InDictionary):
     def forward(self, x):
         self.x = x
-        a1 = np.empty((len(x), self.p["W1"].shape[1]))
-        for i in range(len(x)):
-            a1[i] = np.tanh(x[i] @ self.p["W1"])
-        self.cache["A1"] = a1
+        self.cache["A1"] = np.array([[math.tanh(z) for z in row] for row in x @ self.p["W1"]])
         return self.cache["A1"] @ self.p["W2"]
 """
 
@@ -65,6 +85,7 @@ CASES = [
     (MASKED, PROPAGATION, NETWORK, SUMMED, '"dA2": dA2', '"dA2": dA2 * D2 / 0.5', "dA2"),
     (LAYERS, "InDictionary", LAYER, SAME, '"dA1": da1', '"dA1": dz1', "dA1"),
     (LAYERS, "InDictionary", LAYER, SAME, '"dZ1": dz1', '"dZ1": dz1.sum(axis=0)', "dZ1"),
+    (LAYERS, "InALoop", LAYER, SAME, '"dA1": da1', '"dA1": dz1', "dA1"),
     (LAYERS, "InAttributes", LAYER, SAME, '"dZ1": dz1', '"dZ1": -dz1', "dZ1"),
 ]
 
@@ -88,6 +109,7 @@ def test_a_wrong_gradient_of_a_hidden_layer_is_named(check_file, source, name, o
     ("source", "name", "options", "strays"),
     [
         (LAYERS, "NotFollowed", LAYER, "dA1, dZ1"),
+        (LAYERS, "ByExample", LAYER, "dA1, dZ1"),  # a1 is an example's
         (DEEP, "L_model_forward,L_model_backward", NETWORK, "dA2, dA1"),  # its forward calls every layer A
     ],
 )

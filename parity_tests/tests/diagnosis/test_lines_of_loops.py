@@ -1,0 +1,163 @@
+"""The first wrong line where forward fills arrays in a loop, or makes an array of a list."""
+
+import pytest
+
+CONVOLUTION = """
+import numpy as np
+
+
+def conv_forward(x, w, b, stride=1, pad=1):
+    N, C, H, W = x.shape
+    F, _, HH, WW = w.shape
+    xp = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    out = np.zeros((N, F, 1 + (H + 2 * pad - HH) // stride, 1 + (W + 2 * pad - WW) // stride))
+    for n in range(N):
+        for f in range(F):
+            for i in range(out.shape[2]):
+                for j in range(out.shape[3]):
+                    window = xp[n, :, i * stride : i * stride + HH, j * stride : j * stride + WW]
+                    out[n, f, i, j] = np.sum(window * w[f]) + b[f]
+    return out, (x, w, stride, pad)
+
+
+def conv_backward(dout, cache):
+    x, w, stride, pad = cache
+    N, F, H, W = dout.shape
+    _, _, HH, WW = w.shape
+    xp = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    dxp, dw, db = np.zeros_like(xp), np.zeros_like(w), np.zeros(F)
+    for n in range(N):
+        for f in range(F):
+            for i in range(H):
+                for j in range(W):
+                    g = dout[n, f, i, j]
+                    rows, columns = slice(i * stride, i * stride + HH), slice(j * stride, j * stride + WW)
+                    db[f] += g
+                    dw[f] += xp[n, :, rows, columns] * g
+                    dxp[n, :, rows, columns] += w[f] * g
+    return dxp[:, :, pad:-pad, pad:-pad], dw, db
+"""
+RECURRENT = """
+from numpy import tanh, zeros, zeros_like
+
+
+def rnn_forward(x, h0, Wx, Wh, b):
+    N, T, D = x.shape
+    h = zeros((N, T, h0.shape[1]))
+    previous = h0
+    for t in range(T):
+        previous = tanh(x[:, t] @ Wx + previous @ Wh + b)
+        h[:, t] = previous
+    return h, (x, h0, Wx, Wh, h)
+
+
+def rnn_backward(dh, cache):
+    x, h0, Wx, Wh, h = cache
+    dx, dWx, dWh, db = zeros_like(x), zeros_like(Wx), zeros_like(Wh), zeros(len(Wh))
+    dnext = zeros_like(h0)
+    for t in reversed(range(x.shape[1])):
+        previous = h[:, t - 1] if t else h0
+        dnow = dh[:, t] + dnext
+        dz = dnow * (1 - h[:, t] ** 2)
+        dx[:, t] = dz @ Wx.T
+        dnext = dz @ Wh.T
+        dWx += x[:, t].T @ dz
+        dWh += previous.T @ dz
+        db += dz.sum(axis=0)
+    return dx, dnext, dWx, dWh, db
+"""
+POOLING = """
+import numpy as np
+
+
+class AveragePool:
+    def __init__(self, size, stride):
+        self.size, self.stride = size, stride
+
+    def windows(self, shape):
+        for i in range((shape[2] - self.size) // self.stride + 1):
+            for j in range((shape[3] - self.size) // self.stride + 1):
+                rows = slice(i * self.stride, i * self.stride + self.size)
+                yield i, j, rows, slice(j * self.stride, j * self.stride + self.size)
+
+    def forward(self, x):
+        self.shape = x.shape
+        last = [n for n in self.windows(x.shape)][-1]
+        y = np.empty((*x.shape[:2], last[0] + 1, last[1] + 1), dtype=x.dtype)
+        for i, j, rows, columns in self.windows(x.shape):
+            y[:, :, i, j] = x[:, :, rows, columns].mean(axis=(2, 3))
+        return y
+
+    def backward(self, dy):
+        dx = np.zeros(self.shape)
+        for i, j, rows, columns in self.windows(self.shape):
+            share = dy[:, :, i, j, None, None] / self.size**2
+            dx[:, :, rows, columns] += share
+        return dx
+"""
+LISTED = """
+import numpy as np
+
+
+class Scores:
+    def __init__(self):
+        self.W = np.random.randn(4, 3)
+
+    def forward(self, x):
+        self.x = x
+        rows = []
+        for example in x:
+            s = example @ self.W
+            e = np.exp(s - s.max())
+            p = e / e.sum()
+            rows.append([p[0], p[1], p[2]])
+        self.p = np.array(rows)
+        return self.p
+
+    def backward(self, dp):
+        dW = np.zeros_like(self.W)
+        dx = np.zeros_like(self.x)
+        for i in range(len(dx)):
+            p = self.p[i]
+            ds = p * (dp[i] - dp[i] @ p)
+            dW += np.outer(self.x[i], ds)
+            dx[i] = self.W @ ds
+        self.dW = dW
+        return dx
+"""
+CONV = ("conv_forward,conv_backward", "--input", "2,2,4,3", "--input", "3,2,3,3", "--input", "3")
+RNN = ("rnn_forward,rnn_backward", *" ".join(f"--input {one}" for one in ("2,3,4", "2,5", "4,5", "5,5", "5")).split())
+POOL = ("AveragePool", "--args", "2, 1", "--input", "2,3,4,3")
+LIST = ("Scores", "--input", "5,4")
+RIGHT = {"convolution": (CONVOLUTION, CONV), "rnn": (RECURRENT, RNN), "pool": (POOLING, POOL), "list": (LISTED, LIST)}
+WRONG = [
+    ("convolution", "+= w[f] * g", "+= w[0] * g", "dxp: it should be the gradient of xp: grad(the later window)"),
+    ("convolution", "db[f] += g", "db[f] = g", "db: it should be the gradient of b"),
+    ("convolution", "dw[f] += xp[n, :, ", "dw[f] += xp[0, :, ", "dw: it should be the gradient of w"),
+    ("rnn", "(1 - h[:, t] ** 2)", "(1 - h[:, t])", "+ b): grad(the later previous) * (1 - the later previous**2)"),
+    ("rnn", "dh[:, t] + dnext", "dh[:, t]", "dnow: "),
+    ("rnn", "= dz @ Wh.T", "= dz @ Wh", "dnext: "),
+    ("pool", "/ self.size**2", "/ self.size", "share: it is not the gradient of anything"),
+    ("pool", "columns] += share", "columns] = share", "dx: it should be the gradient of x"),
+    ("list", "(dp[i] - dp[i] @ p)", "dp[i]", "ds: "),
+    ("list", "= self.W @ ds", "= ds @ self.W.T / 2", "dx: this is 0.5 times the gradient of x"),
+]
+
+
+@pytest.mark.parametrize("what", RIGHT)
+def test_a_right_loop_agrees(checked, what):
+    source, command = RIGHT[what]
+    status, out = checked(source, *command)
+    assert status == 0, out
+    assert "All agree." in out
+
+
+@pytest.mark.parametrize(("what", "old", "new", "said"), WRONG, ids=range(len(WRONG)))
+def test_the_wrong_line_of_a_loop_is_shown(checked, what, old, new, said):
+    source, command = RIGHT[what]
+    assert source.count(old) == 1
+    status, out = checked(source.replace(old, new), *command)
+    assert status == 1
+    (marked,) = [shown for shown in out.splitlines() if shown.startswith("> ")] or [out]
+    assert new in marked, out
+    assert said in next(line for line in out.splitlines() if "The first " in line)
