@@ -17,8 +17,11 @@ MOST_ARRAYS = 4000
 class TooLongError(NotFollowedError):
     """A loop computes so many arrays that it would take minutes to look at each."""
 
-    def __init__(self, function: types.CodeType) -> None:
-        super().__init__(
+
+def refuse_many(count: int, function: types.CodeType) -> None:
+    """Raise if a function has computed too many arrays."""
+    if count > MOST_ARRAYS:
+        raise TooLongError(
             f"{function.co_name} computes more than {MOST_ARRAYS:,} arrays, too many to look at each; a smaller input "
             "(--input) needs fewer"
         )
@@ -142,8 +145,7 @@ class _Recorder:
     def __call__(self, frame: types.FrameType, event: str, argument: object) -> None:
         if not self.followed(frame):
             return
-        if len(self.computed) > MOST_ARRAYS:
-            raise TooLongError(frame.f_code)
+        refuse_many(len(self.computed), frame.f_code)
         key = id(frame)
         arrays = _arrays(frame)
         if event == "call":

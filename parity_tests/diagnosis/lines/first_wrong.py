@@ -95,12 +95,10 @@ class FirstWrong:
                 continue
             handed_over = _identical(one, end)
             meant = self.recognized.meant(one)
-            right = meant is not None and (
-                self.forward.is_gradient(one.values, meant) or one.words.startswith("part of")
-            )
+            right = meant is not None and (self._is_that_of(one, meant) or one.words.startswith("part of"))
             if handed_over and end.is_returned and one.follows and not right:
                 return self._origin(one, seen)
-            if one in self.suspicious and not self._flows_into_right(one):
+            if one in self.suspicious and not self._flows_into_right(one) and self._matters(one, end):
                 return self._origin(one, seen)
             if one not in self.suspicious and not (handed_over and right) and self._would_mend(one, end):
                 return one
@@ -125,10 +123,24 @@ class FirstWrong:
 
     def _would_mend(self, one: Computed, end: Computed) -> bool:
         """Return whether ``end`` comes out right if ``one`` is replaced by the gradient that its name claims to be."""
-        node = self.recognized.meant(one) or (None if one.whole else one.node)
-        if node is None or self.forward.is_gradient(one.values, node):
-            return False
-        return self._mends(one, end, self.forward.grads[node])
+        nodes = [self.recognized.meant(one), None if one.whole else one.node]
+        return any(
+            self._mends(one, end, self.forward.grads[version])
+            for node in nodes
+            if node is not None and not self._is_that_of(one, node)
+            for version in self.forward.versions(node)
+        )
+
+    def _matters(self, one: Computed, end: Computed) -> bool:
+        """Return whether a true gradient in the place of ``one`` would change ``end``.
+
+        None does if they differ only where a mask sets the product to 0.
+        """
+        made = [self._made(one, end, true.values) for true in self._wholes_like(one)]
+        return not any(values is not None and same(values, end.values) for values in made)
+
+    def _is_that_of(self, one: Computed, node: Node) -> bool:
+        return any(self.forward.is_gradient(one.values, version) for version in self.forward.versions(node))
 
     def _some_would_mend(self, one: Computed, end: Computed) -> bool:
         """Return whether ``end`` comes out right if ``one`` is replaced by the gradient of some value of its shape."""
@@ -141,8 +153,8 @@ class FirstWrong:
         wanted = self.recognized.end(end) or self.recognized.meant(end)
         if wanted is None:
             return self._makes_known(one, end, true)
-        made = self._made(one, end, true)
-        return made is not None and self.forward.same(made, self.forward.grads[wanted])
+        made, versions = self._made(one, end, true), self.forward.versions(wanted)
+        return made is not None and any(known.whole and known.node in versions for known in self.forward.matches(made))
 
     def _made(self, one: Computed, end: Computed, true: np.ndarray) -> np.ndarray | None:
         """Return what the right-hand side of ``end`` is with ``true`` in the place of ``one``."""

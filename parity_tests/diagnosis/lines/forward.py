@@ -8,12 +8,22 @@ from collections.abc import Iterator
 import numpy as np
 
 from parity_tests.diagnosis.lines import operations
-from parity_tests.diagnosis.lines.gradients import FilledGradients, Known, KnownGradients, same, shape_of, spread_from
+from parity_tests.diagnosis.lines.gradients import (
+    FilledGradients,
+    Known,
+    KnownGradients,
+    cosine,
+    same,
+    shape_of,
+    spread_from,
+)
 from parity_tests.diagnosis.reading import names as words
 from scratch.tape import Contribution, Node, Tape, Value
 
 Names = dict[Node, str]
 """What forward calls its values."""
+LATER = "the later "
+"""What is put before a name that was another value's before."""
 
 
 class Forward:
@@ -60,6 +70,9 @@ class Forward:
         self.grads = FilledGradients(tape.gradients(outputs, list(upstream)))
         self.known = KnownGradients(self._known(outputs))
         self._meant: dict[tuple[str, str], Node | None] = {}
+        self._versions: dict[str, list[Node]] = {}
+        for node, name in names.items():
+            self._versions.setdefault(_first(name), []).append(node)
 
     def word(self, node: Node, depth: int = 0) -> str:
         """Return a value's name, or the expression that computed it."""
@@ -102,6 +115,11 @@ class Forward:
         near = f"{owner}.{base}." if owner and key else f"{base}." if key else f"{owner}."
         return next((node for node, named in found if named.startswith(near)), found[0][0] if found else None)
 
+    def versions(self, node: Node) -> list[Node]:
+        """Return the values that forward calls by one name, one after the other, as in a loop."""
+        name = self.names.get(node, "")
+        return self._versions[_first(name)] if name else [node]
+
     def same(self, values: np.ndarray, true: np.ndarray) -> bool:
         """Return whether an array is a true gradient, or becomes it times the upstream gradient of a loss."""
         return same(values, true) or (self.scalar is not None and same(values * self.scalar, true))
@@ -130,14 +148,10 @@ class Forward:
 
     def closest(self, values: np.ndarray) -> Node | None:
         """Return the value with a name whose gradient an array is most nearly a multiple of, None if it is far off."""
-        best, node = 0.3, None
-        for known in self.known:
-            if known.whole and known.values.shape == values.shape and known.node in self.names:
-                size = np.linalg.norm(known.values) * np.linalg.norm(values)
-                cosine = abs((known.values * values).sum()) / size if size else 0
-                if cosine > best:
-                    best, node = cosine, known.node
-        return node
+        wholes = [one for one in self.known if one.whole and one.values.shape == values.shape]
+        near = {one.node: cosine(one.values, values) for one in wholes if one.node in self.names}
+        best = max(near, key=near.__getitem__, default=None)
+        return best if best is not None and near[best] > 0.3 else None
 
     def _known(self, outputs: list[Value]) -> Iterator[Known]:
         grads = self.grads
@@ -186,7 +200,11 @@ def name_locals(names: Names, frame: types.FrameType, forward: str) -> None:
         if isinstance(value, Value) and (node := _node(value)) is not None and node not in names:
             own = _is_forward(frame, forward)
             said = name if own else f"{name} in {frame.f_code.co_name}"
-            names[node] = f"the later {said}" if said in names.values() else said
+            names[node] = f"{LATER}{said}" if said in names.values() else said
+
+
+def _first(name: str) -> str:
+    return name.removeprefix(LATER)
 
 
 def bind(bound: dict[str, set[Node]], frame: types.FrameType, forward: str) -> None:

@@ -99,6 +99,12 @@ def shape_of(values: np.ndarray) -> tuple[int, ...]:
     return tuple([n for n in np.shape(values) if n != 1])
 
 
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """Return how nearly an array is a multiple of another of as many elements, from 0 to 1."""
+    size = np.linalg.norm(one) * np.linalg.norm(other)
+    return float(abs(np.vdot(one, other)) / size) if size else 0.0
+
+
 def same(one: np.ndarray, other: np.ndarray) -> bool:
     """Return whether two gradients are equal up to rounding and axes of length 1; zeros are equal to nothing."""
     one, other = np.asarray(one), np.asarray(other)

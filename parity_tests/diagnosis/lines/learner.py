@@ -6,11 +6,11 @@ import types
 import numpy as np
 
 from parity_tests.diagnosis.lines.backward import (
-    MOST_ARRAYS,
     Backward,
     Computed,
     TooLongError,
     recorded,
+    refuse_many,
     tracing,
     varied,
 )
@@ -92,8 +92,7 @@ def _run(
         learner.world.put(one.place, value)
 
     def watch(frame: types.FrameType, event: str, argument: object) -> None:
-        if len(tape.nodes) > MOST_ARRAYS:
-            raise TooLongError(frame.f_code)
+        refuse_many(len(tape.nodes), frame.f_code)
         functions.add(frame.f_code)
         name_locals(names, frame, found.forward_name)
         bind(bound, frame, found.forward_name)

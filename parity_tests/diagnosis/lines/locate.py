@@ -10,12 +10,14 @@ import numpy as np
 from parity_tests.diagnosis.lines import made_of, operations, statements
 from parity_tests.diagnosis.lines.backward import Computed, TooLongError
 from parity_tests.diagnosis.lines.first_wrong import FirstWrong
+from parity_tests.diagnosis.lines.forward import LATER
+from parity_tests.diagnosis.lines.gradients import cosine
 from parity_tests.diagnosis.lines.learner import backward_by_lines, forward_on_the_tape
 from parity_tests.diagnosis.lines.recognize import Recognized
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, is_theirs
 from parity_tests.harness.report import Report
-from scratch.tape import NotFollowedError
+from scratch.tape import Node, NotFollowedError
 
 MAXIMA = ("amax", "max")
 
@@ -41,6 +43,8 @@ def located(learner: Learner, report: Report, inputs: tuple[np.ndarray, ...]) ->
         return "Lines are not looked at where gradients are means over the examples."
     try:
         return _locate(learner, inputs).text
+    except TooLongError as error:
+        return f"Cannot tell which line is wrong: {error}."
     except Exception as error:  # a failure here must not lose the report above
         return f"Cannot tell which line is wrong: {type(error).__name__}: {error}"
 
@@ -48,15 +52,15 @@ def located(learner: Learner, report: Report, inputs: tuple[np.ndarray, ...]) ->
 def _locate(learner: Learner, inputs: tuple[np.ndarray, ...]) -> Located:
     try:
         forward = forward_on_the_tape(learner, inputs)
-    except TooLongError as error:
-        return Located(text=f"Cannot tell which line is wrong: {error}.")
+    except TooLongError:
+        raise
     except NotFollowedError as error:
         return Located(text=f"Cannot tell which line is wrong: the tape does not follow forward ({error}).")
     except (LearnerRaisedError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
         return Located(text=f"Cannot tell which line is wrong: forward does not run on the tape ({error}).")
     try:
         backward = backward_by_lines(learner, inputs, forward)
-    except (TooLongError, LearnerRaisedError) as error:
+    except LearnerRaisedError as error:
         return Located(text=f"Cannot tell which line is wrong: {error}")
     found = verdict(Recognized(forward, backward))
     axis = learner.example_axes(inputs)[0]
@@ -90,7 +94,7 @@ def verdict(recognized: Recognized) -> Located:
 
 def _once(words: list[str]) -> list[str]:
     # A loop does the same with a value and with the later ones.
-    return list({one.replace("the later ", ""): one for one in reversed(words)}.values())[::-1]
+    return list({one.replace(LATER, ""): one for one in reversed(words)}.values())[::-1]
 
 
 def _whole(words: list[str]) -> list[str]:
@@ -99,10 +103,19 @@ def _whole(words: list[str]) -> list[str]:
     return [w for w in _once(words) if w.removeprefix("part of ").partition(":")[0] not in wholes or w in wholes]
 
 
+def _meant(recognized: Recognized, one: Computed) -> Node | None:
+    # Of the values that a loop calls by one name, that whose gradient is nearest.
+    node, grads = recognized.meant(one), recognized.forward.grads
+    versions = recognized.forward.versions(node) if node is not None else []
+    fitting = [version for version in versions if version.data.size == one.values.size]
+    nearest = max(fitting, key=lambda version: cosine(grads[version], one.values), default=None)
+    return node if nearest is None and not recognized.forward.fills else nearest
+
+
 def right(looked: FirstWrong, one: Computed) -> str:
     """Return what a wrong array is, and what it should be; "" if that cannot be told."""
     recognized, forward = looked.recognized, looked.forward
-    node = recognized.end(one) or recognized.meant(one) or one.node or looked.needed(one)
+    node = recognized.end(one) or _meant(recognized, one) or one.node or looked.needed(one)
     node = node or forward.multiple_of(one.values) or forward.closest(one.values)
     if node is None or not forward.grads.contributions(node):
         return ""

@@ -2,6 +2,8 @@
 
 import pytest
 
+from parity_tests.diagnosis.lines import backward
+
 CONVOLUTION = """
 import numpy as np
 
@@ -125,11 +127,88 @@ class Scores:
         self.dW = dW
         return dx
 """
+LSTM = """
+import numpy as np
+
+
+class LSTM:
+    def __init__(self, D, H):
+        self.Wx, self.Wh, self.b = np.random.randn(D, 4 * H), np.random.randn(H, 4 * H), np.zeros(4 * H)
+
+    def forward(self, x):
+        N, T, D = x.shape
+        H = len(self.Wh)
+        h, c = np.zeros((N, H)), np.zeros((N, H))
+        hs = np.zeros((N, T, H))
+        self.cache = []
+        for t in range(T):
+            a = x[:, t] @ self.Wx + h @ self.Wh + self.b
+            i, f, o = (1 / (1 + np.exp(-a[:, k * H : (k + 1) * H])) for k in range(3))
+            g = np.tanh(a[:, 3 * H :])
+            c_new = f * c + i * g
+            h_new = o * np.tanh(c_new)
+            self.cache.append((x[:, t], h, c, i, f, o, g, c_new))
+            h, c = h_new, c_new
+            hs[:, t] = h
+        return hs
+
+    def backward(self, dhs):
+        N, T, H = dhs.shape
+        self.dWx, self.dWh, self.db = np.zeros_like(self.Wx), np.zeros_like(self.Wh), np.zeros_like(self.b)
+        dx = np.zeros((N, T, len(self.Wx)))
+        dh, dc = np.zeros((N, H)), np.zeros((N, H))
+        for t in reversed(range(T)):
+            xt, h_prev, c_prev, i, f, o, g, c = self.cache[t]
+            dh = dh + dhs[:, t]
+            do = dh * np.tanh(c)
+            dc = dc + dh * o * (1 - np.tanh(c) ** 2)
+            df = dc * c_prev
+            di = dc * g
+            dg = dc * i
+            da = np.hstack([di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2)])
+            self.dWx += xt.T @ da
+            self.dWh += h_prev.T @ da
+            self.db += da.sum(axis=0)
+            dx[:, t] = da @ self.Wx.T
+            dh = da @ self.Wh.T
+            dc = dc * f
+        return dx
+"""
+ATTENTION = """
+import numpy as np
+
+
+def attend(q, k, v):
+    y = np.zeros_like(v)
+    P = np.zeros((len(q), len(k)))
+    for t in range(len(q)):
+        s = np.array([q[t] @ k[u] for u in range(t + 1)])
+        e = np.exp(s - s.max())
+        p = e / e.sum()
+        P[t, : t + 1] = p
+        for u in range(t + 1):
+            y[t] += P[t, u] * v[u]
+    return y, (q, k, v, P)
+
+
+def attend_backward(dy, cache):
+    q, k, v, P = cache
+    dA = dy @ v.T
+    dS = P * (dA - (dA * P).sum(axis=1, keepdims=True))
+    return dS @ k, dS.T @ q, P.T @ dy
+"""
 CONV = ("conv_forward,conv_backward", "--input", "2,2,4,3", "--input", "3,2,3,3", "--input", "3")
 RNN = ("rnn_forward,rnn_backward", *" ".join(f"--input {one}" for one in ("2,3,4", "2,5", "4,5", "5,5", "5")).split())
 POOL = ("AveragePool", "--args", "2, 1", "--input", "2,3,4,3")
 LIST = ("Scores", "--input", "5,4")
-RIGHT = {"convolution": (CONVOLUTION, CONV), "rnn": (RECURRENT, RNN), "pool": (POOLING, POOL), "list": (LISTED, LIST)}
+RIGHT = {
+    "convolution": (CONVOLUTION, CONV),
+    "rnn": (RECURRENT, RNN),
+    "pool": (POOLING, POOL),
+    "list": (LISTED, LIST),
+    "lstm": (LSTM, ("LSTM", "--args", "3, 4", "--input", "2,3,3")),
+    "attention": (ATTENTION, ("attend,attend_backward", "--input", "4,3", "--input", "4,3", "--input", "4,5")),
+}
 WRONG = [
     ("convolution", "+= w[f] * g", "+= w[0] * g", "dxp: it should be the gradient of xp: grad(the later window)"),
     ("convolution", "db[f] += g", "db[f] = g", "db: it should be the gradient of b"),
@@ -139,6 +218,14 @@ WRONG = [
     ("rnn", "= dz @ Wh.T", "= dz @ Wh", "dnext: "),
     ("pool", "/ self.size**2", "/ self.size", "share: it is not the gradient of anything"),
     ("pool", "columns] += share", "columns] = share", "dx: it should be the gradient of x"),
+    ("lstm", "dg = dc * i", "dg = dc * f", "it should be the gradient of the later g: grad("),
+    ("lstm", "df = dc * c_prev", "df = dc * c", "it should be the gradient of the later f: grad("),
+    ("lstm", "do = dh * np.tanh(c)", "do = dh * c", "it should be the gradient of the later o: grad("),
+    ("lstm", "dc = dc + dh * o", "dc = dh * o", "dc: "),
+    ("lstm", "dc = dc * f\n", "dc = dc * o\n", "dc: "),
+    ("lstm", "df * f * (1 - f)", "df * (1 - f)", "da: it should be the gradient of the later a"),
+    ("lstm", "da.sum(axis=0)", "dh.sum() * da.sum(axis=0)", "self.db: "),
+    ("attention", "(dA * P).sum(axis=1", "(dA * P).sum(axis=0", "dS: "),
     ("list", "(dp[i] - dp[i] @ p)", "dp[i]", "ds: "),
     ("list", "= self.W @ ds", "= ds @ self.W.T / 2", "dx: this is 0.5 times the gradient of x"),
 ]
@@ -159,5 +246,25 @@ def test_the_wrong_line_of_a_loop_is_shown(checked, what, old, new, said):
     status, out = checked(source.replace(old, new), *command)
     assert status == 1
     (marked,) = [shown for shown in out.splitlines() if shown.startswith("> ")] or [out]
-    assert new in marked, out
+    assert new.strip() in marked, out
     assert said in next(line for line in out.splitlines() if "The first " in line)
+
+
+def test_what_forward_computes_by_rows_and_backward_at_once_is_not_called_wrong(checked):
+    source, command = RIGHT["attention"]
+    by_rows = source.replace("+= P[t, u]", "+= p[u]").replace("dA", "dp")
+    assert checked(by_rows, *command)[0] == 0
+    status, out = checked(by_rows.replace("(dp * P).sum(axis=1", "(dp * P).sum(axis=0"), *command)
+    assert status == 1
+    assert "The first wrong line" not in out
+    assert "The first line that may be wrong" in out
+
+
+@pytest.mark.parametrize(("most", "which"), [(10, "forward"), (30, "backward")])
+def test_too_many_arrays_are_not_looked_at(checked, monkeypatch, most, which):
+    monkeypatch.setattr(backward, "MOST_ARRAYS", most)
+    source, command = RIGHT["rnn"]
+    status, out = checked(source.replace("= dz @ Wh.T", "= dz @ Wh"), *command)
+    assert status == 1
+    assert f"Cannot tell which line is wrong: rnn_{which} computes more than {most} arrays, too many to look at" in out
+    assert "look at each; a smaller input (--input) needs fewer." in out
