@@ -46,8 +46,6 @@ class Computed:
         Whether it is a whole gradient.
     node : Node or None
         The value of whose gradient it is, or is a part.
-    caller : (code, int) or None
-        The function and the line that passed it, if it is an argument.
     """
 
     line: int
@@ -60,7 +58,6 @@ class Computed:
     words: str = ""
     whole: bool = False
     node: Node | None = None
-    caller: tuple[types.CodeType, int] | None = None
 
     @property
     def number(self) -> int | None:
@@ -144,7 +141,6 @@ class _Recorder:
         self.followed = followed
         self.computed: list[Computed] = []
         self.last: dict[int, tuple[int, dict]] = {}
-        self.running: set[types.CodeType] = set()
 
     def __call__(self, frame: types.FrameType, event: str, argument: object) -> None:
         if not self.followed(frame):
@@ -153,7 +149,6 @@ class _Recorder:
         key = id(frame)
         arrays = _arrays(frame)
         if event == "call":
-            self._note_arguments(frame)
             self.last[key] = (frame.f_lineno, {n: np.array(v) for n, v in arrays.items()})
             return
         line, before = self.last.get(key, (frame.f_lineno, {}))
@@ -171,15 +166,6 @@ class _Recorder:
                         Computed(frame.f_lineno, f"return {number}", np.array(part), frame.f_code, _scope(frame))
                     )
         self.last[key] = (frame.f_lineno, {n: np.array(v) for n, v in arrays.items()})
-
-    def _note_arguments(self, frame: types.FrameType) -> None:
-        caller = frame.f_back
-        if caller is not None and caller.f_code in self.running:
-            where = caller.f_code, caller.f_lineno
-            for name, values in frame.f_locals.items():
-                if isinstance(values, np.ndarray) and values.dtype.kind == "f":
-                    self.computed.append(Computed(frame.f_lineno, name, np.array(values), frame.f_code, caller=where))
-        self.running.add(frame.f_code)
 
 
 def _arrays(frame: types.FrameType) -> dict[str, np.ndarray]:

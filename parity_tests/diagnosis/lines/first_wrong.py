@@ -5,7 +5,6 @@ back from what is wrong at the end, along the names that each line uses.
 """
 
 import contextlib
-from dataclasses import replace
 
 import numpy as np
 
@@ -36,14 +35,7 @@ class FirstWrong:
         self.suspicious = [one for one in found if not self._is_unfinished(one)]
 
     def find(self) -> Computed | None:
-        """Return what the first wrong line computed, or passed to a function; None if no line is wrong."""
-        first = self._find()
-        if first is None or first.caller is None:
-            return first
-        function, line = first.caller
-        return replace(first, function=function, line=line, name=f"{first.name} of {first.function.co_name}")
-
-    def _find(self) -> Computed | None:
+        """Return what the first wrong line computed, None if no line is wrong."""
         ends = [one for one in self.suspicious if one.is_returned or self.recognized.is_stored(one)]
         wrong_ends = ends or [one for one in self.suspicious if one.name in self.recognized.backward.steps]
         candidates = [self._origin(end, set()) for end in wrong_ends]
@@ -60,7 +52,7 @@ class FirstWrong:
 
     def needed(self, one: Computed) -> Node | None:
         """Return the value whose gradient an array has to be for what the next lines make of it to be a gradient."""
-        place = next((i for i, other in enumerate(self.computed) if other is one), len(self.computed))
+        place = next(i for i, other in enumerate(self.computed) if other is one)
         for later in self.computed[place + 1 :]:
             if later.name == one.name:
                 return None
