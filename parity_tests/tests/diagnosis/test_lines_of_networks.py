@@ -43,6 +43,35 @@ class Momentum:
         return dx
 
 
+class Columns:
+    def __init__(self):
+        self.W = np.random.randn(6, 2)
+
+    def forward(self, x):
+        self.shape = x.shape
+        self.columns = columns(x)
+        return self.columns @ self.W
+
+    def backward(self, g):
+        self.dW = self.columns.T @ g
+        return from_columns(g @ self.W.T, self.shape)
+
+
+def columns(x):
+    made = np.zeros((len(x) - 1, 2, x.shape[1]))
+    for i in range(2):
+        made[:, i] = x[i : i + len(x) - 1]
+    return made.reshape(len(x) - 1, -1)
+
+
+def from_columns(col, shape):
+    col = col.reshape(len(col), 2, -1)
+    dx = np.zeros(shape)
+    for i in range(2):
+        dx[i : i + len(col)] += col[:, i]
+    return dx
+
+
 class Windows:
     def window(self, t):
         p = np.pad(t, ((0, 0), (1, 1)))
@@ -93,6 +122,8 @@ WRONG = {
     ),
     "a velocity": ("Momentum", "self.lr * g.sum(0)", "self.lr * g.mean(0)", "self.lr * g.mean(0)"),
     "a function that forward calls": ("Windows", "- 2 * 0.5", "- 0.5", "return g / self.d - 0.5"),
+    "what is passed to a function": ("Columns", "from_columns(g @", "from_columns(2 * g @", "from_columns(2 * g @"),
+    "a function that gets the right gradient": ("Columns", "+= col[:, i]", "+= col[:, 0]", "+= col[:, 0]"),
     "one of two layers": ("Residual", "self.x.T @ g\n", "self.x.T @ g / 2\n", "self.x.T @ g / 2"),
 }
 
@@ -114,6 +145,11 @@ def test_the_wrong_line_is_shown(checked, what):
 def test_of_two_layers_the_wrong_ones_parameter_is_named(checked):
     _, out = checked(SOURCE.replace("self.x.T @ g\n", "self.x.T @ g / 2\n"), "Residual", "--input", "5,3")
     assert "self.dW: this is 0.5 times the gradient of b.W; it should be the gradient of b.W" in out
+
+
+def test_an_argument_is_named_with_the_function_that_gets_it(checked):
+    _, out = checked(SOURCE.replace("from_columns(g @", "from_columns(2 * g @"), "Columns", "--input", "5,3")
+    assert "col of from_columns: this is 2 times the gradient of columns; it should be the gradient of columns" in out
 
 
 def test_a_factor_is_no_forgotten_skip_connection(checked):
