@@ -36,7 +36,9 @@ class FirstWrong:
 
     def find(self) -> Computed | None:
         """Return what the first wrong line computed, None if no line is wrong."""
-        ends = [one for one in self.suspicious if one.is_returned or self.recognized.is_stored(one)]
+        wrong = [one for one in self.suspicious if one.is_returned or self.recognized.is_stored(one)]
+        # What a helper returns, a reshaped array, may be right without being a gradient.
+        ends = [one for one in wrong if not one.is_returned or self.recognized.is_of_backward(one)]
         wrong_ends = ends or [one for one in self.suspicious if one.name in self.recognized.backward.steps]
         candidates = [self._origin(end, set()) for end in wrong_ends]
         for one in self.computed:
@@ -45,6 +47,7 @@ class FirstWrong:
             recognized = one.follows and one.words and not one.words.startswith("a step")
             if recognized and node is not None and not self.forward.is_gradient(one.values, node):
                 candidates.append(self._origin(one, set()))
+        candidates = candidates or [self._origin(end, set()) for end in wrong]
         order = {id(one): number for number, one in enumerate(self.computed)}
         if not candidates and self.suspicious:
             return self._origin(self.suspicious[0], set())
@@ -79,22 +82,23 @@ class FirstWrong:
                 return one
             if one.bare and not one.words and not self.forward.is_value(one.values) and self._some_would_mend(one, end):
                 return self._origin(one, seen)
-        return self._giver(end, used - set(latest), before) or end
+        return self._giver(end, used - set(latest), before, seen) or end
 
     def _is_handed_on(self, one: Computed, end: Computed) -> bool:
         # By a function that backward calls: what it computes need not depend on the upstream gradient.
         inside = one.function is not end.function and not one.whole and not one.words.startswith("part of")
         return one in self.suspicious or (inside and one.function not in self.forward.functions)
 
-    def _giver(self, end: Computed, used: set[str], before: list[Computed]) -> Computed | None:
-        """Return the part of a gradient that another function returned, and that a line got for the whole.
+    def _giver(self, end: Computed, used: set[str], before: list[Computed], seen: set[int]) -> Computed | None:
+        """Return what another function handed over that is wrong, or that is a part of a gradient taken for the whole.
 
         ``used`` are the arguments among the names that the line reads.
         """
         given = [end.scope[name] for name in used if isinstance(end.scope.get(name), np.ndarray)]
-        parts = [one for one in before if one.is_returned and one.words.startswith("part of")]
-        parts = [one for one in parts if one.function is not end.function]
-        return next((one for one in reversed(parts) if any(map(one.is_in, given))), None)
+        others = [one for one in reversed(before) if one.function is not end.function and any(map(one.is_in, given))]
+        part = next((one for one in others if one.is_returned and one.words.startswith("part of")), None)
+        wrong = next((one for one in others if one in self.suspicious and id(one) not in seen), None)
+        return part if part is not None or wrong is None else self._origin(wrong, seen)
 
     def _would_mend(self, one: Computed, end: Computed) -> bool:
         """Return whether ``end`` comes out right if ``one`` is replaced by the gradient that its name claims to be."""
@@ -125,7 +129,7 @@ class FirstWrong:
         return any(
             other.whole
             and self._takes(other, one)
-            and not other.is_returned
+            and not (other.is_returned or other.is_argument)
             and other.follows
             and one.name in statements.names(other.function, other.line, target=other.name)
             and other.line > one.line
