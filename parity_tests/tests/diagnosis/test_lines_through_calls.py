@@ -2,7 +2,7 @@
 
 import pytest
 
-SOURCE = '''
+SOURCE = """
 import numpy as np
 
 
@@ -87,7 +87,7 @@ class Heads:
             dw = join(dw)
             self.dW = np.tensordot(self.x, dw, ((0, 1), (0, 1)))
         return dw @ w.T
-'''
+"""
 ELU, GATED = ["--args", "3, 4", "--input", "5,3"], ["--args", "3, 4", "--input", "2,5,3"]
 SHARED, HEADS = ["--args", "4", "--input", "5,4"], ["--args", "4, 2", "--input", "2,3,4"]
 WRONG = [
