@@ -47,10 +47,11 @@ class FirstWrong:
             recognized = one.follows and one.words and not one.words.startswith("a step")
             if recognized and node is not None and not self.forward.is_gradient(one.values, node):
                 candidates.append(self._origin(one, set()))
-        candidates = candidates or [self._origin(end, set()) for end in wrong]
+        left = [one for one in self.suspicious if not (one.is_argument or _is_rearranged(one))]
+        candidates = candidates or [self._origin(end, set()) for end in wrong if end in left]
         order = {id(one): number for number, one in enumerate(self.computed)}
-        if not candidates and self.suspicious:
-            return self._origin(self.suspicious[0], set())
+        if not candidates and left:
+            return self._origin(left[0], set())
         return min(candidates, key=lambda one: order[id(one)]) if candidates else None
 
     def _is_given(self, one: Computed) -> bool:
@@ -148,6 +149,14 @@ class FirstWrong:
 
 def _identical(one: Computed, other: Computed) -> bool:
     return one.is_in(other.values)
+
+
+def _is_rearranged(one: Computed) -> bool:
+    """Return whether a line or a helper only moved the numbers of an array that it had to other places."""
+    held = [values for values in one.scope.values() if isinstance(values, np.ndarray) and values is not one.values]
+    own = np.sort(one.values, axis=None)
+    others = [v for v in held if v.size == own.size and not one.is_in(v)]
+    return any(np.array_equal(own, np.sort(values, axis=None)) for values in others)
 
 
 def _base(one: Computed) -> str:

@@ -117,3 +117,33 @@ def test_the_first_wrong_line_is_marked(checked, name, options, line, right, wro
     assert status == 1, out
     marked = [text for text in out.splitlines() if text.startswith("> ")]
     assert [int(text.split()[1]) for text in marked] == [before.count("\n") + 1], out
+
+
+def test_a_helper_that_rearranges_is_not_blamed_for_what_no_line_shows(checked):
+    source = (
+        SOURCE
+        + """
+
+def scaled(params, x):
+    y = x * params["norm"]["g"]
+    return y @ params["w"], (params, x, y)
+
+
+def scaled_vjp(saved, d):
+    params, x, y = saved
+    t = lambda a: a.swapaxes(0, 1)
+    dx = d @ t(params["w"])
+    return {"w": t(t(d) @ y), "norm": {"g": (dx * x).sum(axis=0)}}, dx * params["norm"]["g"]
+
+
+def start():
+    return {"w": np.random.randn(3, 4), "norm": {"g": np.ones(3)}}
+"""
+    )
+    options = ["--args", "params=start()", "--input", "5,3"]
+    status, out = checked(source, "scaled,scaled_vjp", *options)
+    assert status == 0, out
+    status, out = checked(source.replace("(dx * x).sum", "(dx * y).sum"), "scaled,scaled_vjp", *options)
+    assert status == 1, out
+    assert "wrong" not in out.partition("differ")[2], out
+    assert not [text for text in out.splitlines() if text.startswith("> ")], out
