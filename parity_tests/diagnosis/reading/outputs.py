@@ -198,7 +198,8 @@ def _arguments(
     """
     own = [name for name in names if name]
     free = [p for p in backs if p.kind is not p.VAR_KEYWORD and p.name not in (*fronts, *own)]
-    sure = [p.name for p in free if is_upstream(p.name) or any(_is_gradient(p.name, name) for name in own)]
+    held = [*own, *(name for name in fronts if words.CACHES.search(name))]  # dcache is the gradient of such an input
+    sure = [p.name for p in free if is_upstream(p.name) or any(_is_gradient(p.name, name) for name in held)]
     others = [p for p in free if p.name not in sure and (p.default is p.empty or p.default is None)]
     patterns = (words.CACHES.search, words.RATES.match, words.SWITCHES.match, words.TARGETS.match)
     likely = [p.name for p in others if not any(pattern(p.name) for pattern in patterns)]

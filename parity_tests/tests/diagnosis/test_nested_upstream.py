@@ -83,6 +83,10 @@ INNER = {
         ("dout, dstate):", "dout, last=None):"),
         ("dh, dtotal = dstate", "dh, dtotal = (0, 0) if last is None else last"),
     ],
+    "called a cache": [
+        ("self, x, state):\n        h, total = state", "self, x, cache):\n        h, total = cache"),
+        ("dout, dstate):\n        dh, dtotal = dstate", "dout, dcache):\n        dh, dtotal = dcache"),
+    ],
     "state in its own arguments": [("self, x, state):\n        h, total = state", "self, x, h, total):")],
 }
 OPTIONS = ["--args", "3, 4", "--input", "2,5,3", "--input", "2,4", "--input", "2,4"]
