@@ -163,7 +163,7 @@ class Value(NDArrayOperatorsMixin):
         # x.sum(axis=0) is np.sum(x, axis=0); NumPy then calls __array_function__.
         if name.startswith("__") or not hasattr(np.ndarray, name):
             raise AttributeError(f"a value on the tape has no attribute {name!r}")
-        if not callable(getattr(np, name, None)):
+        if not (callable(getattr(np, name, None)) and callable(getattr(np.ndarray, name))):
             raise NotFollowedError(f"numpy.ndarray.{name}: the tape does not know its gradient")
         return functools.partial(getattr(np, name), self)
 

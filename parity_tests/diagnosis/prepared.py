@@ -9,6 +9,7 @@ from parity_tests.diagnosis import (
     against,
     coarseness,
     dictionaries,
+    filled_arrays,
     fitting,
     methods,
     randomness,
@@ -102,6 +103,7 @@ def prepare(
         request, inputs, within = fitting.within_domain(request, theirs, inputs)
         inputs, theirs = fitting.fitted(request, options, theirs, inputs)
     found = method.found if method is not None else _found(request, module, args, options, stage)
+    request, found, inputs, filling = filled_arrays.completed(request, found, options, inputs, stage)
     if method is None and theirs is None:
         request, method, inputs = dictionaries.completed(request, found, options, inputs, stage)
         options.target = options.target if method is None else 1
@@ -126,7 +128,7 @@ def prepare(
         request = dataclasses.replace(request, range=trial_inputs.SHARES)
         return prepare(request, module, args, literal, stage, method, "forward gives NaN for others")
     notes = [f"the inputs were drawn between 0 and 1: {within} (see --range)"] if within else []
-    notes += [*assumed, *drawn]
+    notes += [*filling, *assumed, *drawn]
     if learner.positive:
         notes.append(f"{' and '.join(learner.positive)}: drawn as positive numbers; forward gives NaN for others")
     if randomness.is_random(learner, theirs, inputs):

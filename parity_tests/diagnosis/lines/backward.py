@@ -12,6 +12,8 @@ from parity_tests.diagnosis.reading.running import is_theirs
 from scratch.tape import Node, NotFollowedError
 
 MOST_ARRAYS = 4000
+ARGUMENT = "argument "
+COMPREHENSIONS = ("<listcomp>", "<genexpr>", "<setcomp>", "<dictcomp>")
 
 
 class TooLongError(NotFollowedError):
@@ -29,7 +31,7 @@ def refuse_many(count: int, function: types.CodeType) -> None:
 
 @dataclass(eq=False)
 class Computed:
-    """An array that a line of backward computed, or that backward returned, as "return 0".
+    """An array that a line of backward computed, that backward returned, as "return 0", or that it handed on.
 
     Attributes
     ----------
@@ -67,6 +69,11 @@ class Computed:
     def is_in(self, values: np.ndarray) -> bool:
         """Return whether an array is this one."""
         return self.values.shape == values.shape and np.array_equal(self.values, values)
+
+    @property
+    def is_argument(self) -> bool:
+        """Whether it is what a line handed to a function, which may have no other name there."""
+        return self.name.startswith(ARGUMENT)
 
     @property
     def is_returned(self) -> bool:
@@ -149,6 +156,7 @@ class _Recorder:
         key = id(frame)
         arrays = _arrays(frame)
         if event == "call":
+            self._record_arguments(frame)
             self.last[key] = (frame.f_lineno, {n: np.array(v) for n, v in arrays.items()})
             return
         line, before = self.last.get(key, (frame.f_lineno, {}))
@@ -166,6 +174,18 @@ class _Recorder:
                         Computed(frame.f_lineno, f"return {number}", np.array(part), frame.f_code, _scope(frame))
                     )
         self.last[key] = (frame.f_lineno, {n: np.array(v) for n, v in arrays.items()})
+
+    def _record_arguments(self, frame: types.FrameType) -> None:
+        caller, code = frame.f_back, frame.f_code
+        while caller is not None and caller.f_code.co_name in COMPREHENSIONS:
+            caller = caller.f_back
+        if caller is None or not self.followed(caller) or code.co_name in COMPREHENSIONS:
+            return
+        for name in code.co_varnames[: code.co_argcount]:
+            values = frame.f_locals.get(name)
+            if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+                said = f"{ARGUMENT}{name} of {code.co_name}"
+                self.computed.append(Computed(caller.f_lineno, said, np.array(values), caller.f_code, _scope(caller)))
 
 
 def _arrays(frame: types.FrameType) -> dict[str, np.ndarray]:

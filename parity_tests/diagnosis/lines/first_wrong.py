@@ -9,7 +9,7 @@ import contextlib
 import numpy as np
 
 from parity_tests.diagnosis.lines import statements
-from parity_tests.diagnosis.lines.backward import Computed
+from parity_tests.diagnosis.lines.backward import ARGUMENT, Computed
 from parity_tests.diagnosis.lines.gradients import Known, same
 from parity_tests.diagnosis.lines.recognize import Recognized
 from scratch.tape import Node
@@ -36,7 +36,9 @@ class FirstWrong:
 
     def find(self) -> Computed | None:
         """Return what the first wrong line computed, None if no line is wrong."""
-        ends = [one for one in self.suspicious if one.is_returned or self.recognized.is_stored(one)]
+        wrong = [one for one in self.suspicious if one.is_returned or self.recognized.is_stored(one)]
+        # What a helper returns, a reshaped array, may be right without being a gradient.
+        ends = [one for one in wrong if not one.is_returned or self.recognized.is_of_backward(one)]
         wrong_ends = ends or [one for one in self.suspicious if one.name in self.recognized.backward.steps]
         candidates = [self._origin(end, set()) for end in wrong_ends]
         for one in self.computed:
@@ -45,9 +47,11 @@ class FirstWrong:
             recognized = one.follows and one.words and not one.words.startswith("a step")
             if recognized and node is not None and not self.forward.is_gradient(one.values, node):
                 candidates.append(self._origin(one, set()))
+        left = [one for one in self.suspicious if not (one.is_argument or _is_rearranged(one))]
+        candidates = candidates or [self._origin(end, set()) for end in wrong if end in left]
         order = {id(one): number for number, one in enumerate(self.computed)}
-        if not candidates and self.suspicious:
-            return self._origin(self.suspicious[0], set())
+        if not candidates and left:
+            return self._origin(left[0], set())
         return min(candidates, key=lambda one: order[id(one)]) if candidates else None
 
     def needed(self, one: Computed) -> Node | None:
@@ -104,22 +108,28 @@ class FirstWrong:
                 return one
             if one.bare and not one.words and not self.forward.is_value(one.values) and self._some_would_mend(one, end):
                 return self._origin(one, seen)
-        return self._giver(end, used - set(latest), before) or end
+        return self._giver(end, used - set(latest), before, seen) or end
 
     def _is_handed_on(self, one: Computed, end: Computed) -> bool:
         # By a function that backward calls: what it computes need not depend on the upstream gradient.
         inside = one.function is not end.function and not one.whole and not one.words.startswith("part of")
         return one in self.suspicious or (inside and one.function not in self.forward.functions)
 
-    def _giver(self, end: Computed, used: set[str], before: list[Computed]) -> Computed | None:
-        """Return the part of a gradient that another function returned, and that a line got for the whole.
+    def _giver(self, end: Computed, used: set[str], before: list[Computed], seen: set[int]) -> Computed | None:
+        """Return what another function handed over that is wrong, or that is a part of a gradient taken for the whole.
 
         ``used`` are the arguments among the names that the line reads.
         """
         given = [end.scope[name] for name in used if isinstance(end.scope.get(name), np.ndarray)]
-        parts = [one for one in before if one.is_returned and one.words.startswith("part of")]
-        parts = [one for one in parts if one.function is not end.function]
-        return next((one for one in reversed(parts) if any(map(one.is_in, given))), None)
+        arguments = {f"{ARGUMENT}{name} of {end.function.co_name}" for name in used}
+        others = [
+            one
+            for one in reversed(before)
+            if one.name in arguments or (one.function is not end.function and any(map(one.is_in, given)))
+        ]
+        part = next((one for one in others if one.is_returned and one.words.startswith("part of")), None)
+        wrong = next((one for one in others if one in self.suspicious and id(one) not in seen), None)
+        return part if part is not None or wrong is None else self._origin(wrong, seen)
 
     def _would_mend(self, one: Computed, end: Computed) -> bool:
         """Return whether ``end`` comes out right if ``one`` is replaced by the gradient that its name claims to be."""
@@ -170,7 +180,7 @@ class FirstWrong:
         return any(
             other.whole
             and self._takes(other, one)
-            and not other.is_returned
+            and not (other.is_returned or other.is_argument)
             and other.follows
             and one.name in statements.names(other.function, other.line, target=other.name)
             and other.line > one.line
@@ -189,6 +199,14 @@ class FirstWrong:
 
 def _identical(one: Computed, other: Computed) -> bool:
     return one.is_in(other.values)
+
+
+def _is_rearranged(one: Computed) -> bool:
+    """Return whether a line or a helper only moved the numbers of an array that it had to other places."""
+    held = [values for values in one.scope.values() if isinstance(values, np.ndarray) and values is not one.values]
+    own = np.sort(one.values, axis=None)
+    others = [v for v in held if v.size == own.size and not one.is_in(v)]
+    return any(np.array_equal(own, np.sort(values, axis=None)) for values in others)
 
 
 def _base(one: Computed) -> str:

@@ -79,7 +79,8 @@ def verdict(recognized: Recognized) -> Located:
     first = looked.find()
     said: dict[types.CodeType, dict[int, list[str]]] = {}
     for one in recognized.computed:
-        if one.follows and (one.words or one in looked.suspicious):
+        shown = one is first or not one.is_argument
+        if shown and one.follows and (one.words or one in looked.suspicious):
             words = one.words or "<- not the gradient of anything in forward"
             said.setdefault(one.function, {}).setdefault(one.line, []).append(words)
     code = recognized.backward.code if first is None else first.function

@@ -45,8 +45,7 @@ class Recognized:
                 continue
             # What backward returns or stores is meant as a gradient even if it does not change with the upstream
             # gradient.
-            ends = one.is_returned and (one.function is backward.code or one.function.co_name == backward.name)
-            meant = ends or self.is_stored(one)
+            meant = (one.is_returned and self.is_of_backward(one)) or self.is_stored(one)
             one.follows = meant or (one.follows and backward.takes_upstream)
         for one in self.computed:
             if one.follows:
@@ -75,6 +74,10 @@ class Recognized:
     def is_stored(self, one: Computed) -> bool:
         """Return whether an array is stored as a gradient, in an attribute, a dictionary or a list."""
         return (one.name.startswith("self.") or "[" in one.name) and self.meant(one) is not None
+
+    def is_of_backward(self, one: Computed) -> bool:
+        """Return whether an array was computed by backward itself, or by another one of its name that it calls."""
+        return one.function is self.backward.code or one.function.co_name == self.backward.name
 
     def end(self, one: Computed) -> Node | None:
         """Return the value whose gradient an array is meant to be at the end of backward."""

@@ -3,6 +3,7 @@
 import numpy as np
 
 from parity_tests.diagnosis.reading.moving import equal, nudged
+from parity_tests.diagnosis.reading.nested import leaves
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
 from parity_tests.diagnosis.reading.trials import Changes, Trials
 
@@ -24,10 +25,12 @@ def not_compared(trials: Trials, drawn: Changes) -> list[tuple[str, tuple]]:
         after = list(plan.made.values)
     except LearnerRaisedError:
         after = [None] * len(before)
+    moved = [index for index in plan.beside() if not equal(leaves(before[index]), leaves(after[index]))]
     return [
-        (plan.made.name(index), np.shape(before[index]))
-        for index in plan.beside()
-        if not np.array_equal(before[index], after[index], equal_nan=True) and not _is_used(trials, drawn, index)
+        (name, np.shape(leaf))
+        for index in moved
+        if not _is_used(trials, drawn, index)
+        for name, leaf in zip(plan.made.output_names((index,)), leaves(before[index]), strict=True)
     ]
 
 

@@ -3,8 +3,6 @@
 import inspect
 from collections.abc import Callable
 
-import numpy as np
-
 
 class Called:
     """A function with the name, the source and the first arguments of somebody's method, and another body."""
@@ -21,6 +19,6 @@ class Called:
         self.__signature__ = inspect.Signature(parameters)
         return self
 
-    def __call__(self, *inputs: np.ndarray) -> object:
+    def __call__(self, *inputs: object, **named: object) -> object:
         """Call the body."""
-        return self.body(*inputs)
+        return self.body(*inputs, **named)

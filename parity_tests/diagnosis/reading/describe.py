@@ -2,6 +2,7 @@
 
 from parity_tests.diagnosis.reading.learned import Learned
 from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.nested import leaves
 from parity_tests.diagnosis.reading.plans import RATE
 
 
@@ -56,7 +57,7 @@ def _values(learner: Learner) -> str:
     plan = learner.plan
     if plan.made is None:
         return output(learner, 0)
-    outputs = {index: output(learner, place) for place, index in enumerate(plan.split.outputs)}
+    outputs = {index: _value(learner, index) for index in plan.split.outputs}
     left = [name for name, _ in learner.reading.beside]
     names = [
         outputs.get(i) or (plan.made.name(i) if plan.made.name(i) in left else plan.made.names[i] or "cache")
@@ -71,13 +72,21 @@ def output(learner: Learner, place: int) -> str:
     if plan.outputs[place].ndim == 0 and place == 0:
         return "the loss"
     several = plan.made is not None and (len(plan.outputs) > 1 or learner.reading.beside)
-    return plan.made.name(plan.split.outputs[place]) if several else "y"
+    return plan.made.output_names(plan.split.outputs)[place] if several else "y"
+
+
+def _value(learner: Learner, index: int) -> str:
+    """Return the name of a value among those that forward returns: of one output, or of several in a tuple."""
+    plan = learner.plan
+    places = [i for i in plan.split.outputs for _ in leaves(plan.made.values[i])]
+    names = [output(learner, place) for place, i in enumerate(places) if i == index]
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
 
 def _handed(learner: Learner) -> str:
     """Return which argument of backward gets which upstream gradient."""
     split = learner.plan.split
-    names = [output(learner, place) for place in range(len(split.outputs))]
+    names = [_value(learner, index) for index in split.outputs] if learner.plan.made is not None else ["y"]
     if split.packed:
         return f"{split.packed} = the gradients of {', '.join(names)}"
     if len(split.takers) > 1 or learner.reading.beside:

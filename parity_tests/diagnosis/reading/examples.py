@@ -16,7 +16,7 @@ def axes(
     An axis of the first input is that of the examples if changing the input at one index changes the output only at the
     same index of one of the output's axes. A column of a batch norm is independent of the others, too, but it is no
     example if there can be no more of them. Another input has an axis of examples if changing it acts on the same axis
-    of the output. Where the output has no such axis (a loss), the examples lie along the axis that is as long in all of
+    of an output. Where the output has no such axis (a loss), the examples lie along the axis that is as long in all of
     the ``data``, ``default`` where that leaves a choice or none: weights (5, 1), data (5, 4), targets (1, 4).
     """
     first = next(((at, out) for at, out in _pairs(forward, inputs, 0)), None)
@@ -37,21 +37,22 @@ def axes(
 
 
 def _pairs(forward: Callable[..., object], inputs: tuple[np.ndarray, ...], index: int) -> list[tuple[int, int]]:
+    """Return the axes of an input that go with an axis of the first output; of other inputs than the first, of any."""
     x = inputs[index]
-    base = _output(forward, inputs)
+    before = _outputs(forward, inputs)
     found = []
-    for axis in range(x.ndim) if x.dtype.kind == "f" else ():
+    for axis in range(x.ndim) if x.dtype.kind in "fb" else ():
         at = (slice(None),) * axis + (0,)
         moved = np.array(x)
-        moved[at] = moved[at] * 1.25 + 0.125
-        output = _output(forward, (*inputs[:index], moved, *inputs[index + 1 :]))
-        if output.shape != base.shape:
-            continue
-        changed = np.argwhere(output != base)
-        for out in range(base.ndim):
-            if base.shape[out] == x.shape[axis] > 1 and changed.size and not changed[:, out].any():
-                found.append((axis, out))
-                break
+        moved[at] = moved[at] * 1.25 + 0.125 if x.dtype.kind == "f" else ~moved[at]
+        after = _outputs(forward, (*inputs[:index], moved, *inputs[index + 1 :]))
+        for base, output in list(zip(before, after, strict=True))[: None if index else 1]:
+            if output.shape != base.shape:
+                continue
+            changed = np.argwhere(output != base)
+            along = (n for n in range(base.ndim) if base.shape[n] == x.shape[axis] > 1)
+            out = next((n for n in along if changed.size and not changed[:, n].any()), None)
+            found += [(axis, out)] if out is not None else []
     return found
 
 
@@ -65,6 +66,6 @@ def _runs_longer_along(forward: Callable[..., object], inputs: tuple[np.ndarray,
     return True
 
 
-def _output(forward: Callable[..., object], inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+def _outputs(forward: Callable[..., object], inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
     made = forward(*inputs)
-    return np.asarray(made[0] if isinstance(made, tuple) else made)
+    return [np.asarray(one) for one in (made if isinstance(made, tuple) else (made,))]

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def assign(
 
     def gradient_of(alias: Place) -> Place | None:
         labels = trials.world.labels(alias)
-        found = (_named(one, free_written, anywhere=labels != [alias]) for one in labels)
+        found = (_named(one, free_written, wanted, anywhere=labels != [alias]) for one in labels)
         return next((one for one in found if one is not None), None)
 
     free_leaves = {name: values for name, values in written.leaves.items() if values is not None}
@@ -196,7 +196,9 @@ def _by_list(place: Place, written: dict[Place, np.ndarray], shape: tuple) -> Pl
 
 def _leaf_of(place: Place, aliases: tuple[Place, ...], leaves: dict[str, np.ndarray], wanted: dict) -> str | None:
     """Return which of the returned gradients is that of ``place``: called "dW1", or "W1" as the parameter itself."""
-    marked = next((name for name in leaves if any(_is_of(name, alias) for alias in aliases)), None)
+    exact = [name for name in leaves if any(_is_exactly_of(name, alias) for alias in aliases)]
+    others = [name for name in leaves if not any(_is_exactly_of(name, one) for one in wanted)]
+    marked = next((name for name in (*exact, *others) if any(_is_of(name, alias) for alias in aliases)), None)
     if marked is not None:
         return marked
 
@@ -209,17 +211,32 @@ def _leaf_of(place: Place, aliases: tuple[Place, ...], leaves: dict[str, np.ndar
     return None
 
 
-def _named(place: Place, written: dict[Place, np.ndarray], anywhere: bool = False) -> Place | None:
-    """Return what is called the gradient of ``place``: in the same holder, in one beside it, or ``anywhere``."""
+def _named(
+    place: Place, written: dict[Place, np.ndarray], wanted: Iterable[Place], anywhere: bool = False
+) -> Place | None:
+    """Return what is called the gradient of ``place``: in the same holder, in one beside it, or ``anywhere``.
+
+    What is rather that of another parameter, in that one's holder or under its very name, is none of this one's.
+    """
     candidates = []
     for other in written:
-        if other == place or (other.root != place.root and not anywhere):
+        if other == place or (other.root != place.root and not anywhere) or not _is_of(other.last, place, other):
             continue
-        near = _common(place, other)
-        if _is_of(other.last, place, other):
-            elsewhere = _prefix(other) != _prefix(place) or other.private_to != place.private_to
-            candidates.append((-near, elsewhere, len(other.steps), other))
-    return min(candidates, key=lambda c: c[:3])[3] if candidates else None
+        rank = _rank(place, other)
+        if any(_rank(one, other) > rank and _is_of(other.last, one, other) for one in wanted):
+            continue
+        elsewhere = _prefix(other) != _prefix(place) or other.private_to != place.private_to
+        candidates.append((-rank[0], elsewhere, not rank[1], len(other.steps), other))
+    return min(candidates, key=lambda c: c[:4])[4] if candidates else None
+
+
+def _rank(place: Place, other: Place) -> tuple[int, bool]:
+    return _common(place, other), _is_exactly_of(other.last, place)
+
+
+def _is_exactly_of(name: str, place: Place) -> bool:
+    """Return whether a name is that of the gradient of ``place`` as it is called, and not of what that means: gamma."""
+    return any(words.alike(rest, place.last) for rest in words.undressed(name.rpartition(".")[2]))
 
 
 def _common(one: Place, other: Place) -> int:

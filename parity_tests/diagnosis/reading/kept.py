@@ -3,6 +3,7 @@
 import numpy as np
 
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.nested import leaves, like
 from parity_tests.diagnosis.reading.outputs import Split, Values
 from parity_tests.harness.arrays import array
 
@@ -63,4 +64,6 @@ class Kept:
     def _handed(self, index: int) -> object:
         self.handed.add(index)
         value = self.made.values[index]
-        return array(np.shape(value), "float64", seed=17) if index == self.shaken else value
+        if index != self.shaken:
+            return value
+        return like(value, (array(np.shape(leaf), "float64", seed=17 + i) for i, leaf in enumerate(leaves(value))))

@@ -99,8 +99,8 @@ MARKS = re.compile(
 
 
 def undressed(name: str) -> set[str]:
-    """Return what ``name`` may be the gradient of: "dW", "grad_W" and "W_grad" of "W"."""
-    found = set()
+    """Return what ``name`` may be the gradient of: "dW", "_dW", "grad_W" and "W_grad" of "W"."""
+    name, found = name.lstrip("_"), set()
     for match in MARKS.finditer(name):
         rest = name[: match.start()] + name[match.end() :]
         if rest.strip("_"):

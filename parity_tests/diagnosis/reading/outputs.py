@@ -3,7 +3,6 @@
 import ast
 import functools
 import inspect
-import textwrap
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading import nested
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Split:
     Attributes
     ----------
     outputs : tuple of int
-        The values that have an upstream gradient.
+        The values that have an upstream gradient; a value that holds several arrays is several outputs.
     takers : dict
         The arguments of backward that get an upstream gradient, each with a place in ``outputs``.
     packed : str
@@ -36,23 +36,60 @@ class Split:
     keeps: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class Values:
-    """What forward returned: its values, their names in the code ("" where there is none), and the container."""
+    """What forward returned: its values, their names in the code ("" where there is none), and the container.
+
+    ``paths`` lead to the values, where some lie within others that were taken apart.
+    """
 
     names: list[str]
     values: list
     kind: type
+    paths: list[tuple] | None = None
 
     def name(self, index: int) -> str:
         """Return a value's name, y0, y1, ... where the code has none."""
         return self.names[index] or (f"y{index}" if len(self.values) > 1 else "y")
 
+    def output_names(self, indices: tuple[int, ...]) -> list[str]:
+        """Return the names of the arrays within values, in order."""
+        counts = {index: len(nested.leaves(self.values[index])) for index in indices}
+        return [
+            f"{self.name(index)}[{place}]" if count > 1 else self.name(index)
+            for index, count in counts.items()
+            for place in range(count)
+        ]
+
+    def grouped(self, indices: tuple[int, ...], grads: list) -> list:
+        """Return gradients of the arrays within values as such containers as the values are."""
+        left = iter(grads)
+        return [nested.like(self.values[index], left) for index in indices]
+
     def pack(self, indices: tuple[int, ...], grads: list) -> object:
-        """Return gradients in such a container as forward's."""
+        """Return gradients of values in such a container as forward's."""
         if self.kind is dict:
             return {self.names[i]: grad for i, grad in zip(indices, grads, strict=True)}
         return self.kind(grads)
+
+    def same_places(self, returned: object) -> list:
+        """Return the values in what forward returned another time."""
+        if self.paths is None:
+            return list(returned.values()) if isinstance(returned, dict) else list(returned)
+        return [functools.reduce(lambda held, key: held[key], path, returned) for path in self.paths]
+
+    def flat(self, nests: list[int]) -> "Values":
+        """Return the values with those of the nests among them, one by one and each once."""
+        found = Values([], [], self.kind, [])
+        for index, (name, value) in enumerate(zip(self.names, self.values, strict=True)):
+            keys = (list(value) if isinstance(value, dict) else range(len(value))) if index in nests else [None]
+            for key in keys:
+                one = value if key is None else value[key]
+                if not any(one is other for other in found.values):
+                    found.names.append(name if key is None else "")
+                    found.values.append(one)
+                    found.paths.append((index,) if key is None else (index, key))
+        return found
 
 
 def values_of(returned: object, found: list[str]) -> Values | None:
@@ -69,37 +106,58 @@ def values_of(returned: object, found: list[str]) -> Values | None:
     return Values(names, list(returned), list if arrays else tuple)
 
 
-def unpacked(returned: object, names: list[str], shapes: list[tuple[int, ...]]) -> tuple[object, list[str]]:
-    """Return the values with the arrays of a state among them, as in ``h, (h, c)``, one by one and each once.
-
-    A state is a tuple of such ``shapes`` as the one that forward took. ``names`` are those in the return statement.
-    """
-    if not isinstance(returned, tuple):
-        return returned, names
-    values, own = [], []
-    for value, name in zip(returned, names if len(names) == len(returned) else [""] * len(returned), strict=True):
-        is_state = isinstance(value, tuple | list) and [np.shape(one) for one in value] == shapes
-        for one in value if is_state else [value]:
-            if not any(one is other for other in values):
-                values.append(one)
-                own.append("" if is_state else name)
-    return tuple(values), own
-
-
-def splits(made: Values, floating: list[int], backs: list[inspect.Parameter], fronts: list[str]) -> list[Split]:
+def readings(
+    made: Values,
+    floating: list[int],
+    nests: list[int],
+    backward: Callable,
+    backs: list[inspect.Parameter],
+    fronts: list[str],
+) -> list[tuple[Values, Split]]:
     """Return the ways to read the values, the likeliest first.
 
     Parameters
     ----------
     made : Values
         What forward returned.
-    floating : list of int
-        The values that may be outputs: floating-point arrays that are not inputs.
+    floating, nests : list of int
+        The values that may be outputs: floating-point arrays that are not inputs, and what holds such arrays.
+    backward : callable
     backs : list of inspect.Parameter
         The parameters of backward.
     fronts : list of str
         The names of forward's parameters.
     """
+    apart = nested.opened(backward)
+    plain = [(made, split) for split in splits(made, floating, backs, fronts, apart)]
+    nests = nests if made.kind is not dict else []
+    if not nests:
+        return plain
+    whole = [
+        split
+        for split in splits(made, sorted([*floating, *nests]), backs, fronts, apart)
+        if set(nests) & set(split.outputs) and (not split.packed or split.packed in apart)
+    ]
+
+    def takers(split: Split) -> set[str]:
+        return {taker for taker, place in split.takers.items() if split.outputs[place] in nests} or {split.packed}
+
+    def means_several(taker: str) -> bool:
+        return taker in apart or any(_is_gradient(taker, name) for name in (*fronts, *(made.names[i] for i in nests)))
+
+    surely = [(made, split) for split in whole if all(map(means_several, takers(split)))]
+    named = [(made, split) for split in whole if all(map(is_upstream, takers(split)))]
+    flat = made.flat(nests)
+    within = [i for i in range(len(flat.values)) if len(flat.paths[i]) > 1 or flat.paths[i][0] in floating]
+    each = [(flat, split) for split in splits(flat, within, backs, fronts, apart) if len(split.takers) == len(within)]
+    ordered = [*surely, *each, *named, *plain, *((made, split) for split in whole)]
+    return [one for number, one in enumerate(ordered) if one not in ordered[:number]]
+
+
+def splits(
+    made: Values, floating: list[int], backs: list[inspect.Parameter], fronts: list[str], apart: frozenset[str]
+) -> list[Split]:
+    """Return the ways to tell outputs from the other values; ``apart`` are arguments that backward takes apart."""
     if any(p.kind is p.VAR_POSITIONAL for p in backs):
         return [Split(tuple(floating) or (0,))]
     sure, likely, own = _arguments(backs, fronts, made.names)
@@ -107,7 +165,8 @@ def splits(made: Values, floating: list[int], backs: list[inspect.Parameter], fr
     one = [*sure, *likely]
     if len(one) == 1 and (len(floating) > 1 or made.kind is not tuple or len(made.values) == 1):
         packed = Split(tuple(floating), packed=one[0])
-        found.insert(0 if made.kind is not tuple or _is_plural(one[0]) else 1, packed)
+        likely_packed = made.kind is not tuple or _is_plural(one[0]) or one[0] in apart
+        found.insert(0 if likely_packed else 1, packed)
     if own:
         found.append(_paired(backs, [*sure, *likely, *own], made, floating))
     if likely:
@@ -139,7 +198,8 @@ def _arguments(
     """
     own = [name for name in names if name]
     free = [p for p in backs if p.kind is not p.VAR_KEYWORD and p.name not in (*fronts, *own)]
-    sure = [p.name for p in free if is_upstream(p.name) or any(_is_gradient(p.name, name) for name in own)]
+    held = [*own, *(name for name in fronts if words.CACHES.search(name))]  # dcache is the gradient of such an input
+    sure = [p.name for p in free if is_upstream(p.name) or any(_is_gradient(p.name, name) for name in held)]
     others = [p for p in free if p.name not in sure and (p.default is p.empty or p.default is None)]
     patterns = (words.CACHES.search, words.RATES.match, words.SWITCHES.match, words.TARGETS.match)
     likely = [p.name for p in others if not any(pattern(p.name) for pattern in patterns)]
@@ -182,9 +242,8 @@ def return_names(function: Callable) -> list[str]:
 
 @functools.cache  # forward is called thousands of times
 def _names_in(code: types.CodeType) -> list[str]:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
+    tree = nested.parsed(code)
+    if tree is None:
         return []
     returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]
     if not returns:

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis.reading import adapters
+from parity_tests.diagnosis.reading import adapters, attributes
+from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.backward_arguments import backward_arguments
 from parity_tests.diagnosis.reading.context import Context
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.forward_arguments import forward_arguments
 from parity_tests.diagnosis.reading.leaves import is_list_of_numbers, leaves_of
+from parity_tests.diagnosis.reading.nested import is_nest, leaves
 from parity_tests.diagnosis.reading.options import Options
-from parity_tests.diagnosis.reading.outputs import Split, Values, alone, return_names, splits, unpacked, values_of
+from parity_tests.diagnosis.reading.outputs import Split, Values, alone, readings, return_names, values_of
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
 
 RATE = 0.125
@@ -129,16 +131,14 @@ class Plan:
         if self.numbers:
             returned = self._as_array(returned)
         names = [] if self.pulled else return_names(undecorated(self.found.forward))
-        if self.listed:
-            returned, names = unpacked(returned, names, [np.shape(x) for x in self.inputs[self.listed :]])
         self.made = values_of(returned, names)
         if self.made is not None:
-            self.split = self._split(self.made)
-            return tuple(self._as_output(self.made.values[i]) for i in self.split.outputs)
+            self.made, self.split = self._read(self.made)
+            return tuple(self._as_output(leaf) for i in self.split.outputs for leaf in leaves(self.made.values[i]))
         if self.split_number:
             raise NotUnderstoodError(f"{self.found.forward_name} returns one value: there is one way to read it")
         if returned is None:
-            found = self._attribute()
+            self.output_name, found = attributes.output(self.found.owner, self.inputs)
             if found is None:
                 raise LearnerRaisedError(
                     f"{self.found.forward_name}: expected an array, got None: is the return missing?"
@@ -171,14 +171,16 @@ class Plan:
         backs = found.parameters(self.pulled or found.backward)
         return backs, [p.name for p in found.parameters(found.forward)]
 
-    def _split(self, made: Values) -> Split:
+    def _read(self, made: Values) -> tuple[Values, Split]:
         floating = [i for i, value in enumerate(made.values) if self._is_output(value)]
         if self.found.backward is None and self.pulled is None:
-            found = [Split((0,))]
+            found = [(made, Split((0,)))]
         elif self.convention != "upstream":
-            found = [Split(tuple(floating[:1]) or (0,))]
+            found = [(made, Split(tuple(floating[:1]) or (0,)))]
         else:
-            found = splits(made, floating, *self._signatures())
+            nests = self._nests(made)
+            backward = undecorated(self.pulled or self.found.backward)
+            found = readings(made, floating, nests, backward, *self._signatures())
         if self.split_number >= len(found):
             raise NotUnderstoodError(f"there is no other way to read what {self.found.forward_name} returns")
         return found[self.split_number]
@@ -198,15 +200,23 @@ class Plan:
         """Return the outputs among values like those that forward returned last."""
         if not isinstance(returned, tuple | list | dict):
             return () if returned is None else (returned,)
-        values = list(returned.values()) if isinstance(returned, dict) else returned
-        return tuple(values[i] for i in self.split.outputs)
+        values = self.made.same_places(returned) if self.made is not None else returned
+        return tuple(leaf for i in self.split.outputs for leaf in leaves(values[i]))
 
     def beside(self) -> list[int]:
-        """Return the values beside the outputs that may be outputs, too: real or complex arrays that are no inputs."""
+        """Return the values beside the outputs that may be outputs, too: real or complex arrays that are no inputs.
+
+        A tuple of such arrays may be the state of a recurrent layer, if it is not called a cache.
+        """
         if self.made is None or self.returns_gradients:
             return []
-        others = [i for i in range(len(self.made.values)) if i not in self.split.outputs]
-        return [i for i in others if self._is_output(self.made.values[i], "fc")]
+        made = self.made
+        others = [i for i in range(len(made.values)) if i not in self.split.outputs]
+        return sorted(i for i in others if self._is_output(made.values[i], "fc") or i in self._nests(made))
+
+    def _nests(self, made: Values) -> list[int]:
+        kept = [name for name in made.names if words.CACHES.search(name) and name != "state"]
+        return [i for i, value in enumerate(made.values) if is_nest(value, self.inputs) and made.names[i] not in kept]
 
     def _is_output(self, value: object, kinds: str = "f") -> bool:
         if any(value is one for one in self.inputs):
@@ -215,20 +225,7 @@ class Plan:
 
     def prediction(self) -> np.ndarray | None:
         """Return what forward left in an attribute, of the input's shape: the output of a softmax with its loss."""
-        held = getattr(self.found.owner, "__dict__", {})
-        values = [held.get(name) for name in ("output", "outputs", "y_pred", "probs", "softmax", "p", "y")]
-        shape = np.shape(self.inputs[0])
-        return next((value for value in values if isinstance(value, np.ndarray) and value.shape == shape), None)
-
-    def _attribute(self) -> np.ndarray | None:
-        # Forward returned nothing: take the array that it left in an attribute, under the likeliest name.
-        owner = self.found.owner
-        for name in ("output", "outputs", "out", "y", "Y", "result", "loss", "a", "A", "z", "Z", "activation", "y_hat"):
-            value = getattr(owner, name, None)
-            if isinstance(value, np.ndarray | float) and not any(value is one for one in self.inputs):
-                self.output_name = name
-                return value
-        return None
+        return attributes.prediction(self.found.owner, np.shape(self.inputs[0]))
 
     # Backward.
 
@@ -275,6 +272,8 @@ class Plan:
             return {}
         grads = [float(grad) if np.ndim(grad) == 0 else grad for grad in grads]
         grads = [grad.tolist() if np.ndim(grad) else grad for grad in grads] if self.numbers else grads
+        if self.made is not None:
+            grads = self.made.grouped(self.split.outputs, grads)
         if self.split.packed:
             return {self.split.packed: self.made.pack(self.split.outputs, grads)}
         return {name: grads[place] for name, place in self.split.takers.items()}

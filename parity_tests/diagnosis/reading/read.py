@@ -37,6 +37,7 @@ def read(
     """
     first: Learner | None = None
     trouble: Exception | None = None
+    ran = False
     for plan in plans(found, options, inputs):
         if plan.parameters_first and (first is None or not _returns_unnamed(first)):
             continue
@@ -48,7 +49,8 @@ def read(
             if plan.convention == "upstream" and may_ignore(found, options) and _ignores_upstream(learner, inputs):
                 continue
         except (LearnerRaisedError, NotUnderstoodError) as error:
-            trouble = trouble or error
+            if trouble is None or (plan.returned is not None and not ran):
+                trouble, ran = error, plan.returned is not None  # where forward ran, the error says more
             continue
         first = first or learner
         if plan.split.keeps and learner.reading.beside:

@@ -12,7 +12,7 @@ from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.outputs import is_upstream
 from parity_tests.diagnosis.reading.plans import Plan
 
-SPLITS = 4
+SPLITS = 6
 """The most ways to read what forward returns (`outputs.splits`)."""
 
 

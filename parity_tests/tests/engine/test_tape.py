@@ -390,6 +390,7 @@ def out_of_a_plain_array(x):
         (lambda x: np.dot(x[None], x.T), "numpy.dot"),
         (lambda x: x.view(np.int64), "numpy.ndarray.view"),
         (lambda x: x.fill(0), "numpy.ndarray.fill"),
+        (lambda x: x.real.sum(), "numpy.ndarray.real: the tape does not know its gradient"),
         (written_under_another_name, "getitem: its result was written to in place"),
         (view_written_to, "multiply: its result was written to in place"),
         (into_a_plain_array, "getitem"),
