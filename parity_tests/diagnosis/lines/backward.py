@@ -48,6 +48,8 @@ class Computed:
         Whether it is a whole gradient.
     node : Node or None
         The value of whose gradient it is, or is a part.
+    caller : (code, int) or None
+        The function and its line to which it was returned.
     """
 
     line: int
@@ -60,6 +62,7 @@ class Computed:
     words: str = ""
     whole: bool = False
     node: Node | None = None
+    caller: tuple[types.CodeType, int] | None = None
 
     @property
     def number(self) -> int | None:
@@ -74,6 +77,15 @@ class Computed:
     def is_argument(self) -> bool:
         """Whether it is what a line handed to a function, which may have no other name there."""
         return self.name.startswith(ARGUMENT)
+
+    @property
+    def variable(self) -> str:
+        """What the lines that use it call it."""
+        return self.name.removeprefix(ARGUMENT).partition(" of ")[0] if self.is_argument else self.name
+
+    def is_argument_of(self, function: types.CodeType) -> bool:
+        """Return whether it was handed to a function."""
+        return self.is_argument and self.name.endswith(f" of {function.co_name}")
 
     @property
     def is_returned(self) -> bool:
@@ -170,9 +182,9 @@ class _Recorder:
             parts = argument if isinstance(argument, tuple | list) else (argument,)
             for number, part in enumerate(parts):
                 if isinstance(part, np.ndarray | np.floating) and np.asarray(part).dtype.kind == "f":
-                    self.computed.append(
-                        Computed(frame.f_lineno, f"return {number}", np.array(part), frame.f_code, _scope(frame))
-                    )
+                    done = Computed(frame.f_lineno, f"return {number}", np.array(part), frame.f_code, _scope(frame))
+                    done.caller = None if frame.f_back is None else (frame.f_back.f_code, frame.f_back.f_lineno)
+                    self.computed.append(done)
         self.last[key] = (frame.f_lineno, {n: np.array(v) for n, v in arrays.items()})
 
     def _record_arguments(self, frame: types.FrameType) -> None:

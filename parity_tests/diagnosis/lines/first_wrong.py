@@ -9,7 +9,7 @@ import contextlib
 import numpy as np
 
 from parity_tests.diagnosis.lines import statements
-from parity_tests.diagnosis.lines.backward import ARGUMENT, Computed
+from parity_tests.diagnosis.lines.backward import Computed
 from parity_tests.diagnosis.lines.gradients import Known, same
 from parity_tests.diagnosis.lines.recognize import Recognized
 from scratch.tape import Node
@@ -92,10 +92,15 @@ class FirstWrong:
         if twin is not None and id(twin) not in seen:
             return self._origin(twin, seen)
         used = statements.names(end.function, end.line, end.number, end.name)
-        earlier = [one for one in before if one.function is end.function and _base(one) in used]
-        latest = {one.name: one for one in earlier}
+        local = [one for one in before if one.function is end.function and _base(one) in used]
+        passed = [one for one in before if one.is_argument_of(end.function) and one.variable in used]
+        latest = {one.variable: one for one in (*passed, *local)}
         for one in latest.values():
-            if id(one) in seen or one.line == end.line:
+            # In a loop, what a line hands on may depend on what it computed the last time.
+            same_line = (
+                one.function is end.function and one.line == end.line and (one.is_argument or not end.is_argument)
+            )
+            if id(one) in seen or same_line:
                 continue
             handed_over = _identical(one, end)
             meant = self.recognized.meant(one)
@@ -121,14 +126,10 @@ class FirstWrong:
         ``used`` are the arguments among the names that the line reads.
         """
         given = [end.scope[name] for name in used if isinstance(end.scope.get(name), np.ndarray)]
-        arguments = {f"{ARGUMENT}{name} of {end.function.co_name}" for name in used}
-        others = [
-            one
-            for one in reversed(before)
-            if one.name in arguments or (one.function is not end.function and any(map(one.is_in, given)))
-        ]
+        others = [one for one in reversed(before) if one.function is not end.function and any(map(one.is_in, given))]
         part = next((one for one in others if one.is_returned and one.words.startswith("part of")), None)
-        wrong = next((one for one in others if one in self.suspicious and id(one) not in seen), None)
+        here = [one for one in reversed(before) if one.caller == (end.function, end.line) and not _is_rearranged(one)]
+        wrong = next((one for one in (*others, *here) if one in self.suspicious and id(one) not in seen), None)
         return part if part is not None or wrong is None else self._origin(wrong, seen)
 
     def _would_mend(self, one: Computed, end: Computed) -> bool:
@@ -169,10 +170,10 @@ class FirstWrong:
     def _made(self, one: Computed, end: Computed, true: np.ndarray) -> np.ndarray | None:
         """Return what the right-hand side of ``end`` is with ``true`` in the place of ``one``."""
         expression = statements.expression(end.function, end.line, end.number)
-        if expression is None or not one.name.isidentifier():
+        if expression is None or not one.variable.isidentifier():
             return None
         with contextlib.suppress(Exception), np.errstate(all="ignore"):
-            made = np.asarray(eval(expression, {**end.scope, one.name: true}))
+            made = np.asarray(eval(expression, {**end.scope, one.variable: true}))
             return made if made.dtype.kind == "f" else None
         return None
 

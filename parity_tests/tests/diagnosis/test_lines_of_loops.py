@@ -197,6 +197,39 @@ def attend_backward(dy, cache):
     dS = P * (dA - (dA * P).sum(axis=1, keepdims=True))
     return dS @ k, dS.T @ q, P.T @ dy
 """
+CELLS = """
+import numpy as np
+
+
+def cell(x, h, W, U):
+    after = np.tanh(x @ W + h @ U)
+    return after, (x, h, after, W, U)
+
+
+def cell_backward(d_after, cache):
+    x, h, after, W, U = cache
+    dz = d_after * (1 - after**2)
+    return dz @ W.T, dz @ U.T, x.T @ dz, h.T @ dz
+
+
+def run(x, h, W, U):
+    y, caches = np.zeros((len(x), *h.shape)), []
+    for t in range(len(x)):
+        h, cache = cell(x[t], h, W, U)
+        y[t] = h
+        caches.append(cache)
+    return y, caches
+
+
+def run_backward(dy, caches):
+    _, h, _, W, U = caches[0]
+    dx, dh, dW, dU = np.zeros((len(dy), len(h), len(W))), np.zeros_like(h), np.zeros_like(W), np.zeros_like(U)
+    for t in range(len(dy) - 1, -1, -1):
+        dx[t], dh, dW_t, dU_t = cell_backward(dy[t] + dh, caches[t])
+        dW += dW_t
+        dU += dU_t
+    return dx, dh, dW, dU
+"""
 CONV = ("conv_forward,conv_backward", "--input", "2,2,4,3", "--input", "3,2,3,3", "--input", "3")
 RNN = ("rnn_forward,rnn_backward", *" ".join(f"--input {one}" for one in ("2,3,4", "2,5", "4,5", "5,5", "5")).split())
 POOL = ("AveragePool", "--args", "2, 1", "--input", "2,3,4,3")
@@ -207,6 +240,10 @@ RIGHT = {
     "pool": (POOLING, POOL),
     "list": (LISTED, LIST),
     "lstm": (LSTM, ("LSTM", "--args", "3, 4", "--input", "2,3,3")),
+    "cells": (
+        CELLS,
+        ("run,run_backward", *" ".join(f"--input {one}" for one in ("3,2,4", "2,5", "4,5", "5,5")).split()),
+    ),
     "attention": (ATTENTION, ("attend,attend_backward", "--input", "4,3", "--input", "4,3", "--input", "4,5")),
 }
 WRONG = [
@@ -225,6 +262,8 @@ WRONG = [
     ("lstm", "dc = dc * f\n", "dc = dc * o\n", "dc: "),
     ("lstm", "df * f * (1 - f)", "df * (1 - f)", "da: it should be the gradient of the later a"),
     ("lstm", "da.sum(axis=0)", "dh.sum() * da.sum(axis=0)", "self.db: "),
+    ("cells", "cell_backward(dy[t] + dh", "cell_backward(dy[t]", "argument d_after of cell_backward: this is part of"),
+    ("cells", "(1 - after**2)", "(1 - after)", "dz: this is the gradient of the later "),
     ("attention", "(dA * P).sum(axis=1", "(dA * P).sum(axis=0", "dS: "),
     ("list", "(dp[i] - dp[i] @ p)", "dp[i]", "ds: "),
     ("list", "= self.W @ ds", "= ds @ self.W.T / 2", "dx: this is 0.5 times the gradient of x"),
@@ -248,6 +287,13 @@ def test_the_wrong_line_of_a_loop_is_shown(checked, what, old, new, said):
     (marked,) = [shown for shown in out.splitlines() if shown.startswith("> ")] or [out]
     assert new.strip() in marked, out
     assert said in next(line for line in out.splitlines() if "The first " in line)
+
+
+def test_what_one_step_adds_is_a_part(checked):
+    source, command = RIGHT["cells"]
+    status, out = checked(source.replace("dU += dU_t", "dU = dU_t"), *command)
+    assert status == 1
+    assert "Something is missing in what line 32 returns: this is part of the gradient of U" in out
 
 
 def test_what_forward_computes_by_rows_and_backward_at_once_is_not_called_wrong(checked):
