@@ -36,6 +36,7 @@ def usual(learner: Learner, inputs: tuple[np.ndarray, ...], report: Report) -> t
     if report.differs:
         note, _ = settle(learner, inputs, (name,))
         return (f"{note}, as it should be in a policy gradient: no gradient flows through it" if note else ""), ""
+    differentiated = {name for i, name in enumerate(learner.input_names(len(inputs))) if i in learner.reading.inputs}
     for one in forward.grads.contributions(node):
         if (
             one.user is not None
@@ -44,7 +45,7 @@ def usual(learner: Learner, inputs: tuple[np.ndarray, ...], report: Report) -> t
         ):
             lost = forward.tape.gradients(Value(node), one.grad)
             for other, word in forward.names.items():
-                if word in learner.input_names(len(inputs)) and lost.contributions(other) and np.any(lost[other]):
+                if word in differentiated and lost.contributions(other) and np.any(lost[other]):
                     return "", (
                         f"the gradient of {word} flows through {name} in {forward.word(one.user)}: it is forward's "
                         f"derivative, but {name}, which weights a policy gradient, is a constant; leave this path out"

@@ -22,6 +22,7 @@ REFUSED = re.compile(
     r"Cannot cast array data from dtype\('float\d+'\) to dtype\('int"
 )
 """What NumPy and Python say of a float that is used as an index or as a count."""
+BEYOND = re.compile(r"index \d+ is out of bounds for axis \d+ with size (\d+)")
 SHARES = (0.05, 0.95)
 """The range of probabilities, for a loss that takes their logarithms."""
 
@@ -57,10 +58,9 @@ def read_on_trial_inputs(
         truncated = [i for i in learner.without_gradient if i != options.target and _is_truncated(learner, values, i)]
         if not truncated:
             return first
-        drawn = _drawn_indices(values, truncated, tables, request.seed)
         names = ", ".join(learner.input_names(len(values))[i] for i in truncated)
         note = f"{names}: drawn as indices, as {found.forward_name} makes whole numbers of it"
-        return tried(drawn), drawn, [*said, note]
+        return *_drawn_and_read(tried, values, truncated, tables, request.seed), [*said, note]
     if not _wants_indices(trouble) or theirs is not None:
         raise trouble
     return *_with_indices(tried, inputs, options.target, tables, request.seed), []
@@ -106,11 +106,20 @@ def _is_truncated(learner: Learner, inputs: tuple[np.ndarray, ...], index: int) 
         learner.forward(*inputs)
 
 
-def _drawn_indices(
-    inputs: tuple[np.ndarray, ...], chosen: Sequence[int], tables: list[int], seed: int
-) -> tuple[np.ndarray, ...]:
+def _drawn_and_read(
+    tried: Callable[[tuple], Learner], inputs: tuple, chosen: Sequence[int], tables: list[int], seed: int
+) -> tuple[Learner, tuple]:
+    """Read the layer with indices as the chosen inputs: of rows, or of as many places as forward turns out to have."""
     rows = min(tables or [len(x) for i, x in enumerate(inputs) if i not in chosen and x.ndim > 1], default=1)
-    return tuple(targets.indices(x.shape, rows, seed + i) if i in chosen else x for i, x in enumerate(inputs))
+    while True:
+        drawn = tuple(targets.indices(x.shape, rows, seed + i) if i in chosen else x for i, x in enumerate(inputs))
+        try:
+            return tried(drawn), drawn
+        except LearnerRaisedError as error:
+            beyond = BEYOND.search(str(error))
+            if beyond is None or not 0 < int(beyond[1]) < rows:
+                raise
+            rows = int(beyond[1])
 
 
 def _with_indices(
@@ -121,9 +130,8 @@ def _with_indices(
     choices = [c for count in range(1, len(places) + 1) for c in itertools.combinations(places, count)]
     trouble: LearnerRaisedError | None = None
     for chosen in choices:
-        drawn = _drawn_indices(inputs, chosen, tables, seed)
         try:
-            return tried(drawn), drawn
+            return _drawn_and_read(tried, inputs, chosen, tables, seed)
         except LearnerRaisedError as error:
             if not _wants_indices(error):
                 raise
