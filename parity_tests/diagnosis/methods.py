@@ -28,6 +28,7 @@ from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnders
 from parity_tests.diagnosis.reading.world import World
 from parity_tests.diagnosis.request import Request, Verdict
 from parity_tests.diagnosis.trained import Trained
+from parity_tests.diagnosis.trial_inputs import with_indices_if_wanted
 from parity_tests.harness import arrays
 from parity_tests.harness.compare import check
 from parity_tests.harness.report import AGAIN
@@ -52,15 +53,20 @@ def examine(request: Request, module: types.ModuleType, args: tuple[list, dict],
     cls, name, file = owner_of_method(module, request.names), request.names.rpartition(".")[2], request.path.name
     if not request.inputs:
         raise NotUnderstoodError("--input SHAPE is needed: the shape of the input, such as --input 4,3")
-    inputs, _ = targets.draw(request, arrays.array)
+    inputs, target = targets.draw(request, arrays.array)
     network = constructed(cls, args, stage, file)
     method = getattr(network, name)
     if name in words.BACKWARD and takes_what_forward_returns(network, method):
         return None
     world = World([network, module], ["self", ""])
     options = Options(training=request.training, file=file)
+
+    def run(values: tuple) -> tuple:
+        world.restore()
+        return _run(method, values, options, world, stage)
+
     try:
-        returned, changed, gradients = _run(method, inputs, options, world, stage)
+        (returned, changed, gradients), inputs = with_indices_if_wanted(run, inputs, target, world, request.seed)
     except LearnerRaisedError:
         if name not in (*words.BACKWARD, *words.FORWARD):
             raise
@@ -177,7 +183,8 @@ class Giving:
         batches = [self.inputs, targets.others(self.request, self.inputs)]
         candidates: list[Candidate] = []
         for loss in found if changed else ():
-            trained = Trained(self.network, self.world, batches, self.stage, loss.function, self.method)
+            constants = self.request.constants
+            trained = Trained(self.network, self.world, batches, self.stage, loss.function, self.method, constants)
             if not set(trained.parameters) & set(changed):
                 continue
             right = trained.agreeing() if loss.assumed else list(trained.parameters)
