@@ -14,7 +14,7 @@ import numpy as np
 
 from parity_tests.diagnosis import targets, training_step
 from parity_tests.diagnosis.assumed_losses import Loss, is_number, losses
-from parity_tests.diagnosis.method_arguments import takes_what_forward_returns
+from parity_tests.diagnosis.method_arguments import in_one_step, takes_what_forward_returns
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.find import Found, constructed, method_called, owner_of_method
@@ -55,7 +55,7 @@ def examine(request: Request, module: types.ModuleType, args: tuple[list, dict],
         raise NotUnderstoodError("--input SHAPE is needed: the shape of the input, such as --input 4,3")
     inputs, target = targets.draw(request, arrays.array)
     network = constructed(cls, args, stage, file)
-    method = getattr(network, name)
+    method, once = in_one_step(getattr(network, name), inputs[0].shape[-1 if request.columns else 0])
     if name in words.BACKWARD and takes_what_forward_returns(network, method):
         return None
     world = World([network, module], ["self", ""])
@@ -77,7 +77,8 @@ def examine(request: Request, module: types.ModuleType, args: tuple[list, dict],
         return None  # it takes what forward returns
     finally:
         world.restore()
-    gives = Giving(network, method, module, inputs, stage, request, options, world)
+    returned = None if changed and _is_history(returned) else returned
+    gives = Giving(network, method, module, inputs, stage, request, options, world, once)
     if is_number(returned):
         loss = Loss(method, "")
         if (taken := gives.step([loss], changed)) is not None:
@@ -131,6 +132,11 @@ def _run(
     return returned, changed, any(words.alike(owner, place.last) for owner in owners for place in before)
 
 
+def _is_history(returned: object) -> bool:
+    """Return whether a method returns the losses of its steps."""
+    return isinstance(returned, list) and bool(returned) and all(np.ndim(one) == 0 for one in returned)
+
+
 def _loss_among(returned: object) -> int | None:
     """Return the place of the loss in (loss, gradients) or (gradients, loss), None if it is neither."""
     if not isinstance(returned, tuple | list) or len(returned) < 2:
@@ -160,6 +166,7 @@ class Giving:
     request: Request
     options: Options
     world: World
+    said: list[str] = field(default_factory=list)
 
     def called(self, body: Callable) -> Called:
         """Return a function that takes the method's first arguments, and has its name."""
@@ -196,7 +203,7 @@ class Giving:
         if not candidates:
             return None
         best, said = _best(candidates, "the step of")
-        return Method(verdict=training_step.judged(self.request, best.thing, said))
+        return Method(verdict=training_step.judged(self.request, best.thing, [*self.said, *said]))
 
     def gradients(self, found: list[Loss]) -> Method:
         """Return what can be compared: the loss under which most gradients are right, and the method as backward."""

@@ -21,6 +21,6 @@ class Called:
         self.__signature__ = inspect.Signature(parameters)
         return self
 
-    def __call__(self, *inputs: np.ndarray) -> object:
+    def __call__(self, *inputs: np.ndarray, **named: object) -> object:
         """Call the body."""
-        return self.body(*inputs)
+        return self.body(*inputs, **named)

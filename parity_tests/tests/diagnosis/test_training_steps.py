@@ -190,3 +190,57 @@ def test_steps_are_not_judged_where_an_advantage_may_be_a_constant(checked):
     assert status == 1
     assert "cannot judge these steps: adv may be meant as a constant" in out
     assert "is not along" not in out
+
+
+LOOPS = """
+import numpy as np
+
+
+class Regression:
+    def __init__(self, n, eta=0.05):
+        self.w, self.b, self.eta = np.random.randn(n), np.zeros(1), eta
+
+    def predict(self, X):
+        return X @ self.w + self.b
+
+    def fit(self, X, y, learning_rate=0.01, n_epochs=50, batch_size=2):
+        history = []
+        for _ in range(n_epochs):
+            order = np.random.permutation(len(X))
+            for start in range(0, len(X), batch_size):
+                rows = order[start : start + batch_size]
+                error = self.predict(X[rows]) - y[rows]
+                self.w -= learning_rate * 2 * X[rows].T @ error / len(rows)
+                self.b -= learning_rate * 2 * error.mean()
+            history.append(np.mean((self.predict(X) - y) ** 2))
+        return history
+
+    def train(self, X, y, iterations):
+        for _ in range(iterations):
+            error = self.predict(X) - y
+            self.w -= self.eta * X.T @ error
+            self.b -= self.eta * error.sum()
+        return self
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "right", "wrong"),
+    [
+        ("Regression.fit", "n_epochs=1, batch_size=6: one step", "X[rows].T @ error / len(rows)", "X[rows].T @ error"),
+        ("Regression.fit", "n_epochs=1, batch_size=6: one step", "2 * error.mean()", "error.mean()"),
+        ("Regression.train", "iterations=1: one step is compared", "self.eta * X.T", "-self.eta * X.T"),
+        ("Regression.train", "iterations=1: one step is compared", "error.sum()", "error.mean()"),
+    ],
+)
+def test_a_training_loop_is_compared_as_one_step(checked, name, read, right, wrong):
+    assert LOOPS.count(right) == 1
+    options = ["--args", "3", "--input", "6,3", "--input", "6"]
+    status, out = checked(LOOPS, name, *options)
+    assert status == 0, out
+    assert read in out
+    assert "under it all is right" in out
+    status, out = checked(LOOPS.replace(right, wrong), name, *options)
+    assert status == 1
+    assert "the first step is not along the gradient but" in out
+    assert "All agree" not in out
