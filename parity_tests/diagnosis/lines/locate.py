@@ -97,7 +97,7 @@ def _whole(words: list[str]) -> list[str]:
 def right(recognized: Recognized, one: Computed) -> str:
     """Return what a wrong array is, and what it should be; "" if that cannot be told."""
     forward = recognized.forward
-    node = recognized.end(one) or recognized.meant(one) or recognized.part_of(one)
+    node = recognized.end(one) or recognized.returned_as(one) or recognized.meant(one) or recognized.part_of(one)
     if node is None:
         node = forward.closest(one.values)
     if node is None or not forward.grads.contributions(node):

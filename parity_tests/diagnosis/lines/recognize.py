@@ -71,6 +71,13 @@ class Recognized:
         """Return the value whose gradient an array's name claims to be."""
         return self.forward.meant(one.name, self.backward.owners.get(id(one.scope.get("self")), ""))
 
+    def returned_as(self, one: Computed) -> Node | None:
+        """Return the value as whose gradient an array is returned, as it is."""
+        for other in self.computed:
+            if other.is_returned and other.function is self.backward.code and other.is_in(one.values):
+                return self.backward.returned.get(other.number)
+        return None
+
     def part_of(self, one: Computed) -> Node | None:
         """Return the value of whose gradient an array is a part."""
         return next((k.node for k in self.forward.known if k.words == one.words and not k.whole), None)
