@@ -93,3 +93,16 @@ def test_data_may_flow_through_an_advantage_but_not_a_value(checked):
     status, out = checked(wrong, "a2c", *OPTIONS["a2c"])
     assert status == 1
     assert "the gradient of values flows through adv in" in out
+
+
+def test_one_wrong_gradient_does_not_accuse_another_that_an_advantage_explains(checked):
+    right, wrong = "(logp + entropy[:, None])", "(logp - entropy[:, None])"
+    assert SOURCE.count(right) == 1
+    status, out = checked(SOURCE.replace(right, wrong), "a2c", *OPTIONS["a2c"])
+    assert status == 1
+    assert "grad_input[0]: 18 of 18 elements differ" in out
+    assert "the gradient of values is right with adv as a constant in" in out
+    assert "grad_input[1]" not in out
+    status, out = checked(SOURCE.replace("-adv / n", "adv / n"), "a2c", *OPTIONS["a2c"])
+    assert status == 1
+    assert "grad_input[1]: 6 of 6 elements differ" in out
