@@ -106,3 +106,46 @@ def test_one_wrong_gradient_does_not_accuse_another_that_an_advantage_explains(c
     status, out = checked(SOURCE.replace("-adv / n", "adv / n"), "a2c", *OPTIONS["a2c"])
     assert status == 1
     assert "grad_input[1]: 6 of 6 elements differ" in out
+
+
+SQUASHED = """
+import numpy as np
+
+
+def squashed_logprob(mean, log_std, noise):
+    std = np.exp(log_std)
+    a = np.tanh(mean + std * noise)
+    logp = -0.5 * noise**2 - log_std - np.log(1 - a**2 + 1e-6)
+    return logp.sum(axis=1, keepdims=True), (mean, std, noise, a)
+
+
+def squashed_logprob_grad(dlogp, cache):
+    mean, std, noise, a = cache
+    dmean = dlogp * 2 * a * (1 - a**2) / (1 - a**2 + 1e-6)
+    dlog_std = dmean * std * noise - dlogp
+    return dmean, dlog_std
+"""
+GAUSSIAN = ["--input", "4,2", "--input", "4,2", "--input", "4,2", "--constant", "noise"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_saturated_tanh_is_not_accused_of_its_rounding(checked, seed):
+    status, out = checked(SQUASHED, "squashed_logprob,squashed_logprob_grad", *GAUSSIAN, "--seed", str(seed))
+    assert status == 0, out
+    assert "squashed_logprob_grad(grad_output) -> the gradient of mean, the gradient of log_std" in out
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "agrees"),
+    [
+        ("std * noise - dlogp", "std * noise", "grad_input[0] agrees"),
+        ("dmean * std * noise", "dmean * noise", "grad_input[0] agrees"),
+        ("dlogp * 2 * a", "-dlogp * 2 * a", "grad_input[0]: the sign is flipped"),
+    ],
+)
+def test_a_wrong_density_is_accused_for_what_is_wrong_alone(checked, right, wrong, agrees):
+    assert SQUASHED.count(right) == 1
+    status, out = checked(SQUASHED.replace(right, wrong), "squashed_logprob,squashed_logprob_grad", *GAUSSIAN)
+    assert status == 1
+    assert agrees in out
+    assert "squashed_logprob_grad(grad_output) -> the gradient of mean, the gradient of log_std" in out
