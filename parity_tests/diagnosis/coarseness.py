@@ -1,7 +1,8 @@
 """Weights small enough for finite differences: with larger ones a probability is nearly 0 or 1, and 1 - p is rounded.
 
 The bound of finite differences presumes that a loss is right up to a few roundings of itself. Where that is not so, the
-weights are halved before anything is compared.
+weights are halved before anything is compared; or the inputs, where there are no weights, or where a whole array is
+rounded, as log(1 - tanh(x)^2) is, if it is off by many.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ STEP = 2.0**-17
 POINTS = 24
 ROUNDINGS = 4
 """How many roundings of itself a loss may be off, on average."""
+MANY_ROUNDINGS = 64
+"""The same of an array, and of a function without weights: their numbers stay as they are, unless it helps a lot."""
 HALVINGS = 4
 
 
@@ -26,22 +29,23 @@ def smaller_weights(
 ) -> tuple[tuple[np.ndarray, ...], str]:
     """Halve a network's weights until its loss is smooth enough on two batches; return the inputs, and what to say.
 
-    Weights may be among the inputs. Where smaller ones do not help, they stay as they are.
+    Weights may be among the inputs. Where smaller numbers do not help, they stay as they are.
     """
     weights = [i for i in learner.reading.inputs if i not in learner.data(inputs)]
     start = {name: parameter.data.copy() for name, parameter in learner.parameters.items()}
-    if not start and not weights:
-        return inputs, ""
+    is_network = np.ndim(learner.outputs[0]) == 0 and bool(start or weights)
+    what, result = ("weights", "loss") if is_network else ("numbers", "result")
+    limit = ROUNDINGS if is_network else MANY_ROUNDINGS
+    halved = weights if is_network else list(learner.reading.inputs)
     for halvings in range(HALVINGS + 1):
         share = 0.5**halvings
         for name, parameter in learner.parameters.items():
             parameter.data = share * start[name]
-        batches = [tuple(share * x if i in weights else x for i, x in enumerate(one)) for one in (inputs, other)]
-        if not any(_is_coarse(learner, one) for one in batches):
+        batches = [tuple(share * x if i in halved else x for i, x in enumerate(one)) for one in (inputs, other)]
+        if not any(_is_coarse(learner, one, limit) for one in batches):
             learner.forward(*batches[0])
-            said = (
-                f"the weights were divided by {2**halvings}: with larger ones, rounding decides the loss's last digits"
-            )
+            divided = f"the {what} were divided by {2**halvings}"
+            said = f"{divided}: with larger ones, rounding decides the {result}'s last digits"
             return batches[0], said * bool(halvings)
     for name, parameter in learner.parameters.items():
         parameter.data = start[name]
@@ -49,18 +53,21 @@ def smaller_weights(
     return inputs, ""
 
 
-def _is_coarse(learner: Learner, inputs: tuple[np.ndarray, ...]) -> bool:
+def _is_coarse(learner: Learner, inputs: tuple[np.ndarray, ...], limit: int) -> bool:
     try:
-        found = np.array(list(_losses(learner, inputs)))
+        found = np.array(list(_results(learner, inputs)))
     except LearnerRaisedError:
         return False
     # The binomial coefficients' norm is what independent roundings are multiplied by; the median leaves out a kink.
-    noise = np.median(np.abs(np.diff(found, 4))) / np.sqrt(70) / 0.6745 if found.ndim == 1 else 0.0
-    return bool(noise > ROUNDINGS * UNIT_ROUNDOFF * np.abs(found).max())
+    noise = np.median(np.abs(np.diff(found, 4, axis=0)), axis=0) / np.sqrt(70) / 0.6745
+    size = np.abs(found).max(initial=0)
+    if found.ndim > 1:  # small differences are rounded as what they are differences of
+        size = max(size, *(np.abs(x).max(initial=0) for x in inputs))
+    return bool((noise > limit * UNIT_ROUNDOFF * size).any())
 
 
-def _losses(learner: Learner, inputs: tuple[np.ndarray, ...]) -> Iterator[np.ndarray]:
-    """Yield the loss along a line through the weights and the inputs."""
+def _results(learner: Learner, inputs: tuple[np.ndarray, ...]) -> Iterator[np.ndarray]:
+    """Yield the loss, or a layer's first output, along a line through the weights and the inputs."""
     starts = {name: parameter.data for name, parameter in learner.parameters.items()}
     along = {name: array(values.shape, seed=i) for i, (name, values) in enumerate(starts.items())}
     try:
@@ -71,7 +78,8 @@ def _losses(learner: Learner, inputs: tuple[np.ndarray, ...]) -> Iterator[np.nda
                 x + number * STEP * array(x.shape, seed=i) if i in learner.reading.inputs and x.dtype.kind == "f" else x
                 for i, x in enumerate(inputs)
             ]
-            yield np.asarray(learner.forward(*moved))
+            made = learner.forward(*moved)
+            yield np.asarray(made[0] if isinstance(made, tuple) else made)
     finally:
         for name, parameter in learner.parameters.items():
             parameter.data = starts[name]

@@ -16,10 +16,11 @@ from parity_tests.diagnosis.lines.gradients import same
 from parity_tests.diagnosis.lines.learner import forward_on_the_tape
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
-from parity_tests.harness.report import Report
+from parity_tests.harness.report import AGAIN, Report
 from scratch.tape import Node, NotFollowedError, Value
 
 MOST_USES = 10
+AS_USUAL = ", as it should be in a policy gradient: no gradient flows through it"
 USUAL = re.compile(r"^(adv(antages?)?|td_?errors?|td_?targets?|baselines?)$", re.I)
 
 
@@ -36,7 +37,10 @@ def usual(learner: Learner, inputs: tuple[np.ndarray, ...], report: Report) -> t
         return "", ""
     if report.differs:
         note, _ = settle(learner, inputs, (name,))
-        return (f"{note}, as it should be in a policy gradient: no gradient flows through it" if note else ""), ""
+        if not note:
+            _leave_out_what_is_right(learner, inputs, forward, node, report)
+        return (f"{note}{AS_USUAL}" if note else ""), ""
+    differentiated = {name for i, name in enumerate(learner.input_names(len(inputs))) if i in learner.reading.inputs}
     for one in forward.grads.contributions(node):
         if (
             one.user is not None
@@ -45,12 +49,31 @@ def usual(learner: Learner, inputs: tuple[np.ndarray, ...], report: Report) -> t
         ):
             lost = forward.tape.gradients(Value(node), one.grad)
             for other, word in forward.names.items():
-                if word in learner.input_names(len(inputs)) and lost.contributions(other) and np.any(lost[other]):
+                if word in differentiated and lost.contributions(other) and np.any(lost[other]):
                     return "", (
                         f"the gradient of {word} flows through {name} in {forward.word(one.user)}: it is forward's "
                         f"derivative, but {name}, which weights a policy gradient, is a constant; leave this path out"
                     )
     return "", ""
+
+
+def _leave_out_what_is_right(
+    learner: Learner, inputs: tuple[np.ndarray, ...], forward: Forward, node: Node, report: Report
+) -> None:
+    """Say of a wrong report which inputs' gradients are right with a value constant in one use, and leave them out."""
+    fronts = learner.input_names(len(inputs))
+    wrong = {forward.names[n]: (n, g) for n, g in got(learner, forward, inputs) if not same(g, forward.grads[n])}
+    for use in _uses(forward, [node]):
+        lost = forward.tape.gradients(Value(use.node), use.grad)
+        right = [word for word, (n, g) in wrong.items() if word in fronts and same(g, forward.grads[n] - lost[n])]
+        if right:
+            names = {f"grad_input[{fronts.index(word)}]" for word in right}
+            report.quantities = [q for q in report.quantities if q.name.removesuffix(AGAIN) not in names]
+            of = " and ".join(right)
+            report.notes.append(
+                f"the gradient of {of} is right with {forward.names[node]} as a constant in {use.words}"
+            )
+            return
 
 
 def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, ...]) -> tuple[str, str]:

@@ -62,12 +62,14 @@ def _inputs(x: np.ndarray) -> list[tuple[str, np.ndarray]]:
 
 
 def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -> tuple[str, str]:
+    before = learner.stage.overflows
     try:
         with logarithms() as smallest:
             made = outputs(learner, inputs)
         gradients = _gradients(learner, made)
     except LearnerRaisedError as error:
         return f"at {words}: {error}", ""
+    overflown = learner.stage.overflows > before
     expected = _theirs(theirs, learner, inputs)
     bad_output = _bad(made[0], None if expected is None else expected[0])
     bad_gradient = any(np.isnan(g).any() for g in gradients)
@@ -99,12 +101,14 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
             f"{sentence}, and so is the gradient. It is the logarithm of a probability that has become 0, and backward "
             "divides by it: compute both from the scores instead, the gradient as p - y"
         )
+    if loss and expected is None and not bad_output and not overflown:
+        return "", f"{sentence}: it divides by a probability that has become 0; compute it from the scores instead"
     if zero and expected is None:
         return "", f"{sentence} (0/0, or the logarithm of 0?)"
     if what == "infinity" and expected is None:
         return "", ""
     advice = "exp overflows: subtract the maximum of each row (not of the whole array) before it, or use exp(-|x|)"
-    return f"{sentence}: {advice if not zero else '0/0, or the logarithm of 0'}", ""
+    return f"{sentence}: {advice if overflown else '0/0, or the logarithm of 0'}", ""
 
 
 def _gradients(learner: Learner, made: list[np.ndarray]) -> list[np.ndarray]:

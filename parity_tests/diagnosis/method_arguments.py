@@ -1,11 +1,13 @@
 """What the arguments of a network's method are: inputs and a target, or what forward returned."""
 
+import functools
 import inspect
 import types
 from collections.abc import Callable
 
 from parity_tests.diagnosis import targets
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.find import method_called
 from parity_tests.diagnosis.reading.lookup import named_in
@@ -17,8 +19,20 @@ def with_shape_of_target(request: Request, module: types.ModuleType) -> Request:
     """Return the request of a method: of its arguments the last is the target, if the request names one."""
     method = named_in(module, request.names, request.path.name)
     _, *parameters = inspect.signature(method).parameters.values()
-    wanted = [p for p in parameters if p.default is p.empty and not words.RATES.match(p.name)]
+    options = (words.RATES, words.EPOCHS, words.BATCH_SIZES)
+    wanted = [p for p in parameters if p.default is p.empty and not any(one.match(p.name) for one in options)]
     return targets.with_shape_of_target(request, len(wanted) - 1)
+
+
+def in_one_step(method: Callable, examples: int) -> tuple[Callable, list[str]]:
+    """Return a training loop as one step, of one epoch on all examples, and what to say of it; others as they are."""
+    parameters = inspect.signature(method).parameters.values()
+    given = {p.name: 1 for p in parameters if words.EPOCHS.match(p.name)}
+    given |= {p.name: examples for p in parameters if words.BATCH_SIZES.match(p.name)}
+    if not given:
+        return method, []
+    step = Called(functools.partial(method, **given), method).taking([p for p in parameters if p.name not in given])
+    return step, [f"{', '.join(f'{name}={value}' for name, value in given.items())}: one step is compared"]
 
 
 def takes_what_forward_returns(network: object, method: Callable) -> bool:

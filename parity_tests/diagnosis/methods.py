@@ -14,7 +14,7 @@ import numpy as np
 
 from parity_tests.diagnosis import targets, training_step
 from parity_tests.diagnosis.assumed_losses import Loss, is_number, losses
-from parity_tests.diagnosis.method_arguments import takes_what_forward_returns
+from parity_tests.diagnosis.method_arguments import in_one_step, takes_what_forward_returns
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.find import Found, constructed, method_called, owner_of_method
@@ -28,6 +28,7 @@ from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnders
 from parity_tests.diagnosis.reading.world import World
 from parity_tests.diagnosis.request import Request, Verdict
 from parity_tests.diagnosis.trained import Trained
+from parity_tests.diagnosis.trial_inputs import with_indices_if_wanted
 from parity_tests.harness import arrays
 from parity_tests.harness.compare import check
 from parity_tests.harness.report import AGAIN
@@ -52,15 +53,20 @@ def examine(request: Request, module: types.ModuleType, args: tuple[list, dict],
     cls, name, file = owner_of_method(module, request.names), request.names.rpartition(".")[2], request.path.name
     if not request.inputs:
         raise NotUnderstoodError("--input SHAPE is needed: the shape of the input, such as --input 4,3")
-    inputs, _ = targets.draw(request, arrays.array)
+    inputs, target = targets.draw(request, arrays.array)
     network = constructed(cls, args, stage, file)
-    method = getattr(network, name)
+    method, once = in_one_step(getattr(network, name), inputs[0].shape[-1 if request.columns else 0])
     if name in words.BACKWARD and takes_what_forward_returns(network, method):
         return None
     world = World([network, module], ["self", ""])
     options = Options(training=request.training, file=file)
+
+    def run(values: tuple) -> tuple:
+        world.restore()
+        return _run(method, values, options, world, stage)
+
     try:
-        returned, changed, gradients = _run(method, inputs, options, world, stage)
+        (returned, changed, gradients), inputs = with_indices_if_wanted(run, inputs, target, world, request.seed)
     except LearnerRaisedError:
         if name not in (*words.BACKWARD, *words.FORWARD):
             raise
@@ -71,7 +77,8 @@ def examine(request: Request, module: types.ModuleType, args: tuple[list, dict],
         return None  # it takes what forward returns
     finally:
         world.restore()
-    gives = Giving(network, method, module, inputs, stage, request, options, world)
+    returned = None if changed and _is_history(returned) else returned
+    gives = Giving(network, method, module, inputs, stage, request, options, world, once)
     if is_number(returned):
         loss = Loss(method, "")
         if (taken := gives.step([loss], changed)) is not None:
@@ -125,6 +132,11 @@ def _run(
     return returned, changed, any(words.alike(owner, place.last) for owner in owners for place in before)
 
 
+def _is_history(returned: object) -> bool:
+    """Return whether a method returns the losses of its steps."""
+    return isinstance(returned, list) and bool(returned) and all(np.ndim(one) == 0 for one in returned)
+
+
 def _loss_among(returned: object) -> int | None:
     """Return the place of the loss in (loss, gradients) or (gradients, loss), None if it is neither."""
     if not isinstance(returned, tuple | list) or len(returned) < 2:
@@ -154,6 +166,7 @@ class Giving:
     request: Request
     options: Options
     world: World
+    said: list[str] = field(default_factory=list)
 
     def called(self, body: Callable) -> Called:
         """Return a function that takes the method's first arguments, and has its name."""
@@ -177,7 +190,8 @@ class Giving:
         batches = [self.inputs, targets.others(self.request, self.inputs)]
         candidates: list[Candidate] = []
         for loss in found if changed else ():
-            trained = Trained(self.network, self.world, batches, self.stage, loss.function, self.method)
+            constants = self.request.constants
+            trained = Trained(self.network, self.world, batches, self.stage, loss.function, self.method, constants)
             if not set(trained.parameters) & set(changed):
                 continue
             right = trained.agreeing() if loss.assumed else list(trained.parameters)
@@ -189,7 +203,7 @@ class Giving:
         if not candidates:
             return None
         best, said = _best(candidates, "the step of")
-        return Method(verdict=training_step.judged(self.request, best.thing, said))
+        return Method(verdict=training_step.judged(self.request, best.thing, [*self.said, *said]))
 
     def gradients(self, found: list[Loss]) -> Method:
         """Return what can be compared: the loss under which most gradients are right, and the method as backward."""

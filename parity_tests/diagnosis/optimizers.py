@@ -3,9 +3,11 @@
 PyTorch's optimizer gets the options that the learner's object holds, under PyTorch's names.
 """
 
+import contextlib
 import copy
 import inspect
 import types
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -93,7 +95,10 @@ def examine(
     first = next((i for i in range(STEPS) if not _close(walk[i], theirs[i])), None)
     if first is None:
         worst = max(np.abs(walk[-1][key] - theirs[-1][key]).max() for key in start)
-        return Verdict(0, f"{text}\n\nAll agree: after {STEPS} steps the parameters are {worst:.1e} apart at most.")
+        agreed = f"All agree: after {STEPS} steps the parameters are {worst:.1e} apart at most."
+        unused = " and ".join(key for key, value in given.items() if not value)
+        note = f"\nnote: {unused} took no part in these steps; give it in --args to compare it" * bool(unused)
+        return Verdict(0, f"{text}\n\n{agreed}{note}")
     lines = [f"after step {first + 1} the parameters differ:"]
     for key in start:
         ours, right = walk[first][key] - start[key], theirs[first][key] - start[key]
@@ -139,12 +144,24 @@ def _torch_walk(name: str, options: dict, literal: tuple, start: dict, gradients
     except Exception as error:
         raise NotUnderstoodError(f"{name} refuses the arguments: {error}") from error
     walk = []
-    for grads in gradients:
-        for key, tensor in tensors.items():
-            tensor.grad = torch.tensor(grads[key])
-        optimizer.step()
-        walk.append({key: t.detach().numpy().copy() for key, t in tensors.items()})
+    with _all_in_float64():
+        for grads in gradients:
+            for key, tensor in tensors.items():
+                tensor.grad = torch.tensor(grads[key])
+            optimizer.step()
+            walk.append({key: t.detach().numpy().copy() for key, t in tensors.items()})
     return walk, given
+
+
+@contextlib.contextmanager
+def _all_in_float64() -> Iterator[None]:
+    """Let PyTorch keep its numbers in float64, too: NAdam's product of the momenta has the default dtype."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _named(name: str, walk: list, start: dict, gradients: list, given: dict) -> list[str]:

@@ -144,7 +144,7 @@ def prepare(
     )
     inputs, said_of_probabilities = targets.probabilities(learner, inputs, request)
     notes += [*said_of_rows, *said_of_probabilities]
-    if theirs is None and np.ndim(learner.outputs[0]) == 0:
+    if theirs is None:
         inputs, smaller = coarseness.smaller_weights(learner, inputs, targets.others(request, inputs))
         notes += [smaller] * bool(smaller)
     return Prepared(learner, theirs, inputs, target, request, literal, notes, faults)

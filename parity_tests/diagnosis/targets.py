@@ -35,7 +35,7 @@ def draw(request: Request, how: Callable) -> tuple[tuple[np.ndarray, ...], int |
 
 def with_shape_of_target(request: Request, count: int) -> Request:
     """Return the request of ``count`` inputs and a target: what is one input too many is the target's shape."""
-    if request.target is None or len(request.inputs) != count + 1:
+    if request.target is None or not 0 < count == len(request.inputs) - 1:
         return request
     return dataclasses.replace(request, inputs=request.inputs[:-1], target_shape=request.inputs[-1])
 

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from parity_tests.diagnosis.constants import USUAL as ADVANTAGES
 from parity_tests.diagnosis.reading import generators
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.moving import drawn
 from parity_tests.diagnosis.reading.place import Place
@@ -34,10 +36,19 @@ class Trained:
         Where its code runs.
     loss, step : callable
         Functions of a batch; the step may take the learning rate, too.
+    constants : tuple of str
+        Names of arrays that no step is meant to move.
     """
 
     def __init__(
-        self, network: object, world: World, batches: list[tuple], stage: Stage, loss: Callable, step: Callable
+        self,
+        network: object,
+        world: World,
+        batches: list[tuple],
+        stage: Stage,
+        loss: Callable,
+        step: Callable,
+        constants: tuple[str, ...] = (),
     ) -> None:
         self.network, self.world, self.batches, self.stage = network, world, batches, stage
         self._loss, self._step = loss, step
@@ -45,6 +56,7 @@ class Trained:
         base = self.loss({})
         self.world.restore()  # the step itself may return the loss
         values = {p: np.array(v) for p, v in self.world.places() if v.dtype.kind in "fc" and v.size}
+        values = {p: v for p, v in values.items() if p.last not in constants}
         moving = {p for p, v in values.items() if self.loss({p: v + 1e-3 * (1 + np.abs(v))}) != base}
         moving |= self._moving_beside_others(values)
         self.parameters = {p: v for p, v in values.items() if p in moving}
@@ -142,6 +154,11 @@ class Trained:
                 self._step(*map(np.copy, self.batches[number]), **passed)
             found.append({place: np.array(self.world.get(place)) for place in self.parameters})
         return found, rate
+
+    def weighted_by(self) -> str:
+        """Return the name under which the step holds an advantage, "" if it has none."""
+        code = getattr(undecorated(getattr(self._step, "__func__", self._step)), "__code__", None)
+        return next((name for name in code.co_varnames if ADVANTAGES.match(name)), "") if code is not None else ""
 
     def agreeing(self) -> list[Place]:
         """Return the parameters whose first step is along the gradient."""

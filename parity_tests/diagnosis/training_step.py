@@ -8,21 +8,38 @@ gradient, the gradients are tried that it has after some of the others have been
 
 import itertools
 import types
+from typing import NamedTuple
 
 import numpy as np
 
-from parity_tests.diagnosis import targets
+from parity_tests.diagnosis import step_momentum, targets
 from parity_tests.diagnosis.assumed_losses import OWN
 from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 from parity_tests.diagnosis.reading.world import World
 from parity_tests.diagnosis.request import Request, Verdict
 from parity_tests.diagnosis.trained import Trained, close
+from parity_tests.diagnosis.trial_inputs import with_indices_if_wanted
 from parity_tests.harness import arrays
 
+WEIGHTED = (
+    "cannot judge these steps: {0} may be meant as a constant, and the gradient of {1} flows through it. Name a method "
+    "that returns the loss and its gradients: there, each use of {0} is tried as a constant"
+)
+SAME = 1e-3
+"""Within this share of each other, numbers are of one size."""
 REDRAWS = 5
 """How often a network gets other numbers where its own say little."""
 STEPS = "train_step training_step train_on_batch step_on_batch train_batch one_step fit_batch update_step".split()  # noqa: SIM905
+
+
+class _Steps(NamedTuple):
+    """What is wrong with two steps, their rate, whether a gradient of the first is all zeros, and the momentum."""
+
+    faults: list[str]
+    rate: float
+    silent: bool
+    momentum: str
 
 
 def method(thing: object) -> str:
@@ -37,51 +54,70 @@ def examine(
 ) -> Verdict:
     """Return the verdict on a network's training step."""
     cls = getattr(module, request.names.partition(".")[0])
-    inputs, _ = targets.draw(request, arrays.array)
+    inputs, target = targets.draw(request, arrays.array)
     with stage(f"{cls.__name__}(...)", reseed=True):
         network = cls(*args[0], **args[1])
     loss = next(getattr(network, name) for name in OWN if callable(getattr(network, name, None)))
-    batches, world = [inputs, targets.others(request, inputs)], World([network, module], ["self", ""])
-    return judged(request, Trained(network, world, batches, stage, loss, getattr(network, method(cls))), [])
+    world = World([network, module], ["self", ""])
+
+    def loss_of(values: tuple) -> None:
+        with stage(loss.__name__, reseed=True):
+            loss(*map(np.copy, values))
+
+    _, inputs = with_indices_if_wanted(loss_of, inputs, target, world, request.seed)
+    batches = [inputs, targets.others(request, inputs)]
+    return judged(
+        request, Trained(network, world, batches, stage, loss, getattr(network, method(cls)), request.constants), []
+    )
 
 
 def judged(request: Request, trained: Trained, said: list[str]) -> Verdict:
     """Return the verdict on two steps of a network; ``said`` is what was assumed."""
-    faults, rate, silent = _compared(trained)
+    steps = _compared(trained)
     for seed in range(REDRAWS):
-        if not silent and not (faults and trained.is_at_kink()):
+        if not steps.silent and not (steps.faults and trained.is_at_kink()):
             break
         trained.redraw(seed)
         why = "at the start, a gradient is 0, or the loss has a kink (a ReLU of exactly 0)"
         said = [*said, f"the parameters have other numbers: {why}"] if not seed else said
-        faults, rate, silent = _compared(trained)
+        steps = _compared(trained)
     lines = ["read as:", f"  ({request.path.name} was run)"]
-    lines.append(f"  {trained.step_name}: each parameter moves by {rate:g} times the gradient of {trained.loss_name}")
+    along = f"times the gradient of {trained.loss_name}" + f", with {steps.momentum}" * bool(steps.momentum)
+    lines.append(f"  {trained.step_name}: each parameter moves by {steps.rate:g} {along}")
     lines += [f"  {one}" for one in said]
     places = trained.parameters.items()
     lines += [f"  {trained.world.words(place)} {values.shape}: changes the loss" for place, values in places]
-    outcome = faults or [f"All agree: two steps, {len(places)} parameters."]
-    return Verdict(1 if faults else 0, "\n".join([*lines, "", *outcome]))
+    if steps.faults and (advantage := trained.weighted_by()):
+        steps = steps._replace(faults=[WEIGHTED.format(advantage, trained.loss_name)])
+    outcome = steps.faults or [f"All agree: two steps, {len(places)} parameters."]
+    return Verdict(1 if steps.faults else 0, "\n".join([*lines, "", *outcome]))
 
 
-def _compared(trained: Trained) -> tuple[list[str], float, bool]:
-    """Return what is wrong with two steps, the learning rate, and whether some gradient of the first is all zeros."""
+def _compared(trained: Trained) -> _Steps:
+    """Compare two steps with the loss's gradients before each, without the momentum that they may have."""
     (first, second), rate = trained.steps(2)
     start = {place: np.array(values) for place, values in trained.parameters.items()}
-    faults, silent = [], False
-    for place in start:
-        own = trained.world.words(place)
-        wanted = trained.gradient(place, start)
-        silent = silent or not np.any(wanted)
-        moved = (start[place] - first[place]) / rate
-        if not close(moved, wanted):
-            faults.append(f"{own}: the first step is not along the gradient{_why(trained, place, start, first, moved)}")
+    moves = {
+        place: step_momentum.Moves(
+            (start[place] - first[place]) / rate,
+            trained.gradient(place, start),
+            (first[place] - second[place]) / rate,
+            trained.gradient(place, first, batch=1),
+        )
+        for place in start
+    }
+    momentum = step_momentum.of(moves.values())
+    faults = []
+    for place, raw in moves.items():
+        own, one = trained.world.words(place), raw.without(momentum)
+        if not close(one.first, one.gradient):
+            why = _why(trained, place, start, first, one.first)
+            faults.append(f"{own}: the first step is not along the gradient{why}")
+        elif close(one.second, one.then):
             continue
-        then = trained.gradient(place, first, batch=1)
-        moved = (first[place] - second[place]) / rate
-        if close(moved, then):
-            continue
-        if close(moved, wanted + then):
+        elif momentum.words and close(raw.second, raw.then):
+            faults.append(f"{own}: it moves without momentum, and others with {momentum.words}")
+        elif close(one.second, one.gradient + one.then):
             faults.append(f"{own}: the second step is along the sum of both gradients: zero them before each backward")
         else:
             faults.append(
@@ -91,14 +127,25 @@ def _compared(trained: Trained) -> tuple[list[str], float, bool]:
     faults += _broadcast(trained, trained.batches[0])
     if not start:
         faults.append(f"nothing was compared: {trained.loss_name} depends on no array")
-    return faults, rate, silent
+    silent = any(not np.any(one.gradient) for one in moves.values())
+    return _Steps(faults, rate, silent, momentum.words)
 
 
 def _why(trained: Trained, place: Place, start: dict, first: dict, moved: np.ndarray) -> str:
     if not np.any(moved):
-        return ": it does not move"
+        return f": it does not move (a constant? say --constant {place.last})"
+    wanted = trained.gradient(place, start)
+    if moved.size > 1 and np.ptp(np.abs(moved)) < SAME * np.abs(moved).max():
+        agree = "agree" if np.array_equal(np.sign(moved), np.sign(wanted)) else "differ"
+        return (
+            f" but as large for each number, as with Adam: it tells the signs of the gradient alone, and they {agree}. "
+            "Let it take plain steps, or name a method that returns the gradients"
+        )
+    decay = np.vdot(start[place], moved - wanted).real / (np.vdot(start[place], start[place]).real or 1.0)
+    if moved.size > 1 and close(moved, wanted + decay * start[place]):
+        return f": {decay:.6g} times the parameter is added, a weight decay beyond what {trained.loss_name} has"
     others = [other for other in start if other != place]
-    index = np.unravel_index(np.argmax(np.abs(moved - trained.gradient(place, start))), moved.shape)
+    index = np.unravel_index(np.argmax(np.abs(moved - wanted)), moved.shape)
     near = 1e-6 + 1e-3 * np.abs(moved).max()
     for count in range(1, len(others) + 1):
         for some in itertools.combinations(others, count):
@@ -109,10 +156,10 @@ def _why(trained: Trained, place: Place, start: dict, first: dict, moved: np.nda
                 names = ", ".join(trained.world.words(other) for other in some)
                 return f": its gradient is taken after {names} was updated; compute all gradients first, then step"
     (slowly,), rate = trained.steps(1, slower=1e-6)
-    if np.allclose((start[place] - slowly[place]) / rate, trained.gradient(place, start), rtol=1e-3, atol=1e-4):
+    if np.allclose((start[place] - slowly[place]) / rate, wanted, rtol=1e-3, atol=1e-4):
         return ", except for a tiny learning rate: it uses what was already updated; step after all gradients"
-    ratio = (moved * trained.gradient(place, start)).sum() / (trained.gradient(place, start) ** 2).sum()
-    if close(moved, ratio * trained.gradient(place, start)):
+    ratio = (moved * wanted).sum() / (wanted**2).sum()
+    if close(moved, ratio * wanted):
         return f" but {ratio:.6g} times it"
     return ""
 

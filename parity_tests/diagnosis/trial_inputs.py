@@ -4,6 +4,7 @@ import functools
 import itertools
 import re
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,14 +15,17 @@ from parity_tests.diagnosis.reading.moving import equal
 from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.read import prepare, read
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
+from parity_tests.diagnosis.reading.world import World
 from parity_tests.diagnosis.repeated import outputs
 from parity_tests.diagnosis.request import Request
 
+Result = TypeVar("Result")
 REFUSED = re.compile(
     r"indices must be|valid indices|must be an integer array|cannot be interpreted as an integer|"
     r"Cannot cast array data from dtype\('float\d+'\) to dtype\('int"
 )
 """What NumPy and Python say of a float that is used as an index or as a count."""
+BEYOND = re.compile(r"index \d+ is out of bounds for axis \d+ with size (\d+)")
 SHARES = (0.05, 0.95)
 """The range of probabilities, for a loss that takes their logarithms."""
 
@@ -36,7 +40,7 @@ def read_on_trial_inputs(
         ready = functools.partial(prepare, theirs=theirs, inputs=values, seed=request.seed, randomized=True)
         return read(found, values, options, stage, ready, **settings)
 
-    tables = _tables(found)
+    tables = _tables(found.world)
     first: tuple[Learner, tuple, list[str]] | None = None
     trouble: LearnerRaisedError | None = None
     for values, said in masks.drawn(found, inputs, options.extras, request.constants, request.seed):
@@ -49,7 +53,7 @@ def read_on_trial_inputs(
             first = learner, values, said
             break
         first = first or (learner, values, said)
-    tables = tables or _tables(found)  # those that the first forward makes
+    tables = tables or _tables(found.world)  # those that the first forward makes
     if first is not None:
         if not tables or theirs is not None:
             return first
@@ -57,13 +61,24 @@ def read_on_trial_inputs(
         truncated = [i for i in learner.without_gradient if i != options.target and _is_truncated(learner, values, i)]
         if not truncated:
             return first
-        drawn = _drawn_indices(values, truncated, tables, request.seed)
         names = ", ".join(learner.input_names(len(values))[i] for i in truncated)
         note = f"{names}: drawn as indices, as {found.forward_name} makes whole numbers of it"
-        return tried(drawn), drawn, [*said, note]
+        return *_with_chosen(tried, values, truncated, tables, request.seed), [*said, note]
     if not _wants_indices(trouble) or theirs is not None:
         raise trouble
     return *_with_indices(tried, inputs, options.target, tables, request.seed), []
+
+
+def with_indices_if_wanted(
+    run: Callable[[tuple], Result], inputs: tuple, target: int | None, world: World, seed: int
+) -> tuple[Result, tuple]:
+    """Return what a function makes of the inputs, or of indices in place of some if it takes no other numbers there."""
+    try:
+        return run(inputs), inputs
+    except LearnerRaisedError as error:
+        if not _wants_indices(error):
+            raise
+    return _with_indices(run, inputs, target, _tables(world), seed)
 
 
 def runs_on_shares_alone(learner: Learner, inputs: tuple[np.ndarray, ...], target: int | None) -> bool:
@@ -82,9 +97,9 @@ def runs_on_shares_alone(learner: Learner, inputs: tuple[np.ndarray, ...], targe
     return all(np.isfinite(y).all() for y in (made if isinstance(made, tuple) else (made,)))
 
 
-def _tables(found: Found) -> list[int]:
+def _tables(world: World) -> list[int]:
     # A bias in a row, (1, n), is no table.
-    return [len(v) for _, v in found.world.places() if v.ndim > 1 and len(v) > 1 and v.dtype.kind == "f"]
+    return [len(v) for _, v in world.places() if v.ndim > 1 and len(v) > 1 and v.dtype.kind == "f"]
 
 
 def _wants_indices(error: LearnerRaisedError) -> bool:
@@ -106,24 +121,32 @@ def _is_truncated(learner: Learner, inputs: tuple[np.ndarray, ...], index: int) 
         learner.forward(*inputs)
 
 
-def _drawn_indices(
-    inputs: tuple[np.ndarray, ...], chosen: Sequence[int], tables: list[int], seed: int
-) -> tuple[np.ndarray, ...]:
+def _with_chosen(
+    tried: Callable[[tuple], Result], inputs: tuple, chosen: Sequence[int], tables: list[int], seed: int
+) -> tuple[Result, tuple]:
+    """Try indices as the chosen inputs: of rows, or of as many places as the code turns out to have."""
     rows = min(tables or [len(x) for i, x in enumerate(inputs) if i not in chosen and x.ndim > 1], default=1)
-    return tuple(targets.indices(x.shape, rows, seed + i) if i in chosen else x for i, x in enumerate(inputs))
+    while True:
+        drawn = tuple(targets.indices(x.shape, rows, seed + i) if i in chosen else x for i, x in enumerate(inputs))
+        try:
+            return tried(drawn), drawn
+        except LearnerRaisedError as error:
+            beyond = BEYOND.search(str(error))
+            if beyond is None or not 0 < int(beyond[1]) < rows:
+                raise
+            rows = int(beyond[1])
 
 
 def _with_indices(
-    tried: Callable[[tuple], Learner], inputs: tuple, target: int | None, tables: list[int], seed: int
-) -> tuple[Learner, tuple]:
-    """Read the layer with indices as its inputs: as few of them as it takes, from the first on."""
+    tried: Callable[[tuple], Result], inputs: tuple, target: int | None, tables: list[int], seed: int
+) -> tuple[Result, tuple]:
+    """Try indices as the inputs: as few of them as it takes, from the first on."""
     places = [i for i in range(len(inputs)) if i != target]
     choices = [c for count in range(1, len(places) + 1) for c in itertools.combinations(places, count)]
     trouble: LearnerRaisedError | None = None
     for chosen in choices:
-        drawn = _drawn_indices(inputs, chosen, tables, seed)
         try:
-            return tried(drawn), drawn
+            return _with_chosen(tried, inputs, chosen, tables, seed)
         except LearnerRaisedError as error:
             if not _wants_indices(error):
                 raise

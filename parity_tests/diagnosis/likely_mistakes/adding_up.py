@@ -33,12 +33,13 @@ def penalty(case: Case) -> Pairs:
     weight = case.parameter
     if weight is None or weight.shape != case.got.shape or weight.size < 2 or _constant_ratio(case):
         return
+    upstream = case.grads[0].item() if np.ndim(case.grads[0]) == 0 else 1.0  # of a loss
     for words, norm, own in (("the weights", "L2", weight), ("the weights' signs", "L1", np.sign(weight))):
         factor = np.vdot(own, case.got - case.expected) / max(np.vdot(own, own), np.finfo(own.dtype).tiny)
         yield (
             (
-                f"{factor:.6g} times {words} is added: the gradient of an {norm} penalty, which is not in what forward "
-                "returns; leave it to the loss that has it, or to the optimizer's weight_decay"
+                f"{factor / upstream:.6g} times {words} is added: the gradient of an {norm} penalty, beyond what "
+                "forward returns; leave it to the loss that has it, or to the optimizer's weight_decay"
             ),
             case.expected + factor * own,
         )

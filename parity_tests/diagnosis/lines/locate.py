@@ -116,8 +116,8 @@ def _meant(recognized: Recognized, one: Computed) -> Node | None:
 def right(looked: FirstWrong, one: Computed) -> str:
     """Return what a wrong array is, and what it should be; "" if that cannot be told."""
     recognized, forward = looked.recognized, looked.forward
-    node = recognized.end(one) or _meant(recognized, one) or one.node or looked.needed(one)
-    node = node or forward.multiple_of(one.values) or forward.closest(one.values)
+    node = recognized.end(one) or recognized.returned_as(one) or _meant(recognized, one)
+    node = node or one.node or looked.needed(one) or forward.multiple_of(one.values) or forward.closest(one.values)
     if node is None or not forward.grads.contributions(node):
         return ""
     said = []

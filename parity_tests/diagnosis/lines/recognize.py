@@ -71,6 +71,13 @@ class Recognized:
         """Return the value whose gradient an array's name claims to be."""
         return self.forward.meant(one.name, self.backward.owners.get(id(one.scope.get("self")), ""))
 
+    def returned_as(self, one: Computed) -> Node | None:
+        """Return the value as whose gradient an array is returned, as it is."""
+        for other in self.computed:
+            if other.is_returned and other.function is self.backward.code and other.is_in(one.values):
+                return self.backward.returned.get(other.number)
+        return None
+
     def is_stored(self, one: Computed) -> bool:
         """Return whether an array is stored as a gradient, in an attribute, a dictionary or a list."""
         return (one.name.startswith("self.") or "[" in one.name) and self.meant(one) is not None

@@ -123,10 +123,17 @@ def first_line(error: BaseException) -> str:
 
 
 class Stage:
-    """Where the learner's code runs: seeded, its warnings muted, what it prints shown the first few times only."""
+    """Where the learner's code runs: seeded, its warnings muted, what it prints shown the first few times only.
+
+    Attributes
+    ----------
+    overflows : int
+        How often a result of NumPy's was too large, so far.
+    """
 
     def __init__(self, seed: int = 0, dtype: str = "", shows: int = 4) -> None:
         self.seed, self.dtype, self.shows = seed, dtype, shows
+        self.overflows = 0
 
     @contextlib.contextmanager
     def __call__(self, doing: str, reseed: bool = False) -> Iterator[None]:
@@ -143,9 +150,12 @@ class Stage:
                 blaming(doing),
                 contextlib.redirect_stdout(out),
                 warnings.catch_warnings(),
-                np.errstate(all="ignore"),
+                np.errstate(all="ignore", over="call", call=self._overflow),
             ):
                 warnings.simplefilter("ignore")
                 yield
         finally:
             np.random.default_rng = fresh
+
+    def _overflow(self, kind: str, flag: int) -> None:
+        self.overflows += 1

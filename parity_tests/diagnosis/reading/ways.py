@@ -98,7 +98,8 @@ def _conventions(found: Found, options: Options) -> list[str]:
     fronts = [p.name for p in found.parameters(found.forward)]
     first = parameters[0].name
     required = [p for p in parameters if p.default is p.empty]
-    if (found.derivative and (first in fronts or not is_upstream(first))) or (
+    is_given_more = is_upstream(first) or any(words.CACHES.search(p.name) for p in required[1:])
+    if (found.derivative and (first in fronts or not is_given_more)) or (
         required and len(required) > 1 and [p.name for p in required] == fronts[: len(required)]
     ):
         return ["derivative", "upstream"]

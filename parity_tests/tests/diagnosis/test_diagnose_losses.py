@@ -82,3 +82,44 @@ def test_the_scale_of_the_dot_products_of_two_inputs(checked, features, words):
 def test_the_diagonal_of_log_softmax():
     said = str(report(edited(nn.LogSoftmax, lambda d, g: g * (1 - softmax(X))), (1,), X))
     assert "g (1 - y): log-softmax's gradient is g - softmax(x) sum(g)" in said
+
+
+MIXTURE = """
+import numpy as np
+
+
+class MixtureDensity:
+    def forward(self, pi_logits, mu, log_sigma, y):
+        self.y, self.mu, self.sigma = y.reshape(-1, 1), mu, np.exp(log_sigma)
+        e = np.exp(pi_logits - pi_logits.max(axis=1, keepdims=True))
+        self.pi = e / e.sum(axis=1, keepdims=True)
+        density = self.pi * np.exp(-0.5 * ((self.y - mu) / self.sigma) ** 2) / self.sigma
+        total = density.sum(axis=1, keepdims=True)
+        self.gamma = density / total
+        return -np.log(total).mean()
+
+    def backward(self):
+        n = len(self.y)
+        d_pi = (self.pi - self.gamma) / n
+        d_mu = self.gamma * (self.mu - self.y) / self.sigma**2 / n
+        d_ls = self.gamma * (1 - ((self.y - self.mu) / self.sigma) ** 2) / n
+        return d_pi, d_mu, d_ls
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "said"),
+    [
+        ("(self.pi - self.gamma)", "(self.gamma - self.pi)", "17, d_pi", "it should be the gradient of pi_logits: "),
+        ("self.sigma**2", "self.sigma", "18, d_mu", "it should be the gradient of mu: "),
+        ("self.gamma * (1", "(1", "19, d_ls", "it should be the gradient of log_sigma: "),
+    ],
+)
+def test_what_is_returned_as_it_is_should_be_that_gradient(checked, right, wrong, line, said):
+    assert MIXTURE.count(right) == 1
+    inputs = ["--input", "5,3", "--input", "5,3", "--input", "5,3", "--input", "5"]
+    assert checked(MIXTURE, "MixtureDensity", *inputs)[0] == 0
+    status, out = checked(MIXTURE.replace(right, wrong), "MixtureDensity", *inputs)
+    assert status == 1
+    assert f"The first wrong line is line {line}: " in out
+    assert said in out

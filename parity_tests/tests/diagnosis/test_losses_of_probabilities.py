@@ -178,3 +178,37 @@ def test_the_function_gets_its_code_back(check_file):
     assert status == 0
     forward, code = vars(sys).pop("learners_forward")
     assert forward.__code__ is code
+
+
+MARGINAL = """
+import numpy as np
+
+
+def marginal(x):
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    s = p[:, :2].sum(axis=1, keepdims=True)
+    seen = p**2 * np.array([1.0, 1.0, 0.0, 0.0])
+    return -np.log(s).sum(), p - seen / (p * s)
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "status", "said"),
+    [
+        (
+            "",
+            "",
+            0,
+            "note: at inputs around 1000 and -1000, marginal gives NaN from finite numbers: it divides by a prob",
+        ),
+        (" - x.max(axis=1, keepdims=True)", "", 1, "marginal gives NaN from finite numbers: exp overflows"),
+        ("p - seen / (p * s)", "seen / (p * s) - p", 1, "grad_input: the sign is flipped"),
+        ("p - seen / (p * s)", "p - seen / s", 1, "grad_input: 10 of 20 elements differ"),
+    ],
+)
+def test_what_makes_a_gradient_nan_is_told(checked, right, wrong, status, said):
+    assert MARGINAL.count(right) == 1 or not right
+    found, out = checked(MARGINAL.replace(right, wrong) if right else MARGINAL, "marginal", "--input", "5,4")
+    assert found == status, out
+    assert said in out

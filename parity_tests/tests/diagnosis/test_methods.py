@@ -214,3 +214,45 @@ def test_a_method_needs_the_arguments_of_its_class(check_file):
     status, out, err = check_file(NETWORKS, "Regression.both", "--args", "3", "--input", "5,3")
     assert (status, out) == (2, "")
     assert "--args: Regression(n_in, n_out, lr=0.1) cannot be called with these" in err
+
+
+TWO_LAYERS = """
+import numpy as np
+
+
+class TwoLayerNet:
+    def __init__(self, inputs, hidden, classes):
+        self.params = {"W1": np.random.randn(inputs, hidden), "W2": np.random.randn(hidden, classes)}
+
+    def loss(self, X, y=None, reg=0.1):
+        W1, W2 = self.params["W1"], self.params["W2"]
+        h = np.maximum(X @ W1, 0)
+        scores = h @ W2
+        if y is None:
+            return scores
+        p = np.exp(scores - scores.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        rows = np.arange(len(y))
+        loss = -np.log(p[rows, y]).mean() + reg * ((W1**2).sum() + (W2**2).sum())
+        p[rows, y] -= 1
+        p /= len(y)
+        return loss, {"W2": h.T @ p + 2 * reg * W2, "W1": X.T @ (p @ W2.T * (h > 0)) + 2 * reg * W1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        ("", "", 0),
+        (" * (h > 0)", "", 1),
+        ("+ 2 * reg * W2", "+ reg * W2", 1),
+        ("        p /= len(y)\n", "", 1),
+    ],
+)
+def test_a_target_may_have_a_default(check_file, right, wrong, expected):
+    source = TWO_LAYERS.replace(right, wrong) if right else TWO_LAYERS
+    assert TWO_LAYERS.count(right) == 1 or not right
+    options = ["--args", "4, 5, 3", "--input", "6,4", "--target", "classes"]
+    status, out, err = check_file(source, "TwoLayerNet.loss", *options)
+    assert (status, err) == (expected, ""), out
+    assert ("All agree." in out) == (not expected)

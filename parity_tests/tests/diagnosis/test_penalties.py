@@ -48,3 +48,27 @@ def test_another_mistake_is_none(checked, wrong):
     assert status == 1
     assert "an L2 penalty" not in out
     assert "an L1 penalty" not in out
+
+
+HALVED = """
+import numpy as np
+
+
+class Ridge:
+    def __init__(self, n, alpha=0.3):
+        self.w, self.alpha = np.random.randn(n), alpha
+
+    def loss(self, x, y):
+        error = x @ self.w - y
+        loss = 0.5 * (error**2).sum() + 0.5 * self.alpha * (self.w**2).sum()
+        return loss, {"w": x.T @ error + self.alpha * self.w}
+"""
+
+
+def test_one_that_is_larger_than_the_losss_is_told_by_how_much(checked):
+    options = ["Ridge.loss", "--args", "3", "--input", "5,3", "--input", "5"]
+    status, out = checked(HALVED, *options)
+    assert (status, "All agree." in out) == (0, True), out
+    status, out = checked(HALVED.replace("+ self.alpha * self.w}", "+ 2 * self.alpha * self.w}"), *options)
+    assert status == 1
+    assert "-> grad_w: 0.3 times the weights is added: the gradient of an L2 penalty, beyond what" in out
