@@ -135,13 +135,14 @@ class Functions:
         read.backward = Called(self._backward, self.found.backward).taking(self.backs)
         return read
 
-    def _forward(self, *values: object, **named: object) -> dict[str, object]:
+    def _forward(self, *values: object, **named: object) -> object:
         self.last = _by_name(self.fronts, values, named)
         made = {name: np.zeros_like(self.given[name]) for name in self.filled}
         self.found.forward(**self.last, **made)
         # What has a gradient of its own within backward, and is not handed to it, is a step on the way to the output.
-        inner = set(self.scratch.values()) - {p.name for p in self.found.parameters(self.found.backward)}
-        return {name: values for name, values in made.items() if name not in inner}
+        taken = {p.name for p in self.found.parameters(self.found.backward)}
+        returned = {name: array for name, array in made.items() if name in taken or name not in self.scratch.values()}
+        return next(iter(returned.values())) if len(returned) == 1 and not taken & set(returned) else returned
 
     def _backward(self, *values: object, **named: object) -> object:
         dtype = self.given[self.filled[0]].dtype
@@ -152,7 +153,7 @@ class Functions:
         return made or returned
 
     def _written(self, upstream: dict[str, str], stage: Stage) -> set[str]:
-        """Return the arguments of backward that it writes to, none if it cannot be told."""
+        """Return the arguments of backward that it writes to; where it raises, those that have the names of them."""
         made = {**self.given, **_after(self.found.forward, self.given, stage)[1]}
         given = {name: np.zeros(np.shape(made[of])) for name, of in self.gradients.items()}
         given |= {name: nudged(np.zeros(np.shape(made[of]))) for name, of in upstream.items()}
@@ -161,7 +162,7 @@ class Functions:
         try:
             _, after = _after(self.found.backward, given, stage)
         except LearnerRaisedError:
-            return set()
+            return set(self.gradients)
         return set(_changed(given, after))
 
 

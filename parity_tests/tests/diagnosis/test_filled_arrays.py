@@ -182,3 +182,10 @@ def test_gradients_under_other_names_are_asked_for(checked):
     status, out = checked(source, "linear,linear_backward", *FORMS["linear,linear_backward"])
     assert status == 2, out
     assert "it is not clear which of dout, left, right it fills" in out
+
+
+def test_an_error_in_backward_is_told_as_one(checked):
+    source = SOURCE.replace("np.matmul(x.T, dout, out=dw)", "np.matmul(y.T, dout, out=dw)")
+    status, out = checked(source, "linear,linear_backward", *FORMS["linear,linear_backward"])
+    assert status == 1, out
+    assert "NameError: name 'y' is not defined" in out
