@@ -19,7 +19,7 @@ from parity_tests.diagnosis.lines.new_arrays import on_tape
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.place import Place
-from parity_tests.diagnosis.reading.running import LearnerRaisedError
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, is_theirs
 from scratch.tape import Node, NotFollowedError, Tape, Value
 
 
@@ -140,7 +140,7 @@ def backward_by_lines(learner: Learner, inputs: tuple[np.ndarray, ...], forward:
 
     def followed(frame: types.FrameType) -> bool:
         # What an optimizer computes is no gradient.
-        return not learner.optimizers.have(frame.f_locals.get("self"))
+        return is_theirs(frame.f_code.co_filename) and not learner.optimizers.have(frame.f_locals.get("self"))
 
     def run(*grads: np.ndarray) -> list[Computed]:
         learner.forward(*inputs)
