@@ -67,6 +67,14 @@ class FirstWrong:
                 return next((node for node in found if node in self.forward.names), found[-1])
         return None
 
+    def goes_on(self, one: Computed) -> bool:
+        """Return whether a line changes what another line computed, and that was not recognized either."""
+        place = next((i for i, other in enumerate(self.computed) if other is one), 0)
+        earlier = [o for o in self.computed[:place] if o.name == one.name and o.function is one.function]
+        changed = next((o for o in reversed(earlier) if o.line != one.line and np.any(o.values)), None)
+        unclear = changed is not None and not changed.words and not self.forward.matches(changed.values)
+        return unclear and statements.adds_to(one.function, one.line, one.name)
+
     def _wholes_like(self, one: Computed) -> list[Known]:
         return [true for true in self.forward.known if true.whole and true.values.shape == one.values.shape]
 

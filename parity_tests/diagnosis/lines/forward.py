@@ -45,6 +45,8 @@ class Forward:
         All that forward's own variables, attributes and keys have been.
     fills : bool
         Whether forward fills new arrays, or makes them of lists: in a loop, a name stands for several values.
+    has_gradients : bool
+        Whether forward also computes the gradients, which it returns beside the loss: they are none of its values.
 
     Attributes
     ----------
@@ -64,10 +66,15 @@ class Forward:
         functions: frozenset[types.CodeType] = frozenset(),
         bound: dict[str, set[Node]] | None = None,
         fills: bool = False,
+        has_gradients: bool = False,
     ) -> None:
         self.tape, self.upstream, self.names, self.scalar = tape, upstream, names, scalar
         self.functions, self.bound, self.fills = functions, bound or {}, fills
         self.grads = FilledGradients(tape.gradients(outputs, list(upstream)))
+        self._values = tape.nodes
+        if has_gradients:
+            self._values = [node for node in tape.nodes if self.grads.contributions(node)]
+            self.names = names = {node: name for node, name in names.items() if self.grads.contributions(node)}
         self.known = KnownGradients(self._known(outputs))
         self._meant: dict[tuple[str, str], Node | None] = {}
         self._versions: dict[str, list[Node]] = {}
@@ -138,7 +145,7 @@ class Forward:
 
     def is_value(self, values: np.ndarray) -> bool:
         """Return whether forward computed an array."""
-        return any(same(values, node.data) for node in self.tape.nodes)
+        return any(same(values, node.data) for node in self._values)
 
     def multiple_of(self, values: np.ndarray) -> Node | None:
         """Return the value of whose gradient an array is a multiple, None if it may be that of several."""

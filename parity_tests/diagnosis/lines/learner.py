@@ -62,7 +62,9 @@ def _followed(
         returned = _run(learner, inputs, tape, names, functions, bound)
     outputs = _values_of(learner, returned, names)
     upstream = tuple(np.asarray(learner.plan.undressed(g)) for g in upstream)
-    return Forward(tape, outputs, upstream, names, scalar, frozenset(functions), bound, bool(files))
+    return Forward(
+        tape, outputs, upstream, names, scalar, frozenset(functions), bound, bool(files), learner.plan.returns_gradients
+    )
 
 
 def _run(
@@ -142,7 +144,13 @@ def backward_by_lines(learner: Learner, inputs: tuple[np.ndarray, ...], forward:
         # What an optimizer computes is no gradient.
         return is_theirs(frame.f_code.co_filename) and not learner.optimizers.have(frame.f_locals.get("self"))
 
+    code = _code(plan.pulled or found.backward or found.forward)
+    returned = _returned(learner, len(inputs), forward)
+
     def run(*grads: np.ndarray) -> list[Computed]:
+        if plan.returns_gradients:
+            computed = recorded(lambda: learner.forward(*inputs), followed)
+            return [one for one in computed if one.function is not code or one.number in (None, *returned)]
         learner.forward(*inputs)
         return recorded(lambda: plan.backward(grads), followed)
 
@@ -154,12 +162,12 @@ def backward_by_lines(learner: Learner, inputs: tuple[np.ndarray, ...], forward:
         if one.gradient.step:
             steps[learner.world.words(one.place)] = forward.named(one.own_name), one.gradient.rate
     return Backward(
-        _code(plan.pulled or found.backward),
+        code,
         found.backward_name,
         runs,
-        _returned(learner, len(inputs), forward),
+        returned,
         steps,
-        plan.convention == "upstream",
+        plan.convention == "upstream" and not plan.returns_gradients,
         owners,
     )
 
@@ -176,10 +184,11 @@ def _owners(learner: Learner) -> dict[int, str]:
 
 def _returned(learner: Learner, count: int, forward: Forward) -> dict[int, Node]:
     found, front, leaves = {}, learner.input_names(count), list(learner.plan.leaf_names)
+    beside = int(learner.plan.returns_gradients)  # the loss
     for i, source in learner.reading.inputs.items():
         node = forward.named(front[i])
         if source.leaf in leaves and node is not None:
-            found[leaves.index(source.leaf)] = node
+            found[leaves.index(source.leaf) + beside] = node
     return found
 
 

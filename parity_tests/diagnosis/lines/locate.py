@@ -35,9 +35,7 @@ class Located:
 
 def located(learner: Learner, report: Report, inputs: tuple[np.ndarray, ...]) -> str:
     """Return the annotated source of backward, or why there is none."""
-    if not any("grad_" in q.name for q in report.wrong) or (
-        learner.found.backward is None and learner.plan.pulled is None
-    ):
+    if not any("grad_" in q.name for q in report.wrong):
         return ""
     if learner.averages:
         return "Lines are not looked at where gradients are means over the examples."
@@ -87,7 +85,7 @@ def verdict(recognized: Recognized) -> Located:
     found = Located()
     if first is not None:
         found.line, found.wrong = first.line, first.name
-        found.right = right(looked, first)
+        found.right = "" if looked.goes_on(first) else right(looked, first)
     found.remarks = {n: "; ".join(_whole(words)) for n, words in said.get(code, {}).items()}
     found.text = _text(code, found, first) if is_theirs(code.co_filename) else ""
     return found
@@ -105,9 +103,13 @@ def _whole(words: list[str]) -> list[str]:
 
 
 def _meant(recognized: Recognized, one: Computed) -> Node | None:
-    # Of the values that a loop calls by one name, that whose gradient is nearest.
+    # Of the values that a loop calls by one name, that whose gradient is nearest. A line that changes what was the
+    # gradient of its name means another value.
     node, grads = recognized.meant(one), recognized.forward.grads
     versions = recognized.forward.versions(node) if node is not None else []
+    others = [other.values for other in recognized.computed if other.name == one.name and other is not one]
+    if len(versions) == 1 and any(recognized.forward.is_gradient(values, versions[0]) for values in others):
+        return None
     fitting = [version for version in versions if version.data.size == one.values.size]
     nearest = max(fitting, key=lambda version: cosine(grads[version], one.values), default=None)
     return node if nearest is None and not recognized.forward.fills else nearest
