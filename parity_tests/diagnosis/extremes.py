@@ -102,7 +102,7 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
             "divides by it: compute both from the scores instead, the gradient as p - y"
         )
     if loss and expected is None and not bad_output and not overflown:
-        return "", f"{sentence}: it divides by a probability that has become 0; compute it from the scores instead"
+        return f"{sentence}: it divides by a probability that has become 0; compute it from the scores instead", ""
     if zero and expected is None:
         return "", f"{sentence} (0/0, or the logarithm of 0?)"
     if what == "infinity" and expected is None:

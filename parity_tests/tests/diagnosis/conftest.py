@@ -27,3 +27,17 @@ def checked(check_file):
         return status, out + err
 
     return run
+
+
+@pytest.fixture
+def wrong_line(checked):
+    """Return a function that checks a wrong source, and returns the line that is marked and the sentence about it."""
+
+    def run(source, name, *options):
+        status, out = checked(source, name, *options)
+        assert status == 1, out
+        marked = [shown for shown in out.splitlines() if shown.startswith("> ")]
+        assert len(marked) == 1, out
+        return marked[0], next(line for line in out.splitlines() if line.startswith("The first "))
+
+    return run

@@ -84,13 +84,12 @@ def test_a_right_loss_agrees(checked, name):
 
 
 @pytest.mark.parametrize(("name", "old", "new", "said"), WRONG, ids=range(len(WRONG)))
-def test_the_wrong_line_of_a_loss_is_shown(checked, name, old, new, said):
+def test_the_wrong_line_of_a_loss_is_shown(wrong_line, name, old, new, said):
     assert SOURCE.count(old) == 1
-    status, out = checked(SOURCE.replace(old, new), name, *COMMANDS[name])
-    assert status == 1
-    (marked,) = [shown for shown in out.splitlines() if shown.startswith("> ")] or [out]
-    assert new.strip() in marked, out
-    assert said in next(line for line in out.splitlines() if "The first wrong line" in line)
+    marked, sentence = wrong_line(SOURCE.replace(old, new), name, *COMMANDS[name])
+    assert new.strip() in marked
+    assert sentence.startswith("The first wrong line is ")
+    assert said in sentence
 
 
 @pytest.mark.parametrize(
