@@ -22,6 +22,7 @@ from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.outputs import return_names
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
 from parity_tests.diagnosis.request import Request
+from scratch.tape import Value
 
 Arguments = dict[str, object]
 
@@ -137,7 +138,10 @@ class Functions:
 
     def _forward(self, *values: object, **named: object) -> object:
         self.last = _by_name(self.fronts, values, named)
-        made = {name: np.zeros_like(self.given[name]) for name in self.filled}
+        made: Arguments = {name: np.zeros_like(self.given[name]) for name in self.filled}
+        on_tape = next((value for value in self.last.values() if isinstance(value, Value)), None)
+        if on_tape is not None:
+            made = {name: on_tape.node.tape.watch(array) for name, array in made.items()}
         self.found.forward(**self.last, **made)
         # What has a gradient of its own within backward, and is not handed to it, is a step on the way to the output.
         taken = {p.name for p in self.found.parameters(self.found.backward)}

@@ -10,7 +10,7 @@ import numpy as np
 
 from parity_tests.diagnosis.lines import statements
 from parity_tests.diagnosis.lines.backward import Computed
-from parity_tests.diagnosis.lines.gradients import Known, same
+from parity_tests.diagnosis.lines.gradients import ATOL, Known, same
 from parity_tests.diagnosis.lines.recognize import Recognized
 from scratch.tape import Node
 
@@ -76,7 +76,10 @@ class FirstWrong:
         return unclear and statements.adds_to(one.function, one.line, one.name)
 
     def _wholes_like(self, one: Computed) -> list[Known]:
-        return [true for true in self.forward.known if true.whole and true.values.shape == one.values.shape]
+        # A gradient that is 0 but for rounding, such as a mean's within a variance, says nothing.
+        least = ATOL * np.abs(one.values).max(initial=0)
+        wholes = [true for true in self.forward.known if true.whole and true.values.shape == one.values.shape]
+        return [true for true in wholes if np.abs(true.values).max(initial=0) > least]
 
     def _makes_known(self, one: Computed, later: Computed, true: np.ndarray) -> bool:
         """Return whether ``later`` computes a gradient, and not the same one, from ``true`` in the place of ``one``."""

@@ -71,6 +71,7 @@ class Plan:
     returned: object = None
     shaken: int | None = None
     extra_words: list[str] = field(default_factory=list)
+    _known: dict[tuple, tuple[bool, Split]] = field(default_factory=dict)
 
     # Forward.
 
@@ -127,7 +128,7 @@ class Plan:
             self.pulled, returned = returned[1], returned[0]
         if self.returns_gradients and _is_loss_last(returned):
             returned = returned[::-1]
-        self.split, self.handed = alone(*self._signatures()), set()
+        self.handed = set()
         if self.numbers:
             returned = self._as_array(returned)
         names = [] if self.pulled else return_names(undecorated(self.found.forward))
@@ -135,6 +136,7 @@ class Plan:
         if self.made is not None:
             self.made, self.split = self._read(self.made)
             return tuple(self._as_output(leaf) for i in self.split.outputs for leaf in leaves(self.made.values[i]))
+        self.split = alone(*self._signatures())
         if self.split_number:
             raise NotUnderstoodError(f"{self.found.forward_name} returns one value: there is one way to read it")
         if returned is None:
@@ -173,17 +175,25 @@ class Plan:
 
     def _read(self, made: Values) -> tuple[Values, Split]:
         floating = [i for i, value in enumerate(made.values) if self._is_output(value)]
-        if self.found.backward is None and self.pulled is None:
-            found = [(made, Split((0,)))]
-        elif self.convention != "upstream":
-            found = [(made, Split(tuple(floating[:1]) or (0,)))]
-        else:
-            nests = self._nests(made)
-            backward = undecorated(self.pulled or self.found.backward)
-            found = readings(made, floating, nests, backward, *self._signatures())
-        if self.split_number >= len(found):
-            raise NotUnderstoodError(f"there is no other way to read what {self.found.forward_name} returns")
-        return found[self.split_number]
+        nests = self._nests(made)
+        # Forward is called thousands of times, and mostly returns the same kinds of values.
+        key = tuple(made.names), tuple(floating), tuple(nests)
+        if key not in self._known:
+            found = self._readings(made, floating, nests)
+            if self.split_number >= len(found):
+                raise NotUnderstoodError(f"there is no other way to read what {self.found.forward_name} returns")
+            read, split = found[self.split_number]
+            self._known[key] = read is not made, split
+        is_flat, split = self._known[key]
+        return made.flat(nests) if is_flat else made, split
+
+    def _readings(self, made: Values, floating: list[int], nests: list[int]) -> list[tuple[Values, Split]]:
+        if self.returns_gradients:
+            return [(made, Split((0,)))]
+        if self.convention != "upstream":
+            return [(made, Split(tuple(floating[:1]) or (0,)))]
+        backward = undecorated(self.pulled or self.found.backward)
+        return readings(made, floating, nests, backward, *self._signatures())
 
     def _as_output(self, value: object) -> np.ndarray:
         """Return an output; a loss of shape (1, 1) is a number where backward takes no upstream gradient."""

@@ -189,3 +189,15 @@ def test_an_error_in_backward_is_told_as_one(checked):
     status, out = checked(source, "linear,linear_backward", *FORMS["linear,linear_backward"])
     assert status == 1, out
     assert "NameError: name 'y' is not defined" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("matmul_forward,matmul_backward", "inp[b, i] * dout[b, o]", "inp[b, 0] * dout[b, o]"),
+        ("linear,linear_backward", "np.matmul(x.T, dout, out=dw)", "np.matmul(x.T, 2 * dout, out=dw)"),
+    ],
+)
+def test_the_wrong_line_is_marked(wrong_line, name, right, wrong):
+    marked, _ = wrong_line(SOURCE.replace(right, wrong), name, *FORMS[name])
+    assert wrong in marked
