@@ -16,6 +16,7 @@ from benchmarks.exercises.grading.cases import Trial
 from benchmarks.exercises.grading.watching import agree
 from parity_tests.diagnosis.lines import statements
 from parity_tests.diagnosis.lines.backward import Backward, Computed, recorded, tracing, varied
+from parity_tests.diagnosis.lines.first_wrong import FirstWrong
 from parity_tests.diagnosis.lines.forward import Forward, Names, name_locals
 from parity_tests.diagnosis.lines.locate import Located, right, verdict
 from parity_tests.diagnosis.lines.recognize import Recognized
@@ -47,7 +48,7 @@ def located(functions: Pair, trial: Trial, operands: list[str | None], original:
     ]
     first = min(named, key=lambda one: one.line, default=None)
     if first is not None and (not found.line or first.line < found.line):
-        found.line, found.wrong, found.right = first.line, first.name, right(recognized, first)
+        found.line, found.wrong, found.right = first.line, first.name, right(FirstWrong(recognized), first)
     return found
 
 
