@@ -155,6 +155,8 @@ class Forward:
 
     def closest(self, values: np.ndarray) -> Node | None:
         """Return the value with a name whose gradient an array is most nearly a multiple of, None if it is far off."""
+        if values.size == 1:
+            return None  # it has no direction
         wholes = [one for one in self.known if one.whole and one.values.shape == values.shape]
         near = {one.node: cosine(one.values, values) for one in wholes if one.node in self.names}
         best = max(near, key=near.__getitem__, default=None)
