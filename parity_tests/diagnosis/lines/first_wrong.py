@@ -4,15 +4,13 @@ An intermediate line may be right without being the gradient of a single value: 
 back from what is wrong at the end, along the names that each line uses.
 """
 
-import contextlib
-
 import numpy as np
 
 from parity_tests.diagnosis.lines import statements
 from parity_tests.diagnosis.lines.backward import Computed
-from parity_tests.diagnosis.lines.gradients import ATOL, Known, same
+from parity_tests.diagnosis.lines.gradients import same
 from parity_tests.diagnosis.lines.recognize import Recognized
-from scratch.tape import Node
+from parity_tests.diagnosis.lines.substitution import Substitution
 
 
 class FirstWrong:
@@ -26,11 +24,12 @@ class FirstWrong:
     ----------
     suspicious : list of Computed
         What is meant as a gradient, and is no true gradient nor a part of one.
+    instead : Substitution
     """
 
     def __init__(self, recognized: Recognized) -> None:
         self.recognized, self.forward = recognized, recognized.forward
-        self.computed = recognized.computed
+        self.computed, self.instead = recognized.computed, Substitution(recognized)
         found = [one for one in self.computed if one.follows and not one.words and not self._is_given(one)]
         self.suspicious = [one for one in found if not self._is_unfinished(one)]
 
@@ -54,19 +53,6 @@ class FirstWrong:
             return self._origin(left[0], set())
         return min(candidates, key=lambda one: order[id(one)]) if candidates else None
 
-    def needed(self, one: Computed) -> Node | None:
-        """Return the value whose gradient an array has to be for what the next lines make of it to be a gradient."""
-        place = next(i for i, other in enumerate(self.computed) if other is one)
-        for later in self.computed[place + 1 :]:
-            if later.name == one.name:
-                return None
-            if later.function is not one.function or one.name not in statements.names(later.function, later.line):
-                continue
-            found = [true.node for true in self._wholes_like(one) if self._makes_known(one, later, true.values)]
-            if found:
-                return next((node for node in found if node in self.forward.names), found[-1])
-        return None
-
     def goes_on(self, one: Computed) -> bool:
         """Return whether a line changes what another line computed, and that was not recognized either."""
         place = next((i for i, other in enumerate(self.computed) if other is one), 0)
@@ -74,17 +60,6 @@ class FirstWrong:
         changed = next((o for o in reversed(earlier) if o.line != one.line and np.any(o.values)), None)
         unclear = changed is not None and not changed.words and not self.forward.matches(changed.values)
         return unclear and statements.adds_to(one.function, one.line, one.name)
-
-    def _wholes_like(self, one: Computed) -> list[Known]:
-        # A gradient that is 0 but for rounding, such as a mean's within a variance, says nothing.
-        least = ATOL * np.abs(one.values).max(initial=0)
-        wholes = [true for true in self.forward.known if true.whole and true.values.shape == one.values.shape]
-        return [true for true in wholes if np.abs(true.values).max(initial=0) > least]
-
-    def _makes_known(self, one: Computed, later: Computed, true: np.ndarray) -> bool:
-        """Return whether ``later`` computes a gradient, and not the same one, from ``true`` in the place of ``one``."""
-        made = self._made(one, later, true)
-        return made is not None and not same(made, true) and bool(self.forward.matches(made))
 
     def _is_unfinished(self, one: Computed) -> bool:
         # An array of zeros that is not filled yet, or a partial sum of what is right in the end.
@@ -108,21 +83,24 @@ class FirstWrong:
         latest = {one.variable: one for one in (*passed, *local)}
         for one in latest.values():
             # In a loop, what a line hands on may depend on what it computed the last time.
-            same_line = (
-                one.function is end.function and one.line == end.line and (one.is_argument or not end.is_argument)
-            )
-            if id(one) in seen or same_line:
+            beside = one.function is end.function and one.line == end.line
+            if id(one) in seen or (beside and (one.is_argument or not end.is_argument)):
                 continue
             handed_over = _identical(one, end)
             meant = self.recognized.meant(one)
-            right = meant is not None and (self._is_that_of(one, meant) or one.words.startswith("part of"))
+            right = meant is not None and (self.instead.is_that_of(one, meant) or one.words.startswith("part of"))
             if handed_over and end.is_returned and one.follows and not right:
                 return self._origin(one, seen)
-            if one in self.suspicious and not self._flows_into_right(one) and self._matters(one, end):
+            if one in self.suspicious and not self._flows_into_right(one) and self.instead.matters(one, end):
                 return self._origin(one, seen)
-            if one not in self.suspicious and not (handed_over and right) and self._would_mend(one, end):
+            if one not in self.suspicious and not (handed_over and right) and self.instead.would_mend(one, end):
                 return one
-            if one.bare and not one.words and not self.forward.is_value(one.values) and self._some_would_mend(one, end):
+            if (
+                one.bare
+                and not one.words
+                and not self.forward.is_value(one.values)
+                and self.instead.some_would_mend(one, end)
+            ):
                 return self._origin(one, seen)
         return self._giver(end, used - set(latest), before, seen) or end
 
@@ -142,51 +120,6 @@ class FirstWrong:
         here = [one for one in reversed(before) if one.caller == (end.function, end.line) and not _is_rearranged(one)]
         wrong = next((one for one in (*others, *here) if one in self.suspicious and id(one) not in seen), None)
         return part if part is not None or wrong is None else self._origin(wrong, seen)
-
-    def _would_mend(self, one: Computed, end: Computed) -> bool:
-        """Return whether ``end`` comes out right if ``one`` is replaced by the gradient that its name claims to be."""
-        nodes = [self.recognized.meant(one), None if one.whole else one.node]
-        return any(
-            self._mends(one, end, self.forward.grads[version])
-            for node in nodes
-            if node is not None and not self._is_that_of(one, node)
-            for version in self.forward.versions(node)
-        )
-
-    def _matters(self, one: Computed, end: Computed) -> bool:
-        """Return whether a true gradient in the place of ``one`` would change ``end``.
-
-        None does if they differ only where a mask sets the product to 0.
-        """
-        made = [self._made(one, end, true.values) for true in self._wholes_like(one)]
-        return not any(values is not None and same(values, end.values) for values in made)
-
-    def _is_that_of(self, one: Computed, node: Node) -> bool:
-        return any(self.forward.is_gradient(one.values, version) for version in self.forward.versions(node))
-
-    def _some_would_mend(self, one: Computed, end: Computed) -> bool:
-        """Return whether ``end`` comes out right if ``one`` is replaced by the gradient of some value of its shape."""
-        scalar = self.forward.scalar
-        return scalar is not None and any(
-            self._mends(one, end, true.values / scalar) for true in self._wholes_like(one)
-        )
-
-    def _mends(self, one: Computed, end: Computed, true: np.ndarray) -> bool:
-        wanted = self.recognized.end(end) or self.recognized.meant(end)
-        if wanted is None:
-            return self._makes_known(one, end, true)
-        made, versions = self._made(one, end, true), self.forward.versions(wanted)
-        return made is not None and any(known.whole and known.node in versions for known in self.forward.matches(made))
-
-    def _made(self, one: Computed, end: Computed, true: np.ndarray) -> np.ndarray | None:
-        """Return what the right-hand side of ``end`` is with ``true`` in the place of ``one``."""
-        expression = statements.expression(end.function, end.line, end.number)
-        if expression is None or not one.variable.isidentifier():
-            return None
-        with contextlib.suppress(Exception), np.errstate(all="ignore"):
-            made = np.asarray(eval(expression, {**end.scope, one.variable: true}))
-            return made if made.dtype.kind == "f" else None
-        return None
 
     def _flows_into_right(self, one: Computed) -> bool:
         return any(

@@ -119,7 +119,7 @@ def right(looked: FirstWrong, one: Computed) -> str:
     """Return what a wrong array is, and what it should be; "" if that cannot be told."""
     recognized, forward = looked.recognized, looked.forward
     node = recognized.end(one) or recognized.returned_as(one) or _meant(recognized, one)
-    node = node or one.node or looked.needed(one) or forward.multiple_of(one.values)
+    node = node or one.node or looked.instead.needed(one) or forward.multiple_of(one.values)
     if node is None and not forward.fills:  # a loop has gradients of any direction
         node = forward.closest(one.values)
     if node is None or not forward.grads.contributions(node):
