@@ -53,7 +53,17 @@ class FirstWrong:
             return self._origin(left[0], set())
         return min(candidates, key=lambda one: order[id(one)]) if candidates else None
 
-    def goes_on(self, one: Computed) -> bool:
+    def is_sure(self, one: Computed) -> bool:
+        """Return whether a line is surely wrong: backward ends with it, or with a true gradient it would be right.
+
+        A step on the way to the end may be right without being a gradient, and so may a sum that another line began.
+        """
+        recognized = self.recognized
+        ends = one.is_returned or one.is_argument or recognized.is_stored(one) or one.name in recognized.backward.steps
+        known = ends or bool(one.words) or recognized.returned_as(one) is not None
+        return not self._goes_on(one) and (known or self.instead.needed(one) is not None)
+
+    def _goes_on(self, one: Computed) -> bool:
         """Return whether a line changes what another line computed, and that was not recognized either."""
         place = next((i for i, other in enumerate(self.computed) if other is one), 0)
         earlier = [o for o in self.computed[:place] if o.name == one.name and o.function is one.function]

@@ -29,6 +29,7 @@ class Located:
     line: int = 0
     wrong: str = ""
     right: str = ""
+    sure: bool = False
     remarks: dict[int, str] = field(default_factory=dict)
     text: str = ""
 
@@ -85,7 +86,7 @@ def verdict(recognized: Recognized) -> Located:
     found = Located()
     if first is not None:
         found.line, found.wrong = first.line, first.name
-        found.right = "" if looked.goes_on(first) else right(looked, first)
+        found.right, found.sure = right(looked, first), looked.is_sure(first)
     found.remarks = {n: "; ".join(_whole(words)) for n, words in said.get(code, {}).items()}
     found.text = _text(code, found, first) if is_theirs(code.co_filename) else ""
     return found
@@ -162,7 +163,7 @@ def _text(code: types.CodeType, found: Located, first: Computed | None) -> str:
     head = f"The first wrong line is line {found.line}, {found.wrong.replace('return 0', 'what it returns')}"
     if first.words.startswith("part of ") and statements.returns_a_name(code, first.line, first.number):
         head = f"Something is missing in what line {found.line} returns"
-    elif not found.right and not first.is_returned:
+    elif not found.sure or not (found.right or first.is_returned):
         head = f"The first line that may be wrong is line {found.line}, {found.wrong}"
     head += f": {found.right}" if found.right else ": it is not the gradient of anything in forward"
     return "\n".join([f"{head}.", "", *shown])

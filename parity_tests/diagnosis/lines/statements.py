@@ -44,13 +44,18 @@ def part(statement: ast.AST, number: int | None) -> ast.AST:
 
 
 def made_for(statement: ast.AST | None, target: str) -> ast.AST | None:
-    """Return what is assigned to a name in ``a, b = x, y``; any other statement itself."""
-    if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Tuple):
+    """Return what is assigned to a name in ``a, b = x, y``, or to a key in ``g = {"a": x}``; else the statement."""
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    if isinstance(value, ast.Tuple):
         for one in statement.targets:
-            if isinstance(one, ast.Tuple) and len(one.elts) == len(statement.value.elts):
-                for element, value in zip(one.elts, statement.value.elts, strict=True):
+            if isinstance(one, ast.Tuple) and len(one.elts) == len(value.elts):
+                for element, made in zip(one.elts, value.elts, strict=True):
                     if ast.unparse(element) == target:
-                        return value
+                        return made
+    if isinstance(value, ast.Dict):
+        for key, made in zip(value.keys, value.values, strict=True):
+            if key is not None and target.endswith(f"[{ast.unparse(key)}]"):
+                return made
     return statement
 
 
