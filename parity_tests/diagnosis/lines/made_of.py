@@ -55,7 +55,7 @@ def _candidates(
                 yield f"the gradient of {named[node]}, averaged over axis {axis}", grad.mean(axis, keepdims=keep)
     for node, other in itertools.product(nodes, nodes):
         grad, value = grads[node], other.data
-        if value.size > 1 and _broadcasts(grad.shape, value.shape, shape):
+        if value.size > 1 and broadcasts(grad.shape, value.shape, shape):
             for words, slope in SLOPES.items():
                 yield f"the gradient of {named[node]} times {words.format(named[other])}", grad * slope(value)
         if grad.ndim == value.ndim == 2:
@@ -73,7 +73,8 @@ def _candidates(
                     yield f"({words}).T", (one @ two).T
 
 
-def _broadcasts(one: tuple[int, ...], other: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+def broadcasts(one: tuple[int, ...], other: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Return whether arrays of two shapes broadcast to a third one."""
     try:
         return np.broadcast_shapes(one, other) == wanted
     except ValueError:

@@ -6,7 +6,8 @@ import numpy as np
 
 from parity_tests.diagnosis.lines import statements
 from parity_tests.diagnosis.lines.backward import Computed
-from parity_tests.diagnosis.lines.gradients import ATOL, Known, same, shape_of
+from parity_tests.diagnosis.lines.gradients import ATOL, Known, same
+from parity_tests.diagnosis.lines.made_of import broadcasts
 from parity_tests.diagnosis.lines.recognize import Recognized
 from scratch.tape import Node
 
@@ -30,7 +31,7 @@ class Substitution:
             for node in nodes
             if node is not None and not self.is_that_of(one, node)
             for version in self.forward.versions(node)
-            if shape_of(version.data) == shape_of(one.values)
+            if broadcasts(version.data.shape, one.values.shape, one.values.shape)  # a sum may be forgotten
         )
 
     def some_would_mend(self, one: Computed, end: Computed) -> bool:
