@@ -180,11 +180,13 @@ class _Recorder:
                 self.computed.append(Computed(line, name, np.array(values), frame.f_code, _scope(frame)))
         if event == "return":
             parts = argument if isinstance(argument, tuple | list) else (argument,)
+            caller = (frame.f_back.f_code, frame.f_back.f_lineno) if frame.f_back else None
             for number, part in enumerate(parts):
                 if isinstance(part, np.ndarray | np.floating) and np.asarray(part).dtype.kind == "f":
-                    done = Computed(frame.f_lineno, f"return {number}", np.array(part), frame.f_code, _scope(frame))
-                    done.caller = None if frame.f_back is None else (frame.f_back.f_code, frame.f_back.f_lineno)
-                    self.computed.append(done)
+                    name, values = f"return {number}", np.array(part)
+                    self.computed.append(
+                        Computed(frame.f_lineno, name, values, frame.f_code, _scope(frame), caller=caller)
+                    )
         self.last[key] = (frame.f_lineno, {n: np.array(v) for n, v in arrays.items()})
 
     def _record_arguments(self, frame: types.FrameType) -> None:

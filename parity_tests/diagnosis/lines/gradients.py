@@ -66,20 +66,23 @@ class KnownGradients:
 
     def same_as(self, values: np.ndarray) -> list[Known]:
         """Return those that are the `same` as an array."""
-        known, rows = self._rows.get(shape_of(values), ([], np.empty((0, np.size(values)))))
+        known, rows = self._like(values)
         sizes = np.abs(rows).max(axis=1, initial=0)
         near = np.isclose(np.ravel(values), rows, rtol=RTOL, atol=ATOL * sizes[:, None])
         return _chosen(known, near.all(axis=1) & (sizes > 0))
 
     def multiples_of(self, values: np.ndarray) -> list[Known]:
         """Return those of which an array of several elements is a multiple."""
-        known, rows = self._rows.get(shape_of(values), ([], np.empty((0, np.size(values)))))
+        known, rows = self._like(values)
         row = np.ravel(values)
         if row.size < 2 or not np.any(row):
             return []
         with np.errstate(all="ignore"):
             multiples = (rows @ row / (rows**2).sum(axis=1))[:, None] * rows
             return _chosen(known, np.abs(multiples - row).max(axis=1) <= RTOL * np.abs(row).max())
+
+    def _like(self, values: np.ndarray) -> tuple[list[Known], np.ndarray]:
+        return self._rows.get(shape_of(values), ([], np.empty((0, np.size(values)))))
 
 
 def _chosen(known: list[Known], which: np.ndarray) -> list[Known]:

@@ -41,7 +41,7 @@ class Plan:
     mean : bool
         Whether the output has one number per example, and the gradients are those of its mean.
     split_number : int
-        Which of the ways to read what forward returns it is (`splits`).
+        Which of the ways to read what forward returns it is (`outputs.readings`).
     listed : int or None
         The place of forward's argument that takes all inputs from there on: as one list, or as a tuple behind others,
         such as the state (h, c) of an LSTM.

@@ -13,7 +13,7 @@ from parity_tests.diagnosis.reading.outputs import is_upstream
 from parity_tests.diagnosis.reading.plans import Plan
 
 SPLITS = 6
-"""The most ways to read what forward returns (`outputs.splits`)."""
+"""The most ways to read what forward returns (`outputs.readings`)."""
 
 
 def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Iterator[Plan]:

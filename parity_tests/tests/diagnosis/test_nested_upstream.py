@@ -2,6 +2,8 @@
 
 import pytest
 
+from parity_tests.tests.diagnosis.recurrent_layers import SEQUENCE
+
 SOURCE = """
 from typing import NamedTuple
 
@@ -12,20 +14,10 @@ class State(NamedTuple):
     h: np.ndarray
     total: np.ndarray
 
-
-class Sequence:
-    def __init__(self, n, width):
-        self.U, self.V = np.random.randn(n, width) / 2, np.random.randn(width, width) / 2
-
-    def forward(self, x, state):
-        h, total = state
-        self.x, self.hs = x, [h]
-        for t in range(x.shape[1]):
-            h = np.tanh(x[:, t] @ self.U + h @ self.V)
-            total = total + h
-            self.hs.append(h)
-        return np.stack(self.hs[1:], axis=1), (h, total)
-
+"""
+SOURCE += (
+    SEQUENCE
+    + """
     def backward(self, dout, dstate):
         dh, dtotal = dstate
         dx = np.zeros_like(self.x)
@@ -62,6 +54,7 @@ def sequence_backward(dy, dstate, cache):
     dx, (dh, dtotal) = layer.backward(dy, dstate)
     return dx, dh, dtotal, layer.dU, layer.dV
 """
+)
 INNER = {
     "taken apart": [],
     "by index": [("dh, dtotal = dstate", "dh, dtotal = dstate[0], dstate[1]")],

@@ -2,6 +2,8 @@
 
 import pytest
 
+from parity_tests.tests.diagnosis.recurrent_layers import SEQUENCE
+
 SOURCE = """
 import numpy as np
 
@@ -39,20 +41,10 @@ class Flat(Cell):
     def forward(self, x, state):
         return super().forward(x, state)[1]
 
-
-class Sequence:
-    def __init__(self, n, width):
-        self.U, self.V = np.random.randn(n, width) / 2, np.random.randn(width, width) / 2
-
-    def forward(self, x, state):
-        h, total = state
-        self.x, self.hs = x, [h]
-        for t in range(x.shape[1]):
-            h = np.tanh(x[:, t] @ self.U + h @ self.V)
-            total = total + h
-            self.hs.append(h)
-        return np.stack(self.hs[1:], axis=1), (h, total)
-
+"""
+SOURCE += (
+    SEQUENCE
+    + """
     def backward(self, dout, dlast, dtotal):
         dx, dh = np.zeros_like(self.x), dlast
         self.dU, self.dV = np.zeros_like(self.U), np.zeros_like(self.V)
@@ -63,6 +55,7 @@ class Sequence:
             dx[:, t], dh = da @ self.U.T, da @ self.V.T
         return dx, (dh, dtotal)
 """
+)
 CELL = ["--args", "3, 4", "--input", "5,3", "--input", "5,4", "--input", "5,4"]
 SEQUENCE = ["--args", "3, 4", "--input", "2,5,3", "--input", "2,4", "--input", "2,4"]
 
