@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from parity_tests.diagnosis.reading import holders
 from parity_tests.diagnosis.reading.running import is_theirs
 
 KINDS = (np.random.Generator, np.random.RandomState, random.Random)
@@ -85,8 +86,7 @@ def _inside(value: object) -> Iterator[object]:
         yield from [child for name, child in list(vars(value).items()) if not name.startswith("__")]
         yield sys.modules.get(value.__module__) if isinstance(value, type) else None
     elif not isinstance(value, type | types.ModuleType) and _is_own(type(value)):
-        yield from list(getattr(value, "__dict__", {}).values())
-        yield from [getattr(value, name, None) for name in _slots(value)]
+        yield from holders.attributes(value).values()
         yield from type(value).__mro__
 
 
@@ -97,14 +97,6 @@ def _is_own(value: object) -> bool:
     if file is None:
         return isinstance(module, types.ModuleType) and module.__name__ == "__main__"
     return is_theirs(file) and not file.startswith(INSTALLED)
-
-
-def _slots(value: object) -> list[str]:
-    found: list[str] = []
-    for cls in type(value).__mro__:
-        slots = vars(cls).get("__slots__", ())
-        found += [slots] if isinstance(slots, str) else slots
-    return found
 
 
 def _is_filled(cell: types.CellType) -> bool:

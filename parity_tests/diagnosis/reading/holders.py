@@ -186,12 +186,18 @@ def is_their_file(module: types.ModuleType | None) -> bool:
 def attributes(value: object) -> dict:
     """Return an object's own attributes, those in slots among them."""
     found = dict(getattr(value, "__dict__", {}))
-    for cls in type(value).__mro__:
-        slots = cls.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
-                found[name] = getattr(value, name)
+    for name in slots(type(value)):
+        if hasattr(value, name):
+            found[name] = getattr(value, name)
     return found
+
+
+@functools.lru_cache(maxsize=256)  # each forward asks for those of the roots
+def slots(kind: type) -> list[str]:
+    """Return the names of the slots of a class and of its bases."""
+    held = [cls.__dict__.get("__slots__", ()) for cls in kind.__mro__]
+    names = [name for one in held for name in ((one,) if isinstance(one, str) else one)]
+    return [name for name in names if name not in ("__dict__", "__weakref__")]
 
 
 def follow(value: object, step: Step) -> object:

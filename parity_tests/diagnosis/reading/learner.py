@@ -12,7 +12,7 @@ from parity_tests.diagnosis.reading import collect, examples, generators, shapes
 from parity_tests.diagnosis.reading.evaluation_mode import switch_to_evaluation
 from parity_tests.diagnosis.reading.explore import explore
 from parity_tests.diagnosis.reading.learned import Learned
-from parity_tests.diagnosis.reading.moving import equal, nudged
+from parity_tests.diagnosis.reading.moving import equal, nudged, same
 from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.plans import Plan
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
@@ -244,12 +244,12 @@ class Learner:
         with self.stage("backward"):
             leaves = self.plan.backward(grads)
         for grad, given in zip(self.plan.passed, grads, strict=False):
-            if np.ndim(grad) and not np.array_equal(grad, self.plan.undressed(given), equal_nan=True):
+            if np.ndim(grad) and not same(grad, self.plan.undressed(given)):
                 self._fault(f"{self.found.backward_name} writes to the gradient it receives: work on a copy")
         for learned in self.reading.learned:
             now = self.world.get(learned.place)
             stepped = learned.gradient is not None and learned.gradient.step
-            if not stepped and not np.array_equal(self._before[id(learned)], now, equal_nan=True):
+            if not stepped and not same(self._before[id(learned)], now):
                 words = self.world.words(learned.place)
                 self._fault(f"{words} was written to by {self.found.backward_name}")
         return leaves
@@ -257,7 +257,7 @@ class Learner:
     def _look_for_writes(self, inputs: tuple[np.ndarray, ...]) -> None:
         for i, values in enumerate(inputs):
             before = self.plan.dressed(values, i)
-            if not np.array_equal(before, self.plan.inputs[i], equal_nan=True):
+            if not same(before, self.plan.inputs[i]):
                 front = self.input_names(len(inputs))[i]
                 self._fault(
                     f"{self.found.forward_name} writes to its input {front}, which belongs to the caller; "

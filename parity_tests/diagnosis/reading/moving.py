@@ -20,6 +20,12 @@ def drawn(values: np.ndarray, seed: int) -> np.ndarray:
 
 def equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
     """Return whether two lists hold the same arrays."""
-    return len(one) == len(other) and all(
-        a.shape == b.shape and np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True)
-    )
+    return len(one) == len(other) and all(map(same, one, other))
+
+
+def same(one: object, other: object) -> bool:
+    """Return whether two arrays, or lists of numbers, hold the same numbers; NaN is the same as NaN."""
+    one, other = np.asarray(one), np.asarray(other)
+    # Each forward asks; bytes are compared three times as fast as numbers, and they are the same almost always.
+    as_bytes = one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+    return as_bytes or np.array_equal(one, other, equal_nan=True)

@@ -136,7 +136,9 @@ class Plan:
         if self.made is not None:
             self.made, self.split = self._read(self.made)
             return tuple(self._as_output(leaf) for i in self.split.outputs for leaf in leaves(self.made.values[i]))
-        self.split = alone(*self._signatures())
+        if () not in self._known:
+            self._known[()] = False, alone(*self._signatures())
+        _, self.split = self._known[()]
         if self.split_number:
             raise NotUnderstoodError(f"{self.found.forward_name} returns one value: there is one way to read it")
         if returned is None:

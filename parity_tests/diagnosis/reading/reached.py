@@ -40,8 +40,9 @@ def named_files(roots: list[object], inside: list[Path], before: set[str]) -> li
     here = [one for one in known if any(Path(one.__file__).is_relative_to(folder) for folder in inside)]
     words = {word for one in here for word in re.findall(r"\w+", _source(one))}
     found = []
-    for name, module in list(sys.modules.items()):
-        if (name in before and name.rpartition(".")[2] not in words) or hasattr(module, "__path__"):
+    for name in [name for name in sys.modules if name not in before or name.rpartition(".")[2] in words]:
+        module = sys.modules[name]
+        if hasattr(module, "__path__"):
             continue  # a package leads to all of its files, also to those that have nothing to do with these
         new = holders.file_of(module) is not None and not any(module is one for one in (*known, *roots))
         if new and any(Path(module.__file__).is_relative_to(folder) for folder in inside):

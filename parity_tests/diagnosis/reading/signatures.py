@@ -19,8 +19,9 @@ def parameters_of(function: Callable) -> list[inspect.Parameter]:
     inner = getattr(function, "__func__", function)
     if not isinstance(inner, types.FunctionType) or inner.__kwdefaults__ or inner.__dict__:
         return list(inspect.signature(function).parameters.values())
-    key = inner.__code__, inner.__defaults__, function is inner
-    known = _KNOWN.get(inner)
-    if known is None or any(one is not other for one, other in zip(known[0], key, strict=True)):
-        _KNOWN[inner] = known = key, list(inspect.signature(function).parameters.values())
-    return list(known[1])
+    is_bound = function is not inner
+    code, defaults, was_bound, found = _KNOWN.get(inner, (None, None, None, []))
+    if code is not inner.__code__ or defaults is not inner.__defaults__ or is_bound is not was_bound:
+        found = list(inspect.signature(function).parameters.values())
+        _KNOWN[inner] = inner.__code__, inner.__defaults__, is_bound, found
+    return list(found)
