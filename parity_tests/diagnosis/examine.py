@@ -57,7 +57,7 @@ def examine(request: Request) -> Verdict:
             if not methods.is_named(module, request.names):
                 return _compared(prepare(request, module, args, literal, stage))
             request = method_arguments.with_shape_of_target(request, module)
-            method = methods.examine(request, module, args, stage)
+            request, method = methods.examine(request, module, args, stage)
             if method is None:
                 request = dataclasses.replace(request, names=request.names.rpartition(".")[0])
                 return _compared(prepare(request, module, args, literal, stage))

@@ -36,6 +36,10 @@ def completed(
     may_fill = found.backward is not None and not found.has_context(found.forward)
     if not may_fill or (returned and not set(returned) & set(fronts)):
         return request, found, inputs, []
+    try:
+        forward_arguments(found, options, list(inputs))
+    except NotUnderstoodError:
+        return request, found, inputs, []  # a target may be among the inputs, which only backward takes
     quiet = Stage(stage.seed, stage.dtype, shows=0)
     try:
         for tried in (inputs, *_with_indices(inputs)):

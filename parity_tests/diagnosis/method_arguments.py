@@ -5,23 +5,37 @@ import inspect
 import types
 from collections.abc import Callable
 
-from parity_tests.diagnosis import targets
+from parity_tests.diagnosis import target_shapes, targets
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.find import method_called
 from parity_tests.diagnosis.reading.lookup import named_in
 from parity_tests.diagnosis.reading.outputs import return_names
+from parity_tests.diagnosis.reading.running import Stage
 from parity_tests.diagnosis.request import Request
 
 
 def with_shape_of_target(request: Request, module: types.ModuleType) -> Request:
     """Return the request of a method: of its arguments the last is the target, if the request names one."""
-    method = named_in(module, request.names, request.path.name)
-    _, *parameters = inspect.signature(method).parameters.values()
-    options = (words.RATES, words.EPOCHS, words.BATCH_SIZES)
-    wanted = [p for p in parameters if p.default is p.empty and not any(one.match(p.name) for one in options)]
+    _, *wanted = arrays_of(named_in(module, request.names, request.path.name))
     return targets.with_shape_of_target(request, len(wanted) - 1)
+
+
+def with_target_drawn(request: Request, network: object, method: Callable, stage: Stage) -> tuple[Request, list[str]]:
+    """Return the request of a method of data and a target where only the data are given, and what to say of it."""
+    wanted = arrays_of(method)
+    if len(wanted) != 2 or not words.DATA.match(wanted[0]):
+        return request, []
+    takes_target = words.TARGETS.match(wanted[1]) or words.MAYBE_TARGETS.match(wanted[1])
+    return target_shapes.drawn(request, network, stage, wanted[1]) if takes_target else (request, [])
+
+
+def arrays_of(method: Callable) -> list[str]:
+    """Return the names of the arguments that a method needs, without learning rates and the like."""
+    options = (words.RATES, words.EPOCHS, words.BATCH_SIZES)
+    parameters = inspect.signature(method).parameters.values()
+    return [p.name for p in parameters if p.default is p.empty and not any(one.match(p.name) for one in options)]
 
 
 def in_one_step(method: Callable, examples: int) -> tuple[Callable, list[str]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from parity_tests.diagnosis import targets, training_step
 from parity_tests.diagnosis.assumed_losses import Loss, is_number, losses
-from parity_tests.diagnosis.method_arguments import in_one_step, takes_what_forward_returns
+from parity_tests.diagnosis.method_arguments import in_one_step, takes_what_forward_returns, with_target_drawn
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.find import Found, constructed, method_called, owner_of_method
@@ -48,14 +48,31 @@ def is_named(module: types.ModuleType, names: str) -> bool:
     return "," not in names and owner_of_method(module, names) is not None
 
 
-def examine(request: Request, module: types.ModuleType, args: tuple[list, dict], stage: Stage) -> Method | None:
-    """Construct the class, run the method once, and return what it is; None if it is the backward of its class."""
-    cls, name, file = owner_of_method(module, request.names), request.names.rpartition(".")[2], request.path.name
+def examine(
+    request: Request, module: types.ModuleType, args: tuple[list, dict], stage: Stage
+) -> tuple[Request, Method | None]:
+    """Construct the class, run the method once, and return what it is; None if it is the backward of its class.
+
+    The request comes with a shape for the target, where only that of the data was given.
+    """
     if not request.inputs:
         raise NotUnderstoodError("--input SHAPE is needed: the shape of the input, such as --input 4,3")
+    network = constructed(owner_of_method(module, request.names), args, stage, request.path.name)
+    method = getattr(network, request.names.rpartition(".")[2])
+    drawn, said = with_target_drawn(request, network, method, stage)
+    found = _examined(drawn, module, network, method, said, stage)
+    if found is None:
+        return request, None
+    found.said = [*said, *found.said]
+    return drawn, found
+
+
+def _examined(
+    request: Request, module: types.ModuleType, network: object, method: Callable, said: list[str], stage: Stage
+) -> Method | None:
+    cls, name, file = type(network), request.names.rpartition(".")[2], request.path.name
     inputs, target = targets.draw(request, arrays.array)
-    network = constructed(cls, args, stage, file)
-    method, once = in_one_step(getattr(network, name), inputs[0].shape[-1 if request.columns else 0])
+    method, once = in_one_step(method, inputs[0].shape[-1 if request.columns else 0])
     if name in words.BACKWARD and takes_what_forward_returns(network, method):
         return None
     world = World([network, module], ["self", ""])
@@ -78,7 +95,7 @@ def examine(request: Request, module: types.ModuleType, args: tuple[list, dict],
     finally:
         world.restore()
     returned = None if changed and _is_history(returned) else returned
-    gives = Giving(network, method, module, inputs, stage, request, options, world, once)
+    gives = Giving(network, method, module, inputs, stage, request, options, world, [*once, *said])
     if is_number(returned):
         loss = Loss(method, "")
         if (taken := gives.step([loss], changed)) is not None:

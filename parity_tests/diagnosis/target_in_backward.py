@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from parity_tests.diagnosis import targets
+from parity_tests.diagnosis import target_shapes, targets
 from parity_tests.diagnosis.assumed_losses import losses, prediction
 from parity_tests.diagnosis.methods import Giving, Method
 from parity_tests.diagnosis.reading import names as words
@@ -25,39 +25,45 @@ def completed(
     fronts = [p.name for p in found.parameters(found.forward) if p.default is p.empty]
     backs = [p.name for p in found.parameters(found.backward) if p.default is p.empty]
     target = next((name for name in backs if words.TARGETS.match(name) or words.MAYBE_TARGETS.match(name)), "")
-    shaped = targets.with_shape_of_target(request, 1)
-    given = len(shaped.inputs) + (shaped.target is not None)
-    others = [name for name in backs if name != target]
-    kept = [name for name in others if name not in fronts]
-    if found.owner is None or not target or len(fronts) != 1 or given != 2:
+    if found.owner is None or not target or len(fronts) != 1:
+        return request, None, inputs
+    data = next((name for name in backs if name == fronts[0] or words.DATA.match(name)), "")
+    kept = [name for name in backs if name not in (target, data)]
+    asked, said = request, []
+    if words.TARGETS.match(target) or (data and not kept):
+        asked, said = target_shapes.drawn(request, found.owner, stage, target)
+        found.world.restore()
+    shaped = targets.with_shape_of_target(asked, 1)
+    if len(shaped.inputs) + (shaped.target is not None) != 2:
         return request, None, inputs
     places = _places(found, kept, inputs[0], stage)
     if None in places.values():
         return request, None, inputs
     made = prediction(found.owner, inputs[0], stage)
     found.world.restore()
-    if request.target is not None and made is not None:
-        request = dataclasses.replace(shaped, target_shape=shaped.target_shape or made[0].shape)
-        inputs, options.target = targets.draw(request, arrays.array)
+    if asked.target is not None and made is not None:
+        asked = dataclasses.replace(shaped, target_shape=shaped.target_shape or made[0].shape)
+    drawn, options.target = targets.draw(asked, arrays.array) if asked != request else (inputs, options.target)
     front, back = (
         found.parameters(found.forward)[0],
         next(p for p in found.parameters(found.backward) if p.name == target),
     )
 
     def backward(x: object, y: object) -> object:
-        given = {target: y} | ({front.name: x} if front.name in others else {})
+        given = {target: y} | ({data: x} if data else {})
         made = _as_tuple(found.forward(x)) if places else ()
         return found.backward(**given, **{name: made[place] for name, place in places.items()})
 
     method = Called(backward, found.backward).taking([front, back])
-    gives = Giving(found.owner, method, found.module, inputs, stage, request, options, found.world)
-    known = list(losses(found.owner, inputs, stage))
+    gives = Giving(found.owner, method, found.module, drawn, stage, asked, options, found.world)
+    known = list(losses(found.owner, drawn, stage))
     found.world.restore()
     if not known:
         return request, None, inputs
     read = gives.gradients(known)
+    read.said += said
     read.said.append(f"{found.backward_name} takes {target}, the target, which {found.forward_name} does not take")
-    return request, read, inputs
+    return asked, read, drawn
 
 
 def _places(found: Found, kept: list[str], x: np.ndarray, stage: Stage) -> dict[str, int | None]:

@@ -49,6 +49,22 @@ def completed(
     return request, []
 
 
+def drawn(request: Request, network: object, stage: Stage, name: str) -> tuple[Request, list[str]]:
+    """Return the request with an input for the target, of the shape of what the network makes of its only input.
+
+    ``name`` is the target's. Unchanged if there are more inputs, if the request says what the target is, or if the
+    network makes nothing of the input.
+    """
+    if len(request.inputs) != 1 or request.target is not None:
+        return request, []
+    made = assumed_losses.prediction(network, targets.draw(request, arrays.array)[0][0], stage)
+    if made is None:
+        return request, []
+    shape = made[0].shape
+    said = f"{name} has the shape {shape}: that of what {made[1]} returns (another --input gives it another)"
+    return dataclasses.replace(request, inputs=[*request.inputs, shape]), [said]
+
+
 def _of_function(
     request: Request, found: Found, options: Options, inputs: tuple[np.ndarray, ...], stage: Stage
 ) -> tuple[Request, list[str]]:

@@ -45,6 +45,7 @@ EACH_EXAMPLES = re.compile(
 )
 HOLDERS = re.compile(r".*grad|^(d|nabla)|^gs?$", re.I)  # of gradients, under their parameters' keys
 GRADIENTS = re.compile(r"^(\w*grads?|\w*gradients|gs|d_?params?|nabla\w*)$", re.I)  # surely a holder of gradients
+DATA = re.compile(r"^(xs?|x_?(train|batch|i|data)|inputs?|input_data|data)$", re.I)  # of a network
 INPUTS = re.compile(r"^(x|xs|z|a|h|theta|inputs?|input_|inp|data|arr)$", re.I)
 SWITCHES = re.compile(r"^(training|train|is_?train(ing)?|train_?mode|train_?flg|is_training)$", re.I)
 GENERATORS = re.compile(r"^(rng|generator|random_state)$")

@@ -203,6 +203,30 @@ def test_a_wrong_method_is_accused(check_file, name, options, right, wrong, said
     assert said in out
 
 
+ALONE = ["--args", "[3, 4, 2]", "--input", "3,1"]
+
+
+@pytest.mark.parametrize("name", ["Columns", "Columns.backprop"])
+@pytest.mark.parametrize("options", [ALONE, COLUMNS, [*ALONE, "--target", "values"]], ids=["drawn", "given", "named"])
+def test_a_target_that_only_backward_takes_has_the_shape_of_the_prediction(check_file, name, options):
+    status, out, err = check_file(NETWORKS, name, *options)
+    assert (status, err) == (0, ""), out
+    assert "All agree." in out
+    assert ("y has the shape (2, 1): that of what feedforward returns" in out) == (options == ALONE)
+
+
+@pytest.mark.parametrize("name", ["Columns", "Columns.backprop"])
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("delta, delta @ acti", "delta, 2 * delta @ acti"), ("self.weights[i].T @ delta", "self.weights[i].T @ delta / 2")],
+)
+def test_a_wrong_one_is_accused_on_a_target_that_was_drawn(check_file, name, right, wrong):
+    assert NETWORKS.count(right) == 1
+    status, out, err = check_file(NETWORKS.replace(right, wrong), name, *ALONE)
+    assert (status, err) == (1, ""), out
+    assert "-> " in out
+
+
 def test_without_a_loss_there_is_nothing_to_compare_with(check_file):
     status, out, err = check_file(NETWORKS, "NoLoss.gradient", "--input", "5,3", "--input", "5,3")
     assert (status, out) == (2, "")
