@@ -5,7 +5,7 @@ import inspect
 import types
 from collections.abc import Callable
 
-from parity_tests.diagnosis import target_shapes, targets
+from parity_tests.diagnosis import lists_of_pairs, target_shapes, targets
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.decorators import undecorated
@@ -24,7 +24,7 @@ def with_shape_of_target(request: Request, module: types.ModuleType) -> Request:
 
 def with_target_drawn(request: Request, network: object, method: Callable, stage: Stage) -> tuple[Request, list[str]]:
     """Return the request of a method of data and a target where only the data are given, and what to say of it."""
-    wanted = arrays_of(method)
+    wanted = lists_of_pairs.names_in_pairs(method) or arrays_of(method)
     if len(wanted) != 2 or not words.DATA.match(wanted[0]):
         return request, []
     takes_target = words.TARGETS.match(wanted[1]) or words.MAYBE_TARGETS.match(wanted[1])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis import targets, training_step
+from parity_tests.diagnosis import lists_of_pairs, targets, training_step
 from parity_tests.diagnosis.assumed_losses import Loss, is_number, losses
 from parity_tests.diagnosis.method_arguments import in_one_step, takes_what_forward_returns, with_target_drawn
 from parity_tests.diagnosis.reading import names as words
@@ -71,6 +71,11 @@ def _examined(
     request: Request, module: types.ModuleType, network: object, method: Callable, said: list[str], stage: Stage
 ) -> Method | None:
     cls, name, file = type(network), request.names.rpartition(".")[2], request.path.name
+    one_pair, _ = targets.draw(request, arrays.array)
+    in_pairs = len(one_pair) == 2 and bool(lists_of_pairs.names_in_pairs(method))
+    if in_pairs:
+        method = lists_of_pairs.of_arrays(method)
+        request = lists_of_pairs.of_several(request)
     inputs, target = targets.draw(request, arrays.array)
     method, once = in_one_step(method, inputs[0].shape[-1 if request.columns else 0])
     if name in words.BACKWARD and takes_what_forward_returns(network, method):
@@ -116,7 +121,8 @@ def _examined(
                 "that returns the loss with its gradients, or both as CLASS.FORWARD,CLASS.BACKWARD"
             )
         return Method(found=Found(cls.__name__, method, backward, owner=network, module=module))
-    found = list(losses(network, inputs, stage, name))
+    found = list(losses(network, one_pair if in_pairs else inputs, stage, name))
+    found = list(lists_of_pairs.of_all(found)) if in_pairs else found
     world.restore()
     if not found:
         raise NotUnderstoodError(

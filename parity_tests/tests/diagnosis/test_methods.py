@@ -218,7 +218,10 @@ def test_a_target_that_only_backward_takes_has_the_shape_of_the_prediction(check
 @pytest.mark.parametrize("name", ["Columns", "Columns.backprop"])
 @pytest.mark.parametrize(
     ("right", "wrong"),
-    [("delta, delta @ acti", "delta, 2 * delta @ acti"), ("self.weights[i].T @ delta", "self.weights[i].T @ delta / 2")],
+    [
+        ("delta, delta @ acti", "delta, 2 * delta @ acti"),
+        ("self.weights[i].T @ delta", "self.weights[i].T @ delta / 2"),
+    ],
 )
 def test_a_wrong_one_is_accused_on_a_target_that_was_drawn(check_file, name, right, wrong):
     assert NETWORKS.count(right) == 1

@@ -244,3 +244,60 @@ def test_a_training_loop_is_compared_as_one_step(checked, name, read, right, wro
     assert status == 1
     assert "the first step is not along the gradient but" in out
     assert "All agree" not in out
+
+
+PAIRS = """
+import numpy as np
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+class Network:
+    def __init__(self, sizes):
+        self.biases = [np.random.randn(n, 1) for n in sizes[1:]]
+        self.weights = [np.random.randn(n, m) for m, n in zip(sizes[:-1], sizes[1:])]
+
+    def feedforward(self, a):
+        for b, w in zip(self.biases, self.weights):
+            a = sigmoid(w @ a + b)
+        return a
+
+    def update_mini_batch(self, mini_batch, eta):
+        nabla_b = [np.zeros(b.shape) for b in self.biases]
+        nabla_w = [np.zeros(w.shape) for w in self.weights]
+        for x, y in mini_batch:
+            activations = [x]
+            for b, w in zip(self.biases, self.weights):
+                activations.append(sigmoid(w @ activations[-1] + b))
+            delta = (activations[-1] - y) * activations[-1] * (1 - activations[-1])
+            for i in reversed(range(len(self.weights))):
+                nabla_b[i] = nabla_b[i] + delta
+                nabla_w[i] = nabla_w[i] + delta @ activations[i].T
+                delta = self.weights[i].T @ delta * activations[i] * (1 - activations[i])
+        self.weights = [w - eta / len(mini_batch) * n for w, n in zip(self.weights, nabla_w)]
+        self.biases = [b - eta / len(mini_batch) * n for b, n in zip(self.biases, nabla_b)]
+"""
+
+
+@pytest.mark.parametrize("inputs", [["--input", "3,1"], ["--input", "3,1", "--input", "2,1"]], ids=["data", "both"])
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("nabla_b[i] = nabla_b[i] + delta\n", "nabla_b[i] = delta\n"),
+        ("nabla_w[i] + delta @", "nabla_w[i] - delta @"),
+        ("b - eta / len(mini_batch) * n", "b - eta * n"),
+        ("self.weights[i].T @ delta * act", "self.weights[i].T @ delta + act"),
+    ],
+)
+def test_a_step_on_a_list_of_pairs_is_compared_on_several(checked, inputs, right, wrong):
+    assert PAIRS.count(right) == 1
+    options = ["--args", "[3, 4, 2]", *inputs]
+    status, out = checked(PAIRS, "Network.update_mini_batch", *options)
+    assert status == 0, out
+    assert "averaged over the pairs; under it all is right" in out
+    status, out = checked(PAIRS.replace(right, wrong), "Network.update_mini_batch", *options)
+    assert status == 1
+    assert "the first step is not along the gradient" in out
+    assert "All agree" not in out
