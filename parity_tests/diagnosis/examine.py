@@ -23,6 +23,7 @@ from parity_tests.diagnosis import (
     ours,
     own_steps,
     scalars,
+    tensors,
     training_step,
     usual_numbers,
 )
@@ -47,9 +48,9 @@ def examine(request: Request) -> Verdict:
             warnings.simplefilter("ignore")  # overflow is found below, and reported in words
             with stage("--args", reseed=True):
                 args = parse_args("--args", request.args, module)
-            thing = getattr(module, request.names, None)
-            if request.against is None and not request.args and scalars.is_scalar(thing):
-                status, text = scalars.examine(thing, stage)
+            recorded = _recorded(request, module, stage)
+            if recorded is not None:
+                status, text = recorded
                 return Verdict(status, f"({request.path.name} was run)\n\n{text}")
             kind = _kind(request, module)
             if kind is not None:
@@ -74,6 +75,17 @@ def _literals(request: Request) -> tuple[list, dict]:
         if request.against is None or request.torch_args is None:
             return [], {}
         raise
+
+
+def _recorded(request: Request, module: object, stage: Stage) -> tuple[int, str] | None:
+    """Return the status and the report on a class of numbers or arrays that record their operations."""
+    name, _, method = request.names.partition(".")
+    thing = getattr(module, name, None)
+    if request.against is not None or request.args:
+        return None
+    if not method and scalars.is_scalar(thing):
+        return scalars.examine(thing, stage)
+    return tensors.examine(thing, stage, method) if tensors.is_tensor(thing) else None
 
 
 def _kind(request: Request, module: object) -> Callable | None:

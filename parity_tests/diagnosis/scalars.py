@@ -41,7 +41,7 @@ def examine(cls: type, stage: Stage) -> tuple[int, str]:
             fault = _fault(cls, operation, count)
         lines.append(f"  {name}: {'agrees' if fault is None else fault}")
         if fault is not None:
-            wrong.append(_where(cls, method))
+            wrong.append(where_written(cls, method))
     if len(lines) == 2:
         raise NotUnderstoodError(f"{cls.__name__} has no operations that could be run")
     if not wrong:
@@ -69,11 +69,12 @@ def _operations(cls: type) -> Iterator[tuple[str, str, int, Callable]]:
             f"c {sign} (c {sign} b) with c = a {sign} b, a result used twice",
             "",
             2,
-            lambda a, b: _shared(two, a, b),
+            lambda a, b: shared(two, a, b),
         )
 
 
-def _shared(two: Callable, a: object, b: object) -> object:
+def shared(two: Callable, a: object, b: object) -> object:
+    """Return an operation of two operands on a result that is used twice."""
     c = two(a, b)
     return two(c, two(c, b))
 
@@ -141,8 +142,8 @@ def _named(found: list[tuple[list[float], float, list[float], list[float]]], ind
     return ""
 
 
-def _where(cls: type, method: str) -> str:
-    """Return the lines of a method that write a gradient."""
+def where_written(cls: type, method: str) -> str:
+    """Return the lines of a method that write a gradient, as a report shows them; "" if there are none."""
     function = vars(cls).get(method)
     try:
         source, start = inspect.getsourcelines(function)
