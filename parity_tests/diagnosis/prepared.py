@@ -11,6 +11,7 @@ from parity_tests.diagnosis import (
     dictionaries,
     filled_arrays,
     fitting,
+    layers_on_tensors,
     methods,
     randomness,
     target_in_backward,
@@ -151,6 +152,9 @@ def prepare(
 
 
 def _found(request: Request, module: object, args: tuple[list, dict], options: Options, stage: Stage) -> finding.Found:
+    on_tensors = layers_on_tensors.found(module, request.names, args, stage, request.path.name)
+    if on_tensors is not None:
+        return on_tensors
     # For functions, --args are forward's further arguments.
     thing = getattr(module, request.names.split(",")[0].split(".")[0], None)
     functions = "," in request.names or (

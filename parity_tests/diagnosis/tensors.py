@@ -7,6 +7,7 @@ used twice.
 """
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,20 @@ class Tensors:
         _, *fronts = inspect.signature(self.cls.backward).parameters
         return bool(fronts) and bool(words.UPSTREAM.match(fronts[0]))
 
+    @property
+    def ways(self) -> tuple[Callable | None, ...]:
+        """In which forms ``backward`` may take an upstream gradient: as an array, or as a tensor; None for neither."""
+        return (np.array, self.made) if self.takes_upstream else (None,)
+
+    def undo(self, made: object, upstream: np.ndarray, way: Callable | None) -> None:
+        """Run backward from a result; without an upstream gradient, from its sum, each element times a factor."""
+        if way is not None:
+            made.backward(way(upstream))
+            return
+        weighted = made * self.made(upstream) if (upstream != 1).any() else made
+        # Many a backward begins at a number.
+        (weighted.sum() if hasattr(made, "sum") and self.values(weighted).ndim else weighted).backward()
+
 
 def _array_of(tensor: object) -> np.ndarray | None:
     return next((held for name in HOLDERS if isinstance(held := getattr(tensor, name, None), np.ndarray)), None)
@@ -62,10 +77,11 @@ def is_tensor(thing: object) -> bool:
     """Return whether a class holds an array and its gradient, and records operations."""
     if not isinstance(thing, type) or not hasattr(thing, "backward") or hasattr(thing, "forward"):
         return False
-    values = arrays.array((2, 3))
+    values, quiet = arrays.array((2, 3)), Stage(shows=0)
     try:
-        made = Tensors(thing, Stage()).made(values)
-    except Exception:
+        with quiet(thing.__name__):
+            made = Tensors(thing, quiet).made(values)
+    except LearnerRaisedError:
         return False
     held = _array_of(made)
     return held is not None and held.shape == values.shape and hasattr(made, "grad")
@@ -95,6 +111,15 @@ def examine(cls: type, stage: Stage, method: str = "") -> tuple[int, str]:
     if not wrong:
         return 0, "\n".join([*lines, "", "All agree."])
     return 1, "\n".join([*lines, "", *dict.fromkeys(place for place in wrong if place)])
+
+
+def way_of(kind: Tensors) -> Callable | None:
+    """Return the way in which ``backward`` takes an upstream gradient: the first in which an operation's runs."""
+    for operation in operations(kind.cls):
+        case = _case(kind, operation, operation.shapes[0], True)
+        if case is not None:
+            return case.undone()[1]
+    return None
 
 
 def _fault(kind: Tensors, operation: Operation, weigh: bool) -> str | None:
@@ -134,31 +159,27 @@ class _Case:
 
     def fault(self) -> str:
         """Return what is wrong with the gradients, "" if nothing is."""
-        raised = None
-        for handed in (np.array, self.kind.made) if self.kind.takes_upstream else (None,):
-            tensors = list(map(self.kind.made, self.operands))
-            try:
-                with self.kind.stage(self.operation.name, reseed=True):
-                    made = self.operation.run(*tensors)
-                    if handed is None:
-                        self._summed(made).backward()
-                    else:
-                        made.backward(handed(self.upstream))
-                break
-            except LearnerRaisedError as error:  # the gradient that backward takes may be a tensor
-                raised = raised or error
-        else:
-            return f"backward raises {str(raised).splitlines()[-1]}"
+        tensors, _, raised = self.undone()
+        if raised:
+            return f"backward raises {raised}"
         for index, tensor in enumerate(tensors):
             if fault := self._of_gradient(index, self.kind.gradient(tensor)):
                 return fault
         return ""
 
-    def _summed(self, made: object) -> object:
-        """Return the sum of a result, each element times its upstream gradient; many a backward begins at a number."""
-        if (self.upstream != 1).any():
-            made = made * self.kind.made(self.upstream)
-        return made.sum() if hasattr(made, "sum") and self.kind.values(made).ndim else made
+    def undone(self) -> tuple[list, Callable | None, str]:
+        """Run backward; return the operands, the way in which backward takes an upstream gradient, what it raised."""
+        raised = ""
+        for way in self.kind.ways:
+            tensors = list(map(self.kind.made, self.operands))
+            try:
+                with self.kind.stage(self.operation.name, reseed=True):
+                    self.kind.undo(self.operation.run(*tensors), self.upstream, way)
+            except LearnerRaisedError as error:
+                raised = raised or str(error).splitlines()[-1]
+            else:
+                return tensors, way, ""
+        return [], None, raised
 
     def _of_gradient(self, index: int, grad: np.ndarray | None) -> str:
         letter, operand = "ab"[index], self.operands[index]

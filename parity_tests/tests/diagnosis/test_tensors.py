@@ -255,3 +255,61 @@ def test_what_cannot_be_run_is_refused(checked):
     status, out = checked(CLOSURES, "Tensor.numpy")
     assert status == 2
     assert "Tensor has no numpy that could be run on arrays" in out
+
+
+LAYERS = (
+    CLOSURES
+    + """
+
+class Parameter(Tensor):
+    pass
+
+
+class MLP:
+    def __init__(self, n_in, n_hidden, n_out):
+        self.W1, self.b1 = Parameter(np.random.randn(n_in, n_hidden)), Parameter(np.zeros(n_hidden))
+        self.W2, self.b2 = Parameter(np.random.randn(n_hidden, n_out)), Parameter(np.zeros(n_out))
+
+    def __call__(self, x):
+        return (x @ self.W1 + self.b1).relu() @ self.W2 + self.b2
+
+    def parameters(self):
+        return [self.W1, self.b1, self.W2, self.b2]
+"""
+)
+GATE = (
+    DEPENDENCIES
+    + """
+
+class Gate:
+    def __init__(self, n_in, n_out):
+        self.w = Tensor(np.random.randn(n_in, n_out), requires_grad=True)
+        self.b = Tensor(np.zeros(n_out), requires_grad=True)
+
+    def forward(self, x):
+        return (x.mm(self.w) - self.b).sigmoid()
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "args", "right", "wrong"),
+    [
+        (LAYERS, "MLP", "3, 4, 2", "self.grad += out.grad @ other.data.T", "self.grad += 2 * out.grad @ other.data.T"),
+        (LAYERS, "MLP", "3, 4, 2", "(out.data > 0) * out.grad", "out.grad"),
+        (LAYERS, "MLP", "3, 4, 2", "other.grad += unbroadcast(out", "other.grad -= unbroadcast(out"),
+        (GATE, "Gate", "3, 2", "g * s * (1 - s)", "g * (1 - s)"),
+        (GATE, "Gate", "3, 2", "lambda g: -fitted(g, other)", "lambda g: fitted(g, other)"),
+    ],
+)
+def test_a_layer_on_tensors_needs_no_backward_of_its_own(checked, source, name, args, right, wrong):
+    assert source.count(right) == 1
+    options = ["--args", args, "--input", "5,3"]
+    status, out = checked(source, name, *options)
+    assert status == 0, out
+    assert "All agree." in out
+    assert "backward(grad_output) -> the gradient of x" in out
+    status, out = checked(source.replace(right, wrong), name, *options)
+    assert status == 1
+    assert "elements differ" in out
+    assert "All agree" not in out
