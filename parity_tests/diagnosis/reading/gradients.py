@@ -203,7 +203,9 @@ def _leaf_of(place: Place, aliases: tuple[Place, ...], leaves: dict[str, np.ndar
         return marked
 
     def ends(one: Place, name: str) -> bool:
-        return isinstance(one.steps[-1][1], str) and f".{one.name}".endswith(f".{name}")
+        holder, _, key = name.rpartition(".")
+        own = key if words.HOLDERS.match(holder) else name  # in a dictionary of gradients, under the parameter's key
+        return isinstance(one.steps[-1][1], str) and f".{one.name}".endswith(f".{own}")
 
     for name in leaves:
         if name and any(ends(alias, name) for alias in aliases) and sum(ends(one, name) for one in wanted) <= 1:

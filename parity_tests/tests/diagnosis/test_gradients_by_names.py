@@ -115,3 +115,42 @@ def test_what_is_wrong_is_named(checked, name, right, wrong, said):
     assert "All agree." not in out
     assert said in out, out
     assert "expected (" not in out, out  # no array is taken for the gradient of one of another shape
+
+
+KEYED = """
+import numpy as np
+
+params = {"Wq": np.random.randn(4, 4), "Wk": np.random.randn(4, 4), "Wv": np.random.randn(4, 4)}
+
+
+def forward(x, p):
+    q, k, v = x @ p["Wq"], x @ p["Wk"], x @ p["Wv"]
+    return np.tanh(q) * k + v, (x, p, q, k)
+
+
+def backward(dout, cache):
+    x, p, q, k = cache
+    grads = {}
+    dq, dk, dv = dout * k * (1 - np.tanh(q) ** 2), dout * np.tanh(q), dout
+    grads["Wv"], grads["Wk"], grads["Wq"] = x.T @ dv, x.T @ dk, x.T @ dq
+    return dq @ p["Wq"].T + dk @ p["Wk"].T + dv @ p["Wv"].T, grads
+"""
+
+
+@pytest.mark.parametrize("name", ["grads", "g", "gradients", "dparams"])
+@pytest.mark.parametrize(
+    ("right", "wrong", "accused"),
+    [("x.T @ dv, x", "-x.T @ dv, x", "Wv"), ("x.T @ dk, x.T @ dq", "x.T @ dk, x.T @ (dq + dk)", "Wq")],
+)
+def test_gradients_returned_under_the_parameters_keys_are_theirs(checked, name, right, wrong, accused):
+    source = KEYED.replace("grads", name)
+    assert source.count(right) == 1
+    options = ["--args", "p=params", "--input", "3,4"]
+    status, out = checked(source, "forward,backward", *options)
+    assert status == 0, out
+    assert f'params["Wq"] (4, 4): parameter; gradient in {name}.Wq of what backward returns' in out
+    status, out = checked(source.replace(right, wrong), "forward,backward", *options)
+    assert status == 1
+    assert [line.split(":")[0] for line in out.splitlines() if "16 of 16 elements differ" in line] == [
+        f"params.grad_{accused}"
+    ]
