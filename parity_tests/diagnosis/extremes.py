@@ -76,7 +76,7 @@ def _try(learner: Learner, theirs: Callable | None, inputs: tuple, words: str) -
     zero = words.endswith("of 0")
     if not bad_output and not bad_gradient:
         return "", ""
-    if any(np.isinf(y).any() for y in made) and _grows_beyond_all_numbers(learner, inputs):
+    if not all(np.isfinite(y).all() for y in made) and _grows_beyond_all_numbers(learner, inputs):
         return "", ""
     loss = np.ndim(made[0]) == 0
     what = "NaN" if np.isnan(made[0]).any() or bad_gradient else "infinity"
@@ -118,8 +118,9 @@ def _gradients(learner: Learner, made: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _grows_beyond_all_numbers(learner: Learner, inputs: tuple) -> bool:
-    """Return whether forward is huge where it is still finite, as the exp(log_var) of a VAE: infinity is right then.
+    """Return whether forward is huge where it is still finite, as the exp(log_var) of a VAE.
 
+    Infinity is right then, and so is NaN, if an infinite number is subtracted from another one.
     The logarithm of a sum of exponentials, which overflows on the way, is not huge there. Nor is infinity an excuse for
     a gradient that is NaN already there.
     """
@@ -131,8 +132,6 @@ def _grows_beyond_all_numbers(learner: Learner, inputs: tuple) -> bool:
             if all(np.isfinite(y).all() for y in made):
                 is_huge = any(np.abs(y).max(initial=0) > HUGE for y in made)
                 return is_huge and not any(np.isnan(g).any() for g in _gradients(learner, made))
-            if any(np.isnan(y).any() for y in made):
-                return False
         return False
     finally:
         learner.forward(*inputs)

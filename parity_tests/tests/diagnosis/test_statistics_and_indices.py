@@ -161,3 +161,53 @@ class Exponential:
 """
     found, out = checked(source, "Exponential", "--input", "4,3")
     assert found == status, out
+
+
+ENCODER = """
+import numpy as np
+
+
+class Encoder:
+    '''Where the weights are large, exp(log_var) is infinite, and what is made of it NaN.'''
+
+    def __init__(self, n_in, n_out):
+        self.w_mu, self.w_var = np.random.randn(n_in, n_out), np.random.randn(n_in, n_out)
+
+    def forward(self, x):
+        self.x, self.mu, self.log_var = x, x @ self.w_mu, x @ self.w_var
+        self.sigma, self.noise = np.exp(0.5 * self.log_var), np.random.default_rng(1).normal(size=self.mu.shape)
+        self.z = self.mu + self.sigma * self.noise
+        return 0.5 * np.sum(self.z**2) - 0.5 * np.sum(1 + self.log_var - self.mu**2 - np.exp(self.log_var))
+
+    def backward(self):
+        d_mu = self.z + self.mu
+        d_var = 0.5 * self.z * self.sigma * self.noise + 0.5 * (np.exp(self.log_var) - 1)
+        self.dw_mu, self.dw_var = self.x.T @ d_mu, self.x.T @ d_var
+        return d_mu @ self.w_mu.T + d_var @ self.w_var.T
+
+
+class Softmax:
+    def forward(self, x):
+        self.p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+        return self.p
+
+    def backward(self, g):
+        return self.p * (g - (g * self.p).sum(axis=1, keepdims=True))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "said"),
+    [
+        ("Encoder", "", "", ""),
+        ("Encoder", "d_mu = self.z + self.mu", "d_mu = self.mu", "grad_w_mu: "),
+        ("Encoder", "(np.exp(self.log_var) - 1)\n", "np.exp(self.log_var)\n", "grad_w_var: "),
+        ("Softmax", "", "", "exp overflows: subtract the maximum of each row"),
+    ],
+)
+def test_what_has_to_be_infinite_is_no_overflow(checked, name, right, wrong, said):
+    assert ENCODER.count(right) == 1 or not right
+    options = ["--args", "4, 3"] if name == "Encoder" else []
+    status, out = checked(ENCODER.replace(right, wrong) if right else ENCODER, name, *options, "--input", "5,4")
+    assert status == int(bool(said)), out
+    assert said in out
