@@ -172,16 +172,19 @@ class Encoder:
 
     def __init__(self, n_in, n_out):
         self.w_mu, self.w_var = np.random.randn(n_in, n_out), np.random.randn(n_in, n_out)
+        self.w_dec = np.random.randn(n_out, n_in)
 
     def forward(self, x):
         self.x, self.mu, self.log_var = x, x @ self.w_mu, x @ self.w_var
         self.sigma, self.noise = np.exp(0.5 * self.log_var), np.random.default_rng(1).normal(size=self.mu.shape)
         self.z = self.mu + self.sigma * self.noise
-        return 0.5 * np.sum(self.z**2) - 0.5 * np.sum(1 + self.log_var - self.mu**2 - np.exp(self.log_var))
+        self.made = self.z @ self.w_dec
+        return 0.5 * np.sum(self.made**2) - 0.5 * np.sum(1 + self.log_var - self.mu**2 - np.exp(self.log_var))
 
     def backward(self):
-        d_mu = self.z + self.mu
-        d_var = 0.5 * self.z * self.sigma * self.noise + 0.5 * (np.exp(self.log_var) - 1)
+        self.dw_dec, d_z = self.z.T @ self.made, self.made @ self.w_dec.T
+        d_mu = d_z + self.mu
+        d_var = 0.5 * d_z * self.sigma * self.noise + 0.5 * (np.exp(self.log_var) - 1)
         self.dw_mu, self.dw_var = self.x.T @ d_mu, self.x.T @ d_var
         return d_mu @ self.w_mu.T + d_var @ self.w_var.T
 
@@ -200,7 +203,7 @@ class Softmax:
     ("name", "right", "wrong", "said"),
     [
         ("Encoder", "", "", ""),
-        ("Encoder", "d_mu = self.z + self.mu", "d_mu = self.mu", "grad_w_mu: "),
+        ("Encoder", "d_mu = d_z + self.mu", "d_mu = self.mu", "grad_w_mu: "),
         ("Encoder", "(np.exp(self.log_var) - 1)\n", "np.exp(self.log_var)\n", "grad_w_var: "),
         ("Softmax", "", "", "exp overflows: subtract the maximum of each row"),
     ],
