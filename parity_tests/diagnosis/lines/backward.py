@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from parity_tests.diagnosis.lines.layers import Layers
 from parity_tests.diagnosis.reading.running import is_theirs
 from scratch.tape import Node, NotFollowedError
 
@@ -50,6 +51,8 @@ class Computed:
         The value of whose gradient it is, or is a part.
     caller : (code, int) or None
         The function and its line to which it was returned.
+    taker : object
+        The object to whose method it was handed.
     """
 
     line: int
@@ -63,6 +66,7 @@ class Computed:
     whole: bool = False
     node: Node | None = None
     caller: tuple[types.CodeType, int] | None = None
+    taker: object = None
 
     @property
     def number(self) -> int | None:
@@ -113,6 +117,8 @@ class Backward:
         Whether it gets the upstream gradient.
     owners : dict of int to str
         The path to each object that holds parameters, by its identity in the first run.
+    layers : Layers
+        The objects that forward called before the first run.
     """
 
     code: types.CodeType
@@ -122,6 +128,7 @@ class Backward:
     steps: dict[str, tuple[Node, float]] = field(default_factory=dict)
     takes_upstream: bool = True
     owners: dict[int, str] = field(default_factory=dict)
+    layers: Layers = field(default_factory=Layers)
 
 
 def varied(grad: np.ndarray) -> np.ndarray:
@@ -199,7 +206,10 @@ class _Recorder:
             values = frame.f_locals.get(name)
             if isinstance(values, np.ndarray) and values.dtype.kind == "f":
                 said = f"{ARGUMENT}{name} of {code.co_name}"
-                self.computed.append(Computed(caller.f_lineno, said, np.array(values), caller.f_code, _scope(caller)))
+                taker = frame.f_locals.get("self")
+                self.computed.append(
+                    Computed(caller.f_lineno, said, np.array(values), caller.f_code, _scope(caller), taker=taker)
+                )
 
 
 def _arrays(frame: types.FrameType) -> dict[str, np.ndarray]:

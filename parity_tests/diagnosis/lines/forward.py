@@ -17,6 +17,7 @@ from parity_tests.diagnosis.lines.gradients import (
     shape_of,
     spread_from,
 )
+from parity_tests.diagnosis.lines.layers import Layers
 from parity_tests.diagnosis.reading import names as words
 from scratch.tape import Contribution, Node, Tape, Value
 
@@ -47,6 +48,8 @@ class Forward:
         Whether forward fills new arrays, or makes them of lists: in a loop, a name stands for several values.
     has_gradients : bool
         Whether forward also computes the gradients, which it returns beside the loss: they are none of its values.
+    layers : Layers, optional
+        The objects that forward called.
 
     Attributes
     ----------
@@ -67,9 +70,11 @@ class Forward:
         bound: dict[str, set[Node]] | None = None,
         fills: bool = False,
         has_gradients: bool = False,
+        layers: Layers | None = None,
     ) -> None:
         self.tape, self.upstream, self.names, self.scalar = tape, upstream, names, scalar
         self.functions, self.bound, self.fills = functions, bound or {}, fills
+        self.layers = layers or Layers()
         self.grads = FilledGradients(tape.gradients(outputs, list(upstream)))
         self._values = tape.nodes
         if has_gradients:

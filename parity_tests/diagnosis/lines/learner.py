@@ -15,6 +15,7 @@ from parity_tests.diagnosis.lines.backward import (
     varied,
 )
 from parity_tests.diagnosis.lines.forward import Forward, Names, bind, name_locals
+from parity_tests.diagnosis.lines.layers import Layers
 from parity_tests.diagnosis.lines.new_arrays import on_tape
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.learner import Learner
@@ -57,13 +58,15 @@ def _followed(
 ) -> Forward:
     # New arrays that these files make are on the tape, too.
     tape, names, functions = Tape(), {}, set()
+    layers = Layers(tape)
     bound: dict[str, set[Node]] = {}
     with on_tape(tape, files):
-        returned = _run(learner, inputs, tape, names, functions, bound)
+        returned = _run(learner, inputs, tape, names, functions, bound, layers)
     outputs = _values_of(learner, returned, names)
     upstream = tuple(np.asarray(learner.plan.undressed(g)) for g in upstream)
+    has_gradients = learner.plan.returns_gradients
     return Forward(
-        tape, outputs, upstream, names, scalar, frozenset(functions), bound, bool(files), learner.plan.returns_gradients
+        tape, outputs, upstream, names, scalar, frozenset(functions), bound, bool(files), has_gradients, layers
     )
 
 
@@ -74,6 +77,7 @@ def _run(
     names: Names,
     functions: set[types.CodeType],
     bound: dict[str, set[Node]],
+    layers: Layers,
 ) -> object:
     plan, found = learner.plan, learner.found
     learner.world.restore()
@@ -98,6 +102,7 @@ def _run(
         functions.add(frame.f_code)
         name_locals(names, frame, found.forward_name)
         bind(bound, frame, found.forward_name)
+        layers(frame, event, argument)
 
     held = plan.inputs
     try:
@@ -147,16 +152,19 @@ def backward_by_lines(learner: Learner, inputs: tuple[np.ndarray, ...], forward:
     code = _code(plan.pulled or found.backward or found.forward)
     returned = _returned(learner, len(inputs), forward)
 
-    def run(*grads: np.ndarray) -> list[Computed]:
+    layers = Layers()
+
+    def run(grads: tuple[np.ndarray, ...], layers: Layers) -> list[Computed]:
         if plan.returns_gradients:
             computed = recorded(lambda: learner.forward(*inputs), followed)
             return [one for one in computed if one.function is not code or one.number in (None, *returned)]
-        learner.forward(*inputs)
+        with tracing(layers):
+            learner.forward(*inputs)
         return recorded(lambda: plan.backward(grads), followed)
 
-    first = run(*upstream)
+    first = run(upstream, layers)
     owners = _owners(learner)
-    runs = first, run(*map(varied, upstream))
+    runs = first, run(tuple(map(varied, upstream)), Layers())
     steps = {}
     for one in learner.reading.learned:
         if one.gradient.step:
@@ -169,6 +177,7 @@ def backward_by_lines(learner: Learner, inputs: tuple[np.ndarray, ...], forward:
         steps,
         plan.convention == "upstream" and not plan.returns_gradients,
         owners,
+        layers,
     )
 
 

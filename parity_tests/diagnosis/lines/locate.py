@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis.lines import made_of, operations, statements
+from parity_tests.diagnosis.lines import made_of, operations, statements, wrong_layer
 from parity_tests.diagnosis.lines.backward import Computed, TooLongError
 from parity_tests.diagnosis.lines.first_wrong import FirstWrong
 from parity_tests.diagnosis.lines.forward import LATER
@@ -76,6 +76,8 @@ def verdict(recognized: Recognized) -> Located:
     """Return the annotated source, with the first line that computes the gradient of nothing."""
     looked = FirstWrong(recognized)
     first = looked.find()
+    handed = wrong_layer.handed(recognized, first) if first is not None else None
+    first = handed or first
     said: dict[types.CodeType, dict[int, list[str]]] = {}
     for one in recognized.computed:
         shown = one is first or not one.is_argument
@@ -87,6 +89,8 @@ def verdict(recognized: Recognized) -> Located:
     if first is not None:
         found.line, found.wrong = first.line, first.name
         found.right, found.sure = right(looked, first), looked.is_sure(first)
+    if handed is not None:
+        found.right, found.sure = wrong_layer.words(handed), True
     found.remarks = {n: "; ".join(_whole(words)) for n, words in said.get(code, {}).items()}
     found.text = _text(code, found, first) if is_theirs(code.co_filename) else ""
     return found
