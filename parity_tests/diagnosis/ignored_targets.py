@@ -29,41 +29,47 @@ def compare(
     learner: Learner, theirs: Callable | None, inputs: tuple, request: Request, names: set[str]
 ) -> Iterator[str | Report]:
     """Yield a report on what differs if some targets are the ignored class, or that nothing does."""
-    target = learner.plan.options.target
-    if request.target != "classes" or target is None or learner.plan.onehot or inputs[target].size < 2:
-        return
-    for value in _values(learner, request):
-        drawn = np.array(inputs[target])
-        drawn.flat[::EVERY] = value
-        changed = (*inputs[:target], drawn, *inputs[target + 1 :])
-        if getattr(theirs, "ignore_index", None) != value and not _are_left_out(learner, changed, target, value):
-            continue
-        try:
-            report = repeat(learner, theirs, changed, request.seed, names)
-        except LearnerRaisedError as error:
-            report = Report(learner.title, faults=[str(error)])
-        if report.differs:
-            report.title += f", every third target {value}, which is ignored"
-            report.suspects = lambda _: [ADVICE]
-            yield report
-        yield f"They agree with targets of {value}, which are ignored, too."
+    for target in _targets(learner, inputs):
+        for value in _values(learner, request, target):
+            drawn = np.array(inputs[target])
+            drawn.flat[::EVERY] = value
+            changed = (*inputs[:target], drawn, *inputs[target + 1 :])
+            if getattr(theirs, "ignore_index", None) != value and not _are_left_out(learner, changed, target, value):
+                continue
+            try:
+                report = repeat(learner, theirs, changed, request.seed, names)
+            except LearnerRaisedError as error:
+                report = Report(learner.title, faults=[str(error)])
+            if report.differs:
+                report.title += f", every third target {value}, which is ignored"
+                report.suspects = lambda _: [ADVICE]
+                yield report
+            yield f"They agree with targets of {value}, which are ignored, too."
+
+
+def _targets(learner: Learner, inputs: tuple) -> list[int]:
+    """Return the inputs that may be classes: whole numbers, drawn for --target or as indices, one per prediction."""
+    whole = [i for i, x in enumerate(inputs) if x.dtype.kind in "iu" and x.size > 1]
+    return [] if learner.plan.onehot else [i for i in whole if list(_predictions(inputs, i))]
+
+
+def _predictions(inputs: tuple, target: int) -> Iterator[tuple[int, int]]:
+    """Yield the inputs that have the target's shape and an axis of classes besides, and that axis."""
+    for i, scores in enumerate(inputs):
+        for axis in sorted({1, scores.ndim - 1}) if scores.dtype.kind == "f" and scores.ndim > 1 else ():
+            if inputs[target].shape == scores.shape[:axis] + scores.shape[axis + 1 :]:
+                yield i, axis
 
 
 def _are_left_out(learner: Learner, inputs: tuple, target: int, value: int) -> bool:
     """Return whether forward runs with some targets of a value, and the predictions for them have no influence."""
-    predictions = next((i for i in range(len(inputs)) if i != target), None)
-    if predictions is None:
-        return False
-    chosen, scores = inputs[target] == value, inputs[predictions]
-    for classes in {1, scores.ndim - 1}:
-        if chosen.shape != scores.shape[:classes] + scores.shape[classes + 1 :]:
-            continue
-        moved = np.array(scores)
-        by_class = np.moveaxis(moved, classes, -1)
+    chosen = inputs[target] == value
+    for i, axis in _predictions(inputs, target):
+        moved = np.array(inputs[i])
+        by_class = np.moveaxis(moved, axis, -1)
         by_class[chosen] = nudged(by_class[chosen])
-        others = (*inputs[:predictions], moved, *inputs[predictions + 1 :])
         try:
-            if equal(outputs(learner, inputs), outputs(learner, others)):
+            if equal(outputs(learner, inputs), outputs(learner, (*inputs[:i], moved, *inputs[i + 1 :]))):
                 return True
         except LearnerRaisedError:
             return False
@@ -72,10 +78,10 @@ def _are_left_out(learner: Learner, inputs: tuple, target: int, value: int) -> b
     return False
 
 
-def _values(learner: Learner, request: Request) -> list[int]:
+def _values(learner: Learner, request: Request, target: int) -> list[int]:
     """Return the whole numbers that may be an ignored class."""
     held, nodes = _held(learner), list(_own_code(learner, request))
-    argument = learner.input_names(learner.plan.options.target + 1)[learner.plan.options.target]
+    argument = learner.input_names(len(learner.last))[target]
     found = [value for node in nodes if TELLING.search(_name(node)) for value in _whole(node, held)]
     for node in nodes:
         if not isinstance(node, ast.Compare) or len(node.ops) > 1:

@@ -137,3 +137,57 @@ def test_the_classes_may_be_the_last_axis(checked, shape):
         status, out = checked(twin, "TimeSoftmaxWithLoss", "--input", shape, "--target", "classes")
         assert status == 1
         assert "every third target -1, which is ignored" in out
+
+
+WEIGHTS = """
+import numpy as np
+
+PAD = -1
+
+
+def loss_and_grad(W, X, y):
+    kept = y != PAD
+    z = X @ W
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    rows = np.arange(len(y))
+    loss = -(np.log(p[rows, y]) * kept).sum() / kept.sum()
+    p[rows, y] -= 1
+    return loss, X.T @ (p * kept[:, None]) / kept.sum()
+"""
+OF_EXAMPLE = "g * self.keep[:, None] / self.keep.sum()"
+OF_WEIGHTS = "(p * kept[:, None]) / kept.sum()"
+FURTHER_INPUT = [
+    (SOURCE, "CrossEntropy", ["6,4", "6"], -100, [(OF_EXAMPLE, "g / len(g)"), (OF_EXAMPLE, "g / self.keep.sum()")]),
+    (SOURCE, "WithConstant", ["6,4", "6"], -1, [(OF_EXAMPLE, "g * self.keep[:, None] / len(g)")]),
+    (
+        SEQUENCES,
+        "TimeSoftmaxWithLoss",
+        ["2,5,3", "2,5"],
+        -1,
+        [("dx *= mask[:, np.newaxis]", "pass"), ("dout / mask.sum()", "dout / len(mask)")],
+    ),
+    (
+        WEIGHTS,
+        "loss_and_grad",
+        ["4,3", "6,4", "6"],
+        -1,
+        [(OF_WEIGHTS, "p / kept.sum()"), (OF_WEIGHTS, "(p * kept[:, None]) / len(y)")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "name", "shapes", "value", "twins"), FURTHER_INPUT)
+def test_a_target_that_is_a_further_input_is_drawn_as_the_ignored_class_too(
+    checked, source, name, shapes, value, twins
+):
+    inputs = [part for shape in shapes for part in ("--input", shape)]
+    status, out = checked(source, name, *inputs)
+    assert status == 0, out
+    assert f"They agree with targets of {value}, which are ignored, too." in out
+    for right, wrong in twins:
+        assert source.count(right) == 1
+        status, out = checked(source.replace(right, wrong), name, *inputs)
+        assert status == 1
+        assert f"every third target {value}, which is ignored" in out
+        assert "All agree." not in out
