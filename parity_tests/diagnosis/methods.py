@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis import lists_of_pairs, targets, training_step
+from parity_tests.diagnosis import lists_of_pairs, one_hot_rows, targets, training_step
 from parity_tests.diagnosis.assumed_losses import Loss, is_number, losses
 from parity_tests.diagnosis.method_arguments import in_one_step, takes_what_forward_returns, with_target_drawn
 from parity_tests.diagnosis.reading import names as words
@@ -36,11 +36,15 @@ from parity_tests.harness.report import AGAIN
 
 @dataclass
 class Method:
-    """What a method is: a training step with its verdict, or what to compare; ``said``: what was assumed."""
+    """What a method is: a training step with its verdict, or what to compare; ``said``: what was assumed.
+
+    ``right``: how many gradients are right where, by the loss that was assumed or by the verdict, not all are.
+    """
 
     verdict: Verdict | None = None
     found: Found | None = None
     said: list[str] = field(default_factory=list)
+    right: int | None = None
 
 
 def is_named(module: types.ModuleType, names: str) -> bool:
@@ -57,12 +61,23 @@ def examine(
     """
     if not request.inputs:
         raise NotUnderstoodError("--input SHAPE is needed: the shape of the input, such as --input 4,3")
-    network = constructed(owner_of_method(module, request.names), args, stage, request.path.name)
-    method = getattr(network, request.names.rpartition(".")[2])
+    name = request.names.rpartition(".")[2]
+
+    def made() -> object:
+        return constructed(owner_of_method(module, request.names), args, stage, request.path.name)
+
+    network = made()
+    method = getattr(network, name)
     drawn, said = with_target_drawn(request, network, method, stage)
     found = _examined(drawn, module, network, method, said, stage)
     if found is None:
         return request, None
+    in_rows = one_hot_rows.asked(drawn) if found.right is not None else None
+    if in_rows is not None:
+        network, also = made(), [*said, one_hot_rows.WORDS]
+        other = _examined(in_rows, module, network, getattr(network, name), also, stage)
+        if other is not None and (other.right is None or other.right > found.right):
+            drawn, found, said = in_rows, other, also
     found.said = [*said, *found.said]
     return drawn, found
 
@@ -226,7 +241,8 @@ class Giving:
         if not candidates:
             return None
         best, said = _best(candidates, "the step of")
-        return Method(verdict=training_step.judged(self.request, best.thing, [*self.said, *said]))
+        verdict = training_step.judged(self.request, best.thing, [*self.said, *said])
+        return Method(verdict, right=len(best.thing.agreeing()) if verdict.status else None)
 
     def gradients(self, found: list[Loss]) -> Method:
         """Return what can be compared: the loss under which most gradients are right, and the method as backward."""
@@ -249,7 +265,7 @@ class Giving:
         if not candidates:
             raise NotUnderstoodError(f"{self.method.__name__}: it could be compared under none of the usual losses")
         best, said = _best(candidates, "")
-        return Method(found=best.thing, said=said)
+        return Method(found=best.thing, said=said, right=None if best.complete else len(best.right))
 
     def compared(self, forward: Callable, backward: Callable | None) -> Found:
         """Return the two functions; the inputs are data, and need no gradient."""

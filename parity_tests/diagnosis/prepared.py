@@ -13,6 +13,7 @@ from parity_tests.diagnosis import (
     fitting,
     layers_on_tensors,
     methods,
+    one_hot_rows,
     randomness,
     target_in_backward,
     target_shapes,
@@ -140,9 +141,7 @@ def prepare(
         notes += said
     faults = targets.broadcast(learner, inputs, request) if len(inputs) == 2 else []
     faults += targets.shuffled(learner, inputs, options.target)
-    learner, inputs, said_of_rows = targets.rows_that_sum_to_one(
-        learner, theirs, inputs, request, found, options, stage
-    )
+    learner, inputs, said_of_rows = one_hot_rows.where_right(learner, theirs, inputs, request, found, options, stage)
     inputs, said_of_probabilities = targets.probabilities(learner, inputs, request)
     notes += [*said_of_rows, *said_of_probabilities]
     if theirs is None:

@@ -1,4 +1,4 @@
-"""The inputs of a loss: how they are drawn, what may be wrong with their shapes, and what a loss assumes of them."""
+"""The inputs of a loss: how they are drawn, and what may be wrong with their shapes."""
 
 import copy
 import dataclasses
@@ -7,11 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from parity_tests.diagnosis import against
-from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.learner import Learner
-from parity_tests.diagnosis.reading.options import Options
-from parity_tests.diagnosis.reading.read import differentiates, prepare, read
-from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError, Stage
+from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
 from parity_tests.diagnosis.request import Request
 from parity_tests.harness import arrays
 from parity_tests.harness.lazy_torch import torch
@@ -153,55 +150,6 @@ def shuffled(learner: Learner, inputs: tuple[np.ndarray, ...], target: int | Non
                 "its own. Multiply example by example, then take the mean"
             ]
     return []
-
-
-def rows_that_sum_to_one(
-    learner: Learner,
-    theirs: Callable | None,
-    inputs: tuple,
-    request: Request,
-    found: Found,
-    options: Options,
-    stage: Stage,
-) -> tuple[Learner, tuple, list[str]]:
-    """Use one-hot rows as the target where a softmax's loss assumes rows that sum to one: where its classes lie."""
-    count = inputs[0].ndim
-    axes = {"values": (1, -1), "binary": (1, -1), "one-hot": (-1,) if count > 2 else ()}.get(request.target, ())
-    given = options.target is not None and count > 1 and np.shape(learner.outputs[0]) == ()
-    if not given or not axes or differentiates(learner, inputs):
-        return learner, inputs, []
-    for axis in dict.fromkeys(axis % count for axis in axes):
-        shape = inputs[0].shape if axis == 1 else classes_last(inputs[0].shape)
-        rows = target("one-hot", shape, request.dtype, np.random.default_rng(request.seed), request.seed)
-        others = (*inputs[:-1], np.ascontiguousarray(np.moveaxis(rows, 1, axis)))
-        try:
-            moved = (inputs[0] + 3.0, *others[1:])
-            if not np.isclose(float(learner.forward(*others)), float(learner.forward(*moved)), rtol=1e-9):
-                continue
-            fresh = read(
-                found,
-                others,
-                options,
-                stage,
-                lambda one, others=others: prepare(one, theirs, others, request.seed, randomized=True),
-                dtype=request.dtype,
-                constants=request.constants,
-            )
-        except LearnerRaisedError:
-            continue
-        if differentiates(fresh, others):
-            return fresh, others, [_right_for_rows(request.target)]
-    learner.forward(*inputs)
-    return learner, inputs, []
-
-
-def _right_for_rows(kind: str) -> str:
-    if kind == "one-hot":
-        return "the target was drawn as one-hot rows along the last axis: backward is right for those, not along axis 1"
-    return (
-        f"compared with one-hot targets, for which it is right: its backward assumes that each row of the target sums "
-        f"to one, and those of the {kind} drawn for --target {kind} do not"
-    )
 
 
 def probabilities(learner: Learner, inputs: tuple, request: Request) -> tuple[tuple, list[str]]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity_tests.diagnosis import step_momentum, targets
+from parity_tests.diagnosis import one_hot_rows, step_momentum, targets
 from parity_tests.diagnosis.assumed_losses import OWN
 from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
@@ -52,7 +52,19 @@ def method(thing: object) -> str:
 def examine(
     request: Request, module: types.ModuleType, args: tuple[list, dict], literal: tuple[list, dict], stage: Stage
 ) -> Verdict:
-    """Return the verdict on a network's training step."""
+    """Return the verdict on a network's training step; on one-hot rows as the target if more is right with them."""
+    verdict, trained = _examined(request, module, args, stage, [])
+    in_rows = one_hot_rows.asked(request)
+    if verdict.status and in_rows is not None:
+        other, then = _examined(in_rows, module, args, stage, [one_hot_rows.WORDS])
+        if not other.status or len(then.agreeing()) > len(trained.agreeing()):
+            return other
+    return verdict
+
+
+def _examined(
+    request: Request, module: types.ModuleType, args: tuple[list, dict], stage: Stage, said: list[str]
+) -> tuple[Verdict, Trained]:
     cls = getattr(module, request.names.partition(".")[0])
     inputs, target = targets.draw(request, arrays.array)
     with stage(f"{cls.__name__}(...)", reseed=True):
@@ -66,9 +78,8 @@ def examine(
 
     _, inputs = with_indices_if_wanted(loss_of, inputs, target, world, request.seed)
     batches = [inputs, targets.others(request, inputs)]
-    return judged(
-        request, Trained(network, world, batches, stage, loss, getattr(network, method(cls)), request.constants), []
-    )
+    trained = Trained(network, world, batches, stage, loss, getattr(network, method(cls)), request.constants)
+    return judged(request, trained, said), trained
 
 
 def judged(request: Request, trained: Trained, said: list[str]) -> Verdict:
