@@ -5,12 +5,12 @@ import functools
 import inspect
 import types
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from parity_tests.diagnosis.reading import names as words
-from parity_tests.diagnosis.reading import nested
+from parity_tests.diagnosis.reading import nested, scores
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,15 @@ class Split:
     keeps : bool
         Whether an array is taken to be kept for backward although its name does not say so. That is only true if
         backward uses it.
+    probabilities : tuple of int
+        The values that are the softmax or the sigmoid of the only output, whose gradient is the error p - y.
     """
 
     outputs: tuple[int, ...]
     takers: dict[str, int] = field(default_factory=dict)
     packed: str = ""
     keeps: bool = False
+    probabilities: tuple[int, ...] = ()
 
 
 @dataclass(eq=False)
@@ -171,7 +174,17 @@ def splits(
         found.append(_paired(backs, [*sure, *likely, *own], made, floating))
     if likely:
         found.append(_paired(backs, sure, made, floating, keeps=True))
+    if len(one) == 1 and scores.ERRORS.match(one[0]):
+        handed = {p.name for p in backs}
+        found += [Split((i,), {one[0]: 0}) for i in floating if made.names[i] not in handed]
+        found = [_of_scores(split, made, floating) for split in found]
     return [split for number, split in enumerate(found) if split not in found[:number]]
+
+
+def _of_scores(split: Split, made: Values, floating: list[int]) -> Split:
+    if split.packed or len(split.outputs) != 1:
+        return split
+    return replace(split, probabilities=scores.probabilities(made.values, floating, split.outputs[0]))
 
 
 def alone(backs: list[inspect.Parameter], fronts: list[str]) -> Split:

@@ -186,8 +186,15 @@ class Plan:
                 raise NotUnderstoodError(f"there is no other way to read what {self.found.forward_name} returns")
             read, split = found[self.split_number]
             self._known[key] = read is not made, split
+            if split.probabilities:
+                self.extra_words.append(self._said_of_scores(made, split))
         is_flat, split = self._known[key]
         return made.flat(nests) if is_flat else made, split
+
+    def _said_of_scores(self, made: Values, split: Split) -> str:
+        names = [made.name(i) for i in split.probabilities]
+        given = f"{next(iter(split.takers))} as the gradient of {made.name(split.outputs[0])}"
+        return f"{self.found.backward_name} takes {given}, the scores from which {' and '.join(names)} is computed"
 
     def _readings(self, made: Values, floating: list[int], nests: list[int]) -> list[tuple[Values, Split]]:
         if self.returns_gradients:
@@ -223,7 +230,7 @@ class Plan:
         if self.made is None or self.returns_gradients:
             return []
         made = self.made
-        others = [i for i in range(len(made.values)) if i not in self.split.outputs]
+        others = [i for i in range(len(made.values)) if i not in (*self.split.outputs, *self.split.probabilities)]
         return sorted(i for i in others if self._is_output(made.values[i], "fc") or i in self._nests(made))
 
     def _nests(self, made: Values) -> list[int]:
