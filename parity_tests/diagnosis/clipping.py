@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity_tests.harness.report import Quantity, Report
+from parity_tests.harness.report import Report
 
 
 def clipped(report: Report) -> str:
@@ -14,7 +14,7 @@ def clipped(report: Report) -> str:
     names, verb = ", ".join(distinct), "is" if len(distinct) == 1 else "are"
     limits = [np.abs(q.got).max() for q in wrong]
     several = sum(q.different.sum() for q in wrong) >= 2  # one that is too small may be anything
-    cut = several and all(_is_cut(q, c) for q, c in zip(wrong, limits, strict=True))
+    cut = several and all(is_cut(q.got, q.expected, c) for q, c in zip(wrong, limits, strict=True))
     if cut and np.ptp(limits) <= 1e-9 * max(limits):
         return f"{names} {verb} clipped to ±{limits[0]:.6g}"
     factors = np.concatenate([(q.got / np.where(q.expected, q.expected, np.nan)).ravel() for q in wrong])
@@ -24,6 +24,7 @@ def clipped(report: Report) -> str:
     return ""
 
 
-def _is_cut(quantity: Quantity, limit: float) -> bool:
-    cut = np.sign(quantity.expected) * np.minimum(np.abs(quantity.expected), limit)
-    return bool(np.allclose(quantity.got, cut, rtol=1e-9, atol=1e-6 * limit))
+def is_cut(got: np.ndarray, free: np.ndarray, limit: float) -> bool:
+    """Return whether an array is another one, cut off at a limit of both signs."""
+    cut = np.sign(free) * np.minimum(np.abs(free), limit)
+    return bool(np.allclose(got, cut, rtol=1e-9, atol=1e-6 * limit))

@@ -15,6 +15,7 @@ from parity_tests.diagnosis import (
     against,
     extremes,
     further,
+    gradient_clips,
     kinks,
     left_out,
     method_arguments,
@@ -111,6 +112,20 @@ def _kind(request: Request, module: object) -> Callable | None:
 
 def _compared(prepared: Prepared) -> Verdict:
     report, left = usual_numbers.compare(prepared)
+    folder = prepared.request.path.resolve().parent
+    clips = (
+        gradient_clips.find(prepared.learner, prepared.inputs, folder) if report.wrong and not report.faults else None
+    )
+    if clips is None:
+        return _verdict(prepared, report, left)
+    with clips.left_out():
+        prepared.notes.append(clips.words)
+        report, left = usual_numbers.compare(prepared)
+        report.agreement = report.agreement.replace("All agree", "All agree, before they are clipped", 1)
+        return _verdict(prepared, report, left)
+
+
+def _verdict(prepared: Prepared, report: Report, left: left_out.LeftOut | None) -> Verdict:
     return _compare_further(prepared, report, left) if report.ok else _explained(prepared, report, left)
 
 

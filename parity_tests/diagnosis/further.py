@@ -18,6 +18,7 @@ from parity_tests.diagnosis import (
     targets,
     wider,
 )
+from parity_tests.diagnosis.clipping import clipped
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.repeated import repeat
 from parity_tests.diagnosis.request import Request
@@ -39,9 +40,9 @@ def compare(
             yield report
         yield valid or "They agree on numbers with ties and zeros, too."
     if theirs is None:
-        yield from _told(*other_seeds.compare(learner, inputs, request.seed, names))
+        yield from _told(*other_seeds.compare(learner, inputs, request.seed, names), "with other random draws")
     yield from _told(*other_inputs.compare(learner, theirs, inputs, request.seed, names))
-    yield from _told(*other_targets.compare(learner, theirs, inputs, request, names))
+    yield from _told(*other_targets.compare(learner, theirs, inputs, request, names), "with other targets")
     yield from ignored_targets.compare(learner, theirs, inputs, request, names)
     if request.range is None:
         said, report = wider.compare(learner, theirs, inputs, request.seed, usual)
@@ -49,16 +50,19 @@ def compare(
         if report is not None:
             yield report
     yield from _told(*larger_upstream.compare(learner, inputs))
-    yield from _told(*larger_batch.compare(learner, theirs, inputs, request.seed, names))
-    yield from _told(*longer_axes.compare(learner, theirs, inputs, request.seed, names))
+    yield from _told(*larger_batch.compare(learner, theirs, inputs, request.seed, names), "on a larger batch")
+    yield from _told(*longer_axes.compare(learner, theirs, inputs, request.seed, names), "on a longer axis")
     report, note = second_batch.compare(learner, theirs, inputs, targets.others(request, inputs), request.seed, names)
     if report is not None:
-        yield report
+        yield from _told("", report, second_batch.WORDS)
     yield f"note: {note}" if note else "They agree on a second batch, without a reset in between."
 
 
-def _told(said: str, report: Report | None) -> Iterator[str | Report]:
-    if report is not None:
+def _told(said: str, report: Report | None, where: str = "") -> Iterator[str | Report]:
+    cut = clipped(report) if report is not None and where else ""
+    if cut:
+        yield f"note: {where}, {cut}; up to there, it is right"
+    elif report is not None:
         yield report
     if said:
         yield said

@@ -17,7 +17,7 @@ TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
 
 def compare(learner: Learner, inputs: tuple) -> tuple[str, Report | None]:
     """Return what there is to say about a gradient that is clipped, and the report if backward is not linear."""
-    usual, large = (_gradients(learner, inputs, factor) for factor in (1.0, FACTOR))
+    usual, large = (gradients(learner, inputs, factor) for factor in (1.0, FACTOR))
     words = f"an upstream gradient {FACTOR:g} times as large"
     report = Report(f"{learner.title}, {words}")
     for name in usual.keys() & large.keys():
@@ -32,7 +32,8 @@ def compare(learner: Learner, inputs: tuple) -> tuple[str, Report | None]:
     return "", report
 
 
-def _gradients(learner: Learner, inputs: tuple, factor: float) -> dict[str, np.ndarray]:
+def gradients(learner: Learner, inputs: tuple, factor: float) -> dict[str, np.ndarray]:
+    """Return all gradients by name, with random upstream gradients times a factor."""
     grads = [factor * grad for grad in upstream(outputs(learner, inputs))]
     returned = learner.backward(*[grad if grad.ndim else float(grad) for grad in grads])
     of_inputs = returned if isinstance(returned, tuple) else (returned,)
