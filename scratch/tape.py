@@ -120,15 +120,16 @@ class Value(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Callable, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         if method != "__call__":
             raise NotFollowedError(f"numpy.{ufunc.__name__}.{method}: the tape does not know its gradient")
-        result = self.__array_function__(ufunc, (), inputs, options)
-        if out is None:
-            return result
-        if not isinstance(out[0], Value) or not isinstance(result, Value):
-            raise NotFollowedError(f"numpy.{ufunc.__name__}: writes into an array that is not on the tape")
-        out[0].overwrite(result)
-        return out[0]
+        return self.__array_function__(ufunc, (), inputs, options if out is None else {**options, "out": out[0]})
 
     def __array_function__(self, function: Callable, types: object, args: tuple, options: dict) -> Any:
+        if options.get("out") is not None:
+            out = options["out"]
+            result = self.__array_function__(function, types, args, {k: v for k, v in options.items() if k != "out"})
+            if not isinstance(out, Value) or not isinstance(result, Value):
+                raise NotFollowedError(f"numpy.{function.__name__}: writes into an array that is not on the tape")
+            out.overwrite(result)
+            return out
         if function in WITHOUT_GRADIENT:
             return function(*_plain(args), **{name: _plain(option) for name, option in options.items()})
         if function in COMPOSED:

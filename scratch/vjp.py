@@ -147,6 +147,22 @@ def _matmul_right(g: np.ndarray, y: Any, a: np.ndarray, b: np.ndarray) -> np.nda
     return grad if b.ndim > 1 else grad[..., 0]
 
 
+def _dot_left(g: np.ndarray, y: Any, a: Any, b: Any) -> np.ndarray:
+    """Sum over b's axes other than the last but one, which a's last is summed with; a number multiplies."""
+    if not np.ndim(a) or not np.ndim(b):
+        return g * b
+    first = np.moveaxis(b, -2, 0) if np.ndim(b) > 1 else b
+    return np.tensordot(g, first, (range(np.ndim(a) - 1, g.ndim), range(1, first.ndim)))
+
+
+def _dot_right(g: np.ndarray, y: Any, a: Any, b: Any) -> np.ndarray:
+    if not np.ndim(a) or not np.ndim(b):
+        return g * a
+    rows = range(np.ndim(a) - 1)
+    first = np.tensordot(a, g, (rows, rows))
+    return np.moveaxis(first, 0, -2) if np.ndim(b) > 1 else first
+
+
 def _einsum(
     place: int, g: np.ndarray, y: Any, subscripts: str, *operands: np.ndarray, optimize: Any = False
 ) -> np.ndarray:
@@ -173,10 +189,10 @@ def _split(x: Any, sections: Any, axis: int = 0) -> list:
     return [np.moveaxis(np.moveaxis(x, axis, 0)[one[0] : one[-1] + 1 if len(one) else 0], 0, axis) for one in numbers]
 
 
-def _dot(a: Any, b: Any) -> Any:
-    if np.ndim(a) > 2 or np.ndim(b) > 2:
-        raise NotFollowedError("numpy.dot: the tape knows it for up to two axes; use @ for stacks of matrices")
-    return a @ b if np.ndim(a) and np.ndim(b) else a * b
+def _append(a: Any, values: Any, axis: int | None = None) -> Any:
+    if axis is None:
+        return np.concatenate([np.ravel(a), np.ravel(values)])
+    return np.concatenate([a, values], axis=axis)
 
 
 def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
@@ -232,6 +248,7 @@ RULES: dict[Callable, tuple] = {
     np.logaddexp: (lambda g, y, a, b: g * np.exp(a - y), lambda g, y, a, b: g * np.exp(b - y)),
     # sums of products
     np.matmul: (_matmul_left, _matmul_right),
+    np.dot: (_dot_left, _dot_right),
     np.einsum: (None, *(functools.partial(_einsum, place) for place in range(4))),
     # reductions
     np.sum: (lambda g, y, x, axis=None, *, keepdims=False: _spread(g, x, axis, keepdims),),
@@ -269,12 +286,12 @@ RULES: dict[Callable, tuple] = {
 }
 
 COMPOSED: dict[Callable, Callable] = {
-    np.dot: _dot,
     np.tensordot: _tensordot,
     np.linalg.norm: _norm,
     np.outer: lambda a, b: np.reshape(a, (-1, 1)) * np.reshape(b, -1),
     np.split: _split,
     np.array_split: _split,
+    np.append: _append,
     np.vstack: lambda xs: np.concatenate([np.atleast_2d(x) for x in xs]),
     np.hstack: lambda xs: np.concatenate(xs, axis=0 if np.ndim(xs[0]) == 1 else 1),
 }

@@ -99,7 +99,8 @@ class FirstWrong:
             handed_over = _identical(one, end)
             meant = self.recognized.meant(one)
             right = meant is not None and (self.instead.is_that_of(one, meant) or one.words.startswith("part of"))
-            if handed_over and end.is_returned and one.follows and not right:
+            computed = one.follows or (one.bare and not self.forward.is_value(one.values))
+            if handed_over and end.is_returned and computed and not right:
                 return self._origin(one, seen)
             if one in self.suspicious and not self._flows_into_right(one) and self.instead.matters(one, end):
                 return self._origin(one, seen)
@@ -109,6 +110,7 @@ class FirstWrong:
                 one.bare
                 and not one.words
                 and not self.forward.is_value(one.values)
+                and not any(known.whole for known in self.forward.matches(one.values))
                 and self.instead.some_would_mend(one, end)
             ):
                 return self._origin(one, seen)

@@ -194,8 +194,10 @@ def _owners(learner: Learner) -> dict[int, str]:
 def _returned(learner: Learner, count: int, forward: Forward) -> dict[int, Node]:
     found, front, leaves = {}, learner.input_names(count), list(learner.plan.leaf_names)
     beside = int(learner.plan.returns_gradients)  # the loss
-    for i, source in learner.reading.inputs.items():
-        node = forward.named(front[i])
+    sources = [(front[i], source) for i, source in learner.reading.inputs.items()]
+    sources += [(one.own_name, one.gradient) for one in learner.reading.learned if one.gradient is not None]
+    for name, source in sources:
+        node = forward.named(name)
         if source.leaf in leaves and node is not None:
             found[leaves.index(source.leaf) + beside] = node
     return found

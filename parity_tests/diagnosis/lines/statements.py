@@ -80,6 +80,12 @@ def adds_to(code: types.CodeType, line: int, name: str) -> bool:
     return any(ast.unparse(one) == name for one in changed) or name in names(code, line)
 
 
+def is_addition(code: types.CodeType, line: int) -> bool:
+    """Return whether a line adds to what was there before, by ``+=``."""
+    statement = at(code, line)
+    return isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add)
+
+
 def returns_a_name(code: types.CodeType, line: int, number: int | None) -> bool:
     """Return whether a line returns what was computed before: a name, or an attribute."""
     statement = at(code, line)

@@ -35,11 +35,9 @@ class Substitution:
         )
 
     def some_would_mend(self, one: Computed, end: Computed) -> bool:
-        """Return whether ``end`` comes out right if ``one`` is replaced by the gradient of some value of its shape."""
+        """Return whether ``end`` comes out right if ``one`` is replaced by some gradient of its shape, or a part."""
         scalar = self.forward.scalar
-        return scalar is not None and any(
-            self._mends(one, end, true.values / scalar) for true in self._wholes_like(one)
-        )
+        return scalar is not None and any(self._mends(one, end, true.values / scalar) for true in self._like(one))
 
     def matters(self, one: Computed, end: Computed) -> bool:
         """Return whether a true gradient in the place of ``one`` would change ``end``.
@@ -71,7 +69,10 @@ class Substitution:
         if wanted is None:
             return self._makes_known(one, end, true)
         made, versions = self._made(one, end, true), self.forward.versions(wanted)
-        return made is not None and any(known.whole and known.node in versions for known in self.forward.matches(made))
+        # What a line adds to a sum is a part.
+        adds = statements.is_addition(end.function, end.line)
+        known = self.forward.matches(made) if made is not None else []
+        return any((one.whole or adds) and one.node in versions for one in known)
 
     def _makes_known(self, one: Computed, later: Computed, true: np.ndarray) -> bool:
         """Return whether ``later`` computes a gradient, and not the same one, from ``true`` in the place of ``one``."""
@@ -89,7 +90,10 @@ class Substitution:
         return None
 
     def _wholes_like(self, one: Computed) -> list[Known]:
+        return [true for true in self._like(one) if true.whole]
+
+    def _like(self, one: Computed) -> list[Known]:
         # A gradient that is 0 but for rounding, such as a mean's within a variance, says nothing.
         least = ATOL * np.abs(one.values).max(initial=0)
-        wholes = [true for true in self.forward.known if true.whole and true.values.shape == one.values.shape]
-        return [true for true in wholes if np.abs(true.values).max(initial=0) > least]
+        known = [true for true in self.forward.known if true.values.shape == one.values.shape]
+        return [true for true in known if np.abs(true.values).max(initial=0) > least]

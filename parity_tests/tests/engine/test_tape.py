@@ -42,6 +42,14 @@ def in_place(x, y):
     return z
 
 
+def clipped_in_place(x):
+    z = x * x
+    np.clip(z, 0.2, 1.2, out=z)
+    total = np.zeros_like(z[0])
+    np.sum(z * z, axis=0, out=total)
+    return z * x + total
+
+
 def filled(x):
     y = np.zeros_like(x)
     for row in range(len(x)):
@@ -68,6 +76,7 @@ CASES = {
     "cos": Case(np.cos, ONE),
     "abs": Case(abs, ONE),
     "clip": Case(lambda x: np.clip(x, -1, 1.2) * x, ONE),
+    "clip in place": Case(clipped_in_place, ONE),
     "clip from below": Case(lambda x: np.clip(x, -0.5, None) * x, ONE),
     "clip from above": Case(lambda x: x.clip(None, 0.1) * x, ONE),
     "astype": Case(lambda x: (x * x).astype(np.float64), ONE),
@@ -93,6 +102,16 @@ CASES = {
     "constant by matrix": Case(lambda x: np.ones((4, 2)) @ x @ np.ones((3, 5)), ONE),
     "dot": Case(lambda x, y: x.dot(y), ((2, 3), (3,))),
     "dot with a number": Case(lambda x: np.dot(x * x, 2.0), ONE),
+    "dot of a stack": Case(lambda x, y: np.dot(x * x, y), ((2, 4, 3), (3, 2))),
+    "dot of two stacks": Case(np.dot, ((2, 2, 3), (2, 3, 4))),
+    "dot of a vector and a stack": Case(np.dot, ((3,), (2, 3, 4))),
+    "a number times a stack": Case(lambda x: np.dot(2.0, x * x), ((2, 3, 2),)),
+    "dot of a stack and a vector": Case(np.dot, ((2, 4, 3), (3,))),
+    "dot of matrices": Case(np.dot, ((2, 3), (3, 4))),
+    "dot of vectors": Case(np.dot, ((3,), (3,))),
+    "append": Case(lambda x, y: np.append(x, y) ** 2, ((2, 3), (4,))),
+    "append along an axis": Case(lambda x, y: np.append(x, y, axis=1) ** 2, ((2, 3), (2, 1))),
+    "append numbers": Case(lambda x: np.append(x[0], [[1.0], [2.0]]) ** 2, ONE),
     "tensordot": Case(np.tensordot, ((2, 3, 4), (3, 4, 5))),
     "tensordot over axes": Case(lambda x, y: np.tensordot(x, y, ((0, -1), (2, 0))), ((2, 3, 4), (4, 3, 2))),
     "tensordot over one axis": Case(lambda x, y: np.tensordot(x, y, axes=(1, 0)) ** 2, ((2, 3), (3, 4))),
@@ -387,7 +406,8 @@ def out_of_a_plain_array(x):
         (lambda x: np.stack(arrays=[x, x]), "stack: .*by name"),
         (lambda x: np.clip(np.ones(3), a_min=x, a_max=None), "clip: .*by name"),
         (lambda x: x[0, [x]], "getitem: .*nested"),
-        (lambda x: np.dot(x[None], x.T), "numpy.dot"),
+        (lambda x: np.clip(x, -1, 1, out=np.zeros(x.shape)), "clip: writes into an array that is not on the tape"),
+        (lambda x: np.sum(x, out=np.zeros(())), "sum: writes into an array that is not on the tape"),
         (lambda x: x.view(np.int64), "numpy.ndarray.view"),
         (lambda x: x.fill(0), "numpy.ndarray.fill"),
         (lambda x: x.real.sum(), "numpy.ndarray.real: the tape does not know its gradient"),
