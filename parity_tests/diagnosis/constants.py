@@ -84,7 +84,7 @@ def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, .
     """
     fronts = learner.input_names(len(inputs))
     alone = {place.last for place, _ in learner.reading.constants} | set(fronts)
-    alone |= {name for name, _ in learner.reading.beside} | set(learner.reading.outside)
+    alone |= {name for name, _ in learner.reading.beside} | set(learner.reading.outside) | _handed(learner)
     missing = [name for name in names if name not in alone]
     if not names:
         return "", ""
@@ -118,6 +118,12 @@ def settle(learner: Learner, inputs: tuple[np.ndarray, ...], names: tuple[str, .
         f"{listed} is declared a constant, but treating it as one in any of its uses does not make the gradients right "
         "(is another value one, too? --constant NAME for each)"
     )
+
+
+def _handed(learner: Learner) -> set[str]:
+    """Return the names of what forward returns and backward takes under the same name: no gradient is asked of it."""
+    found, made = learner.found, learner.plan.made
+    return {p.name for p in found.parameters(found.backward)} & set(made.names) if made is not None else set()
 
 
 class _Use(NamedTuple):

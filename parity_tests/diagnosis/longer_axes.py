@@ -1,5 +1,6 @@
 """Higher or wider images, and longer sequences: backward may be right for squares, or for one length, alone."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -28,6 +29,9 @@ def compare(
             report = repeat(learner, theirs, larger, seed, names)
         except LearnerRaisedError:
             continue  # meant for one size
+        if report.differs and (lengths := _lengths(learner, inputs, larger)):
+            with _said_anew(learner, lengths):
+                report = repeat(learner, theirs, larger, seed, names)
         if report.differs:
             report.title += ", another size"
             report.suspects = lambda _: [
@@ -55,6 +59,27 @@ def _larger(learner: Learner, theirs: Callable | None, inputs: tuple) -> Iterato
             if _runs(learner, larger) and not (theirs is not None and against.refusal(theirs, larger)):
                 yield larger
                 break
+
+
+def _lengths(learner: Learner, inputs: tuple, larger: tuple) -> dict[str, int]:
+    """Return the numbers in ``--args`` that backward alone takes and that are the length of the axis, as it is now."""
+    fronts = [p.name for p in learner.found.parameters(learner.found.forward)]
+    (old, new), *_ = [pair for pair in zip(inputs[0].shape, larger[0].shape, strict=True) if pair[0] != pair[1]]
+    extras = learner.plan.options.extras
+    return {name: new for name, value in extras.items() if type(value) is int and value == old and name not in fronts}
+
+
+@contextlib.contextmanager
+def _said_anew(learner: Learner, lengths: dict[str, int]) -> Iterator[None]:
+    extras = learner.plan.options.extras
+    learner.world.restore()
+    before = {name: extras[name] for name in lengths}
+    extras.update(lengths)
+    try:
+        with learner.world.starting_here():
+            yield
+    finally:
+        extras.update(before)
 
 
 def _is_of_target(inputs: tuple, axis: int) -> bool:

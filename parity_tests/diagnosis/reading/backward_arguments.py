@@ -7,7 +7,10 @@ import numpy as np
 
 from parity_tests.diagnosis.reading import adapters
 from parity_tests.diagnosis.reading import names as words
+from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.kept import Kept
+from parity_tests.diagnosis.reading.locals_of_forward import is_option
+from parity_tests.diagnosis.reading.nested import opened
 from parity_tests.diagnosis.reading.running import NotUnderstoodError
 
 if TYPE_CHECKING:
@@ -38,10 +41,13 @@ def backward_arguments(
     given, named = [], {}
     inputs = {name: value for name, value in plan.filled.items() if any(value is one for one in plan.inputs)}
     unnamed = list(inputs.values())
-    known = {*upstream, *plan.filled}
+    extras = plan.options.extras
+    numbers = {name: value for name, value in plan.locals.items() if is_option(value)}
+    known = {*upstream, *plan.filled, *extras, *numbers}
     unknown = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
     unknown = [name for name in unknown if name not in known and not words.RATES.match(name)]
-    kept = Kept(plan.made, plan.split, [p.name for p in parameters], unknown, plan.shaken)
+    apart = opened(undecorated(plan.pulled or plan.found.backward))
+    kept = Kept(plan.made, plan.split, [p.name for p in parameters], unknown, plan.shaken, apart)
     for number, parameter in enumerate(parameters):
         name, optional = parameter.name, parameter.default is not parameter.empty
         arrays_wait = any(isinstance(values, np.ndarray) for values in unnamed)
@@ -54,13 +60,18 @@ def backward_arguments(
             unnamed = [one for one in unnamed if one is not value]
         elif name in plan.filled:
             value = plan.filled[name]
+        elif name in extras:
+            value = extras[name]
         elif plan.found.is_rate(name):
             value = rate
         elif kept.has(name, optional):
             value = kept.value(name)
         elif optional:
             continue
-        elif kept.count and (words.CACHES.search(name) or not arrays_wait):
+        elif name in numbers or (name in plan.locals and not kept.assigns(name)):
+            value = plan.locals[name]
+            plan.say(f"{name}: as {plan.found.forward_name} has it")
+        elif kept.count and (words.CACHES.search(name) or not arrays_wait or (name in apart and kept.assigns(name))):
             value = kept.value(name)
         elif words.TARGETS.match(name) and plan.options.target is not None:
             value = plan.inputs[plan.options.target]
@@ -73,8 +84,9 @@ def backward_arguments(
         elif unnamed:
             value = unnamed.pop(0)
         else:
+            hint = f' (say what it is with --args "{name}=...")' if plan.found.owner is None else ""
             raise NotUnderstoodError(
-                f"{plan.found.backward_name} takes {name}, and it is not clear what that is",
+                f"{plan.found.backward_name} takes {name}, and it is not clear what that is{hint}",
                 adapters.of_functions(plan.found.forward, plan.found.backward, plan.options.file, [name]),
             )
         if parameter.kind is parameter.KEYWORD_ONLY or len(given) < number:

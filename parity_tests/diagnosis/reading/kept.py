@@ -23,12 +23,20 @@ class Kept:
         Those of them that are required and get neither an upstream gradient nor an argument of forward.
     shaken : int or None
         A value that is replaced by other numbers, to find out whether backward uses it.
+    apart : frozenset of str
+        The arguments that backward takes apart.
     """
 
     def __init__(
-        self, made: Values | None, split: Split, arguments: list[str], unknown: list[str], shaken: int | None
+        self,
+        made: Values | None,
+        split: Split,
+        arguments: list[str],
+        unknown: list[str],
+        shaken: int | None,
+        apart: frozenset[str],
     ) -> None:
-        self.made, self.split, self.shaken = made, split, shaken
+        self.made, self.split, self.shaken, self._apart = made, split, shaken, apart
         self.handed: set[int] = set()
         names = made.names if made is not None else []
         values = [i for i in range(len(made.values)) if i not in split.outputs] if made is not None else []
@@ -40,6 +48,10 @@ class Kept:
     def has(self, name: str, optional: bool) -> bool:
         """Return whether forward returns a value under this name; an output is only meant if it is required."""
         return self.made is not None and name in self.made.names and (not optional or not self._is_output(name))
+
+    def assigns(self, name: str) -> bool:
+        """Return whether an argument gets a value of its own, by its name or by its place."""
+        return name in self._of
 
     def value(self, name: str) -> object:
         """Return what an argument gets: what has its name, else its share of the rest, else all of the rest."""
@@ -54,7 +66,8 @@ class Kept:
         # One value for each argument, in order; or a cache beside arrays that are not kept, by name or as the last.
         if len(unknown) == len(self._open):
             return dict(zip(unknown, self._open, strict=True))
-        cache = next((name for name in unknown if words.CACHES.search(name)), "")
+        caches = [name for name in unknown if words.CACHES.search(name)]
+        cache = next(iter(caches or (name for name in unknown if name in self._apart)), "")
         if not cache or not self._open:
             return {}
         last = [i for i in self._open[-1:] if not isinstance(self.made.values[i], np.ndarray | float)]
@@ -62,8 +75,27 @@ class Kept:
         return dict(zip([cache], named or last, strict=False))
 
     def _handed(self, index: int) -> object:
-        self.handed.add(index)
         value = self.made.values[index]
-        if index != self.shaken:
-            return value
+        within = {i for i, one in enumerate(self.made.values) if any(one is held for held in _held(value).values())}
+        self.handed |= {index, *within}
+        if index == self.shaken:
+            return self._shaken()
+        return self._shaken_within(value) if self.shaken in within else value
+
+    def _shaken(self) -> object:
+        value = self.made.values[self.shaken]
         return like(value, (array(np.shape(leaf), "float64", seed=17 + i) for i, leaf in enumerate(leaves(value))))
+
+    def _shaken_within(self, cache: dict | tuple | list) -> dict | tuple | list:
+        usual, shaken = self.made.values[self.shaken], self._shaken()
+        found = {key: shaken if one is usual else one for key, one in _held(cache).items()}
+        if isinstance(cache, dict):
+            return found
+        return type(cache)(*found.values()) if hasattr(cache, "_fields") else type(cache)(found.values())
+
+
+def _held(value: object) -> dict:
+    """Return what a cache holds, by key; nothing of an array."""
+    if isinstance(value, tuple | list):
+        return dict(enumerate(value))
+    return value if isinstance(value, dict) else {}

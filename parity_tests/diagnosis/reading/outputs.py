@@ -164,6 +164,8 @@ def splits(
     if any(p.kind is p.VAR_POSITIONAL for p in backs):
         return [Split(tuple(floating) or (0,))]
     sure, likely, own = _arguments(backs, fronts, made.names)
+    if any(i not in floating and isinstance(value, dict | tuple | list) for i, value in enumerate(made.values)):
+        likely = [name for name in likely if name not in apart]  # the cache, whatever it is called
     found = [_paired(backs, [*sure, *likely], made, floating)]
     one = [*sure, *likely]
     if len(one) == 1 and (len(floating) > 1 or made.kind is not tuple or len(made.values) == 1):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis.reading import adapters, attributes
+from parity_tests.diagnosis.reading import adapters, attributes, locals_of_forward
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.backward_arguments import backward_arguments
 from parity_tests.diagnosis.reading.context import Context
@@ -18,7 +18,7 @@ from parity_tests.diagnosis.reading.forward_arguments import forward_arguments
 from parity_tests.diagnosis.reading.leaves import is_list_of_numbers, leaves_of
 from parity_tests.diagnosis.reading.nested import is_nest, leaves
 from parity_tests.diagnosis.reading.options import Options
-from parity_tests.diagnosis.reading.outputs import Split, Values, alone, readings, return_names, values_of
+from parity_tests.diagnosis.reading.outputs import Split, Values, alone, is_upstream, readings, return_names, values_of
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, NotUnderstoodError
 
 RATE = 0.125
@@ -71,6 +71,8 @@ class Plan:
     returned: object = None
     shaken: int | None = None
     extra_words: list[str] = field(default_factory=list)
+    locals: dict[str, object] = field(default_factory=dict)
+    _local_names: frozenset[str] | None = None
     _known: dict[tuple, tuple[bool, Split]] = field(default_factory=dict)
 
     # Forward.
@@ -83,7 +85,8 @@ class Plan:
         self.inputs = passed
         arguments = self.arguments(passed)
         context = (self.context,) if found.has_context(found.forward) else ()
-        self.returned = found.forward(*context, *arguments[0], **arguments[1])
+        given, named = (*context, *arguments[0]), arguments[1]
+        self.returned, self.locals = locals_of_forward.called(found.forward, given, named, self._wanted_locals())
         self.outputs = self._outputs(self.returned)
         return tuple(self.undressed(output) for output in self.outputs)
 
@@ -108,8 +111,14 @@ class Plan:
             inputs = [*inputs[: self.listed], tuple(rest) if self.listed else rest]
         taken = forward_arguments(self.found, self.options, inputs)
         self.filled = taken.filled
-        self.extra_words += [said for said in taken.assumed if said not in self.extra_words]
+        for said in taken.assumed:
+            self.say(said)
         return taken.given, taken.named
+
+    def say(self, words: str) -> None:
+        """Add a line to what the report says of how the layer was read, once."""
+        if words not in self.extra_words:
+            self.extra_words.append(words)
 
     def input_names(self, count: int) -> list[str]:
         """Return forward's own names of the inputs, in the order of the inputs."""
@@ -171,9 +180,21 @@ class Plan:
         return np.array(returned)
 
     def _signatures(self) -> tuple[list, list[str]]:
+        """Return backward's parameters, and the names of those that surely get no upstream gradient."""
         found = self.found
         backs = found.parameters(self.pulled or found.backward)
-        return backs, [p.name for p in found.parameters(found.forward)]
+        fronts = [*(p.name for p in found.parameters(found.forward)), *self.options.extras]
+        options = [name for name, value in self.locals.items() if locals_of_forward.is_option(value)]
+        others = [p.name for p in backs if is_upstream(p.name) and p.name not in (*fronts, *options)]
+        return backs, [*fronts, *options] if others else fronts
+
+    def _wanted_locals(self) -> frozenset[str]:
+        if self._local_names is None:
+            found = self.found
+            known = [*(p.name for p in found.parameters(found.forward)), *self.options.extras]
+            backs = found.parameters(found.backward)
+            self._local_names = locals_of_forward.wanted(found.forward, backs, known)
+        return self._local_names
 
     def _read(self, made: Values) -> tuple[Values, Split]:
         floating = [i for i, value in enumerate(made.values) if self._is_output(value)]
