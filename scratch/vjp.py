@@ -123,9 +123,9 @@ def _cumsum(g: np.ndarray, y: Any, x: np.ndarray, axis: int | None = None) -> np
     return np.flip(np.cumsum(np.flip(g, axis), axis), axis).reshape(x.shape)
 
 
-def _clip(g: np.ndarray, y: Any, x: np.ndarray, low: Any = None, high: Any = None) -> np.ndarray:
-    inside = np.ones(x.shape, bool) if low is None else x >= low
-    return np.where(inside if high is None else inside & (x <= high), g, 0)
+def _clip(g: np.ndarray, y: Any, x: np.ndarray, a_min: Any = None, a_max: Any = None) -> np.ndarray:
+    inside = np.ones(x.shape, bool) if a_min is None else x >= a_min
+    return np.where(inside if a_max is None else inside & (x <= a_max), g, 0)
 
 
 def _matrices(g: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,14 +2,17 @@
 
 The bound of finite differences presumes that a loss is right up to a few roundings of itself. Where that is not so, the
 weights are halved before anything is compared; or the inputs, where there are no weights, or where a whole array is
-rounded, as log(1 - tanh(x)^2) is, if it is off by many.
+rounded, as log(1 - tanh(x)^2) is, if it is off by many. Weights are halved, too, where a network's loss cuts off a
+probability (`guards`).
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
+from parity_tests.diagnosis import guards
 from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.read import differentiates
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
 from parity_tests.harness.arrays import array
 from scratch.gradcheck import UNIT_ROUNDOFF
@@ -33,20 +36,30 @@ def smaller_weights(
     """
     weights = [i for i in learner.reading.inputs if i not in learner.data(inputs)]
     start = {name: parameter.data.copy() for name, parameter in learner.parameters.items()}
-    is_network = np.ndim(learner.outputs[0]) == 0 and bool(start or weights)
+    is_network = guards.is_network(learner, inputs)
     what, result = ("weights", "loss") if is_network else ("numbers", "result")
     limit = ROUNDINGS if is_network else MANY_ROUNDINGS
     halved = weights if is_network else list(learner.reading.inputs)
-    for halvings in range(HALVINGS + 1):
-        share = 0.5**halvings
-        for name, parameter in learner.parameters.items():
-            parameter.data = share * start[name]
-        batches = [tuple(share * x if i in halved else x for i, x in enumerate(one)) for one in (inputs, other)]
-        if not any(_is_coarse(learner, one, limit) for one in batches):
-            learner.forward(*batches[0])
-            divided = f"the {what} were divided by {2**halvings}"
-            said = f"{divided}: with larger ones, rounding decides the {result}'s last digits"
-            return batches[0], said * bool(halvings)
+    batches = inputs, other
+    cut = next((c for one in batches if (c := guards.cut(learner, one)) and not differentiates(learner, one)), None)
+
+    def is_smooth(batch: tuple[np.ndarray, ...], unguarded: bool) -> bool:
+        return not (unguarded and guards.cut(learner, batch)) and not _is_coarse(learner, batch, limit)
+
+    # Where no halving keeps off the guard, rounding alone counts.
+    for unguarded in (True, False) if cut else (False,):
+        for halvings in range(HALVINGS + 1):
+            share = 0.5**halvings
+            for name, parameter in learner.parameters.items():
+                parameter.data = share * start[name]
+            batches = [tuple(share * x if i in halved else x for i, x in enumerate(one)) for one in (inputs, other)]
+            if all(is_smooth(one, unguarded) for one in batches):
+                learner.forward(*batches[0])
+                why = f"rounding decides the {result}'s last digits"
+                if unguarded:
+                    why = f"the loss cuts a probability off at {cut:.6g}, beyond which it has no slope"
+                divided = f"the {what} were divided by {2**halvings}"
+                return batches[0], f"{divided}: with larger ones, {why}" * bool(halvings)
     for name, parameter in learner.parameters.items():
         parameter.data = start[name]
     learner.forward(*inputs)

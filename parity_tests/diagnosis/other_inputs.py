@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from parity_tests.diagnosis import guards
 from parity_tests.diagnosis.clipping import clipped
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.moving import nudged
@@ -47,6 +48,8 @@ def compare(
             if report is None or _differing(learner, theirs, beside, seed, names) is None:
                 agreed += 1
                 continue
+            if guards.cut(learner, anew):
+                continue  # backward is that of the loss without its guard
         found.append(report)
         cut = said_of_clips(found)
         if not cut and len(found) > 1:

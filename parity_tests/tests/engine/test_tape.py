@@ -77,6 +77,7 @@ CASES = {
     "abs": Case(abs, ONE),
     "clip": Case(lambda x: np.clip(x, -1, 1.2) * x, ONE),
     "clip in place": Case(clipped_in_place, ONE),
+    "clip by name": Case(lambda x: np.clip(x, a_min=-1, a_max=1.2) * x, ONE),
     "clip from below": Case(lambda x: np.clip(x, -0.5, None) * x, ONE),
     "clip from above": Case(lambda x: x.clip(None, 0.1) * x, ONE),
     "astype": Case(lambda x: (x * x).astype(np.float64), ONE),
