@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity_tests.diagnosis.loss_arguments import has_prediction, is_target, needed, orders, prediction_first
 from parity_tests.diagnosis.reading.called import Called
-from parity_tests.diagnosis.reading.names import MAYBE_TARGETS, TARGETS, listed
+from parity_tests.diagnosis.reading.function_contents import FUNCTIONS
+from parity_tests.diagnosis.reading.names import listed
 from parity_tests.diagnosis.reading.outputs import return_names
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 from parity_tests.diagnosis.reading.world import World
+from parity_tests.diagnosis.trial_inputs import SHARES
 
 OWN = ("loss", "compute_loss", "cost", "loss_fn", "evaluate_loss", "objective")
 OF_PREDICTIONS = (*OWN, "compute_cost", "cost_function", "loss_function", "calculate_loss", "calculate_cost")
@@ -75,40 +78,55 @@ def is_number(value: object) -> bool:
     )
 
 
+USUAL = "the usual losses"
+ORDERS = "the orders of its arguments"
+
+
 @dataclass
 class Loss:
     """A loss of a network's inputs and target, and what it is if not a method.
 
-    ``assumed`` if nobody says so; ``fallback`` if it is to be assumed where nothing is right.
+    ``among``: of which losses one is to be assumed; empty where the file says which it is. ``fallback`` if it is to be
+    assumed where nothing is right.
     """
 
     function: Callable
     words: str
-    assumed: bool = False
+    among: str = ""
     fallback: bool = False
+
+    @property
+    def assumed(self) -> bool:
+        """Whether nobody says that it is this one."""
+        return bool(self.among)
 
 
 def losses(network: object, inputs: tuple[np.ndarray, ...], stage: Stage, but: str = "") -> Iterator[Loss]:
-    """Yield the network's own loss; if it has none, the usual losses of its prediction.
+    """Yield the network's own loss, in each order that its arguments may be meant in; else the usual losses.
 
     ``but`` is the name of a method that is none of it.
     """
+    made = prediction(network, inputs[0], stage, but) if len(inputs) == 2 else None
     for name in OWN:
         method = getattr(network, name, None)
-        if name != but and inspect.ismethod(method) and _is_loss_of_data(network, method, inputs, stage):
+        if name == but or not inspect.ismethod(method) or (made is not None and has_prediction(method)):
+            continue
+        if _is_loss_of_data(network, method, inputs, stage):
             yield Loss(method, "")
             return
-    made = prediction(network, inputs[0], stage, but) if len(inputs) == 2 else None
     for index in _last_ones(network, getattr(network, made[1]), inputs[0], stage) if made is not None else ():
         yield from _of_prediction(network, getattr(network, made[1]), index, inputs, stage)
 
 
 def _is_loss_of_data(network: object, method: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> bool:
     """Return whether a method gives a number that depends on the network's arrays; cost(prediction, y) does not."""
-    world = World([network], ["self"])
     base = _tried(method, inputs, stage)
     if not is_number(base):
         return False
+    if not np.isfinite(base):  # the logarithm of what is no probability
+        inputs = tuple(np.clip(np.abs(x), *SHARES) if x.dtype.kind == "f" else x for x in inputs)
+        base = _tried(method, inputs, stage)
+    world = World([network], ["self"])
     world.restore()
     for place, values in [(p, np.array(v)) for p, v in world.places() if v.ndim and v.dtype.kind == "f"]:
         world.restore()
@@ -159,31 +177,17 @@ def _of_prediction(
     network: object, predict: Callable, index: int, inputs: tuple[np.ndarray, ...], stage: Stage
 ) -> Iterator[Loss]:
     x, y = inputs
-    made = _at(_tried(predict, (x,), stage), index)
-    target, name = _as_prediction(made, y), f"what {predict.__name__} returns"
+    made, name = _at(_tried(predict, (x,), stage), index), f"what {predict.__name__} returns"
     if index:
         own = return_names(predict)
         name = f"{own[index] if index < len(own) and own[index] else f'value {index}'} of {name}"
-    for held in HELD:
-        for way in ("fn", "forward", "loss", "calculate", "__call__"):
-            function = getattr(getattr(network, held, None), way, None)
-            if not callable(function) or getattr(function, "__self__", None) is network:
-                continue
-            function = _of_held(network, held, way)
-            if is_number(_tried(function, (made, target), stage)):
-                called = f"self.{held}" + f".{way}" * (way != "__call__")
-                yield Loss(_of_output(predict, index, function), f"the loss is {called} of {name}")
-                return
-    count = count_of_examples(x, y)
-    for own_name in OF_PREDICTIONS:
-        function = getattr(network, own_name, None)
-        if not inspect.ismethod(function):
-            continue
-        function = prediction_first(function)
-        if is_number(_tried(function, (made, target), stage)):
-            yield Loss(_of_output(predict, index, function), f"the loss is {own_name} of {name}")
+    for called, look_up in _own(network):
+        found = _in_its_orders(called, look_up, (predict, index, name), inputs, stage)
+        if found:
+            yield from found
             return
-    target = _in_rows(made, target)
+    count = count_of_examples(x, y)
+    target = _in_rows(made, _as_prediction(made, y))
     for one in LOSSES:
         if (count == 1 and "{m}" in one.words) or not np.isfinite(one.value(made, target, count)):
             continue  # the same as the sum; or a logarithm of what is no probability
@@ -193,34 +197,60 @@ def _of_prediction(
             return loss(p, _in_rows(p, _as_prediction(p, y)), count_of_examples(x, y))
 
         words = f"{one.words.format(m=count)}, of {name}"
-        yield Loss(Called(usual, predict, "loss"), words, assumed=True, fallback=one.fallback)
+        yield Loss(Called(usual, predict, "loss"), words, among=USUAL, fallback=one.fallback)
 
 
-def _of_held(network: object, held: str, way: str) -> Callable:
-    def loss(p: np.ndarray, y: np.ndarray) -> object:
-        # Looked up in each call: at each return to the start, the network gets another copy of what it holds.
-        return prediction_first(getattr(getattr(network, held), way))(p, y)
+def _own(network: object) -> Iterator[tuple[str, Callable]]:
+    """Yield what may be the network's loss of predictions: what it is called, and a function that looks it up.
 
-    return loss
+    It is looked up in each call: at each return to the start, the network gets another copy of what it holds.
+    """
+    for held in HELD:
+        thing = getattr(network, held, None)
+        for way in ("fn", "forward", "loss", "calculate", "__call__") if not isinstance(thing, FUNCTIONS) else ():
+            if callable(getattr(thing, way, None)):
+                called = f"self.{held}" + f".{way}" * (way != "__call__")
+                yield called, lambda held=held, way=way: getattr(getattr(network, held), way)
+    for name in dict.fromkeys((*OF_PREDICTIONS, *HELD)):
+        if isinstance(getattr(network, name, None), FUNCTIONS):
+            called = f"self.{name}" if name in vars(network) else name
+            yield called, lambda name=name: getattr(network, name)
+
+
+def _in_its_orders(
+    called: str,
+    look_up: Callable,
+    made: tuple[Callable, int, str],
+    inputs: tuple[np.ndarray, ...],
+    stage: Stage,
+) -> list[Loss]:
+    """Return a function as a loss of what the network makes, one for each order that its arguments may be meant in."""
+    predict, index, name = made
+    arguments = needed(look_up())
+    if len(arguments) == 1 and is_target(arguments[0]):
+        of_target = _of_output(predict, index, lambda p, y: look_up()(y))
+        given = is_number(_tried(of_target, inputs, stage))
+        return [Loss(of_target, f"the loss is {called}, after {predict.__name__}")] if given else []
+    found = {}
+    for turned in orders(look_up()):
+        loss = _of_output(predict, index, lambda p, y, turned=turned: prediction_first(look_up(), turned)(p, y))
+        if is_number(value := _tried(loss, inputs, stage)):
+            found[turned] = loss, value
+    finite = {turned: one for turned, one in found.items() if np.isfinite(one[1])} or found
+    if len({f"{value:.12g}" for _, value in finite.values()}) < 2:
+        return [Loss(loss, f"the loss is {called} of {name}") for loss, _ in list(finite.values())[:1]]
+    words = [f"{called}({', '.join(arguments[:2])}), with {arguments[turned]} for {name}" for turned in finite]
+    losses = [loss for loss, _ in finite.values()]
+    return [
+        Loss(loss, said, among=ORDERS, fallback=not i) for i, (loss, said) in enumerate(zip(losses, words, strict=True))
+    ]
 
 
 def _of_output(predict: Callable, index: int, loss: Callable) -> Called:
     def own(x: np.ndarray, y: np.ndarray) -> object:
-        p = _at(predict(x), index)
-        return loss(p, _as_prediction(p, y))
+        return loss(_at(predict(x), index), y)
 
     return Called(own, predict, "loss")
-
-
-def prediction_first(loss: Callable) -> Callable:
-    """Return a loss that takes the prediction first, also where its first argument is the target by name."""
-    try:
-        names = [p.name for p in inspect.signature(loss).parameters.values() if p.default is p.empty]
-    except (TypeError, ValueError):
-        return loss
-    first, second = [*names, "", ""][:2]
-    turned = TARGETS.match(first) or (MAYBE_TARGETS.match(first) and not TARGETS.match(second))
-    return (lambda p, y: loss(y, p)) if turned else loss
 
 
 def _tried(function: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> object:

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from parity_tests.diagnosis import asked_keys, targets
-from parity_tests.diagnosis.assumed_losses import LOSSES, OF_PREDICTIONS, count_of_examples, prediction_first
+from parity_tests.diagnosis.assumed_losses import LOSSES, OF_PREDICTIONS, count_of_examples
 from parity_tests.diagnosis.filled_dictionaries import filled
+from parity_tests.diagnosis.loss_arguments import prediction_first
 from parity_tests.diagnosis.methods import Method
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.decorators import undecorated

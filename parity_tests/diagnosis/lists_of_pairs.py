@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from parity_tests.diagnosis.assumed_losses import Loss
+from parity_tests.diagnosis.assumed_losses import USUAL, Loss
 from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.nested import parsed
 from parity_tests.diagnosis.request import Request
@@ -58,4 +58,4 @@ def of_all(found: Iterable[Loss]) -> Iterator[Loss]:
                 return how([one.function(*pair) for pair in zip(x, y, strict=True)])
 
             name = f"{one.words or one.function.__name__}, {words} over the pairs"
-            yield Loss(Called(loss, one.function), name, assumed=True, fallback=one.fallback)
+            yield Loss(Called(loss, one.function), name, among=one.among or USUAL, fallback=one.fallback)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis import lists_of_pairs, one_hot_rows, targets, training_step
+from parity_tests.diagnosis import candidates, lists_of_pairs, one_hot_rows, targets, training_step
 from parity_tests.diagnosis.assumed_losses import Loss, is_number, losses
+from parity_tests.diagnosis.candidates import Candidate, is_nearly_right
 from parity_tests.diagnosis.method_arguments import in_one_step, takes_what_forward_returns, with_target_drawn
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.called import Called
@@ -226,27 +227,23 @@ class Giving:
     def step(self, found: list[Loss], changed: dict[Place, np.ndarray]) -> Method | None:
         """Return the verdict on the method as a training step, None if it moves nothing that the loss depends on."""
         batches = [self.inputs, targets.others(self.request, self.inputs)]
-        candidates: list[Candidate] = []
-        for loss in found if changed else ():
+
+        def trained(loss: Loss) -> Trained | None:
             constants = self.request.constants
-            trained = Trained(self.network, self.world, batches, self.stage, loss.function, self.method, constants)
-            if not set(trained.parameters) & set(changed):
-                continue
-            right = trained.agreeing() if loss.assumed else list(trained.parameters)
-            names = [self.world.words(place) for place in right]
-            candidates.append(Candidate(loss, names, len(trained.parameters), trained))
-            if candidates[-1].complete:
-                break
+            one = Trained(self.network, self.world, batches, self.stage, loss.function, self.method, constants)
+            return one if set(one.parameters) & set(changed) else None
+
+        tried = candidates.of_steps(found if changed else (), trained)
         self.world.restore()
-        if not candidates:
+        if not tried:
             return None
-        best, said = _best(candidates, "the step of")
+        best, said = candidates.best(tried, "the step of")
         verdict = training_step.judged(self.request, best.thing, [*self.said, *said])
         return Method(verdict, right=len(best.thing.agreeing()) if verdict.status else None)
 
     def gradients(self, found: list[Loss]) -> Method:
         """Return what can be compared: the loss under which most gradients are right, and the method as backward."""
-        candidates: list[Candidate] = []
+        tried: list[Candidate] = []
         parameters = list(inspect.signature(self.method).parameters.values())[: len(self.inputs)]
         for loss in found:
             front = Called(loss.function, loss.function, loss.function.__name__).taking(parameters)
@@ -259,49 +256,16 @@ class Giving:
             except LearnerRaisedError:
                 continue
             first = [q for q in report.quantities if not q.name.endswith(AGAIN)]
-            candidates.append(Candidate(loss, [q.name for q in first if q.ok], len(first), one))
-            if candidates[-1].complete:
+            right, nearly = [q.name for q in first if q.ok], sum(map(is_nearly_right, first))
+            tried.append(Candidate(loss, right, len(first), one, nearly))
+            if tried[-1].complete:
                 break
-        if not candidates:
+        if not tried:
             raise NotUnderstoodError(f"{self.method.__name__}: it could be compared under none of the usual losses")
-        best, said = _best(candidates, "")
+        best, said = candidates.best(tried, "")
         return Method(found=best.thing, said=said, right=None if best.complete else len(best.right))
 
     def compared(self, forward: Callable, backward: Callable | None) -> Found:
         """Return the two functions; the inputs are data, and need no gradient."""
         title = type(self.network).__name__
         return Found(title, forward, backward, owner=self.network, module=self.module, of_data=True)
-
-
-@dataclass
-class Candidate:
-    """A loss, what is right under it and of how many, and what is compared with it."""
-
-    loss: Loss
-    right: list[str]
-    count: int
-    thing: object
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything is right under it."""
-        return len(self.right) == self.count > 0
-
-
-def _best(candidates: list[Candidate], what: str) -> tuple[Candidate, list[str]]:
-    """Return the loss under which most is right, and what to say of it and of the others."""
-    best = max(candidates, key=lambda one: len(one.right))
-    if not best.loss.assumed:
-        return best, [best.loss.words] if best.loss.words else []
-    said = f"the loss is not in the file: assumed to be {best.loss.words}"
-    if best.complete:
-        return best, [f"{said}; under it all is right"]
-    if not best.right:
-        best = next((one for one in candidates if one.loss.fallback), best)
-        said = f"the loss is not in the file: assumed to be {best.loss.words}"
-        return best, [f"{said}; nothing is right, neither under it nor under another of the usual losses"]
-    distinct: dict[tuple, Candidate] = {tuple(one.right): one for one in reversed(candidates) if one.right}
-    others = [one for one in distinct.values() if one.right != best.right]
-    parts = [f"under {one.loss.words}, {what} {' and '.join(one.right)}".replace("  ", " ") for one in others]
-    said += f"; under it {what} {' and '.join(best.right)}".replace("  ", " ") + " is right"
-    return best, [said + "".join(f"; {part}" for part in parts)]

@@ -22,7 +22,8 @@ def functions(folder: Path) -> Iterator[FunctionType]:
         if file is None or folder not in _folders_around(file):
             continue
         for thing in list(vars(module).values()):
-            for one in vars(thing).values() if isinstance(thing, type) else [thing]:
+            for member in vars(thing).values() if isinstance(thing, type) else [thing]:
+                one = member.__func__ if isinstance(member, staticmethod) else member
                 own = isinstance(one, FunctionType) and one.__module__ == module.__name__
                 if own and not one.__code__.co_freevars and one.__name__ != "<lambda>":
                     yield one

@@ -8,12 +8,13 @@ gradient, the gradients are tried that it has after some of the others have been
 
 import itertools
 import types
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from parity_tests.diagnosis import one_hot_rows, step_momentum, targets
-from parity_tests.diagnosis.assumed_losses import OWN
+from parity_tests.diagnosis import candidates, method_arguments, one_hot_rows, step_momentum, targets
+from parity_tests.diagnosis.assumed_losses import OWN, USUAL, Loss, losses
 from parity_tests.diagnosis.reading.place import Place
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
 from parity_tests.diagnosis.reading.world import World
@@ -66,20 +67,54 @@ def _examined(
     request: Request, module: types.ModuleType, args: tuple[list, dict], stage: Stage, said: list[str]
 ) -> tuple[Verdict, Trained]:
     cls = getattr(module, request.names.partition(".")[0])
-    inputs, target = targets.draw(request, arrays.array)
     with stage(f"{cls.__name__}(...)", reseed=True):
         network = cls(*args[0], **args[1])
-    loss = next(getattr(network, name) for name in OWN if callable(getattr(network, name, None)))
+    step = getattr(network, method(cls))
+    request = targets.with_shape_of_target(request, len(method_arguments.arrays_of(step)) - 1)
+    request, drawn = method_arguments.with_target_drawn(request, network, step, stage)
+    inputs, target = targets.draw(request, arrays.array)
     world = World([network, module], ["self", ""])
+    found, inputs = _losses(network, world, inputs, target, step, request, stage)
+    batches = [inputs, targets.others(request, inputs)]
+
+    def trained(loss: Loss) -> Trained:
+        return Trained(network, world, batches, stage, loss.function, step, request.constants)
+
+    best, assumed = candidates.best(candidates.of_steps(found, trained), "the step of")
+    return judged(request, best.thing, [*said, *drawn, *assumed]), best.thing
+
+
+def _losses(
+    network: object,
+    world: World,
+    inputs: tuple[np.ndarray, ...],
+    target: int | None,
+    step: Callable,
+    request: Request,
+    stage: Stage,
+) -> tuple[list[Loss], tuple[np.ndarray, ...]]:
+    """Return the network's own loss, of data or of what it predicts, and the inputs, some as indices if it wants them.
+
+    If it cannot be called with the inputs or with the prediction, it is returned as it is.
+    """
+    found = _own(network, inputs, step, stage)
+    world.restore()
+    if found:
+        return found, inputs
+    own = next(getattr(network, name) for name in OWN if callable(getattr(network, name, None)))
 
     def loss_of(values: tuple) -> None:
-        with stage(loss.__name__, reseed=True):
-            loss(*map(np.copy, values))
+        with stage(own.__name__, reseed=True):
+            own(*map(np.copy, values))
 
     _, inputs = with_indices_if_wanted(loss_of, inputs, target, world, request.seed)
-    batches = [inputs, targets.others(request, inputs)]
-    trained = Trained(network, world, batches, stage, loss, getattr(network, method(cls)), request.constants)
-    return judged(request, trained, said), trained
+    found = _own(network, inputs, step, stage)
+    world.restore()
+    return found or [Loss(own, "")], inputs
+
+
+def _own(network: object, inputs: tuple[np.ndarray, ...], step: Callable, stage: Stage) -> list[Loss]:
+    return [one for one in losses(network, inputs, stage, step.__name__) if one.among != USUAL]
 
 
 def judged(request: Request, trained: Trained, said: list[str]) -> Verdict:
