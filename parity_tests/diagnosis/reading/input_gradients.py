@@ -76,9 +76,12 @@ def assign(
     order = [i for i in plan.order if inputs[i].dtype.kind == "f" and names[i] not in constants]
     target = plan.options.target
     order = [i for i in order if i != target]
+    shapes = {i: np.shape(plan.dressed(inputs[i], i)) for i in order}
+    later = _later_input(plan, {i: names[i] for i in _likely(order, names)}, shapes, leaves)
+    if later is not None:
+        return {later: Source(leaf=next(iter(leaves)))}
     found: dict[int, Source] = {}
     left = dict(leaves)
-    shapes = {i: np.shape(plan.dressed(inputs[i], i)) for i in order}
     for i in order:
         name = next((n for n in left if names[i] in words.undressed(n.rpartition(".")[2])), None)
         if name is not None and len(leaves) > 1:
@@ -112,6 +115,27 @@ def assign(
         if by_name and not leaves:
             found[i] = Source(place=by_name[0])
     return found
+
+
+def _later_input(
+    plan: Plan, names: dict[int, str], shapes: dict[int, tuple], leaves: dict[str, np.ndarray]
+) -> int | None:
+    """Return the input, not the first, whose gradient is the only one of a loss: W of grad(X, y, W); X is data.
+
+    It is the only one of the gradient's shape, or of those the weight by its name. A layer's only gradient is its first
+    input's.
+    """
+    of_loss = plan.outputs[0].ndim == 0 and (plan.convention != "upstream" or plan.returns_gradients)
+    if len(leaves) != 1 or len(names) < 2 or not of_loss:
+        return None
+    ((leaf, values),) = leaves.items()
+    first, *others = names
+    fitting = [i for i in others if shapes[i] == values.shape and not words.MAYBE_TARGETS.match(names[i])]
+    weights = [i for i in fitting if words.meaning(names[i]) in ("weight", "bias")]
+    if shapes[first] == values.shape:
+        named = [i for i in weights if names[i] in words.undressed(leaf.rpartition(".")[2])]
+        return named[0] if len(named) == 1 and words.DATA.match(names[first]) else None
+    return next((some[0] for some in (fitting, weights) if len(some) == 1), None)
 
 
 def _likely(waiting: list[int], names: list[str]) -> list[int]:

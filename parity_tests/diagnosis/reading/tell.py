@@ -114,6 +114,11 @@ def _inputs(learner: Learner, report: Report) -> None:
         return
     loss = all(np.ndim(y) == 0 for y in learner.outputs) or learner.plan.convention != "upstream"
     if learner.reading.inputs and (loss or learner.plan.options.target is not None):
+        first = min(learner.reading.inputs)
+        before = [names[i] for i in without if i < first]
+        if before and len(learner.reading.inputs) == 1:
+            missing = f"{' and '.join(before)} beside that of {names[first]}"
+            report.notes.append(f"{returning} returns no gradient of {missing}: data need none; not compared")
         return  # the others are targets
     returned = loss and learner.found.backward is None and learner.plan.options.target is not None
     if not learner.reading.inputs and (learner.found.of_data or returned) and learner.reading.learned:
