@@ -77,7 +77,7 @@ def backward_arguments(
             value = plan.inputs[plan.options.target]
         elif kept.count == 1 and plan.convention == "upstream":
             value = kept.value(name)
-        elif words.OUTPUTS.match(name) and (plan.convention == "upstream" or plan.at_output):
+        elif plan.at_output or (words.OUTPUTS.match(name) and plan.convention == "upstream"):
             value = plan.outputs[0]
         elif plan.of_prediction and (made := plan.prediction()) is not None:
             value = made

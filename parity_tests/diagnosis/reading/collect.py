@@ -52,13 +52,19 @@ def times(found: np.ndarray, factor: np.ndarray, mean: bool) -> np.ndarray:
 
 
 def is_jacobian(found: np.ndarray, factor: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Return whether backward left the Jacobian of each example, for an input of a shape: outputs times inputs."""
-    same_examples = factor.ndim == len(shape) > 0 and factor.shape[:-1] == shape[:-1]
-    return same_examples and found.shape == (*factor.shape, shape[-1])
+    """Return whether backward left the Jacobian of each example, for an input of a shape: outputs times inputs.
+
+    That of all numbers at once has two axes, as for a column (n, 1).
+    """
+    if factor.ndim == len(shape) > 0 and factor.shape[:-1] == shape[:-1] and found.shape == (*factor.shape, shape[-1]):
+        return True
+    return factor.size > 1 and found.shape == (factor.size, np.prod(shape)) != shape
 
 
-def of_jacobian(found: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Return the upstream gradient times the Jacobian of each example."""
+def of_jacobian(found: np.ndarray, factor: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the upstream gradient times the Jacobian."""
+    if found.ndim == 2:
+        return (factor.ravel() @ found).reshape(shape)
     return (factor[..., None, :] @ found)[..., 0, :]
 
 

@@ -325,7 +325,7 @@ class Learner:
             found = found.reshape(shape)  # of a bias (1,): a step leaves its shape as it is
         if self.data_summed:
             found = found / self._examples()
-        self.jacobian = collect.is_jacobian(found, self.plan.factor, np.shape(self.plan.inputs[index]))
+        self.jacobian = collect.is_jacobian(found, self.plan.factor, shape)
         if self.jacobian:
-            return self.plan.undressed(collect.of_jacobian(found, self.plan.factor))
+            return self.plan.undressed(collect.of_jacobian(found, self.plan.factor, shape))
         return self.plan.undressed(collect.times(found, self.plan.factor, self.plan.mean))

@@ -65,10 +65,13 @@ def _required(found: Found) -> list[str]:
 
 
 def _is_of_output(found: Found) -> bool:
-    """Return whether backward's argument is called as an output, and forward's is not."""
+    """Return whether backward's argument is called as an output, such as softmax_output, and forward's is not."""
     fronts = [p.name for p in found.parameters(found.forward)]
     backs = [p.name for p in found.parameters(found.backward)]
-    return len(backs) == 1 and backs[0] not in fronts and bool(words.OUTPUTS.match(backs[0]))
+    if len(backs) != 1 or backs[0] in fronts:
+        return False
+    rest = backs[0].lower().removeprefix(found.forward_name.lower()).strip("_")
+    return not rest or bool(words.OUTPUTS.match(rest))
 
 
 def _orders(found: Found, options: Options, count: int) -> list[tuple[int, ...]]:
