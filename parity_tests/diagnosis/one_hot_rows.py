@@ -1,16 +1,19 @@
 """One-hot rows as the target, for a loss whose backward is right only where each row of the target sums to one.
 
-That is the gradient p - y of a softmax's loss -sum(y log p): of any other row, it is p sum(y) - y.
+That is the gradient p - y of a softmax's loss -sum(y log p): of any other row, it is p sum(y) - y. A loss that asks of
+the target only where it is 1 gets zeros and ones.
 """
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.learner import Learner
+from parity_tests.diagnosis.reading.moving import equal, nudged
 from parity_tests.diagnosis.reading.options import Options
 from parity_tests.diagnosis.reading.read import differentiates, prepare, read
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage
@@ -41,33 +44,50 @@ def where_right(
     options: Options,
     stage: Stage,
 ) -> tuple[Learner, tuple, list[str]]:
-    """Use one-hot rows as the target if more of the gradients are right with them: where the classes lie."""
+    """Use one-hot rows, or zeros and ones, as the target if more of the gradients are right with them.
+
+    Where other numbers say nothing of the target, as to a loss that asks where it is 1, they are used in any case.
+    """
     at = _target(learner, inputs, options)
-    if at is None or differentiates(learner, inputs):
+    if at is None:
         return learner, inputs, []
-    before = _right(learner, inputs)
-    for axis in _axes(request.target, inputs[at]):
-        hot, soft = _rows(inputs[at].shape, axis, request)
-        others = (*inputs[:at], hot, *inputs[at + 1 :])
+
+    def with_target(values: np.ndarray) -> tuple:
+        return (*inputs[:at], np.ascontiguousarray(values, request.dtype), *inputs[at + 1 :])
+
+    usual = outputs(learner, inputs)
+    blind = _is_same(learner, with_target(nudged(inputs[at])), usual)
+    learner.forward(*inputs)
+    if not blind and differentiates(learner, inputs):
+        return learner, inputs, []
+    before = most = -1 if blind else _right(learner, inputs)
+    best = learner, inputs, []
+    for one in _others(request, inputs[at]):
+        others = with_target(one.hot)
         try:
             fresh = read(
                 found,
                 others,
                 options,
                 stage,
-                lambda one, others=others: prepare(one, theirs, others, request.seed, randomized=True),
+                lambda layer, others=others: prepare(layer, theirs, others, request.seed, randomized=True),
                 dtype=request.dtype,
                 constants=request.constants,
                 averages=request.averages,
             )
+            if blind and _is_same(fresh, others, usual):
+                continue
             right = _right(fresh, others)
-            if right > before and _is_right_for(fresh, (*inputs[:at], soft, *inputs[at + 1 :]), others, before):
-                fresh.forward(*others)
-                return fresh, others, [_said(learner, at, axis, request)]
+            # What is right for 0 and 1 alone is not right if the loss takes the numbers between, too.
+            if right > most and (blind or _right(fresh, with_target(one.soft)) > before):
+                most, best = right, (fresh, others, [_said(learner.input_names(len(inputs))[at], one, blind, request)])
+                if differentiates(fresh, others):
+                    break
         except LearnerRaisedError:
             continue
-    learner.forward(*inputs)
-    return learner, inputs, []
+    chosen, values, _ = best
+    chosen.forward(*values)
+    return best
 
 
 def _target(learner: Learner, inputs: tuple, options: Options) -> int | None:
@@ -81,20 +101,41 @@ def _target(learner: Learner, inputs: tuple, options: Options) -> int | None:
     return at if at is not None and inputs[at].dtype.kind == "f" and inputs[at].ndim else None
 
 
-def _axes(kind: str | None, target: np.ndarray) -> Iterator[int]:
-    """Yield the axes along which the classes may lie; one-hot rows that were asked for already have them along one."""
-    count = target.ndim
-    likely = {"one-hot": (-1,) if count > 2 else ()}.get(kind, (1 % count, -1, 0))
-    yield from (axis for axis in dict.fromkeys(axis % count for axis in likely) if target.shape[axis] > 1)
+class _Other(NamedTuple):
+    """Another target: of zeros and ones, of numbers between, and what it is and what it has."""
+
+    hot: np.ndarray
+    soft: np.ndarray
+    words: str
+    has: str
 
 
-def _rows(shape: tuple[int, ...], axis: int, request: Request) -> tuple[np.ndarray, np.ndarray]:
-    """Return one-hot rows, and rows of probabilities that are largest there."""
-    rng = np.random.default_rng(request.seed)
-    width, rest = shape[axis], shape[:axis] + shape[axis + 1 :]
-    hot = np.eye(width)[rng.integers(0, width, rest)]
-    soft = (hot + rng.dirichlet(np.ones(width), rest)) / 2
-    return tuple(np.ascontiguousarray(np.moveaxis(rows, -1, axis), request.dtype) for rows in (hot, soft))
+def _others(request: Request, target: np.ndarray) -> Iterator[_Other]:
+    """Yield zeros and ones, and one-hot rows along each axis of classes; asked-for ones already have them along one."""
+    rng, count = np.random.default_rng(request.seed), target.ndim
+    if request.target in (None, "values"):
+        yield _Other(
+            rng.integers(0, 2, target.shape),
+            rng.random(target.shape),
+            "zeros and ones",
+            "the target lies between 0 and 1",
+        )
+    likely = {"one-hot": (-1,) if count > 2 else ()}.get(request.target, (1 % count, -1, 0))
+    for axis in dict.fromkeys(axis % count for axis in likely):
+        width, rest = target.shape[axis], target.shape[:axis] + target.shape[axis + 1 :]
+        if width > 1:
+            hot = np.eye(width)[rng.integers(0, width, rest)]
+            soft = (hot + rng.dirichlet(np.ones(width), rest)) / 2
+            lines = "columns" if axis == 0 < count - 1 else "rows"
+            rows = (np.moveaxis(values, -1, axis) for values in (hot, soft))
+            yield _Other(*rows, f"one-hot {lines}", f"each {lines[:-1]} of the target sums to one")
+
+
+def _is_same(learner: Learner, inputs: tuple, usual: list[np.ndarray]) -> bool:
+    try:
+        return equal(outputs(learner, inputs), usual)
+    except LearnerRaisedError:
+        return False
 
 
 def _right(learner: Learner, inputs: tuple) -> int:
@@ -105,20 +146,16 @@ def _right(learner: Learner, inputs: tuple) -> int:
     return sum(q.ok for q in report.quantities if not q.name.endswith(AGAIN))
 
 
-def _is_right_for(learner: Learner, soft: tuple, hot: tuple, before: int) -> bool:
-    """Return whether as much is right for rows of probabilities, if the loss takes more of them than the class."""
-    as_class = all(map(np.array_equal, outputs(learner, soft), outputs(learner, hot)))
-    return as_class or _right(learner, soft) > before
-
-
-def _said(learner: Learner, at: int, axis: int, request: Request) -> str:
+def _said(name: str, other: _Other, blind: bool, request: Request) -> str:
     if request.target == "one-hot":
         return "the target was drawn as one-hot rows along the last axis: backward is right for those, not along axis 1"
-    if request.target is not None:
+    if blind:
         return (
-            "compared with one-hot targets, with which more is right: its backward assumes that each row of the target "
-            f"sums to one, and those of the {request.target} drawn for --target {request.target} do not"
+            f"{name} was drawn as {other.words}: other numbers make no difference to the loss if they change a little"
         )
-    name = learner.input_names(len(learner.last))[at]
-    lines = "columns" if axis == 0 < learner.last[at].ndim - 1 else "rows"
-    return f"{name} was drawn as one-hot {lines}: more is right where each of its {lines} sums to one"
+    if request.target is None:
+        return f"{name} was drawn as {other.words}: more is right where {other.has}"
+    return (
+        f"compared with {other.words} as the target, with which more is right than with --target {request.target}: its "
+        f"backward assumes that {other.has}"
+    )

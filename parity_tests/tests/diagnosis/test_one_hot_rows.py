@@ -39,6 +39,31 @@ class OfClasses:
         return (self.p - self.onehot) / len(self.p)
 
 
+class Marked(OfClasses):
+    def forward(self, scores, onehot):
+        self.p, self.onehot = softmax(scores), onehot
+        return -np.log(self.p[onehot == 1]).mean()
+
+
+class Binary:
+    """Asks where the target is 1."""
+
+    def forward(self, z, y):
+        self.sigma, self.y = 1 / (1 + np.exp(-z)), y
+        return -np.where(y == 1, np.log(self.sigma), np.log(1 - self.sigma)).mean()
+
+    def backward(self):
+        return (self.sigma - self.y) / self.sigma.size
+
+
+class Shares(Binary):
+    """Takes any share from 0 to 1."""
+
+    def forward(self, z, y):
+        super().forward(z, y)
+        return -(y * np.log(self.sigma) + (1 - y) * np.log(1 - self.sigma)).mean()
+
+
 def loss_and_grad(W, X, Y):
     P = softmax(X @ W)
     return -np.sum(Y * np.log(P)) / len(X), X.T @ (P - Y) / len(X)
@@ -126,7 +151,18 @@ RIGHT = {
     "a layer": ("SoftmaxCrossEntropy", "5,3 5,3", "labels was " + ROWS),
     "two functions": ("cross_entropy,cross_entropy_grad", "5,3 5,3", "y_true was " + ROWS),
     "over time": ("cross_entropy,cross_entropy_grad", "2,5,3 2,5,3", "y_true was " + ROWS),
-    "of the class": ("OfClasses", "5,3 5,3", "onehot was " + ROWS),
+    "of the class": (
+        "OfClasses",
+        "5,3 5,3",
+        "onehot was drawn as one-hot rows: other numbers make no difference to the loss",
+    ),
+    "where it is one": (
+        "Marked",
+        "5,3 5,3",
+        "onehot was drawn as one-hot rows: other numbers make no difference to the loss",
+    ),
+    "zeros and ones": ("Binary", "5,3 5,3", "y was drawn as zeros and ones: other numbers make no"),
+    "of one output": ("Binary", "6,1 6,1", "y was drawn as zeros and ones"),
     "loss and gradient": ("loss_and_grad", "4,3 5,4 5,3", "Y was " + ROWS),
     "a network": ("Net", "6,4 6,3", "Y was " + ROWS),
     "examples in columns": ("Columns", "4,6 3,6", "Y was drawn as one-hot columns"),
@@ -147,6 +183,9 @@ WRONG = {
         ("(self.p - self.onehot)", "self.p"),
         ("self.onehot) / len(self.p)", "self.onehot) / self.p.size"),
     ],
+    "where it is one": [("(self.p - self.onehot)", "(self.onehot - self.p)"), ("onehot) / len(self.p)", "onehot)")],
+    "zeros and ones": [("(self.sigma - self.y)", "(self.y - self.sigma)"), ("/ self.sigma.size", "/ len(self.sigma)")],
+    "of one output": [("(self.sigma - self.y)", "self.sigma"), ("/ self.sigma.size", "")],
     "loss and gradient": [("(P - Y) /", "(Y - P) /"), ("X.T @ (P - Y)", "X.T @ (P - (Y > 0))")],
     "a network": [("(self.h > 0)", "(self.h < 0)"), ("self.h.T @ d", "self.h.T @ self.P")],
     "examples in columns": [
@@ -186,3 +225,14 @@ def test_a_wrong_gradient_is_wrong_for_them_too(checked, what, right, wrong):
     status, out = checked(SOURCE.replace(right, wrong), name, *_inputs(shapes))
     assert status == 1
     assert "All agree" not in out
+
+
+def test_what_is_right_for_zeros_and_ones_alone_is_wrong_for_a_loss_of_shares(checked):
+    status, out = checked(SOURCE, "Shares", *_inputs("5,3 5,3"))
+    assert status == 0, out
+    assert "zeros and ones" not in out
+    status, out = checked(
+        SOURCE.replace("self.sigma - self.y", "self.sigma - (self.y > 0)"), "Shares", *_inputs("5,3 5,3")
+    )
+    assert status == 1
+    assert "grad_input: 15 of 15 elements differ" in out
