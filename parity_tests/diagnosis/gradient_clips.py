@@ -1,8 +1,8 @@
 """Gradients that backward clips at its end, ``np.clip(dW, -5, 5, out=dW)``: they are compared as they are before.
 
 Such a clip is meant: it keeps a step small, and is no part of the derivative. It is told from others by what it does:
-forward gives the same without it, the gradients of inputs stay, and those of parameters are cut off at one limit. The
-clip in the derivative of Huber's loss is none.
+forward gives the same without it, the gradients of inputs stay, and each of those of parameters is cut off at a limit.
+The clip in the derivative of Huber's loss is none.
 """
 
 import ast
@@ -90,8 +90,11 @@ def _is_of_gradients(before: tuple, without: tuple) -> bool:
     cut = [name for name in grads if not np.array_equal(grads[name], free[name])]
     if not cut or any(name.startswith("grad_input") for name in cut):
         return False
-    limit = max(np.abs(grads[name]).max() for name in cut)
-    return all(grads[name].shape == free[name].shape and is_cut(grads[name], free[name], limit) for name in cut)
+    return all(_is_cut(grads[name], free[name]) for name in cut)
+
+
+def _is_cut(got: np.ndarray, free: np.ndarray) -> bool:
+    return got.shape == free.shape and is_cut(got, free, np.abs(got).max())
 
 
 def _clips(function: FunctionType) -> Iterator[Clip]:

@@ -9,24 +9,28 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 
 
 def functions(folder: Path) -> Iterator[FunctionType]:
-    """Yield the functions and methods of the files in a folder that are loaded.
+    """Yield the functions and methods of the files in a folder that are loaded."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if file is not None and folder in _folders_around(file):
+            yield from functions_of(module)
+
+
+def functions_of(module: ModuleType) -> Iterator[FunctionType]:
+    """Yield a file's functions and methods.
 
     With the variables of a scope around it, a function's code cannot be replaced.
     """
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if file is None or folder not in _folders_around(file):
-            continue
-        for thing in list(vars(module).values()):
-            for member in vars(thing).values() if isinstance(thing, type) else [thing]:
-                one = member.__func__ if isinstance(member, staticmethod) else member
-                own = isinstance(one, FunctionType) and one.__module__ == module.__name__
-                if own and not one.__code__.co_freevars and one.__name__ != "<lambda>":
-                    yield one
+    for thing in list(vars(module).values()):
+        for member in vars(thing).values() if isinstance(thing, type) else [thing]:
+            one = member.__func__ if isinstance(member, staticmethod) else member
+            own = isinstance(one, FunctionType) and one.__module__ == module.__name__
+            if own and not one.__code__.co_freevars and one.__name__ != "<lambda>":
+                yield one
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from scratch.tape import Node, NotFollowedError
 
 MOST_ARRAYS = 4000
 ARGUMENT = "argument "
+RETURNED = "the returned grads"
 COMPREHENSIONS = ("<listcomp>", "<genexpr>", "<setcomp>", "<dictcomp>")
 
 
@@ -188,9 +189,10 @@ class _Recorder:
         if event == "return":
             parts = argument if isinstance(argument, tuple | list) else (argument,)
             caller = (frame.f_back.f_code, frame.f_back.f_lineno) if frame.f_back else None
-            for number, part in enumerate(parts):
+            found = [(f"return {number}", part) for number, part in enumerate(parts)]
+            for name, part in [*found, *_returned_items(parts, frame).items()]:
                 if isinstance(part, np.ndarray | np.floating) and np.asarray(part).dtype.kind == "f":
-                    name, values = f"return {number}", np.array(part)
+                    values = np.array(part)
                     self.computed.append(
                         Computed(frame.f_lineno, name, values, frame.f_code, _scope(frame), caller=caller)
                     )
@@ -229,6 +231,13 @@ def _arrays(frame: types.FrameType) -> dict[str, np.ndarray]:
                     if isinstance(getattr(value, attribute, None), np.ndarray):
                         found[f"self.{name}.{attribute}"] = getattr(value, attribute)
     return found
+
+
+def _returned_items(parts: tuple | list, frame: types.FrameType) -> dict[str, np.ndarray]:
+    """Return the arrays in dictionaries that have no name of their own, such as ``return {"W": dW}``."""
+    held = [*frame.f_locals.values(), *getattr(frame.f_locals.get("self"), "__dict__", {}).values()]
+    nameless = [part for part in parts if isinstance(part, dict) and not any(part is one for one in held)]
+    return {name: values for part in nameless for name, values in _items(RETURNED, part).items()}
 
 
 def _items(name: str, held: dict | list) -> dict[str, np.ndarray]:

@@ -61,7 +61,8 @@ class FirstWrong:
         recognized = self.recognized
         ends = one.is_returned or one.is_argument or recognized.is_stored(one) or one.name in recognized.backward.steps
         known = ends or bool(one.words) or recognized.returned_as(one) is not None
-        return not self._goes_on(one) and (known or self.instead.needed(one) is not None)
+        needed = known or self.instead.needed(one) is not None or self.instead.needed_part(one) is not None
+        return not self._goes_on(one) and needed
 
     def _goes_on(self, one: Computed) -> bool:
         """Return whether a line changes what another line computed, and that was not recognized either."""

@@ -1,10 +1,12 @@
 """A learner's forward on the tape, and its backward line by line."""
 
 import inspect
+import itertools
 import types
 
 import numpy as np
 
+from parity_tests.diagnosis.lines import python_numbers
 from parity_tests.diagnosis.lines.backward import (
     Backward,
     Computed,
@@ -60,7 +62,7 @@ def _followed(
     tape, names, functions = Tape(), {}, set()
     layers = Layers(tape)
     bound: dict[str, set[Node]] = {}
-    with on_tape(tape, files):
+    with on_tape(tape, files), python_numbers.on_tape(files):
         returned = _run(learner, inputs, tape, names, functions, bound, layers)
     outputs = _values_of(learner, returned, names)
     upstream = tuple(np.asarray(learner.plan.undressed(g)) for g in upstream)
@@ -192,7 +194,9 @@ def _owners(learner: Learner) -> dict[int, str]:
 
 
 def _returned(learner: Learner, count: int, forward: Forward) -> dict[int, Node]:
-    found, front, leaves = {}, learner.input_names(count), list(learner.plan.leaf_names)
+    found, front = {}, learner.input_names(count)
+    # Behind a nested container, a gradient's place among all is not its place among what is returned.
+    leaves = list(itertools.takewhile(lambda leaf: "." not in leaf, learner.plan.leaf_names))
     beside = int(learner.plan.returns_gradients)  # the loss
     sources = [(front[i], source) for i, source in learner.reading.inputs.items()]
     sources += [(one.own_name, one.gradient) for one in learner.reading.learned if one.gradient is not None]

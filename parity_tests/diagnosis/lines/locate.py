@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity_tests.diagnosis.lines import made_of, operations, statements, wrong_layer
-from parity_tests.diagnosis.lines.backward import Computed, TooLongError
+from parity_tests.diagnosis.lines.backward import RETURNED, Computed, TooLongError
 from parity_tests.diagnosis.lines.first_wrong import FirstWrong
 from parity_tests.diagnosis.lines.forward import LATER
 from parity_tests.diagnosis.lines.gradients import cosine
@@ -20,6 +20,7 @@ from parity_tests.harness.report import Report
 from scratch.tape import Node, NotFollowedError
 
 MAXIMA = ("amax", "max")
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
 @dataclass
@@ -125,6 +126,8 @@ def right(looked: FirstWrong, one: Computed) -> str:
     recognized, forward = looked.recognized, looked.forward
     node = recognized.end(one) or recognized.returned_as(one) or _meant(recognized, one)
     node = node or one.node or looked.instead.needed(one) or forward.multiple_of(one.values)
+    if node is None and (part := looked.instead.needed_part(one)) is not None:
+        return f"it should be {part.words}"
     if node is None and not forward.fills:  # a loop has gradients of any direction
         node = forward.closest(one.values)
     if node is None or not forward.grads.contributions(node):
@@ -151,6 +154,15 @@ def right(looked: FirstWrong, one: Computed) -> str:
     return f"{here}{wanted} the gradient of {forward.word(node)}: {joined}" if joined else ""
 
 
+def _called(one: Computed) -> str:
+    if one.number is not None and statements.returns_several(one.function, one.line):
+        ordinal = ORDINALS[one.number] if one.number < len(ORDINALS) else f"number {one.number + 1}"
+        return f"the {ordinal} value that it returns"
+    if one.name.startswith(RETURNED):
+        return f"what it returns as {one.name.removeprefix(RETURNED)[1:-1]}"
+    return "what it returns" if one.is_returned else one.name
+
+
 def _text(code: types.CodeType, found: Located, first: Computed | None) -> str:
     try:
         source, start = inspect.getsourcelines(code)
@@ -163,11 +175,12 @@ def _text(code: types.CodeType, found: Located, first: Computed | None) -> str:
         mark = ">" if number == found.line else " "
         shown.append(f"{mark} {number:4}  {line.ljust(width)}  {remark}".rstrip())
     if not found.wrong:
-        return "\n".join(shown)
-    head = f"The first wrong line is line {found.line}, {found.wrong.replace('return 0', 'what it returns')}"
+        head = "Which line it is cannot be told: the remarks say what is a gradient, or a part of one."
+        return "\n".join([head, "", *shown])
+    head = f"The first wrong line is line {found.line}, {_called(first)}"
     if first.words.startswith("part of ") and statements.returns_a_name(code, first.line, first.number):
         head = f"Something is missing in what line {found.line} returns"
     elif not found.sure or not (found.right or first.is_returned):
-        head = f"The first line that may be wrong is line {found.line}, {found.wrong}"
+        head = f"The first line that may be wrong is line {found.line}, {_called(first)}"
     head += f": {found.right}" if found.right else ": it is not the gradient of anything in forward"
     return "\n".join([f"{head}.", "", *shown])

@@ -44,19 +44,30 @@ def part(statement: ast.AST, number: int | None) -> ast.AST:
 
 
 def made_for(statement: ast.AST | None, target: str) -> ast.AST | None:
-    """Return what is assigned to a name in ``a, b = x, y``, or to a key in ``g = {"a": x}``; else the statement."""
-    value = statement.value if isinstance(statement, ast.Assign) else None
-    if isinstance(value, ast.Tuple):
+    """Return what is assigned to a name in ``a, b = x, y``, or to a key in ``g = {"a": x}``; else the statement.
+
+    The dictionary may be returned as it is, or beside other values.
+    """
+    value = statement.value if isinstance(statement, ast.Assign | ast.Return) else None
+    if isinstance(value, ast.Tuple) and isinstance(statement, ast.Assign):
         for one in statement.targets:
             if isinstance(one, ast.Tuple) and len(one.elts) == len(value.elts):
                 for element, made in zip(one.elts, value.elts, strict=True):
                     if ast.unparse(element) == target:
                         return made
-    if isinstance(value, ast.Dict):
-        for key, made in zip(value.keys, value.values, strict=True):
-            if key is not None and target.endswith(f"[{ast.unparse(key)}]"):
+    for one in value.elts if isinstance(value, ast.Tuple) else [value]:
+        for key, made in _items(one):
+            if target.endswith(f"[{key}]"):
                 return made
     return statement
+
+
+def _items(made: ast.AST | None) -> list[tuple[str, ast.expr]]:
+    if isinstance(made, ast.Dict):
+        return [(ast.unparse(key), one) for key, one in zip(made.keys, made.values, strict=True) if key is not None]
+    if isinstance(made, ast.Call) and ast.unparse(made.func) == "dict":
+        return [(repr(one.arg), one.value) for one in made.keywords]
+    return []
 
 
 def names(code: types.CodeType, line: int, number: int | None = None, target: str = "") -> set[str]:
@@ -86,6 +97,12 @@ def is_addition(code: types.CodeType, line: int) -> bool:
     return isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add)
 
 
+def returns_several(code: types.CodeType, line: int) -> bool:
+    """Return whether a line returns several values."""
+    statement = at(code, line)
+    return isinstance(statement, ast.Return) and isinstance(statement.value, ast.Tuple)
+
+
 def returns_a_name(code: types.CodeType, line: int, number: int | None) -> bool:
     """Return whether a line returns what was computed before: a name, or an attribute."""
     statement = at(code, line)
@@ -94,11 +111,12 @@ def returns_a_name(code: types.CodeType, line: int, number: int | None) -> bool:
     return isinstance(returned, ast.Name | ast.Attribute)
 
 
-def expression(code: types.CodeType, line: int, number: int | None) -> types.CodeType | None:
-    """Return the right-hand side of the statement in a line, compiled."""
+def expression(code: types.CodeType, line: int, number: int | None, target: str) -> types.CodeType | None:
+    """Return the right-hand side of the statement in a line, or what it gives one target, compiled."""
     statement = at(code, line)
     if not isinstance(statement, ast.Assign | ast.AugAssign | ast.Return) or statement.value is None:
         return None
-    value = part(statement, number)
+    value = made_for(statement, target)
+    value = part(statement, number) if value is statement else value
     value = statement.value if value is statement else value
     return compile(ast.Expression(value), "<a line of backward>", "eval")

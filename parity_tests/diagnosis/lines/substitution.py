@@ -60,6 +60,17 @@ class Substitution:
                 return next((node for node in found if node in self.forward.names), found[-1])
         return None
 
+    def needed_part(self, one: Computed) -> Known | None:
+        """Return the part of a gradient that an array has to be for the next line to come to a whole gradient."""
+        place = next(i for i, other in enumerate(self.recognized.computed) if other is one)
+        for later in self.recognized.computed[place + 1 :]:
+            if later.name == one.name:
+                return None
+            if later.function is one.function and one.name in statements.names(later.function, later.line):
+                parts = [known for known in self._like(one) if not known.whole]
+                return next((part for part in parts if self._makes_whole(one, later, part.values)), None)
+        return None
+
     def is_that_of(self, one: Computed, node: Node) -> bool:
         """Return whether an array is the gradient of a value, or of another that a loop calls by its name."""
         return any(self.forward.is_gradient(one.values, version) for version in self.forward.versions(node))
@@ -79,9 +90,14 @@ class Substitution:
         made = self._made(one, later, true)
         return made is not None and not same(made, true) and bool(self.forward.matches(made))
 
+    def _makes_whole(self, one: Computed, later: Computed, part: np.ndarray) -> bool:
+        scalar = self.forward.scalar if one.bare and self.forward.scalar is not None else 1.0
+        made = self._made(one, later, part / scalar)
+        return made is not None and any(known.whole for known in self.forward.matches(made))
+
     def _made(self, one: Computed, end: Computed, true: np.ndarray) -> np.ndarray | None:
         """Return what the right-hand side of ``end`` is with ``true`` in the place of ``one``."""
-        expression = statements.expression(end.function, end.line, end.number)
+        expression = statements.expression(end.function, end.line, end.number, end.name)
         if expression is None or not one.variable.isidentifier():
             return None
         with contextlib.suppress(Exception), np.errstate(all="ignore"):
