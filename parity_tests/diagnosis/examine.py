@@ -6,6 +6,7 @@ draws at random, its draws are held fixed for the gradients, and their distribut
 
 import contextlib
 import dataclasses
+import functools
 import warnings
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ import numpy as np
 from parity_tests.diagnosis import (
     against,
     extremes,
+    float32_lines,
     further,
     gradient_clips,
     kinks,
@@ -47,25 +49,30 @@ def examine(request: Request) -> Verdict:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"), loaded(request.path, stage) as module:
             warnings.simplefilter("ignore")  # overflow is found below, and reported in words
-            with stage("--args", reseed=True):
-                args = parse_args("--args", request.args, module)
-            recorded = _recorded(request, module, stage)
-            if recorded is not None:
-                status, text = recorded
-                return Verdict(status, f"({request.path.name} was run)\n\n{text}")
-            kind = _kind(request, module)
-            if kind is not None:
-                return kind(request, module, args, literal, stage)
-            if not methods.is_named(module, request.names):
-                return _compared(prepare(request, module, args, literal, stage))
-            request = method_arguments.with_shape_of_target(request, module)
-            request, method = methods.examine(request, module, args, stage)
-            if method is None:
-                request = dataclasses.replace(request, names=request.names.rpartition(".")[0])
-                return _compared(prepare(request, module, args, literal, stage))
-            return method.verdict or _compared(prepare(request, module, args, literal, stage, method))
+            again = functools.partial(_examined, request, module, literal, stage)
+            return float32_lines.settle(again(), request, module, again)
     except LearnerRaisedError as error:
         return Verdict(1, str(error))
+
+
+def _examined(request: Request, module: object, literal: tuple[list, dict], stage: Stage) -> Verdict:
+    with stage("--args", reseed=True):
+        args = parse_args("--args", request.args, module)
+    recorded = _recorded(request, module, stage)
+    if recorded is not None:
+        status, text = recorded
+        return Verdict(status, f"({request.path.name} was run)\n\n{text}")
+    kind = _kind(request, module)
+    if kind is not None:
+        return kind(request, module, args, literal, stage)
+    if not methods.is_named(module, request.names):
+        return _compared(prepare(request, module, args, literal, stage))
+    request = method_arguments.with_shape_of_target(request, module)
+    request, method = methods.examine(request, module, args, stage)
+    if method is None:
+        request = dataclasses.replace(request, names=request.names.rpartition(".")[0])
+        return _compared(prepare(request, module, args, literal, stage))
+    return method.verdict or _compared(prepare(request, module, args, literal, stage, method))
 
 
 def _literals(request: Request) -> tuple[list, dict]:

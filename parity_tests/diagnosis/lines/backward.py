@@ -120,6 +120,10 @@ class Backward:
         The path to each object that holds parameters, by its identity in the first run.
     layers : Layers
         The objects that forward called before the first run.
+    owner : object
+        The layer itself.
+    stored : dict of str to Node
+        The value whose gradient the layer keeps under a name that tells nothing, such as ``self.grads[0]``.
     """
 
     code: types.CodeType
@@ -130,6 +134,8 @@ class Backward:
     takes_upstream: bool = True
     owners: dict[int, str] = field(default_factory=dict)
     layers: Layers = field(default_factory=Layers)
+    owner: object = None
+    stored: dict[str, Node] = field(default_factory=dict)
 
 
 def varied(grad: np.ndarray) -> np.ndarray:

@@ -62,7 +62,11 @@ class FirstWrong:
         ends = one.is_returned or one.is_argument or recognized.is_stored(one) or one.name in recognized.backward.steps
         known = ends or bool(one.words) or recognized.returned_as(one) is not None
         needed = known or self.instead.needed(one) is not None or self.instead.needed_part(one) is not None
-        return not self._goes_on(one) and needed
+        # An item of what a loop runs over, or a part that was stored as it is, was computed before.
+        is_handed_over = statements.is_loop(one.function, one.line) or (
+            one.words.startswith("part of") and statements.assigns_a_name(one.function, one.line)
+        )
+        return not self._goes_on(one) and not is_handed_over and needed
 
     def _goes_on(self, one: Computed) -> bool:
         """Return whether a line changes what another line computed, and that was not recognized either."""
@@ -88,6 +92,9 @@ class FirstWrong:
         twin = next((one for one in before if self._is_handed_on(one, end) and _identical(one, end)), None)
         if twin is not None and id(twin) not in seen:
             return self._origin(twin, seen)
+        inner = next((one for one in reversed(before) if self._is_changed_inside(one, end)), None)
+        if inner is not None and id(inner) not in seen:
+            return self._origin(inner, seen)
         used = statements.names(end.function, end.line, end.number, end.name)
         local = [one for one in before if one.function is end.function and _base(one) in used]
         passed = [one for one in before if one.is_argument_of(end.function) and one.variable in used]
@@ -121,6 +128,11 @@ class FirstWrong:
         # By a function that backward calls: what it computes need not depend on the upstream gradient.
         inside = one.function is not end.function and not one.whole and not one.words.startswith("part of")
         return one in self.suspicious or (inside and one.function not in self.forward.functions)
+
+    def _is_changed_inside(self, one: Computed, end: Computed) -> bool:
+        # The same array, under another name, by a function that the line calls.
+        held = end.name.startswith("self.") and not statements.assigns(end.function, end.line, end.name)
+        return held and one.function is not end.function and not one.is_argument and _identical(one, end)
 
     def _giver(self, end: Computed, used: set[str], before: list[Computed], seen: set[int]) -> Computed | None:
         """Return what another function handed over that is wrong, or that is a part of a gradient taken for the whole.

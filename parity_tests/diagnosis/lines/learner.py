@@ -180,7 +180,18 @@ def backward_by_lines(learner: Learner, inputs: tuple[np.ndarray, ...], forward:
         plan.convention == "upstream" and not plan.returns_gradients,
         owners,
         layers,
+        found.owner,
+        _stored(learner, forward),
     )
+
+
+def _stored(learner: Learner, forward: Forward) -> dict[str, Node]:
+    found = {}
+    for one in learner.reading.learned:
+        node = forward.named(one.own_name)
+        if one.gradient is not None and node is not None:
+            found |= {learner.world.words(place): node for place in one.gradient.places}
+    return found
 
 
 def _owners(learner: Learner) -> dict[int, str]:

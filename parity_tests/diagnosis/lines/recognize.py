@@ -69,6 +69,8 @@ class Recognized:
 
     def meant(self, one: Computed) -> Node | None:
         """Return the value whose gradient an array's name claims to be."""
+        if one.name in self.backward.stored and one.scope.get("self") is self.backward.owner:
+            return self.backward.stored[one.name]
         return self.forward.meant(one.name, self.backward.owners.get(id(one.scope.get("self")), ""))
 
     def returned_as(self, one: Computed) -> Node | None:

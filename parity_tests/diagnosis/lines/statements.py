@@ -91,6 +91,21 @@ def adds_to(code: types.CodeType, line: int, name: str) -> bool:
     return any(ast.unparse(one) == name for one in changed) or name in names(code, line)
 
 
+def assigns(code: types.CodeType, line: int, name: str) -> bool:
+    """Return whether a line itself changes an attribute or an item of one, which what it calls may change, too."""
+    statement = at(code, line)
+    targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+    base = name.partition("[")[0]
+    written = [node for one in targets if one is not None for node in ast.walk(one)]
+    return any(isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) == base for node in written)
+
+
+def assigns_a_name(code: types.CodeType, line: int) -> bool:
+    """Return whether a line assigns what has a name already."""
+    statement = at(code, line)
+    return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name | ast.Attribute)
+
+
 def is_addition(code: types.CodeType, line: int) -> bool:
     """Return whether a line adds to what was there before, by ``+=``."""
     statement = at(code, line)
