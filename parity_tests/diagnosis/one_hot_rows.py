@@ -23,6 +23,8 @@ from parity_tests.harness.compare import check
 from parity_tests.harness.report import AGAIN
 
 WORDS = "the target was drawn as one-hot rows: more is right where each row of it sums to one"
+ROUNDED = 1e-5
+"""A gradient that differs by no more than this share of its largest number is not wrong because of the target."""
 
 
 def asked(request: Request) -> Request | None:
@@ -49,8 +51,8 @@ def where_right(
     Where other numbers say nothing of the target, as to a loss that asks where it is 1, they are used in any case.
     """
     at = _target(learner, inputs, options)
-    if at is None:
-        return learner, inputs, []
+    if at is None or (request.target is None and set(np.unique(inputs[at])) <= {0.0, 1.0}):
+        return learner, inputs, []  # a network of a course gets such a target from the start
 
     def with_target(values: np.ndarray) -> tuple:
         return (*inputs[:at], np.ascontiguousarray(values, request.dtype), *inputs[at + 1 :])
@@ -143,7 +145,8 @@ def _right(learner: Learner, inputs: tuple) -> int:
     if not all(np.isfinite(y).all() for y in outputs(learner, inputs)):
         return 0
     report = check(learner, None, *inputs, strict=False)
-    return sum(q.ok for q in report.quantities if not q.name.endswith(AGAIN))
+    first = [q for q in report.quantities if not q.name.endswith(AGAIN)]
+    return sum(q.ok or (not q.fault and q.max_abs <= ROUNDED * np.abs(q.expected).max(initial=0)) for q in first)
 
 
 def _said(name: str, other: _Other, blind: bool, request: Request) -> str:
