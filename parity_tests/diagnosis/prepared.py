@@ -12,6 +12,7 @@ from parity_tests.diagnosis import (
     filled_arrays,
     fitting,
     layers_on_tensors,
+    losses_of_data,
     methods,
     one_hot_rows,
     randomness,
@@ -109,6 +110,8 @@ def prepare(
     if method is None and theirs is None:
         request, method, inputs = dictionaries.completed(request, found, options, inputs, stage)
         options.target = options.target if method is None else 1
+    if method is None and theirs is None:
+        method = losses_of_data.completed(request, found, options, inputs, stage)
     if method is None and theirs is None:
         request, method, inputs = target_in_backward.completed(request, found, options, inputs, stage)
     found = method.found if method is not None else found

@@ -1,11 +1,13 @@
 """A network whose forward takes the data, and whose backward takes the target: the loss is between the two."""
 
 import dataclasses
+import inspect
+from collections.abc import Callable
 
 import numpy as np
 
 from parity_tests.diagnosis import target_shapes, targets
-from parity_tests.diagnosis.assumed_losses import losses, prediction
+from parity_tests.diagnosis.assumed_losses import OF_PREDICTIONS, Loss, losses, prediction
 from parity_tests.diagnosis.methods import Giving, Method
 from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.called import Called
@@ -30,7 +32,8 @@ def completed(
     data = next((name for name in backs if name == fronts[0] or words.DATA.match(name)), "")
     kept = [name for name in backs if name not in (target, data)]
     asked, said = request, []
-    if words.TARGETS.match(target) or (data and not kept):
+    own = _loss_after_forward(found, target)
+    if own is not None or words.TARGETS.match(target) or (data and not kept):
         asked, said = target_shapes.drawn(request, found.owner, stage, target)
         found.world.restore()
     shaped = targets.with_shape_of_target(asked, 1)
@@ -56,7 +59,7 @@ def completed(
 
     method = Called(backward, found.backward).taking([front, back])
     gives = Giving(found.owner, method, found.module, drawn, stage, asked, options, found.world)
-    known = list(losses(found.owner, drawn, stage))
+    known = [own] if own is not None else list(losses(found.owner, drawn, stage))
     found.world.restore()
     if not known:
         return request, None, inputs
@@ -64,6 +67,21 @@ def completed(
     read.said += said
     read.said.append(f"{found.backward_name} takes {target}, the target, which {found.forward_name} does not take")
     return asked, read, drawn
+
+
+def _loss_after_forward(found: Found, target: str) -> Loss | None:
+    """Return the network's own loss of the target alone, which goes with what forward has left: ``loss(y)``."""
+    for name in OF_PREDICTIONS:
+        own = getattr(found.owner, name, None)
+        wanted = [p.name for p in found.parameters(own) if p.default is p.empty] if inspect.ismethod(own) else []
+        if wanted == [target]:
+
+            def loss(x: object, y: object, own: Callable = own) -> object:
+                found.forward(x)
+                return own(y)
+
+            return Loss(Called(loss, own), f"the loss is {name}, after {found.forward_name}")
+    return None
 
 
 def _places(found: Found, kept: list[str], x: np.ndarray, stage: Stage) -> dict[str, int | None]:
