@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity_tests.diagnosis import soft_predictions
 from parity_tests.diagnosis.loss_arguments import has_prediction, is_target, needed, orders, prediction_first
 from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.function_contents import FUNCTIONS
@@ -116,6 +117,12 @@ def losses(network: object, inputs: tuple[np.ndarray, ...], stage: Stage, but: s
             return
     for index in _last_ones(network, getattr(network, made[1]), inputs[0], stage) if made is not None else ():
         yield from _of_prediction(network, getattr(network, made[1]), index, inputs, stage)
+    predict = getattr(network, "predict", None)
+    if len(inputs) == 2 and (made is None or made[1] == "predict") and inspect.ismethod(predict) and but != "predict":
+        returned = _tried(predict, (inputs[0],), stage)
+        if np.size(returned) and np.array_equal(returned, np.round(returned)):
+            for soft, said in soft_predictions.of(predict, inputs[0], stage):
+                yield from _of_prediction(network, soft, 0, inputs, stage, said)
 
 
 def _is_loss_of_data(network: object, method: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> bool:
@@ -174,10 +181,10 @@ def _last_ones(network: object, predict: Callable, x: np.ndarray, stage: Stage) 
 
 
 def _of_prediction(
-    network: object, predict: Callable, index: int, inputs: tuple[np.ndarray, ...], stage: Stage
+    network: object, predict: Callable, index: int, inputs: tuple[np.ndarray, ...], stage: Stage, said: str = ""
 ) -> Iterator[Loss]:
     x, y = inputs
-    made, name = _at(_tried(predict, (x,), stage), index), f"what {predict.__name__} returns"
+    made, name = _at(_tried(predict, (x,), stage), index), said or f"what {predict.__name__} returns"
     if index:
         own = return_names(predict)
         name = f"{own[index] if index < len(own) and own[index] else f'value {index}'} of {name}"

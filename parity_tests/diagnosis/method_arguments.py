@@ -38,15 +38,28 @@ def arrays_of(method: Callable) -> list[str]:
     return [p.name for p in parameters if p.default is p.empty and not any(one.match(p.name) for one in options)]
 
 
-def in_one_step(method: Callable, examples: int) -> tuple[Callable, list[str]]:
-    """Return a training loop as one step, of one epoch on all examples, and what to say of it; others as they are."""
+def in_one_step(network: object, method: Callable, examples: int) -> tuple[Callable, list[str]]:
+    """Return a training loop as one step, of one epoch on all examples, and what to say of it; others as they are.
+
+    The numbers of epochs and of examples in a batch are arguments, or attributes of the network.
+    """
     parameters = inspect.signature(method).parameters.values()
     given = {p.name: 1 for p in parameters if words.EPOCHS.match(p.name)}
     given |= {p.name: examples for p in parameters if words.BATCH_SIZES.match(p.name)}
+    kept = {name: 1 for name in _counts(network) if words.EPOCHS.match(name.strip("_"))}
+    kept |= {name: examples for name in _counts(network) if words.BATCH_SIZES.match(name.strip("_"))}
+    for name, value in kept.items():
+        setattr(network, name, value)
+    said = ", ".join(f"{name}={value}" for name, value in (kept | given).items())
     if not given:
-        return method, []
+        return method, [f"{said}: one step is compared"] if kept else []
     step = Called(functools.partial(method, **given), method).taking([p for p in parameters if p.name not in given])
-    return step, [f"{', '.join(f'{name}={value}' for name, value in given.items())}: one step is compared"]
+    return step, [f"{said}: one step is compared"]
+
+
+def _counts(network: object) -> list[str]:
+    """Return the attributes that are whole numbers."""
+    return [name for name, value in vars(network).items() if type(value) is int]
 
 
 def takes_what_forward_returns(network: object, method: Callable) -> bool:
