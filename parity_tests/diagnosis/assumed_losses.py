@@ -17,6 +17,8 @@ from parity_tests.diagnosis.reading.world import World
 from parity_tests.diagnosis.trial_inputs import SHARES
 
 OWN = ("loss", "compute_loss", "cost", "loss_fn", "evaluate_loss", "objective")
+OF_LISTS = ("calculate_total_loss", "calculate_loss", "total_loss", *OWN)
+"""Of a list of examples or sequences: a network's backward takes one of them."""
 OF_PREDICTIONS = (*OWN, "compute_cost", "cost_function", "loss_function", "calculate_loss", "calculate_cost")
 HELD = ("loss", "cost", "criterion", "loss_fn", "loss_function", "loss_func", "cost_function", "cost_fn")
 PREDICTIONS = listed(
@@ -115,6 +117,10 @@ def losses(network: object, inputs: tuple[np.ndarray, ...], stage: Stage, but: s
         if _is_loss_of_data(network, method, inputs, stage):
             yield Loss(method, "")
             return
+    of_lists = list(_of_lists(network, inputs, stage, but))
+    yield from of_lists
+    if of_lists:
+        return
     for index in _last_ones(network, getattr(network, made[1]), inputs[0], stage) if made is not None else ():
         yield from _of_prediction(network, getattr(network, made[1]), index, inputs, stage)
     predict = getattr(network, "predict", None)
@@ -123,6 +129,21 @@ def losses(network: object, inputs: tuple[np.ndarray, ...], stage: Stage, but: s
         if np.size(returned) and np.array_equal(returned, np.round(returned)):
             for soft, said in soft_predictions.of(predict, inputs[0], stage):
                 yield from _of_prediction(network, soft, 0, inputs, stage, said)
+
+
+def _of_lists(network: object, inputs: tuple[np.ndarray, ...], stage: Stage, but: str) -> Iterator[Loss]:
+    """Yield the network's own losses of a list of sequences, for the list of one; which is meant, nobody says."""
+    for name in OF_LISTS:
+        method = getattr(network, name, None)
+        if name == but or not inspect.ismethod(method) or len(inputs) != 2:
+            continue
+
+        def loss(x: np.ndarray, y: np.ndarray, method: Callable = method) -> object:
+            return method([x], [y])
+
+        own = Called(loss, method)
+        if _is_loss_of_data(network, own, inputs, stage):
+            yield Loss(own, f"{name} of a list of one", assumed=True, fallback=True)
 
 
 def _is_loss_of_data(network: object, method: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> bool:

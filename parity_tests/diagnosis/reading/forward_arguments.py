@@ -67,9 +67,10 @@ def forward_arguments(found: Found, options: Options, inputs: list) -> Arguments
             made.named[parameter.name] = value
     if waiting:
         named = ", ".join(p.name for p in parameters)
+        alone = f"; or name {found.title}.{found.backward_name} alone" if found.owner is not None else ""
         raise NotUnderstoodError(
             f"{found.forward_name}({named}) takes {len(inputs) - len(waiting)} of the {len(inputs)} inputs; a target "
-            "that only backward takes belongs to a forward of yours that returns the loss"
+            f"that only backward takes belongs to a forward of yours that returns the loss{alone}"
         )
     return made
 

@@ -16,9 +16,9 @@ FORWARD = listed(
 BACKWARD = listed(
     "backward backward_pass backward_propagation backward_prop backprop back_prop bprop backpropagate backpropagation "
     "back_propagation backwards backwardpass backward_propagate gradient gradients grad derivative deriv diff prime "
-    "df d_loss dloss loss_prime loss_derivative loss_grad gradient_loss delta bwd pullback vjp"
+    "df d_loss dloss loss_prime loss_derivative loss_grad gradient_loss delta bwd pullback vjp bptt"
 )
-BACKWARD_PARTS = ("back", "grad", "deriv")
+BACKWARD_PARTS = ("back", "grad", "deriv", "bptt")
 FLAGS = re.compile(r"^(d|deriv|derivs?|derivative|derive|grad|gradient|prime|diff|backprop|backward)$", re.I)
 DERIVATIVES = ("gradient", "gradients", "grad", "derivative", "deriv", "diff", "prime", "df", "delta")
 
