@@ -52,7 +52,7 @@ def examine(request: Request) -> Verdict:
             again = functools.partial(_examined, request, module, literal, stage)
             return float32_lines.settle(again(), request, module, again)
     except LearnerRaisedError as error:
-        return Verdict(1, str(error))
+        return Verdict(1, f"{error}{error.call}")
 
 
 def _examined(request: Request, module: object, literal: tuple[list, dict], stage: Stage) -> Verdict:

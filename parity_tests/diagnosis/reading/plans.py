@@ -72,6 +72,7 @@ class Plan:
     shaken: int | None = None
     extra_words: list[str] = field(default_factory=list)
     locals: dict[str, object] = field(default_factory=dict)
+    given: dict[str, object] = field(default_factory=dict)
     _local_names: frozenset[str] | None = None
     _known: dict[tuple, tuple[bool, Split]] = field(default_factory=dict)
 
@@ -304,6 +305,7 @@ class Plan:
             return (list(grads), {}), True
         upstream = self._upstream(grads)
         given, named, self.handed = backward_arguments(self, parameters, upstream, rate)
+        self.given = {p.name: value for p, value in zip(parameters, given, strict=False)} | named
         return (given, named), bool(upstream)
 
     def _upstream(self, grads: list) -> dict[str, object]:

@@ -10,6 +10,7 @@ from contextlib import suppress
 import numpy as np
 
 from parity_tests.diagnosis.against import is_module, outputs, with_numbers
+from parity_tests.diagnosis.reading import calls
 from parity_tests.diagnosis.reading.domain import keep_positive
 from parity_tests.diagnosis.reading.find import Found, of_class, of_function, of_module, of_object
 from parity_tests.diagnosis.reading.learner import Learner
@@ -51,6 +52,8 @@ def read(
         except (LearnerRaisedError, NotUnderstoodError) as error:
             if trouble is None or (plan.returned is not None and not ran):
                 trouble, ran = error, plan.returned is not None  # where forward ran, the error says more
+                if isinstance(error, LearnerRaisedError):
+                    error.call = calls.told(plan)
             continue
         first = first or learner
         if plan.split.keeps and learner.reading.beside:

@@ -42,12 +42,12 @@ def is_theirs(file: str) -> bool:
 class LearnerRaisedError(Exception):
     """The code under test raised, or ended the program; the message says where, in its own lines.
 
-    ``returned`` is what it returned instead of an array.
+    ``returned`` is what it returned instead of an array, and ``call`` says how it was called, where that was made up.
     """
 
     def __init__(self, message: str, returned: object = None) -> None:
         super().__init__(message)
-        self.returned = returned
+        self.returned, self.call = returned, ""
 
 
 class NotUnderstoodError(Exception):
