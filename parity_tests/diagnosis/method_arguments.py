@@ -41,13 +41,14 @@ def arrays_of(method: Callable) -> list[str]:
 def in_one_step(network: object, method: Callable, examples: int) -> tuple[Callable, list[str]]:
     """Return a training loop as one step, of one epoch on all examples, and what to say of it; others as they are.
 
-    The numbers of epochs and of examples in a batch are arguments, or attributes of the network.
+    The numbers of epochs and of examples in a batch are arguments; those of a method that fits may be attributes.
     """
     parameters = inspect.signature(method).parameters.values()
     given = {p.name: 1 for p in parameters if words.EPOCHS.match(p.name)}
     given |= {p.name: examples for p in parameters if words.BATCH_SIZES.match(p.name)}
-    kept = {name: 1 for name in _counts(network) if words.EPOCHS.match(name.strip("_"))}
-    kept |= {name: examples for name in _counts(network) if words.BATCH_SIZES.match(name.strip("_"))}
+    counts = _counts(network) if words.FITS.match(method.__name__) else []
+    kept = {name: 1 for name in counts if words.EPOCHS.match(name.strip("_"))}
+    kept |= {name: examples for name in counts if words.BATCH_SIZES.match(name.strip("_"))}
     for name, value in kept.items():
         setattr(network, name, value)
     said = ", ".join(f"{name}={value}" for name, value in (kept | given).items())
@@ -59,7 +60,7 @@ def in_one_step(network: object, method: Callable, examples: int) -> tuple[Calla
 
 def _counts(network: object) -> list[str]:
     """Return the attributes that are whole numbers."""
-    return [name for name, value in vars(network).items() if type(value) is int]
+    return [name for name, value in getattr(network, "__dict__", {}).items() if type(value) is int]
 
 
 def takes_what_forward_returns(network: object, method: Callable) -> bool:

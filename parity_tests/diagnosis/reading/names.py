@@ -32,6 +32,7 @@ CACHES = re.compile(r"cache|saved|memo|memory|context|^ctx$|residual|tape|stored
 CONTEXTS = re.compile(r"^(ctx|context)$")
 RATES = re.compile(r"^(lr|learning_?rate|learn_?rate|eta|alpha_lr|lr_?alpha|step_?size|rate|l_?rate|current_lr)$", re.I)
 EPOCHS = re.compile(r"^(n_?|num_?|nb_?|max_?)?(epochs?|iters?|iterations?)$", re.I)
+FITS = re.compile(r"^_*(fit|train|learn|optimi[sz]e|gradient_descent|sgd)", re.I)
 BATCH_SIZES = re.compile(r"^(mini_?)?batch_?size$|^bs$", re.I)
 OUTPUTS = re.compile(
     r"^(y|out|outputs?|a|act|activations?|s|p|probs?|y_?hat|y_?pred|result|sigma|h|h_?t|h_?next|next_?h)$", re.I
