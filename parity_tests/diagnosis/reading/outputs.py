@@ -3,6 +3,7 @@
 import ast
 import functools
 import inspect
+import re
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -249,23 +250,51 @@ def _paired(
 
 
 def return_names(function: Callable) -> list[str]:
-    """Return the names in a function's last return statement, "" for what has none."""
+    """Return the names in a function's last return statement, "" for what has none.
+
+    Where that is a call of a function of the same file, or of a method of the same object, that returns several values,
+    they are those of its return statement.
+    """
     inner = inspect.unwrap(getattr(function, "__func__", function))
-    code = getattr(inner, "__code__", getattr(type(inner).__call__, "__code__", None))
-    return list(_names_in(code)) if code is not None else []
+    inner = inner if hasattr(inner, "__code__") else getattr(type(inner).__call__, "__func__", type(inner).__call__)
+    return _names_from(inner, getattr(function, "__self__", None), ())
+
+
+def _names_from(function: object, owner: object, through: tuple[types.CodeType, ...]) -> list[str]:
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return []
+    names, called = _returned(code)
+    holder, _, name = called.rpartition(".")
+    other = getattr(type(owner), name, None) if holder else getattr(function, "__globals__", {}).get(name)
+    other = getattr(other, "__func__", other)
+    beyond = getattr(other, "__code__", None)
+    if beyond is None or beyond.co_filename != code.co_filename or beyond in through:
+        return names
+    found = _names_from(other, owner, (*through, code))
+    return found if len(found) > 1 else names
 
 
 @functools.cache  # forward is called thousands of times
-def _names_in(code: types.CodeType) -> list[str]:
+def _returned(code: types.CodeType) -> tuple[list[str], str]:
+    """Return the names in the last return statement, and what it calls, a function or a method of ``self``."""
     tree = nested.parsed(code)
-    if tree is None:
-        return []
-    returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]
+    returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)] if tree is not None else []
+    returns = [value for value in returns if value is not None]
     if not returns:
-        return []
+        return [], ""
     last = max(returns, key=lambda node: node.lineno)
     nodes = last.elts if isinstance(last, ast.Tuple | ast.List) else [last]
-    return [_node_name(node) for node in nodes]
+    names = [_node_name(node) for node in nodes]
+    kept = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and [_node_name(one) for one in node.targets] == names
+    ]
+    if isinstance(last, ast.Name) and len(kept) == 1:
+        last = kept[0]  # out = f(x); return out
+    called = ast.unparse(last.func) if isinstance(last, ast.Call) else ""
+    return names, called if re.fullmatch(r"(self\.)?\w+", called) else ""
 
 
 def _node_name(node: ast.AST) -> str:
