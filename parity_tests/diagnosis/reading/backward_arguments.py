@@ -62,7 +62,7 @@ def backward_arguments(
             value = plan.filled[name]
         elif name in extras:
             value = extras[name]
-        elif plan.found.is_rate(name):
+        elif plan.found.is_rate(parameter):
             value = rate
         elif kept.has(name, optional):
             value = kept.value(name)

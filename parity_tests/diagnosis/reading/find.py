@@ -85,11 +85,14 @@ class Found:
             return True
         return name in DERIVATIVES or name.endswith(tuple(f"_{word}" for word in DERIVATIVES)) or name.startswith("d_")
 
-    def is_rate(self, name: str) -> bool:
-        """Return whether backward's argument is a learning rate; alpha is, if nothing else of the layer is alpha."""
-        fronts = [parameter.name for parameter in self.parameters(self.forward)]
+    def is_rate(self, parameter: inspect.Parameter) -> bool:
+        """Return whether backward's argument is a learning rate; alpha is, if nothing else of the layer is alpha.
+
+        An alpha that is None by default may be left out, and a rate not: it is a penalty's.
+        """
+        name, fronts = parameter.name, [one.name for one in self.parameters(self.forward)]
         alpha = name == "alpha" and self.owner is not None and not hasattr(self.owner, name) and name not in fronts
-        return bool(RATES.match(name)) or alpha
+        return bool(RATES.match(name)) or (alpha and parameter.default is not None)
 
     def parameters(self, function: Callable | None) -> list[inspect.Parameter]:
         """Return a function's parameters, without a context."""

@@ -43,6 +43,9 @@ def forward_arguments(found: Found, options: Options, inputs: list) -> Arguments
             value = options.extras[parameter.name]
         elif words.SWITCHES.match(parameter.name):
             value = options.training
+        elif parameter.name in options.keeping:
+            value = True
+            made.assumed.append(f"{parameter.name} = True: as it is by default, {found.backward_name} does not run")
         elif parameter.name in words.PARAMS and parameter.default is parameter.empty:
             value = dict(words.PARAMS[parameter.name])
             if "mode" in value and not options.training:

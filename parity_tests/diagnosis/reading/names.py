@@ -49,6 +49,9 @@ GRADIENTS = re.compile(r"^(\w*grads?|\w*gradients|gs|d_?params?|nabla\w*)$", re.
 DATA = re.compile(r"^(xs?|x_?(train|batch|i|data)|inputs?|input_data|data)$", re.I)  # of a network
 INPUTS = re.compile(r"^(x|xs|z|a|h|theta|inputs?|input_|inp|data|arr)$", re.I)
 SWITCHES = re.compile(r"^(training|train|is_?train(ing)?|train_?mode|train_?flg|is_training)$", re.I)
+KEEPING = re.compile(
+    r"cache|save|stor|keep|retain|stash|remember|memor|record|grad|backprop|backward|train|learn", re.I
+)
 GENERATORS = re.compile(r"^(rng|generator|random_state)$")
 
 CONFIGS = re.compile(r"^(config|conf|state|cfg|optim_config|opt_state|cache|memory)$")  # of an optimizer's function

@@ -9,6 +9,7 @@ class Options:
 
     ``columns``: our arrays have the examples in rows, like PyTorch's, and the learner's have them in columns.
     ``in_columns``: both have them in columns. ``classes``: how many there are, if not as many as the input's features.
+    ``keeping``: flags of forward that have to be True for backward to run.
     """
 
     extras: dict[str, object] = field(default_factory=dict)
@@ -18,4 +19,5 @@ class Options:
     columns: bool = False
     in_columns: bool = False
     classes: int = 0
+    keeping: tuple[str, ...] = ()
     file: str = ""

@@ -1,5 +1,6 @@
 """Turn an object into a layer that can be compared: by the likeliest way to call it that agrees, else the likeliest."""
 
+import dataclasses
 import functools
 import inspect
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 
 from parity_tests.diagnosis.against import is_module, outputs, with_numbers
 from parity_tests.diagnosis.reading import calls
+from parity_tests.diagnosis.reading import names as words
 from parity_tests.diagnosis.reading.domain import keep_positive
 from parity_tests.diagnosis.reading.find import Found, of_class, of_function, of_module, of_object
 from parity_tests.diagnosis.reading.learner import Learner
@@ -60,12 +62,20 @@ def read(
             continue  # the array that was taken to be kept is not used
         if outputs_agree and differentiates(learner, inputs):
             return learner
+    if first is None and (flags := _that_keep(found, options)):
+        return read(found, inputs, dataclasses.replace(options, keeping=flags), stage, prepare, **settings)
     if first is None and (called := _called(found)) is not None:
         with suppress(LearnerRaisedError, NotUnderstoodError):
             return read(called, inputs, options, stage, prepare, **settings)
     if first is None:
         raise trouble
     return first
+
+
+def _that_keep(found: Found, options: Options) -> tuple[str, ...]:
+    """Return forward's flags that are off and may say whether it keeps what backward needs: ``save_cache=False``."""
+    off = [p.name for p in found.parameters(found.forward) if p.default is False and p.name not in options.extras]
+    return tuple(name for name in off if words.KEEPING.search(name)) if not options.keeping else ()
 
 
 def _called(found: Found) -> Found | None:

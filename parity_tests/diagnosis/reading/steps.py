@@ -25,7 +25,7 @@ def rate_of(found: Found, place: Place, given: float) -> tuple[float, Place | No
     ``given`` is the rate that backward gets as an argument, where it takes one.
     """
     world = found.world
-    if any(found.is_rate(p.name) for p in found.parameters(found.backward)):
+    if any(found.is_rate(p) for p in found.parameters(found.backward)):
         return given, None
     holders = [Place(place.root, place.steps[:count]) for count in range(len(place.steps) - 1, -1, -1)]
     for holder in [*holders, Place(0, ())]:  # what holds the array first, then what holds that
