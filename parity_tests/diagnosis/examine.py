@@ -28,6 +28,7 @@ from parity_tests.diagnosis import (
     scalars,
     tensors,
     training_step,
+    upstream_of_logits,
     usual_numbers,
 )
 from parity_tests.diagnosis import initializers as initializers_
@@ -144,6 +145,9 @@ def _explained(prepared: Prepared, report: Report, left: left_out.LeftOut | None
         undecided = {q.name for q in report.quantities if q.nothing_decided}
         report.quantities = [q for q in report.quantities if not {q.name, q.name.removesuffix(AGAIN)} & undecided]
         report.faults.append(overflow)
+    of_logits = upstream_of_logits.told(learner, report, inputs, request.path.name) if not (overflow or left) else ""
+    if of_logits:
+        report.suspects = lambda report: []
     text = str(report)
     unused = [one for one in learner.reading.learned if not one.moves]
     # If the mistake is in forward, backward's lines would be blamed for it; a Jacobian's are no gradients.
@@ -154,7 +158,7 @@ def _explained(prepared: Prepared, report: Report, left: left_out.LeftOut | None
     own = (
         ours.sentences(request.against, learner, report, prepared.literal, inputs, request.seed) if not overflow else []
     )
-    parts = [text, located, "\n".join(f"-> {sentence}" for sentence in own)]
+    parts = [text, of_logits or located, "\n".join(f"-> {sentence}" for sentence in own)]
     return Verdict(1, "\n\n".join(part for part in parts if part), [report], learner)
 
 
