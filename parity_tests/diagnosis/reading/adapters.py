@@ -15,7 +15,9 @@ def of_object(thing: object, file: str) -> str:
     own = dict.fromkeys(name for name, value in methods if not name.startswith("_") and inspect.isfunction(value))
     listed = ", ".join(own) or "none"
     backward = next((name for name in own if any(part in name.lower() for part in BACKWARD_PARTS)), "")
-    forward = next((name for name in own if name != backward), "...")
+    others = [name for name in own if not any(part in name.lower() for part in BACKWARD_PARTS)]
+    taking = [name for name in others if len(inspect.signature(getattr(type(thing), name)).parameters) > 1]
+    forward = next(iter([*taking, *others]), "...")
     grads = f"layer.{backward}(grad_output)" if backward else "..."
     return f"""\
 import numpy as np

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity_tests.diagnosis.reading import adapters, holders
+from parity_tests.diagnosis.reading import adapters, holders, parted
 from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.flagged import Flagged, with_flag
@@ -195,7 +195,8 @@ def of_object(thing: object, module: types.ModuleType | None = None, file: str =
     title = getattr(thing, "title", None) or type(thing).__name__
     if type(thing).__module__ == "builtins":
         raise NotUnderstoodError(f"expected a class, a function or an object of yours, got a {title}")
-    forward, backward = method_called(thing, FORWARD, "forward"), method_called(thing, BACKWARD, *BACKWARD_PARTS)
+    forward, backward = method_called(thing, FORWARD, "forward"), method_called(thing, BACKWARD)
+    backward = backward or parted.backward_of(thing) or method_called(thing, [], *BACKWARD_PARTS)
     if forward is not None and forward == backward:
         backward = None
     if forward is None or (

@@ -10,8 +10,8 @@ def listed(text: str) -> list[str]:
 
 FORWARD = listed(
     "forward forward_pass forward_propagation forward_prop fprop feedforward feed_forward forwardpass "
-    "forward_propagate propagate loss compute_loss cost compute activate activation function func fn f value evaluate "
-    "calc calculate apply predict fwd __call__ call run"
+    "forward_propagate propagate get_output loss compute_loss cal_loss calc_loss cost compute activate "
+    "activation function func fn f value evaluate calc calculate apply predict fwd __call__ call run"
 )
 BACKWARD = listed(
     "backward backward_pass backward_propagation backward_prop backprop back_prop bprop backpropagate backpropagation "
