@@ -23,17 +23,11 @@ METHODS = (
 
 def compare(learner: Learner, inputs: tuple) -> tuple[str, str]:
     """Return what to say of a layer's own step, and what is wrong with it; "" and "" if it has none."""
-    owner, learned = learner.found.owner, learner.reading.learned
-    name = next((one for one in METHODS if callable(getattr(type(owner), one, None))), "")
-    held = all(one.gradient is not None and one.gradient.place and not one.gradient.step for one in learned)
-    if not name or not learned or not held or learner.plan.convention != "upstream":
+    found = _method(learner)
+    if found is None:
         return "", ""
-    parameters = list(inspect.signature(getattr(owner, name)).parameters.values())
-    rates = [p for p in parameters if words.RATES.match(p.name)]
-    if any(p.default is p.empty and p not in rates and p.kind is not p.VAR_KEYWORD for p in parameters):
-        return "", ""
-    rate = RATE if rates else rate_held(owner)
-    given = {p.name: RATE for p in rates}
+    name, given = found
+    rate = RATE if given else rate_held(learner.found.owner)
     try:
         gradients, once = _step(learner, inputs, 1.0, name, given)
         _, twice = _step(learner, inputs, 2.0, name, given)
@@ -61,6 +55,35 @@ def compare(learner: Learner, inputs: tuple) -> tuple[str, str]:
         return "", f"{call} moves the parameters {'uphill: the sign is flipped' if first < 0 else 'by nothing'}"
     times = f"{first / rate:.6g} times " * (not np.isclose(first, rate, rtol=1e-6)) if rate else f"{first:.6g} times "
     return f"{call} moves each parameter by {times}{'the learning rate times ' * bool(rate)}its gradient.", ""
+
+
+def keeps_shapes(learner: Learner, inputs: tuple) -> bool:
+    """Return whether the layer takes a step itself, after which each parameter has the shape that it had.
+
+    It may reshape a gradient (m,) of a bias (m, 1) there, which anybody else's step would make a matrix of.
+    """
+    found = _method(learner)
+    if found is None:
+        return False
+    try:
+        _step(learner, inputs, 1.0, *found)
+    except (LearnerRaisedError, ValueError):  # a matrix cannot be looked at as the bias
+        return False
+    return all(np.shape(learner.world.get(one.place)) == one.shape for one in learner.reading.learned)
+
+
+def _method(learner: Learner) -> tuple[str, dict[str, float]] | None:
+    """Return the name of the method that takes the step, and the arguments that it gets; None if there is none."""
+    owner, learned = learner.found.owner, learner.reading.learned
+    name = next((one for one in METHODS if callable(getattr(type(owner), one, None))), "")
+    held = all(one.gradient is not None and one.gradient.place and not one.gradient.step for one in learned)
+    if not name or not learned or not held or learner.plan.convention != "upstream":
+        return None
+    parameters = list(inspect.signature(getattr(owner, name)).parameters.values())
+    rates = [p for p in parameters if words.RATES.match(p.name)]
+    if any(p.default is p.empty and p not in rates and p.kind is not p.VAR_KEYWORD for p in parameters):
+        return None
+    return name, {p.name: RATE for p in rates}
 
 
 def _step(

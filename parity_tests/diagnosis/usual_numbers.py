@@ -1,7 +1,8 @@
 """The comparison on the usual numbers, with the conventions and constants under which what differs there is right."""
 
-from parity_tests.diagnosis import constants, conventions, hidden_layers, left_out
+from parity_tests.diagnosis import constants, conventions, hidden_layers, left_out, own_steps
 from parity_tests.diagnosis.prepared import Prepared
+from parity_tests.diagnosis.reading import shapes
 from parity_tests.harness.compare import check
 from parity_tests.harness.report import AGAIN, Report
 
@@ -12,6 +13,10 @@ def compare(prepared: Prepared) -> tuple[Report, left_out.LeftOut | None]:
     hidden = hidden_layers.compare(learner, inputs)
     prepared.notes += hidden.notes
     report = _compared(prepared)
+    enlarged = [fault for fault in report.faults if shapes.ENLARGES in fault]
+    if enlarged and own_steps.keeps_shapes(learner, inputs):
+        learner.reshaped = enlarged
+        report = _compared(prepared, *(f"{fault}; the layer's own step keeps the shape" for fault in enlarged))
     report.faults += prepared.faults
     if prepared.faults:
         report.quantities = [q for q in report.quantities if q.ok]

@@ -50,6 +50,8 @@ class Learner:
     ----------
     data_summed : bool
         Whether the gradients of a network's data are meant as those of the loss summed over the examples.
+    reshaped : list of str
+        What would be said of gradients whose shape the layer's own step mends.
     positive : list of str
         Parameters that have positive numbers, because forward gives NaN for others.
     """
@@ -72,6 +74,7 @@ class Learner:
         self.unmatched: list[str] = []
         self.not_kept: list[str] = []
         self.positive: list[str] = []
+        self.reshaped: list[str] = []
         self.parameters: dict[str, Parameter] = {}
         self.buffers: dict[str, tuple[Place, np.ndarray]] = {}
         self._first: dict[str, np.ndarray] = {}
@@ -309,7 +312,8 @@ class Learner:
         bare, wanted = (tuple(n for n in shape if n != 1) for shape in (found.shape, learned.shape))
         if bare != wanted:
             return found
-        if said := shapes.enlarged(self.world.words(learned.place), learned.shape, found.shape):
+        said = shapes.enlarged(self.world.words(learned.place), learned.shape, found.shape)
+        if said and said not in self.reshaped:
             self._fault(said)
         return learned.view.there(found.reshape(learned.shape))
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+ENLARGES = " - rate * gradient has shape "
+
 
 def enlarged(name: str, shape: tuple[int, ...], found: tuple[int, ...]) -> str:
     """Return what to say if the step gives a larger array than the parameter of that name, "" if it does not.
@@ -12,7 +14,7 @@ def enlarged(name: str, shape: tuple[int, ...], found: tuple[int, ...]) -> str:
     if np.prod(after) == np.prod(shape):
         return ""
     return (
-        f"the gradient of {name} has shape {found}, expected {shape}: {name} - rate * gradient has shape {after} "
+        f"the gradient of {name} has shape {found}, expected {shape}: {name}{ENLARGES}{after} "
         "(keepdims=True keeps the axis)"
     )
 
