@@ -66,8 +66,8 @@ def best(candidates: list[Candidate], what: str) -> tuple[Candidate, list[str]]:
         return found, [f"{_assumed(found.loss)}; under it {found.nearly} of {found.count} are right, or nearly"]
     if not found.right:
         found = next((one for one in candidates if one.loss.fallback), found)
-        others = f"neither under it nor under another of {found.loss.among}"
-        return found, [f"{_assumed(found.loss)}; nothing is right, {others}"]
+        said = f"nothing is right, neither under it nor under another of {found.loss.among}"
+        return found, [f"{_assumed(found.loss)}; {said}"]
     distinct: dict[tuple, Candidate] = {tuple(one.right): one for one in reversed(candidates) if one.right}
     others = [one for one in distinct.values() if one.right != found.right]
     parts = [f"under {one.loss.words}, {what} {' and '.join(one.right)}".replace("  ", " ") for one in others]

@@ -30,13 +30,11 @@ def completed(request: Request, found: Found, options: Options) -> tuple[Request
         and not any(pattern.match(p.name) for pattern in optional)
     ]
     given = len(request.inputs) + (request.target is not None)
-    shape = request.inputs[-1]
-    by_shape = request.target in ("values", "binary") or (request.target is not None and len(shape) == 2)
-    if given == len(taken) + 1 and len(request.inputs) > 1 and by_shape:
-        said = f"the last --input, {shape}, is the shape of the target" + " as one-hot rows" * (
-            request.target == "classes"
-        )
-        return dataclasses.replace(request, inputs=request.inputs[:-1], target_shape=shape), [said]
+    shaped = targets.with_shape_of_target(request, len(taken) - 1)
+    if shaped != request:
+        said = f"the last --input, {request.inputs[-1]}, is the shape of the target"
+        by_rows = request.target == "classes" and shaped.target_shape is not None
+        return shaped, [said + " as one-hot rows" * by_rows]
     missing = taken[given:] if given < len(taken) else []
     if request.target is not None and missing:
         missing = [name for name in taken[len(request.inputs) :] if words.EACH_EXAMPLES.match(name)]

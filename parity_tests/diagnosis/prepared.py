@@ -116,11 +116,13 @@ def prepare(
         request, method, inputs = target_in_backward.completed(request, found, options, inputs, stage)
     found = method.found if method is not None else found
     request, assumed = fitting.completed(request, found, options)
+    if assumed and method is None:
+        inputs, options.target = targets.draw(request, arrays.array)
     assumed = [*assumed, *method.said] if method is not None else assumed
     request, shaped = target_shapes.completed(request, found, options, inputs, stage)
     assumed = [*assumed, *shaped]
     options.classes = request.target_shape[1] if request.target == "classes" and request.target_shape else 0
-    if shaped or (assumed and method is None):
+    if shaped:
         inputs, options.target = targets.draw(request, arrays.array)
     try:
         learner, inputs, drawn = trial_inputs.read_on_trial_inputs(request, found, inputs, options, stage, theirs)

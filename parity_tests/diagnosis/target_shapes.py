@@ -52,15 +52,17 @@ def completed(
 def drawn(request: Request, network: object, stage: Stage, name: str) -> tuple[Request, list[str]]:
     """Return the request with an input for the target, of the shape of what the network makes of its only input.
 
-    ``name`` is the target's. Unchanged if there are more inputs, if the request says what the target is, or if the
-    network makes nothing of the input.
+    ``name`` is the target's. If the request says what the target is, only its shape is added. Unchanged if there are
+    more inputs, if the request has the shape, or if the network makes nothing of the input.
     """
-    if len(request.inputs) != 1 or request.target is not None:
+    if len(request.inputs) != 1 or request.target_shape is not None:
         return request, []
     made = assumed_losses.prediction(network, targets.draw(request, arrays.array)[0][0], stage)
     if made is None:
         return request, []
     shape = made[0].shape
+    if request.target is not None:
+        return _with(request, shape, f"that of what {made[1]} returns")
     said = f"{name} has the shape {shape}: that of what {made[1]} returns (another --input gives it another)"
     return dataclasses.replace(request, inputs=[*request.inputs, shape]), [said]
 
@@ -69,10 +71,12 @@ def _of_function(
     request: Request, found: Found, options: Options, inputs: tuple[np.ndarray, ...], stage: Stage
 ) -> tuple[Request, list[str]]:
     """Return the same for a loss that is a function of weights, data and classes: loss(W, X, y), loss(params, X, y)."""
+    data = [x for x in inputs[:-1] if x.ndim == 2]
     trouble = _trouble(found, options, inputs, stage) if request.target == "classes" else None
+    if request.target == "classes" and inputs[0].ndim == 1 and data:
+        trouble = trouble or NotUnderstoodError("one class for all of the data")  # as many as a vector has weights
     if trouble is None:
         return request, []
-    data = [x for x in inputs[:-1] if x.ndim == 2]
     widths = [size for x in data for size in x.shape[1:]]
     others = [(len(x), width) for x in data for width in dict.fromkeys(widths) if width > 1]
     others = [shape for x in data[:1] for shape in _others(trouble, found, x) if len(shape) == 2] + others

@@ -34,7 +34,12 @@ def with_shape_of_target(request: Request, count: int) -> Request:
     """Return the request of ``count`` inputs and a target: what is one input too many is the target's shape."""
     if request.target is None or not 0 < count == len(request.inputs) - 1:
         return request
-    return dataclasses.replace(request, inputs=request.inputs[:-1], target_shape=request.inputs[-1])
+    *inputs, last = request.inputs
+    # The shape of the classes themselves does not say how many there are.
+    of_classes = request.target == "classes" and any(
+        len(shape) > 1 and last in (shape[:1] + shape[2:], shape[:-1]) for shape in inputs
+    )
+    return dataclasses.replace(request, inputs=inputs, target_shape=None if of_classes else last)
 
 
 def others(request: Request, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
