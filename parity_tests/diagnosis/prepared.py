@@ -131,10 +131,13 @@ def prepare(
         if refused is None:
             raise
         raise refused from error
-    if theirs is None and request.range is None and trial_inputs.runs_on_shares_alone(learner, inputs, options.target):
-        request = dataclasses.replace(request, range=trial_inputs.SHARES)
-        return prepare(request, module, args, literal, stage, method, "forward gives NaN for others")
-    notes = [f"the inputs were drawn between 0 and 1: {within} (see --range)"] if within else []
+    if theirs is None and request.range is None:
+        between, why = trial_inputs.range_of_logarithms(learner, inputs, options.target)
+        if between is not None:
+            request = dataclasses.replace(request, range=between)
+            return prepare(request, module, args, literal, stage, method, why)
+    low, high = request.range or trial_inputs.SHARES
+    notes = [f"the inputs were drawn between {low:.0f} and {high:.0f}: {within} (see --range)"] if within else []
     notes += [*filling, *assumed, *drawn]
     if learner.positive:
         notes.append(f"{' and '.join(learner.positive)}: drawn as positive numbers; forward gives NaN for others")

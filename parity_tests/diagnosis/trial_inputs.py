@@ -28,6 +28,8 @@ REFUSED = re.compile(
 BEYOND = re.compile(r"index \d+ is out of bounds for axis \d+ with size (\d+)")
 SHARES = (0.05, 0.95)
 """The range of probabilities, for a loss that takes their logarithms."""
+POSITIVE = (0.05, 1.95)
+"""That of a loss that takes the logarithm of any positive number."""
 
 
 def read_on_trial_inputs(
@@ -81,20 +83,46 @@ def with_indices_if_wanted(
     return _with_indices(run, inputs, target, _tables(world), seed)
 
 
-def runs_on_shares_alone(learner: Learner, inputs: tuple[np.ndarray, ...], target: int | None) -> bool:
-    """Return whether forward gives NaN, but not for inputs between 0 and 1; the target stays as it is."""
-    if not any(np.isnan(y).any() for y in learner.outputs):
-        return False
+def range_of_logarithms(
+    learner: Learner, inputs: tuple[np.ndarray, ...], target: int | None
+) -> tuple[tuple[float, float] | None, str]:
+    """Return the range of the only inputs that can be compared, and why, None if all can; the target stays as it is."""
     moved = tuple(
         np.clip(np.abs(x), *SHARES) if x.dtype.kind == "f" and i != target else x for i, x in enumerate(inputs)
     )
     try:
-        made = learner.forward(*moved)
+        if any(np.isnan(y).any() for y in learner.outputs):
+            why = "forward gives NaN for others"
+            return (SHARES, why) if np.isfinite(_made(learner, moved)).all() else (None, "")
+        chosen = [i for i, x in enumerate(inputs) if x.dtype.kind == "f" and i != target and len(inputs) > 1]
+        found = [between for i in chosen if (between := _clipped_to(learner, moved, i)) is not None]
+        return (found[0], "forward clips others, and does not depend on them") if found else (None, "")
     except LearnerRaisedError:
-        return False
+        return None, ""
     finally:
         learner.forward(*inputs)
-    return all(np.isfinite(y).all() for y in (made if isinstance(made, tuple) else (made,)))
+
+
+def _clipped_to(learner: Learner, inputs: tuple[np.ndarray, ...], index: int) -> tuple[float, float] | None:
+    """Return the range of an input whose logarithm forward takes, if it does not depend on numbers beyond."""
+
+    def change(*values: float) -> float:
+        made = [
+            _made(learner, tuple(np.full_like(x, value) if i == index else x for i, x in enumerate(inputs)))
+            for value in values
+        ]
+        return float(sum(np.abs(one - other).sum() for one, other in itertools.pairwise(made)))
+
+    # From a 500th to a 50th a logarithm changes as much as from there to a fifth; what has a slope, by far less.
+    edge, beside = np.array([0.002, 0.02]), np.geomspace(0.02, 0.2, 7)
+    is_steep = change(*edge) > change(*beside) / 2 or change(*1 - edge) > change(*1 - beside) / 2
+    if not is_steep or change(-1.0, -2.0) != 0.0:
+        return None
+    return SHARES if change(2.0, 3.0) == 0.0 else POSITIVE
+
+
+def _made(learner: Learner, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    return np.concatenate([np.ravel(y) for y in outputs(learner, inputs)])
 
 
 def _tables(world: World) -> list[int]:
