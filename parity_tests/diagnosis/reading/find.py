@@ -199,6 +199,8 @@ def of_object(thing: object, module: types.ModuleType | None = None, file: str =
     backward = backward or parted.backward_of(thing) or method_called(thing, [], *BACKWARD_PARTS)
     if forward is not None and forward == backward:
         backward = None
+    if forward is not None and backward is None and isinstance(forward, FUNCTIONS):
+        backward = with_flag(forward)
     if forward is None or (
         backward is None and undecorated(forward).__name__ not in ("loss", "forward", "__call__", "compute_loss")
     ):

@@ -18,7 +18,7 @@ SPLITS = 6
 
 def plans(found: Found, options: Options, inputs: tuple[np.ndarray, ...]) -> Iterator[Plan]:
     """Yield the ways in which ``found`` may be meant to be called, the likeliest first."""
-    if isinstance(found.backward, Flagged):
+    if isinstance(found.backward, Flagged) and not found.backward.of_two:
         for backward in (found.backward, found.backward.other()):
             one = Found(found.title, found.forward, backward, module=found.module)
             yield Plan(one, options, (0,), "derivative", extra_words=[backward.said])
