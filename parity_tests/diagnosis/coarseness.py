@@ -2,18 +2,19 @@
 
 The bound of finite differences presumes that a loss is right up to a few roundings of itself. Where that is not so, the
 weights are halved before anything is compared; or the inputs, where there are no weights, or where a whole array is
-rounded, as log(1 - tanh(x)^2) is, if it is off by many. Weights are halved, too, where a network's loss cuts off a
-probability (`guards`).
+rounded, as log(1 - tanh(x)^2) is, if it is off by many. Weights are halved, too, where a logarithm's guard decides,
+such as a clip of the probability: backward is that of the loss without it.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from parity_tests.diagnosis import guards
+from parity_tests.diagnosis.left_out import LARGEST
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.read import differentiates
 from parity_tests.diagnosis.reading.running import LearnerRaisedError
+from parity_tests.diagnosis.wider import smallest_logarithm
 from parity_tests.harness.arrays import array
 from scratch.gradcheck import UNIT_ROUNDOFF
 
@@ -40,30 +41,30 @@ def smaller_weights(
     what, result = ("weights", "loss") if is_network else ("numbers", "result")
     limit = ROUNDINGS if is_network else MANY_ROUNDINGS
     halved = weights if is_network else list(learner.reading.inputs)
-    batches = inputs, other
-    cut = next((c for one in batches if (c := guards.cut(learner, one)) and not differentiates(learner, one)), None)
-
-    def is_smooth(batch: tuple[np.ndarray, ...], unguarded: bool) -> bool:
-        return not (unguarded and guards.cut(learner, batch)) and not _is_coarse(learner, batch, limit)
-
-    # Where no halving keeps off the guard, rounding alone counts.
-    for unguarded in (True, False) if cut else (False,):
-        for halvings in range(HALVINGS + 1):
-            share = 0.5**halvings
-            for name, parameter in learner.parameters.items():
-                parameter.data = share * start[name]
-            batches = [tuple(share * x if i in halved else x for i, x in enumerate(one)) for one in (inputs, other)]
-            if all(is_smooth(one, unguarded) for one in batches):
-                learner.forward(*batches[0])
-                why = f"rounding decides the {result}'s last digits"
-                if unguarded:
-                    why = f"the loss cuts a probability off at {cut:.6g}, beyond which it has no slope"
-                divided = f"the {what} were divided by {2**halvings}"
-                return batches[0], f"{divided}: with larger ones, {why}" * bool(halvings)
+    why = ""
+    for halvings in range(HALVINGS + 1):
+        share = 0.5**halvings
+        for name, parameter in learner.parameters.items():
+            parameter.data = share * start[name]
+        batches = [tuple(share * x if i in halved else x for i, x in enumerate(one)) for one in (inputs, other)]
+        if any(_is_coarse(learner, one, limit) for one in batches):
+            why = f"rounding decides the {result}'s last digits"
+        elif is_network and any(guard_decides(learner, one) for one in batches):
+            why = "a logarithm's guard decides what the loss is"
+        else:
+            learner.forward(*batches[0])
+            said = f"the {what} were divided by {2**halvings}: with larger ones, {why}"
+            return batches[0], said * bool(halvings)
     for name, parameter in learner.parameters.items():
         parameter.data = start[name]
     learner.forward(*inputs)
     return inputs, ""
+
+
+def guard_decides(learner: Learner, inputs: tuple[np.ndarray, ...]) -> bool:
+    """Return whether forward takes the logarithm of nearly 0, and backward is not its derivative there."""
+    smallest = smallest_logarithm(learner, inputs)
+    return smallest is not None and smallest <= LARGEST and not differentiates(learner, inputs)
 
 
 def _is_coarse(learner: Learner, inputs: tuple[np.ndarray, ...], limit: int) -> bool:

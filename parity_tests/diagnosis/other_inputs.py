@@ -12,6 +12,7 @@ import numpy as np
 
 from parity_tests.diagnosis import guards
 from parity_tests.diagnosis.clipping import clipped
+from parity_tests.diagnosis.coarseness import guard_decides
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.moving import nudged
 from parity_tests.diagnosis.reading.read import differentiates
@@ -35,7 +36,7 @@ def compare(
     moved = numbers_to_move(learner, inputs)
     fewest, most = DRAWS
     count = min(most, max(fewest, NUMBERS // inputs[moved[0]].size)) if moved else fewest * bool(learner.parameters)
-    agreed, cut = 0, ""
+    agreed, guarded, cut = 0, 0, ""
     found: list[Report] = []
     for number in range(count):
         anew = tuple(_drawn(x, number, seed + i) if i in moved else x for i, x in enumerate(inputs))
@@ -48,8 +49,9 @@ def compare(
             if report is None or _differing(learner, theirs, beside, seed, names) is None:
                 agreed += 1
                 continue
-            if guards.cut(learner, anew):
-                continue  # backward is that of the loss without its guard
+            if theirs is None and learner.parameters and guard_decides(learner, anew):
+                guarded += 1
+                continue
         found.append(report)
         cut = said_of_clips(found)
         if not cut and len(found) > 1:
@@ -59,7 +61,8 @@ def compare(
         return "", found[0]
     said = f"They agree on {agreed} other draws of the numbers, too." if agreed else ""
     cut = f"note: on other draws, {cut}; up to there, it is right" if cut else ""
-    return "\n".join(filter(None, (said, cut))), None
+    left = f"note: on {guarded} others nothing was compared: a logarithm's guard decides there" if guarded else ""
+    return "\n".join(filter(None, (said, left, cut))), None
 
 
 def said_of_clips(reports: list[Report]) -> str:

@@ -30,7 +30,7 @@ def completed(
     if found.owner is None or not target or len(fronts) != 1:
         return request, None, inputs
     data = next((name for name in backs if name == fronts[0] or words.DATA.match(name)), "")
-    kept = [name for name in backs if name not in (target, data)]
+    kept = [name for name in backs if name not in (target, data) and not found.is_rate(name)]
     asked, said = request, []
     own = _loss_after_forward(found, target)
     if own is not None or words.TARGETS.match(target) or (data and not kept):
@@ -52,12 +52,14 @@ def completed(
         next(p for p in found.parameters(found.backward) if p.name == target),
     )
 
-    def backward(x: object, y: object) -> object:
-        given = {target: y} | ({data: x} if data else {})
-        made = _as_tuple(found.forward(x)) if places else ()
-        return found.backward(**given, **{name: made[place] for name, place in places.items()})
+    rates = [p for p in found.parameters(found.backward) if found.is_rate(p.name)]
 
-    method = Called(backward, found.backward).taking([front, back])
+    def backward(x: object, y: object, *rate: object, **named: object) -> object:
+        given = {target: y} | ({data: x} if data else {}) | {p.name: one for p, one in zip(rates, rate, strict=False)}
+        made = _as_tuple(found.forward(x)) if places else ()
+        return found.backward(**given, **named, **{name: made[place] for name, place in places.items()})
+
+    method = Called(backward, found.backward).taking([front, back, *rates])
     gives = Giving(found.owner, method, found.module, drawn, stage, asked, options, found.world)
     known = [own] if own is not None else list(losses(found.owner, drawn, stage))
     found.world.restore()

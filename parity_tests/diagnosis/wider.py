@@ -35,7 +35,7 @@ def compare(
     agreed: list[str] = []
     guarded = False
     for limit in (*LIMITS, FALLBACK):
-        smallest = _smallest_logarithm(learner, _spread(inputs, moved, limit, seed))
+        smallest = smallest_logarithm(learner, _spread(inputs, moved, limit, seed))
         if smallest is None or (limit == FALLBACK and agreed):
             continue
         # Twice: a hidden kink may lie within the step of one number, but not of others.
@@ -77,7 +77,7 @@ def spread(x: np.ndarray, limit: float, seed: int) -> np.ndarray:
     return rng.permutation(values).reshape(x.shape).astype(x.dtype)
 
 
-def _smallest_logarithm(learner: Learner, inputs: tuple) -> float | None:
+def smallest_logarithm(learner: Learner, inputs: tuple) -> float | None:
     """Return the smallest number of which forward takes the logarithm, at most 1; None if forward is not finite."""
     try:
         with logarithms() as smallest:

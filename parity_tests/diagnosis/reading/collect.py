@@ -20,11 +20,12 @@ def of_parameter(
     """
     source = learned.gradient
     if source.step:
-        return (before - np.asarray(world.get(learned.place))) / source.rate
-    parts = [world.get(p) for p in source.places] if source.places else [leaves.get(source.leaf)]
-    if any(part is None for part in parts):
-        return None
-    found = sum(np.array(part) for part in parts[1:]) + np.array(parts[0]) if parts[1:] else np.array(parts[0])
+        found = (before - np.asarray(world.get(learned.place))) / source.rate
+    else:
+        parts = [world.get(p) for p in source.places] if source.places else [leaves.get(source.leaf)]
+        if any(part is None for part in parts):
+            return None
+        found = sum(np.array(part) for part in parts[1:]) + np.array(parts[0]) if parts[1:] else np.array(parts[0])
     if np.ndim(factor) == 0 and factor != 1 and found.dtype.kind in "fc":
         found = found * found.dtype.type(factor)
     return found
