@@ -37,7 +37,7 @@ def smaller_weights(
     """
     weights = [i for i in learner.reading.inputs if i not in learner.data(inputs)]
     start = {name: parameter.data.copy() for name, parameter in learner.parameters.items()}
-    is_network = guards.is_network(learner, inputs)
+    is_network = np.ndim(learner.outputs[0]) == 0 and bool(start or weights)
     what, result = ("weights", "loss") if is_network else ("numbers", "result")
     limit = ROUNDINGS if is_network else MANY_ROUNDINGS
     halved = weights if is_network else list(learner.reading.inputs)
@@ -61,10 +61,30 @@ def smaller_weights(
     return inputs, ""
 
 
+def decides_nothing(learner: Learner, inputs: tuple[np.ndarray, ...]) -> bool:
+    """Return whether rounding or a logarithm's guard decides what a network's loss is."""
+    return np.ndim(learner.outputs[0]) == 0 and (
+        _is_coarse(learner, inputs, ROUNDINGS) or guard_decides(learner, inputs)
+    )
+
+
 def guard_decides(learner: Learner, inputs: tuple[np.ndarray, ...]) -> bool:
-    """Return whether forward takes the logarithm of nearly 0, and backward is not its derivative there."""
+    """Return whether forward cuts off nearly 0 before it takes a logarithm, and backward is not its derivative there.
+
+    What is cut off stays the same number for other weights.
+    """
     smallest = smallest_logarithm(learner, inputs)
-    return smallest is not None and smallest <= LARGEST and not differentiates(learner, inputs)
+    if smallest is None or smallest > LARGEST or differentiates(learner, inputs):
+        return False
+    starts = {name: parameter.data for name, parameter in learner.parameters.items()}
+    try:
+        for i, (name, values) in enumerate(starts.items()):
+            learner.parameters[name].data = values + STEP * array(values.shape, seed=i)
+        return smallest_logarithm(learner, inputs) == smallest
+    finally:
+        for name, values in starts.items():
+            learner.parameters[name].data = values
+        learner.forward(*inputs)
 
 
 def _is_coarse(learner: Learner, inputs: tuple[np.ndarray, ...], limit: int) -> bool:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from parity_tests.diagnosis import guards
 from parity_tests.diagnosis.clipping import clipped
-from parity_tests.diagnosis.coarseness import guard_decides
+from parity_tests.diagnosis.coarseness import decides_nothing
 from parity_tests.diagnosis.reading.learner import Learner
 from parity_tests.diagnosis.reading.moving import nudged
 from parity_tests.diagnosis.reading.read import differentiates
@@ -36,7 +35,7 @@ def compare(
     moved = numbers_to_move(learner, inputs)
     fewest, most = DRAWS
     count = min(most, max(fewest, NUMBERS // inputs[moved[0]].size)) if moved else fewest * bool(learner.parameters)
-    agreed, guarded, cut = 0, 0, ""
+    agreed, unsure, cut = 0, 0, ""
     found: list[Report] = []
     for number in range(count):
         anew = tuple(_drawn(x, number, seed + i) if i in moved else x for i, x in enumerate(inputs))
@@ -49,8 +48,8 @@ def compare(
             if report is None or _differing(learner, theirs, beside, seed, names) is None:
                 agreed += 1
                 continue
-            if theirs is None and learner.parameters and guard_decides(learner, anew):
-                guarded += 1
+            if theirs is None and learner.parameters and decides_nothing(learner, anew):
+                unsure += 1
                 continue
         found.append(report)
         cut = said_of_clips(found)
@@ -61,7 +60,7 @@ def compare(
         return "", found[0]
     said = f"They agree on {agreed} other draws of the numbers, too." if agreed else ""
     cut = f"note: on other draws, {cut}; up to there, it is right" if cut else ""
-    left = f"note: on {guarded} others nothing was compared: a logarithm's guard decides there" if guarded else ""
+    left = f"note: on {unsure} others nothing was compared: rounding or a guard decides there" if unsure else ""
     return "\n".join(filter(None, (said, left, cut))), None
 
 

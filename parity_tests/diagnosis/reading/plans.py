@@ -93,10 +93,10 @@ class Plan:
 
     def dressed(self, values: np.ndarray, index: int) -> np.ndarray:
         """Return (a copy of) an input as the learner has it: an integer target as one-hot rows, examples in columns."""
-        values = np.array(values, subok=True)
+        values = np.array(values)
         if self.onehot and index == self.options.target:
             values = np.eye(self.classes)[values]
-        return np.array(values.T, subok=True) if self.options.columns and values.ndim == 2 else values
+        return np.array(values.T) if self.options.columns and values.ndim == 2 else values
 
     def undressed(self, values: np.ndarray | None) -> np.ndarray | None:
         """Return an array of the learner's with the examples where ours has them; the way there is the way back."""

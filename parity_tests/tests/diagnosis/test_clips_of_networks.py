@@ -76,7 +76,7 @@ STEPPING = ["--args", "4, 6", "--input", "7,4", "--input", "7,1", "--target", "b
 def test_backward_is_that_of_the_loss_without_the_clip(checked, name, options, mistakes):
     status, out = checked(SOURCE, name, *options)
     assert status == 0, out
-    assert "a logarithm's guard decides" in out
+    assert "guard decides" in out
     for right, wrong in mistakes:
         assert SOURCE.count(right) == 1
         status, out = checked(SOURCE.replace(right, wrong), name, *options)
