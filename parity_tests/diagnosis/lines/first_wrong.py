@@ -66,7 +66,7 @@ class FirstWrong:
         is_handed_over = statements.is_loop(one.function, one.line) or (
             one.words.startswith("part of") and statements.assigns_a_name(one.function, one.line)
         )
-        return not self._goes_on(one) and not is_handed_over and needed
+        return not (self._goes_on(one) or is_handed_over or self._reads_what_is_unclear(one)) and needed
 
     def _goes_on(self, one: Computed) -> bool:
         """Return whether a line changes what another line computed, and that was not recognized either."""
@@ -75,6 +75,20 @@ class FirstWrong:
         changed = next((o for o in reversed(earlier) if o.line != one.line and np.any(o.values)), None)
         unclear = changed is not None and not changed.words and not self.forward.matches(changed.values)
         return unclear and statements.adds_to(one.function, one.line, one.name)
+
+    def _reads_what_is_unclear(self, one: Computed) -> bool:
+        """Return whether a line reads an array whose items were changed, and that is nothing known: it may be wrong."""
+        used = statements.names(one.function, one.line, one.number, one.name)
+        place = next(i for i, other in enumerate(self.computed) if other is one)
+        read = {o.name: o for o in self.computed[:place] if o.function is one.function and o.name in used}
+        return any(
+            other.name != one.name
+            and statements.changes_items(other.function, other.line)
+            and not self.forward.matches(other.values)
+            and not self.forward.is_value(other.values)
+            and not self.forward.known.multiples_of(other.values)
+            for other in read.values()
+        )
 
     def _is_unfinished(self, one: Computed) -> bool:
         # An array of zeros that is not filled yet, or a partial sum of what is right in the end.
@@ -119,6 +133,8 @@ class FirstWrong:
                 and not one.words
                 and not self.forward.is_value(one.values)
                 and not any(known.whole for known in self.forward.matches(one.values))
+                and not any(known.whole for known in self.forward.known.multiples_of(one.values))
+                and not self._adds_up_right(one)
                 and self.instead.some_would_mend(one, end)
             ):
                 return self._origin(one, seen)
@@ -157,6 +173,15 @@ class FirstWrong:
             for other in self.computed
             if other.function is one.function
         )
+
+    def _adds_up_right(self, one: Computed) -> bool:
+        """Return whether what a line makes of an array ends as the gradient that it is meant to be."""
+        users = [other for other in self.computed if other.function is one.function and self._reads(other, one)]
+        ends = [(self.recognized.last_of(other), self.recognized.meant(other)) for other in users]
+        return any(node is not None and self.instead.is_that_of(last, node) for last, node in ends)
+
+    def _reads(self, other: Computed, one: Computed) -> bool:
+        return one.name in statements.names(other.function, other.line, target=other.name)
 
     def _takes(self, later: Computed, one: Computed) -> bool:
         # In a loop, a name means another array each time, and the loop takes the items it runs over one by one.

@@ -42,6 +42,10 @@ def forward_on_the_tape(learner: Learner, inputs: tuple[np.ndarray, ...]) -> For
         np.asarray(rng.uniform(0.5, 2, np.shape(y)) * rng.choice([-1, 1], np.shape(y))) for y in learner.outputs
     )
     scalar = float(upstream[0]) if len(upstream) == 1 and upstream[0].ndim == 0 else None
+    if scalar is None and len(upstream) == 1 and learner.plan.convention != "upstream":
+        # One loss for each example, and a backward that gets no gradient: that of their sum, or of their mean.
+        upstream = (np.full(upstream[0].shape, 1 / upstream[0].size if learner.plan.mean else 1.0),)
+        scalar = 1.0
     try:
         return _followed(learner, inputs, upstream, scalar, [])
     except TooLongError:

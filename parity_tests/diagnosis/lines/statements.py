@@ -106,6 +106,13 @@ def assigns_a_name(code: types.CodeType, line: int) -> bool:
     return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name | ast.Attribute)
 
 
+def changes_items(code: types.CodeType, line: int) -> bool:
+    """Return whether a line changes items of an array, as ``p[rows, y] -= 1`` does."""
+    statement = at(code, line)
+    targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+    return any(isinstance(one, ast.Subscript) for one in targets)
+
+
 def is_addition(code: types.CodeType, line: int) -> bool:
     """Return whether a line adds to what was there before, by ``+=``."""
     statement = at(code, line)

@@ -7,7 +7,7 @@ import numpy as np
 from parity_tests.diagnosis.lines import statements
 from parity_tests.diagnosis.lines.backward import Computed
 from parity_tests.diagnosis.lines.gradients import ATOL, Known, same
-from parity_tests.diagnosis.lines.made_of import broadcasts
+from parity_tests.diagnosis.lines.made_of import broadcasts, multiple
 from parity_tests.diagnosis.lines.recognize import Recognized
 from scratch.tape import Node
 
@@ -37,7 +37,18 @@ class Substitution:
     def some_would_mend(self, one: Computed, end: Computed) -> bool:
         """Return whether ``end`` comes out right if ``one`` is replaced by some gradient of its shape, or a part."""
         scalar = self.forward.scalar
-        return scalar is not None and any(self._mends(one, end, true.values / scalar) for true in self._like(one))
+        if scalar is None:
+            return False
+        if any(self._mends(one, end, true.values / scalar) for true in self._like(one)):
+            return True
+        # Or by a multiple of one, which the line takes a mean of.
+        wanted = self.recognized.end(end)
+        return wanted is not None and any(
+            self._is_multiple(self._made(one, end, true.values), wanted) for true in self._wholes_like(one)
+        )
+
+    def _is_multiple(self, made: np.ndarray | None, wanted: Node) -> bool:
+        return made is not None and bool(multiple(made, self.forward.grads, wanted, "it"))
 
     def matters(self, one: Computed, end: Computed) -> bool:
         """Return whether a true gradient in the place of ``one`` would change ``end``.
