@@ -70,7 +70,8 @@ def _items(made: ast.AST | None) -> list[tuple[str, ast.expr]]:
     return []
 
 
-def names(code: types.CodeType, line: int, number: int | None = None, target: str = "") -> set[str]:
+@functools.lru_cache(maxsize=1024)
+def names(code: types.CodeType, line: int, number: int | None = None, target: str = "") -> frozenset[str]:
     """Return the names and attributes that a line reads, for one of its targets if it has several."""
     statement = made_for(at(code, line), target)
     found = set()
@@ -79,7 +80,7 @@ def names(code: types.CodeType, line: int, number: int | None = None, target: st
             found.add(node.id)
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             found.add(f"{node.value.id}.{node.attr}")
-    return found
+    return frozenset(found)
 
 
 def adds_to(code: types.CodeType, line: int, name: str) -> bool:

@@ -41,8 +41,10 @@ class Substitution:
             return False
         if any(self._mends(one, end, true.values / scalar) for true in self._like(one)):
             return True
-        # Or by a multiple of one, which the line takes a mean of.
-        wanted = self.recognized.end(end)
+        # Or by a multiple of one, which the line takes a mean of. Probabilities alone, before the target is subtracted,
+        # are no gradient yet, but right.
+        changed = statements.changes_items(one.function, one.line) or "grad" in one.name
+        wanted = self.recognized.end(end) if changed else None
         return wanted is not None and any(
             self._is_multiple(self._made(one, end, true.values), wanted) for true in self._wholes_like(one)
         )
