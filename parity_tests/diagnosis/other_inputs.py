@@ -60,7 +60,7 @@ def compare(
         return "", found[0]
     said = f"They agree on {agreed} other draws of the numbers, too." if agreed else ""
     cut = f"note: on other draws, {cut}; up to there, it is right" if cut else ""
-    left = f"note: on {unsure} others nothing was compared: rounding or a guard decides there" if unsure else ""
+    left = f"note: other draws that were not compared, as rounding or a guard decides there: {unsure}" if unsure else ""
     return "\n".join(filter(None, (said, left, cut))), None
 
 

@@ -26,11 +26,12 @@ def completed(
     """Return the network with its loss, None if it is not of this kind; the request and the inputs fit its target."""
     fronts = [p.name for p in found.parameters(found.forward) if p.default is p.empty]
     backs = [p.name for p in found.parameters(found.backward) if p.default is p.empty]
+    rates = [p for p in found.parameters(found.backward) if found.is_rate(p)]
     target = next((name for name in backs if words.TARGETS.match(name) or words.MAYBE_TARGETS.match(name)), "")
     if found.owner is None or not target or len(fronts) != 1:
         return request, None, inputs
     data = next((name for name in backs if name == fronts[0] or words.DATA.match(name)), "")
-    kept = [name for name in backs if name not in (target, data) and not found.is_rate(name)]
+    kept = [name for name in backs if name not in (target, data, *(p.name for p in rates))]
     asked, said = request, []
     own = _loss_after_forward(found, target)
     if own is not None or words.TARGETS.match(target) or (data and not kept):
@@ -51,8 +52,6 @@ def completed(
         found.parameters(found.forward)[0],
         next(p for p in found.parameters(found.backward) if p.name == target),
     )
-
-    rates = [p for p in found.parameters(found.backward) if found.is_rate(p.name)]
 
     def backward(x: object, y: object, *rate: object, **named: object) -> object:
         given = {target: y} | ({data: x} if data else {}) | {p.name: one for p, one in zip(rates, rate, strict=False)}
