@@ -82,6 +82,7 @@ def is_number(value: object) -> bool:
 
 
 USUAL = "the usual losses"
+OF_NETWORK = "the losses of the network"
 ORDERS = "the orders of its arguments"
 
 
@@ -143,7 +144,7 @@ def _of_lists(network: object, inputs: tuple[np.ndarray, ...], stage: Stage, but
 
         own = Called(loss, method)
         if _is_loss_of_data(network, own, inputs, stage):
-            yield Loss(own, f"{name} of a list of one", assumed=True, fallback=True)
+            yield Loss(own, f"{name} of a list of one", among=OF_NETWORK, fallback=True)
 
 
 def _is_loss_of_data(network: object, method: Callable, inputs: tuple[np.ndarray, ...], stage: Stage) -> bool:

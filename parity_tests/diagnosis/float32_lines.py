@@ -56,6 +56,8 @@ def settle(verdict: Verdict, request: Request, module: ModuleType, again: Callab
         return verdict
     places = [place for function in rewritten.functions_of(module) for place in _places(function)]
     makes = [place for place in places if place.makes]
+    if not places:
+        return verdict
     for some in [makes, places] if len(makes) < len(places) else [places]:
         try:
             with _in_float64(some) as ran:
