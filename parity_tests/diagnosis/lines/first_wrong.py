@@ -133,7 +133,7 @@ class FirstWrong:
                 and not one.words
                 and not self.forward.is_value(one.values)
                 and not any(known.whole for known in self.forward.matches(one.values))
-                and not any(known.whole for known in self.forward.known.multiples_of(one.values))
+                and not self._is_multiple_that_serves(one)
                 and not self._adds_up_right(one)
                 and self.instead.some_would_mend(one, end)
             ):
@@ -161,6 +161,11 @@ class FirstWrong:
         here = [one for one in reversed(before) if one.caller == (end.function, end.line) and not _is_rearranged(one)]
         wrong = next((one for one in (*others, *here) if one in self.suspicious and id(one) not in seen), None)
         return part if part is not None or wrong is None else self._origin(wrong, seen)
+
+    def _is_multiple_that_serves(self, one: Computed) -> bool:
+        # Where another line makes a gradient of it, the factor is left out after it.
+        multiples = self.forward.known.multiples_of(one.values)
+        return any(known.whole for known in multiples) and self._flows_into_right(one)
 
     def _flows_into_right(self, one: Computed) -> bool:
         return any(

@@ -28,7 +28,9 @@ class SpectralLinear:
 OPTIONS = ["SpectralLinear", "--args", "4,3", "--input", "5,4", "--constant", "u", "--constant", "v"]
 
 
-UNFOLLOWED = SOURCE.replace("np.linalg.norm(v)", "float(np.linalg.norm(v))")
+UNFOLLOWED = SOURCE.replace("import numpy as np", "import math\nimport numpy as np").replace(
+    "np.linalg.norm(v)", "math.hypot(*v)"
+)
 PROJECTION = " - (dW * self.W).sum() / self.sigma * np.outer(self.u, self.v)"
 
 
