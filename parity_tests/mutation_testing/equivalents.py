@@ -642,8 +642,13 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "more powers, which nobody reads",
     (
         "scratch/tape.py",
-        "result = self.__array_function__(ufunc, (), inputs, options)",
-        "result = self.__array_function__(ufunc, None, inputs, options)",
+        'return self.__array_function__(ufunc, (), inputs, options if out is None else {**options, "out": out[0]})',
+        'return self.__array_function__(ufunc, None, inputs, options if out is None else {**options, "out": out[0]})',
+    ): "NumPy's protocol asks for the types; nobody reads them",
+    (
+        "scratch/tape.py",
+        'result = self.__array_function__(function, types, args, {k: v for k, v in options.items() if k != "out"})',
+        'result = self.__array_function__(function, None, args, {k: v for k, v in options.items() if k != "out"})',
     ): "NumPy's protocol asks for the types; nobody reads them",
     (
         "scratch/tape.py",
