@@ -14,7 +14,7 @@ from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.decorators import undecorated
 from parity_tests.diagnosis.reading.find import Found
 from parity_tests.diagnosis.reading.options import Options
-from parity_tests.diagnosis.reading.outputs import return_names
+from parity_tests.diagnosis.reading.outputs import is_upstream, return_names
 from parity_tests.diagnosis.reading.running import Stage
 from parity_tests.diagnosis.request import Request
 from parity_tests.harness import arrays
@@ -34,7 +34,8 @@ def completed(
     kept = [name for name in backs if name not in (target, data, *(p.name for p in rates))]
     asked, said = request, []
     own = _loss_after_forward(found, target)
-    if own is not None or words.TARGETS.match(target) or (data and not kept):
+    takes_target_alone = own is not None or words.TARGETS.match(target) or (data and not kept)
+    if takes_target_alone and not any(map(is_upstream, kept)):
         asked, said = target_shapes.drawn(request, found.owner, stage, target)
         found.world.restore()
     shaped = targets.with_shape_of_target(asked, 1)

@@ -230,6 +230,38 @@ def test_a_wrong_one_is_accused_on_a_target_that_was_drawn(check_file, name, rig
     assert "-> " in out
 
 
+HIDDEN = """
+import numpy as np
+
+
+class Hidden:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out)
+
+    def forward_propagation(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward_propagation(self, upstream_gradients, learning_rate, y_true):
+        back = upstream_gradients @ self.W.T
+        self.W -= learning_rate * self.x.T @ upstream_gradients
+        return back
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("gradients @ self.W.T", "gradients @ -self.W.T"), ("* self.x.T @", "* 2 * self.x.T @")]
+)
+def test_a_layer_that_is_handed_the_target_besides_is_a_layer(check_file, right, wrong):
+    options = ["--args", "3, 2", "--input", "5,3"]
+    status, out, err = check_file(HIDDEN, "Hidden", *options)
+    assert (status, err) == (0, ""), out
+    assert HIDDEN.count(right) == 1
+    status, out, err = check_file(HIDDEN.replace(right, wrong), "Hidden", *options)
+    assert (status, err) == (1, ""), out
+    assert "All agree" not in out
+
+
 def test_without_a_loss_there_is_nothing_to_compare_with(check_file):
     status, out, err = check_file(NETWORKS, "NoLoss.gradient", "--input", "5,3", "--input", "5,3")
     assert (status, out) == (2, "")
