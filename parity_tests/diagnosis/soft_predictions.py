@@ -1,11 +1,11 @@
 """What a ``predict`` that returns classes has before it makes them: a local variable, or what a helper returned."""
 
-import sys
 import types
 from collections.abc import Callable
 
 import numpy as np
 
+from parity_tests.diagnosis.reading import watching
 from parity_tests.diagnosis.reading.called import Called
 from parity_tests.diagnosis.reading.running import LearnerRaisedError, Stage, is_theirs
 
@@ -32,18 +32,14 @@ def of(predict: Callable, x: np.ndarray, stage: Stage) -> list[tuple[Called, str
 def _within(predict: Callable, x: np.ndarray) -> dict[str, np.ndarray]:
     code, found = getattr(predict, "__func__", predict).__code__, {}
 
-    def look(frame: types.FrameType, event: str, returned: object) -> None:
-        if event != "return" or not is_theirs(frame.f_code.co_filename):
+    def look(frame: types.FrameType, returned: object) -> None:
+        if not is_theirs(frame.f_code.co_filename):
             return
         held = frame.f_locals if frame.f_code is code else {f"{frame.f_code.co_name}(...)": returned}
         for name, values in held.items():
             if isinstance(values, np.ndarray) and values.dtype.kind == "f" and values.ndim:
                 found[name] = np.array(values)
 
-    before = sys.getprofile()
-    sys.setprofile(look)
-    try:
+    with watching.returns(look):
         predict(x)
-    finally:
-        sys.setprofile(before)
     return found

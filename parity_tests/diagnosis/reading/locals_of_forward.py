@@ -1,12 +1,12 @@
 """Forward's local variables that backward takes by name: ``backward(dout, x, d_k)``, ``d_k = x.shape[-1]``."""
 
 import inspect
-import sys
 import types
 from collections.abc import Callable
 
 import numpy as np
 
+from parity_tests.diagnosis.reading import watching
 from parity_tests.diagnosis.reading.decorators import undecorated
 
 
@@ -25,16 +25,12 @@ def called(
         return forward(*given, **named), {}
     code, found = _code(forward), {}
 
-    def look(frame: types.FrameType, event: str, _: object) -> None:
-        if event == "return" and frame.f_code is code:
+    def look(frame: types.FrameType, _: object) -> None:
+        if frame.f_code is code:
             found.update({name: value for name, value in frame.f_locals.items() if name in names})
 
-    before = sys.getprofile()
-    sys.setprofile(look)
-    try:
+    with watching.returns(look):
         return forward(*given, **named), found
-    finally:
-        sys.setprofile(before)
 
 
 def is_option(value: object) -> bool:
