@@ -2,6 +2,8 @@
 
 import pytest
 
+from parity_tests.tests.diagnosis.test_methods import NETWORKS
+
 NETWORK = """
 import numpy as np
 
@@ -246,24 +248,11 @@ def test_a_training_loop_is_compared_as_one_step(checked, name, read, right, wro
     assert "All agree" not in out
 
 
-PAIRS = """
-import numpy as np
+PAIRS = (
+    NETWORKS
+    + """
 
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-class Network:
-    def __init__(self, sizes):
-        self.biases = [np.random.randn(n, 1) for n in sizes[1:]]
-        self.weights = [np.random.randn(n, m) for m, n in zip(sizes[:-1], sizes[1:])]
-
-    def feedforward(self, a):
-        for b, w in zip(self.biases, self.weights):
-            a = sigmoid(w @ a + b)
-        return a
-
+class Network(Columns):
     def update_mini_batch(self, mini_batch, eta):
         nabla_b = [np.zeros(b.shape) for b in self.biases]
         nabla_w = [np.zeros(w.shape) for w in self.weights]
@@ -279,6 +268,7 @@ class Network:
         self.weights = [w - eta / len(mini_batch) * n for w, n in zip(self.weights, nabla_w)]
         self.biases = [b - eta / len(mini_batch) * n for b, n in zip(self.biases, nabla_b)]
 """
+)
 
 
 @pytest.mark.parametrize("inputs", [["--input", "3,1"], ["--input", "3,1", "--input", "2,1"]], ids=["data", "both"])
